@@ -1,0 +1,274 @@
+package events
+
+import "time"
+
+// catalogue holds one empty payload a type, in the order of the flow. Schemas, the AsyncAPI document, the
+// golden files and Decode all come from it.
+var catalogue = []Payload{
+	ScheduleTicked{}, SweepTicked{}, RunRequested{},
+	ExtractionRequested{}, ExtractionContinued{}, ExtractionUnchanged{}, ExtractionFailed{},
+	LandingWritten{}, LandingValidated{}, LandingRejected{},
+	StagingWritten{}, StagingAccepted{}, StagingPublished{}, StagingRejected{},
+	RunSuperseded{}, RunFailed{}, LandingDeleted{},
+	DatasetStale{}, DatasetRecovered{},
+}
+
+// Object names one stored object so exactly that nothing else can be mistaken for it.
+type Object struct {
+	Key       string `json:"key"`
+	VersionID string `json:"version_id,omitempty"` // empty on a store without versioning
+	Size      int64  `json:"size"`                 // bytes
+	SHA256    string `json:"sha256"`               // lower-case hex of the bytes
+}
+
+// Run names one run of one dataset and what it must read.
+type Run struct {
+	Dataset        string   `json:"dataset"`
+	RunID          string   `json:"run_id"`           // "20250803T140512" or, for a slice, "20250803T140512-y2024"
+	Slot           string   `json:"slot"`             // the due slot or request time in UTC: "20250803T140512"
+	Slice          string   `json:"slice,omitempty"`  // the slice's value, e.g. "2024"; empty when the dataset is not sliced
+	Slices         []string `json:"slices,omitempty"` // every slice of the slot, so that the gate knows when it has them all
+	ContractSHA256 string   `json:"contract_sha256"`  // all stages of a run read exactly this contract version
+	Trigger        string   `json:"trigger"`          // "schedule", "manual", "backfill" or "replay"
+	Repeats        string   `json:"repeats,omitempty"`
+}
+
+// About implements Payload for every payload that embeds a Run.
+func (r Run) About() (dataset, run string) { return r.Dataset, r.RunID }
+
+// Failure says why a stage gave up for good.
+type Failure struct {
+	Service string `json:"service"`
+	EventID string `json:"event_id"` // the message that failed; also its name in the dead-letter queue
+	Class   string `json:"class"`    // "permanent" or "transient" (retries exhausted)
+	Reason  string `json:"reason"`   // for a person; never holds a personal value
+	Tries   int    `json:"tries"`
+}
+
+// Problem is one reason for which a landing or a candidate was refused.
+type Problem struct {
+	Code    string `json:"code"`
+	Field   string `json:"field,omitempty"`
+	Page    string `json:"page,omitempty"` // landing key
+	Message string `json:"message"`
+}
+
+// Validators are what the source says of its current version, for conditional requests.
+type Validators struct {
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"` // as the source wrote it
+	UpdatedAt    string `json:"updated_at,omitempty"`    // RFC 3339 or YYYY-MM-DD, as precise as the source is
+	Rows         int64  `json:"rows,omitempty"`          // the source's own count, -1 or 0 where it has none
+}
+
+// ScheduleTicked is the clock of the scheduler: EventBridge Scheduler sends it into its queue.
+type ScheduleTicked struct {
+	ScheduledAt time.Time `json:"scheduled_at"`
+}
+
+func (ScheduleTicked) EventType() string       { return "cat.llac.schedule.ticked.v1" }
+func (ScheduleTicked) About() (string, string) { return "", "" }
+
+// SweepTicked asks the landing-janitor for its daily sweep.
+type SweepTicked struct {
+	ScheduledAt time.Time `json:"scheduled_at"`
+}
+
+func (SweepTicked) EventType() string       { return "cat.llac.sweep.ticked.v1" }
+func (SweepTicked) About() (string, string) { return "", "" }
+
+// RunRequested asks the scheduler for a run now: a person's wish, a backfill or a replay.
+type RunRequested struct {
+	Dataset     string    `json:"dataset"`
+	RequestedAt time.Time `json:"requested_at"`
+	RequestedBy string    `json:"requested_by,omitempty"`
+	Reason      string    `json:"reason,omitempty"`
+	Trigger     string    `json:"trigger"`           // "manual", "backfill" or "replay"
+	Slices      []string  `json:"slices,omitempty"`  // empty: all slices of the contract
+	Repeats     string    `json:"repeats,omitempty"` // the run this one repeats
+	Force       bool      `json:"force,omitempty"`   // fetch even when the source says it has not changed
+}
+
+func (RunRequested) EventType() string         { return "cat.llac.run.requested.v1" }
+func (p RunRequested) About() (string, string) { return p.Dataset, "" }
+
+// ExtractionRequested starts a run.
+type ExtractionRequested struct {
+	Run
+	Force bool `json:"force,omitempty"`
+}
+
+func (ExtractionRequested) EventType() string { return "cat.llac.extraction.requested.v1" }
+
+// ExtractionContinued hands a long extraction on to the fetcher itself before its deadline.
+type ExtractionContinued struct {
+	Run
+	Attempt  string `json:"attempt"`
+	Part     int    `json:"part"`      // 1 for the first continuation
+	Partial  Object `json:"partial"`   // the part manifest so far
+	NextPage int    `json:"next_page"` // index of the first page not yet landed
+	Force    bool   `json:"force,omitempty"`
+}
+
+func (ExtractionContinued) EventType() string { return "cat.llac.extraction.continued.v1" }
+
+// ExtractionUnchanged ends a run whose source has not changed since the published snapshot.
+type ExtractionUnchanged struct {
+	Run
+	Snapshot   string     `json:"snapshot"` // the published snapshot that stays
+	Validators Validators `json:"validators"`
+	CheckedAt  time.Time  `json:"checked_at"`
+}
+
+func (ExtractionUnchanged) EventType() string { return "cat.llac.extraction.unchanged.v1" }
+
+// ExtractionFailed ends a run whose source could not be read.
+type ExtractionFailed struct {
+	Run
+	Failure Failure `json:"failure"`
+}
+
+func (ExtractionFailed) EventType() string { return "cat.llac.extraction.failed.v1" }
+
+// LandingWritten says that every page of a run is stored, byte for byte, and listed in the manifest.
+type LandingWritten struct {
+	Run
+	Attempt      string `json:"attempt"`
+	Manifest     Object `json:"manifest"`
+	Pages        int    `json:"pages"`
+	Rows         int64  `json:"rows"`
+	Bytes        int64  `json:"bytes"`
+	SourceRows   int64  `json:"source_rows"`   // the source's own count; -1 when it gives none
+	SourceSystem string `json:"source_system"` // the portal's host, or "simulator" (invariant 11)
+}
+
+func (LandingWritten) EventType() string { return "cat.llac.landing.written.v1" }
+
+// LandingValidated says that the landing is whole, well-formed and of the contract's shape.
+type LandingValidated struct {
+	Run
+	Attempt  string    `json:"attempt"`
+	Manifest Object    `json:"manifest"`
+	Pages    int       `json:"pages"`
+	Rows     int64     `json:"rows"`
+	Bytes    int64     `json:"bytes"`
+	Drift    []Problem `json:"drift,omitempty"` // drift that the contract's policy lets through
+}
+
+func (LandingValidated) EventType() string { return "cat.llac.landing.validated.v1" }
+
+// LandingRejected ends a run whose landing cannot be trusted. The landing stays for inspection.
+type LandingRejected struct {
+	Run
+	Attempt  string    `json:"attempt"`
+	Manifest Object    `json:"manifest"`
+	Problems []Problem `json:"problems"`
+}
+
+func (LandingRejected) EventType() string { return "cat.llac.landing.rejected.v1" }
+
+// StagingWritten says that a candidate snapshot exists. Nobody can see it before the gate has decided.
+type StagingWritten struct {
+	Run
+	Attempt     string           `json:"attempt"`
+	Candidate   Object           `json:"candidate"` // the candidate manifest: every Parquet object, counts, lineage
+	RowsIn      int64            `json:"rows_in"`
+	Staged      int64            `json:"staged"`
+	Duplicates  int64            `json:"duplicates"`
+	Quarantined int64            `json:"quarantined"` // rows_in = staged + duplicates + quarantined (invariant 5)
+	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
+	Bytes       int64            `json:"bytes"` // Parquet bytes of the candidate
+}
+
+func (StagingWritten) EventType() string { return "cat.llac.staging.written.v1" }
+
+// StagingAccepted says that one slice passed the gate and waits for the other slices of its slot.
+type StagingAccepted struct {
+	Run
+	Candidate Object   `json:"candidate"`
+	Verdict   Object   `json:"verdict"`
+	Missing   []string `json:"missing"` // slices still to come
+}
+
+func (StagingAccepted) EventType() string { return "cat.llac.staging.accepted.v1" }
+
+// PublishedPart is one run's share of a published snapshot: one for a plain dataset, one a slice otherwise.
+type PublishedPart struct {
+	RunID     string `json:"run_id"`
+	Slice     string `json:"slice,omitempty"`
+	Manifest  Object `json:"manifest"` // the landing manifest the part was made from
+	Candidate Object `json:"candidate"`
+	Verdict   Object `json:"verdict"`
+	CarriedOn bool   `json:"carried_on,omitempty"` // taken over from the snapshot before: its landing is gone already
+}
+
+// StagingPublished says that the pointer has moved to a snapshot.
+type StagingPublished struct {
+	Run
+	Snapshot string          `json:"snapshot"` // the snapshot id: the slot
+	Previous string          `json:"previous,omitempty"`
+	Pointer  Object          `json:"pointer"`
+	Parts    []PublishedPart `json:"parts"`
+	Rows     int64           `json:"rows"`
+	Bytes    int64           `json:"bytes"`
+}
+
+func (StagingPublished) EventType() string { return "cat.llac.staging.published.v1" }
+
+// StagingRejected ends a run whose candidate did not pass the gate. The old snapshot stays.
+type StagingRejected struct {
+	Run
+	Candidate Object    `json:"candidate"`
+	Verdict   Object    `json:"verdict"`
+	Problems  []Problem `json:"problems"`
+}
+
+func (StagingRejected) EventType() string { return "cat.llac.staging.rejected.v1" }
+
+// RunSuperseded ends a run that came after a later slot was published (invariant 10).
+type RunSuperseded struct {
+	Run
+	Candidate Object `json:"candidate"`
+	Published string `json:"published"` // the snapshot that is there
+}
+
+func (RunSuperseded) EventType() string { return "cat.llac.run.superseded.v1" }
+
+// RunFailed ends a run that a stage after the fetcher gave up on. Its message is in the dead-letter queue.
+type RunFailed struct {
+	Run
+	Failure Failure `json:"failure"`
+}
+
+func (RunFailed) EventType() string { return "cat.llac.run.failed.v1" }
+
+// LandingDeleted says that the raw pages are archived, the evidence is written and the landing objects are gone.
+type LandingDeleted struct {
+	Run
+	Snapshot string   `json:"snapshot"`
+	Evidence []Object `json:"evidence"` // one a part
+	Objects  int      `json:"objects"`
+	Bytes    int64    `json:"bytes"`
+	Archived bool     `json:"archived"` // false where the contract says raw: delete
+}
+
+func (LandingDeleted) EventType() string { return "cat.llac.landing.deleted.v1" }
+
+// DatasetStale says that a dataset has not been refreshed within its contract's freshness.
+type DatasetStale struct {
+	Dataset     string    `json:"dataset"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	Deadline    time.Time `json:"deadline"`
+}
+
+func (DatasetStale) EventType() string         { return "cat.llac.dataset.stale.v1" }
+func (p DatasetStale) About() (string, string) { return p.Dataset, "" }
+
+// DatasetRecovered says that a stale dataset is fresh again.
+type DatasetRecovered struct {
+	Dataset     string    `json:"dataset"`
+	LastSuccess time.Time `json:"last_success"`
+}
+
+func (DatasetRecovered) EventType() string         { return "cat.llac.dataset.recovered.v1" }
+func (p DatasetRecovered) About() (string, string) { return p.Dataset, "" }

@@ -1,0 +1,3 @@
+module github.com/llac-project/llac/events
+
+go 1.26

@@ -1,0 +1,193 @@
+package contract
+
+import "time"
+
+// Contract is one dataset's contract, decoded and checked. It is read-only after Parse.
+type Contract struct {
+	Dataset string // the dataset's name: [a-z][a-z0-9_]*, also the name of its prefixes in the lake
+	SHA256  string // lower-case hex of Raw
+	Raw     []byte // the file's bytes
+
+	Version     string // the contract's own version, e.g. "1.0.0"
+	Title       string
+	Purpose     string
+	Owner       string
+	Licence     string // name of the licence
+	LicenceURL  string
+	Attribution string // the text that must accompany the data
+
+	Source    Source
+	Fields    []Field  // in the file's order: this is the column order of staging
+	Key       []string // column names, in key order; empty: rows have no key and are never duplicates
+	Partition []string // column names of the hive partitions, in order; never inside the files
+	Slicing   *Slicing // nil: the dataset is fetched whole
+
+	KeyConflict KeyConflict
+	Drift       Drift
+	RawPages    RawPolicy // what becomes of the raw pages after publication
+	Quality     []Rule
+	SLA         SLA
+	Retention   Retention
+}
+
+// Source says where the data come from.
+type Source struct {
+	Kind     string            // "socrata", "idescat" or "ckan"
+	BaseURL  string            // "https://analisi.transparenciacatalunya.cat"
+	ID       string            // Socrata 4x4, Idescat "statistics/node/table/geo", CKAN resource id
+	PageSize int               // rows a page asked for; 0: the portal kind's default
+	Params   map[string]string // fixed filters, e.g. CONCEPT=POP
+}
+
+// Slicing cuts a dataset into runs of their own, one for each value of a source parameter.
+type Slicing struct {
+	Column string   // the column that tells slices apart; also the first partition
+	Param  string   // the source parameter that selects a slice, e.g. "YEAR"
+	Values []string // the slices, e.g. ["2023", "2024"]
+	Prefix string   // put before the value in the run id: "y" gives "20250803T140512-y2024"
+}
+
+// Type is a column's logical type.
+type Type string
+
+// The column types. Timestamps are UTC with microseconds; decimals carry precision and scale.
+const (
+	Text      Type = "string"
+	Integer   Type = "integer" // int64
+	Number    Type = "number"  // float64
+	Decimal   Type = "decimal"
+	Boolean   Type = "boolean"
+	Date      Type = "date"
+	Timestamp Type = "timestamp"
+	JSON      Type = "json" // nested value kept as its JSON text
+)
+
+// Field is one field of the source and, unless it is dropped, one column of staging.
+type Field struct {
+	Name        string // column name (dbt style)
+	Source      string // name of the source's field
+	Type        Type
+	Description string
+	Required    bool // null or absent: the row is quarantined
+	KeyPosition int  // 1-based position in the key; 0: not part of it
+
+	// Classification is "public" (the default), "personal" or "internal". A personal field must not be
+	// staged: it stays in landing and archive (invariant 8).
+	Classification string
+	Staged         bool // false: read (for drift) but never written
+
+	// How the source's text becomes the value. Text is trimmed, inner runs of white space are kept unless
+	// Squeeze is set.
+	NullLiterals []string          // texts that mean null, compared after trimming
+	Squeeze      bool              // fold inner runs of white space to one space
+	Format       string            // dates: a Go layout derived from the contract's format, e.g. "2006-01-02"
+	PadLeft      int               // pad digits with zeros to this width: "1" -> "01"
+	Default      *string           // value for null, e.g. district_id "00"
+	Mapping      map[string]string // reference codes: source text -> value; a text that is not in it is an error
+	Pattern      string            // RE2 the whole value must match
+	MinLength    *int              // in characters
+	MaxLength    *int
+	Minimum      *float64 // inclusive
+	Maximum      *float64
+	Precision    int // decimals
+	Scale        int
+	CheckDigit   string // "idescat_municipality": the sixth digit of an Idescat code
+
+	Reference *Reference // a column of another dataset's snapshot
+}
+
+// Personal says whether the field's values may be seen outside landing and archive.
+func (f Field) Personal() bool { return f.Classification == "personal" }
+
+// Reference names a column of another dataset.
+type Reference struct {
+	Dataset string
+	Column  string
+}
+
+// KeyConflict says what to do with rows of one key that differ.
+type KeyConflict string
+
+// The key-conflict policies. Identical rows are duplicates under either.
+const (
+	QuarantineConflicts KeyConflict = "quarantine" // all rows of the key are quarantined: which is true is not known
+	LatestWins          KeyConflict = "latest"     // the last row in page order is kept, the others count as duplicates
+)
+
+// DriftPolicy says what a kind of schema drift does to a run.
+type DriftPolicy string
+
+// The drift policies.
+const (
+	DriftReject DriftPolicy = "reject" // the landing is rejected
+	DriftReport DriftPolicy = "report" // the run goes on and the drift is reported
+)
+
+// Drift is the contract's policy by kind of drift. A missing required field is always rejected.
+type Drift struct {
+	Added   DriftPolicy
+	Missing DriftPolicy
+	Retyped DriftPolicy
+}
+
+// RawPolicy says what becomes of the raw pages after publication.
+type RawPolicy string
+
+// The raw policies.
+const (
+	RawArchive RawPolicy = "archive"
+	RawDelete  RawPolicy = "delete" // provable by hash, not re-makeable
+)
+
+// Rule is one quality rule that the gate checks on a candidate.
+type Rule struct {
+	Name      string // unique in the contract
+	Metric    string // see Metrics
+	Column    string // for column metrics
+	Min       *float64
+	Max       *float64
+	MinOpen   bool // Min itself does not pass
+	MaxOpen   bool
+	Unit      string // "rows" or "percent"
+	Values    []string
+	Severity  string // "error" stops publication, "warning" is only recorded
+	Dimension string // ODCS dimension, e.g. "completeness"
+	Side      string // who is responsible when it fails: "source" or "pipeline"
+	Text      string // description for a person
+	Line      int    // where it stands in the file
+}
+
+// SLA says how often the dataset is fetched and how old it may get.
+type SLA struct {
+	Cadence   string        // cron, five fields
+	Timezone  string        // "Europe/Madrid"
+	Freshness time.Duration // age of the last successful check at which the dataset is stale
+}
+
+// Retention says how long a superseded snapshot is kept.
+type Retention struct {
+	Superseded time.Duration
+}
+
+// Field returns the field that becomes the named column, or nil.
+func (c *Contract) Field(column string) *Field {
+	for i := range c.Fields {
+		if c.Fields[i].Name == column {
+			return &c.Fields[i]
+		}
+	}
+	return nil
+}
+
+// References lists the other datasets that the contract's columns point to, each once, in field order.
+func (c *Contract) References() []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, f := range c.Fields {
+		if f.Reference != nil && f.Reference.Dataset != c.Dataset && !seen[f.Reference.Dataset] {
+			seen[f.Reference.Dataset] = true
+			out = append(out, f.Reference.Dataset)
+		}
+	}
+	return out
+}

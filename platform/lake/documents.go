@@ -1,0 +1,157 @@
+package lake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// Manifest lists what an extraction landed. The fetcher writes it last, so that a landing with a manifest is whole.
+type Manifest struct {
+	Run         events.Run         `json:"run"`
+	Attempt     string             `json:"attempt"`
+	Source      source.Target      `json:"source"`
+	Description source.Description `json:"description"`
+	Pages       []ManifestPage     `json:"pages"`
+	Rows        int64              `json:"rows"`
+	Bytes       int64              `json:"bytes"`
+	StartedAt   time.Time          `json:"started_at"`
+	FinishedAt  time.Time          `json:"finished_at"`
+	Restarts    int                `json:"restarts,omitempty"` // attempts given up because the source changed under us
+}
+
+// ManifestPage is one landed page.
+type ManifestPage struct {
+	events.Object
+	Index     int       `json:"index"`
+	Rows      int64     `json:"rows"`
+	URL       string    `json:"url"`
+	ETag      string    `json:"etag,omitempty"`
+	RequestID string    `json:"request_id,omitempty"`
+	FetchedAt time.Time `json:"fetched_at"`
+}
+
+// Candidate lists the Parquet objects and counts of one staged run. The gate audits exactly these objects.
+type Candidate struct {
+	Run          events.Run        `json:"run"`
+	Attempt      string            `json:"attempt"`
+	Manifest     events.Object     `json:"manifest"`
+	SourceSystem string            `json:"source_system"`
+	Validators   events.Validators `json:"validators"`
+	Objects      []CandidateObject `json:"objects"`
+	Quarantine   *events.Object    `json:"quarantine,omitempty"`
+	RowsIn       int64             `json:"rows_in"`
+	Staged       int64             `json:"staged"`
+	Duplicates   int64             `json:"duplicates"`
+	Quarantined  int64             `json:"quarantined"`
+	ByReason     map[string]int64  `json:"quarantined_by_reason,omitempty"`
+	Bytes        int64             `json:"bytes"`
+}
+
+// CandidateObject is one Parquet file with its partition values in contract order.
+type CandidateObject struct {
+	events.Object
+	Partition []PartitionValue `json:"partition,omitempty"`
+	Rows      int64            `json:"rows"`
+}
+
+// PartitionValue is one hive partition column and its text.
+type PartitionValue struct {
+	Column string `json:"column"`
+	Value  string `json:"value"`
+}
+
+// Pointer is state/<dataset>/current.json: what readers see.
+type Pointer struct {
+	Dataset        string            `json:"dataset"`
+	Snapshot       string            `json:"snapshot"` // the slot: pointers only move to a later one (invariant 10)
+	PublishedAt    time.Time         `json:"published_at"`
+	RunID          string            `json:"run_id"` // the run that moved it
+	ContractSHA256 string            `json:"contract_sha256"`
+	SourceSystem   string            `json:"source_system"`
+	Parts          []PointerPart     `json:"parts"`
+	Rows           int64             `json:"rows"`
+	Bytes          int64             `json:"bytes"`
+	Previous       string            `json:"previous,omitempty"`
+	PreviousObject *events.Object    `json:"previous_object,omitempty"` // the superseded pointer, kept under state/<dataset>/history/
+	Held           *Hold             `json:"held,omitempty"`
+	Attribution    map[string]string `json:"attribution,omitempty"` // licence, source, updated
+}
+
+// PointerPart is one run's share of the snapshot.
+type PointerPart struct {
+	events.PublishedPart
+	Validators events.Validators `json:"validators"`
+	Rows       int64             `json:"rows"`
+	Bytes      int64             `json:"bytes"`
+	Objects    []CandidateObject `json:"objects"`
+}
+
+// Hold keeps the pointer where a person put it.
+type Hold struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// Part returns the pointer's part for a slice ("" for a dataset that is not sliced), or nil.
+func (p *Pointer) Part(slice string) *PointerPart {
+	for i := range p.Parts {
+		if p.Parts[i].Slice == slice {
+			return &p.Parts[i]
+		}
+	}
+	return nil
+}
+
+// Encode writes a document as indented JSON with a final newline, the same bytes for the same value.
+func Encode(v any) []byte {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("lake: encode %T: %v", v, err)) // documents are plain structs: a bug, not bad input
+	}
+	return append(b, '\n')
+}
+
+// ReadDocument reads exactly the object named and decodes it.
+func ReadDocument[T any](ctx context.Context, s Store, o events.Object) (T, error) {
+	var v T
+	b, err := Read(ctx, s, o)
+	if err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return v, fmt.Errorf("decode %s: %w", o.Key, err)
+	}
+	return v, nil
+}
+
+// ReadPointer reads a dataset's pointer with the ETag to swap it by; a dataset never published answers nil and "".
+func ReadPointer(ctx context.Context, s Store, dataset string) (*Pointer, string, error) {
+	p, info, err := readState[Pointer](ctx, s, PointerKey(dataset))
+	if p == nil {
+		return nil, "", err
+	}
+	return p, info.ETag, nil
+}
+
+// readState reads a small mutable document; a missing one is nil without error.
+func readState[T any](ctx context.Context, s Store, key string) (*T, Info, error) {
+	b, info, err := s.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil, Info{}, nil
+	}
+	if err != nil {
+		return nil, Info{}, err
+	}
+	v := new(T)
+	if err := json.Unmarshal(b, v); err != nil {
+		return nil, Info{}, fmt.Errorf("decode %s: %w", key, err)
+	}
+	return v, info, nil
+}

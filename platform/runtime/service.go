@@ -1,0 +1,81 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Handler answers one event with the events that follow from it. An error that says Permanent() is final; every
+// other error is tried again. Events are made with events.New; the runtime stamps and publishes them.
+type Handler func(ctx context.Context, in events.Event) ([]events.Event, error)
+
+// Service is one microservice: what it is called, what it hears and says, and how its handler is made. The same
+// value runs in Lambda, as a consumer, inside `llac run` and in tests.
+type Service struct {
+	Name     string   // also the name of its topic, queue and receipts: "quality-gate"
+	Consumes []string // event types, full
+	Emits    []string // event types, full
+	New      func(Ports) Handler
+
+	// Receipt is the key under which the stage records that it has dealt with the event. An empty key means
+	// that dealing with the event twice has no effect by its nature, and no receipt is kept.
+	Receipt func(events.Event) string
+
+	// GaveUp makes the events that follow when a message goes to the dead-letter queue. Nil: a RunFailed where
+	// the event belongs to a run.
+	GaveUp func(in events.Event, f events.Failure) []events.Event
+}
+
+// Ports are the doors through which a handler reaches the world (invariant 9).
+type Ports struct {
+	Lake      lake.Store // the data bucket
+	Contracts Contracts
+	Portal    func(kind string) (source.Client, error)
+	// BaseURL answers where a portal is really to be asked, given the contract's address: the same, or what
+	// --portal says.
+	BaseURL    func(kind, contractURL string) string
+	Clock      clock.Clock
+	NewAttempt func() string // short random id of a try, [0-9a-z]+
+	Metrics    telemetry.Metrics
+	Log        *slog.Logger
+	Build      string // version of this build
+	// AllowSimulated lets the gate publish simulated data: true on a laptop, never in the cloud (invariant 11).
+	AllowSimulated bool
+	// Failpoint dies at a named point when a test asked for it. Never nil.
+	Failpoint func(name string)
+}
+
+// Contracts gives out dataset contracts.
+type Contracts interface {
+	// Load returns the contract with this digest, checked.
+	Load(ctx context.Context, sha256 string) (*contract.Contract, error)
+	// Current lists the contracts in force.
+	Current(ctx context.Context) ([]*contract.Contract, error)
+}
+
+type permanentError struct{ error }
+
+func (permanentError) Permanent() bool { return true }
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks an error as final: no retry will mend it, so the message goes to the dead-letter queue at once.
+func Permanent(err error) error {
+	if err == nil || IsPermanent(err) {
+		return err
+	}
+	return permanentError{err}
+}
+
+// IsPermanent says whether any error in the chain is final.
+func IsPermanent(err error) bool {
+	var p interface{ Permanent() bool }
+	return errors.As(err, &p) && p.Permanent()
+}

@@ -1,0 +1,13 @@
+module github.com/llac-project/llac/services/quality-gate
+
+go 1.26
+
+require (
+	github.com/llac-project/llac/events v0.0.0
+	github.com/llac-project/llac/platform v0.0.0
+)
+
+replace (
+	github.com/llac-project/llac/events => ../../events
+	github.com/llac-project/llac/platform => ../../platform
+)

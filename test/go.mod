@@ -1,0 +1,30 @@
+module github.com/llac-project/llac/test
+
+go 1.26
+
+require (
+	github.com/llac-project/llac/cmd/llac v0.0.0
+	github.com/llac-project/llac/events v0.0.0
+	github.com/llac-project/llac/platform v0.0.0
+	github.com/llac-project/llac/platform/local v0.0.0
+	github.com/llac-project/llac/services/fetcher v0.0.0
+	github.com/llac-project/llac/services/landing-janitor v0.0.0
+	github.com/llac-project/llac/services/quality-gate v0.0.0
+	github.com/llac-project/llac/services/scheduler v0.0.0
+	github.com/llac-project/llac/services/stager v0.0.0
+	github.com/llac-project/llac/services/validator v0.0.0
+	github.com/rogpeppe/go-internal v1.16.0
+)
+
+replace (
+	github.com/llac-project/llac/cmd/llac => ../cmd/llac
+	github.com/llac-project/llac/events => ../events
+	github.com/llac-project/llac/platform => ../platform
+	github.com/llac-project/llac/platform/local => ../platform/local
+	github.com/llac-project/llac/services/fetcher => ../services/fetcher
+	github.com/llac-project/llac/services/landing-janitor => ../services/landing-janitor
+	github.com/llac-project/llac/services/quality-gate => ../services/quality-gate
+	github.com/llac-project/llac/services/scheduler => ../services/scheduler
+	github.com/llac-project/llac/services/stager => ../services/stager
+	github.com/llac-project/llac/services/validator => ../services/validator
+)
