@@ -1,3 +1,3 @@
 module github.com/llac-project/llac/events
 
-go 1.26
+go 1.26.0

@@ -155,3 +155,42 @@ func readState[T any](ctx context.Context, s Store, key string) (*T, Info, error
 	}
 	return v, info, nil
 }
+
+// Receipt is a stage's create-only record that its effects are done, with the events it emits (invariant 1). A
+// redelivery finds it and publishes the same events again, so that nothing is done twice and nothing is lost.
+type Receipt struct {
+	Service    string         `json:"service"`
+	Build      string         `json:"build"`
+	EventID    string         `json:"event_id"`
+	EventType  string         `json:"event_type"`
+	StartedAt  time.Time      `json:"started_at"`
+	FinishedAt time.Time      `json:"finished_at"`
+	TraceID    string         `json:"trace_id,omitempty"`
+	SpanID     string         `json:"span_id,omitempty"`
+	Events     []events.Event `json:"events"`
+}
+
+// FailureRecord is the record of a message that a stage gave up on, with the events that follow from that.
+type FailureRecord struct {
+	Service  string         `json:"service"`
+	Build    string         `json:"build"`
+	Event    events.Event   `json:"event"`
+	Failure  events.Failure `json:"failure"`
+	FailedAt time.Time      `json:"failed_at"`
+	TraceID  string         `json:"trace_id,omitempty"`
+	Events   []events.Event `json:"events"`
+}
+
+// Cursor is the dataset's last look at its source, published or not.
+type Cursor struct {
+	Dataset     string            `json:"dataset"`
+	RunID       string            `json:"run_id"`
+	LastSuccess time.Time         `json:"last_success"` // when the source was last seen to be what is published
+	Validators  events.Validators `json:"validators"`
+}
+
+// ReadCursor reads a dataset's cursor; a dataset never looked at answers nil.
+func ReadCursor(ctx context.Context, s Store, dataset string) (*Cursor, error) {
+	c, _, err := readState[Cursor](ctx, s, CursorKey(dataset))
+	return c, err
+}

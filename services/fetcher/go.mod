@@ -1,6 +1,6 @@
 module github.com/llac-project/llac/services/fetcher
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/llac-project/llac/events v0.0.0

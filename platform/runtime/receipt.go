@@ -1,0 +1,114 @@
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// Process deals with one event under the stage's receipt and returns the events to publish. The caller publishes
+// them and acknowledges the message only after that.
+//
+// Invariant 1: effects, then receipt, then events, then ack. A redelivery finds the receipt and gets the same
+// events, same ids. Of two deliveries at once the loser of the create-only receipt gets the winner's events.
+func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.Event) ([]events.Event, error) {
+	key := ""
+	if s.Receipt != nil {
+		key = s.Receipt(in)
+	}
+	if key != "" {
+		done, err := readReceipt(ctx, p.Lake, key)
+		if err != nil || done != nil {
+			return done.events(), err
+		}
+	}
+	started := p.Clock.Now()
+	out, err := handle(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	finished := p.Clock.Now()
+	out = stamp(ctx, s.Name, key, in, out, finished)
+	if key == "" {
+		return out, nil
+	}
+	span := trace.SpanContextFromContext(ctx)
+	receipt := lake.Receipt{
+		Service: s.Name, Build: p.Build, EventID: in.ID, EventType: in.Type,
+		StartedAt: started, FinishedAt: finished, Events: out,
+	}
+	if span.IsValid() {
+		receipt.TraceID, receipt.SpanID = span.TraceID().String(), span.SpanID().String()
+	}
+	p.Failpoint("effect-receipt")
+	_, _, err = p.Lake.PutIfAbsent(ctx, key, lake.Encode(receipt))
+	if errors.Is(err, lake.ErrExists) {
+		winner, err := readReceipt(ctx, p.Lake, key)
+		if err == nil && winner == nil {
+			err = fmt.Errorf("receipt %s was there and is gone; somebody deletes receipts", key)
+		}
+		return winner.events(), err
+	}
+	return out, err
+}
+
+type receipt lake.Receipt
+
+func (r *receipt) events() []events.Event {
+	if r == nil {
+		return nil
+	}
+	return r.Events
+}
+
+func readReceipt(ctx context.Context, s lake.Store, key string) (*receipt, error) {
+	b, _, err := s.Get(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := new(receipt)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, Permanent(fmt.Errorf("receipt %s is not readable, so what this stage has done is not known: %w; inspect it before replaying", key, err))
+	}
+	return r, nil
+}
+
+// stamp completes the envelopes that a handler made. Ids are derived, so that the same effect always speaks with
+// the same id: "<dataset>/<run>/<stage>/<ordinal>", or from the incoming id where there is no receipt.
+func stamp(ctx context.Context, service, receiptKey string, in events.Event, out []events.Event, at time.Time) []events.Event {
+	base := strings.TrimSuffix(strings.TrimPrefix(receiptKey, "runs/"), ".json")
+	if base == "" {
+		base = in.ID + "/" + service
+	}
+	parent := in.TraceParent
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		parent = fmt.Sprintf("00-%s-%s-%s", span.TraceID(), span.SpanID(), span.TraceFlags())
+	}
+	for i := range out {
+		e := &out[i]
+		if e.ID == "" {
+			e.ID = fmt.Sprintf("%s/%d", base, i+1)
+		}
+		e.Source = "/llac/" + service
+		e.Time = at.UTC()
+		e.CausationID = in.ID
+		if e.CorrelationID == "" {
+			e.CorrelationID = in.CorrelationID
+		}
+		if e.TraceParent == "" {
+			e.TraceParent, e.TraceState = parent, in.TraceState
+		}
+	}
+	return out
+}

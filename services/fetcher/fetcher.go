@@ -1,0 +1,267 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Service is the fetcher.
+var Service = runtime.Service{
+	Name:     "fetcher",
+	Consumes: []string{events.ExtractionRequested{}.EventType(), events.ExtractionContinued{}.EventType()},
+	Emits: []string{
+		events.LandingWritten{}.EventType(), events.ExtractionUnchanged{}.EventType(),
+		events.ExtractionFailed{}.EventType(), events.ExtractionContinued{}.EventType(),
+	},
+	New: func(p runtime.Ports) runtime.Handler { return fetcher{p}.handle },
+	Receipt: func(in events.Event) string {
+		switch p, _ := in.Decode(); p := p.(type) {
+		case events.ExtractionRequested:
+			return lake.ReceiptKey(p.Dataset, p.RunID, "fetcher", 0)
+		case events.ExtractionContinued:
+			return lake.ReceiptKey(p.Dataset, p.RunID, "fetcher", p.Part)
+		}
+		return ""
+	},
+	GaveUp: func(in events.Event, f events.Failure) []events.Event {
+		switch p, _ := in.Decode(); p := p.(type) {
+		case events.ExtractionRequested:
+			return []events.Event{events.New(events.ExtractionFailed{Run: p.Run, Failure: f})}
+		case events.ExtractionContinued:
+			return []events.Event{events.New(events.ExtractionFailed{Run: p.Run, Failure: f})}
+		}
+		return nil
+	},
+}
+
+const (
+	// attempts bounds how often one delivery starts again because the source changed under it.
+	attempts = 3
+	// handOver is the share of the time until the deadline after which the rest is left to a continuation.
+	handOver = 0.8
+)
+
+type fetcher struct{ ports runtime.Ports }
+
+func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
+	payload, err := in.Decode()
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	x := extraction{fetcher: f, started: f.ports.Clock.Now()}
+	if deadline, ok := ctx.Deadline(); ok {
+		x.handOverAt = x.started.Add(time.Duration(handOver * float64(deadline.Sub(x.started))))
+	}
+	switch p := payload.(type) {
+	case events.ExtractionRequested:
+		x.run, x.force = p.Run, p.Force
+		if err := x.open(ctx); err != nil {
+			return nil, err
+		}
+		return x.begin(ctx)
+	case events.ExtractionContinued:
+		x.run, x.force, x.part = p.Run, p.Force, p.Part
+		if err := x.open(ctx); err != nil {
+			return nil, err
+		}
+		partial, err := lake.ReadDocument[lake.Manifest](ctx, f.ports.Lake, p.Partial)
+		if err != nil {
+			return nil, err
+		}
+		return x.attempts(ctx, partial)
+	}
+	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not deal with %s", in.Type))
+}
+
+// extraction is one delivery's work on a run.
+type extraction struct {
+	fetcher
+	run        events.Run
+	force      bool
+	part       int // number of hand-overs before this delivery
+	started    time.Time
+	handOverAt time.Time // zero: there is no deadline
+
+	contract *contract.Contract
+	client   source.Client
+	target   source.Target
+}
+
+// open reads the run's contract and makes the client of its portal.
+func (x *extraction) open(ctx context.Context) error {
+	var err error
+	if x.contract, err = x.ports.Contracts.Load(ctx, x.run.ContractSHA256); err != nil {
+		return err
+	}
+	from := x.contract.Source
+	if x.client, err = x.ports.Portal(from.Kind); err != nil {
+		return runtime.Permanent(err)
+	}
+	x.target = source.Target{
+		Kind: from.Kind, BaseURL: x.ports.BaseURL(from.Kind, from.BaseURL), ID: from.ID, PageSize: from.PageSize,
+		Params: map[string]string{},
+	}
+	maps.Copy(x.target.Params, from.Params)
+	if x.run.Slice != "" {
+		if x.contract.Slicing == nil {
+			return runtime.Permanent(fmt.Errorf("run %s names slice %q, but the contract of %s has no slices", x.run.RunID, x.run.Slice, x.run.Dataset))
+		}
+		x.target.Params[x.contract.Slicing.Param] = x.run.Slice
+	}
+	return nil
+}
+
+// begin asks whether there is anything new, and extracts it.
+func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
+	since, snapshot, err := x.published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	description, err := x.client.Describe(ctx, x.target, since)
+	if errors.Is(err, source.ErrUnchanged) {
+		return x.unchanged(ctx, since, snapshot)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.attempts(ctx, x.manifest(description, 0))
+}
+
+// published returns what the source said of itself when the published snapshot was made. It is zero, so that
+// everything is fetched, when a person forces it, when the contract has changed since, or when the snapshot came
+// from another place: a simulator's dates prove nothing about the real portal (invariant 11).
+func (x *extraction) published(ctx context.Context) (events.Validators, string, error) {
+	if x.force {
+		return events.Validators{}, "", nil
+	}
+	pointer, _, err := lake.ReadPointer(ctx, x.ports.Lake, x.run.Dataset)
+	if err != nil || pointer == nil || pointer.ContractSHA256 != x.run.ContractSHA256 {
+		return events.Validators{}, "", err
+	}
+	official := ""
+	if u, err := url.Parse(x.contract.Source.BaseURL); err == nil {
+		official = u.Host
+	}
+	live := x.target.BaseURL == x.contract.Source.BaseURL
+	part := pointer.Part(x.run.Slice)
+	if part == nil || live != (pointer.SourceSystem == official) {
+		return events.Validators{}, "", nil
+	}
+	return part.Validators, pointer.Snapshot, nil
+}
+
+func (x *extraction) unchanged(ctx context.Context, v events.Validators, snapshot string) ([]events.Event, error) {
+	now := x.ports.Clock.Now()
+	cursor := lake.Cursor{Dataset: x.run.Dataset, RunID: x.run.RunID, LastSuccess: now, Validators: v}
+	if _, err := x.ports.Lake.Put(ctx, lake.CursorKey(x.run.Dataset), lake.Encode(cursor)); err != nil {
+		return nil, err
+	}
+	return []events.Event{events.New(events.ExtractionUnchanged{Run: x.run, Snapshot: snapshot, Validators: v, CheckedAt: now})}, nil
+}
+
+// manifest begins the manifest of a new attempt.
+func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest {
+	return lake.Manifest{
+		Run: x.run, Attempt: x.ports.NewAttempt(), Source: x.target, Description: d,
+		StartedAt: x.ports.Clock.Now(), Restarts: restarts,
+	}
+}
+
+// attempts extracts, and starts again when the source is re-published under its feet.
+func (x *extraction) attempts(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
+	for {
+		out, err := x.extract(ctx, &m)
+		if !errors.Is(err, source.ErrChanged) {
+			return out, err
+		}
+		if m.Restarts+1 >= attempts {
+			return nil, &source.TransientError{Op: "extract " + x.run.Dataset, Err: fmt.Errorf("%w, %d times in a row; it is being re-published right now", err, attempts)}
+		}
+		x.ports.Log.InfoContext(ctx, "source changed during the extraction: starting again", "attempt", m.Attempt, "pages", len(m.Pages))
+		description, err := x.client.Describe(ctx, x.target, events.Validators{})
+		if err != nil {
+			return nil, err
+		}
+		m = x.manifest(description, m.Restarts+1)
+	}
+}
+
+// extract lands the pages that m does not list yet, checks that the source stayed the same, and writes the manifest.
+func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Event, error) {
+	landed := 0
+	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
+		// One page at least is landed a delivery, so that a chain of continuations always ends.
+		if landed > 0 && !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt) {
+			return x.handOver(ctx, *m)
+		}
+		page, err := x.client.Page(ctx, x.target, m.Description, index)
+		if err != nil {
+			return nil, err
+		}
+		if err := x.land(ctx, m, page); err != nil {
+			return nil, err
+		}
+		landed++
+	}
+	if err := x.client.Verify(ctx, x.target, m.Description); err != nil {
+		return nil, err
+	}
+	m.FinishedAt = x.ports.Clock.Now()
+	body := lake.Encode(m)
+	info, _, err := x.ports.Lake.PutIfAbsent(ctx, lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, 0), body)
+	if err != nil {
+		return nil, err
+	}
+	info.SHA256 = lake.SHA256(body)
+	return []events.Event{events.New(events.LandingWritten{
+		Run: x.run, Attempt: m.Attempt, Manifest: info.Object(), Pages: len(m.Pages), Rows: m.Rows, Bytes: m.Bytes,
+		SourceRows: m.Description.Rows, SourceSystem: m.Description.SourceSystem,
+	})}, nil
+}
+
+// land stores one page byte for byte and adds it to the manifest.
+func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Page) error {
+	sha := lake.SHA256(page.Body)
+	key := lake.LandingPageKey(x.run.Dataset, x.run.RunID, page.Index, sha)
+	info, _, err := x.ports.Lake.PutIfAbsent(ctx, key, page.Body)
+	if err != nil {
+		return err
+	}
+	info.SHA256 = sha
+	m.Pages = append(m.Pages, lake.ManifestPage{
+		Object: info.Object(), Index: page.Index, Rows: page.Rows, URL: page.URL, ETag: page.Validators.ETag,
+		RequestID: page.RequestID, FetchedAt: x.ports.Clock.Now(),
+	})
+	m.Rows += page.Rows
+	m.Bytes += int64(len(page.Body))
+	about := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", len(m.Pages), "pages", len(m.Description.Pages)}
+	x.ports.Metrics.Record(ctx, "rows_fetched", float64(page.Rows), telemetry.Count, about...)
+	x.ports.Metrics.Record(ctx, "bytes_fetched", float64(len(page.Body)), telemetry.Bytes, about...)
+	return nil
+}
+
+// handOver writes the manifest so far and leaves the rest to a continuation.
+func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
+	next := x.part + 1
+	body := lake.Encode(m)
+	info, _, err := x.ports.Lake.PutIfAbsent(ctx, lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, next), body)
+	if err != nil {
+		return nil, err
+	}
+	info.SHA256 = lake.SHA256(body)
+	x.ports.Log.InfoContext(ctx, "handing the extraction on before the deadline", "part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
+	return []events.Event{events.New(events.ExtractionContinued{
+		Run: x.run, Attempt: m.Attempt, Part: next, Partial: info.Object(), NextPage: len(m.Pages), Force: x.force,
+	})}, nil
+}

@@ -1,0 +1,150 @@
+package validator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// shape counts what the rows of a landing look like.
+type shape struct {
+	contract *contract.Contract
+	expected map[string]contract.Field // by source field; of two columns of one field, the required one
+	seen     map[string]*sighting
+}
+
+// sighting is what was seen of one source field.
+type sighting struct {
+	values int64 // rows in which it is there and not null
+	alien  int64 // of these, rows whose JSON kind cannot become the contract's type
+	kind   string
+}
+
+func newShape(c *contract.Contract) *shape {
+	s := &shape{contract: c, expected: map[string]contract.Field{}, seen: map[string]*sighting{}}
+	for _, f := range c.Fields {
+		if there, ok := s.expected[f.Source]; !ok || f.Required && !there.Required {
+			s.expected[f.Source] = f
+		}
+	}
+	return s
+}
+
+func (s *shape) add(r source.Row) {
+	for _, v := range r.Fields {
+		// Keys that begin with ':' are the portal's own (row ids, computed regions), not the data's.
+		if strings.HasPrefix(v.Name, ":") {
+			continue
+		}
+		seen := s.seen[v.Name]
+		if seen == nil {
+			seen = &sighting{}
+			s.seen[v.Name] = seen
+		}
+		kind := jsonKind(v.Raw)
+		if kind == "null" {
+			continue
+		}
+		seen.values++
+		if f, ok := s.expected[v.Name]; ok && !fits(f.Type, kind) {
+			seen.alien++
+			seen.kind = kind
+		}
+	}
+}
+
+// drift compares what was seen, and what the source publishes of its own schema, with the contract. fatal stops the
+// run; report is let through and told.
+func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report []events.Problem) {
+	add := func(policy contract.DriftPolicy, p events.Problem) {
+		if policy == contract.DriftReject {
+			fatal = append(fatal, p)
+		} else {
+			report = append(report, p)
+		}
+	}
+	names := map[string]bool{}
+	for name := range s.seen {
+		names[name] = true
+	}
+	for _, f := range published {
+		names[f.Name] = true
+	}
+	for _, name := range sorted(names) {
+		if _, ok := s.expected[name]; ok || derived(s.contract.Source.Kind, name) {
+			continue
+		}
+		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: name,
+			Message: "the source has a field that the contract does not know; it is kept in the raw pages and not staged. Classify it in the contract to stage it"})
+	}
+	for _, name := range sorted(s.expected) {
+		f, seen := s.expected[name], s.seen[name]
+		listed := slices.ContainsFunc(published, func(p source.SourceField) bool { return p.Name == name })
+		switch {
+		// A null column is left out of every row, so only the source's own schema can tell that an optional one is gone.
+		case !listed && len(published) > 0 && seen == nil,
+			f.Required && rows > 0 && (seen == nil || seen.values == 0):
+			policy := s.contract.Drift.Missing
+			if f.Required {
+				policy = contract.DriftReject
+			}
+			add(policy, events.Problem{Code: "field_missing", Field: name,
+				Message: fmt.Sprintf("the source no longer sends the field of column %s; it was renamed or removed: look at the source and change the contract", f.Name)})
+		case seen != nil && seen.alien*2 > seen.values:
+			add(s.contract.Drift.Retyped, events.Problem{Code: "field_retyped", Field: name,
+				Message: fmt.Sprintf("%d of %d values are a JSON %s, which cannot become the contract's %s", seen.alien, seen.values, seen.kind, f.Type)})
+		}
+	}
+	return fatal, report
+}
+
+// derived says whether a field is not the source's own but made by the reader of its kind.
+func derived(kind, name string) bool {
+	return kind == "idescat" && (name == "status" || strings.HasSuffix(name, ".label")) ||
+		kind == "ckan" && name == "_id"
+}
+
+func jsonKind(raw []byte) string {
+	if len(raw) == 0 {
+		return "null"
+	}
+	switch raw[0] {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	return "number"
+}
+
+// fits says whether a JSON kind can become a column type. Text of a number or date is the stager's to judge, value by value.
+func fits(t contract.Type, kind string) bool {
+	switch t {
+	case contract.JSON:
+		return true
+	case contract.Boolean:
+		return kind == "boolean" || kind == "string"
+	case contract.Date, contract.Timestamp:
+		return kind == "string"
+	}
+	return kind == "string" || kind == "number" || t == contract.Text && kind == "boolean"
+}
+
+func sorted[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,133 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Service is the validator.
+var Service = runtime.Service{
+	Name:     "validator",
+	Consumes: []string{events.LandingWritten{}.EventType()},
+	Emits:    []string{events.LandingValidated{}.EventType(), events.LandingRejected{}.EventType(), events.RunFailed{}.EventType()},
+	New:      func(p runtime.Ports) runtime.Handler { return validator{p}.handle },
+	Receipt: func(in events.Event) string {
+		p, err := events.As[events.LandingWritten](in)
+		if err != nil {
+			return ""
+		}
+		return lake.ReceiptKey(p.Dataset, p.RunID, "validator", 0)
+	},
+}
+
+// maxProblems bounds what one event carries: a landing with a thousand bad pages is one story.
+const maxProblems = 20
+
+type validator struct{ ports runtime.Ports }
+
+func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
+	p, err := events.As[events.LandingWritten](in)
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	c, err := v.ports.Contracts.Load(ctx, p.ContractSHA256)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := lake.ReadDocument[lake.Manifest](ctx, v.ports.Lake, p.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	started := v.ports.Clock.Now()
+	shape := newShape(c)
+	problems := whole(manifest)
+	var rows int64
+	for _, page := range manifest.Pages {
+		n, problem, err := v.page(ctx, c.Source.Kind, page, shape)
+		if err != nil {
+			return nil, err
+		}
+		rows += n
+		problems = append(problems, problem...)
+	}
+	if len(problems) == 0 {
+		problems = counted(manifest, rows)
+	}
+	fatal, drift := shape.drift(manifest.Description.Fields, rows)
+	problems = append(problems, fatal...)
+
+	about := []any{"dataset", p.Dataset, "run", p.RunID}
+	v.ports.Metrics.Record(ctx, "rows_validated", float64(rows), telemetry.Count, about...)
+	v.ports.Metrics.Record(ctx, "validation_time", float64(v.ports.Clock.Now().Sub(started).Milliseconds()), telemetry.Milliseconds, about...)
+	if len(problems) > 0 {
+		if more := len(problems) - maxProblems; more > 0 {
+			problems = append(problems[:maxProblems], events.Problem{Code: "more", Message: fmt.Sprintf("and %d more problems", more)})
+		}
+		return []events.Event{events.New(events.LandingRejected{Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Problems: problems})}, nil
+	}
+	return []events.Event{events.New(events.LandingValidated{
+		Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Pages: len(manifest.Pages), Rows: rows, Bytes: manifest.Bytes, Drift: drift,
+	})}, nil
+}
+
+// page checks one page: that it is what was written, and that each of its records can be read.
+func (v validator) page(ctx context.Context, kind string, page lake.ManifestPage, shape *shape) (int64, []events.Problem, error) {
+	body, err := lake.Read(ctx, v.ports.Lake, page.Object)
+	var integrity *lake.IntegrityError
+	switch {
+	case errors.As(err, &integrity):
+		return 0, []events.Problem{{Code: "page_changed", Page: page.Key, Message: integrity.Error()}}, nil
+	case errors.Is(err, lake.ErrNotFound):
+		return 0, []events.Problem{{Code: "page_missing", Page: page.Key, Message: "the manifest names this page, but it is not in the lake; run the dataset again"}}, nil
+	case err != nil:
+		return 0, nil, err
+	}
+	var rows int64
+	err = source.Rows(kind, body, func(r source.Row) error {
+		rows++
+		shape.add(r)
+		return nil
+	})
+	var malformed *source.PageError
+	if errors.As(err, &malformed) {
+		return rows, []events.Problem{{
+			Code: "page_malformed", Page: page.Key,
+			Message: fmt.Sprintf("%v; the source sent a page that cannot be read: the bytes are kept in landing, run the dataset again", malformed),
+		}}, nil
+	}
+	if err != nil {
+		return rows, nil, runtime.Permanent(err)
+	}
+	if rows != page.Rows {
+		return rows, []events.Problem{{Code: "page_row_count", Page: page.Key, Message: fmt.Sprintf("the page holds %d rows, its manifest says %d", rows, page.Rows)}}, nil
+	}
+	return rows, nil, nil
+}
+
+// whole checks that the manifest lists every page that was to be fetched, once and in order.
+func whole(m lake.Manifest) []events.Problem {
+	if len(m.Pages) != len(m.Description.Pages) {
+		return []events.Problem{{Code: "pages_missing", Message: fmt.Sprintf("the manifest lists %d pages of %d planned", len(m.Pages), len(m.Description.Pages))}}
+	}
+	for i, p := range m.Pages {
+		if p.Index != i {
+			return []events.Problem{{Code: "pages_missing", Page: p.Key, Message: fmt.Sprintf("page %d stands where page %d should be", p.Index, i)}}
+		}
+	}
+	return nil
+}
+
+// counted compares the rows with the source's own count.
+func counted(m lake.Manifest, rows int64) []events.Problem {
+	if want := m.Description.Rows; want >= 0 && rows != want {
+		return []events.Problem{{Code: "row_count", Message: fmt.Sprintf("the source counts %d rows, the landing holds %d; rows were lost or doubled while paging: run the dataset again", want, rows)}}
+	}
+	return nil
+}
