@@ -1,0 +1,69 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// instruments records measurements with OpenTelemetry: durations as histograms, all else as counters.
+type instruments struct {
+	meter metric.Meter
+	mu    sync.Mutex
+	add   map[string]func(context.Context, float64, metric.MeasurementOption)
+}
+
+func newInstruments(m metric.Meter) *instruments {
+	return &instruments{meter: m, add: map[string]func(context.Context, float64, metric.MeasurementOption){}}
+}
+
+// Record implements Metrics. Only the outcome becomes an attribute: properties would make a series each.
+func (i *instruments) Record(ctx context.Context, name string, value float64, unit Unit, properties ...any) {
+	outcome := defaultOutcome
+	pairs(properties, func(k string, v any) {
+		if k == KeyOutcome {
+			outcome = fmt.Sprint(v)
+		}
+	})
+	if add := i.instrument(name, unit); add != nil {
+		add(ctx, value, metric.WithAttributes(attribute.String(KeyOutcome, outcome)))
+	}
+}
+
+func (i *instruments) instrument(name string, unit Unit) func(context.Context, float64, metric.MeasurementOption) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if add, ok := i.add[name]; ok {
+		return add
+	}
+	var add func(context.Context, float64, metric.MeasurementOption)
+	if unit == Milliseconds {
+		if h, err := i.meter.Float64Histogram(name, metric.WithUnit("ms")); err == nil {
+			add = func(ctx context.Context, v float64, o metric.MeasurementOption) { h.Record(ctx, v, o) }
+		}
+	} else if c, err := i.meter.Float64Counter(name, metric.WithUnit(ucum(unit))); err == nil {
+		add = func(ctx context.Context, v float64, o metric.MeasurementOption) { c.Add(ctx, v, o) }
+	}
+	i.add[name] = add // a name OpenTelemetry refuses stays nil and is not tried again
+	return add
+}
+
+// ucum is the unit in OpenTelemetry's notation.
+func ucum(u Unit) string {
+	if u == Bytes {
+		return "By"
+	}
+	return "1"
+}
+
+// several records to all of its members.
+type several []Metrics
+
+func (s several) Record(ctx context.Context, name string, value float64, unit Unit, properties ...any) {
+	for _, m := range s {
+		m.Record(ctx, name, value, unit, properties...)
+	}
+}

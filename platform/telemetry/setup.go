@@ -1,0 +1,150 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/llac-project/llac/platform/clock"
+)
+
+const scope = "github.com/llac-project/llac"
+
+// exportTimeout bounds one export, so that a collector that hangs cannot hold a service up.
+const exportTimeout = 5 * time.Second
+
+// Config says where a service's telemetry goes. The zero value logs to standard error and exports nothing.
+type Config struct {
+	Service string
+	Env     string
+	Build   string
+
+	Log   io.Writer    // default: standard error
+	Level slog.Leveler // default: Info
+
+	// Endpoint is the base URL of an OTLP/HTTP collector ("http://127.0.0.1:4318"); traces and metrics go there.
+	// Empty: none.
+	Endpoint string
+	// SpanFile is a file to which finished spans are appended as JSON lines (SpanRecord). Empty: none.
+	SpanFile string
+	// MetricLines takes metrics in CloudWatch's embedded format: standard output in Lambda. Nil: none.
+	MetricLines io.Writer
+
+	Forbidden Forbidden    // default: Forbid()
+	Clock     clock.Clock  // default: clock.System
+	Random    func([]byte) // source of ids; default: crypto/rand
+}
+
+// Telemetry is one service's tracer, logger and metrics. It sets no globals: several services live in one process.
+type Telemetry struct {
+	Log     *slog.Logger
+	Metrics Metrics
+	Tracer  trace.Tracer
+
+	traces  *sdktrace.TracerProvider
+	metrics *sdkmetric.MeterProvider
+}
+
+// Setup builds a service's telemetry. Where nothing is exported, spans are not recorded, but ids still are made and
+// handed on, so that logs and envelopes of a run share one trace id.
+func Setup(ctx context.Context, c Config) (*Telemetry, error) {
+	if c.Log == nil {
+		c.Log = os.Stderr
+	}
+	if c.Level == nil {
+		c.Level = slog.LevelInfo
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.Forbidden == nil {
+		c.Forbidden = Forbid()
+	}
+	t := &Telemetry{Log: NewLogger(c.Log, c.Level, c.Service, c.Forbidden), Metrics: Discard{}}
+	about := resource.NewSchemaless(attribute.String("service.name", c.Service),
+		attribute.String("service.version", c.Build), attribute.String("deployment.environment.name", c.Env))
+
+	sampler, options := sdktrace.NeverSample(), []sdktrace.TracerProviderOption{
+		sdktrace.WithIDGenerator(newXRayIDs(c.Clock, c.Random)), sdktrace.WithResource(about)}
+	if c.SpanFile != "" {
+		file, err := newSpanFile(c.SpanFile, c.Forbidden)
+		if err != nil {
+			return nil, err
+		}
+		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
+		options = append(options, sdktrace.WithSyncer(file))
+	}
+	var recorders several
+	if c.Endpoint != "" {
+		base := strings.TrimSuffix(c.Endpoint, "/")
+		spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(base+"/v1/traces"), otlptracehttp.WithTimeout(exportTimeout))
+		if err != nil {
+			return nil, fmt.Errorf("set up the export of traces to %s: %w", base, err)
+		}
+		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
+		options = append(options, sdktrace.WithBatcher(spans, sdktrace.WithExportTimeout(exportTimeout)))
+		points, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(base+"/v1/metrics"), otlpmetrichttp.WithTimeout(exportTimeout))
+		if err != nil {
+			return nil, fmt.Errorf("set up the export of metrics to %s: %w", base, err)
+		}
+		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(about),
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points, sdkmetric.WithTimeout(exportTimeout))))
+		recorders = append(recorders, newInstruments(t.metrics.Meter(scope)))
+	}
+	if c.MetricLines != nil {
+		recorders = append(recorders, NewEMF(c.MetricLines, c.Service, c.Clock, c.Forbidden))
+	}
+	switch len(recorders) {
+	case 0:
+	case 1:
+		t.Metrics = recorders[0]
+	default:
+		t.Metrics = recorders
+	}
+	t.traces = sdktrace.NewTracerProvider(append(options, sdktrace.WithSampler(sampler))...)
+	t.Tracer = t.traces.Tracer(scope)
+	return t, nil
+}
+
+// Flush exports what is pending; a Lambda calls it before it answers, because it may be frozen after.
+func (t *Telemetry) Flush(ctx context.Context) error {
+	err := t.traces.ForceFlush(ctx)
+	if t.metrics != nil {
+		err = errors.Join(err, t.metrics.ForceFlush(ctx))
+	}
+	return err
+}
+
+// Shutdown exports what is pending and closes files and connections.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	err := t.traces.Shutdown(ctx)
+	if t.metrics != nil {
+		err = errors.Join(err, t.metrics.Shutdown(ctx))
+	}
+	return err
+}
+
+// StartRun starts the root span of a new run, a trace of its own, linked to the span in ctx. The scheduler starts
+// several runs from one tick, and each is to be followed alone. Events stamped with the context returned carry
+// the new trace. Without a span in ctx it does nothing.
+func StartRun(ctx context.Context, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
+	cause := trace.SpanFromContext(ctx)
+	options := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithAttributes(attributes...)}
+	if cause.SpanContext().IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: cause.SpanContext()}))
+	}
+	return cause.TracerProvider().Tracer(scope).Start(ctx, "run", options...)
+}
