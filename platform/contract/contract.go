@@ -11,6 +11,7 @@ type Contract struct {
 	Version     string // the contract's own version, e.g. "1.0.0"
 	Title       string
 	Purpose     string
+	Grain       string // what one row is, e.g. "One row per municipality."
 	Owner       string
 	Licence     string // name of the licence
 	LicenceURL  string
@@ -93,6 +94,9 @@ type Field struct {
 	Scale        int
 	CheckDigit   string // "idescat_municipality": the sixth digit of an Idescat code
 
+	// CheckDigitExempt are values that the source uses although they carry no check digit, e.g. "999998".
+	CheckDigitExempt []string
+
 	Reference *Reference // a column of another dataset's snapshot
 }
 
@@ -141,15 +145,21 @@ const (
 
 // Rule is one quality rule that the gate checks on a candidate.
 type Rule struct {
-	Name      string // unique in the contract
-	Metric    string // see Metrics
-	Column    string // for column metrics
-	Min       *float64
-	Max       *float64
-	MinOpen   bool // Min itself does not pass
-	MaxOpen   bool
-	Unit      string // "rows" or "percent"
-	Values    []string
+	Name    string // unique in the contract
+	Metric  string // see Metrics
+	Column  string // for column metrics
+	Min     *float64
+	Max     *float64
+	MinOpen bool // Min itself does not pass
+	MaxOpen bool
+	Unit    string // "rows" or "percent"
+
+	// What counts as valid for the metric "invalid": whichever are set must all hold. Nulls are not counted.
+	Values  []string
+	Pattern string // RE2 the whole value must match
+	Low     *float64
+	High    *float64 // inclusive, as is Low
+
 	Severity  string // "error" stops publication, "warning" is only recorded
 	Dimension string // ODCS dimension, e.g. "completeness"
 	Side      string // who is responsible when it fails: "source" or "pipeline"

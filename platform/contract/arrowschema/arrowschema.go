@@ -1,0 +1,105 @@
+// Package arrowschema derives Arrow schemas from dataset contracts: what the staged and the quarantined Parquet files
+// hold. The same contract gives the same schema, column for column (invariant 6).
+package arrowschema
+
+import (
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/llac-project/llac/platform/contract"
+)
+
+// Lineage is one lineage column of staging.
+type Lineage struct {
+	Name        string
+	Nullable    bool
+	Description string
+}
+
+// LineageColumns follow a contract's own columns in every staged file, all of them text, in this order.
+var LineageColumns = []Lineage{
+	{Name: "source_system", Description: "Host of the portal the row came from, or \"simulator\"."},
+	{Name: "source_dataset_id", Description: "The dataset's id at the portal."},
+	{Name: "source_url", Description: "Address of the page the row was on."},
+	{Name: "source_updated_at", Nullable: true, Description: "When the source says it was last updated, in its own words."},
+	{Name: "data_origin", Description: "\"published\" by a real portal; from a simulator, \"recorded\" (a real fact, carried) or \"invented\"."},
+	{Name: "ingested_process_at", Description: "The run's slot in UTC, as in the object keys: 20250803T140512."},
+	{Name: "correlation_id", Description: "Id of the run that staged the row."},
+	{Name: "landing_object_key", Description: "Key of the landing page that holds the row."},
+	{Name: "row_hash", Description: "SHA-256 of the row's own columns, lower-case hex."},
+}
+
+// descriptionKey is the field metadata key that holds the description.
+const descriptionKey = "description"
+
+// Schema is the schema of a contract's staged Parquet files: its staged columns in the contract's order without the
+// partition columns (hive keeps those in the path), then the lineage columns.
+func Schema(c *contract.Contract) *arrow.Schema {
+	var fields []arrow.Field
+	for _, f := range Columns(c) {
+		fields = append(fields, arrow.Field{
+			Name: f.Name, Type: DataType(f), Nullable: !f.Required && f.Default == nil,
+			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{f.Description}),
+		})
+	}
+	for _, l := range LineageColumns {
+		fields = append(fields, arrow.Field{
+			Name: l.Name, Type: arrow.BinaryTypes.String, Nullable: l.Nullable,
+			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{l.Description}),
+		})
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// Columns are the contract's fields that become columns inside the files, in order.
+func Columns(c *contract.Contract) []contract.Field {
+	var out []contract.Field
+	for _, f := range c.Fields {
+		// Invariant 8: personal fields never enter staging, whatever else the field says.
+		if f.Staged && !f.Personal() && !slices.Contains(c.Partition, f.Name) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// DataType is the Arrow type of a field.
+func DataType(f contract.Field) arrow.DataType {
+	switch f.Type {
+	case contract.Integer:
+		return arrow.PrimitiveTypes.Int64
+	case contract.Number:
+		return arrow.PrimitiveTypes.Float64
+	case contract.Decimal:
+		return &arrow.Decimal128Type{Precision: int32(f.Precision), Scale: int32(f.Scale)}
+	case contract.Boolean:
+		return arrow.FixedWidthTypes.Boolean
+	case contract.Date:
+		return arrow.FixedWidthTypes.Date32
+	case contract.Timestamp:
+		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
+	default: // Text, and JSON kept as its text
+		return arrow.BinaryTypes.String
+	}
+}
+
+// QuarantineSchema is the schema of every quarantine file: where the row is in landing, why it was refused, and its
+// public fields.
+func QuarantineSchema() *arrow.Schema {
+	text, number := arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64
+	column := func(name string, t arrow.DataType, nullable bool, description string) arrow.Field {
+		return arrow.Field{Name: name, Type: t, Nullable: nullable, Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{description})}
+	}
+	return arrow.NewSchema([]arrow.Field{
+		column("page_key", text, false, "Key of the landing page that holds the row."),
+		column("page_sha256", text, false, "SHA-256 of that page, lower-case hex."),
+		column("row_index", number, false, "Position of the row in the page, from 0."),
+		column("byte_start", number, false, "First byte of the row in the page, from 0."),
+		column("byte_end", number, false, "Byte after the row's last."),
+		column("field", text, true, "Column that was refused; null when it is the row as a whole."),
+		column("code", text, false, "Reason, for counting."),
+		column("message", text, false, "Reason, for a person."),
+		column("row_json", text, true, "The row's public fields as JSON, as the source sent them."),
+	}, nil)
+}

@@ -1,0 +1,299 @@
+package contract
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LineageColumns are the columns that every staged table carries after its own, in this order.
+var LineageColumns = []string{
+	"source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin",
+	"ingested_process_at", "correlation_id", "landing_object_key", "row_hash",
+}
+
+// CheckDigits are the known check-digit rules.
+var CheckDigits = []string{"idescat_municipality"}
+
+var decimalType = regexp.MustCompile(`(?i)^(?:decimal|numeric)\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)$`)
+
+// readFields decodes the properties and answers where each column stands.
+func (d *document) readFields(c *Contract, object node) map[string]node {
+	places := map[string]node{}
+	properties := object.get("properties")
+	if len(properties.items()) == 0 {
+		d.reportAt(orParent(properties, object), join(object.path, "properties"), "list the dataset's columns", "there are no properties")
+	}
+	var keys, partitions []position
+	for _, p := range properties.items() {
+		f, ok := d.readField(p)
+		if !ok {
+			continue
+		}
+		if _, twice := places[f.Name]; twice {
+			d.report(p.get("name"), "give each column its own name", "the column %q stands twice", f.Name)
+			continue
+		}
+		places[f.Name] = p
+		c.Fields = append(c.Fields, f)
+		keys = d.readPosition(keys, f.Name, p, "primaryKey", "primaryKeyPosition")
+		partitions = d.readPosition(partitions, f.Name, p, "partitioned", "partitionKeyPosition")
+	}
+	c.Key = d.inOrder(keys)
+	c.Partition = d.inOrder(partitions)
+	for i, name := range c.Key {
+		c.Field(name).KeyPosition = i + 1
+	}
+	return places
+}
+
+// readField decodes one property.
+func (d *document) readField(p node) (Field, bool) {
+	name := p.get("name")
+	f := Field{Name: name.text()}
+	if !name.isText() {
+		return f, false
+	}
+	switch {
+	case !identifier.MatchString(f.Name):
+		d.report(name, identifierHint, "%q is not a column name", f.Name)
+	case slices.Contains(LineageColumns, f.Name):
+		d.report(name, "choose another name", "%q is a column that Llac adds itself", f.Name)
+	}
+	f.Source = f.Name
+	if physical := p.get("physicalName"); physical.exists() {
+		f.Source = physical.text()
+		if f.Source == "" && physical.isText() {
+			d.report(physical, "name the source's field, or leave it out when it is called like the column", "is empty")
+		}
+	}
+	f.Description = p.get("description").text()
+	if f.Description == "" {
+		d.reportAt(orParent(p.get("description"), name), join(p.path, "description"), "say what the column holds, with its unit", "the description is missing")
+	}
+	f.Required, _ = p.get("required").flag()
+	if unique := p.get("unique"); unique.exists() {
+		d.report(unique, "use primaryKey, or a quality rule with metric: duplicateValues", "unique is not enforced by Llac")
+	}
+	d.readType(&f, p)
+	d.readOptions(&f, p.get("logicalTypeOptions"))
+
+	custom := d.customProperties(p, atProperty)
+	f.Classification = d.choiceOf(p.get("classification"), "public", "personal", "internal")
+	f.Staged = d.flagOf(custom["llacStaged"], !f.Personal())
+	if f.Personal() && f.Staged {
+		// Invariant 8: a personal field never enters staging.
+		d.report(custom["llacStaged"], "take llacStaged away", "a personal field cannot be staged")
+	}
+	f.NullLiterals = d.stringsOf(custom["llacNullLiterals"])
+	f.Squeeze = d.flagOf(custom["llacSqueeze"], false)
+	f.PadLeft = d.wholeOf(custom["llacPadLeft"], 1, 0)
+	f.Mapping = d.textMapOf(custom["llacMapping"])
+	if f.Mapping != nil && len(f.Mapping) == 0 {
+		d.report(custom["llacMapping"], "", "the mapping is empty: no value could pass")
+	}
+	f.CheckDigit = d.stringOf(custom["llacCheckDigit"])
+	if f.CheckDigit != "" && !slices.Contains(CheckDigits, f.CheckDigit) {
+		d.report(custom["llacCheckDigit"], didYouMean(f.CheckDigit, CheckDigits), "no check-digit rule %q; there are %s", f.CheckDigit, strings.Join(CheckDigits, ", "))
+	}
+	f.CheckDigitExempt = d.stringsOf(custom["llacCheckDigitExempt"])
+	if len(f.CheckDigitExempt) > 0 && f.CheckDigit == "" {
+		d.report(custom["llacCheckDigitExempt"], "add llacCheckDigit, or take this away", "there is no check digit to be exempt from")
+	}
+	if f.Type != Text {
+		for name, set := range map[string]bool{"llacPadLeft": f.PadLeft > 0, "llacSqueeze": f.Squeeze, "llacCheckDigit": f.CheckDigit != ""} {
+			if set {
+				d.report(custom[name], "make the column's logicalType string, or take this away", "only a text column can have %s", name)
+			}
+		}
+	}
+	d.readReference(&f, p.get("relationships"))
+	if def, ok := custom["llacDefault"]; ok {
+		if text := d.stringOf(def); def.isText() {
+			f.Default = &text
+			if reason := f.refuses(text); reason != "" {
+				d.report(def, "", "the default %q %s", text, reason)
+			}
+		}
+	}
+	for from, to := range f.Mapping {
+		if reason := f.refuses(to); reason != "" {
+			d.report(custom["llacMapping"].get(from), "", "the value %q %s", to, reason)
+		}
+	}
+	return f, true
+}
+
+// readType decodes logicalType and physicalType.
+func (d *document) readType(f *Field, p node) {
+	logical := p.get("logicalType")
+	switch logical.text() {
+	case "string":
+		f.Type = Text
+	case "integer":
+		f.Type = Integer
+	case "boolean":
+		f.Type = Boolean
+	case "date":
+		f.Type = Date
+	case "timestamp":
+		f.Type = Timestamp
+	case "object", "array":
+		f.Type = JSON
+	case "number":
+		f.Type = Number
+		d.readDecimal(f, p.get("physicalType"))
+	case "time":
+		d.report(logical, "use string with a pattern", "a time of day without a date has no column type in Llac")
+	case "":
+		if !logical.exists() {
+			d.reportAt(p.get("name"), join(p.path, "logicalType"), "write string, integer, number, boolean, date, timestamp, object or array", "logicalType is missing")
+		}
+		f.Type = Text
+	}
+}
+
+func (d *document) readDecimal(f *Field, physical node) {
+	text := physical.text()
+	m := decimalType.FindStringSubmatch(text)
+	if m == nil {
+		if strings.HasPrefix(strings.ToLower(text), "dec") || strings.HasPrefix(strings.ToLower(text), "numeric") {
+			d.report(physical, "write decimal(precision, scale), e.g. decimal(12, 2)", "%q is not a decimal type", text)
+		}
+		return
+	}
+	f.Type = Decimal
+	f.Precision, _ = strconv.Atoi(m[1])
+	f.Scale, _ = strconv.Atoi(m[2])
+	if f.Precision < 1 || f.Precision > 38 || f.Scale > f.Precision {
+		d.report(physical, "", "a decimal has a precision of 1 to 38 and a scale of at most the precision")
+	}
+}
+
+// readOptions decodes logicalTypeOptions by type. What the standard knows and Llac does not enforce is refused, because
+// a limit that is written and not held is worse than none.
+func (d *document) readOptions(f *Field, options node) {
+	for _, e := range options.entries() {
+		switch {
+		case e.name == "pattern" && f.Type == Text:
+			f.Pattern = d.patternOf(e.value)
+		case e.name == "minLength" && f.Type == Text:
+			v := d.wholeOf(e.value, 0, 0)
+			f.MinLength = &v
+		case e.name == "maxLength" && f.Type == Text:
+			v := d.wholeOf(e.value, 0, 0)
+			f.MaxLength = &v
+		case e.name == "minimum" && f.numeric():
+			f.Minimum = numberOf(e.value)
+		case e.name == "maximum" && f.numeric():
+			f.Maximum = numberOf(e.value)
+		case e.name == "format" && (f.Type == Date || f.Type == Timestamp):
+			layout, err := goLayout(e.value.text())
+			if err != nil {
+				d.report(e.value, "", "%v", err)
+			} else if f.Type == Timestamp && !strings.Contains(layout, "15") {
+				d.report(e.value, "add HH:mm:ss, or make it a date", "a timestamp's format needs the time of day")
+			}
+			f.Format = layout
+		case e.name == "defaultTimezone" && f.Type == Timestamp && contains([]string{"UTC", "Etc/UTC"}, e.value.text()):
+		default:
+			d.report(e.value, "use a quality rule instead, or take it away", "Llac does not enforce %s on a column of type %s", e.name, f.Type)
+		}
+	}
+	if f.Format == "" && f.Type == Date {
+		f.Format = time.DateOnly
+	}
+	if f.Format == "" && f.Type == Timestamp {
+		f.Format = "2006-01-02T15:04:05"
+	}
+	if f.MinLength != nil && f.MaxLength != nil && *f.MinLength > *f.MaxLength {
+		d.report(options, "", "minLength %d is above maxLength %d", *f.MinLength, *f.MaxLength)
+	}
+	if f.Minimum != nil && f.Maximum != nil && *f.Minimum > *f.Maximum {
+		d.report(options, "", "minimum %v is above maximum %v", *f.Minimum, *f.Maximum)
+	}
+}
+
+func (f Field) numeric() bool { return f.Type == Integer || f.Type == Number || f.Type == Decimal }
+
+func numberOf(n node) *float64 {
+	if v, ok := n.number(); ok {
+		return &v
+	}
+	return nil // the standard's schema has reported it
+}
+
+// patternOf reads a regular expression of RE2.
+func (d *document) patternOf(n node) string {
+	text := d.stringOf(n)
+	if _, err := regexp.Compile(text); err != nil {
+		d.report(n, "see the RE2 syntax; there are no look-arounds and no back-references", "the pattern does not compile: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return ""
+	}
+	return text
+}
+
+var shorthand = regexp.MustCompile(`^([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)$`)
+
+// readReference decodes the one reference that a column may make.
+func (d *document) readReference(f *Field, relationships node) {
+	list := relationships.items()
+	if len(list) == 0 {
+		return
+	}
+	if len(list) > 1 {
+		d.report(list[1], "keep one", "a column refers to one column at the most")
+	}
+	to := list[0].get("to")
+	if !to.exists() {
+		return
+	}
+	m := shorthand.FindStringSubmatch(to.text())
+	if m == nil {
+		d.report(to, "write dataset.column, e.g. municipalities.municipality_id", "%q is not a reference", to.text())
+		return
+	}
+	f.Reference = &Reference{Dataset: m[1], Column: m[2]}
+}
+
+// refuses says why a text that the contract itself gives cannot be a value of the column; empty when it can.
+func (f Field) refuses(text string) string {
+	switch f.Type {
+	case Integer:
+		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+			return "is not an integer"
+		}
+	case Number, Decimal:
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			return "is not a number"
+		}
+	case Boolean:
+		if text != "true" && text != "false" {
+			return "is neither true nor false"
+		}
+	case Date, Timestamp:
+		if _, err := time.Parse(f.Format, text); f.Format != "" && err != nil {
+			return "does not have the column's format"
+		}
+	}
+	if f.numeric() {
+		v, _ := strconv.ParseFloat(text, 64)
+		if f.Minimum != nil && v < *f.Minimum || f.Maximum != nil && v > *f.Maximum {
+			return "is outside the column's range"
+		}
+	}
+	length := len([]rune(text))
+	if f.MinLength != nil && length < *f.MinLength || f.MaxLength != nil && length > *f.MaxLength {
+		return "does not have the column's length"
+	}
+	if f.Pattern != "" {
+		// Patterns match the whole value, as they do when rows are cast.
+		if whole, err := regexp.Compile(`^(?:` + f.Pattern + `)$`); err == nil && !whole.MatchString(text) {
+			return fmt.Sprintf("does not match the column's pattern %s", f.Pattern)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,159 @@
+package contract
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// FileSuffix ends the name of every contract file; what stands before it is the dataset's name.
+const FileSuffix = ".odcs.yaml"
+
+// identifier is the form of dataset, column and rule names: they become path segments, SQL names and dbt nodes.
+var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+const identifierHint = "use lower-case letters, digits and _, beginning with a letter, at most 63"
+
+// Parse reads and checks one contract. The error is Problems, holding everything wrong with the file, by line: first
+// against the standard's own JSON Schema, then against what Llac needs. filename is used in problems, and its base name
+// (without FileSuffix) must be the dataset's name when it has that suffix.
+func Parse(filename string, raw []byte) (*Contract, error) {
+	d, plain := parseDocument(filename, raw)
+	if !d.root.exists() {
+		return nil, d.problems.sorted()
+	}
+	if err := d.checkStandard(plain); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(raw)
+	c := &Contract{Raw: raw, SHA256: hex.EncodeToString(sum[:])}
+	d.readContract(c)
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
+	}
+	return c, nil
+}
+
+// readContract decodes the whole document into c and checks it.
+func (d *document) readContract(c *Contract) {
+	root := d.root
+	if v := root.get("apiVersion"); v.isText() && v.text() != "v3.1.0" {
+		d.report(v, "write apiVersion: v3.1.0", "Llac reads version 3.1 of the standard")
+	}
+	if v := root.get("status"); v.exists() {
+		d.choiceOf(v, "active", "draft", "proposed", "deprecated", "retired")
+	}
+	c.Version = root.get("version").text()
+	c.Title = d.needText(root, "name", "the dataset's title for people")
+	c.Purpose = d.needText(root.get("description"), "purpose", "say what the data are for")
+	c.Owner = d.needText(root.get("team"), "name", "say who answers for the dataset")
+
+	custom := d.customProperties(root, atContract)
+	c.Licence = d.needCustom(root, custom, "llacLicence", "the name of the licence under which the source gives the data")
+	c.LicenceURL = d.stringOf(custom["llacLicenceUrl"])
+	if c.LicenceURL != "" {
+		d.checkAddress(custom["llacLicenceUrl"], c.LicenceURL, true)
+	}
+	c.Attribution = d.needCustom(root, custom, "llacAttribution", "the text that must accompany the data")
+	d.readSLA(c, custom["llacTimezone"])
+	d.readSource(c)
+
+	objects := root.get("schema").items()
+	if len(objects) != 1 {
+		d.reportAt(orParent(root.get("schema"), root), "schema", "write one contract a dataset", "has %d schema objects, must have exactly one", len(objects))
+		return
+	}
+	d.readSchema(c, objects[0])
+}
+
+// readSchema decodes the schema object: name, fields, slicing, policies, rules.
+func (d *document) readSchema(c *Contract, object node) {
+	name := object.get("name")
+	c.Dataset = name.text()
+	switch {
+	case !name.exists():
+	case !identifier.MatchString(c.Dataset):
+		d.report(name, identifierHint, "%q is not a dataset name", c.Dataset)
+	default:
+		base := filepath.Base(d.file)
+		if want, ok := strings.CutSuffix(base, FileSuffix); ok && want != c.Dataset {
+			d.report(name, fmt.Sprintf("rename the file to %s%s, or the dataset", c.Dataset, FileSuffix), "the file %s is for the dataset %q, this one is %q", base, want, c.Dataset)
+		}
+	}
+	c.Grain = object.get("dataGranularityDescription").text()
+	if c.Grain == "" {
+		d.reportAt(orParent(object.get("dataGranularityDescription"), object), join(object.path, "dataGranularityDescription"), `write "One row per …"`, "the grain is missing")
+	}
+	custom := d.customProperties(object, atSchema)
+	c.KeyConflict = KeyConflict(d.choiceOf(custom["llacKeyConflict"], string(QuarantineConflicts), string(LatestWins)))
+	c.RawPages = RawPolicy(d.choiceOf(custom["llacRawPages"], string(RawArchive), string(RawDelete)))
+	d.readDrift(c, custom["llacDrift"])
+	if relationships := object.get("relationships"); relationships.exists() {
+		d.report(relationships, "put each reference under its property, as relationships: [{to: dataset.column}]", "references of the whole object are not read")
+	}
+
+	places := d.readFields(c, object)
+	d.readSlicing(c, custom["llacSlicing"], places)
+	d.checkKeyAndPartition(c, object, places)
+	d.readRules(c, object, places)
+}
+
+func (d *document) readDrift(c *Contract, n node) {
+	c.Drift = Drift{Added: DriftReport, Missing: DriftReject, Retyped: DriftReject}
+	if !n.exists() {
+		return
+	}
+	if !n.isMapping() {
+		d.report(n, "write {added: report, missing: reject, retyped: reject}", "must be a mapping")
+		return
+	}
+	kinds := map[string]*DriftPolicy{"added": &c.Drift.Added, "missing": &c.Drift.Missing, "retyped": &c.Drift.Retyped}
+	for _, e := range n.entries() {
+		policy, known := kinds[e.name]
+		if !known {
+			d.report(e.value, didYouMean(e.name, []string{"added", "missing", "retyped"}), "%q is not a kind of drift", e.name)
+			continue
+		}
+		*policy = DriftPolicy(d.choiceOf(e.value, string(DriftReject), string(DriftReport)))
+	}
+}
+
+// needText reads a text that the standard leaves optional and Llac does not.
+func (d *document) needText(holder node, key, fix string) string {
+	n := holder.get(key)
+	v := n.text()
+	if v == "" && (!n.exists() || n.isText()) {
+		at := orParent(n, holder)
+		if !at.exists() {
+			at = d.root
+		}
+		d.reportAt(at, n.path, fix, "%s is missing", key)
+	}
+	return v
+}
+
+// needCustom reads a custom property of the contract that must be there.
+func (d *document) needCustom(holder node, custom map[string]node, name, fix string) string {
+	n, ok := custom[name]
+	if !ok {
+		at := orParent(holder.get("customProperties"), holder)
+		d.reportAt(at, "{"+name+"}", fix, "the custom property %s is missing", name)
+		return ""
+	}
+	v := strings.TrimSpace(d.stringOf(n))
+	if v == "" && n.isText() {
+		d.report(n, fix, "is empty")
+	}
+	return v
+}
+
+// orParent is n, or its holder where n is not there.
+func orParent(n, holder node) node {
+	if n.exists() {
+		return n
+	}
+	return holder
+}

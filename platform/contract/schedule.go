@@ -1,0 +1,223 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // a Lambda has no time-zone files
+
+	"github.com/robfig/cron/v3"
+)
+
+// The defaults of a contract's schedule and retention.
+const (
+	DefaultTimezone   = "Europe/Madrid"
+	DefaultSuperseded = 90 * 24 * time.Hour
+)
+
+// readSLA decodes slaProperties: frequency (a cron schedule), latency (the freshness) and retention.
+func (d *document) readSLA(c *Contract, timezone node) {
+	c.SLA.Timezone = DefaultTimezone
+	if timezone.exists() {
+		c.SLA.Timezone = d.stringOf(timezone)
+		if _, err := zone(c.SLA.Timezone); err != nil {
+			d.report(timezone, "write a name of the tz database, e.g. Europe/Madrid", "no time zone %q", c.SLA.Timezone)
+			c.SLA.Timezone = "UTC"
+		}
+	}
+	c.Retention.Superseded = DefaultSuperseded
+	sla := d.root.get("slaProperties")
+	seen := map[string]node{}
+	for _, item := range sla.items() {
+		name := item.get("property").text()
+		if _, twice := seen[name]; twice && slices.Contains([]string{"frequency", "latency", "retention"}, name) {
+			d.report(item.get("property"), "keep one of the two", "%s is given twice", name)
+			continue
+		}
+		seen[name] = item
+	}
+	if item, ok := seen["frequency"]; ok {
+		d.readCadence(c, item)
+	} else {
+		d.reportAt(orParent(sla, d.root), "slaProperties{frequency}", `add {property: frequency, value: 1, unit: d, scheduler: cron, schedule: "30 6 * * *"}`, "the SLA property frequency is missing")
+	}
+	if item, ok := seen["latency"]; ok {
+		c.SLA.Freshness = d.duration(item)
+	} else {
+		d.reportAt(orParent(sla, d.root), "slaProperties{latency}", "add {property: latency, value: 36, unit: h}: the age at which the dataset is stale", "the SLA property latency is missing")
+	}
+	if item, ok := seen["retention"]; ok {
+		c.Retention.Superseded = d.duration(item)
+	}
+}
+
+func (d *document) readCadence(c *Contract, item node) {
+	if scheduler := item.get("scheduler"); scheduler.text() != "cron" {
+		d.reportAt(orParent(scheduler, item), join(item.path, "scheduler"), "write scheduler: cron", "the frequency is a cron schedule")
+	}
+	schedule := item.get("schedule")
+	c.SLA.Cadence = schedule.text()
+	if _, err := parseCron(c.SLA.Cadence); err != nil {
+		d.reportAt(orParent(schedule, item), schedule.path, `write five fields: minute hour day month weekday, e.g. "30 6 * * *"`, "%v", err)
+		return
+	}
+	if _, ok := c.NextSlot(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)); !ok {
+		d.report(schedule, "name a day that exists", "%q is never due", c.SLA.Cadence)
+	}
+}
+
+// duration reads value and unit of an SLA property: h, d, w or y, by any of the standard's spellings.
+func (d *document) duration(item node) time.Duration {
+	value := item.get("value")
+	n, ok := value.number()
+	units := map[string]time.Duration{
+		"h": time.Hour, "hour": time.Hour, "hours": time.Hour,
+		"d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
+		"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
+		"y": 365 * 24 * time.Hour, "year": 365 * 24 * time.Hour, "years": 365 * 24 * time.Hour,
+	}
+	unit := item.get("unit")
+	length, known := units[unit.text()]
+	if !known {
+		d.reportAt(orParent(unit, item), unit.path, "write h, d, w or y", "%q is not a unit of time", unit.text())
+	}
+	if !ok || n <= 0 || n > 100_000 {
+		if value.exists() {
+			d.report(value, "write how many of the unit", "must be a number above 0")
+		}
+		return 0
+	}
+	return time.Duration(n * float64(length))
+}
+
+// cronFields reads five-field expressions, without the library's seconds, names like @daily or CRON_TZ prefixes.
+var cronFields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+
+func parseCron(expression string) (*cron.SpecSchedule, error) {
+	if n := len(strings.Fields(expression)); n != 5 || strings.ContainsAny(expression, "=@") {
+		return nil, fmt.Errorf("%q is not a cron schedule of five fields", expression)
+	}
+	schedule, err := cronFields.Parse(expression)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a cron schedule: %w", expression, err)
+	}
+	spec, ok := schedule.(*cron.SpecSchedule)
+	if !ok {
+		return nil, fmt.Errorf("%q is not a cron schedule of five fields", expression)
+	}
+	// The calendar is walked in wall-clock time, written as UTC; instant says when a wall-clock time is.
+	spec.Location = time.UTC
+	return spec, nil
+}
+
+func zone(name string) (*time.Location, error) {
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("no time zone %q", name)
+	}
+	return time.LoadLocation(name)
+}
+
+// calendar is a contract's schedule ready to be walked.
+type calendar struct {
+	spec *cron.SpecSchedule
+	zone *time.Location
+}
+
+func (s SLA) calendar() (calendar, error) {
+	spec, err := parseCron(s.Cadence)
+	if err != nil {
+		return calendar{}, err
+	}
+	name := s.Timezone
+	if name == "" {
+		name = DefaultTimezone
+	}
+	loc, err := zone(name)
+	return calendar{spec, loc}, err
+}
+
+// wall is the wall-clock time of an instant, written as UTC.
+func (c calendar) wall(t time.Time) time.Time {
+	local := t.In(c.zone)
+	return time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+}
+
+// instant is when the clock on the wall shows a time: the first time in autumn, when it shows it twice; and in spring,
+// when it skips it, the moment of the jump. So each entry of the calendar is due exactly once, and in order.
+func (c calendar) instant(wall time.Time) time.Time {
+	_, before := wall.Add(-24 * time.Hour).In(c.zone).Zone()
+	_, after := wall.Add(24 * time.Hour).In(c.zone).Zone()
+	first := wall.Add(-time.Duration(before) * time.Second)
+	if c.wall(first).Equal(wall) {
+		return first.UTC()
+	}
+	second := wall.Add(-time.Duration(after) * time.Second)
+	if c.wall(second).Equal(wall) {
+		return second.UTC()
+	}
+	// Skipped: the jump lies between the two readings.
+	_, jump := first.In(c.zone).ZoneBounds()
+	if start, _ := first.In(c.zone).ZoneBounds(); start.After(second) {
+		jump = start
+	}
+	return jump.UTC()
+}
+
+// due walks the calendar from an instant on and calls yield with each due time, in order, until it answers false.
+func (c calendar) due(from time.Time, yield func(time.Time) bool) {
+	var last time.Time
+	for wall := c.wall(from).Add(-time.Second); ; {
+		wall = c.spec.Next(wall)
+		if wall.IsZero() {
+			return // nothing within five years
+		}
+		at := c.instant(wall)
+		if at.Equal(last) || at.Before(from) {
+			continue
+		}
+		last = at
+		if !yield(at) {
+			return
+		}
+	}
+}
+
+// NextSlot is the first due time after an instant, in UTC; false when the contract is never due again.
+func (c *Contract) NextSlot(after time.Time) (time.Time, bool) {
+	calendar, err := c.SLA.calendar()
+	if err != nil {
+		return time.Time{}, false
+	}
+	var next time.Time
+	// An hour that the wall shows twice may hide due times behind a later reading: begin well before.
+	calendar.due(after.Add(-26*time.Hour), func(at time.Time) bool {
+		next = at
+		return !at.After(after)
+	})
+	return next, next.After(after)
+}
+
+// DueSlot is the latest due time at or before now, in UTC; false when there was none in the past five years.
+func (c *Contract) DueSlot(now time.Time) (time.Time, bool) {
+	calendar, err := c.SLA.calendar()
+	if err != nil {
+		return time.Time{}, false
+	}
+	day := 24 * time.Hour
+	// Cron has no way back, so look forward from further and further behind.
+	for _, behind := range []time.Duration{2 * time.Hour, 2 * day, 9 * day, 40 * day, 400 * day, 5 * 366 * day} {
+		var latest time.Time
+		calendar.due(now.Add(-behind), func(at time.Time) bool {
+			if at.After(now) {
+				return false
+			}
+			latest = at
+			return true
+		})
+		if !latest.IsZero() {
+			return latest, true
+		}
+	}
+	return time.Time{}, false
+}

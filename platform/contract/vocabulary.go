@@ -1,0 +1,158 @@
+package contract
+
+import (
+	"slices"
+	"strings"
+)
+
+// The places of a contract that carry customProperties of ours.
+const (
+	atContract = "the contract"
+	atServer   = "the server"
+	atSchema   = "the schema object"
+	atProperty = "a property"
+	atRule     = "a quality rule"
+)
+
+// vocabulary lists the custom properties that Llac reads, by place. docs/contracts.md explains each; a test holds the
+// two together. Custom properties of other tools are left alone.
+var vocabulary = map[string][]string{
+	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
+	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
+	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages"},
+	atProperty: {"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit", "llacCheckDigitExempt"},
+	atRule:     {"llacResponsible"},
+}
+
+// customProperties reads the custom properties of one place, by name, and reports those that Llac does not know there.
+func (d *document) customProperties(holder node, place string) map[string]node {
+	known := vocabulary[place]
+	out := map[string]node{}
+	for _, item := range holder.get("customProperties").items() {
+		property := item.get("property")
+		name := property.text()
+		value := item.get("value")
+		switch {
+		case slices.Contains(known, name):
+			if _, twice := out[name]; twice {
+				d.report(property, "keep one of the two", "%s is given twice", name)
+				continue
+			}
+			value.path = holder.path + "{" + name + "}"
+			out[name] = value
+		case strings.HasPrefix(strings.ToLower(name), "llac"):
+			if home := placeOf(name); home != "" {
+				d.report(property, "move it there", "%s belongs to %s, not to %s", name, home, place)
+				continue
+			}
+			d.report(property, didYouMean(name, known), "Llac knows no custom property %q of %s", name, place)
+		}
+	}
+	return out
+}
+
+// placeOf is the place that a custom property belongs to; empty for an unknown one.
+func placeOf(name string) string {
+	for place, names := range vocabulary {
+		if slices.Contains(names, name) {
+			return place
+		}
+	}
+	return ""
+}
+
+// stringOf reads a text value; numbers and bare words such as null or 01 must be quoted, because the text decides.
+func (d *document) stringOf(n node) string {
+	if !n.exists() {
+		return ""
+	}
+	if !n.isText() {
+		d.report(n, `write it in quotes, e.g. "00"`, "must be text")
+		return ""
+	}
+	return n.yaml.Value
+}
+
+// stringsOf reads a list of texts.
+func (d *document) stringsOf(n node) []string {
+	if !n.exists() {
+		return nil
+	}
+	if !n.isSequence() {
+		d.report(n, `write ["a", "b"]`, "must be a list of texts")
+		return nil
+	}
+	var out []string
+	for _, item := range n.items() {
+		if !item.isText() {
+			d.report(item, `write it in quotes, e.g. "null" or "2024"`, "must be text")
+			continue
+		}
+		if slices.Contains(out, item.yaml.Value) {
+			d.report(item, "", "%q is listed twice", item.yaml.Value)
+			continue
+		}
+		out = append(out, item.yaml.Value)
+	}
+	return out
+}
+
+// textMapOf reads a mapping of texts to texts.
+func (d *document) textMapOf(n node) map[string]string {
+	if !n.exists() {
+		return nil
+	}
+	if !n.isMapping() {
+		d.report(n, `write {"from": "to"}`, "must be a mapping of texts to texts")
+		return nil
+	}
+	out := map[string]string{}
+	for _, e := range n.entries() {
+		if !e.value.isText() {
+			d.report(e.value, `write it in quotes, e.g. "2024"`, "must be text")
+			continue
+		}
+		out[e.name] = e.value.yaml.Value
+	}
+	return out
+}
+
+// flagOf reads true or false; absent when not given.
+func (d *document) flagOf(n node, absent bool) bool {
+	if !n.exists() {
+		return absent
+	}
+	v, ok := n.flag()
+	if !ok {
+		d.report(n, "", "must be true or false")
+		return absent
+	}
+	return v
+}
+
+// wholeOf reads a whole number of at least low; absent when not given.
+func (d *document) wholeOf(n node, low, absent int) int {
+	if !n.exists() {
+		return absent
+	}
+	v, ok := n.whole()
+	if !ok || v < low {
+		d.report(n, "", "must be a whole number of at least %d", low)
+		return absent
+	}
+	return v
+}
+
+// choiceOf reads one of the given words; the first is the default.
+func (d *document) choiceOf(n node, choices ...string) string {
+	if !n.exists() {
+		return choices[0]
+	}
+	v := n.text()
+	if !slices.Contains(choices, v) {
+		fix := didYouMean(v, choices)
+		d.report(n, fix, "%q is not one of %s", v, strings.Join(choices, ", "))
+		return choices[0]
+	}
+	return v
+}
