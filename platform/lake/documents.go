@@ -23,6 +23,7 @@ type Manifest struct {
 	StartedAt   time.Time          `json:"started_at"`
 	FinishedAt  time.Time          `json:"finished_at"`
 	Restarts    int                `json:"restarts,omitempty"` // attempts given up because the source changed under us
+	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests that earlier deliveries handed on
 }
 
 // ManifestPage is one landed page.
@@ -80,7 +81,9 @@ type Pointer struct {
 	Previous       string            `json:"previous,omitempty"`
 	PreviousObject *events.Object    `json:"previous_object,omitempty"` // the superseded pointer, kept under state/<dataset>/history/
 	Held           *Hold             `json:"held,omitempty"`
-	Attribution    map[string]string `json:"attribution,omitempty"` // licence, source, updated
+	SupersededAt   time.Time         `json:"superseded_at,omitzero"` // only in the history
+	SweptAt        time.Time         `json:"swept_at,omitzero"`      // only in the history: its objects are deleted, with evidence
+	Attribution    map[string]string `json:"attribution,omitempty"`  // licence, source, updated
 }
 
 // PointerPart is one run's share of the snapshot.
@@ -193,4 +196,26 @@ type Cursor struct {
 func ReadCursor(ctx context.Context, s Store, dataset string) (*Cursor, error) {
 	c, _, err := readState[Cursor](ctx, s, CursorKey(dataset))
 	return c, err
+}
+
+// Evidence proves a deletion: what is deleted, why that is allowed, and where the bytes are now. It is durable before
+// the first delete (invariant 4).
+type Evidence struct {
+	Dataset   string          `json:"dataset"`
+	RunID     string          `json:"run_id,omitempty"`
+	Snapshot  string          `json:"snapshot,omitempty"`
+	Reason    string          `json:"reason"`
+	RawPolicy string          `json:"raw_policy,omitempty"` // "archive", or "delete": provable by hash, not re-makeable
+	Manifest  *events.Object  `json:"manifest,omitempty"`   // the landing manifest
+	Candidate *events.Object  `json:"candidate,omitempty"`  // what was made from the landing
+	Verdict   *events.Object  `json:"verdict,omitempty"`    // the verdict that passed it
+	Deletes   []EvidenceEntry `json:"deletes"`
+	DecidedAt time.Time       `json:"decided_at"`
+	Build     string          `json:"build"`
+}
+
+// EvidenceEntry is one object to delete and, where it is archived, its copy, read back and compared.
+type EvidenceEntry struct {
+	events.Object
+	Archive *events.Object `json:"archive,omitempty"`
 }

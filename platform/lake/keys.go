@@ -92,8 +92,11 @@ func PointerKey(dataset string) string { return "state/" + dataset + "/current.j
 
 // HistoryKey is the key of a superseded pointer.
 func HistoryKey(dataset, snapshot string) string {
-	return "state/" + dataset + "/history/" + snapshot + ".json"
+	return HistoryPrefix(dataset) + snapshot + ".json"
 }
+
+// HistoryPrefix is where a dataset's superseded pointers lie.
+func HistoryPrefix(dataset string) string { return "state/" + dataset + "/history/" }
 
 // CursorKey is the key of the dataset's last look at its source.
 func CursorKey(dataset string) string { return "state/" + dataset + "/cursor.json" }

@@ -79,6 +79,7 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		if err != nil {
 			return nil, err
 		}
+		partial.Parts = append(partial.Parts, p.Partial)
 		return x.attempts(ctx, partial)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not deal with %s", in.Type))

@@ -1,0 +1,98 @@
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// ContractIndex is contracts/index.json in the config bucket: the contracts in force, by digest.
+type ContractIndex struct {
+	Contracts []ContractEntry `json:"contracts"`
+}
+
+// ContractEntry names one contract in force.
+type ContractEntry struct {
+	Dataset string `json:"dataset"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+}
+
+// ConfigContracts gives out the contracts of the config bucket. Contracts are immutable under their digest, so each is
+// read once a process.
+type ConfigContracts struct {
+	Store lake.Store
+
+	mu     sync.Mutex
+	parsed map[string]*contract.Contract
+}
+
+var _ Contracts = (*ConfigContracts)(nil)
+
+// Load returns the contract with this digest. Bytes that do not have it are an integrity error.
+func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Contract, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.parsed[sha256]; p != nil {
+		return p, nil
+	}
+	key := lake.ContractKey(sha256)
+	b, _, err := c.Store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if got := lake.SHA256(b); got != sha256 {
+		return nil, Permanent(fmt.Errorf("contract %s has the digest %s: somebody changed it in place; deploy it again", key, got))
+	}
+	p, err := contract.Parse(key, b)
+	if err != nil {
+		return nil, Permanent(fmt.Errorf("contract %s cannot be used by this build: %w", key, err))
+	}
+	if c.parsed == nil {
+		c.parsed = map[string]*contract.Contract{}
+	}
+	c.parsed[sha256] = p
+	return p, nil
+}
+
+// Current lists the contracts in force, in the order of the index.
+func (c *ConfigContracts) Current(ctx context.Context) ([]*contract.Contract, error) {
+	b, _, err := c.Store.Get(ctx, lake.ContractIndexKey)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, Permanent(fmt.Errorf("no contracts are deployed (%s is missing in the config bucket)", lake.ContractIndexKey))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var index ContractIndex
+	if err := json.Unmarshal(b, &index); err != nil {
+		return nil, Permanent(fmt.Errorf("decode %s: %w", lake.ContractIndexKey, err))
+	}
+	out := make([]*contract.Contract, 0, len(index.Contracts))
+	for _, e := range index.Contracts {
+		p, err := c.Load(ctx, e.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// DeployContracts puts contracts into the config bucket and then, in one move, in force.
+func DeployContracts(ctx context.Context, store lake.Store, contracts []*contract.Contract) error {
+	var index ContractIndex
+	for _, c := range contracts {
+		if _, _, err := store.PutIfAbsent(ctx, lake.ContractKey(c.SHA256), c.Raw); err != nil {
+			return err
+		}
+		index.Contracts = append(index.Contracts, ContractEntry{Dataset: c.Dataset, Version: c.Version, SHA256: c.SHA256})
+	}
+	_, err := store.Put(ctx, lake.ContractIndexKey, lake.Encode(index))
+	return err
+}

@@ -1,0 +1,206 @@
+package janitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Service is the landing janitor.
+var Service = runtime.Service{
+	Name:     "landing-janitor",
+	Consumes: []string{events.StagingPublished{}.EventType(), events.SweepTicked{}.EventType()},
+	Emits:    []string{events.LandingDeleted{}.EventType(), events.RunFailed{}.EventType()},
+	New:      func(p runtime.Ports) runtime.Handler { return janitor{p}.handle },
+	Receipt: func(in events.Event) string {
+		switch p, _ := in.Decode(); p := p.(type) {
+		case events.StagingPublished:
+			return lake.ReceiptKey(p.Dataset, p.RunID, "landing-janitor", 0)
+		case events.SweepTicked:
+			return "runs/_sweeps/" + lake.Slot(p.ScheduledAt) + ".json"
+		}
+		return ""
+	},
+}
+
+type janitor struct{ ports runtime.Ports }
+
+func (j janitor) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
+	payload, err := in.Decode()
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	switch p := payload.(type) {
+	case events.StagingPublished:
+		return j.published(ctx, p)
+	case events.SweepTicked:
+		return nil, j.sweep(ctx, p.ScheduledAt)
+	}
+	return nil, runtime.Permanent(fmt.Errorf("the landing janitor does not deal with %s", in.Type))
+}
+
+// published clears the landing of every run that the snapshot was made from.
+func (j janitor) published(ctx context.Context, p events.StagingPublished) ([]events.Event, error) {
+	c, err := j.ports.Contracts.Load(ctx, p.ContractSHA256)
+	if err != nil {
+		return nil, err
+	}
+	out := events.LandingDeleted{Run: p.Run, Snapshot: p.Snapshot, Archived: c.RawPages != contract.RawDelete}
+	for _, part := range p.Parts {
+		if part.CarriedOn {
+			continue
+		}
+		evidence, ref, err := j.evidence(ctx, c, p, part)
+		if err != nil {
+			return nil, err
+		}
+		j.ports.Failpoint("before-delete")
+		// Invariant 4: the evidence is durable; now, and not before, the deletes.
+		if err := j.delete(ctx, evidence.Deletes); err != nil {
+			return nil, err
+		}
+		j.ports.Failpoint("after-delete")
+		out.Evidence = append(out.Evidence, ref)
+		out.Objects += len(evidence.Deletes)
+		for _, d := range evidence.Deletes {
+			out.Bytes += d.Size
+		}
+	}
+	j.ports.Metrics.Record(ctx, "bytes_deleted", float64(out.Bytes), telemetry.Bytes, "dataset", p.Dataset, "run", p.RunID)
+	return []events.Event{events.New(out)}, nil
+}
+
+// delete removes exactly the versions named, in order.
+func (j janitor) delete(ctx context.Context, entries []lake.EvidenceEntry) error {
+	for _, d := range entries {
+		if err := j.ports.Lake.Delete(ctx, d.Key, d.VersionID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evidence returns the evidence for one part of a snapshot: what an earlier delivery wrote, or, after archiving, its own.
+func (j janitor) evidence(ctx context.Context, c *contract.Contract, p events.StagingPublished, part events.PublishedPart) (lake.Evidence, events.Object, error) {
+	key := lake.EvidenceKey(p.Dataset, part.RunID)
+	if e, ref, err := j.readEvidence(ctx, key); err != nil || e != nil {
+		if e != nil {
+			return *e, ref, err
+		}
+		return lake.Evidence{}, ref, err
+	}
+	if err := j.allowed(ctx, p, part); err != nil {
+		return lake.Evidence{}, events.Object{}, err
+	}
+	manifest, err := lake.ReadDocument[lake.Manifest](ctx, j.ports.Lake, part.Manifest)
+	if err != nil {
+		return lake.Evidence{}, events.Object{}, err
+	}
+	evidence := lake.Evidence{
+		Dataset: p.Dataset, RunID: part.RunID, Snapshot: p.Snapshot, Reason: "published", RawPolicy: string(c.RawPages),
+		Manifest: &part.Manifest, Candidate: &part.Candidate, Verdict: &part.Verdict, Build: j.ports.Build,
+	}
+	objects := make([]events.Object, 0, len(manifest.Pages)+len(manifest.Parts)+1)
+	for _, page := range manifest.Pages {
+		objects = append(objects, page.Object)
+	}
+	objects = append(append(objects, manifest.Parts...), part.Manifest) // the manifest goes last
+	for _, o := range objects {
+		entry := lake.EvidenceEntry{Object: o}
+		if c.RawPages != contract.RawDelete {
+			archived, err := j.archive(ctx, o)
+			if err != nil {
+				return lake.Evidence{}, events.Object{}, err
+			}
+			entry.Archive = &archived
+		}
+		evidence.Deletes = append(evidence.Deletes, entry)
+	}
+	evidence.DecidedAt = j.ports.Clock.Now()
+	body := lake.Encode(evidence)
+	info, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body)
+	if errors.Is(err, lake.ErrExists) { // another delivery was faster: its evidence counts
+		e, ref, err := j.readEvidence(ctx, key)
+		if err == nil && e == nil {
+			err = fmt.Errorf("evidence %s was there and is gone", key)
+		}
+		if err != nil {
+			return lake.Evidence{}, ref, err
+		}
+		return *e, ref, nil
+	}
+	if err != nil {
+		return lake.Evidence{}, events.Object{}, err
+	}
+	info.SHA256 = lake.SHA256(body)
+	return evidence, info.Object(), nil
+}
+
+func (j janitor) readEvidence(ctx context.Context, key string) (*lake.Evidence, events.Object, error) {
+	b, info, err := j.ports.Lake.Get(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, events.Object{}, nil
+	}
+	if err != nil {
+		return nil, events.Object{}, err
+	}
+	e := new(lake.Evidence)
+	if err := json.Unmarshal(b, e); err != nil {
+		return nil, events.Object{}, runtime.Permanent(fmt.Errorf("decode the evidence %s: %w; nothing is deleted on it", key, err))
+	}
+	info.SHA256, info.Size = lake.SHA256(b), int64(len(b))
+	return e, info.Object(), nil
+}
+
+// allowed checks, in the lake and not in the event, that the part is published and that its verdict passed it.
+func (j janitor) allowed(ctx context.Context, p events.StagingPublished, part events.PublishedPart) error {
+	pointer, _, err := lake.ReadPointer(ctx, j.ports.Lake, p.Dataset)
+	if err != nil {
+		return err
+	}
+	if pointer == nil || pointer.Snapshot != p.Snapshot {
+		b, _, err := j.ports.Lake.Get(ctx, lake.HistoryKey(p.Dataset, p.Snapshot))
+		if err != nil && !errors.Is(err, lake.ErrNotFound) {
+			return err
+		}
+		pointer = new(lake.Pointer)
+		if err == nil {
+			if err := json.Unmarshal(b, pointer); err != nil {
+				return runtime.Permanent(fmt.Errorf("decode %s: %w", lake.HistoryKey(p.Dataset, p.Snapshot), err))
+			}
+		}
+	}
+	refuse := func(why string) error {
+		// Invariant 3: no landing object is deleted without a passing verdict for what was made from it.
+		return runtime.Permanent(fmt.Errorf("run %s of %s: %s; its landing is kept", part.RunID, p.Dataset, why))
+	}
+	there := pointer.Part(part.Slice)
+	if there == nil || there.Manifest != part.Manifest || there.Candidate != part.Candidate {
+		return refuse("snapshot " + p.Snapshot + " is not published with this run in it")
+	}
+	verdict, err := lake.ReadDocument[struct {
+		Candidate events.Object `json:"candidate"`
+		Passed    bool          `json:"passed"`
+	}](ctx, j.ports.Lake, part.Verdict)
+	if err != nil {
+		return err
+	}
+	if !verdict.Passed || verdict.Candidate.SHA256 != part.Candidate.SHA256 {
+		return refuse("the verdict " + part.Verdict.Key + " does not pass it")
+	}
+	candidate, err := lake.ReadDocument[lake.Candidate](ctx, j.ports.Lake, part.Candidate)
+	if err != nil {
+		return err
+	}
+	if candidate.Manifest != part.Manifest {
+		return refuse("what is published was made from another landing")
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Service is the quality gate.
+var Service = runtime.Service{
+	Name:     "quality-gate",
+	Consumes: []string{events.StagingWritten{}.EventType(), events.ExtractionUnchanged{}.EventType()},
+	Emits: []string{
+		events.StagingAccepted{}.EventType(), events.StagingPublished{}.EventType(), events.StagingRejected{}.EventType(),
+		events.RunSuperseded{}.EventType(), events.RunFailed{}.EventType(),
+	},
+	New: func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
+	Receipt: func(in events.Event) string {
+		switch p, _ := in.Decode(); p := p.(type) {
+		case events.StagingWritten:
+			return lake.ReceiptKey(p.Dataset, p.RunID, "quality-gate", 0)
+		case events.ExtractionUnchanged:
+			if p.Slice != "" {
+				return lake.ReceiptKey(p.Dataset, p.RunID, "quality-gate", 0)
+			}
+		}
+		return ""
+	},
+}
+
+type gate struct{ ports runtime.Ports }
+
+func (g gate) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
+	payload, err := in.Decode()
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	switch p := payload.(type) {
+	case events.StagingWritten:
+		return g.written(ctx, p)
+	case events.ExtractionUnchanged:
+		if p.Slice == "" {
+			return nil, nil // nothing new to publish, and nobody waits for it
+		}
+		return g.unchanged(ctx, p)
+	}
+	return nil, runtime.Permanent(fmt.Errorf("the quality gate does not deal with %s", in.Type))
+}
+
+// written audits a candidate and, when it passes, publishes it or lets it wait for the other slices of its slot.
+func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Event, error) {
+	c, err := g.ports.Contracts.Load(ctx, p.ContractSHA256)
+	if err != nil {
+		return nil, err
+	}
+	candidate, err := lake.ReadDocument[lake.Candidate](ctx, g.ports.Lake, p.Candidate)
+	if err != nil {
+		return nil, err
+	}
+	pointer, _, err := lake.ReadPointer(ctx, g.ports.Lake, p.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	if out, done, err := g.decided(ctx, pointer, p.Run, p.Candidate); done || err != nil {
+		return out, err
+	}
+	started := g.ports.Clock.Now()
+	verdict, ref, err := g.judge(ctx, c, p.Candidate, candidate, pointer)
+	if err != nil {
+		return nil, err
+	}
+	g.ports.Metrics.Record(ctx, "audit_time", float64(g.ports.Clock.Now().Sub(started).Milliseconds()), telemetry.Milliseconds, "dataset", p.Dataset, "run", p.RunID)
+	if !verdict.Passed {
+		return []events.Event{events.New(events.StagingRejected{
+			Run: p.Run, Candidate: p.Candidate, Verdict: ref, Problems: verdict.problems(),
+		})}, nil
+	}
+	part := lake.PointerPart{
+		PublishedPart: events.PublishedPart{RunID: p.RunID, Slice: p.Slice, Manifest: candidate.Manifest, Candidate: p.Candidate, Verdict: ref},
+		Validators:    candidate.Validators, Rows: candidate.Staged, Bytes: candidate.Bytes, Objects: candidate.Objects,
+	}
+	if c.Slicing == nil {
+		return g.publish(ctx, c, p.Run, candidate.SourceSystem, []lake.PointerPart{part})
+	}
+	return g.join(ctx, c, p.Run, candidate.SourceSystem, part)
+}
+
+// decided says whether the slot of the run was decided before: published by an earlier delivery of this very event, or
+// overtaken by a later slot.
+func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run, candidate events.Object) ([]events.Event, bool, error) {
+	// Invariant 10: the pointer only moves forward.
+	if pointer == nil || pointer.Snapshot < run.Slot {
+		return nil, false, nil
+	}
+	mine := pointer
+	if pointer.Snapshot != run.Slot {
+		old, err := g.history(ctx, run.Dataset, run.Slot)
+		if err != nil {
+			return nil, false, err
+		}
+		mine = old
+	}
+	// The pointer moved and the receipt was not written: say again what was done, or the landing stays for ever.
+	if mine != nil && mine.RunID == run.RunID && mine.Snapshot == run.Slot {
+		return []events.Event{published(run, mine)}, true, nil
+	}
+	if mine != nil {
+		if part := mine.Part(run.Slice); part != nil && part.Candidate == candidate {
+			return []events.Event{events.New(events.StagingAccepted{Run: run, Candidate: candidate, Verdict: part.Verdict})}, true, nil
+		}
+	}
+	return []events.Event{events.New(events.RunSuperseded{Run: run, Candidate: candidate, Published: pointer.Snapshot})}, true, nil
+}
+
+// judge returns the verdict on a candidate: the one that is written already, or a new one.
+func (g gate) judge(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (Verdict, events.Object, error) {
+	key := lake.VerdictKey(candidate.Run.Dataset, candidate.Run.RunID, candidate.Attempt)
+	if v, o, err := g.readVerdict(ctx, key, ref); err != nil || v != nil {
+		return deref(v), o, err
+	}
+	verdict, err := g.audit(ctx, c, ref, candidate, pointer)
+	if err != nil {
+		return Verdict{}, events.Object{}, err
+	}
+	return g.writeVerdict(ctx, key, verdict)
+}

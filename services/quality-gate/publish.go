@@ -1,0 +1,131 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+)
+
+// swaps bounds how often a pointer that moves under us is read again.
+const swaps = 10
+
+// publish moves the pointer to the parts, each of which has a passing verdict.
+func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run, sourceSystem string, parts []lake.PointerPart) ([]events.Event, error) {
+	own := events.Object{}
+	for _, p := range parts {
+		if p.RunID == run.RunID {
+			own = p.Candidate
+		}
+		// Invariant 3: nothing is published without a passing verdict for exactly these bytes.
+		if err := g.vouched(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	for range swaps {
+		old, etag, err := lake.ReadPointer(ctx, g.ports.Lake, run.Dataset)
+		if err != nil {
+			return nil, err
+		}
+		if out, done, err := g.decided(ctx, old, run, own); done || err != nil {
+			return out, err
+		}
+		if old != nil && old.Held != nil {
+			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: []events.Problem{{
+				Code: "held", Message: fmt.Sprintf("the pointer of %s is held since %s by %s (%s); llac resume %s lets it move again",
+					run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason, run.Dataset),
+			}}})}, nil
+		}
+		next := lake.Pointer{
+			Dataset: run.Dataset, Snapshot: run.Slot, PublishedAt: g.ports.Clock.Now(), RunID: run.RunID,
+			ContractSHA256: run.ContractSHA256, SourceSystem: sourceSystem, Parts: parts, Attribution: map[string]string{
+				"licence": c.Licence, "licence_url": c.LicenceURL, "attribution": c.Attribution, "source": c.Source.BaseURL + " " + c.Source.ID,
+			},
+		}
+		for _, p := range parts {
+			next.Rows += p.Rows
+			next.Bytes += p.Bytes
+			next.Attribution["updated"] = max(next.Attribution["updated"], p.Validators.UpdatedAt)
+		}
+		if old != nil {
+			ref, err := g.keep(ctx, old)
+			if err != nil {
+				return nil, err
+			}
+			next.Previous, next.PreviousObject = old.Snapshot, &ref
+		}
+		g.ports.Failpoint("before-pointer")
+		// Invariant 2: visible by this one move, or not at all.
+		_, err = g.ports.Lake.CompareAndSwap(ctx, lake.PointerKey(run.Dataset), lake.Encode(next), etag)
+		if errors.Is(err, lake.ErrChanged) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		g.ports.Failpoint("after-pointer")
+		return []events.Event{published(run, &next)}, nil
+	}
+	return nil, fmt.Errorf("the pointer of %s was moved %d times while this run tried to move it", run.Dataset, swaps)
+}
+
+// vouched reads the verdict that a part names and checks that it passed exactly the part's candidate.
+func (g gate) vouched(ctx context.Context, p lake.PointerPart) error {
+	v, err := lake.ReadDocument[Verdict](ctx, g.ports.Lake, p.Verdict)
+	if err != nil {
+		return fmt.Errorf("publish %s: %w", p.RunID, err)
+	}
+	if !v.Passed || v.Candidate.Key != p.Candidate.Key || v.Candidate.SHA256 != p.Candidate.SHA256 {
+		return runtime.Permanent(fmt.Errorf("publish %s: the verdict %s does not pass the candidate %s; nothing is published", p.RunID, p.Verdict.Key, p.Candidate.Key))
+	}
+	return nil
+}
+
+// keep copies the pointer that is about to be superseded into the history.
+func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error) {
+	superseded := *old
+	superseded.SupersededAt = g.ports.Clock.Now()
+	body := lake.Encode(superseded)
+	info, err := g.ports.Lake.Put(ctx, lake.HistoryKey(old.Dataset, old.Snapshot), body)
+	if err != nil {
+		return events.Object{}, err
+	}
+	info.SHA256 = lake.SHA256(body)
+	return info.Object(), nil
+}
+
+// history reads the pointer of an earlier snapshot; nil when that slot was never published.
+func (g gate) history(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
+	b, _, err := g.ports.Lake.Get(ctx, lake.HistoryKey(dataset, snapshot))
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := new(lake.Pointer)
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, runtime.Permanent(fmt.Errorf("decode %s: %w", lake.HistoryKey(dataset, snapshot), err))
+	}
+	p.SupersededAt = time.Time{} // as it was when it was current
+	return p, nil
+}
+
+// published is the event that tells of a pointer. It is made from the pointer alone, so that it can be told again.
+func published(run events.Run, p *lake.Pointer) events.Event {
+	body := lake.Encode(p)
+	e := events.StagingPublished{
+		Run: run, Snapshot: p.Snapshot, Previous: p.Previous, Rows: p.Rows, Bytes: p.Bytes,
+		Pointer: events.Object{Key: lake.PointerKey(p.Dataset), Size: int64(len(body)), SHA256: lake.SHA256(body)},
+	}
+	for _, part := range p.Parts {
+		e.Parts = append(e.Parts, part.PublishedPart)
+	}
+	return events.New(e)
+}

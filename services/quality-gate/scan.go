@@ -1,0 +1,110 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+)
+
+// row is one row of a Parquet file; partition columns answer from the file's path.
+type row struct {
+	columns   map[string]arrow.Array
+	partition map[string]string
+	index     int
+}
+
+// text is the value as text and whether it is null. An unknown column is null.
+func (r row) text(name string) (string, bool) {
+	if v, ok := r.partition[name]; ok {
+		return v, false
+	}
+	a := r.columns[name]
+	if a == nil || a.IsNull(r.index) {
+		return "", true
+	}
+	return a.ValueStr(r.index), false
+}
+
+// number is the value as a number, where it is one.
+func (r row) number(name string) (float64, bool) {
+	if v, ok := r.partition[name]; ok {
+		f, err := strconv.ParseFloat(v, 64)
+		return f, err == nil
+	}
+	switch a := r.columns[name].(type) {
+	case *array.Int64:
+		return float64(a.Value(r.index)), a.IsValid(r.index)
+	case *array.Float64:
+		return a.Value(r.index), a.IsValid(r.index)
+	case *array.Decimal128:
+		return a.Value(r.index).ToFloat64(a.DataType().(*arrow.Decimal128Type).Scale), a.IsValid(r.index)
+	}
+	return 0, false
+}
+
+// scan reads the named columns of one file, row by row. The file must be exactly the object named.
+func (g gate) scan(ctx context.Context, o lake.CandidateObject, columns []string, visit func(row)) error {
+	body, err := lake.Read(ctx, g.ports.Lake, o.Object)
+	if err != nil {
+		return err
+	}
+	unreadable := func(err error) error {
+		return runtime.Permanent(fmt.Errorf("read Parquet file %s: %w", o.Key, err))
+	}
+	reader, err := file.NewParquetReader(bytes.NewReader(body))
+	if err != nil {
+		return unreadable(err)
+	}
+	defer reader.Close()
+	arrows, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 8192}, memory.DefaultAllocator)
+	if err != nil {
+		return unreadable(err)
+	}
+	var indexes []int
+	schema := reader.MetaData().Schema
+	for _, name := range columns {
+		if i := schema.ColumnIndexByName(name); i >= 0 {
+			indexes = append(indexes, i)
+		}
+	}
+	r := row{partition: map[string]string{}}
+	for _, p := range o.Partition {
+		r.partition[p.Column] = p.Value
+	}
+	if len(indexes) == 0 {
+		for range reader.NumRows() {
+			visit(r)
+		}
+		return nil
+	}
+	batches, err := arrows.GetRecordReader(ctx, indexes, nil)
+	if err != nil {
+		return unreadable(err)
+	}
+	defer batches.Release()
+	for batches.Next() {
+		batch := batches.RecordBatch()
+		r.columns = map[string]arrow.Array{}
+		for i, f := range batch.Schema().Fields() {
+			r.columns[f.Name] = batch.Column(i)
+		}
+		for i := range int(batch.NumRows()) {
+			r.index = i
+			visit(r)
+		}
+	}
+	if err := batches.Err(); err != nil {
+		return unreadable(err)
+	}
+	return nil
+}
