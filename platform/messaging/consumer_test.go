@@ -1,0 +1,450 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// noRandom makes backoffs exact.
+func noRandom() float64 { return 0 }
+
+func subscribe(t *testing.T, f *fakeSQS, change func(*ConsumerConfig)) (*Consumer, <-chan *message.Message) {
+	t.Helper()
+	config := ConsumerConfig{
+		Client: f, Service: "stager", DeadLetterQueue: "dead", Pollers: 1, Concurrency: 10, Visibility: 30 * time.Second,
+		MaxReceives: 3, Backoff: Backoff{First: 4 * time.Second, Max: time.Minute, Random: noRandom},
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	if change != nil {
+		change(&config)
+	}
+	c, err := NewConsumer(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.Subscribe(t.Context(), "work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, out
+}
+
+// work answers messages with answer until the channel is closed, each in a goroutine of its own.
+func work(out <-chan *message.Message, answer func(*message.Message)) *sync.WaitGroup {
+	var group sync.WaitGroup
+	group.Go(func() {
+		for m := range out {
+			group.Go(func() { answer(m) })
+		}
+	})
+	return &group
+}
+
+func TestPoisonLeavesItsNeighboursAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "good0", "good1", "good2", "good3", "poison", "good5", "good6", "good7", "good8", "good9")
+		c, out := subscribe(t, f, nil)
+		var mu sync.Mutex
+		var handled []string
+		done := work(out, func(m *message.Message) {
+			if string(m.Payload) == "poison" {
+				Reject(m, errors.New("not one of ours\n\x00"))
+				return
+			}
+			mu.Lock()
+			handled = append(handled, string(m.Payload))
+			mu.Unlock()
+			m.Ack()
+		})
+		time.Sleep(time.Second) // of the bubble: everything has been done by then
+		synctest.Wait()
+		if len(handled) != 9 {
+			t.Errorf("handled %v, want the nine good ones once each", handled)
+		}
+		if left := f.messages("work"); len(left) != 0 {
+			t.Errorf("%d messages are left in the queue", len(left))
+		}
+		dead := f.messages("dead")
+		if len(dead) != 1 || dead[0].body != "poison" {
+			t.Fatalf("dead letters: %v, want the poison alone", dead)
+		}
+		at := func(name string) string { return aws.ToString(dead[0].attributes[name].StringValue) }
+		if at("type") != "t" || at(AttributeReason) != "not one of ours" || at(AttributeService) != "stager" || at(AttributeReceiveCount) != "1" {
+			t.Errorf("attributes of the dead letter: %v", dead[0].attributes)
+		}
+		for _, name := range []string{AttributeFailedAt, AttributeFirstReceived} {
+			if _, err := time.Parse(time.RFC3339Nano, at(name)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		done.Wait()
+	})
+}
+
+func TestUndecodableMessageIsRejectedAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "a", "b", "c")
+		c, out := subscribe(t, f, func(c *ConsumerConfig) {
+			c.Decode = func(m types.Message) (*message.Message, error) {
+				if *m.Body == "b" {
+					return nil, errors.New("odd bytes")
+				}
+				return Decode(m)
+			}
+		})
+		done := work(out, func(m *message.Message) { m.Ack() })
+		time.Sleep(time.Second)
+		dead := f.messages("dead")
+		if len(dead) != 1 || !strings.Contains(aws.ToString(dead[0].attributes[AttributeReason].StringValue), "odd bytes") || len(f.messages("work")) != 0 {
+			t.Errorf("dead letters %v, left %v", dead, f.messages("work"))
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestDeadLetterIsSentBeforeTheMessageIsDeleted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		refusals := 2
+		f.fail = func(call string) error {
+			if call == "send dead" && refusals > 0 {
+				refusals--
+				return errors.New("SQS is not well")
+			}
+			return nil
+		}
+		f.put("work", "poison")
+		c, out := subscribe(t, f, nil)
+		done := work(out, func(m *message.Message) { Reject(m, errors.New("no")) })
+		time.Sleep(time.Second)
+		if got, want := f.log(), []string{"send dead", "visibility 4"}; !slices.Equal(got, want) {
+			t.Fatalf("calls after a failed send: %v, want %v and no delete", got, want)
+		}
+		time.Sleep(time.Minute)
+		if got, want := f.log(), []string{"send dead", "visibility 4", "send dead", "visibility 8", "send dead", "delete 1"}; !slices.Equal(got, want) {
+			t.Errorf("calls: %v, want %v", got, want)
+		}
+		if n := len(f.messages("dead")); n != 1 {
+			t.Errorf("%d dead letters, want 1", n)
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestTransientFailureBacksOffAndIsGivenUpWithItsReason(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "sick")
+		start := time.Now()
+		var at []time.Duration
+		c, out := subscribe(t, f, nil)
+		done := work(out, func(m *message.Message) {
+			at = append(at, time.Since(start).Round(time.Second))
+			Retry(m, fmt.Errorf("portal is down"))
+		})
+		time.Sleep(time.Hour)
+		if want := []time.Duration{0, 4 * time.Second, 12 * time.Second}; !slices.Equal(at, want) {
+			t.Errorf("tried at %v, want %v", at, want)
+		}
+		dead := f.messages("dead")
+		if len(dead) != 1 || aws.ToString(dead[0].attributes[AttributeReason].StringValue) != "given up after 3 tries: portal is down" ||
+			aws.ToString(dead[0].attributes[AttributeReceiveCount].StringValue) != "3" {
+			t.Errorf("dead letters: %+v", dead)
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestVisibilityIsRenewedWhileAMessageIsWorkedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "a", "b", "long")
+		deliveries := map[string]int{}
+		var mu sync.Mutex
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Pollers = 2 })
+		done := work(out, func(m *message.Message) {
+			mu.Lock()
+			deliveries[string(m.Payload)]++
+			mu.Unlock()
+			if string(m.Payload) == "long" {
+				time.Sleep(5 * time.Minute)
+			}
+			m.Ack()
+		})
+		time.Sleep(10 * time.Minute)
+		if deliveries["long"] != 1 || len(f.messages("work")) != 0 {
+			t.Errorf("deliveries %v, left %v; want one each and nothing left", deliveries, f.messages("work"))
+		}
+		renewals := 0
+		for _, call := range f.log() {
+			if call == "visibility 30" {
+				renewals++
+			}
+		}
+		if renewals < 16 || renewals > 20 { // every 15 to 18 s in 5 minutes
+			t.Errorf("%d renewals, want one about every half visibility", renewals)
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestAMessageIsNotRenewedForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "stuck")
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.MaxWork, c.Grace = time.Minute, time.Second })
+		first := <-out
+		select {
+		case <-first.Context().Done():
+		case <-time.After(2 * time.Minute):
+			t.Error("the message's context has not ended after MaxWork")
+		}
+		second := <-out
+		if d, _ := DeliveryOf(second); d.Receives != 2 {
+			t.Errorf("receives = %d, want 2", d.Receives)
+		}
+		second.Ack()
+		_ = c.Close()
+	})
+}
+
+func TestLostDeleteIsReceivedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		lost := true
+		f.fail = func(call string) error {
+			if lost && strings.HasPrefix(call, "delete ") {
+				lost = false
+				return errors.New("connection reset")
+			}
+			return nil
+		}
+		f.put("work", "a")
+		var receives []int
+		c, out := subscribe(t, f, nil)
+		done := work(out, func(m *message.Message) {
+			d, _ := DeliveryOf(m)
+			receives = append(receives, d.Receives)
+			m.Ack()
+		})
+		time.Sleep(time.Minute)
+		if !slices.Equal(receives, []int{1, 2}) || len(f.messages("work")) != 0 {
+			t.Errorf("receives %v, left %v; want the message again after its visibility, then gone", receives, f.messages("work"))
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestABatchEntryThatFailsIsDeletedAgainAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		refusals := map[string]int{"delete m1/1": 1}
+		f.fail = func(call string) error {
+			if refusals[call] > 0 {
+				refusals[call]--
+				return errors.New("internal")
+			}
+			return nil
+		}
+		f.put("work", "a", "b")
+		c, out := subscribe(t, f, nil)
+		done := work(out, func(m *message.Message) { m.Ack() })
+		time.Sleep(time.Second)
+		if got, want := f.log(), []string{"delete 2", "delete 1"}; !slices.Equal(got, want) || len(f.messages("work")) != 0 {
+			t.Errorf("calls %v, want %v", got, want)
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestCloseWithMessagesUnread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "a", "b", "c", "d")
+		c, out := subscribe(t, f, nil)
+		synctest.Wait() // all four are received, and nobody reads
+		start := time.Now()
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("Close took %s", d)
+		}
+		if _, open := <-out; open {
+			t.Error("the channel is open after Close")
+		}
+		for _, m := range f.messages("work") {
+			if m.visibleAt.After(time.Now()) {
+				t.Errorf("message %s is still invisible: it was not released", m.body)
+			}
+		}
+		if _, err := c.Subscribe(t.Context(), "work"); !errors.Is(err, ErrClosed) {
+			t.Errorf("Subscribe after Close: %v", err)
+		}
+	})
+}
+
+func TestCloseWaitsForWorkWithinTheGraceAndReleasesTheRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "quick", "slow", "deaf")
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Grace = 10 * time.Second })
+		done := work(out, func(m *message.Message) {
+			switch string(m.Payload) {
+			case "quick":
+				time.Sleep(5 * time.Second)
+				m.Ack()
+			case "slow": // hears that its context has ended
+				<-m.Context().Done()
+				Release(m)
+			case "deaf":
+				time.Sleep(time.Hour)
+				m.Ack()
+			}
+		})
+		synctest.Wait()
+		start := time.Now()
+		_ = c.Close()
+		if d := time.Since(start); d < 10*time.Second || d > 12*time.Second {
+			t.Errorf("Close took %s, want the grace of 10 s and a little", d)
+		}
+		left := f.messages("work")
+		if len(left) != 2 {
+			t.Fatalf("left: %v, want slow and deaf", left)
+		}
+		for _, m := range left {
+			if m.visibleAt.After(time.Now()) {
+				t.Errorf("message %s is still invisible", m.body)
+			}
+		}
+		done.Wait()
+	})
+}
+
+func TestEndOfTheSubscriptionsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		c, _ := NewConsumer(ConsumerConfig{Client: f, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		out, err := c.Subscribe(ctx, "work")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, open := <-out; open {
+			t.Error("a message from an empty queue")
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestConcurrencyIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		for i := range 40 {
+			f.put("work", fmt.Sprint(i))
+		}
+		var mu sync.Mutex
+		now, most := 0, 0
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Pollers, c.Concurrency = 4, 7 })
+		done := work(out, func(m *message.Message) {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			now--
+			mu.Unlock()
+			m.Ack()
+		})
+		time.Sleep(time.Minute)
+		if most != 7 || len(f.messages("work")) != 0 {
+			t.Errorf("%d at once, want 7; left %d", most, len(f.messages("work")))
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}
+
+func TestReceiveThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		failures := 3
+		f.fail = func(call string) error {
+			if call == "receive" && failures > 0 {
+				failures--
+				return errors.New("no route to host")
+			}
+			return nil
+		}
+		f.put("work", "a")
+		c, out := subscribe(t, f, nil)
+		m := <-out
+		d, ok := DeliveryOf(m)
+		if !ok || d.Queue != "work" || d.MessageID != "m1" || d.Receives != 1 || d.TraceHeader == "" || d.SentAt.IsZero() || d.FirstReceivedAt.IsZero() {
+			t.Errorf("delivery = %+v", d)
+		}
+		m.Ack()
+		_ = c.Close()
+	})
+}
+
+func TestSubscribeToAQueueThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	c, err := NewConsumer(ConsumerConfig{Client: newFakeSQS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Subscribe(t.Context(), "missing"); err == nil || !strings.Contains(err.Error(), "deploy the topology") {
+		t.Errorf("error = %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewConsumer(ConsumerConfig{}); err == nil {
+		t.Error("a consumer without a client was made")
+	}
+	if _, err := NewConsumer(ConsumerConfig{Client: newFakeSQS(), Visibility: time.Second}); err == nil {
+		t.Error("a visibility that cannot be renewed in time was taken")
+	}
+}

@@ -1,0 +1,162 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	wsns "github.com/ThreeDotsLabs/watermill-aws/sns"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/llac-project/llac/events"
+)
+
+// The attributes of an SNS message of ours; subscriptions filter on them. There are no others.
+const (
+	AttributeType    = "type"    // the event type
+	AttributeDataset = "dataset" // the event's subject, where it has one
+)
+
+// PublisherConfig configures a Publisher. Only AWS is required.
+type PublisherConfig struct {
+	AWS aws.Config
+	// TopicARN resolves the topic names given to Publish. Default: topics are given by ARN.
+	TopicARN func(topic string) (string, error)
+	// CarryUUID sends watermill's message id as an attribute, for messages that are not events.
+	CarryUUID bool
+	Timeout   time.Duration // of one call, its retries included; default DefaultCallTimeout
+	Tracer    trace.Tracer  // default: none
+}
+
+// Publisher is watermill's Publisher over SNS: watermill-aws's, with what it lacks. The context of a message reaches
+// the call: its end ends the call, and its span is written as X-Ray's header.
+type Publisher struct {
+	sns    *wsns.Publisher
+	tracer trace.Tracer
+	closed atomic.Bool
+}
+
+var _ message.Publisher = (*Publisher)(nil)
+
+// NewPublisher makes a publisher. It creates no topics: Deploy or Terraform does.
+func NewPublisher(c PublisherConfig) (*Publisher, error) {
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultCallTimeout
+	}
+	if c.Tracer == nil {
+		c.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	if c.TopicARN == nil {
+		c.TopicARN = func(topic string) (string, error) { return topic, nil }
+	}
+	contexts := newCallContexts(c.Timeout)
+	inner, err := wsns.NewPublisher(wsns.PublisherConfig{
+		AWSConfig:                   c.AWS,
+		OptFns:                      []func(*sns.Options){contexts.install},
+		DoNotCreateTopicIfNotExists: true,
+		TopicResolver:               topicResolver(c.TopicARN),
+		Marshaler:                   marshaler{carryUUID: c.CarryUUID, contexts: contexts},
+	}, watermill.NopLogger{}) // it logs whole messages, and returns what matters
+	if err != nil {
+		return nil, fmt.Errorf("make a publisher: %w", err)
+	}
+	return &Publisher{sns: inner, tracer: c.Tracer}, nil
+}
+
+// Publish sends messages one after another and returns at the first that SNS has not taken.
+func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
+	for _, m := range messages {
+		if err := p.send(topic, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PublishEvents publishes events in order. After an error the caller does not know which have been sent, and sends
+// all of them again: their ids are the same, so that consumers deal with them once (invariant 1).
+func (p *Publisher) PublishEvents(ctx context.Context, topic string, list []events.Event) error {
+	for _, e := range list {
+		body, err := e.Marshal()
+		if err != nil {
+			return fmt.Errorf("encode event %s: %w", e.ID, err)
+		}
+		m := message.NewMessageWithContext(ctx, e.ID, body)
+		m.Metadata.Set(AttributeType, e.Type)
+		if e.Subject != "" {
+			m.Metadata.Set(AttributeDataset, e.Subject)
+		}
+		if err := p.send(topic, m, attribute.String("messaging.message.conversation_id", e.CorrelationID),
+			attribute.String("cloudevents.event_type", e.Type), attribute.String("cloudevents.event_id", e.ID)); err != nil {
+			return fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)
+		}
+	}
+	return nil
+}
+
+func (p *Publisher) send(topic string, m *message.Message, attributes ...attribute.KeyValue) error {
+	if p.closed.Load() {
+		return errors.New("the publisher is closed")
+	}
+	caller := m.Context()
+	if err := caller.Err(); err != nil {
+		return fmt.Errorf("publish to %s: %w", lastOf(topic), err)
+	}
+	ctx, span := p.tracer.Start(caller, "send "+lastOf(topic), trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+		attribute.String("messaging.system", "aws.sns"), attribute.String("messaging.operation.type", "send"),
+		attribute.String("messaging.destination.name", lastOf(topic))), trace.WithAttributes(attributes...))
+	defer span.End()
+	m.SetContext(ctx)
+	defer m.SetContext(caller)
+	err := p.sns.Publish(topic, m)
+	if err != nil {
+		span.SetStatus(codes.Error, "not taken by SNS")
+	}
+	return err
+}
+
+// Close makes later calls fail; calls under way are not waited for, Publish itself waits for its answer.
+func (p *Publisher) Close() error {
+	p.closed.Store(true)
+	return p.sns.Close()
+}
+
+type topicResolver func(string) (string, error)
+
+func (r topicResolver) ResolveTopic(_ context.Context, topic string) (wsns.TopicArn, error) {
+	arn, err := r(topic)
+	return wsns.TopicArn(arn), err
+}
+
+// marshaler writes a message's metadata as text attributes and nothing else; trace context is in the envelope.
+type marshaler struct {
+	carryUUID bool
+	contexts  *callContexts
+}
+
+func (m marshaler) Marshal(topic wsns.TopicArn, msg *message.Message) *sns.PublishInput {
+	in := &sns.PublishInput{
+		TopicArn: aws.String(string(topic)), Message: aws.String(string(msg.Payload)),
+		MessageAttributes: make(map[string]types.MessageAttributeValue, len(msg.Metadata)+1),
+	}
+	for name, value := range msg.Metadata {
+		if value != "" { // SNS refuses empty values
+			in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+		}
+	}
+	if m.carryUUID && msg.UUID != "" {
+		in.MessageAttributes[UUIDAttribute] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(msg.UUID)}
+	}
+	m.contexts.put(in, msg.Context())
+	return in
+}

@@ -1,0 +1,115 @@
+package messaging
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// SQS is what the consumer needs of the SDK's client. Calls are bounded in time by the caller.
+type SQS interface {
+	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+}
+
+// MaxBatch is the most messages one SQS call carries.
+const MaxBatch = 10
+
+// DefaultCallTimeout bounds one call to SQS or SNS, its retries included.
+const DefaultCallTimeout = 15 * time.Second
+
+// QueueURL finds a queue by its name; a URL is returned as it is.
+func QueueURL(ctx context.Context, client SQS, name string) (string, error) {
+	if isURL(name) {
+		return name, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, DefaultCallTimeout)
+	defer cancel()
+	out, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
+	if err != nil {
+		return "", fmt.Errorf("find queue %s (deploy the topology first; check region and environment): %w", name, err)
+	}
+	return aws.ToString(out.QueueUrl), nil
+}
+
+func isURL(name string) bool {
+	for i := range len(name) {
+		if name[i] == '/' {
+			return true
+		}
+	}
+	return false
+}
+
+// visibility asks SQS to hide a message for so many seconds from now; 0 puts it back.
+type visibility struct {
+	receipt string
+	seconds int32
+}
+
+// changeVisibility changes up to ten messages in one call and answers the error of each that failed.
+func changeVisibility(ctx context.Context, client SQS, queueURL string, changes []visibility) map[int]error {
+	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(changes))
+	for i, c := range changes {
+		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: &entryIDs[i], ReceiptHandle: &changes[i].receipt, VisibilityTimeout: c.seconds}
+	}
+	out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &queueURL, Entries: entries})
+	if err != nil {
+		return allFailed(len(changes), fmt.Errorf("change the visibility of %d messages of %s: %w", len(changes), lastOf(queueURL), err))
+	}
+	return failed(out.Failed, "change the visibility of a message of "+lastOf(queueURL))
+}
+
+// deleteMessages deletes up to ten messages in one call and answers the error of each that failed.
+func deleteMessages(ctx context.Context, client SQS, queueURL string, receipts []string) map[int]error {
+	entries := make([]types.DeleteMessageBatchRequestEntry, len(receipts))
+	for i := range receipts {
+		entries[i] = types.DeleteMessageBatchRequestEntry{Id: &entryIDs[i], ReceiptHandle: &receipts[i]}
+	}
+	out, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queueURL, Entries: entries})
+	if err != nil {
+		return allFailed(len(receipts), fmt.Errorf("delete %d messages of %s: %w", len(receipts), lastOf(queueURL), err))
+	}
+	return failed(out.Failed, "delete a message of "+lastOf(queueURL))
+}
+
+// entryIDs are the ids of batch entries: their position.
+var entryIDs = [MaxBatch]string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
+
+// refusedError is SQS's answer to one entry of a batch.
+type refusedError struct {
+	op, code, message string
+	ours              bool // the request is wrong (an old receipt handle, say): saying it again will not help
+}
+
+func (e *refusedError) Error() string { return e.op + ": " + e.code + ": " + e.message }
+
+func failed(entries []types.BatchResultErrorEntry, op string) map[int]error {
+	var errs map[int]error
+	for _, f := range entries {
+		for i, id := range entryIDs {
+			if aws.ToString(f.Id) == id {
+				if errs == nil {
+					errs = map[int]error{}
+				}
+				errs[i] = &refusedError{op: op, code: aws.ToString(f.Code), message: aws.ToString(f.Message), ours: f.SenderFault}
+			}
+		}
+	}
+	return errs
+}
+
+func allFailed(n int, err error) map[int]error {
+	errs := make(map[int]error, n)
+	for i := range n {
+		errs[i] = err
+	}
+	return errs
+}
