@@ -1,0 +1,253 @@
+package events_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/events/internal/document"
+)
+
+// The schemas and the AsyncAPI document are made anew with `go generate`. Golden events and released schemas pin what has
+// been released: the flag only adds the missing ones. A version that nobody has deployed yet may be pinned anew by
+// deleting its files first.
+//
+//go:generate go test -run Generated|Golden|Released . -update
+var update = flag.Bool("update", false, "write schemas and asyncapi.yaml anew, add missing golden files")
+
+func comments(t *testing.T) document.Comments {
+	t.Helper()
+	c, err := document.ReadComments(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func schemaOf(t *testing.T, p events.Payload) []byte {
+	t.Helper()
+	schema, err := document.Schema(p, comments(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := document.Indent(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestGeneratedSchemasAreFresh(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, p := range events.Catalogue() {
+		name := p.EventType() + ".json"
+		known[name] = true
+		fresh(t, filepath.Join("schemas", name), schemaOf(t, p))
+	}
+	entries, err := os.ReadDir("schemas")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			t.Errorf("schemas/%s is of no event type; a released type stays in the catalogue", e.Name())
+		}
+	}
+}
+
+func TestGeneratedAsyncAPIIsFresh(t *testing.T) {
+	t.Parallel()
+	api, err := document.AsyncAPI(comments(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := document.YAML(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh(t, "asyncapi.yaml", text)
+	checkReferences(t, api)
+}
+
+// fresh compares a generated file with what the code would write now.
+func fresh(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; write it with go generate in the folder events", err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is stale; write it anew with go generate in the folder events", path)
+	}
+}
+
+// pinned reads a file that pins a released version, adding it when it is missing and -update is given.
+func pinned(t *testing.T, path string, now []byte) []byte {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && *update {
+		if err := os.WriteFile(path, now, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return now
+	}
+	if err != nil {
+		t.Fatalf("%v; pin the new type with go generate in the folder events", err)
+	}
+	return got
+}
+
+// checkReferences walks a document and resolves every reference in it, inside the document and into the schemas.
+func checkReferences(t *testing.T, root document.Object) {
+	t.Helper()
+	var found int
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case document.Object:
+			for _, m := range v {
+				if target, ok := m.Value.(string); ok && m.Name == "$ref" {
+					found++
+					if !resolves(root, target) {
+						t.Errorf("the reference %s leads nowhere", target)
+					}
+				}
+				walk(m.Value)
+			}
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		}
+	}
+	walk(root)
+	if found == 0 {
+		t.Error("no references found: the walk is wrong")
+	}
+}
+
+func resolves(root document.Object, target string) bool {
+	path, inside := strings.CutPrefix(target, "#/")
+	if !inside {
+		_, err := os.Stat(target)
+		return err == nil
+	}
+	var at any = root
+	for _, name := range strings.Split(path, "/") {
+		object, ok := at.(document.Object)
+		if !ok {
+			return false
+		}
+		i := slices.IndexFunc(object, func(m document.Member) bool { return m.Name == name })
+		if i < 0 {
+			return false
+		}
+		at = object[i].Value
+	}
+	return true
+}
+
+func TestGoldenEventsOfEveryReleasedVersionKeepDecoding(t *testing.T) {
+	t.Parallel()
+	for _, p := range events.Catalogue() {
+		t.Run(events.Name(p.EventType()), func(t *testing.T) {
+			t.Parallel()
+			example, err := document.Example(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := document.Indent(example)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := pinned(t, filepath.Join("testdata", "v1", events.Name(p.EventType())+".json"), text)
+
+			event, err := events.Parse(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload, err := event.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reflect.TypeOf(payload) != reflect.TypeOf(p) {
+				t.Fatalf("decoded as %T, want %T", payload, p)
+			}
+			// Encoded again from the Go values, the event is what it was: nothing was lost on the way in.
+			again := events.New(payload)
+			event.Data = again.Data
+			encoded, err := event.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want, got := canonical(t, golden), canonical(t, encoded); want != got {
+				t.Errorf("re-encoded event differs\ngot  %s\nwant %s", got, want)
+			}
+			// What is unknown is ignored: a producer may be newer than this build.
+			newer := bytes.Replace(golden, []byte(`"data": {`), []byte(`"future": 1, "data": {"a_field_of_the_future": {"x": [1]},`), 1)
+			if bytes.Equal(newer, golden) {
+				t.Fatal("the golden event has no data object")
+			}
+			later, err := events.Parse(newer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if decoded, err := later.Decode(); err != nil || !reflect.DeepEqual(decoded, payload) {
+				t.Errorf("with unknown fields: %v, %v", decoded, err)
+			}
+		})
+	}
+}
+
+func canonical(t *testing.T, raw []byte) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestReleasedSchemasStayCompatible(t *testing.T) {
+	t.Parallel()
+	for _, p := range events.Catalogue() {
+		current := schemaOf(t, p)
+		released := pinned(t, filepath.Join("testdata", "released", p.EventType()+".json"), current)
+		breaks, err := document.Compatible(released, current)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range breaks {
+			t.Errorf("%s: %s; a released version never changes, make a new one", p.EventType(), b)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join("testdata", "released"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if released := strings.TrimSuffix(e.Name(), ".json"); !events.Known(released) {
+			t.Errorf("the released type %s is not in the catalogue any more: consumers of old events need it", released)
+		}
+	}
+}
