@@ -1,0 +1,9 @@
+// Command stager turns validated landings into candidate snapshots.
+package main
+
+import (
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/services/stager"
+)
+
+func main() { runtime.Main(stager.Service) }

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"bytes"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// value is one cell of a staged row. Text aliases the page or a fresh buffer: it is copied when the row is kept.
+type value struct {
+	null   bool
+	text   []byte  // text, JSON; decimals as fixed-length big-endian two's complement
+	whole  int64   // integers; dates in days, timestamps in microseconds since 1970; booleans 0 or 1
+	number float64 // numbers
+}
+
+// numeral is a decimal numeral taken apart: sign, digits before and after the point, exponent.
+type numeral struct {
+	negative bool
+	digits   []byte // before the point
+	fraction []byte // after it
+	exponent []byte // with its sign; empty when there is none
+}
+
+// readNumeral reads [+-]digits[.digits][e[+-]digits]. No other notation is a number here: "1,5", "0x1f", "NaN" and
+// "1_000" are somebody's text.
+func readNumeral(b []byte) (numeral, bool) {
+	var n numeral
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		n.negative = b[0] == '-'
+		b = b[1:]
+	}
+	if i := bytes.IndexAny(b, "eE"); i >= 0 {
+		n.exponent, b = b[i+1:], b[:i]
+		digits := n.exponent
+		if len(digits) > 0 && (digits[0] == '-' || digits[0] == '+') {
+			digits = digits[1:]
+		}
+		if !allDigits(digits) {
+			return n, false
+		}
+	}
+	if i := bytes.IndexByte(b, '.'); i >= 0 {
+		n.fraction, b = b[i+1:], b[:i]
+		if !allDigits(n.fraction) {
+			return n, false
+		}
+	}
+	n.digits = b
+	return n, allDigits(b)
+}
+
+// castInteger reads a whole number of 64 bits. Portals write whole numbers as "890", 890 or 890.0; a fraction other
+// than zeros is refused, because "1.151" may well be a thousand and something.
+func castInteger(b []byte) (int64, bool) {
+	n, ok := readNumeral(b)
+	if !ok {
+		return 0, false
+	}
+	if len(n.exponent) > 0 {
+		f, err := strconv.ParseFloat(string(b), 64)
+		if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return 0, false
+		}
+		return int64(f), true
+	}
+	if len(bytes.Trim(n.fraction, "0")) > 0 {
+		return 0, false
+	}
+	if len(n.fraction) > 0 {
+		b = b[:len(b)-len(n.fraction)-1]
+	}
+	i, err := strconv.ParseInt(string(b), 10, 64)
+	return i, err == nil
+}
+
+// castNumber reads a finite number of 64 bits.
+func castNumber(b []byte) (float64, bool) {
+	if _, ok := readNumeral(b); !ok {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || math.IsInf(f, 0) {
+		return 0, false
+	}
+	return f + 0, true // -0 becomes 0: equal values have equal bytes
+}
+
+// castDecimal reads a decimal exactly and answers it as a big-endian two's complement of width bytes, scaled by
+// 10^scale. More digits than the contract allows are refused, never rounded.
+func castDecimal(b []byte, precision, scale, width int) ([]byte, bool) {
+	n, ok := readNumeral(b)
+	if !ok || len(n.exponent) > 0 {
+		return nil, false
+	}
+	fraction := bytes.TrimRight(n.fraction, "0")
+	whole := bytes.TrimLeft(n.digits, "0")
+	if len(fraction) > scale || len(whole) > precision-scale {
+		return nil, false
+	}
+	digits := make([]byte, 0, precision+1)
+	digits = append(append(append(digits, '0'), whole...), fraction...)
+	for range scale - len(fraction) {
+		digits = append(digits, '0')
+	}
+	unscaled, ok := new(big.Int).SetString(string(digits), 10)
+	if !ok {
+		return nil, false
+	}
+	if n.negative && unscaled.Sign() > 0 {
+		// Two's complement: 2^(8·width) − |x|.
+		unscaled.Sub(new(big.Int).Lsh(big.NewInt(1), uint(8*width)), unscaled)
+	}
+	return unscaled.FillBytes(make([]byte, width)), true
+}
+
+// decimalText writes a decimal as castDecimal answered it, always with scale digits after the point.
+func decimalText(b []byte, scale int) string {
+	unscaled := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0] >= 0x80 {
+		unscaled.Sub(unscaled, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	digits := new(big.Int).Abs(unscaled).String()
+	if missing := scale + 1 - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
+	}
+	if scale > 0 {
+		digits = digits[:len(digits)-scale] + "." + digits[len(digits)-scale:]
+	}
+	if unscaled.Sign() < 0 {
+		return "-" + digits
+	}
+	return digits
+}
+
+// castBoolean reads true and false, in any case, and 1 and 0.
+func castBoolean(b []byte) (int64, bool) {
+	switch {
+	case len(b) == 1 && b[0] == '1', bytes.EqualFold(b, []byte("true")):
+		return 1, true
+	case len(b) == 1 && b[0] == '0', bytes.EqualFold(b, []byte("false")):
+		return 0, true
+	}
+	return 0, false
+}
+
+// castDate reads a calendar day as days since 1970-01-01. An ISO layout also takes Socrata's floating timestamps, when
+// their time is midnight.
+func castDate(b []byte, layout string) (int64, bool) {
+	if layout == "" {
+		layout = time.DateOnly
+	}
+	if layout == time.DateOnly && len(b) > len(layout) {
+		if !midnight(b[len(layout):]) {
+			return 0, false
+		}
+		b = b[:len(layout)]
+	}
+	t, err := time.Parse(layout, string(b))
+	if err != nil {
+		return 0, false
+	}
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400, true
+}
+
+// midnight says whether b is "T00:00:00", with any zeros as its fraction.
+func midnight(b []byte) bool {
+	rest, ok := bytes.CutPrefix(b, []byte("T00:00:00"))
+	if !ok {
+		return false
+	}
+	if len(rest) == 0 {
+		return true
+	}
+	return rest[0] == '.' && len(rest) > 1 && len(bytes.Trim(rest[1:], "0")) == 0
+}
+
+// castTimestamp reads a moment as microseconds since 1970 in UTC. Without a layout it takes RFC 3339 and, as UTC,
+// Socrata's floating timestamps, which carry no zone.
+func castTimestamp(b []byte, layout string) (int64, bool) {
+	layouts := []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly}
+	if layout != "" {
+		layouts = []string{layout}
+	}
+	for _, l := range layouts {
+		if t, err := time.Parse(l, string(b)); err == nil {
+			return t.UnixMicro(), true
+		}
+	}
+	return 0, false
+}

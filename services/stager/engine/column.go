@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/llac-project/llac/platform/contract"
+)
+
+// column turns one source field into one staged column.
+type column struct {
+	field     contract.Field
+	required  bool // by the contract, or because the column is part of the key or a partition
+	nulls     map[string]struct{}
+	mapping   map[string][]byte
+	fallback  []byte // the default, after mapping; nil: none
+	pattern   *regexp.Regexp
+	precision int // decimals
+	width     int // decimals: bytes
+}
+
+func newColumn(f contract.Field, required bool) (*column, error) {
+	c := &column{field: f, required: required || f.Required}
+	if len(f.NullLiterals) > 0 {
+		c.nulls = make(map[string]struct{}, len(f.NullLiterals))
+		for _, s := range f.NullLiterals {
+			c.nulls[s] = struct{}{}
+		}
+	}
+	if f.Mapping != nil {
+		c.mapping = make(map[string][]byte, len(f.Mapping))
+		for from, to := range f.Mapping {
+			c.mapping[from] = []byte(to)
+		}
+	}
+	if f.Default != nil {
+		c.fallback = []byte(*f.Default)
+		// A default may be written as the source would write it, or as the value itself.
+		if to, ok := c.mapping[*f.Default]; ok {
+			c.fallback = to
+		}
+	}
+	if f.Pattern != "" {
+		p, err := regexp.Compile(`\A(?:` + f.Pattern + `)\z`)
+		if err != nil {
+			return nil, fmt.Errorf("pattern of column %s: %w; correct the contract", f.Name, err)
+		}
+		c.pattern = p
+	}
+	if f.CheckDigit != "" && f.CheckDigit != "idescat_municipality" {
+		return nil, fmt.Errorf("column %s asks for check digit %q, which this build does not know; deploy the stager first", f.Name, f.CheckDigit)
+	}
+	switch f.Type {
+	case contract.Text, contract.Integer, contract.Number, contract.Boolean, contract.Date, contract.Timestamp, contract.JSON:
+	case contract.Decimal:
+		c.precision, c.width = f.Precision, decimalWidth(f.Precision)
+		if f.Precision < 1 || f.Precision > maxPrecision || f.Scale < 0 || f.Scale > f.Precision {
+			return nil, fmt.Errorf("column %s is decimal(%d,%d); want a precision of 1 to %d and a scale within it", f.Name, f.Precision, f.Scale, maxPrecision)
+		}
+	default:
+		return nil, fmt.Errorf("column %s has type %q, which this build does not know; deploy the stager first", f.Name, f.Type)
+	}
+	return c, nil
+}
+
+func (c *column) reject(code Code, message string) *rejection {
+	return &rejection{field: c.field.Name, code: code, message: message}
+}
+
+func (c *column) isNull(text []byte) bool {
+	_, ok := c.nulls[string(text)]
+	return ok
+}
+
+// read turns the raw JSON of a source value into the column's value: trimmed, squeezed, null literals, default, mapping,
+// padding, cast, then the contract's limits. An empty text is null.
+func (c *column) read(raw []byte) (value, *rejection) {
+	text, null, bad := c.text(raw)
+	switch {
+	case bad != nil:
+		return value{}, bad
+	case null && c.fallback != nil:
+		text = c.fallback
+	case null && c.required:
+		return value{}, c.reject(MissingRequired, "a value is required")
+	case null:
+		return value{null: true}, nil
+	case c.mapping != nil:
+		to, ok := c.mapping[string(text)]
+		if !ok {
+			return value{}, c.reject(UnmappedCode, fmt.Sprintf("not one of the contract's %d reference codes", len(c.mapping)))
+		}
+		text = to
+	}
+	if c.field.PadLeft > 0 {
+		text = padLeft(text, c.field.PadLeft)
+	}
+	v, bad := c.cast(text)
+	if bad == nil {
+		bad = c.check(text, v)
+	}
+	return v, bad
+}
+
+func (c *column) cast(text []byte) (value, *rejection) {
+	var v value
+	var ok bool
+	switch c.field.Type {
+	case contract.Text, contract.JSON:
+		v.text = text
+		return v, nil
+	case contract.Integer:
+		if v.whole, ok = castInteger(text); !ok {
+			return v, c.reject(BadInteger, "want a whole number of 64 bits")
+		}
+	case contract.Number:
+		if v.number, ok = castNumber(text); !ok {
+			return v, c.reject(BadNumber, "want a number with a decimal point")
+		}
+	case contract.Decimal:
+		if v.text, ok = castDecimal(text, c.precision, c.field.Scale, c.width); !ok {
+			return v, c.reject(BadDecimal, fmt.Sprintf("want a decimal of at most %d digits, %d of them after the point", c.precision, c.field.Scale))
+		}
+	case contract.Boolean:
+		if v.whole, ok = castBoolean(text); !ok {
+			return v, c.reject(BadBoolean, "want true or false")
+		}
+	case contract.Date:
+		if v.whole, ok = castDate(text, c.field.Format); !ok {
+			return v, c.reject(BadDate, "want a date like "+layoutOr(c.field.Format, time.DateOnly))
+		}
+	case contract.Timestamp:
+		if v.whole, ok = castTimestamp(text, c.field.Format); !ok {
+			return v, c.reject(BadTimestamp, "want a timestamp like "+layoutOr(c.field.Format, time.RFC3339))
+		}
+	}
+	return v, nil
+}
+
+func layoutOr(layout, otherwise string) string {
+	if layout == "" {
+		return otherwise
+	}
+	return layout
+}
+
+// check applies the contract's limits. Lengths come before the pattern: a pattern never meets more than it must.
+func (c *column) check(text []byte, v value) *rejection {
+	f := &c.field
+	if f.MinLength != nil || f.MaxLength != nil {
+		n := utf8.RuneCount(text)
+		if f.MaxLength != nil && n > *f.MaxLength {
+			return c.reject(TooLong, fmt.Sprintf("want at most %d characters, got %d", *f.MaxLength, n))
+		}
+		if f.MinLength != nil && n < *f.MinLength {
+			return c.reject(TooShort, fmt.Sprintf("want at least %d characters, got %d", *f.MinLength, n))
+		}
+	}
+	if c.pattern != nil && !c.pattern.Match(text) {
+		return c.reject(Pattern, "want "+f.Pattern)
+	}
+	if f.Minimum != nil || f.Maximum != nil {
+		n := v.number
+		switch f.Type {
+		case contract.Integer:
+			n = float64(v.whole)
+		case contract.Decimal:
+			n, _ = strconv.ParseFloat(string(text), 64)
+		case contract.Number:
+		default:
+			n, _ = castNumber(text) // a contract may bound texts that are numerals
+		}
+		if f.Minimum != nil && n < *f.Minimum {
+			return c.reject(OutOfRange, fmt.Sprintf("want at least %v", *f.Minimum))
+		}
+		if f.Maximum != nil && n > *f.Maximum {
+			return c.reject(OutOfRange, fmt.Sprintf("want at most %v", *f.Maximum))
+		}
+	}
+	if f.CheckDigit != "" && !idescatMunicipality(text) && !slices.Contains(f.CheckDigitExempt, string(text)) {
+		return c.reject(CheckDigit, "want six digits, the last of which follows from the others; a leading zero may be lost")
+	}
+	return nil
+}
+
+// partitionText is the value as the name of a hive partition.
+func (c *column) partitionText(v value) string {
+	switch c.field.Type {
+	case contract.Integer:
+		return strconv.FormatInt(v.whole, 10)
+	case contract.Boolean:
+		return strconv.FormatBool(v.whole == 1)
+	case contract.Date:
+		return time.Unix(v.whole*86400, 0).UTC().Format(time.DateOnly)
+	case contract.Timestamp:
+		return time.UnixMicro(v.whole).UTC().Format("20060102T150405.000000")
+	case contract.Number:
+		return strconv.FormatFloat(v.number, 'f', -1, 64)
+	case contract.Decimal:
+		return decimalText(v.text, c.field.Scale)
+	}
+	return string(v.text)
+}

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// plan is a contract made ready for rows. It knows nothing of fields that are not staged: their values are never read.
+type plan struct {
+	columns    []*column        // staged columns in contract order
+	bySource   map[string][]int // source field to the columns made of it
+	key        []int            // columns of the key, in key order
+	partition  []int            // columns of the partition, in order
+	files      []int            // columns inside the files: all but the partition's
+	sliceBy    int              // the column that must equal the run's slice; -1: none
+	slice      string
+	exposed    map[string]bool // source fields whose values a quarantine row may show
+	exposedAll []string        // the same, in contract order
+}
+
+func newPlan(c *contract.Contract, slice string) (*plan, error) {
+	p := &plan{bySource: map[string][]int{}, exposed: map[string]bool{}, sliceBy: -1, slice: slice}
+	personal, hidden := map[string]string{}, map[string]bool{}
+	for _, f := range c.Fields {
+		if f.Personal() {
+			personal[f.Source] = f.Name
+		}
+		if !f.Staged || !public(f) {
+			hidden[f.Source] = true
+		}
+	}
+	for _, f := range c.Fields {
+		// Invariant 8: a personal field is never staged, whatever the contract says besides.
+		if f.Personal() || !f.Staged {
+			continue
+		}
+		if as, ok := personal[f.Source]; ok {
+			return nil, fmt.Errorf("column %s is made of the source field that column %s classifies as personal; correct the contract", f.Name, as)
+		}
+		at := len(p.columns)
+		inKey, inPartition := slices.Contains(c.Key, f.Name), slices.Contains(c.Partition, f.Name)
+		col, err := newColumn(f, inKey || inPartition)
+		if err != nil {
+			return nil, err
+		}
+		p.columns = append(p.columns, col)
+		p.bySource[f.Source] = append(p.bySource[f.Source], at)
+		if !inPartition {
+			p.files = append(p.files, at)
+		}
+		if c.Slicing != nil && c.Slicing.Column == f.Name && slice != "" {
+			p.sliceBy = at
+		}
+	}
+	for _, col := range p.columns {
+		if s := col.field.Source; !hidden[s] && !p.exposed[s] {
+			p.exposed[s] = true
+			p.exposedAll = append(p.exposedAll, s)
+		}
+	}
+	var err error
+	if p.key, err = p.named(c.Key, "key"); err != nil {
+		return nil, err
+	}
+	if p.partition, err = p.named(c.Partition, "partition"); err != nil {
+		return nil, err
+	}
+	if len(p.files) == 0 {
+		return nil, fmt.Errorf("contract of %s stages no column inside its files; stage one that is not a partition", c.Dataset)
+	}
+	return p, nil
+}
+
+func public(f contract.Field) bool { return f.Classification == "" || f.Classification == "public" }
+
+func (p *plan) named(names []string, role string) ([]int, error) {
+	var out []int
+	for _, name := range names {
+		at := slices.IndexFunc(p.columns, func(c *column) bool { return c.field.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("%s column %s is not a staged column; correct the contract", role, name)
+		}
+		out = append(out, at)
+	}
+	return out, nil
+}
+
+// Data origins: what the simulator says of a row (source.Origin), and what every other row is.
+const (
+	originPublished = iota
+	originRecorded
+	originInvented
+)
+
+var originNames = [...]string{"published", "recorded", "invented"}
+
+// row is one record made ready: reused from record to record.
+type row struct {
+	raw       [][]byte // by column
+	values    []value  // by column
+	origin    uint8
+	partition []lake.PartitionValue
+	scratch   []byte
+}
+
+func (p *plan) newRow() *row {
+	return &row{
+		raw: make([][]byte, len(p.columns)), values: make([]value, len(p.columns)),
+		partition: make([]lake.PartitionValue, len(p.partition)),
+	}
+}
+
+// read fills r from a record and answers the first thing wrong with it, or nil.
+func (p *plan) read(rec source.Row, r *row) *rejection {
+	clear(r.raw)
+	r.origin = originPublished
+	for _, f := range rec.Fields {
+		for _, at := range p.bySource[f.Name] {
+			r.raw[at] = f.Raw // a name may repeat: the last one counts
+		}
+		if f.Name == source.Origin {
+			r.origin = readOrigin(f.Raw)
+		}
+	}
+	for i, col := range p.columns {
+		v, bad := col.read(r.raw[i])
+		if bad != nil {
+			return bad
+		}
+		r.values[i] = v
+	}
+	for i, at := range p.partition {
+		col := p.columns[at]
+		text := col.partitionText(r.values[at])
+		if !pathSafe(text) {
+			return col.reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.'", maxPartitionLength))
+		}
+		r.partition[i] = lake.PartitionValue{Column: col.field.Name, Value: text}
+	}
+	if p.sliceBy >= 0 {
+		if col := p.columns[p.sliceBy]; r.values[p.sliceBy].null || col.partitionText(r.values[p.sliceBy]) != p.slice {
+			return col.reject(WrongSlice, "want "+p.slice+", the slice this run is for")
+		}
+	}
+	return nil
+}
+
+// readOrigin reads the simulator's word. Whatever it says that we do not know is not taken for real (invariant 11).
+func readOrigin(raw []byte) uint8 {
+	switch s, _ := unquote(raw); string(s) {
+	case "recorded":
+		return originRecorded
+	case "published":
+		return originPublished
+	}
+	return originInvented
+}
+
+const maxPartitionLength = 128
+
+// pathSafe says whether a partition value can be part of a key, of a path and of a hive partition as it is.
+func pathSafe(s string) bool {
+	if s == "" || len(s) > maxPartitionLength || s[0] == '.' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+// digest identifies rows and keys. 128 bits of sha256: two different rows of one lake do not share one.
+type digest [16]byte
+
+// hash digests the row's values in the given columns.
+func (p *plan) hash(r *row, columns []int) digest {
+	b := r.scratch[:0]
+	for _, at := range columns {
+		b = appendValue(b, p.columns[at].field.Type, r.values[at])
+	}
+	r.scratch = b
+	sum := sha256.Sum256(b)
+	return digest(sum[:16])
+}
+
+// appendValue writes a value so that no two sequences of values read alike.
+func appendValue(b []byte, t contract.Type, v value) []byte {
+	if v.null {
+		return append(b, 0)
+	}
+	b = append(b, 1)
+	switch t {
+	case contract.Text, contract.JSON, contract.Decimal:
+		b = binary.AppendUvarint(b, uint64(len(v.text)))
+		return append(b, v.text...)
+	case contract.Number:
+		return binary.BigEndian.AppendUint64(b, math.Float64bits(v.number))
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(v.whole))
+}
+
+// all lists every column: what a row's hash is taken over.
+func (p *plan) all() []int {
+	out := make([]int, len(p.columns))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package stager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
+	"github.com/llac-project/llac/services/stager/engine"
+)
+
+// Service is the stager.
+var Service = runtime.Service{
+	Name:     "stager",
+	Consumes: []string{events.LandingValidated{}.EventType()},
+	Emits:    []string{events.StagingWritten{}.EventType(), events.RunFailed{}.EventType()},
+	New:      func(p runtime.Ports) runtime.Handler { return stager{p, engine.Plain{}}.handle },
+	Receipt: func(in events.Event) string {
+		p, err := events.As[events.LandingValidated](in)
+		if err != nil {
+			return ""
+		}
+		return lake.ReceiptKey(p.Dataset, p.RunID, "stager", 0)
+	},
+}
+
+type stager struct {
+	ports  runtime.Ports
+	engine engine.Engine
+}
+
+func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
+	p, err := events.As[events.LandingValidated](in)
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	c, err := s.ports.Contracts.Load(ctx, p.ContractSHA256)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := s.manifest(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	started := s.ports.Clock.Now()
+	attempt := s.ports.NewAttempt()
+	out := &sink{store: s.ports.Lake, dataset: p.Dataset, run: p.RunID, attempt: attempt, written: map[string]events.Object{}}
+	result, err := s.engine.Stage(ctx, s.input(p, c, manifest), out)
+	if err != nil {
+		return nil, err
+	}
+	candidate, err := list(p, attempt, manifest, result, out)
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	s.ports.Failpoint("stager-before-candidate")
+	written, err := out.put(ctx, lake.CandidateKey(p.Dataset, p.RunID, attempt), lake.Encode(candidate))
+	if err != nil {
+		return nil, err
+	}
+	elapsed := s.ports.Clock.Now().Sub(started)
+	s.record(ctx, candidate, float64(elapsed.Milliseconds()))
+	return []events.Event{events.New(events.StagingWritten{
+		Run: p.Run, Attempt: attempt, Candidate: written,
+		RowsIn: result.RowsIn, Staged: result.Staged, Duplicates: result.Duplicates, Quarantined: result.Quarantined,
+		ByReason: result.ByReason, Bytes: candidate.Bytes,
+	})}, nil
+}
+
+// list makes the candidate manifest of what was staged.
+func list(p events.LandingValidated, attempt string, m lake.Manifest, r engine.Result, out *sink) (lake.Candidate, error) {
+	c := lake.Candidate{
+		Run: p.Run, Attempt: attempt, Manifest: p.Manifest,
+		SourceSystem: m.Description.SourceSystem, Validators: m.Description.Validators, Objects: []lake.CandidateObject{},
+		RowsIn: r.RowsIn, Staged: r.Staged, Duplicates: r.Duplicates, Quarantined: r.Quarantined, ByReason: r.ByReason,
+	}
+	// Invariant 5: the rows that came in are the rows that were landed, whichever engine read them.
+	if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
+		return c, fmt.Errorf("stage run %s of %s: the manifest counts %d rows, the engine %d: %d staged + %d duplicates + %d quarantined; run the dataset again",
+			p.RunID, p.Dataset, m.Rows, r.RowsIn, r.Staged, r.Duplicates, r.Quarantined)
+	}
+	for _, f := range r.Files {
+		o, err := out.object(f.Output)
+		if err != nil {
+			return c, err
+		}
+		if f.Quarantine {
+			c.Quarantine = &o
+			continue
+		}
+		c.Objects = append(c.Objects, lake.CandidateObject{Object: o, Partition: f.Partition, Rows: f.Rows})
+		c.Bytes += o.Size
+	}
+	return c, nil
+}
+
+// manifest reads the landing's manifest and checks that it is this run's.
+func (s stager) manifest(ctx context.Context, p events.LandingValidated) (lake.Manifest, error) {
+	m, err := lake.ReadDocument[lake.Manifest](ctx, s.ports.Lake, p.Manifest)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &kind) {
+		return m, runtime.Permanent(fmt.Errorf("read manifest %s: %w", p.Manifest.Key, err)) // its digest is right: it will not change
+	}
+	if err != nil {
+		return m, err
+	}
+	if m.Run.Dataset != p.Dataset || m.Run.RunID != p.RunID || m.Run.ContractSHA256 != p.ContractSHA256 {
+		return m, runtime.Permanent(fmt.Errorf("read manifest %s: it belongs to run %s of %s, not to run %s of %s", p.Manifest.Key, m.Run.RunID, m.Run.Dataset, p.RunID, p.Dataset))
+	}
+	return m, nil
+}
+
+func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Manifest) engine.Input {
+	d := m.Description
+	in := engine.Input{
+		Contract: c, Slice: p.Slice,
+		Lineage: engine.Lineage{
+			Source: first(d.SourceText, d.SourceSystem), SourceSystem: d.SourceSystem, SourceURL: d.URL,
+			SourceUpdatedAt: first(d.Validators.UpdatedAt, d.Validators.LastModified), Slot: p.Slot, RunID: p.RunID,
+		},
+		Pages: make([]engine.Page, len(m.Pages)),
+	}
+	for i, page := range m.Pages {
+		in.Pages[i] = engine.Page{Key: page.Key, SHA256: page.SHA256, URL: page.URL, Rows: page.Rows, Read: func(ctx context.Context) ([]byte, error) {
+			return lake.Read(ctx, s.ports.Lake, page.Object)
+		}}
+	}
+	return in
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// record measures the run. Counts and digests only (invariant 8).
+func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float64) {
+	about := []any{"dataset", c.Run.Dataset, "run", c.Run.RunID}
+	m := s.ports.Metrics
+	m.Record(ctx, "rows_staged", float64(c.Staged), telemetry.Count, about...)
+	m.Record(ctx, "rows_duplicate", float64(c.Duplicates), telemetry.Count, about...)
+	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, about...)
+	m.Record(ctx, "bytes_staged", float64(c.Bytes), telemetry.Bytes, about...)
+	m.Record(ctx, "staging_time", milliseconds, telemetry.Milliseconds, about...)
+}
