@@ -29,4 +29,12 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require (
+	github.com/goccy/go-json v0.10.6 // indirect
+	github.com/google/flatbuffers v25.12.19+incompatible // indirect
+	golang.org/x/exp v0.0.0-20260112195511-716be5621a96 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+)
+
 replace github.com/llac-project/llac/events => ../events
