@@ -53,6 +53,12 @@ func work(out <-chan *message.Message, answer func(*message.Message)) *sync.Wait
 	return &group
 }
 
+// pass lets the bubble's time pass, and whatever happens in it happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func TestPoisonLeavesItsNeighboursAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -71,8 +77,7 @@ func TestPoisonLeavesItsNeighboursAlone(t *testing.T) {
 			mu.Unlock()
 			m.Ack()
 		})
-		time.Sleep(time.Second) // of the bubble: everything has been done by then
-		synctest.Wait()
+		pass(time.Second)
 		if len(handled) != 9 {
 			t.Errorf("handled %v, want the nine good ones once each", handled)
 		}
@@ -113,7 +118,7 @@ func TestUndecodableMessageIsRejectedAlone(t *testing.T) {
 			}
 		})
 		done := work(out, func(m *message.Message) { m.Ack() })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		dead := f.messages("dead")
 		if len(dead) != 1 || !strings.Contains(aws.ToString(dead[0].attributes[AttributeReason].StringValue), "odd bytes") || len(f.messages("work")) != 0 {
 			t.Errorf("dead letters %v, left %v", dead, f.messages("work"))
@@ -138,11 +143,11 @@ func TestDeadLetterIsSentBeforeTheMessageIsDeleted(t *testing.T) {
 		f.put("work", "poison")
 		c, out := subscribe(t, f, nil)
 		done := work(out, func(m *message.Message) { Reject(m, errors.New("no")) })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got, want := f.log(), []string{"send dead", "visibility 4"}; !slices.Equal(got, want) {
 			t.Fatalf("calls after a failed send: %v, want %v and no delete", got, want)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got, want := f.log(), []string{"send dead", "visibility 4", "send dead", "visibility 8", "send dead", "delete 1"}; !slices.Equal(got, want) {
 			t.Errorf("calls: %v, want %v", got, want)
 		}
@@ -166,7 +171,7 @@ func TestTransientFailureBacksOffAndIsGivenUpWithItsReason(t *testing.T) {
 			at = append(at, time.Since(start).Round(time.Second))
 			Retry(m, fmt.Errorf("portal is down"))
 		})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if want := []time.Duration{0, 4 * time.Second, 12 * time.Second}; !slices.Equal(at, want) {
 			t.Errorf("tried at %v, want %v", at, want)
 		}
@@ -197,7 +202,7 @@ func TestVisibilityIsRenewedWhileAMessageIsWorkedOn(t *testing.T) {
 			}
 			m.Ack()
 		})
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if deliveries["long"] != 1 || len(f.messages("work")) != 0 {
 			t.Errorf("deliveries %v, left %v; want one each and nothing left", deliveries, f.messages("work"))
 		}
@@ -256,7 +261,7 @@ func TestLostDeleteIsReceivedAgain(t *testing.T) {
 			receives = append(receives, d.Receives)
 			m.Ack()
 		})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if !slices.Equal(receives, []int{1, 2}) || len(f.messages("work")) != 0 {
 			t.Errorf("receives %v, left %v; want the message again after its visibility, then gone", receives, f.messages("work"))
 		}
@@ -280,7 +285,7 @@ func TestABatchEntryThatFailsIsDeletedAgainAlone(t *testing.T) {
 		f.put("work", "a", "b")
 		c, out := subscribe(t, f, nil)
 		done := work(out, func(m *message.Message) { m.Ack() })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got, want := f.log(), []string{"delete 2", "delete 1"}; !slices.Equal(got, want) || len(f.messages("work")) != 0 {
 			t.Errorf("calls %v, want %v", got, want)
 		}
@@ -396,7 +401,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 			mu.Unlock()
 			m.Ack()
 		})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if most != 7 || len(f.messages("work")) != 0 {
 			t.Errorf("%d at once, want 7; left %d", most, len(f.messages("work")))
 		}
