@@ -14,6 +14,8 @@ require (
 	github.com/llac-project/llac/services/stager v0.0.0
 	github.com/llac-project/llac/services/validator v0.0.0
 	github.com/rogpeppe/go-internal v1.16.0
+	gotest.tools/gotestsum v1.13.0
+	honnef.co/go/tools v0.8.2
 )
 
 replace (
@@ -27,4 +29,9 @@ replace (
 	github.com/llac-project/llac/services/scheduler => ../services/scheduler
 	github.com/llac-project/llac/services/stager => ../services/stager
 	github.com/llac-project/llac/services/validator => ../services/validator
+)
+
+tool (
+	gotest.tools/gotestsum
+	honnef.co/go/tools/cmd/staticcheck
 )
