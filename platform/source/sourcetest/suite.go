@@ -1,0 +1,633 @@
+package sourcetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// Portal is a server of one portal kind, made anew for every test.
+type Portal struct {
+	Handler http.Handler
+	Target  source.Target // without BaseURL; PageSize makes it three pages or more
+	Rows    int64         // what the target selects
+	System  string        // the source system to expect; "": "unofficial:" and the address
+	// Republish publishes another version of the data. It may change rows, not their shape.
+	Republish func()
+	// Key tells a row from all others; nil where rows may repeat.
+	Key func(source.Row) string
+}
+
+// world is one test's portal, server and client.
+type world struct {
+	Portal
+	server *Server
+	clock  *Clock
+	client source.Client
+	tries  int
+}
+
+func start(t *testing.T, make func(*testing.T) Portal, options ...func(*source.Options)) *world {
+	t.Helper()
+	w := &world{Portal: make(t), clock: NewClock(), tries: 3}
+	w.server = NewServer(t, w.Handler, false)
+	w.Target.BaseURL = w.server.URL
+	w.client = w.newClient(t, options...)
+	return w
+}
+
+func (w *world) newClient(t *testing.T, options ...func(*source.Options)) source.Client {
+	t.Helper()
+	o := source.Options{Clock: w.clock, Limits: source.NewLimits(), MaxTries: w.tries, Jitter: func() float64 { return 0.5 }}
+	for _, set := range options {
+		set(&o)
+	}
+	c, err := source.New(w.Target.Kind, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) describe(t *testing.T) source.Description {
+	t.Helper()
+	d, err := w.client.Describe(t.Context(), w.Target, events.Validators{})
+	if err != nil {
+		t.Fatalf("describe: %v", err)
+	}
+	return d
+}
+
+func (w *world) page(t *testing.T, d source.Description, index int) source.Page {
+	t.Helper()
+	p, err := w.client.Page(t.Context(), w.Target, d, index)
+	if err != nil {
+		t.Fatalf("page %d: %v", index, err)
+	}
+	return p
+}
+
+// IsPage tells a request for rows from all others.
+func IsPage(r *http.Request) bool {
+	switch q := r.URL.Query(); {
+	case strings.HasSuffix(r.URL.Path, "/data"):
+		return true
+	case strings.Contains(r.URL.Path, "/datastore_search"):
+		return q.Get("limit") != "0"
+	default:
+		return strings.Contains(r.URL.Path, "/resource/") && q.Get("$offset") != ""
+	}
+}
+
+// Run checks everything that the clients of all portal kinds have in common.
+func Run(t *testing.T, newPortal func(*testing.T) Portal) {
+	for name, test := range map[string]func(*testing.T, func(*testing.T) Portal){
+		"paging": paging, "another process": anotherProcess, "compressed": compressedPages,
+		"unchanged": unchanged, "republished": republished, "another server": anotherServer,
+		"passing troubles": passingTroubles, "lasting troubles": lastingTroubles, "retry after": retryAfter,
+		"refusals": refusals, "wrong form": wrongForm, "malformed": malformed, "too large": tooLarge,
+		"allow-list": allowList, "stopped": stopped, "rate": rate, "token": token, "told": told,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newPortal)
+		})
+	}
+}
+
+// paging: every row comes once, pages are the bytes sent, asked for in a stable order.
+func paging(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	if d.Rows != w.Rows || len(d.Pages) < 3 {
+		t.Fatalf("described %d rows in %d pages, want %d rows in three pages or more", d.Rows, len(d.Pages), w.Rows)
+	}
+	system := w.System
+	if system == "" {
+		system = "unofficial:" + strings.TrimPrefix(w.server.URL, "http://")
+	}
+	if d.SourceSystem != system {
+		t.Errorf("source system %q, want %q", d.SourceSystem, system)
+	}
+	var total int64
+	seen := map[string]int{}
+	for k, planned := range d.Pages {
+		p := w.page(t, d, k)
+		if p.Index != k || p.URL == "" || planned.Rows != p.Rows {
+			t.Errorf("page %d: index %d, %d rows planned, %d came from %q", k, p.Index, planned.Rows, p.Rows, p.URL)
+		}
+		if again := w.page(t, d, k); !bytes.Equal(again.Body, p.Body) {
+			t.Errorf("page %d is other bytes when asked for again", k)
+		}
+		var rows int64
+		err := source.Rows(w.Target.Kind, p.Body, func(r source.Row) error {
+			if r.Index != int(rows) || r.Start > r.End || r.End > len(p.Body) {
+				t.Errorf("page %d row %d: index %d, bytes %d to %d of %d", k, rows, r.Index, r.Start, r.End, len(p.Body))
+			}
+			rows++
+			if w.Key != nil {
+				key := w.Key(r)
+				if before, twice := seen[key]; twice {
+					t.Errorf("row %s came in page %d and in page %d", key, before, k)
+				}
+				seen[key] = k
+			}
+			return nil
+		})
+		if err != nil || rows != p.Rows {
+			t.Errorf("page %d: %d rows read, %d counted, error %v", k, rows, p.Rows, err)
+		}
+		total += rows
+	}
+	if total != w.Rows {
+		t.Errorf("%d rows came, want %d", total, w.Rows)
+	}
+	if err := w.client.Verify(t.Context(), w.Target, d); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	var permanent *source.PermanentError
+	for _, k := range []int{-1, len(d.Pages)} {
+		if _, err := w.client.Page(t.Context(), w.Target, d, k); !errors.As(err, &permanent) {
+			t.Errorf("page %d, which is not planned: %v", k, err)
+		}
+	}
+}
+
+// anotherProcess: a description that has been stored is all another client needs.
+func anotherProcess(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	stored, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read source.Description
+	if err := json.Unmarshal(stored, &read); err != nil {
+		t.Fatal(err)
+	}
+	want := w.page(t, d, 1)
+	w.client = w.newClient(t)
+	if got := w.page(t, read, 1); !bytes.Equal(got.Body, want.Body) {
+		t.Error("the page is other bytes")
+	}
+	if err := w.client.Verify(t.Context(), w.Target, read); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	if _, err := w.client.Describe(t.Context(), w.Target, read.Validators); !errors.Is(err, source.ErrUnchanged) {
+		t.Errorf("describe with stored validators: %v, want unchanged", err)
+	}
+}
+
+// compressedPages: gzip changes neither pages nor versions.
+func compressedPages(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	plain := w.page(t, w.describe(t), 0)
+	w.server = NewServer(t, w.Handler, true)
+	w.Target.BaseURL = w.server.URL
+	d := w.describe(t)
+	if p := w.page(t, d, 0); !bytes.Equal(p.Body, plain.Body) {
+		t.Error("the compressed page is other bytes")
+	}
+	if strings.Contains(d.Validators.ETag, "gzip") {
+		t.Errorf("entity tag %s depends on the encoding", d.Validators.ETag)
+	}
+	if err := w.client.Verify(t.Context(), w.Target, d); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	if _, err := w.client.Describe(t.Context(), w.Target, d.Validators); !errors.Is(err, source.ErrUnchanged) {
+		t.Errorf("describe again: %v, want unchanged", err)
+	}
+}
+
+// unchanged: the same version is said to be unchanged, and after a 304 nothing more is asked; another is not.
+func unchanged(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	w.server.Requests()
+	if _, err := w.client.Describe(t.Context(), w.Target, d.Validators); !errors.Is(err, source.ErrUnchanged) {
+		t.Fatalf("describe again: %v, want unchanged", err)
+	}
+	for k, r := range w.server.Requests() {
+		if r.Status == http.StatusNotModified && k > 0 {
+			t.Errorf("request %d came before the conditional one", k)
+		}
+		if k > 0 && w.Target.Kind == source.Socrata {
+			t.Errorf("asked on after a 304: %s %s", r.Method, r.Path)
+		}
+	}
+	if _, err := w.client.Describe(t.Context(), w.Target, events.Validators{Rows: d.Rows}); err != nil {
+		t.Errorf("the same count alone is no evidence, but describe answered %v", err)
+	}
+	w.Republish()
+	now, err := w.client.Describe(t.Context(), w.Target, d.Validators)
+	if err != nil {
+		t.Fatalf("describe after a new version: %v", err)
+	}
+	if now.Validators == d.Validators {
+		t.Error("the new version has the validators of the old")
+	}
+}
+
+// republished: a new version under way is noticed by the next page or at the latest by Verify.
+func republished(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	w.page(t, d, 0)
+	w.Republish()
+	_, pageErr := w.client.Page(t.Context(), w.Target, d, 1)
+	if !errors.Is(pageErr, source.ErrChanged) {
+		t.Errorf("page of the new version: %v, want changed", pageErr)
+	}
+	if err := w.client.Verify(t.Context(), w.Target, d); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("verify: %v, want changed", err)
+	}
+	w.page(t, w.describe(t), 1) // and a new beginning works
+}
+
+// anotherServer: an extraction is not finished by a server of another kind than it began with (invariant 11).
+func anotherServer(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	other := start(t, newPortal)
+	w.Target.BaseURL = other.server.URL
+	w.server.Requests()
+	_, err := w.client.Page(t.Context(), w.Target, d, 0)
+	if w.System == "" && !errors.Is(err, source.ErrChanged) {
+		t.Errorf("page of another unofficial server: %v, want changed", err)
+	}
+	if len(w.server.Requests()) > 0 || len(other.server.Requests()) == 0 {
+		t.Error("the page was not asked of the target's own address")
+	}
+	other.server.Inject(Fault{Serve: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if w.System == "simulator" {
+			next.ServeHTTP(&dropHeader{rw, "X-Llac-Source-System"}, r)
+			return
+		}
+		rw.Header().Set("X-Llac-Source-System", "simulator")
+		next.ServeHTTP(rw, r)
+	}})
+	if _, err := w.client.Page(t.Context(), w.Target, d, 0); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("page of a server that is none of ours: %v, want changed", err)
+	}
+	if err := w.client.Verify(t.Context(), w.Target, d); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("verify at a server that is none of ours: %v, want changed", err)
+	}
+}
+
+// dropHeader leaves one header out of an answer.
+type dropHeader struct {
+	http.ResponseWriter
+	name string
+}
+
+func (d *dropHeader) WriteHeader(status int) {
+	d.Header().Del(d.name)
+	d.ResponseWriter.WriteHeader(status)
+}
+
+func (d *dropHeader) Write(b []byte) (int, error) {
+	d.Header().Del(d.name)
+	return d.ResponseWriter.Write(b)
+}
+
+// passingTroubles: each is met twice and then overcome.
+func passingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
+	for name, serve := range map[string]func(http.ResponseWriter, *http.Request, http.Handler){
+		"202":          Answer(202, ""),
+		"408":          Answer(408, `{"errorCode":"request-timeout","message":"slow"}`),
+		"429":          Answer(429, `{"errorCode":"too-many-requests","message":"slow down"}`),
+		"500":          Answer(500, `{"errorCode":"internal-error","message":"oops"}`),
+		"502 HTML":     HTML(502),
+		"503":          Answer(503, `{"message":"busy","errorCode":"service-unavailable","data":{}}`),
+		"504 HTML":     HTML(504),
+		"200 HTML":     HTML(200),
+		"200 no body":  Answer(200, ""),
+		"cut short":    CutShort,
+		"half a body":  Rewrite(func(b []byte) []byte { return b[:len(b)/2] }),
+		"not UTF-8":    Rewrite(func(b []byte) []byte { return bytes.Replace(b, []byte(`"`), []byte("\"\xff"), 1) }),
+		"stray byte":   Rewrite(func(b []byte) []byte { return append(b, '}') }),
+		"bad gzip":     Answer(200, "\x1f\x8b\x08", "Content-Encoding", "gzip"),
+		"not compress": Answer(200, "[]", "Content-Encoding", "gzip"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, newPortal)
+			d := w.describe(t)
+			want := w.page(t, d, 1)
+			w.server.Inject(Fault{On: IsPage, Times: 2, Serve: serve})
+			w.server.Requests()
+			if got := w.page(t, d, 1); !bytes.Equal(got.Body, want.Body) {
+				t.Error("the page is other bytes after the trouble")
+			}
+			if n := len(w.server.Requests()); n != 3 {
+				t.Errorf("%d requests, want 3", n)
+			}
+		})
+	}
+}
+
+// lastingTroubles: the budget of tries is kept, waits grow, and the error is a transient one.
+func lastingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	w.server.Inject(Fault{Serve: HTML(503)})
+	w.server.Requests()
+	before := len(w.clock.Slept())
+	_, pageErr := w.client.Page(t.Context(), w.Target, d, 0)
+	_, describeErr := w.client.Describe(t.Context(), w.Target, d.Validators)
+	for _, err := range []error{pageErr, describeErr, w.client.Verify(t.Context(), w.Target, d)} {
+		var transient *source.TransientError
+		if !errors.As(err, &transient) || !strings.Contains(err.Error(), w.Target.ID) || !strings.Contains(err.Error(), "503") {
+			t.Errorf("error %v, want a transient one that names the dataset and the status", err)
+		}
+	}
+	if n := len(w.server.Requests()); n != 3*w.tries {
+		t.Errorf("%d requests, want %d for each of three calls", n, w.tries)
+	}
+	var waits []time.Duration
+	for _, d := range w.clock.Slept()[before:] {
+		waits = append(waits, d)
+	}
+	if len(waits) < 2 {
+		t.Errorf("waits %v, want at least one between two tries", waits)
+	}
+	w.server.Heal()
+	w.page(t, d, 0)
+}
+
+// retryAfter: the portal's wish is kept in both its forms, up to the cap.
+func retryAfter(t *testing.T, newPortal func(*testing.T) Portal) {
+	for name, c := range map[string]struct {
+		value string
+		least time.Duration
+		most  time.Duration
+	}{
+		"seconds":  {"7", 7 * time.Second, 9 * time.Second},
+		"date":     {NewClock().Now().Add(30 * time.Second).Format(http.TimeFormat), 20 * time.Second, 32 * time.Second},
+		"far away": {"86400", 60 * time.Second, 62 * time.Second},
+		"nonsense": {"soon", 0, 5 * time.Second},
+		"past":     {"Mon, 01 Jan 2001 00:00:00 GMT", 0, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, newPortal, func(o *source.Options) { o.RequestsPerSecond = 1 })
+			d := w.describe(t)
+			w.server.Inject(Fault{Times: 1, Serve: Answer(429, "", "Retry-After", c.value)})
+			before := w.clock.Now()
+			w.page(t, d, 0)
+			if waited := w.clock.Now().Sub(before); waited < c.least || waited > c.most {
+				t.Errorf("waited %v, want %v to %v", waited, c.least, c.most)
+			}
+		})
+	}
+}
+
+// refusals: no second try, and the portal's own words are kept.
+func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
+	long := `{"code":"x","error":true,"message":"` + strings.Repeat("à", 5000) + `"}`
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		says   string
+	}{
+		"front end":   {404, `{ "code" : "not_found", "error" : true, "message" : "Not found", "data" : { "id" : "xxxx-yyyy" } }`, "not_found: Not found"},
+		"coordinator": {400, `{"message":"No such column: adreca","errorCode":"query.soql.no-such-column","data":{"column":"adreca"}}`, "the column adreca was renamed or removed upstream"},
+		"idescat":     {416, `{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`, "Nombre màxim de dades superat."},
+		"idescat 200": {200, `{"version":"2.0","class":"error","status":"400","id":"03","label":"Taula desconeguda."}`, "400 error 03: Taula desconeguda."},
+		"ckan":        {404, `{"help":"h","success":false,"error":{"message":"Not found: Resource was not found.","__type":"Not Found Error"}}`, "Not Found Error"},
+		"ckan 200":    {200, `{"help":"h","success":false,"error":{"message":"no","__type":"Authorization Error"}}`, "Authorization Error: no"},
+		"core 200":    {200, `{"code":"permission_denied","error":true,"message":"no"}`, "permission_denied"},
+		"401":         {401, "", "401 Unauthorized"},
+		"403 HTML":    {403, "<html>go away</html>", "an HTML page"},
+		"long body":   {400, long, "400 x: à"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, newPortal)
+			d := w.describe(t)
+			w.server.Inject(Fault{On: IsPage, Serve: Answer(c.status, c.body)})
+			w.server.Requests()
+			_, err := w.client.Page(t.Context(), w.Target, d, 0)
+			var permanent *source.PermanentError
+			if !errors.As(err, &permanent) {
+				t.Fatalf("error %v, want a permanent one", err)
+			}
+			if !strings.Contains(err.Error(), c.says) || permanent.Hint == "" {
+				t.Errorf("error %q (hint %q), want it to say %q", err, permanent.Hint, c.says)
+			}
+			if permanent.Status < 400 && c.status >= 400 {
+				t.Errorf("status %d, want %d", permanent.Status, c.status)
+			}
+			if len(permanent.Body) > 2048 || !strings.HasPrefix(c.body, strings.TrimRight(permanent.Body, "\uFFFD")) || permanent.Body == "" && c.body != "" {
+				t.Errorf("body %q, want the first 2 KiB of %q", permanent.Body, c.body)
+			}
+			if n := len(w.server.Requests()); n != 1 {
+				t.Errorf("%d requests, want 1", n)
+			}
+		})
+	}
+}
+
+// wrongForm: whole JSON that is not a page of the kind is final, and none of it is repeated in the error, since
+// it may be somebody's row (invariant 8).
+func wrongForm(t *testing.T, newPortal func(*testing.T) Portal) {
+	for name, body := range map[string]string{
+		"object": `{"nom":"Secreta Persona"}`, "text": `"Secreta Persona"`, "null": "null", "array of arrays": `[["Secreta Persona"]]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, newPortal)
+			d := w.describe(t)
+			w.server.Inject(Fault{On: IsPage, Serve: Answer(200, body)})
+			w.server.Requests()
+			_, err := w.client.Page(t.Context(), w.Target, d, 0)
+			var permanent *source.PermanentError
+			if !errors.As(err, &permanent) {
+				t.Fatalf("error %v, want a permanent one", err)
+			}
+			if strings.Contains(fmt.Sprintf("%v %s", err, permanent.Body), "Persona") {
+				t.Errorf("the error repeats the page: %v", err)
+			}
+			if n := len(w.server.Requests()); n != 1 {
+				t.Errorf("%d requests, want 1", n)
+			}
+		})
+	}
+}
+
+// malformed: what stays malformed is final and says where; what stays cut short may be whole another day.
+func malformed(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	w.server.Inject(Fault{On: IsPage, Serve: Rewrite(func(b []byte) []byte { return append(b, "}}"...) })})
+	_, err := w.client.Page(t.Context(), w.Target, d, 0)
+	var permanent *source.PermanentError
+	var page *source.PageError
+	if !errors.As(err, &permanent) || !errors.As(err, &page) || page.Offset == 0 {
+		t.Errorf("malformed to the end: %v, want a permanent error with an offset", err)
+	}
+	w.server.Heal()
+	w.server.Inject(Fault{On: IsPage, Serve: CutShort})
+	_, err = w.client.Page(t.Context(), w.Target, d, 0)
+	var transient *source.TransientError
+	if !errors.As(err, &transient) {
+		t.Errorf("cut short to the end: %v, want a transient error", err)
+	}
+}
+
+// tooLarge: an answer larger than we are ready to hold is refused, also when it is small on the wire.
+func tooLarge(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	w.server = NewServer(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = rw.Write(bytes.Repeat([]byte(" "), 1<<20))
+	}), true)
+	w.Target.BaseURL = w.server.URL
+	w.client = w.newClient(t, func(o *source.Options) { o.MaxBody = 100 << 10 })
+	_, err := w.client.Page(t.Context(), w.Target, d, 0)
+	var permanent *source.PermanentError
+	if !errors.As(err, &permanent) || !strings.Contains(err.Error(), "larger than 102400 bytes") {
+		t.Errorf("error %v, want a permanent one that names the size", err)
+	}
+}
+
+// allowList: nothing is sent to a place that is not allowed, neither directly nor by a redirect.
+func allowList(t *testing.T, newPortal func(*testing.T) Portal) {
+	for _, base := range []string{
+		"http://analisi.transparenciacatalunya.cat", "http://example.org", "https://example.org", "ftp://127.0.0.1",
+		"https://user:secret@api.idescat.cat", "https://api.idescat.cat:8443", "https://api.idescat.cat.example.org", "", "https://",
+	} {
+		sent := false
+		w := start(t, newPortal, func(o *source.Options) {
+			o.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+				sent = true
+				return nil, errors.New("no network in tests")
+			})
+		})
+		w.Target.BaseURL = base
+		_, err := w.client.Describe(t.Context(), w.Target, events.Validators{})
+		var permanent *source.PermanentError
+		if !errors.As(err, &permanent) || sent {
+			t.Errorf("base %q: error %v, sent %v; want a permanent error and nothing sent", base, err, sent)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error repeats a password: %v", err)
+		}
+	}
+	for _, to := range []string{"https://example.org/x", "https://api.idescat.cat/x", "http://169.254.169.254/latest"} {
+		w := start(t, newPortal)
+		d := w.describe(t)
+		w.server.Inject(Fault{Serve: Answer(302, "", "Location", to)})
+		w.server.Requests()
+		_, err := w.client.Page(t.Context(), w.Target, d, 0)
+		var permanent *source.PermanentError
+		if !errors.As(err, &permanent) || len(w.server.Requests()) != 1 {
+			t.Errorf("redirect to %s: %v, want a permanent error after one request", to, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// stopped: the end of the context ends everything, and is no fault of the source.
+func stopped(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.server.Inject(Fault{Serve: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		cancel()
+		<-r.Context().Done() // the client goes away
+	}})
+	w.server.Requests()
+	_, err := w.client.Page(ctx, w.Target, d, 0)
+	var transient *source.TransientError
+	if !errors.As(err, &transient) || !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want a transient one that wraps the context's", err)
+	}
+	if _, err = w.client.Page(ctx, w.Target, d, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// rate: two clients that share their limits are together no faster than the limit.
+func rate(t *testing.T, newPortal func(*testing.T) Portal) {
+	limits := source.NewLimits()
+	shared := func(o *source.Options) { o.Limits, o.RequestsPerSecond = limits, 2 }
+	w := start(t, newPortal, shared)
+	second := w.newClient(t, shared)
+	begun := w.clock.Now()
+	d := w.describe(t)
+	for k := range 3 {
+		w.page(t, d, k)
+		if _, err := second.Page(t.Context(), w.Target, d, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := len(w.server.Requests())
+	if took, want := w.clock.Now().Sub(begun), time.Duration(n-1)*time.Second/2; took < want-time.Millisecond {
+		t.Errorf("%d requests took %v, want %v or more at 2 a second", n, took, want)
+	}
+}
+
+// token: it is sent where it belongs and only when it is set, and shows up nowhere.
+func token(t *testing.T, newPortal func(*testing.T) Portal) {
+	const secret = "tokenthatisasecret"
+	for _, value := range []string{"", " ", secret} {
+		w := start(t, newPortal, func(o *source.Options) { o.AppToken = value })
+		d := w.describe(t)
+		w.page(t, d, 0)
+		for _, r := range w.server.Requests() {
+			got, sent := r.Header["X-App-Token"]
+			if want := value == secret && w.Target.Kind == source.Socrata; sent != want || want && got[0] != secret {
+				t.Errorf("token %q: header %q sent %v, want %v", value, got, sent, want)
+			}
+		}
+		w.server.Inject(Fault{Serve: Answer(403, `{"code":"permission_denied","error":true,"message":"Invalid app_token `+secret+`"}`)})
+		_, err := w.client.Page(t.Context(), w.Target, d, 0)
+		var permanent *source.PermanentError
+		if !errors.As(err, &permanent) {
+			t.Fatalf("refused token: %v, want a permanent error", err)
+		}
+		if value != secret {
+			continue
+		}
+		if w.Target.Kind == source.Socrata && !strings.Contains(permanent.Hint, "the app token was refused: unset or renew it") {
+			t.Errorf("hint %q", permanent.Hint)
+		}
+		if all := fmt.Sprintf("%v %+v %+v", err, permanent, d); strings.Contains(all, secret) {
+			t.Errorf("the token shows in %s", all)
+		}
+	}
+}
+
+// told: every try is told, failures too.
+func told(t *testing.T, newPortal func(*testing.T) Portal) {
+	var infos []source.RequestInfo
+	w := start(t, newPortal, func(o *source.Options) { o.OnRequest = func(i source.RequestInfo) { infos = append(infos, i) } })
+	d := w.describe(t)
+	w.server.Inject(Fault{Times: 1, Serve: HTML(503)})
+	infos = nil
+	p := w.page(t, d, 0)
+	if len(infos) != 2 {
+		t.Fatalf("told %d tries, want 2", len(infos))
+	}
+	first, second := infos[0], infos[1]
+	if first.Status != 503 || first.Attempt != 1 || first.Outcome != source.OutcomeRetried {
+		t.Errorf("first try told as %+v", first)
+	}
+	if second.Status != 200 || second.Attempt != 2 || second.Outcome != source.OutcomeOK ||
+		second.Bytes != int64(len(p.Body)) || second.Kind != w.Target.Kind || second.Host == "" {
+		t.Errorf("second try told as %+v", second)
+	}
+}
