@@ -145,8 +145,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// report records a problem at a node; a node that is not there is reported where its nearest parent stands by
-// the caller, through reportAt.
+// report records a problem at a node. What is not there is reported at its parent, with reportAt.
 func (d *document) report(at node, fix, format string, args ...any) {
 	d.reportAt(at, at.path, fix, format, args...)
 }
@@ -204,6 +203,7 @@ func (d *document) syntax(err error) {
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		p.Line, _ = strconv.Atoi(m[1])
 		p.Column = 1
+		p.Message = strings.Replace(p.Message, m[0]+": ", "", 1)
 	}
 	d.problems = append(d.problems, p)
 }
@@ -238,6 +238,9 @@ func (d *document) plain(n node, depth int) any {
 		return d.scalar(n)
 	default:
 		d.report(n, "write the value out where it is used", "aliases (*%s) are not read in contracts", n.yaml.Value)
+		if n.yaml.Alias != nil && n.yaml.Alias.Kind == yaml.ScalarNode {
+			return d.scalar(node{yaml: n.yaml.Alias, path: n.path})
+		}
 		return nil
 	}
 }

@@ -103,7 +103,7 @@ func (d *document) readField(p node) (Field, bool) {
 	if len(f.CheckDigitExempt) > 0 && f.CheckDigit == "" {
 		d.report(custom["llacCheckDigitExempt"], "add llacCheckDigit, or take this away", "there is no check digit to be exempt from")
 	}
-	if f.Type != Text {
+	if f.Type != Text && f.Type != "" {
 		for name, set := range map[string]bool{"llacPadLeft": f.PadLeft > 0, "llacSqueeze": f.Squeeze, "llacCheckDigit": f.CheckDigit != ""} {
 			if set {
 				d.report(custom[name], "make the column's logicalType string, or take this away", "only a text column can have %s", name)
@@ -152,7 +152,6 @@ func (d *document) readType(f *Field, p node) {
 		if !logical.exists() {
 			d.reportAt(p.get("name"), join(p.path, "logicalType"), "write string, integer, number, boolean, date, timestamp, object or array", "logicalType is missing")
 		}
-		f.Type = Text
 	}
 }
 
@@ -176,6 +175,9 @@ func (d *document) readDecimal(f *Field, physical node) {
 // readOptions decodes logicalTypeOptions by type. What the standard knows and Llac does not enforce is refused, because
 // a limit that is written and not held is worse than none.
 func (d *document) readOptions(f *Field, options node) {
+	if f.Type == "" {
+		return // its type is not known, which has been reported
+	}
 	for _, e := range options.entries() {
 		switch {
 		case e.name == "pattern" && f.Type == Text:

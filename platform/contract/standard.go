@@ -117,8 +117,7 @@ func (s *standardProblems) alternatives(e *jsonschema.ValidationError, definitio
 			"a rule has exactly one bound")
 		return
 	case len(at) > 0 && at[len(at)-1] == "to":
-		add("", "a reference is written dataset.column")
-		return
+		return // readReference says it better
 	}
 	// The alternative of another type is not the one that was meant.
 	var meant []*jsonschema.ValidationError

@@ -1,0 +1,70 @@
+package contract_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/contracttest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const divider = "----------\n"
+
+// Each case is a contract, whole or as edits of contracttest.Base, a divider, and the problems that must be found.
+func TestBadContractsAreExplained(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob(filepath.Join("testdata", "cases", "*.txt"))
+	if err != nil || len(paths) < 25 {
+		t.Fatalf("%d cases, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, want, ok := strings.Cut(string(raw), divider)
+			if !ok {
+				t.Fatalf("%s has no divider", path)
+			}
+			text := input
+			if strings.HasPrefix(input, "<") {
+				if text, err = contracttest.Edit(contracttest.Base, input); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err = contract.Parse("contract.yaml", []byte(text))
+			if err == nil {
+				t.Fatal("no problem was found")
+			}
+			problems, ok := err.(contract.Problems)
+			if !ok {
+				t.Fatalf("the error is %T (%v), want Problems", err, err)
+			}
+			got := strings.ReplaceAll(problems.Error(), "contract.yaml:", "") + "\n"
+			if *update {
+				if err := os.WriteFile(path, []byte(input+divider+got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != want {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestTheBaseOfTheCasesIsValid(t *testing.T) {
+	t.Parallel()
+	c := contracttest.Parse(t, contracttest.Base)
+	if c.Dataset != "libraries" || len(c.Fields) != 6 {
+		t.Errorf("parsed as %q with %d fields", c.Dataset, len(c.Fields))
+	}
+}
