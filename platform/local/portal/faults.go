@@ -1,0 +1,179 @@
+package portal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// FaultKind names a way to misbehave.
+type FaultKind string
+
+// Faults of the answer: what goes over the wire is not the page.
+const (
+	Status           FaultKind = "status"            // Fault.Status instead of the page: 202, 403, 408, 429, 5xx …, in the portal's own body
+	ClassError       FaultKind = "class-error"       // Idescat: HTTP 200 and a body of class "error" (elsewhere as status 500)
+	TruncatedChunked FaultKind = "truncated-chunked" // chunked, ends early
+	TruncatedLength  FaultKind = "truncated-length"  // Content-Length promises more than is sent
+	Malformed        FaultKind = "malformed"         // complete, but not JSON
+	NotUTF8          FaultKind = "not-utf8"          // a byte that UTF-8 does not have, within a text
+	ObjectPage       FaultKind = "object-page"       // an object where rows are an array; an array where a cube is an object
+	Reset            FaultKind = "reset"             // the connection is reset, nothing is sent
+	Slow             FaultKind = "slow"              // Fault.Delay passes first, on the portal's clock
+)
+
+// Faults of the data: the dataset looks otherwise in every answer that matches, its count and headers included.
+const (
+	EmptyDataset FaultKind = "empty"
+	Shrink       FaultKind = "shrink"      // its second half is missing
+	AddField     FaultKind = "add-field"   // a field (a dimension) that was not there: Fault.Field, "camp_nou" or "NOU"
+	DropField    FaultKind = "drop-field"  // Fault.Field is missing; empty: the first field, the dimension SEX
+	RetypeField  FaultKind = "retype"      // Fault.Field has another JSON type; empty: the first field, the values
+	HugeString   FaultKind = "huge-string" // Fault.Field holds 5 MB of text in Fault.Rows rows, one if 0
+)
+
+// Republished publishes a new version (Fault.Change) before the answer, so that it is sent under the client's feet.
+const Republished FaultKind = "republish"
+
+// editView is not a fault but a change of RepublishAs.
+const editView FaultKind = "edit"
+
+var faultKinds = map[FaultKind]bool{
+	Status: true, ClassError: true, TruncatedChunked: true, TruncatedLength: true, Malformed: true, NotUTF8: true,
+	ObjectPage: true, Reset: true, Slow: true, EmptyDataset: true, Shrink: true, AddField: true, DropField: true,
+	RetypeField: true, HugeString: true, Republished: true,
+}
+
+// Fault asks the simulator to misbehave. The first group of fields says when; a field left at its zero value matches
+// everything. A request may meet several faults.
+type Fault struct {
+	Kind FaultKind `json:"kind"`
+
+	Portal  string `json:"portal,omitempty"`  // "socrata", "idescat" or "ckan"
+	Dataset string `json:"dataset,omitempty"` // 4x4, table id or resource id
+	Path    string `json:"path,omitempty"`    // occurs in the request's path and unescaped query
+	Pages   bool   `json:"pages,omitempty"`   // only requests for pages of data: no metadata, no count
+	Offset  *int   `json:"offset,omitempty"`  // only the page that begins at this row
+	Nth     int    `json:"nth,omitempty"`     // not before the nth request that matches, from 1
+	Count   int    `json:"count,omitempty"`   // at most so many times; 0: without end
+
+	Status     int           `json:"status,omitempty"`      // of Status; 0: 503
+	RetryAfter string        `json:"retry_after,omitempty"` // header of Status; empty: none is sent
+	ErrorID    string        `json:"error_id,omitempty"`    // of ClassError: "00" … "06"
+	Delay      time.Duration `json:"-"`                     // of Slow; "delay" in JSON, as "250ms"
+	Field      string        `json:"field,omitempty"`       // of the data faults
+	Rows       int           `json:"rows,omitempty"`        // how many rows they alter, from the first; 0: all
+	Change     string        `json:"change,omitempty"`      // of Republished: see RepublishAs; empty: "touch"
+}
+
+// plainFault is Fault without its methods.
+type plainFault Fault
+
+// MarshalJSON writes Delay as "delay", a duration's text.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	wire := struct {
+		plainFault
+		Delay string `json:"delay,omitempty"`
+	}{plainFault: plainFault(f)}
+	if f.Delay != 0 {
+		wire.Delay = f.Delay.String()
+	}
+	return json.Marshal(wire)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes and refuses members that it does not know.
+func (f *Fault) UnmarshalJSON(text []byte) error {
+	var wire struct {
+		plainFault
+		Delay string `json:"delay"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&wire); err != nil {
+		return fmt.Errorf("fault: %w", err)
+	}
+	*f = Fault(wire.plainFault)
+	if wire.Delay == "" {
+		return nil
+	}
+	var err error
+	if f.Delay, err = time.ParseDuration(wire.Delay); err != nil {
+		return fmt.Errorf("fault %q: delay: %w", f.Kind, err)
+	}
+	return nil
+}
+
+func (f Fault) check() error {
+	if !faultKinds[f.Kind] {
+		return fmt.Errorf("unknown kind of fault %q", f.Kind)
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		return fmt.Errorf("fault %q: status %d is none that ends a request", f.Kind, f.Status)
+	}
+	if f.Kind == Slow && f.Delay <= 0 {
+		return errors.New(`fault "slow": it needs a delay`)
+	}
+	return nil
+}
+
+// armedFault is a fault and how often it was met.
+type armedFault struct {
+	Fault
+	seen, struck int
+}
+
+// SetFaults replaces all faults by these, counting afresh; with none, the simulator behaves again. A fault that makes
+// no sense is an error, and then nothing changes.
+func (p *Portal) SetFaults(faults ...Fault) error {
+	armed := make([]*armedFault, len(faults))
+	for i, f := range faults {
+		if err := f.check(); err != nil {
+			return fmt.Errorf("setting faults: %w", err)
+		}
+		armed[i] = &armedFault{Fault: f}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = armed
+	return nil
+}
+
+// strike returns the faults that this request meets.
+func (p *Portal) strike(kind string, at place, target string) []Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Fault
+	for _, f := range p.faults {
+		switch {
+		case f.Portal != "" && f.Portal != kind,
+			f.Dataset != "" && f.Dataset != at.dataset,
+			f.Path != "" && !strings.Contains(target, f.Path),
+			f.Pages && !at.page,
+			f.Offset != nil && (!at.page || *f.Offset != at.offset):
+			continue
+		}
+		f.seen++
+		if f.seen < f.Nth || f.Count > 0 && f.struck >= f.Count {
+			continue
+		}
+		f.struck++
+		out = append(out, f.Fault)
+	}
+	return out
+}
+
+// retyped gives a value another JSON type: a text that is a number becomes a number, any other value an array.
+func retyped(value any) any {
+	text, isText := value.(string)
+	if _, err := strconv.ParseFloat(text, 64); isText && err == nil && json.Valid([]byte(text)) {
+		return json.Number(text)
+	}
+	return []any{value}
+}
+
+// hugeText is 5 MB of one text, in bytes.
+var hugeText = sync.OnceValue(func() string { return strings.Repeat("llac ", 1_000_000) })

@@ -1,0 +1,281 @@
+package portal
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/llac-project/llac/platform/source"
+)
+
+// Add puts a dataset on the Socrata portal, or replaces the one of its id by a new version. The rows are copied.
+func (p *Portal) Add(d Dataset) error {
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := newSeries(d, fourByFour, p.options.UpdatedAt, p.socrata[d.ID])
+	if err != nil {
+		return err
+	}
+	p.socrata[d.ID] = s
+	return nil
+}
+
+// AddResource puts a resource into the CKAN datastore, or replaces the one of its id by a new version.
+func (p *Portal) AddResource(d Dataset) error {
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d.Package == "" {
+		d.Package = d.ID
+	}
+	s, err := newSeries(d, resourceID, p.options.UpdatedAt, p.ckan[d.ID])
+	if err != nil {
+		return err
+	}
+	p.ckan[d.ID] = s
+	return nil
+}
+
+// AddTable puts a table on the Idescat portal, or replaces the one of its id.
+func (p *Portal) AddTable(t Table) error {
+	if err := t.check(); err != nil {
+		return fmt.Errorf("adding %w", err)
+	}
+	t = t.clone()
+	if t.Updated == "" {
+		t.Updated = p.options.UpdatedAt.Format(time.DateOnly)
+	}
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tables[t.ID] == nil {
+		p.order = append(p.order, t.ID)
+	}
+	p.tables[t.ID] = &t
+	return nil
+}
+
+// Republish publishes a new version of a Socrata dataset or a CKAN resource: mutate is given a copy of the rows and
+// returns those of the new version; nil keeps the rows as they are. ETag, Last-Modified, every :id and :updated_at
+// change, and a field that no column names becomes a new text column.
+func (p *Portal) Republish(dataset string, mutate func(rows []Row) []Row) error {
+	return p.republish(dataset, func(v *version) *version {
+		next := &version{columns: v.columns, rows: copyRows(v.rows)}
+		if mutate != nil {
+			next.rows = mutate(next.rows)
+		}
+		next.columns = columnsOf(next.columns, next.rows)
+		return next
+	})
+}
+
+func (p *Portal) republish(dataset string, next func(*version) *version) error {
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	p.mu.Lock()
+	s := p.socrata[dataset]
+	if s == nil {
+		s = p.ckan[dataset]
+	}
+	if s == nil {
+		p.mu.Unlock()
+		return fmt.Errorf("republishing %q: the simulator has no such dataset or resource; tables have RepublishTable", dataset)
+	}
+	now := s.now
+	p.mu.Unlock()
+	made := next(now) // without the lock: mutate is a test's, and may ask the portal something
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.republish(made.columns, made.rows)
+	return nil
+}
+
+// RepublishTable publishes a new version of an Idescat table: mutate is given a copy; nil keeps it as it is. Its
+// updated moves on by a day, unless mutate moves it further.
+func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	p.mu.Lock()
+	now := p.tables[id]
+	p.mu.Unlock()
+	if now == nil {
+		return fmt.Errorf("republishing table %q: the simulator has no such table", id)
+	}
+	next := now.clone()
+	if mutate != nil {
+		next = mutate(next)
+	}
+	next.ID = id
+	if err := next.check(); err != nil {
+		return fmt.Errorf("republishing %w", err)
+	}
+	if next.Updated <= now.Updated {
+		day, err := time.Parse(time.DateOnly, now.Updated)
+		if err != nil {
+			return fmt.Errorf("republishing table %q: its updated %q is not a date", id, now.Updated)
+		}
+		next.Updated = day.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tables[id] = &next
+	return nil
+}
+
+// The changes that RepublishAs knows by name.
+const (
+	ChangeNothing = "touch"  // a new version with the same content
+	ChangeEdit    = "edit"   // the first row gets another text, or the first cell another value
+	ChangeShrink  = "shrink" // the second half is gone
+	ChangeEmpty   = "empty"
+	ChangeAdd     = "add-field"  // Field is new in every row; for a table, a new dimension
+	ChangeDrop    = "drop-field" // Field is gone from every row; for a table, a dimension
+)
+
+// RepublishAs publishes a new version with a change known by its name. field is used by the last two; empty: as Fault
+// says for its Field.
+func (p *Portal) RepublishAs(dataset, change, field string) error {
+	kind, known := map[string]FaultKind{
+		ChangeNothing: "", ChangeEdit: editView, ChangeShrink: Shrink, ChangeEmpty: EmptyDataset,
+		ChangeAdd: AddField, ChangeDrop: DropField,
+	}[change]
+	if !known {
+		return fmt.Errorf("republishing %q: unknown change %q; known are touch, edit, shrink, empty, add-field, drop-field", dataset, change)
+	}
+	view := Fault{Kind: kind, Field: field}
+	p.mu.Lock()
+	isTable := p.tables[dataset] != nil
+	p.mu.Unlock()
+	if isTable {
+		return p.RepublishTable(dataset, func(t Table) Table { return viewTable(t, view) })
+	}
+	return p.republish(dataset, func(v *version) *version { return viewRows(v, view) })
+}
+
+// published returns the version of a dataset that is served now, nil when there is none, and what is said about it.
+func (p *Portal) published(from map[string]*series, id string) (*version, Dataset) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := from[id]
+	if s == nil {
+		return nil, Dataset{}
+	}
+	return s.now, s.about
+}
+
+// viewRows returns what a version looks like through a fault that alters the dataset; other faults leave it alone.
+func viewRows(v *version, f Fault) *version {
+	view := &version{number: v.number, updated: v.updated, columns: v.columns, rows: v.rows, origin: v.origin,
+		salt: v.salt + string(f.Kind) + f.Field}
+	field := f.Field
+	if field == "" && len(v.columns) > 0 {
+		field = v.columns[0].Name
+	}
+	alter := func(change func(Row)) {
+		count := f.Rows
+		if count <= 0 || count > len(v.rows) {
+			count = len(v.rows)
+		}
+		view.rows = slices.Clone(v.rows)
+		copy(view.rows, copyRows(v.rows[:count]))
+		for _, r := range view.rows[:count] {
+			change(r)
+		}
+	}
+	switch f.Kind {
+	case EmptyDataset:
+		view.rows = nil
+	case Shrink:
+		view.rows = v.rows[:(len(v.rows)+1)/2]
+	case AddField:
+		if f.Field == "" {
+			field = "camp_nou"
+		}
+		alter(func(r Row) { r[field] = "x" })
+		view.columns = columnsOf(v.columns, []Row{{field: "x"}})
+	case DropField:
+		alter(func(r Row) { delete(r, field) })
+		if f.Rows <= 0 {
+			view.columns = slices.DeleteFunc(slices.Clone(v.columns), func(c Column) bool { return c.Name == field })
+		}
+	case RetypeField:
+		alter(func(r Row) {
+			if r[field] != nil {
+				r[field] = retyped(r[field])
+			}
+		})
+		if f.Rows <= 0 {
+			view.columns = slices.Clone(v.columns)
+			for i := range view.columns {
+				if view.columns[i].Name == field {
+					view.columns[i].Type = "json"
+				}
+			}
+		}
+	case HugeString:
+		f.Rows = max(f.Rows, 1)
+		text := hugeText()
+		alter(func(r Row) { r[field] = text })
+	case editView:
+		f.Rows = 1
+		alter(func(r Row) { r[field] = fmt.Sprint(r[field], " (editat)"); delete(r, source.Origin) })
+	default:
+		return v
+	}
+	return view
+}
+
+// viewTable is viewRows for a table.
+func viewTable(t Table, f Fault) Table {
+	t = t.clone()
+	geo := max(t.withRole("geo"), 0)
+	keep := make([][]int, len(t.Dimensions))
+	for i, d := range t.Dimensions {
+		for j := range d.Categories {
+			keep[i] = append(keep[i], j)
+		}
+	}
+	switch f.Kind {
+	case EmptyDataset:
+		keep[geo] = nil
+		return t.selectCategories(keep)
+	case Shrink:
+		keep[geo] = keep[geo][:(len(keep[geo])+1)/2]
+		return t.selectCategories(keep)
+	case AddField:
+		id := f.Field
+		if id == "" {
+			id = "NOU"
+		}
+		t.Dimensions = append(t.Dimensions, Dimension{ID: id, Label: "dimensió nova", Categories: []Category{{"TOTAL", "total"}}})
+	case DropField:
+		at := t.dimension(f.Field)
+		if at < 0 {
+			at = max(t.dimension("SEX"), 0)
+		}
+		if n := len(keep[at]); n > 0 {
+			keep[at] = keep[at][n-1:]
+		}
+		t = t.selectCategories(keep)
+		t.Dimensions = slices.Delete(t.Dimensions, at, at+1)
+	case HugeString:
+		if c := t.Dimensions[geo].Categories; len(c) > 0 {
+			c[0].Label = hugeText()
+		}
+	case RetypeField:
+		for i := range t.Cells {
+			if f.Rows <= 0 || i < f.Rows {
+				t.Cells[i].asText = true
+			}
+		}
+	case editView:
+		if len(t.Cells) > 0 {
+			t.Cells[0] = Cell{Value: t.Cells[0].Value + 1}
+		}
+	}
+	return t
+}

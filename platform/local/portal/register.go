@@ -1,0 +1,311 @@
+package portal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/llac-project/llac/platform/source"
+)
+
+// RegisterID is the Socrata id of the register of social services, all of whose rows are invented here.
+const RegisterID = "ivft-vegh"
+
+// Sizes of the register, in rows.
+const (
+	DefaultRegisterRows = 12_400
+	MaxRegisterRows     = 60_000 // what five digits of registre allow with the gaps that the real one has
+)
+
+// RegisterCounts says what was put into the register, so that a test can state what must come out of it.
+// Rows = Distinct + Duplicates + Conflicts.
+type RegisterCounts struct {
+	Rows       int // as served
+	Distinct   int // different values of registre
+	Duplicates int // rows that repeat an earlier row to the letter
+	Conflicts  int // rows that repeat an earlier row's registre with other content; so many registres have two truths
+	Invalid    int // rows with an impossible date, capacity or registre; none of them is repeated
+}
+
+var registerColumns = []Column{
+	{Name: "registre", Title: "Registre", Description: "Número de registre del servei"},
+	{Name: "nom", Title: "Nom", Description: "Nom del servei"},
+	{Name: "tipologia", Title: "Tipologia", Description: "Tipologia del servei"},
+	{Name: "inscripcio", Title: "Inscripcio", Description: "Data d'inscripció, AAAA-MM-DD"},
+	{Name: "capacitat", Title: "Capacitat", Description: "Nombre de places; 0 quan no escau"},
+	{Name: "adreca", Title: "Adreca", Description: "Adreça"},
+	{Name: "municipi", Title: "Municipi", Description: "Municipi"},
+	{Name: "districte", Title: "Districte", Description: "Districte, només a Barcelona"},
+	{Name: "cp", Title: "CP", Description: "Codi postal"},
+	{Name: "comarca", Title: "Comarca", Description: "Comarca"},
+	{Name: "telefon", Title: "Telefon", Description: "Telèfon"},
+	{Name: "entitat_titular", Title: "Entitat titular", Description: "Entitat titular"},
+	{Name: "qualificacio", Title: "Qualificacio", Description: "Qualificació de l'entitat"},
+	{Name: "nif", Title: "NIF", Description: "NIF de l'entitat"},
+}
+
+// newRegister draws the register. The same seed and size give the same rows on every machine.
+func newRegister(f facts, seed uint64, size int) (Dataset, RegisterCounts) {
+	size = min(max(size, 0), MaxRegisterRows)
+	counts := RegisterCounts{
+		Rows: size, Duplicates: size / 100, Conflicts: min(10, size/100), Invalid: min(20, size/50),
+	}
+	counts.Distinct = size - counts.Duplicates - counts.Conflicts
+
+	maker := newServiceMaker(f, seed)
+	rows := make([]Row, counts.Distinct)
+	for i := range rows {
+		rows[i] = maker.service(i)
+	}
+
+	// The special rows are drawn from one shuffle, so that no row is both invalid and repeated.
+	chosen := maker.random.permutation(len(rows))
+	take := func(n int) []int {
+		out := chosen[:n]
+		chosen = chosen[n:]
+		return out
+	}
+	for i, at := range take(counts.Invalid) {
+		spoil(rows[at], i)
+	}
+	repeats := map[int][]Row{} // by the index after which the repeated row comes
+	for _, at := range take(counts.Duplicates) {
+		after := maker.farFrom(at, len(rows))
+		repeats[after] = append(repeats[after], rows[at])
+	}
+	for _, at := range take(counts.Conflicts) {
+		after := maker.farFrom(at, len(rows))
+		repeats[after] = append(repeats[after], maker.contradict(rows[at]))
+	}
+	all := make([]Row, 0, size)
+	for i, r := range rows {
+		all = append(all, r)
+		all = append(all, repeats[i]...)
+	}
+	return Dataset{
+		ID:          RegisterID,
+		Title:       "Registre d'entitats, serveis i establiments socials (serveis socials bàsics i especialitzats)",
+		Description: "Dades inventades pel simulador de Llac amb la forma del registre: cap fila no correspon a cap servei real.",
+		Attribution: "Simulador de Llac (dades inventades)",
+		Category:    "Serveis socials",
+		Columns:     registerColumns, Rows: all, Origin: Invented,
+	}, counts
+}
+
+// permutation returns 0…n-1 in random order.
+func (r *random) permutation(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		j := r.below(i + 1)
+		out[i] = out[j]
+		out[j] = i
+	}
+	return out
+}
+
+// serviceMaker draws services.
+type serviceMaker struct {
+	random   random
+	facts    facts
+	place    weighted
+	kind     weighted
+	district weighted
+	number   int // of the last registre
+	step     int
+}
+
+// commonKinds are the weights of the frequent kinds of service; every other kind has weight 6. The real shares are not
+// published as such: these only make the few frequent kinds frequent.
+var commonKinds = map[string]int{
+	"BAS-001": 260, "HOM-001": 190, "RES-003": 230, "DAY-001": 210, "BAS-003": 90, "FAM-002": 60, "RES-014": 70,
+	"RES-016": 65, "DAY-014": 60, "DAY-012": 45, "RES-001": 40, "RES-002": 35, "SUP-004": 40, "BAS-007": 45, "TUT-001": 15,
+	"DAY-022": 25, "WOR-001": 30, "RES-012": 35, "HOM-003": 30, "FAM-001": 45, "RES-021": 25, "SUP-003": 25,
+}
+
+func newServiceMaker(f facts, seed uint64) *serviceMaker {
+	m := &serviceMaker{random: random{state: seed ^ 0x4c6c6163}, facts: f}
+	places := make([]int, len(f.municipalities))
+	for i, p := range f.municipalities {
+		places[i] = p.people[1] + 400 // small places have their basic services too
+	}
+	m.place = newWeighted(places)
+	kinds := make([]int, len(f.serviceTypes))
+	for i, t := range f.serviceTypes {
+		if kinds[i] = commonKinds[t.code]; kinds[i] == 0 {
+			kinds[i] = 6
+		}
+	}
+	m.kind = newWeighted(kinds)
+	m.district = newWeighted([]int{16, 19, 13, 6, 11, 9, 12, 12, 10, 17})
+	return m
+}
+
+// farFrom returns a row index after which a repetition of row at is served: a page of 1,000 away where there is room.
+func (m *serviceMaker) farFrom(at, rows int) int {
+	if at+1000 < rows {
+		return m.random.between(at+1000, rows-1)
+	}
+	return m.random.between(at, rows-1)
+}
+
+func (m *serviceMaker) service(index int) Row {
+	r := &m.random
+	m.number += r.between(1, 1+index%2)
+	place := m.facts.municipalities[m.place.draw(r)]
+	kind := m.facts.serviceTypes[m.kind.draw(r)]
+	holder := newOwner(r.below(1000))
+	row := Row{
+		"registre":        fmt.Sprintf("S%05d", m.number),
+		"nom":             serviceName(r, kind),
+		"tipologia":       kind.name,
+		"inscripcio":      time.Date(1985, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, r.below(15_080)).Format(time.DateOnly),
+		"capacitat":       capacity(r, kind.code),
+		"adreca":          address(r),
+		"municipi":        spelling(r, place),
+		"cp":              postcode(r, place),
+		"comarca":         place.comarca,
+		"telefon":         telephone(r),
+		"entitat_titular": holder.name,
+		"qualificacio":    holder.qualification,
+		"nif":             holder.taxID,
+	}
+	if place.code == "080193" {
+		row["districte"] = fmt.Sprint(1 + m.district.draw(r))
+	}
+	if place.comarcaCode == "39" && !r.perMille(250) {
+		row["comarca"] = "Val d'Aran"
+	}
+	for _, hole := range holes {
+		if r.perMille(hole.missing) {
+			delete(row, hole.field)
+		} else if r.perMille(hole.null) {
+			row[hole.field] = "null"
+		}
+	}
+	return row
+}
+
+// holes say how often, in a thousand rows, a field is missing or holds the literal text "null".
+var holes = []struct {
+	field         string
+	missing, null int
+}{
+	{"telefon", 120, 8}, {"capacitat", 30, 6}, {"nif", 20, 3}, {"qualificacio", 15, 5}, {"cp", 10, 0},
+	{"comarca", 7, 0}, {"adreca", 5, 0}, {"entitat_titular", 3, 0}, {"municipi", 1, 0},
+}
+
+func serviceName(r *random, kind namedCode) string {
+	short := kind.name
+	if words := strings.Fields(short); len(words) > 4 {
+		short = strings.Join(words[:4], " ")
+	}
+	switch r.below(5) {
+	case 0:
+		return strings.ToUpper(short) + " " + markName + "t"
+	case 1:
+		return "Centre \"" + personalName(r) + "\""
+	case 2:
+		return short + "  " + personalName(r)
+	}
+	return short + " " + personalName(r)
+}
+
+// capacity is a number of places as text; "0" for kinds of service that have none.
+func capacity(r *random, kind string) string {
+	switch kind[:3] {
+	case "RES":
+		if kind == "RES-003" {
+			return fmt.Sprint(r.between(12, 160))
+		}
+		return fmt.Sprint(r.between(4, 36))
+	case "DAY":
+		return fmt.Sprint(r.between(8, 60))
+	case "HIV", "ADD", "WOR":
+		return fmt.Sprint(r.between(4, 24))
+	case "TUT":
+		return fmt.Sprint(r.between(10, 400))
+	}
+	return "0"
+}
+
+// spelling is a municipality's name as the register's many hands write it.
+func spelling(r *random, place municipality) string {
+	switch n := r.below(1000); {
+	case n < 40:
+		return place.natural // "L'Hospitalet de Llobregat"
+	case n < 52:
+		return strings.Replace(place.name, " ", "  ", 1)
+	case n < 62:
+		return strings.ToUpper(place.name)
+	case n < 66:
+		return place.name + " "
+	}
+	return place.name // "Hospitalet de Llobregat, l'"
+}
+
+func postcode(r *random, place municipality) string {
+	if place.code == "080193" {
+		return fmt.Sprintf("080%02d", r.between(1, 42))
+	}
+	return fmt.Sprintf("%s%03d", place.province, r.between(100, 890))
+}
+
+// spoil makes a row invalid, each time in another way.
+func spoil(row Row, nth int) {
+	ways := []struct{ field, value string }{
+		{"inscripcio", "2019-02-31"}, {"capacitat", "vint-i-cinc"}, {"registre", "X%05d"}, {"inscripcio", "31/12/2011"},
+		{"capacitat", "12 places"}, {"registre", "S%04d"}, {"inscripcio", "data desconeguda"}, {"capacitat", "-5"},
+	}
+	way := ways[nth%len(ways)]
+	if way.field == "registre" {
+		row["registre"] = fmt.Sprintf(way.value, 9000+nth)
+		return
+	}
+	row[way.field] = way.value
+}
+
+// contradict returns another version of a row: same registre, other places and address.
+func (m *serviceMaker) contradict(row Row) Row {
+	other := Row{}
+	for name, value := range row {
+		other[name] = value
+	}
+	other["capacitat"] = fmt.Sprint(m.random.between(500, 900)) // no kind of service is that large
+	other["adreca"] = address(&m.random)
+	return other
+}
+
+// municipalitiesDataset is 9aju-tpwc: recorded, without the coordinates, of which no facts were carried.
+func municipalitiesDataset(f facts) Dataset {
+	rows := make([]Row, len(f.geography))
+	for i, g := range f.geography {
+		rows[i] = Row{"codi": g[0], "nom": g[1], "codi_comarca": g[2], "nom_comarca": g[3]}
+	}
+	return Dataset{
+		ID:          MunicipalitiesID,
+		Title:       "Municipis Catalunya Geo",
+		Description: "Llista dels municipis de Catalunya amb la seva comarca.",
+		Attribution: "Generalitat de Catalunya; codis i noms: Idescat",
+		Category:    "Territori",
+		Columns: []Column{
+			{Name: "codi", Title: "Codi", Description: "Codi de sis xifres del municipi"},
+			{Name: "nom", Title: "Nom"},
+			{Name: "codi_comarca", Title: "Codi comarca"},
+			{Name: "nom_comarca", Title: "Nom comarca"},
+		},
+		Rows: rows, Origin: Recorded,
+	}
+}
+
+// MunicipalitiesID is the Socrata id of the list of municipalities.
+const MunicipalitiesID = "9aju-tpwc"
+
+// columnNames lists the names, followed by the origin's pseudo-column.
+func columnNames(columns []Column) []string {
+	names := make([]string, 0, len(columns)+1)
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return slices.Concat(names, []string{source.Origin})
+}
