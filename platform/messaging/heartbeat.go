@@ -52,9 +52,9 @@ func (h *heldMessages) renew() {
 	for len(due) > 0 {
 		batch := due[:min(len(due), MaxBatch)]
 		due = due[len(batch):]
-		changes := make([]visibility, len(batch))
+		changes := make([]Rest, len(batch))
 		for i, r := range batch {
-			changes[i] = visibility{r.ReceiptHandle, seconds(h.s.Visibility)}
+			changes[i] = Rest{r.ReceiptHandle, seconds(h.s.Visibility)}
 		}
 		// The renewal must be through before the visibility is over, or it is of no use.
 		ctx, cancel := context.WithTimeout(context.Background(), min(h.s.CallTimeout, h.s.Visibility/3))

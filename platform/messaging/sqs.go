@@ -2,7 +2,9 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -48,17 +50,31 @@ func isURL(name string) bool {
 	return false
 }
 
-// visibility asks SQS to hide a message for so many seconds from now; 0 puts it back.
-type visibility struct {
-	receipt string
-	seconds int32
+// Rest hides a received message for so many seconds from now; 0 puts it back at once.
+type Rest struct {
+	ReceiptHandle string
+	Seconds       int32
+}
+
+// PutBack has messages of a queue rest. It tries all, and answers what went wrong; a message that could not be changed
+// comes back when its visibility is over.
+func PutBack(ctx context.Context, client SQS, queueURL string, rests []Rest) error {
+	var problems []error
+	for batch := range slices.Chunk(rests, MaxBatch) {
+		call, cancel := context.WithTimeout(ctx, DefaultCallTimeout)
+		for _, err := range changeVisibility(call, client, queueURL, batch) {
+			problems = append(problems, err)
+		}
+		cancel()
+	}
+	return errors.Join(problems...)
 }
 
 // changeVisibility changes up to ten messages in one call and answers the error of each that failed.
-func changeVisibility(ctx context.Context, client SQS, queueURL string, changes []visibility) map[int]error {
+func changeVisibility(ctx context.Context, client SQS, queueURL string, changes []Rest) map[int]error {
 	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(changes))
 	for i, c := range changes {
-		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: &entryIDs[i], ReceiptHandle: &changes[i].receipt, VisibilityTimeout: c.seconds}
+		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: &entryIDs[i], ReceiptHandle: &changes[i].ReceiptHandle, VisibilityTimeout: c.Seconds}
 	}
 	out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &queueURL, Entries: entries})
 	if err != nil {

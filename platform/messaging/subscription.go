@@ -297,9 +297,9 @@ func (s *subscription) putBack(batch []change) {
 	s.held.calls.Lock() // after any renewal under way, which would otherwise hide the message again
 	defer s.held.calls.Unlock()
 	for try := 1; len(batch) > 0; try++ {
-		changes := make([]visibility, len(batch))
+		changes := make([]Rest, len(batch))
 		for i, c := range batch {
-			changes[i] = visibility{c.ReceiptHandle, c.seconds}
+			changes[i] = Rest{c.ReceiptHandle, c.seconds}
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), s.CallTimeout)
 		errs := changeVisibility(ctx, s.Client, s.queueURL, changes)

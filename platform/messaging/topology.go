@@ -179,7 +179,7 @@ func (d *deployment) ensureQueue(ctx context.Context, name string, attributes ma
 		}
 		url = aws.ToString(out.QueueUrl)
 	}
-	if arn, err = queueARN(ctx, d.sqs, url); err != nil {
+	if arn, err = QueueARN(ctx, d.sqs, url); err != nil {
 		return "", "", err
 	}
 	policy, err := queuePolicy(arn)
@@ -196,7 +196,8 @@ func (d *deployment) ensureQueue(ctx context.Context, name string, attributes ma
 	return url, arn, nil
 }
 
-func queueARN(ctx context.Context, client *sqs.Client, url string) (string, error) {
+// QueueARN asks for the ARN of a queue.
+func QueueARN(ctx context.Context, client *sqs.Client, url string) (string, error) {
 	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn}})
 	if err != nil {

@@ -108,3 +108,6 @@ func traceID(ctx context.Context) string {
 	}
 	return ""
 }
+
+// NoLog writes nothing.
+func NoLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,0 +1,184 @@
+package runtime
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"net"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// PortOptions say what a service's ports lead to. AWS and the buckets are required.
+type PortOptions struct {
+	AWS            aws.Config
+	DataBucket     string
+	ConfigBucket   string
+	Portals        Portals // where portals are really asked; empty: at the contract's address
+	AppToken       string  // Socrata's; sent only when set
+	AllowSimulated bool
+	Clock          clock.Clock          // default clock.System
+	Telemetry      *telemetry.Telemetry // default: none
+	Failpoint      string               // "<service>.<point>"; only tests of crashes set it
+}
+
+// NewPorts makes the ports of a service.
+func NewPorts(service string, o PortOptions) Ports {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	p := Ports{
+		Lake:      lake.NewS3(o.AWS, o.DataBucket, o.Clock),
+		Contracts: &ConfigContracts{Store: lake.NewS3(o.AWS, o.ConfigBucket, o.Clock)},
+		BaseURL:   o.Portals.BaseURL, NewAttempt: newAttempt, Clock: o.Clock, Build: Build(), AllowSimulated: o.AllowSimulated,
+		Failpoint: Failpoints(service, o.Failpoint),
+	}
+	p.fill(o.Telemetry)
+	p.Portal = portalClients(o, p.Metrics)
+	return p
+}
+
+// fill puts in what may be left out.
+func (p *Ports) fill(t *telemetry.Telemetry) {
+	if p.Clock == nil {
+		p.Clock = clock.System{}
+	}
+	if p.Metrics == nil && t != nil {
+		p.Metrics = t.Metrics
+	}
+	if p.Metrics == nil {
+		p.Metrics = telemetry.Discard{}
+	}
+	if p.Log == nil && t != nil {
+		p.Log = t.Log
+	}
+	if p.Log == nil {
+		p.Log = telemetry.NoLog()
+	}
+	if p.Failpoint == nil {
+		p.Failpoint = func(string) {}
+	}
+	if p.NewAttempt == nil {
+		p.NewAttempt = newAttempt
+	}
+	if p.BaseURL == nil {
+		p.BaseURL = Portals(nil).BaseURL
+	}
+	if p.Build == "" {
+		p.Build = Build()
+	}
+}
+
+// portalClients makes one client a portal kind, when it is first asked for.
+func portalClients(o PortOptions, metrics telemetry.Metrics) func(string) (source.Client, error) {
+	var mu sync.Mutex
+	clients := map[string]source.Client{}
+	options := source.Options{
+		Clock: o.Clock, AppToken: o.AppToken, Allow: slices.Concat(source.OfficialHosts(), o.Portals.Hosts()),
+		OnRequest: func(i source.RequestInfo) {
+			metrics.Record(context.Background(), "portal_response_time", float64(i.Duration)/float64(time.Millisecond), telemetry.Milliseconds,
+				telemetry.KeyOutcome, i.Outcome, "kind", i.Kind, "host", i.Host, "status", i.Status, "attempt", i.Attempt, "bytes", i.Bytes)
+		},
+	}
+	return func(kind string) (source.Client, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if c := clients[kind]; c != nil {
+			return c, nil
+		}
+		c, err := source.New(kind, options)
+		if err != nil {
+			return nil, Permanent(err)
+		}
+		clients[kind] = c
+		return c, nil
+	}
+}
+
+// Portals says where portal kinds are really asked: base URL by kind.
+type Portals map[string]string
+
+// ParsePortals reads "socrata=http://127.0.0.1:9000,idescat=https://…". Only loopback may be http.
+func ParsePortals(spec string) (Portals, error) {
+	p := Portals{}
+	for one := range strings.SplitSeq(spec, ",") {
+		if one = strings.TrimSpace(one); one == "" {
+			continue
+		}
+		kind, address, _ := strings.Cut(one, "=")
+		if !slices.Contains(source.Kinds(), kind) {
+			return nil, fmt.Errorf("portal %q: the kind must be one of %s, as in socrata=http://127.0.0.1:9000", one, strings.Join(source.Kinds(), ", "))
+		}
+		u, err := url.Parse(address)
+		switch {
+		case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+			return nil, fmt.Errorf("portal %q: want an address such as https://host/path", kind)
+		case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+			return nil, fmt.Errorf("portal %q: the address must be https (http is for loopback alone)", kind)
+		}
+		p[kind] = strings.TrimSuffix(address, "/")
+	}
+	return p, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// BaseURL answers where the portal of a contract is really asked.
+func (p Portals) BaseURL(kind, contractURL string) string {
+	if address, ok := p[kind]; ok {
+		return address
+	}
+	return contractURL
+}
+
+// Hosts lists the hosts named.
+func (p Portals) Hosts() []string {
+	var hosts []string
+	for _, address := range p {
+		if u, err := url.Parse(address); err == nil {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	slices.Sort(hosts)
+	return hosts
+}
+
+// newAttempt makes the id of a try: eight of [a-z2-7], 40 random bits.
+func newAttempt() string {
+	var b [5]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// version is set by the linker: -X github.com/llac-project/llac/platform/runtime.version=…
+var version string
+
+// Build names this build: the version it was linked with, else the commit, else "dev".
+func Build() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				return s.Value[:12]
+			}
+		}
+	}
+	return "dev"
+}

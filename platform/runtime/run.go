@@ -1,0 +1,173 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Options say where and how a service runs. AWS, Env and Ports are required; Log, Metrics, Clock and Failpoint of
+// Ports may be left out.
+type Options struct {
+	AWS   aws.Config
+	Env   string
+	Ports Ports
+
+	QueueURL      string // default: found by its name
+	DeadLetterURL string // default: found by its name
+	TopicARN      string // default: of the queue's account and region, by its name
+
+	Telemetry   *telemetry.Telemetry // default: logs to standard error, exports nothing
+	Pollers     int                  // default 2
+	Concurrency int                  // events dealt with at once; default 10
+	Visibility  time.Duration        // default 30 s
+	Timeout     time.Duration        // of one event; default 15 min, as in Lambda
+	Grace       time.Duration        // for events under way when ctx ends; default 25 s
+	MaxReceives int                  // tries before giving up; default messaging.DefaultMaxReceives
+	Backoff     messaging.Backoff    // default messaging.DefaultBackoff
+
+	// Receiving is called once when the service has begun to receive; may be nil.
+	Receiving func()
+}
+
+func (o *Options) fill(ctx context.Context, s Service) error {
+	if s.New == nil || s.Name == "" {
+		return errors.New("run a service: it has no name or no handler")
+	}
+	if o.Telemetry == nil {
+		t, err := telemetry.Setup(ctx, telemetry.Config{Service: s.Name, Env: o.Env, Build: o.Ports.Build})
+		if err != nil {
+			return err
+		}
+		o.Telemetry = t
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 15 * time.Minute
+	}
+	if o.MaxReceives <= 0 {
+		o.MaxReceives = messaging.DefaultMaxReceives
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = messaging.MaxBatch
+	}
+	if o.Backoff.First == 0 && o.Backoff.Max == 0 {
+		o.Backoff = messaging.DefaultBackoff
+	}
+	o.Ports.fill(o.Telemetry)
+	return nil
+}
+
+// connected is a service with its worker, its queues and its topic.
+type connected struct {
+	Options
+	worker  *worker
+	client  *sqs.Client
+	letters messaging.DeadLetters
+}
+
+// connect finds the service's queue, dead-letter queue and topic and makes its worker.
+func connect(ctx context.Context, s Service, o Options) (*connected, error) {
+	if err := o.fill(ctx, s); err != nil {
+		return nil, err
+	}
+	client := sqs.NewFromConfig(o.AWS)
+	var err error
+	if o.QueueURL == "" {
+		if o.QueueURL, err = messaging.QueueURL(ctx, client, messaging.QueueName(o.Env, s.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if o.DeadLetterURL == "" {
+		if o.DeadLetterURL, err = messaging.QueueURL(ctx, client, messaging.DeadLetterQueueName(o.Env, s.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if o.TopicARN == "" {
+		queue, err := messaging.QueueARN(ctx, client, o.QueueURL)
+		if err != nil {
+			return nil, err
+		}
+		if o.TopicARN, err = messaging.TopicARN(queue, messaging.TopicName(o.Env, s.Name)); err != nil {
+			return nil, err
+		}
+	}
+	publisher, err := messaging.NewPublisher(messaging.PublisherConfig{AWS: o.AWS, Tracer: o.Telemetry.Tracer})
+	if err != nil {
+		return nil, err
+	}
+	return &connected{
+		Options: o, client: client,
+		letters: messaging.DeadLetters{Client: client, QueueURL: o.DeadLetterURL, Service: s.Name, Clock: o.Ports.Clock},
+		worker: &worker{
+			service: s, ports: o.Ports, handle: s.New(o.Ports), tracer: o.Telemetry.Tracer, maxReceives: o.MaxReceives,
+			publish: func(ctx context.Context, out []events.Event) error {
+				return publisher.PublishEvents(ctx, o.TopicARN, out)
+			},
+		},
+	}, nil
+}
+
+// Run consumes the service's queue until ctx ends, and then returns nil: it stops receiving, gives events under way the
+// grace to finish, and puts the rest back into the queue.
+func Run(ctx context.Context, s Service, o Options) error {
+	c, err := connect(ctx, s, o)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	consumer, err := messaging.NewConsumer(messaging.ConsumerConfig{
+		Client: c.client, Service: s.Name, DeadLetterQueue: c.DeadLetterURL,
+		Pollers: c.Pollers, Concurrency: c.Concurrency, Visibility: c.Visibility, Grace: c.Grace, Backoff: c.Backoff,
+		MaxWork:     c.Timeout + giveUpTime, // a message stays ours while it is given up
+		MaxReceives: 0,                      // the worker decides: it has a failure to record first
+		Clock:       c.Ports.Clock, Log: c.Ports.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	messages, err := consumer.Subscribe(ctx, c.QueueURL)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	c.Ports.Log.InfoContext(ctx, "receiving", "build", c.Ports.Build, "queue_url", c.QueueURL)
+	if c.Receiving != nil {
+		c.Receiving()
+	}
+	// The channel is closed when ctx has ended and every message is answered or, when its handler ignores the end of
+	// its context, put back.
+	for m := range messages {
+		go c.consume(m)
+	}
+	c.Ports.Log.Info("stopped")
+	return consumer.Close()
+}
+
+func (c *connected) consume(m *message.Message) {
+	d, ok := messaging.DeliveryOf(m)
+	if !ok {
+		m.Nack()
+		return
+	}
+	ctx, cancel := context.WithTimeout(m.Context(), c.Timeout)
+	defer cancel()
+	ctx, what, err := c.worker.work(ctx, d)
+	m.SetContext(ctx) // so that a dead letter names the trace
+	switch what {
+	case done:
+		m.Ack()
+	case again:
+		messaging.Retry(m, err)
+	case dead:
+		messaging.Reject(m, err)
+	case release:
+		messaging.Release(m)
+	}
+}

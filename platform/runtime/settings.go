@@ -1,0 +1,168 @@
+package runtime
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/llac-project/llac/platform/messaging"
+)
+
+// settings are what a service's program reads from its environment.
+type settings struct {
+	env, dataBucket, configBucket     string
+	queueURL, deadLetterURL, topicARN string
+	portals                           Portals
+	appToken                          string
+	allowSimulated                    bool
+	pollers, concurrency, maxReceives int
+	visibility, timeout, grace        time.Duration
+	backoff                           messaging.Backoff
+	level                             slog.Level
+	endpoint, spanFile                string
+	failpoint                         string
+}
+
+// setting is one variable of the environment. The program's help is made of the same list.
+type setting struct {
+	name, help string
+	set        func(*settings, string) error
+	required   bool
+	elsewhere  bool // read by the AWS SDK or the Lambda runtime, named here for the help alone
+}
+
+func text(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error { *field(s) = v; return nil }
+}
+
+func count(field func(*settings) *int) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 || n > 1000 {
+			return fmt.Errorf("want a number from 1 to 1000")
+		}
+		*field(s) = n
+		return nil
+	}
+}
+
+func duration(least, most time.Duration, field func(*settings) *time.Duration) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < least || d > most {
+			return fmt.Errorf("want a duration from %s to %s, such as 30s or 5m", least, most)
+		}
+		*field(s) = d
+		return nil
+	}
+}
+
+func address(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		u, err := url.Parse(v)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("want an http or https address")
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+var environment = []setting{
+	{name: "LLAC_ENV", required: true, help: "the environment; part of the names of queues and topics: dev",
+		set: func(s *settings, v string) error {
+			if len(v) > 20 || strings.ContainsFunc(v, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }) {
+				return fmt.Errorf("want at most 20 of a-z, 0-9 and -")
+			}
+			s.env = v
+			return nil
+		}},
+	{name: "LLAC_DATA_BUCKET", required: true, help: "the bucket of the lake", set: text(func(s *settings) *string { return &s.dataBucket })},
+	{name: "LLAC_CONFIG_BUCKET", required: true, help: "the bucket of the contracts", set: text(func(s *settings) *string { return &s.configBucket })},
+	{name: "LLAC_QUEUE_URL", help: "the queue to consume; default: found by its name, llac-<env>-<service>", set: address(func(s *settings) *string { return &s.queueURL })},
+	{name: "LLAC_DEAD_LETTER_QUEUE_URL", help: "its dead-letter queue; default: found by its name, llac-<env>-<service>-dlq", set: address(func(s *settings) *string { return &s.deadLetterURL })},
+	{name: "LLAC_TOPIC_ARN", help: "the topic to publish on; default: llac-<env>-<service> in the queue's account and region",
+		set: func(s *settings, v string) error {
+			if parts := strings.Split(v, ":"); len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
+				return fmt.Errorf("want the ARN of an SNS topic")
+			}
+			s.topicARN = v
+			return nil
+		}},
+	{name: "LLAC_PORTAL", help: "where portals are asked instead of at the contract's address: socrata=http://127.0.0.1:9000,idescat=…",
+		set: func(s *settings, v string) (err error) { s.portals, err = ParsePortals(v); return err }},
+	{name: "SOCRATA_APP_TOKEN", help: "sent to Socrata when set; never logged", set: text(func(s *settings) *string { return &s.appToken })},
+	{name: "LLAC_ALLOW_SIMULATED", help: "true lets simulated data be published; never set it in the cloud",
+		set: func(s *settings, v string) (err error) {
+			if s.allowSimulated, err = strconv.ParseBool(v); err != nil {
+				return fmt.Errorf("want true or false")
+			}
+			return nil
+		}},
+	{name: "LLAC_CONCURRENCY", help: "events dealt with at once; default 10", set: count(func(s *settings) *int { return &s.concurrency })},
+	{name: "LLAC_POLLERS", help: "calls that wait for messages at once; default 2; not in Lambda", set: count(func(s *settings) *int { return &s.pollers })},
+	{name: "LLAC_MAX_RECEIVES", help: "tries before an event is given up; default 5; the queue's own limit should be 2 more", set: count(func(s *settings) *int { return &s.maxReceives })},
+	{name: "LLAC_VISIBILITY", help: "how long a message not renewed is ours; default 30s; not in Lambda", set: duration(2*time.Second, 12*time.Hour, func(s *settings) *time.Duration { return &s.visibility })},
+	{name: "LLAC_TIMEOUT", help: "time for one event; default 15m; Lambda has its own", set: duration(time.Second, 6*time.Hour, func(s *settings) *time.Duration { return &s.timeout })},
+	{name: "LLAC_GRACE", help: "time for events under way when the service is stopped; default 25s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.grace })},
+	{name: "LLAC_BACKOFF", help: "rest after the first failed try, doubled after each, at most LLAC_BACKOFF_MAX; default 5s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.backoff.First })},
+	{name: "LLAC_BACKOFF_MAX", help: "longest rest after a failed try; default 5m", set: duration(time.Millisecond, 12*time.Hour, func(s *settings) *time.Duration { return &s.backoff.Max })},
+	{name: "LLAC_LOG_LEVEL", help: "debug, info, warn or error; default info",
+		set: func(s *settings, v string) error {
+			if s.level.UnmarshalText([]byte(v)) != nil {
+				return fmt.Errorf("want debug, info, warn or error")
+			}
+			return nil
+		}},
+	{name: "LLAC_SPAN_FILE", help: "file to which finished spans are appended as JSON lines", set: text(func(s *settings) *string { return &s.spanFile })},
+	{name: "OTEL_EXPORTER_OTLP_ENDPOINT", help: "OTLP/HTTP collector for traces and metrics; default: none", set: address(func(s *settings) *string { return &s.endpoint })},
+	{name: "LLAC_FAILPOINT", help: "for tests of crashes: the point at which the process kills itself, such as stager.effect-receipt", set: text(func(s *settings) *string { return &s.failpoint })},
+	{name: "AWS_REGION", help: "and the other variables of the AWS SDKs, for the region and credentials", elsewhere: true},
+	{name: "AWS_ENDPOINT_URL", help: "the address of a local cloud, read by the AWS SDK", elsewhere: true},
+	{name: "AWS_LAMBDA_RUNTIME_API", help: "set by Lambda: the service then runs as a function", elsewhere: true},
+}
+
+// readSettings reads the environment and answers everything that is wrong with it, so that it is mended in one go.
+func readSettings(lookup func(string) (string, bool)) (settings, error) {
+	s := settings{backoff: messaging.DefaultBackoff}
+	var problems []string
+	for _, e := range environment {
+		v, ok := lookup(e.name)
+		v = strings.TrimSpace(v)
+		switch {
+		case e.elsewhere:
+		case !ok || v == "":
+			if e.required {
+				problems = append(problems, fmt.Sprintf("%s is not set: %s", e.name, e.help))
+			}
+		default:
+			if err := e.set(&s, v); err != nil {
+				problems = append(problems, fmt.Sprintf("%s: %v", e.name, err)) // never the value: it may be a secret
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return settings{}, fmt.Errorf("configuration:\n  %s", strings.Join(problems, "\n  "))
+	}
+	return s, nil
+}
+
+func writeHelp(w io.Writer, s Service) {
+	fmt.Fprintf(w, "%s is a service of Llac. It runs as a Lambda function, or consumes its queue until it is interrupted.\n\n", s.Name)
+	fmt.Fprintf(w, "Consumes  %s\nEmits     %s\n\n", strings.Join(s.Consumes, "\n          "), strings.Join(s.Emits, "\n          "))
+	fmt.Fprintf(w, "Flags\n  --help     this text\n  --version  name of the build\n\nEnvironment (* required)\n")
+	width := len(slices.MaxFunc(environment, func(a, b setting) int { return len(a.name) - len(b.name) }).name)
+	for _, e := range environment {
+		mark := " "
+		if e.required {
+			mark = "*"
+		}
+		fmt.Fprintf(w, "%s %-*s  %s\n", mark, width, e.name, e.help)
+	}
+	fmt.Fprintf(w, "\nExit status\n  0  stopped as asked\n  1  failed while running\n  2  wrong flags or configuration\n")
+}

@@ -1,0 +1,160 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// worker takes one delivery through all that is true of every stage. It knows neither Lambda nor the consumer: it says
+// what is to become of the message, and they see to it.
+type worker struct {
+	service     Service
+	ports       Ports
+	handle      Handler
+	publish     func(context.Context, []events.Event) error
+	tracer      trace.Tracer
+	maxReceives int
+}
+
+// fate is what is to become of a message.
+type fate int
+
+const (
+	done    fate = iota // delete it
+	again               // put it back after the backoff
+	dead                // send it to the dead-letter queue, then delete it
+	release             // put it back at once: nothing is wrong with it
+)
+
+func (f fate) String() string {
+	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released"}[f]
+}
+
+// work deals with one delivery. The error is the reason where the fate is not done. The order in it is invariant 1:
+// effects and receipt (in Process), then events, and the caller acknowledges after that.
+func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Context, fate, error) {
+	in, err := w.accept(d)
+	ctx, span := w.begin(ctx, d, in)
+	defer span.End()
+	started := w.ports.Clock.Now()
+	var what fate
+	if err != nil {
+		what, err = w.giveUp(ctx, d, in, Permanent(err))
+	} else {
+		what, err = w.try(ctx, d, in)
+	}
+	w.end(ctx, span, started, what, err)
+	return ctx, what, err
+}
+
+// accept reads the envelope. What it refuses, no retry will mend.
+func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
+	in, err := events.Parse([]byte(d.Body))
+	switch {
+	case err != nil:
+		return in, err
+	case !events.Known(in.Type):
+		return in, fmt.Errorf("%w %q: build %s of %s does not know it; deploy the consumer before the producer, then redrive",
+			events.ErrUnknownType, in.Type, w.ports.Build, w.service.Name)
+	case !slices.Contains(w.service.Consumes, in.Type):
+		return in, fmt.Errorf("%s does not consume %s: check the filter policy of its subscription", w.service.Name, in.Type)
+	}
+	return in, nil
+}
+
+func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Event) (context.Context, trace.Span) {
+	// Invariant 7: the envelope names the parent. X-Ray's own trace, which Lambda and SNS make, is linked to.
+	ctx = telemetry.WithTraceParent(ctx, in.TraceParent, in.TraceState)
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		attribute.String("messaging.system", "aws_sqs"), attribute.String("messaging.operation.type", "process"),
+		attribute.String("messaging.destination.name", d.Queue), attribute.String("messaging.message.id", d.MessageID),
+		attribute.String("messaging.message.conversation_id", in.CorrelationID), attribute.Int("llac.receives", d.Receives),
+		attribute.String("llac.event_type", in.Type), attribute.String("llac.event_id", in.ID), attribute.String("llac.dataset", in.Subject))}
+	if sc, ok := telemetry.ParseXRayHeader(d.TraceHeader); ok && sc.TraceID() != trace.SpanContextFromContext(ctx).TraceID() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: sc}))
+	}
+	ctx, span := w.tracer.Start(ctx, "process "+d.Queue, options...)
+	return telemetry.With(ctx, telemetry.KeyCorrelationID, in.CorrelationID, telemetry.KeyDataset, in.Subject,
+		telemetry.KeyEventType, in.Type, "event_id", in.ID, "message_id", d.MessageID), span
+}
+
+func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, what fate, err error) {
+	took := w.ports.Clock.Now().Sub(started)
+	w.ports.Metrics.Record(ctx, "process_duration", float64(took)/float64(time.Millisecond), telemetry.Milliseconds,
+		telemetry.KeyOutcome, what.String())
+	span.SetAttributes(attribute.String("llac.outcome", what.String()))
+	log := w.ports.Log.With("outcome", what.String(), "duration_ms", took.Milliseconds())
+	switch what {
+	case done:
+		log.InfoContext(ctx, "event dealt with")
+		return
+	case release:
+		log.InfoContext(ctx, "event not dealt with: the service is stopping")
+		return
+	case dead:
+		log.ErrorContext(ctx, "event given up", "error", messaging.Reason(err))
+	default:
+		log.WarnContext(ctx, "event will be tried again", "error", messaging.Reason(err))
+	}
+	span.SetStatus(codes.Error, messaging.Reason(err))
+}
+
+// try runs the handler under its receipt and publishes what follows.
+func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
+	if w.maxReceives > 0 && d.Receives > w.maxReceives {
+		return w.giveUp(ctx, d, in, fmt.Errorf("received %d times and never answered: each time the process died or ran out of time", d.Receives-1))
+	}
+	out, err := w.safely(ctx, func(ctx context.Context) ([]events.Event, error) {
+		return Process(ctx, w.service, w.ports, w.handle, in)
+	})
+	if err == nil {
+		w.ports.Failpoint("receipt-publish")
+		if err = w.publish(ctx, out); err == nil {
+			w.ports.Failpoint("publish-ack")
+			return done, nil
+		}
+	}
+	switch {
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return release, err // a stop, not a failure
+	case IsPermanent(err), w.maxReceives > 0 && d.Receives >= w.maxReceives:
+		return w.giveUp(ctx, d, in, err)
+	}
+	return again, err
+}
+
+// safely turns a panic into a permanent error. The stack goes to the log; the reason, which people see in the
+// dead-letter queue, does not carry it, nor the panic's value, which may hold anything.
+func (w *worker) safely(ctx context.Context, f func(context.Context) ([]events.Event, error)) (out []events.Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.ports.Log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", p), "stack", stack())
+			out, err = nil, Permanent(fmt.Errorf("panic in %s (%T); the stack is in its log", w.service.Name, p))
+		}
+	}()
+	return f(ctx)
+}
+
+// stack is the stack of a panic, without its arguments' values.
+func stack() string {
+	lines := strings.Split(string(debug.Stack()), "\n")
+	for i, line := range lines {
+		if open := strings.LastIndexByte(line, '('); open > 0 && !strings.HasPrefix(line, "\t") {
+			lines[i] = line[:open]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
