@@ -17,8 +17,8 @@ import (
 // Service is the stager.
 var Service = runtime.Service{
 	Name:     "stager",
-	Consumes: []string{events.LandingValidated{}.EventType()},
-	Emits:    []string{events.StagingWritten{}.EventType(), events.RunFailed{}.EventType()},
+	Consumes: events.Consumes("stager"),
+	Emits:    events.Emits("stager"),
 	New:      func(p runtime.Ports) runtime.Handler { return stager{p, engine.Plain{}}.handle },
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingValidated](in)

@@ -164,15 +164,9 @@ func (c *column) check(text []byte, v value) *rejection {
 		return c.reject(Pattern, "want "+f.Pattern)
 	}
 	if f.Minimum != nil || f.Maximum != nil {
-		n := v.number
-		switch f.Type {
-		case contract.Integer:
-			n = float64(v.whole)
-		case contract.Decimal:
-			n, _ = strconv.ParseFloat(string(text), 64)
-		case contract.Number:
-		default:
-			n, _ = castNumber(text) // a contract may bound texts that are numerals
+		n, ok := c.magnitude(text, v)
+		if !ok {
+			return c.reject(OutOfRange, "want a number within the contract's range")
 		}
 		if f.Minimum != nil && n < *f.Minimum {
 			return c.reject(OutOfRange, fmt.Sprintf("want at least %v", *f.Minimum))
@@ -185,6 +179,17 @@ func (c *column) check(text []byte, v value) *rejection {
 		return c.reject(CheckDigit, "want six digits, the last of which follows from the others; a leading zero may be lost")
 	}
 	return nil
+}
+
+// magnitude is what a minimum and a maximum are compared with. Texts may be bounded too, when they are numerals.
+func (c *column) magnitude(text []byte, v value) (float64, bool) {
+	switch c.field.Type {
+	case contract.Integer:
+		return float64(v.whole), true
+	case contract.Number:
+		return v.number, true
+	}
+	return castNumber(text)
 }
 
 // partitionText is the value as the name of a hive partition.
