@@ -1,0 +1,63 @@
+package contract
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func documentation(t *testing.T) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "contracts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func TestEveryWordOfOursIsDocumented(t *testing.T) {
+	t.Parallel()
+	text := documentation(t)
+	var words []string
+	for _, names := range vocabulary {
+		words = append(words, names...)
+	}
+	words = append(words, metricNames()...)
+	words = append(words, operators...)
+	words = append(words, Portals...)
+	words = append(words, CheckDigits...)
+	for standard := range libraryMetrics {
+		words = append(words, standard)
+	}
+	_, reference, _ := strings.Cut(text, "## The contract as a whole")
+	for _, word := range words {
+		if !strings.Contains(reference, "`"+word) && !strings.Contains(reference, ": "+word+"`") {
+			t.Errorf("docs/contracts.md does not explain %s", word)
+		}
+	}
+}
+
+func TestTheDocumentedExampleIsValidAndUsesEveryCustomProperty(t *testing.T) {
+	t.Parallel()
+	_, rest, ok := strings.Cut(documentation(t), "```yaml\n")
+	example, _, closed := strings.Cut(rest, "```")
+	if !ok || !closed {
+		t.Fatal("docs/contracts.md has no example")
+	}
+	c, err := Parse("libraries"+FileSuffix, []byte(example))
+	if err != nil {
+		t.Fatalf("the example of docs/contracts.md:\n%v", err)
+	}
+	if c.Dataset != "libraries" || len(c.Quality) != 5 || c.Slicing == nil {
+		t.Errorf("the example was read as %q with %d rules", c.Dataset, len(c.Quality))
+	}
+	for _, names := range vocabulary {
+		for _, name := range names {
+			// These two only make sense beside a value or a field that the example does not have.
+			if name != "llacSqueeze" && name != "llacCheckDigitExempt" && !strings.Contains(example, name) {
+				t.Errorf("the example does not show %s", name)
+			}
+		}
+	}
+}
