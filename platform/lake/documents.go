@@ -129,10 +129,25 @@ func ReadDocument[T any](ctx context.Context, s Store, o events.Object) (T, erro
 		return v, err
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return v, fmt.Errorf("decode %s: %w", o.Key, err)
+		return v, &DecodeError{Key: o.Key, Err: err}
 	}
 	return v, nil
 }
+
+// DecodeError says that a document of the lake is not what its key promises. No retry changes its bytes: it is permanent.
+type DecodeError struct {
+	Key string
+	Err error
+}
+
+func (e *DecodeError) Error() string {
+	return fmt.Sprintf("decode %s: %v; look at it before replaying", e.Key, e.Err)
+}
+
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Permanent marks the error for the runtime.
+func (e *DecodeError) Permanent() bool { return true }
 
 // ReadPointer reads a dataset's pointer with the ETag to swap it by; a dataset never published answers nil and "".
 func ReadPointer(ctx context.Context, s Store, dataset string) (*Pointer, string, error) {
@@ -154,7 +169,7 @@ func readState[T any](ctx context.Context, s Store, key string) (*T, Info, error
 	}
 	v := new(T)
 	if err := json.Unmarshal(b, v); err != nil {
-		return nil, Info{}, fmt.Errorf("decode %s: %w", key, err)
+		return nil, Info{}, &DecodeError{Key: key, Err: err}
 	}
 	return v, info, nil
 }

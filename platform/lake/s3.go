@@ -96,8 +96,11 @@ func (s *S3) Put(ctx context.Context, key string, body []byte, options ...PutOpt
 // PutIfAbsent writes an object that must not exist.
 func (s *S3) PutIfAbsent(ctx context.Context, key string, body []byte, options ...PutOption) (Info, Outcome, error) {
 	info, err := s.put(ctx, key, body, options, func(in *s3.PutObjectInput) { in.IfNoneMatch = aws.String("*") })
+	if err == nil {
+		return info, Created, nil
+	}
 	if !errors.Is(err, errPrecondition) {
-		return info, Created, err
+		return Info{}, 0, err
 	}
 	// The SDK retries a put whose answer was lost, and then meets its own write: only reading back tells.
 	there, same, err := s.readBack(ctx, key, body)
@@ -203,8 +206,10 @@ func (s *S3) PutStream(ctx context.Context, key string, body io.Reader, options 
 		return Info{}, fmt.Errorf("read the body of %s: %w", key, err)
 	}
 	o := collect(key, options)
-	created, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &s.bucket, Key: &key, ContentType: &o.ContentType, Metadata: o.Metadata,
+	created, err := call(ctx, func(ctx context.Context) (*s3.CreateMultipartUploadOutput, error) {
+		return s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+			Bucket: &s.bucket, Key: &key, ContentType: &o.ContentType, Metadata: o.Metadata,
+		})
 	})
 	if err != nil {
 		return Info{}, s.wrap("begin the upload of", key, err)
@@ -230,9 +235,11 @@ func (s *S3) uploadParts(ctx context.Context, key string, upload *string, part [
 		digest.Write(buffer[:n])
 		size += int64(n)
 		number := int32(len(parts) + 1)
-		out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: &s.bucket, Key: &key, UploadId: upload, PartNumber: &number,
-			Body: bytes.NewReader(buffer[:n]), ContentLength: aws.Int64(int64(n)),
+		out, err := call(ctx, func(ctx context.Context) (*s3.UploadPartOutput, error) {
+			return s.client.UploadPart(ctx, &s3.UploadPartInput{
+				Bucket: &s.bucket, Key: &key, UploadId: upload, PartNumber: &number,
+				Body: bytes.NewReader(buffer[:n]), ContentLength: aws.Int64(int64(n)),
+			})
 		})
 		if err != nil {
 			return Info{}, s.wrap(fmt.Sprintf("upload part %d of", number), key, err)
@@ -247,16 +254,19 @@ func (s *S3) uploadParts(ctx context.Context, key string, upload *string, part [
 		}
 	}
 	info := Info{Key: key, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil))}
-	out, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &s.bucket, Key: &key, UploadId: upload, IfNoneMatch: aws.String("*"),
-		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+	out, err := call(ctx, func(ctx context.Context) (*s3.CompleteMultipartUploadOutput, error) {
+		return s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+			Bucket: &s.bucket, Key: &key, UploadId: upload, IfNoneMatch: aws.String("*"),
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+		})
 	})
 	if err == nil {
 		info.ETag, info.VersionID = aws.ToString(out.ETag), aws.ToString(out.VersionId)
 		return info, nil
 	}
 	err = s.wrap("finish the upload of", key, err)
-	if !errors.Is(err, errPrecondition) && !unknown(err) {
+	// An answer that was lost makes the SDK finish again, and the upload is gone by then: only reading back tells.
+	if !errors.Is(err, errPrecondition) && !unknown(err) && errorCode(err) != "NoSuchUpload" {
 		return Info{}, err
 	}
 	there, sum, backErr := s.digest(ctx, key)
@@ -288,11 +298,7 @@ func (s *S3) digest(ctx context.Context, key string) (Info, string, error) {
 func (s *S3) List(ctx context.Context, prefix string, yield func(Info) bool) error {
 	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
-		page, err := func() (*s3.ListObjectsV2Output, error) {
-			ctx, cancel := context.WithTimeout(ctx, callTimeout)
-			defer cancel()
-			return pages.NextPage(ctx)
-		}()
+		page, err := call(ctx, func(ctx context.Context) (*s3.ListObjectsV2Output, error) { return pages.NextPage(ctx) })
 		if err != nil {
 			return s.wrap("list", prefix, err)
 		}
@@ -320,28 +326,42 @@ func (s *S3) Delete(ctx context.Context, key, versionID string) error {
 	return err
 }
 
+// call bounds one SDK call in time.
+func call[T any](ctx context.Context, do func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return do(ctx)
+}
+
 // wrap names operation and object, and turns S3's answers into the errors of Store.
 func (s *S3) wrap(op, key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var api smithy.APIError
-	code := ""
-	if errors.As(err, &api) {
-		code = api.ErrorCode()
-	}
+	code := errorCode(err)
 	switch {
 	case code == "NoSuchBucket":
 		err = fmt.Errorf("bucket does not exist; create it (terraform apply, or llac run locally) or check LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET: %w", err)
+	case code == "NoSuchUpload":
 	case code == "NoSuchKey", code == "NotFound", code == "NoSuchVersion", status(err) == http.StatusNotFound:
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
-	// A key that does not exist is 403 to a role without ListBucket. Writes are never refused for that.
-	case op == "read" && status(err) == http.StatusForbidden:
+	// A key that does not exist is 403 AccessDenied to a role without ListBucket. Writes are never refused for that, and
+	// wrong keys or clocks are 403 with codes of their own, which say nothing about the object.
+	case op == "read" && status(err) == http.StatusForbidden && (code == "AccessDenied" || code == "Forbidden"):
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
 	case code == "PreconditionFailed", status(err) == http.StatusPreconditionFailed:
 		err = fmt.Errorf("%w: %w", errPrecondition, err)
 	}
 	return fmt.Errorf("lake: %s s3://%s/%s: %w", op, s.bucket, key, err)
+}
+
+// errorCode is S3's own code of an error, or "".
+func errorCode(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
 }
 
 // status is the HTTP status of an answer, or 0 when there was none.

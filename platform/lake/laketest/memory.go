@@ -38,7 +38,10 @@ func NewMemory() *Memory { return &Memory{objects: map[string][]version{}} }
 
 var _ lake.Store = (*Memory)(nil)
 
-func (m *Memory) before(op, key string) error {
+func (m *Memory) before(ctx context.Context, op, key string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: %s %s: %w", op, key, err)
+	}
 	if m.Before == nil {
 		return nil
 	}
@@ -54,8 +57,8 @@ func (m *Memory) latest(key string) (version, bool) {
 }
 
 // Get reads a whole object.
-func (m *Memory) Get(_ context.Context, key string) ([]byte, lake.Info, error) {
-	if err := m.before("get", key); err != nil {
+func (m *Memory) Get(ctx context.Context, key string) ([]byte, lake.Info, error) {
+	if err := m.before(ctx, "get", key); err != nil {
 		return nil, lake.Info{}, err
 	}
 	m.mu.Lock()
@@ -64,7 +67,9 @@ func (m *Memory) Get(_ context.Context, key string) ([]byte, lake.Info, error) {
 	if !ok {
 		return nil, lake.Info{}, fmt.Errorf("memory: read %s: %w", key, lake.ErrNotFound)
 	}
-	return bytes.Clone(v.body), v.info, nil
+	info := v.info
+	info.Size, info.SHA256 = int64(len(v.body)), lake.SHA256(v.body) // of what is there now, corrupted or not
+	return bytes.Clone(v.body), info, nil
 }
 
 // Open streams an object.
@@ -95,8 +100,8 @@ func (m *Memory) write(key string, body []byte, options []lake.PutOption) lake.I
 }
 
 // Put writes an object whatever is there.
-func (m *Memory) Put(_ context.Context, key string, body []byte, options ...lake.PutOption) (lake.Info, error) {
-	if err := m.before("put", key); err != nil {
+func (m *Memory) Put(ctx context.Context, key string, body []byte, options ...lake.PutOption) (lake.Info, error) {
+	if err := m.before(ctx, "put", key); err != nil {
 		return lake.Info{}, err
 	}
 	m.mu.Lock()
@@ -105,8 +110,8 @@ func (m *Memory) Put(_ context.Context, key string, body []byte, options ...lake
 }
 
 // PutIfAbsent writes an object that must not exist.
-func (m *Memory) PutIfAbsent(_ context.Context, key string, body []byte, options ...lake.PutOption) (lake.Info, lake.Outcome, error) {
-	if err := m.before("put", key); err != nil {
+func (m *Memory) PutIfAbsent(ctx context.Context, key string, body []byte, options ...lake.PutOption) (lake.Info, lake.Outcome, error) {
+	if err := m.before(ctx, "put", key); err != nil {
 		return lake.Info{}, 0, err
 	}
 	m.mu.Lock()
@@ -131,8 +136,8 @@ func (m *Memory) PutStream(ctx context.Context, key string, body io.Reader, opti
 }
 
 // CompareAndSwap replaces the version named by etag.
-func (m *Memory) CompareAndSwap(_ context.Context, key string, body []byte, etag string, options ...lake.PutOption) (lake.Info, error) {
-	if err := m.before("put", key); err != nil {
+func (m *Memory) CompareAndSwap(ctx context.Context, key string, body []byte, etag string, options ...lake.PutOption) (lake.Info, error) {
+	if err := m.before(ctx, "put", key); err != nil {
 		return lake.Info{}, err
 	}
 	m.mu.Lock()
@@ -148,8 +153,8 @@ func (m *Memory) CompareAndSwap(_ context.Context, key string, body []byte, etag
 }
 
 // List calls yield for each object under prefix in key order.
-func (m *Memory) List(_ context.Context, prefix string, yield func(lake.Info) bool) error {
-	if err := m.before("list", prefix); err != nil {
+func (m *Memory) List(ctx context.Context, prefix string, yield func(lake.Info) bool) error {
+	if err := m.before(ctx, "list", prefix); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -170,8 +175,8 @@ func (m *Memory) List(_ context.Context, prefix string, yield func(lake.Info) bo
 }
 
 // Delete removes one version, or the latest when versionID is "".
-func (m *Memory) Delete(_ context.Context, key, versionID string) error {
-	if err := m.before("delete", key); err != nil {
+func (m *Memory) Delete(ctx context.Context, key, versionID string) error {
+	if err := m.before(ctx, "delete", key); err != nil {
 		return err
 	}
 	m.mu.Lock()
