@@ -1,0 +1,85 @@
+package aws
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const ownerName = "owner.lock"
+
+// ErrOwned is matched (errors.Is) by the OwnedError of a directory that another process holds.
+var ErrOwned = errors.New("the local cloud is owned by another process")
+
+// OwnedError says who holds the state directory.
+type OwnedError struct {
+	Dir     string    `json:"-"`
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Command string    `json:"command"`
+	Note    string    `json:"note,omitempty"`
+}
+
+func (e *OwnedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("%s is owned by another process that has not said who it is; stop it, or use another directory", e.Dir)
+	}
+	note := ""
+	if e.Note != "" {
+		note = " (" + e.Note + ")"
+	}
+	return fmt.Sprintf("%s is owned by process %d on %s since %s: %s%s; stop it, or use another directory",
+		e.Dir, e.PID, e.Host, e.Since.Format(time.RFC3339), e.Command, note)
+}
+
+// Is makes errors.Is(err, ErrOwned) hold.
+func (e *OwnedError) Is(target error) bool { return target == ErrOwned }
+
+// ownership is the held lock of a state directory. The kernel releases it when the process dies, however it dies, so
+// that a lock file left behind is taken over by the next owner.
+type ownership struct{ file *os.File }
+
+// takeOwnership locks dir or answers an *OwnedError.
+func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
+	path := filepath.Join(dir, ownerName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("local cloud: open lock: %w", err)
+	}
+	held, err := lockFile(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("local cloud: lock %s: %w", path, err), f.Close())
+	}
+	if !held {
+		owner := &OwnedError{}
+		if b, err := os.ReadFile(path); err == nil {
+			_ = json.Unmarshal(b, owner) // unreadable while being written: the error then names nobody
+		}
+		owner.Dir = dir
+		return nil, errors.Join(owner, f.Close())
+	}
+	host, _ := os.Hostname()
+	me := OwnedError{PID: os.Getpid(), Host: host, Since: now, Command: strings.Join(os.Args, " "), Note: note}
+	b, err := json.Marshal(me)
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(append(b, '\n'), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("local cloud: write %s: %w", path, err), f.Close())
+	}
+	return &ownership{file: f}, nil
+}
+
+// release gives the directory up. The file stays: removing it would race with the next owner.
+func (o *ownership) release() error {
+	_ = o.file.Truncate(0)
+	return o.file.Close()
+}

@@ -1,0 +1,467 @@
+package aws
+
+import (
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+
+	"github.com/llac-project/llac/platform/clock"
+)
+
+// The side folders of the lake. No bucket can have such a name.
+const (
+	metaFolder    = ".meta"    // what travels beside the bytes: digests, headers
+	tempFolder    = ".temp"    // objects being written
+	uploadsFolder = ".uploads" // multipart uploads
+)
+
+// objects keeps S3 objects as plain files: <root>/<bucket>/<key>. It is the storage behind gofakes3's protocol.
+//
+// An object is written beside the lake, synced, and renamed into its place, so that its file is always whole and never
+// changes: an overwrite is another file of the same name. Conditions are checked under the key's lock.
+type objects struct {
+	root    string
+	clock   clock.Clock
+	locks   [256]sync.Mutex // by hash of bucket and key
+	stamps  sync.Mutex
+	lastPut int64 // newest modification time given, Unix nanoseconds: no two puts share one
+
+	uploads sync.Mutex // guards making and ending multipart uploads
+}
+
+// openObjects opens the lake in root and clears away what a crash left half-written.
+func openObjects(root string, c clock.Clock) (*objects, error) {
+	o := &objects{root: root, clock: c}
+	if err := os.RemoveAll(filepath.Join(root, tempFolder)); err != nil {
+		return nil, fmt.Errorf("local cloud: clear unfinished objects: %w", err)
+	}
+	for _, f := range []string{metaFolder, tempFolder, uploadsFolder} {
+		if err := os.MkdirAll(filepath.Join(root, f), 0o755); err != nil {
+			return nil, fmt.Errorf("local cloud: make lake folder: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// path is the file of a key. Keys that no file can have are refused: "a//b", "../a", "a/" and the like.
+func (o *objects) path(bucket, key string) (string, error) {
+	for _, part := range strings.Split(key, "/") {
+		if part == "" || part == "." || part == ".." || strings.ContainsRune(part, 0) || strings.ContainsRune(part, filepath.Separator) {
+			return "", gofakes3.ErrorMessagef(gofakes3.ErrInvalidArgument, "the key %q cannot be a file: the local lake takes no empty, '.' or '..' path elements", key)
+		}
+		if len(part) > 255 {
+			return "", gofakes3.ResourceError(gofakes3.ErrKeyTooLong, key)
+		}
+	}
+	return filepath.Join(o.root, bucket, filepath.FromSlash(key)), nil
+}
+
+// lock takes the key's lock and answers its release.
+func (o *objects) lock(bucket, key string) func() {
+	var h byte
+	for _, s := range [...]string{bucket, key} {
+		for i := range len(s) {
+			h = h*31 + s[i]
+		}
+	}
+	m := &o.locks[h]
+	m.Lock()
+	return m.Unlock
+}
+
+// ensureBucket makes a bucket where it is missing.
+func (o *objects) ensureBucket(name string) error {
+	err := o.CreateBucket(name)
+	if gofakes3.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+// CreateBucket implements gofakes3.Backend.
+func (o *objects) CreateBucket(name string) error {
+	if err := gofakes3.ValidateBucketName(name); err != nil {
+		return err
+	}
+	err := os.Mkdir(filepath.Join(o.root, name), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return gofakes3.ResourceError(gofakes3.ErrBucketAlreadyExists, name)
+	}
+	if err == nil {
+		err = syncDir(o.root)
+	}
+	return err
+}
+
+// BucketExists implements gofakes3.Backend.
+func (o *objects) BucketExists(name string) (bool, error) {
+	if gofakes3.ValidateBucketName(name) != nil {
+		return false, nil
+	}
+	info, err := os.Stat(filepath.Join(o.root, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.IsDir(), err
+}
+
+// needBucket is an error where the bucket does not exist.
+func (o *objects) needBucket(name string) error {
+	ok, err := o.BucketExists(name)
+	if err == nil && !ok {
+		err = gofakes3.BucketNotFound(name)
+	}
+	return err
+}
+
+// ListBuckets implements gofakes3.Backend.
+func (o *objects) ListBuckets() ([]gofakes3.BucketInfo, error) {
+	entries, err := os.ReadDir(o.root)
+	if err != nil {
+		return nil, err
+	}
+	var out []gofakes3.BucketInfo
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && e.IsDir() && gofakes3.ValidateBucketName(e.Name()) == nil {
+			out = append(out, gofakes3.BucketInfo{Name: e.Name(), CreationDate: gofakes3.NewContentTime(info.ModTime())})
+		}
+	}
+	return out, nil
+}
+
+// DeleteBucket implements gofakes3.Backend.
+func (o *objects) DeleteBucket(name string) error {
+	err := os.Remove(filepath.Join(o.root, name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return gofakes3.BucketNotFound(name)
+	case errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
+		return gofakes3.ResourceError(gofakes3.ErrBucketNotEmpty, name)
+	case err != nil:
+		return err
+	}
+	return os.RemoveAll(filepath.Join(o.root, metaFolder, name))
+}
+
+// ForceDeleteBucket implements gofakes3.Backend.
+func (o *objects) ForceDeleteBucket(name string) error {
+	if gofakes3.ValidateBucketName(name) != nil {
+		return gofakes3.BucketNotFound(name)
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(o.root, name)), os.RemoveAll(filepath.Join(o.root, metaFolder, name)))
+}
+
+// draft is an object on its way: a synced file beside the lake, and its digests.
+type draft struct {
+	file *os.File
+	sum  hash.Hash // MD5
+	size int64
+}
+
+// newDraft copies a body into a temporary file. Who gets one must discard it; a committed one is no more.
+func (o *objects) newDraft(body io.Reader) (*draft, error) {
+	f, err := os.CreateTemp(filepath.Join(o.root, tempFolder), "put-*")
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{file: f, sum: md5.New()}
+	d.size, err = io.Copy(io.MultiWriter(f, d.sum), body)
+	if err != nil {
+		d.discard()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *draft) discard() {
+	_ = d.file.Close()
+	_ = os.Remove(d.file.Name()) // gone already after a commit
+}
+
+// commit makes a draft the object, if the conditions hold. Invariant 2: readers see the old object or the new one.
+func (o *objects) commit(bucket, key string, d *draft, headers map[string]string, conditions *gofakes3.PutConditions) (*metadata, error) {
+	path, err := o.path(bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.file.Chmod(0o644); err != nil {
+		return nil, err
+	}
+	if err := d.file.Sync(); err != nil {
+		return nil, err
+	}
+	defer o.lock(bucket, key)()
+	if conditions != nil {
+		present, err := o.stat(bucket, key)
+		if err != nil && !gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
+			return nil, err
+		}
+		if err := checkConditions(conditions, key, present); err != nil {
+			return nil, err
+		}
+	}
+	modified := o.stamp()
+	if err := os.Chtimes(d.file.Name(), modified, modified); err != nil {
+		return nil, err
+	}
+	m := &metadata{Size: d.size, Modified: modified, MD5: d.sum.Sum(nil), Headers: keptHeaders(headers)}
+	// The metadata goes first and stands beside the old object's until the rename: which one holds is told by the
+	// file's size and time, so a crash in between leaves the old object with its old metadata.
+	if err := o.saveMetadata(bucket, key, m); err != nil {
+		return nil, err
+	}
+	if err := o.place(d.file.Name(), path, bucket); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// place renames a synced file to its path, making folders as needed. A delete may remove an empty folder at any time.
+func (o *objects) place(from, path, bucket string) error {
+	dir := filepath.Dir(path)
+	for try := 0; ; try++ {
+		if err := o.needBucket(bucket); err != nil {
+			return err
+		}
+		made, err := makeFolders(dir)
+		if err == nil {
+			err = os.Rename(from, path)
+		}
+		switch {
+		case err == nil:
+			for _, d := range append(made, dir) {
+				if err := syncDir(d); err != nil {
+					return err
+				}
+			}
+			return nil
+		case errors.Is(err, fs.ErrNotExist) && try < 100:
+			continue
+		case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
+			return gofakes3.ErrorMessage(gofakes3.ErrInvalidArgument, "a key cannot be an object and a folder of other objects at once in the local lake")
+		}
+		return err
+	}
+}
+
+// makeFolders makes dir and its missing parents, and answers the folders whose entries changed.
+func makeFolders(dir string) (changed []string, err error) {
+	if info, err := os.Stat(dir); err == nil {
+		if !info.IsDir() {
+			return nil, syscall.ENOTDIR
+		}
+		return nil, nil
+	}
+	parent := filepath.Dir(dir)
+	if changed, err = makeFolders(parent); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return append(changed, parent), nil
+}
+
+// stamp is a modification time that no other object has.
+func (o *objects) stamp() time.Time {
+	o.stamps.Lock()
+	defer o.stamps.Unlock()
+	o.lastPut = max(o.clock.Now().UnixNano(), o.lastPut+1)
+	return time.Unix(0, o.lastPut).UTC()
+}
+
+// checkConditions decides a conditional write. A present of nil: there is no object.
+func checkConditions(c *gofakes3.PutConditions, key string, present *metadata) error {
+	if c.IfNoneMatch != nil {
+		if *c.IfNoneMatch != "*" {
+			return gofakes3.ErrorMessage(gofakes3.ErrNotImplemented, "If-None-Match of a write takes * only")
+		}
+		if present != nil {
+			return gofakes3.ErrorMessage(gofakes3.ErrPreconditionFailed, gofakes3.ErrPreconditionFailed.Message())
+		}
+	}
+	if c.IfMatch != nil {
+		if present == nil {
+			return gofakes3.KeyNotFound(key)
+		}
+		if *c.IfMatch != "*" && strings.Trim(*c.IfMatch, `"`) != strings.Trim(present.etag(), `"`) {
+			return gofakes3.ErrorMessage(gofakes3.ErrPreconditionFailed, gofakes3.ErrPreconditionFailed.Message())
+		}
+	}
+	return nil
+}
+
+// PutObject implements gofakes3.Backend. The body is received before the key is locked.
+func (o *objects) PutObject(bucket, key string, headers map[string]string, body io.Reader, size int64, conditions *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
+	checked, err := newChecksumReader(body, headers)
+	if err != nil {
+		return gofakes3.PutObjectResult{}, err
+	}
+	d, err := o.newDraft(checked)
+	if err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = gofakes3.ErrIncompleteBody
+		}
+		return gofakes3.PutObjectResult{}, err
+	}
+	defer d.discard()
+	if d.size != size {
+		return gofakes3.PutObjectResult{}, gofakes3.ErrIncompleteBody
+	}
+	_, err = o.commit(bucket, key, d, headers, conditions)
+	return gofakes3.PutObjectResult{}, err
+}
+
+// open opens an object with the metadata that belongs to exactly the bytes opened.
+func (o *objects) open(bucket, key string) (*os.File, *metadata, error) {
+	path, err := o.path(bucket, key)
+	if err != nil {
+		return nil, nil, gofakes3.KeyNotFound(key) // such a key was never written
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil, gofakes3.KeyNotFound(key)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = gofakes3.KeyNotFound(key)
+	}
+	var m *metadata
+	if err == nil {
+		m, err = o.metadataOf(bucket, key, f, info)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, m, nil
+}
+
+// stat answers an object's metadata.
+func (o *objects) stat(bucket, key string) (*metadata, error) {
+	f, m, err := o.open(bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	return m, f.Close()
+}
+
+// GetObject implements gofakes3.Backend.
+func (o *objects) GetObject(bucket, key string, wanted *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+	f, m, err := o.open(bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	part, err := wanted.Range(m.Size)
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	object := &gofakes3.Object{Name: key, Metadata: m.shown(part == nil), Size: m.Size, Hash: m.MD5, Range: part, Contents: f}
+	if part != nil {
+		object.Contents = struct {
+			io.Reader
+			io.Closer
+		}{io.NewSectionReader(f, part.Start, part.Length), f}
+	}
+	return object, nil
+}
+
+// HeadObject implements gofakes3.Backend.
+func (o *objects) HeadObject(bucket, key string) (*gofakes3.Object, error) {
+	m, err := o.stat(bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	return &gofakes3.Object{Name: key, Metadata: m.shown(true), Size: m.Size, Hash: m.MD5, Contents: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+// DeleteObject implements gofakes3.Backend. A missing object is no error.
+func (o *objects) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult, error) {
+	var none gofakes3.ObjectDeleteResult
+	path, err := o.path(bucket, key)
+	if err != nil {
+		return none, nil // such a key was never written
+	}
+	defer o.lock(bucket, key)()
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), err == nil && info.IsDir():
+		return none, nil
+	case err != nil:
+		return none, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return none, err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return none, err
+	}
+	_ = os.Remove(o.metadataPath(bucket, key)) // without its object it means nothing
+	// Folders are no objects: take away those that are empty now.
+	for dir := filepath.Dir(path); dir != filepath.Join(o.root, bucket); dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break
+		}
+	}
+	return none, nil
+}
+
+// DeleteMulti implements gofakes3.Backend.
+func (o *objects) DeleteMulti(bucket string, keys ...string) (gofakes3.MultiDeleteResult, error) {
+	var out gofakes3.MultiDeleteResult
+	for _, key := range keys {
+		if _, err := o.DeleteObject(bucket, key); err != nil {
+			e := gofakes3.ErrorResultFromError(err)
+			e.Key = key
+			out.Error = append(out.Error, e)
+			continue
+		}
+		out.Deleted = append(out.Deleted, gofakes3.ObjectID{Key: key})
+	}
+	return out, nil
+}
+
+// CopyObject implements gofakes3.Backend. headers are the request's with the source's merged in.
+func (o *objects) CopyObject(fromBucket, fromKey, toBucket, toKey string, headers map[string]string) (gofakes3.CopyObjectResult, error) {
+	var none gofakes3.CopyObjectResult
+	f, m, err := o.open(fromBucket, fromKey)
+	if err != nil {
+		return none, err
+	}
+	defer f.Close()
+	d, err := o.newDraft(f)
+	if err != nil {
+		return none, err
+	}
+	defer d.discard()
+	kept := maps.Clone(headers)
+	if strings.EqualFold(headers["X-Amz-Metadata-Directive"], "REPLACE") {
+		// gofakes3 has merged: keep only what the request itself may have set.
+		for k, v := range m.Headers {
+			if kept[k] == v {
+				delete(kept, k)
+			}
+		}
+	}
+	copied, err := o.commit(toBucket, toKey, d, kept, nil)
+	if err != nil {
+		return none, err
+	}
+	return gofakes3.CopyObjectResult{ETag: copied.etag(), LastModified: gofakes3.NewContentTime(copied.Modified)}, nil
+}

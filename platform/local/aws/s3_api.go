@@ -1,0 +1,194 @@
+package aws
+
+import (
+	"bufio"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/johannesboyne/gofakes3"
+)
+
+// handler is gofakes3's S3 protocol over the objects, with what it lacks put before it: conditions on
+// CompleteMultipartUpload, bodies with trailing checksums, and (strict) 403 for a missing key.
+func (o *objects) handler(strict bool) http.Handler {
+	// No skew limit: the clock may be a test's.
+	protocol := gofakes3.New(o, gofakes3.WithTimeSkewLimit(0), gofakes3.WithoutVersioning()).Server()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if err := unchunk(r); err != nil {
+			writeS3Failure(w, r, asFailure(err))
+			return
+		}
+		query := r.URL.Query()
+		if r.Method == http.MethodPost && query.Get("uploadId") != "" {
+			o.serveComplete(w, r, bucket, key, gofakes3.UploadID(query.Get("uploadId")))
+			return
+		}
+		if strict && key != "" && !query.Has("uploadId") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			if ok, _ := o.BucketExists(bucket); ok {
+				w = &strictWriter{ResponseWriter: w, request: r}
+			}
+		}
+		protocol.ServeHTTP(w, r)
+	})
+}
+
+// serveComplete answers CompleteMultipartUpload.
+func (o *objects) serveComplete(w http.ResponseWriter, r *http.Request, bucket, key string, id gofakes3.UploadID) {
+	var in gofakes3.CompleteMultipartUploadRequest
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<20)) // 10,000 parts fit
+	if err == nil {
+		err = xml.Unmarshal(body, &in)
+	}
+	if err != nil {
+		writeS3Failure(w, r, &failure{code: "MalformedXML", message: err.Error()})
+		return
+	}
+	var conditions gofakes3.PutConditions
+	if v := r.Header.Get("If-None-Match"); v != "" {
+		conditions.IfNoneMatch = &v
+	}
+	if v := r.Header.Get("If-Match"); v != "" {
+		conditions.IfMatch = &v
+	}
+	m, err := o.complete(bucket, key, id, in.Parts, &conditions)
+	if err != nil {
+		writeS3Failure(w, r, s3Failure(err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	_, _ = io.WriteString(w, xml.Header+`<CompleteMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`+
+		text("Location", "http://"+r.Host+r.URL.Path)+text("Bucket", bucket)+text("Key", key)+text("ETag", m.etag())+`</CompleteMultipartUploadResult>`)
+}
+
+// s3Failure turns gofakes3's errors into ours.
+func s3Failure(err error) *failure {
+	var coded gofakes3.Error
+	if errors.As(err, &coded) {
+		return &failure{code: string(coded.ErrorCode()), message: coded.Error(), status: coded.ErrorCode().Status()}
+	}
+	return asFailure(err)
+}
+
+// writeS3Failure answers an error as S3 does: XML, and nothing but the status to a HEAD.
+func writeS3Failure(w http.ResponseWriter, r *http.Request, f *failure) {
+	status := f.status
+	if status == 0 {
+		status = http.StatusBadRequest
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, xml.Header+tag("Error", text("Code", f.code)+text("Message", f.message)+text("Resource", r.URL.Path)))
+	}
+}
+
+// strictWriter turns "no such key" into "access denied", as S3 answers a role that may not list the bucket.
+type strictWriter struct {
+	http.ResponseWriter
+	request *http.Request
+	denied  bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (s *strictWriter) WriteHeader(status int) {
+	if status == http.StatusNotFound {
+		s.denied = true
+		writeS3Failure(s.ResponseWriter, s.request, &failure{code: "AccessDenied", message: "Access Denied", status: http.StatusForbidden})
+		return
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (s *strictWriter) Write(b []byte) (int, error) {
+	if s.denied {
+		return len(b), nil // the answer is written
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+// ReadFrom keeps sendfile for object bodies.
+func (s *strictWriter) ReadFrom(r io.Reader) (int64, error) {
+	if s.denied {
+		return io.Copy(io.Discard, r)
+	}
+	return io.Copy(s.ResponseWriter, r)
+}
+
+// unchunk replaces a body in the aws-chunked encoding by its content. Chunk signatures and trailers are not checked.
+func unchunk(r *http.Request) error {
+	if !strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+		return nil
+	}
+	size, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
+	if err != nil || size < 0 {
+		return failf("MissingContentLength", "a streaming body needs the header X-Amz-Decoded-Content-Length")
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{&chunkReader{in: bufio.NewReader(r.Body)}, r.Body}
+	r.ContentLength = size
+	r.Header.Set("Content-Length", strconv.FormatInt(size, 10))
+	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+	return nil
+}
+
+// chunkReader decodes aws-chunked: "<size in hex>[;extension]\r\n<bytes>\r\n" … "0\r\n[trailers]".
+type chunkReader struct {
+	in   *bufio.Reader
+	left int64 // bytes of the present chunk still to come
+	done bool
+	open bool // a chunk has been read: its line end is due
+}
+
+// Read implements io.Reader.
+func (c *chunkReader) Read(p []byte) (int, error) {
+	if c.done {
+		return 0, io.EOF
+	}
+	if c.left == 0 {
+		if err := c.next(); err != nil {
+			return 0, err
+		}
+		if c.done {
+			return 0, io.EOF
+		}
+	}
+	if int64(len(p)) > c.left {
+		p = p[:c.left]
+	}
+	n, err := c.in.Read(p)
+	c.left -= int64(n)
+	if errors.Is(err, io.EOF) && (c.left > 0 || n == 0) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// next reads the head of a chunk; after the last one it drains the trailers.
+func (c *chunkReader) next() error {
+	line, err := c.in.ReadSlice('\n')
+	if err == nil && c.open && len(strings.TrimSpace(string(line))) == 0 {
+		line, err = c.in.ReadSlice('\n')
+	}
+	if err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	head, _, _ := strings.Cut(strings.TrimSpace(string(line)), ";")
+	if c.left, err = strconv.ParseInt(head, 16, 64); err != nil || c.left < 0 {
+		return fmt.Errorf("aws-chunked body: %q is no chunk size", head)
+	}
+	c.open = true
+	if c.left == 0 {
+		c.done = true
+		_, err = io.Copy(io.Discard, c.in)
+	}
+	return err
+}
