@@ -1,0 +1,44 @@
+package source_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/llac-project/llac/platform/source"
+)
+
+// FuzzRows: whatever the bytes, reading them ends without panic, ranges lie within the page, errors are page
+// errors, and what is accepted is JSON to encoding/json too. Seeds lie in testdata/fuzz/FuzzRows.
+func FuzzRows(f *testing.F) {
+	f.Add(uint8(0), []byte("[{\"a\":\"1\"}\n,{\"a\":null}]\n"))
+	f.Fuzz(func(t *testing.T, which uint8, page []byte) {
+		kind := source.Kinds()[int(which)%len(source.Kinds())]
+		n := 0
+		err := source.Rows(kind, page, func(r source.Row) error {
+			if r.Index != n || r.Start < 0 || r.Start > r.End || r.End > len(page) {
+				t.Fatalf("row %d: index %d, bytes %d to %d of %d", n, r.Index, r.Start, r.End, len(page))
+			}
+			for _, v := range r.Fields {
+				if !json.Valid(v.Raw) {
+					t.Fatalf("row %d: value of a field is not JSON: %q", n, v.Raw)
+				}
+			}
+			if n++; n > 1000 {
+				return errEnough
+			}
+			return nil
+		})
+		var bad *source.PageError
+		switch {
+		case errors.Is(err, errEnough):
+		case err != nil && (!errors.As(err, &bad) || bad.Offset < 0 || bad.Offset > len(page)):
+			t.Fatalf("error %v is no page error within the page", err)
+		case err == nil && !json.Valid(bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))):
+			t.Fatalf("accepted what is no JSON: %q", page)
+		}
+	})
+}
+
+var errEnough = errors.New("enough")
