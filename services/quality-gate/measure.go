@@ -209,7 +209,7 @@ func (m *measurements) apply(rule contract.Rule, candidate lake.Candidate, basel
 	value, known := m.value(rule, candidate, baseline, &out)
 	if !known {
 		// Nothing to measure: no baseline, or no value at all. A metric that this build does not know is never passed.
-		out.Passed = slices.Contains(contract.Metrics, rule.Metric)
+		out.Passed = slices.ContainsFunc(contract.Metrics, func(m contract.Metric) bool { return m.Name == rule.Metric })
 		return out
 	}
 	out.Observed = &value
