@@ -1,0 +1,51 @@
+// Command testservice is a service for the runtime's own tests: it consumes run.requested, and the reason of the request
+// says what becomes of it.
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+)
+
+func main() {
+	runtime.Main(runtime.Service{
+		Name: "testservice", New: handler,
+		Consumes: []string{events.RunRequested{}.EventType()}, Emits: []string{events.DatasetStale{}.EventType()},
+		Receipt: func(in events.Event) string { return lake.ReceiptKey(in.Subject, in.ID, "testservice", 0) },
+		GaveUp: func(in events.Event, _ events.Failure) []events.Event {
+			return []events.Event{events.New(events.DatasetRecovered{Dataset: in.Subject})}
+		},
+	})
+}
+
+func handler(p runtime.Ports) runtime.Handler {
+	return func(ctx context.Context, in events.Event) ([]events.Event, error) {
+		request, err := events.As[events.RunRequested](in)
+		if err != nil {
+			return nil, runtime.Permanent(err)
+		}
+		word, _, _ := strings.Cut(request.Reason, " ")
+		switch word {
+		case "transient":
+			return nil, errors.New("the portal is down")
+		case "permanent":
+			return nil, runtime.Permanent(errors.New("no such column"))
+		case "panic":
+			panic(request.RequestedBy)
+		case "slow": // until the runtime says that time is up
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		// The effect: how often an event was handled can be counted by the tries.
+		key := lake.StateKey(in.Subject, in.ID+"-"+p.NewAttempt())
+		if _, err := p.Lake.Put(ctx, key, []byte(`{}`)); err != nil {
+			return nil, err
+		}
+		return []events.Event{events.New(events.DatasetStale{Dataset: in.Subject})}, nil
+	}
+}

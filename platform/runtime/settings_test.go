@@ -1,0 +1,130 @@
+package runtime
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+)
+
+func lookup(m map[string]string) func(string) (string, bool) {
+	return func(k string) (string, bool) { v, ok := m[k]; return v, ok }
+}
+
+var required = map[string]string{"LLAC_ENV": "dev", "LLAC_DATA_BUCKET": "d", "LLAC_CONFIG_BUCKET": "c"}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	m := maps.Clone(required)
+	maps.Copy(m, map[string]string{
+		"LLAC_PORTAL": "socrata=http://127.0.0.1:9000/, idescat=https://example.org/x", "LLAC_VISIBILITY": "3m", "LLAC_CONCURRENCY": " 4 ",
+		"LLAC_TOPIC_ARN": "arn:aws:sns:eu-south-2:123456789012:t", "LLAC_LOG_LEVEL": "debug", "LLAC_BACKOFF": "1s", "SOCRATA_APP_TOKEN": "x", "LLAC_POLLERS": "",
+	})
+	s, err := readSettings(lookup(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.visibility != 3*time.Minute || s.concurrency != 4 || s.level.String() != "DEBUG" || s.backoff.First != time.Second || s.backoff.Max != 5*time.Minute || s.pollers != 0 {
+		t.Errorf("%+v", s)
+	}
+	if got := s.portals.BaseURL("socrata", "https://contract"); got != "http://127.0.0.1:9000" {
+		t.Error(got)
+	}
+	if got := s.portals.BaseURL("ckan", "https://contract"); got != "https://contract" {
+		t.Error(got)
+	}
+	if got := s.portals.Hosts(); !slices.Equal(got, []string{"127.0.0.1", "example.org"}) {
+		t.Error(got)
+	}
+}
+
+func TestWrongSettingsAreAllNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := readSettings(lookup(map[string]string{
+		"LLAC_ENV": "Prod!", "LLAC_CONFIG_BUCKET": "c", "LLAC_QUEUE_URL": "queue", "LLAC_TOPIC_ARN": "arn", "LLAC_PORTAL": "socrata=http://example.org",
+		"LLAC_ALLOW_SIMULATED": "perhaps", "LLAC_POLLERS": "0", "LLAC_VISIBILITY": "1s", "LLAC_LOG_LEVEL": "loud", "OTEL_EXPORTER_OTLP_ENDPOINT": "s3cr3t",
+	}))
+	if err == nil {
+		t.Fatal("taken")
+	}
+	for _, want := range []string{"LLAC_ENV:", "LLAC_DATA_BUCKET is not set", "LLAC_QUEUE_URL:", "LLAC_TOPIC_ARN:", "LLAC_PORTAL:", "must be https",
+		"LLAC_ALLOW_SIMULATED:", "LLAC_POLLERS:", "LLAC_VISIBILITY:", "LLAC_LOG_LEVEL:", "OTEL_EXPORTER_OTLP_ENDPOINT:"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %q in: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "s3cr3t") {
+		t.Error("the error repeats a value")
+	}
+}
+
+func TestPortals(t *testing.T) {
+	t.Parallel()
+	for _, spec := range []string{"nowhere=https://x", "socrata", "socrata=", "socrata=ftp://x", "socrata=https://u:p@x", "socrata=https://x?q=1", "idescat=http://10.0.0.1"} {
+		if _, err := ParsePortals(spec); err == nil {
+			t.Errorf("%q was taken", spec)
+		}
+	}
+	if p, err := ParsePortals(""); err != nil || len(p) != 0 {
+		t.Error(p, err)
+	}
+	if p, err := ParsePortals("ckan=http://[::1]:80,socrata=http://localhost:1"); err != nil || len(p) != 2 {
+		t.Error(p, err)
+	}
+}
+
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	s := Service{Name: "stager", Consumes: []string{events.LandingValidated{}.EventType()}, Emits: []string{events.StagingWritten{}.EventType()}}
+	for _, c := range []struct {
+		args     []string
+		env      map[string]string
+		code     int
+		out, err string
+	}{
+		{[]string{"--help"}, nil, 0, "* LLAC_DATA_BUCKET", ""},
+		{[]string{"--help"}, nil, 0, "cat.llac.staging.written.v1", ""},
+		{[]string{"--version"}, nil, 0, "stager ", ""},
+		{[]string{"--verbose"}, nil, 2, "", "unknown argument"},
+		{nil, nil, 2, "", "LLAC_ENV is not set"},
+	} {
+		var out, err bytes.Buffer
+		if code := program(s, c.args, lookup(c.env), &out, &err); code != c.code || !strings.Contains(out.String(), c.out) || !strings.Contains(err.String(), c.err) {
+			t.Errorf("%v: %d %q %q", c.args, code, out.String(), err.String())
+		}
+	}
+}
+
+func TestEverySettingIsInTheHelp(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	writeHelp(&out, Service{Name: "x"})
+	for _, e := range environment {
+		if !strings.Contains(out.String(), e.name) || e.help == "" || e.elsewhere != (e.set == nil) {
+			t.Errorf("%s is not told of", e.name)
+		}
+	}
+}
+
+func TestFailpointsElsewhereDoNothing(t *testing.T) {
+	t.Parallel()
+	Failpoints("stager", "")(FailpointPublishAck)
+	Failpoints("stager", "fetcher.publish-ack")(FailpointPublishAck)
+	Failpoints("stager", "stager.effect-receipt")(FailpointPublishAck)
+}
+
+func TestAttemptIDs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		a := newAttempt()
+		if len(a) != 8 || strings.Trim(a, "abcdefghijklmnopqrstuvwxyz234567") != "" || seen[a] {
+			t.Fatal(a)
+		}
+		seen[a] = true
+	}
+}
