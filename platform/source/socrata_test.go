@@ -1,0 +1,292 @@
+package source_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/sourcetest"
+)
+
+// newClient makes a client that waits on a clock of its own.
+func newClient(t *testing.T, kind string, set ...func(*source.Options)) (source.Client, *sourcetest.Clock) {
+	t.Helper()
+	clock := sourcetest.NewClock()
+	o := source.Options{Clock: clock, Limits: source.NewLimits(), MaxTries: 3, Jitter: func() float64 { return 0.5 }}
+	for _, s := range set {
+		s(&o)
+	}
+	c, err := source.New(kind, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, clock
+}
+
+func describe(t *testing.T, c source.Client, target source.Target) source.Description {
+	t.Helper()
+	d, err := c.Describe(t.Context(), target, events.Validators{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func wantPermanent(t *testing.T, err error, says ...string) *source.PermanentError {
+	t.Helper()
+	var p *source.PermanentError
+	if !errors.As(err, &p) {
+		t.Fatalf("error %v, want a permanent one", err)
+	}
+	for _, s := range says {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("error %q does not say %q", err, s)
+		}
+	}
+	return p
+}
+
+func TestSocrataRequests(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(23)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := newClient(t, source.Socrata)
+	target := source.Target{Kind: source.Socrata, BaseURL: server.URL + "/", ID: f.id, PageSize: 10,
+		Params: map[string]string{"municipi": "Vielha e Mijaran", "$where": "capacitat > '0' & x", "$select": "registre,capacitat"}}
+	d := describe(t, c, target)
+	const filters = "&$where=capacitat+>+'0'+%26+x&municipi=Vielha+e+Mijaran"
+	var asked []string
+	for _, r := range server.Requests() {
+		asked = append(asked, r.Path+"?"+r.Query)
+	}
+	first := "/resource/ivft-vegh.json?$order=:id&$limit=10&$offset=0&$select=registre,capacitat" + escaped(filters)
+	want := []string{first, "/api/views/ivft-vegh.json?", "/resource/ivft-vegh.json?$select=count(*)" + escaped(filters)}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
+	}
+	if d.Pages[0].URL != server.URL+first || d.Pages[2].URL != strings.Replace(server.URL+first, "$offset=0", "$offset=20", 1) || d.Pages[2].Rows != 3 {
+		t.Errorf("pages planned: %+v", d.Pages)
+	}
+	if d.Title != "Registre d'entitats" || d.SourceText != "Departament de Drets Socials" || d.URL != server.URL+"/d/ivft-vegh" {
+		t.Errorf("title %q, source %q, address %q", d.Title, d.SourceText, d.URL)
+	}
+	if d.Validators.LastModified != "Fri, 02 May 2025 14:30:13 GMT" || d.Validators.UpdatedAt != "2025-05-02T14:30:13Z" || d.Validators.Rows != 23 {
+		t.Errorf("validators %+v", d.Validators)
+	}
+	page, err := c.Page(t.Context(), target, d, 0)
+	if err != nil || page.RequestID != "0123456789abcdef0123456789abcdef" || page.Validators.ETag != d.Validators.ETag {
+		t.Errorf("page %+v, error %v", page, err)
+	}
+	server.Requests()
+	if _, err := c.Describe(t.Context(), target, d.Validators); !errors.Is(err, source.ErrUnchanged) {
+		t.Fatalf("describe again: %v", err)
+	}
+	conditional := server.Requests()[0].Header
+	bare := strings.TrimSuffix(d.Validators.ETag, `"`)
+	if got := conditional.Get("If-None-Match"); got != bare+`", `+bare+`--gzip"` {
+		t.Errorf("If-None-Match %s, want the tag with and without its mark of compression", got)
+	}
+	if got := conditional.Get("If-Modified-Since"); got != d.Validators.LastModified {
+		t.Errorf("If-Modified-Since %q", got)
+	}
+}
+
+// escaped encodes the few characters of a test's query that a readable query still escapes.
+func escaped(q string) string {
+	return strings.NewReplacer(">", "%3E", "'", "%27").Replace(q)
+}
+
+func TestSocrataFields(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := newClient(t, source.Socrata)
+	target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
+	if got := describe(t, c, target).Fields; len(got) != 4 || got[3] != (source.SourceField{Name: "telefon", Type: "text"}) {
+		t.Errorf("fields of the headers: %+v", got)
+	}
+	f.noFields = true
+	if got := describe(t, c, target).Fields; len(got) != 2 || got[1] != (source.SourceField{Name: "capacitat", Type: "number"}) {
+		t.Errorf("fields of the metadata: %+v", got)
+	}
+	target.Params = map[string]string{"$select": "registre"}
+	if got := describe(t, c, target).Fields; got != nil {
+		t.Errorf("fields where only some columns are asked for and the headers say nothing: %+v", got)
+	}
+}
+
+func TestSocrataEmpty(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(0)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := newClient(t, source.Socrata)
+	target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
+	d := describe(t, c, target)
+	if d.Rows != 0 || len(d.Pages) != 1 {
+		t.Fatalf("%d rows, %d pages; want 0 and 1", d.Rows, len(d.Pages))
+	}
+	p, err := c.Page(t.Context(), target, d, 0)
+	if err != nil || string(p.Body) != "[]\n" || p.Rows != 0 {
+		t.Errorf("page %q, %d rows, error %v", p.Body, p.Rows, err)
+	}
+	if err := c.Verify(t.Context(), target, d); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+func TestSocrataPageSize(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(1)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := newClient(t, source.Socrata)
+	for size, want := range map[int]string{0: "$limit=1000&", 200: "$limit=200&", 90000: "$limit=50000&"} {
+		d := describe(t, c, source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id, PageSize: size})
+		if !strings.Contains(d.Pages[0].URL, want) {
+			t.Errorf("page size %d: %s", size, d.Pages[0].URL)
+		}
+	}
+}
+
+func TestSocrataTargetRefused(t *testing.T) {
+	t.Parallel()
+	server := sourcetest.NewServer(t, newFakeSocrata(1), false)
+	c, _ := newClient(t, source.Socrata)
+	good := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: "ivft-vegh"}
+	for _, param := range []string{"$limit", "$OFFSET", "$order", "$query", "$$app_token", "$group", "$having"} {
+		bad := good
+		bad.Params = map[string]string{param: "x"}
+		_, err := c.Describe(t.Context(), bad, events.Validators{})
+		wantPermanent(t, err, param)
+	}
+	for _, id := range []string{"", "ivft-veg", "../../x", "IVFT-VEGH", "ivft-vegh.json?x"} {
+		bad := good
+		bad.ID = id
+		_, err := c.Describe(t.Context(), bad, events.Validators{})
+		wantPermanent(t, err, "abcd-1234")
+	}
+	if n := len(server.Requests()); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// Without any version in its answers, a source is never said to be unchanged, and a new version is seen by its
+// metadata's date.
+func TestSocrataWithoutVersions(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	f.noVersions = true
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := newClient(t, source.Socrata)
+	target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
+	d := describe(t, c, target)
+	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
+		t.Errorf("describe without evidence: %v", err)
+	}
+	if err := c.Verify(t.Context(), target, d); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	f.republish()
+	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("verify after a new version: %v, want changed", err)
+	}
+}
+
+func TestSocrataCountChanged(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := newClient(t, source.Socrata)
+	target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
+	d := describe(t, c, target)
+	f.mu.Lock()
+	f.rows = f.rows[:2] // and the version stays
+	f.mu.Unlock()
+	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) || !strings.Contains(err.Error(), `"3" and is "2"`) {
+		t.Errorf("verify: %v, want changed, with both counts", err)
+	}
+}
+
+// A source that changes between the questions of one Describe is described anew, but not for ever.
+func TestSocrataChangesWhileDescribed(t *testing.T) {
+	t.Parallel()
+	for times, works := range map[int]bool{1: true, 0: false} {
+		f := newFakeSocrata(3)
+		server := sourcetest.NewServer(t, f, false)
+		c, _ := newClient(t, source.Socrata)
+		server.Inject(sourcetest.Fault{
+			On:    func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/views/") },
+			Times: times,
+			Serve: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				f.republish()
+				next.ServeHTTP(w, r)
+			},
+		})
+		_, err := c.Describe(t.Context(), source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}, events.Validators{})
+		var transient *source.TransientError
+		if works && err != nil || !works && !errors.As(err, &transient) {
+			t.Errorf("changed %d times (0: always): %v", times, err)
+		}
+	}
+}
+
+func TestSocrataCountForms(t *testing.T) {
+	t.Parallel()
+	isCount := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Query().Get("$select"), "count") }
+	for body, works := range map[string]bool{
+		`[{"count":"24622"}]`: true, `[{"total":"24622"}]`: true, `[{"count_1":24622}]`: true,
+		`[]`: false, `[{}]`: false, `[{"count":"many"}]`: false, `[{"count":"-1"}]`: false, `[{"a":"1","b":"2"}]`: false, `{"count":"24622"}`: false,
+		`[{"count":"1"},{"count":"2"}]`: false,
+	} {
+		f := newFakeSocrata(3)
+		server := sourcetest.NewServer(t, f, false)
+		c, _ := newClient(t, source.Socrata)
+		server.Inject(sourcetest.Fault{On: isCount, Serve: sourcetest.Answer(200, body)})
+		d, err := c.Describe(t.Context(), source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}, events.Validators{})
+		if !works {
+			wantPermanent(t, err)
+		} else if err != nil || d.Rows != 24622 || len(d.Pages) != 25 {
+			t.Errorf("count %s: %d rows, %d pages, error %v", body, d.Rows, len(d.Pages), err)
+		}
+	}
+}
+
+// The recorded error bodies are understood, each shape with its code and message.
+func TestRecordedErrors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kind   string
+		status int
+		says   string
+	}{
+		"socrata/error_400_no_such_column.json": {source.Socrata, 400, "the column definitely_not_a_field was renamed or removed upstream: update the source field in datasets/"},
+		"socrata/error_400_malformed_soql.json": {source.Socrata, 400, "query.compiler.malformed: Could not parse SoQL query"},
+		"socrata/error_404_unknown_view.json":   {source.Socrata, 404, "not_found: Not found"},
+		"idescat/error_416_too_many_cells.json": {source.Idescat, 416, "error 05: Nombre màxim de dades superat."},
+		"bcn/error_404_not_in_datastore.json":   {source.CKAN, 404, `Not Found Error: Not found: Resource "23124fd5`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := recorded(t, name)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				fmt.Fprintf(w, "%s", body)
+			}))
+			t.Cleanup(server.Close)
+			client, _ := newClient(t, c.kind)
+			target := source.Target{Kind: c.kind, BaseURL: server.URL, ID: map[string]string{
+				source.Socrata: "j8h8-vxug", source.Idescat: "pmh/446/477/mun", source.CKAN: "23124fd5-521f-40f8-85b8-efb1e71c2ec8",
+			}[c.kind]}
+			_, err := client.Describe(t.Context(), target, events.Validators{})
+			p := wantPermanent(t, err, c.says)
+			if p.Status != c.status || !strings.HasPrefix(string(body), p.Body) || p.Body == "" {
+				t.Errorf("status %d, body %q", p.Status, p.Body)
+			}
+		})
+	}
+}
