@@ -79,7 +79,7 @@ type Field struct {
 
 	// How the source's text becomes the value. Text is trimmed, inner runs of white space are kept unless
 	// Squeeze is set.
-	NullLiterals []string          // texts that mean null, compared after trimming
+	NullLiterals []string          // texts that mean null besides the empty one, compared after trimming
 	Squeeze      bool              // fold inner runs of white space to one space
 	Format       string            // dates: a Go layout derived from the contract's format, e.g. "2006-01-02"
 	PadLeft      int               // pad digits with zeros to this width: "1" -> "01"

@@ -37,6 +37,7 @@ func AsyncAPI(c Comments) (Object, error) {
 		{"components", Object{
 			{"schemas", Object{{"Envelope", envelope}}},
 			{"messages", messages},
+			{"parameters", Object{{"environment", Object{{"description", "The deployment's name, e.g. local or production."}}}}},
 		}},
 	}, nil
 }
@@ -56,12 +57,17 @@ func channels() (Object, error) {
 			}
 			list = append(list, Member{events.Name(t), ref("components", "messages", events.Name(t))})
 		}
-		out = append(out, Member{name, Object{{"address", address}, {"description", description}, {"messages", list}}})
+		out = append(out, Member{name, Object{
+			{"address", "llac-{environment}-" + address},
+			{"description", description},
+			{"parameters", Object{{"environment", ref("components", "parameters", "environment")}}},
+			{"messages", list},
+		}})
 		return nil
 	}
 	for _, f := range events.Flow {
 		if len(f.Emits) > 0 {
-			description := fmt.Sprintf("SNS topic of the %s, under its environment's prefix. Its subscribers' queues filter on the attribute type.", f.Service)
+			description := fmt.Sprintf("SNS topic of the %s. Its subscribers' queues filter on the attribute type.", f.Service)
 			if err := channel(f.Service, f.Service, description, f.Emits); err != nil {
 				return nil, err
 			}
