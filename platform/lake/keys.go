@@ -121,7 +121,7 @@ func FailureKey(dataset, run, stage, messageID string) string {
 }
 
 // ContractKey is the key of a contract's bytes in the config bucket.
-func ContractKey(sha string) string { return "contracts/" + sha + ".odcs.yaml" }
+func ContractKey(sha string) string { return "contracts/" + sha + ".yaml" }
 
 // ContractIndexKey is the key of the list of contracts in force, in the config bucket.
 const ContractIndexKey = "contracts/index.json"
