@@ -60,7 +60,8 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	return p, nil
 }
 
-// Current lists the contracts in force, in the order of the index.
+// Current lists the contracts in force, in the order of the index. Invariant 5: one that cannot be used does not take the
+// others with it; they are returned together with an error that names it.
 func (c *ConfigContracts) Current(ctx context.Context) ([]*contract.Contract, error) {
 	b, _, err := c.Store.Get(ctx, lake.ContractIndexKey)
 	if errors.Is(err, lake.ErrNotFound) {
@@ -74,14 +75,16 @@ func (c *ConfigContracts) Current(ctx context.Context) ([]*contract.Contract, er
 		return nil, Permanent(fmt.Errorf("decode %s: %w", lake.ContractIndexKey, err))
 	}
 	out := make([]*contract.Contract, 0, len(index.Contracts))
+	var failed error
 	for _, e := range index.Contracts {
 		p, err := c.Load(ctx, e.SHA256)
 		if err != nil {
-			return nil, err
+			failed = errors.Join(failed, fmt.Errorf("contract of %s: %w", e.Dataset, err))
+			continue
 		}
 		out = append(out, p)
 	}
-	return out, nil
+	return out, failed
 }
 
 // DeployContracts puts contracts into the config bucket and then, in one move, in force.

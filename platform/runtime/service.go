@@ -57,7 +57,7 @@ type Ports struct {
 type Contracts interface {
 	// Load returns the contract with this digest, checked.
 	Load(ctx context.Context, sha256 string) (*contract.Contract, error)
-	// Current lists the contracts in force.
+	// Current lists the contracts in force. Where some cannot be used it returns the others and an error.
 	Current(ctx context.Context) ([]*contract.Contract, error)
 }
 

@@ -1,0 +1,208 @@
+// Package runtimetest runs a service's handler in a test, under its receipt, over a lake in memory and a clock that
+// stands still until it is moved.
+package runtimetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/lake/laketest"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Bench is a lake, a config bucket, a clock, and the ports over them.
+type Bench struct {
+	Lake   *laketest.Memory
+	Config *laketest.Memory
+	Clock  *Clock
+	Log    *Text // what was logged
+	Ports  runtime.Ports
+}
+
+// New returns a bench on which the contracts are in force. Change its Ports before Deliver.
+func New(t testing.TB, contracts ...*contract.Contract) *Bench {
+	t.Helper()
+	b := &Bench{Lake: laketest.NewMemory(), Config: laketest.NewMemory(), Clock: &Clock{now: Start}, Log: &Text{}}
+	b.Lake.Now = b.Clock.Now
+	if err := runtime.DeployContracts(context.Background(), b.Config, contracts); err != nil {
+		t.Fatal(err)
+	}
+	var attempts atomic.Int64
+	b.Ports = runtime.Ports{
+		Lake: b.Lake, Contracts: &runtime.ConfigContracts{Store: b.Config}, Clock: b.Clock,
+		BaseURL:    func(_, url string) string { return url },
+		NewAttempt: func() string { return fmt.Sprintf("a%d", attempts.Add(1)) },
+		Metrics:    telemetry.Discard{}, Log: slog.New(slog.NewJSONHandler(b.Log, nil)), Build: "test",
+		Failpoint: func(string) {},
+	}
+	return b
+}
+
+// Start is where every bench's clock begins.
+var Start = time.Date(2025, 8, 3, 14, 5, 12, 0, time.UTC)
+
+// ErrCrashed is answered by Deliver when a failpoint made the service die.
+var ErrCrashed = errors.New("the service was killed")
+
+// Crash is what a Failpoint of a test panics with, to make the service die there.
+type Crash struct{}
+
+// Deliver hands an event to a service, as the runtime does, and returns what would be published.
+func (b *Bench) Deliver(ctx context.Context, s runtime.Service, in events.Event) (out []events.Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(Crash); !ok {
+				panic(p)
+			}
+			out, err = nil, ErrCrashed
+		}
+	}()
+	return runtime.Process(ctx, s, b.Ports, s.New(b.Ports), in)
+}
+
+// Event is a payload in the envelope of a message with this id.
+func Event(id string, p events.Payload) events.Event {
+	e := events.New(p)
+	e.ID, e.Source, e.Time = id, "/llac/test", Start
+	e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	return e
+}
+
+// Only returns the one event's payload, which must be a T.
+func Only[T events.Payload](t testing.TB, out []events.Event, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) != 1 {
+		t.Fatalf("%d events, want one: %s", len(out), Names(out))
+	}
+	p, err := events.As[T](out[0])
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out[0].Data)
+	}
+	return p
+}
+
+// Names lists the short types of events.
+func Names(out []events.Event) []string {
+	names := []string{}
+	for _, e := range out {
+		names = append(names, events.Name(e.Type))
+	}
+	return names
+}
+
+// Bytes is what events look like on the wire: two deliveries must say exactly the same.
+func Bytes(t testing.TB, out []events.Event) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, e := range out {
+		line, err := e.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	return b.String()
+}
+
+// Put writes a document and returns the reference by which events name it.
+func (b *Bench) Put(t testing.TB, key string, document any) events.Object {
+	t.Helper()
+	body, ok := document.([]byte)
+	if !ok {
+		body = lake.Encode(document)
+	}
+	info, err := b.Lake.Put(context.Background(), key, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Object()
+}
+
+// Contract reads one of the project's own contracts from datasets/.
+func Contract(t testing.TB, dataset string) *contract.Contract {
+	t.Helper()
+	_, here, _, _ := goruntime.Caller(0)
+	contracts, err := contract.LoadDir(filepath.Join(filepath.Dir(here), "..", "..", "..", "datasets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range contracts {
+		if c.Dataset == dataset {
+			return c
+		}
+	}
+	t.Fatalf("no contract of %s", dataset)
+	return nil
+}
+
+// Parse reads a contract written in a test.
+func Parse(t testing.TB, dataset, text string) *contract.Contract {
+	t.Helper()
+	c, err := contract.Parse(dataset+contract.FileSuffix, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Clock stands still until it is moved.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the time the clock was set to.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Set moves the clock.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t.UTC()
+}
+
+// Sleep moves the clock on by d and returns at once.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
+
+// Text collects what several goroutines write.
+type Text struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (t *Text) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Write(p)
+}
+
+func (t *Text) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()
+}
