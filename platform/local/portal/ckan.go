@@ -52,7 +52,7 @@ func facilities(f facts, seed uint64) Dataset {
 // CKAN serves the actions datastore_search, package_show, package_search and resource_show, by GET and by POST.
 func (p *Portal) CKAN() http.Handler {
 	return p.handler(protocol{
-		kind: CKANKind, locate: locateResource, respond: p.respondCKAN, refuse: htmlError, parse: parseActionForm,
+		kind: source.CKAN, locate: locateResource, respond: p.respondCKAN, refuse: htmlError, parse: parseActionForm,
 	})
 }
 
@@ -190,9 +190,13 @@ func (p *Portal) searchDatastore(form url.Values, faults []Fault) answer {
 		}
 	}
 
+	order, err := sortResource(v, form.Get("sort"))
+	if err != nil {
+		return invalid("sort", err.Error())
+	}
 	records, total := []json.RawMessage{}, 0
-	for i, row := range v.rows {
-		if !matches(row, i, filters) {
+	for _, i := range order {
+		if !matches(v.rows[i], i, filters) {
 			continue
 		}
 		if total >= offset && len(records) < limit {
@@ -221,6 +225,53 @@ func (p *Portal) searchDatastore(form url.Values, faults []Fault) answer {
 		{"_links", object{{"start", "/api/3/action/datastore_search?resource_id=" + id}, {"next", next}}},
 		{"total", total}, {"total_was_estimated", false},
 	})
+}
+
+// sortResource returns the indexes of all rows in the order of a sort, as in "districte, places desc". Without one they
+// come by _id.
+func sortResource(v *version, sort string) ([]int, error) {
+	out := make([]int, len(v.rows))
+	for i := range out {
+		out[i] = i
+	}
+	if sort == "" {
+		return out, nil
+	}
+	type key struct {
+		name       string
+		descending bool
+		number     bool
+	}
+	var keys []key
+	for part := range strings.SplitSeq(sort, ",") {
+		words := strings.Fields(part)
+		if len(words) == 0 || len(words) > 2 || len(words) == 2 && words[1] != "asc" && words[1] != "desc" {
+			return nil, fmt.Errorf("%q is not a field and a direction", part)
+		}
+		column := v.column(words[0])
+		if words[0] != "_id" && column == nil {
+			return nil, fmt.Errorf("field %q not in table", words[0])
+		}
+		keys = append(keys, key{words[0], len(words) == 2 && words[1] == "desc", column != nil && column.Type != "text"})
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		for _, k := range keys {
+			order := a - b
+			if k.name != "_id" {
+				x, _ := textOf(v.rows[a][k.name])
+				y, _ := textOf(v.rows[b][k.name])
+				order = compareValues(x, y, k.number)
+			}
+			if k.descending {
+				order = -order
+			}
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	return out, nil
 }
 
 // matches says whether a row has the filters' values; a list in a filter means any of it.
@@ -310,7 +361,8 @@ func (p ckanPackage) describe() object {
 func describeResource(about Dataset, v *version) object {
 	return object{
 		{"id", about.ID}, {"name", about.Title}, {"description", about.Description}, {"format", "CSV"},
-		{"datastore_active", true}, {"last_modified", v.updated.Format(ckanTime)},
+		{"package_id", ckanPackage{name: about.Package}.id()}, {"datastore_active", true},
+		{"last_modified", v.updated.Format(ckanTime)}, {"metadata_modified", v.updated.Format(ckanTime)},
 		{"url", inventedHost + "/data/resource/" + about.ID + "/download"}, {"llac_source_system", SystemName},
 	}
 }

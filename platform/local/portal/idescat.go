@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/llac-project/llac/platform/source"
 )
 
 // tablesPath is where the Tables API lies.
@@ -18,7 +20,7 @@ const CellLimit = 20_000
 // Idescat serves the Tables API v2: /taules/v2/{statistics}/{node}/{table}/{geo}[/data].
 func (p *Portal) Idescat() http.Handler {
 	return p.handler(protocol{
-		kind: IdescatKind, locate: locateTable, respond: p.respondTable, refuse: htmlError, parse: parseTableForm,
+		kind: source.Idescat, locate: locateTable, respond: p.respondTable, refuse: htmlError, parse: parseTableForm,
 	})
 }
 

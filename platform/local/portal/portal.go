@@ -10,13 +10,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/clock"
-)
-
-// The kinds of portal, as contracts name them.
-const (
-	SocrataKind = "socrata"
-	IdescatKind = "idescat"
-	CKANKind    = "ckan"
+	"github.com/llac-project/llac/platform/source"
 )
 
 // Headers of every answer of the simulator.
@@ -112,9 +106,9 @@ func (p *Portal) Start(ctx context.Context) error {
 		kind, address string
 		handler       http.Handler
 	}{
-		{SocrataKind, p.options.SocrataAddress, p.Socrata()},
-		{IdescatKind, p.options.IdescatAddress, p.Idescat()},
-		{CKANKind, p.options.CKANAddress, p.CKAN()},
+		{source.Socrata, p.options.SocrataAddress, p.Socrata()},
+		{source.Idescat, p.options.IdescatAddress, p.Idescat()},
+		{source.CKAN, p.options.CKANAddress, p.CKAN()},
 	} {
 		listener, err := listen(part.address)
 		if err != nil {
@@ -166,13 +160,13 @@ func (p *Portal) closeServers() {
 }
 
 // SocrataURL is the base URL of the Socrata portal: scheme, host and port, no trailing slash; empty before Start.
-func (p *Portal) SocrataURL() string { return p.url(SocrataKind) }
+func (p *Portal) SocrataURL() string { return p.url(source.Socrata) }
 
 // IdescatURL is the base URL under which /taules/v2 lies; empty before Start.
-func (p *Portal) IdescatURL() string { return p.url(IdescatKind) }
+func (p *Portal) IdescatURL() string { return p.url(source.Idescat) }
 
 // CKANURL is the base URL under which /data/api/3/action lies; empty before Start.
-func (p *Portal) CKANURL() string { return p.url(CKANKind) }
+func (p *Portal) CKANURL() string { return p.url(source.CKAN) }
 
 func (p *Portal) url(kind string) string {
 	p.mu.Lock()

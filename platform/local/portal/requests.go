@@ -9,8 +9,8 @@ import (
 
 // Request is one request that the simulator was sent.
 type Request struct {
-	Portal  string      // kind
-	Method  string      //
+	Portal  string // kind: "socrata", "idescat" or "ckan"
+	Method  string
 	Target  string      // path and query as sent; an app token in it is blanked
 	Header  http.Header // as sent; the value of X-App-Token is replaced by "present" or ""
 	Body    string      // of a POST, at most 64 KiB

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/llac-project/llac/platform/source"
 )
 
 // place is what a request asks for, as faults and the log name it.
@@ -145,7 +147,7 @@ func refusal(protocol protocol, faults []Fault) (answer, bool) {
 			}
 			return out, true
 		case ClassError:
-			if protocol.kind != IdescatKind {
+			if protocol.kind != source.Idescat {
 				return protocol.refuse(http.StatusInternalServerError), true
 			}
 			id := f.ErrorID

@@ -23,7 +23,7 @@ const (
 // Socrata serves SODA 2.1: /resource/{4x4}.json and /api/views/{4x4}.json.
 func (p *Portal) Socrata() http.Handler {
 	return p.handler(protocol{
-		kind:    SocrataKind,
+		kind:    source.Socrata,
 		locate:  locateSocrata,
 		respond: p.respondSocrata,
 		refuse:  refuseSocrata,

@@ -1,0 +1,149 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/sourcetest"
+)
+
+// The clients' own suite runs against the simulator as it does against their small servers: what one learns of the
+// other cannot drift.
+func TestClientsConform(t *testing.T) {
+	t.Parallel()
+	value := func(r source.Row, name string) string {
+		for _, f := range r.Fields {
+			if f.Name == name {
+				return string(f.Raw)
+			}
+		}
+		return ""
+	}
+	for name, portal := range map[string]func(*testing.T) sourcetest.Portal{
+		"socrata municipalities": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 1})
+			return sourcetest.Portal{
+				Handler: p.Socrata(), Rows: 949, System: SystemName,
+				Target:    source.Target{Kind: source.Socrata, ID: MunicipalitiesID, PageSize: 300},
+				Republish: func() { mustRepublish(t, p.Republish(MunicipalitiesID, nil)) },
+				Key:       func(r source.Row) string { return value(r, "codi") },
+			}
+		},
+		"socrata register": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 250})
+			return sourcetest.Portal{
+				Handler: p.Socrata(), Rows: 250, System: SystemName,
+				Target:    source.Target{Kind: source.Socrata, ID: RegisterID, PageSize: 100},
+				Republish: func() { mustRepublish(t, p.RepublishAs(RegisterID, ChangeEdit, "")) },
+			}
+		},
+		"idescat population": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 1})
+			return sourcetest.Portal{
+				Handler: p.Idescat(), Rows: 2 * 949 * 3, System: SystemName,
+				Target:    source.Target{Kind: source.Idescat, ID: PopulationTable, PageSize: 1500},
+				Republish: func() { mustRepublish(t, p.RepublishTable(PopulationTable, nil)) },
+				Key: func(r source.Row) string {
+					return strings.Join([]string{value(r, "YEAR"), value(r, "MUN"), value(r, "SEX")}, " ")
+				},
+			}
+		},
+		"idescat sparse": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 1})
+			return sourcetest.Portal{
+				Handler: p.Idescat(), Rows: 3 * 44, System: SystemName,
+				Target:    source.Target{Kind: source.Idescat, ID: SparseTable, PageSize: 44},
+				Republish: func() { mustRepublish(t, p.RepublishAs(SparseTable, ChangeEdit, "")) },
+				Key:       func(r source.Row) string { return value(r, "YEAR") + value(r, "COM") },
+			}
+		},
+		"idescat beyond the limit": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 1})
+			return sourcetest.Portal{
+				Handler: p.Idescat(), Rows: 9 * 948 * 3, System: SystemName,
+				Target:    source.Target{Kind: source.Idescat, ID: LargeTable},
+				Republish: func() { mustRepublish(t, p.RepublishTable(LargeTable, nil)) },
+			}
+		},
+		"ckan": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 1})
+			return sourcetest.Portal{
+				Handler: p.CKAN(), Rows: 54, System: SystemName,
+				Target: source.Target{Kind: source.CKAN, ID: FacilitiesID, PageSize: 20},
+				Republish: func() {
+					mustRepublish(t, p.Republish(FacilitiesID, func(rows []Row) []Row { return append(rows, rows[0]) }))
+				},
+				Key: func(r source.Row) string { return value(r, "_id") },
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sourcetest.Run(t, func(t *testing.T) sourcetest.Portal {
+				made := portal(t)
+				made.Handler = uncompressed(made.Handler)
+				return made
+			})
+		})
+	}
+}
+
+func mustRepublish(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// uncompressed leaves compression to the suite's own server, which rewrites answers; and it sends answers in chunks, so
+// that the client has the last one only after the server has logged its request.
+func uncompressed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Header.Del("Accept-Encoding")
+		next.ServeHTTP(chunked{w}, r)
+	})
+}
+
+type chunked struct{ http.ResponseWriter }
+
+func (c chunked) WriteHeader(status int) {
+	c.Header().Del("Content-Length")
+	c.ResponseWriter.WriteHeader(status)
+}
+
+func (c chunked) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// With the simulator's own gzip, over its own sockets, the client reads the register to the last row and then finds it
+// unchanged.
+func TestClientOverTheWire(t *testing.T) {
+	t.Parallel()
+	p := started(t, Options{RegisterRows: 2500})
+	client, err := source.New(source.Socrata, source.Options{Clock: sourcetest.NewClock(), Limits: source.NewLimits()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := source.Target{Kind: source.Socrata, BaseURL: p.SocrataURL(), ID: RegisterID}
+	described, err := client.Describe(t.Context(), target, events.Validators{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows int64
+	for i := range described.Pages {
+		page, err := client.Page(t.Context(), target, described, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows += page.Rows
+	}
+	if err := client.Verify(t.Context(), target, described); err != nil || rows != 2500 || described.SourceSystem != SystemName {
+		t.Errorf("%d rows of %q, verify: %v", rows, described.SourceSystem, err)
+	}
+	if _, err := client.Describe(t.Context(), target, described.Validators); !errors.Is(err, source.ErrUnchanged) {
+		t.Errorf("describe again: %v", err)
+	}
+}
