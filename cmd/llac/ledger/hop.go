@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// Hop is one stage's dealing with one event, as its receipt or its failure record says.
+type Hop struct {
+	Run        string // the folder it was found in: a run id, or the slot of a sliced request
+	Stage      string // "fetcher", "scheduler-dependants"
+	Part       int    // of an extraction that was handed on; 0 otherwise
+	Service    string
+	EventID    string // what the stage was told
+	EventType  string
+	StartedAt  time.Time
+	FinishedAt time.Time
+	TraceID    string
+	SpanID     string
+	Build      string
+	Events     []events.Event  // what the stage said
+	Failure    *events.Failure // set where the stage gave up
+}
+
+// Ledger reads a lake's receipts, verdicts and pointers.
+type Ledger struct {
+	Lake lake.Store
+}
+
+// receiptFile is the common form of a receipt and a failure record.
+type receiptFile struct {
+	lake.Receipt
+	Event    *events.Event   `json:"event"`
+	Failure  *events.Failure `json:"failure"`
+	FailedAt time.Time       `json:"failed_at"`
+}
+
+// hops reads every receipt and failure record of a request, in order of time.
+func (l Ledger) hops(ctx context.Context, dataset, slot string) ([]Hop, error) {
+	var keys []string
+	prefix := "runs/" + dataset + "/" + slot
+	err := l.Lake.List(ctx, prefix, func(i lake.Info) bool {
+		if rest := i.Key[len(prefix):]; strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "-") {
+			keys = append(keys, i.Key)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the receipts of %s %s: %w", dataset, slot, err)
+	}
+	var hops []Hop
+	for _, key := range keys {
+		h, ok, err := l.hop(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			hops = append(hops, h)
+		}
+	}
+	slices.SortStableFunc(hops, func(a, b Hop) int { return a.StartedAt.Compare(b.StartedAt) })
+	return hops, nil
+}
+
+// hop reads one file of a run's folder; false: it is no hop (the scheduler's own note of the request).
+func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
+	b, _, err := l.Lake.Get(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return Hop{}, false, nil
+	}
+	if err != nil {
+		return Hop{}, false, err
+	}
+	var r receiptFile
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Hop{}, false, fmt.Errorf("the receipt %s cannot be read: %w; the stage it belongs to refuses it too: inspect it", key, err)
+	}
+	if r.Service == "" {
+		return Hop{}, false, nil
+	}
+	stage, rest, _ := strings.Cut(strings.TrimSuffix(path.Base(key), ".json"), ".")
+	h := Hop{
+		Run: path.Base(path.Dir(key)), Stage: stage, Service: r.Service, EventID: r.EventID, EventType: r.EventType,
+		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, TraceID: r.TraceID, SpanID: r.SpanID, Build: r.Build, Events: r.Events,
+	}
+	if _, err := fmt.Sscanf(rest, "part%d", &h.Part); err != nil {
+		h.Part = 0
+	}
+	if r.Failure != nil {
+		h.Failure, h.StartedAt, h.FinishedAt = r.Failure, r.FailedAt, r.FailedAt
+		if r.Event != nil {
+			h.EventID, h.EventType = r.Event.ID, r.Event.Type
+		}
+	}
+	return h, true, nil
+}
+
+// take adds the events of hops that are about the request: a dependants' receipt also holds those of other datasets.
+func (a *Account) take(dataset, slot string, hops []Hop) {
+	for _, h := range hops {
+		for _, e := range h.Events {
+			if e.Subject == dataset && SlotOf(e.CorrelationID) == slot {
+				a.Add(e)
+			}
+		}
+	}
+}
+
+// SlotOf is the slot of a run id: without the slice.
+func SlotOf(runID string) string {
+	slot, _, _ := strings.Cut(runID, "-")
+	return slot
+}
+
+// Emitted lists the events that the stages of a request emitted, as their receipts say.
+func (l Ledger) Emitted(ctx context.Context, r Request) ([]events.Event, error) {
+	hops, err := l.hops(ctx, r.Dataset, r.Slot)
+	if err != nil {
+		return nil, err
+	}
+	var out []events.Event
+	for _, h := range hops {
+		for _, e := range h.Events {
+			if e.Subject == r.Dataset && SlotOf(e.CorrelationID) == r.Slot {
+				out = append(out, e)
+			}
+		}
+	}
+	return out, nil
+}

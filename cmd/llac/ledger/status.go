@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// Freshness says how old a dataset is against its contract.
+type Freshness string
+
+// The kinds of freshness.
+const (
+	Fresh          Freshness = "fresh"
+	Stale          Freshness = "stale"
+	NeverPublished Freshness = "never published"
+)
+
+// Status is where one dataset stands.
+type Status struct {
+	Dataset          string     `json:"dataset"`
+	Title            string     `json:"title"`
+	Freshness        Freshness  `json:"freshness"`
+	Snapshot         string     `json:"snapshot,omitempty"`
+	PublishedAt      time.Time  `json:"published_at,omitzero"`
+	CheckedAt        time.Time  `json:"checked_at,omitzero"` // when the source was last seen to be what is published
+	AgeSeconds       int64      `json:"age_seconds"`         // since CheckedAt
+	FreshnessSeconds int64      `json:"freshness_seconds"`   // the contract's; 0: none
+	Rows             int64      `json:"rows"`
+	Bytes            int64      `json:"bytes"`
+	SourceSystem     string     `json:"source_system,omitempty"`
+	Simulated        bool       `json:"simulated"`
+	Held             *lake.Hold `json:"held,omitempty"`
+	LastRun          *Summary   `json:"last_run,omitempty"`
+	DeadLetters      *int       `json:"dead_letters,omitempty"` // nothing where the queues could not be asked
+}
+
+// Status reads where the dataset of a contract stands at the time now.
+func (l Ledger) Status(ctx context.Context, c *contract.Contract, now time.Time) (Status, error) {
+	s := Status{Dataset: c.Dataset, Title: c.Title, Freshness: NeverPublished, FreshnessSeconds: int64(c.SLA.Freshness / time.Second)}
+	pointer, _, err := lake.ReadPointer(ctx, l.Lake, c.Dataset)
+	if err != nil {
+		return s, err
+	}
+	if pointer != nil {
+		cursor, err := lake.ReadCursor(ctx, l.Lake, c.Dataset)
+		if err != nil {
+			return s, err
+		}
+		s.Snapshot, s.PublishedAt, s.CheckedAt = pointer.Snapshot, pointer.PublishedAt, pointer.PublishedAt
+		if cursor != nil && cursor.LastSuccess.After(s.CheckedAt) {
+			s.CheckedAt = cursor.LastSuccess
+		}
+		s.Rows, s.Bytes, s.SourceSystem, s.Held = pointer.Rows, pointer.Bytes, pointer.SourceSystem, pointer.Held
+		s.Simulated = Simulated(pointer.SourceSystem)
+		age := now.Sub(s.CheckedAt)
+		s.AgeSeconds, s.Freshness = int64(age/time.Second), Fresh
+		if c.SLA.Freshness > 0 && age > c.SLA.Freshness {
+			s.Freshness = Stale
+		}
+	}
+	last, err := l.Recent(ctx, c.Dataset, 1)
+	if err != nil {
+		return s, err
+	}
+	if len(last) > 0 {
+		s.LastRun = &last[0]
+	}
+	return s, nil
+}

@@ -1,0 +1,193 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// ErrNoRun is answered for a request that left nothing in the lake.
+var ErrNoRun = errors.New("no such run in this lake")
+
+// Summary is one request of one dataset, all its slices together.
+type Summary struct {
+	Dataset string   `json:"dataset"`
+	Slot    string   `json:"slot"`
+	Runs    []string `json:"runs,omitempty"` // run ids: one, or one a slice
+	Trigger string   `json:"trigger,omitempty"`
+	State   State    `json:"state"`
+	Reason  string   `json:"reason,omitempty"` // why it ended badly, in one line
+
+	Snapshot     string `json:"snapshot,omitempty"` // published by this request, or still published where unchanged
+	SourceSystem string `json:"source_system,omitempty"`
+	Simulated    bool   `json:"simulated"` // invariant 11: nothing that the simulator made is shown without saying so
+
+	Pages       int              `json:"pages"`
+	RowsFetched int64            `json:"rows_fetched"`
+	BytesLanded int64            `json:"bytes_landed"`
+	Staged      int64            `json:"rows_staged"`
+	Duplicates  int64            `json:"rows_duplicate"`
+	Quarantined int64            `json:"rows_quarantined"`
+	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
+	BytesStaged int64            `json:"bytes_staged"`
+
+	StartedAt  time.Time   `json:"started_at,omitzero"`
+	FinishedAt time.Time   `json:"finished_at,omitzero"`
+	Stages     []StageTime `json:"stages,omitempty"`
+
+	Problems []events.Problem `json:"problems,omitempty"`
+	Failures []events.Failure `json:"failures,omitempty"` // those that still stand
+}
+
+// StageTime is how long one stage was at work for a request, from the start of its first run to the end of its last.
+type StageTime struct {
+	Stage        string `json:"stage"`
+	Milliseconds int64  `json:"milliseconds"`
+}
+
+// Simulated says whether a source system is not one of the real portals.
+func Simulated(sourceSystem string) bool {
+	return sourceSystem == "simulator" || strings.HasPrefix(sourceSystem, "unofficial")
+}
+
+// Summary reads one request. ErrNoRun: it left nothing.
+func (l Ledger) Summary(ctx context.Context, dataset, slot string) (Summary, error) {
+	hops, err := l.hops(ctx, dataset, slot)
+	if err != nil {
+		return Summary{}, err
+	}
+	if len(hops) == 0 {
+		return Summary{}, fmt.Errorf("%s %s: %w", dataset, slot, ErrNoRun)
+	}
+	return l.summarize(ctx, dataset, slot, hops)
+}
+
+func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop) (Summary, error) {
+	a := new(Account)
+	a.take(dataset, slot, hops)
+	s := Summary{Dataset: dataset, Slot: slot, State: a.State(), ByReason: map[string]int64{}}
+	for _, r := range a.ordered() {
+		s.add(r)
+	}
+	if s.SourceSystem == "" { // nothing was fetched: what is shown is what was published
+		pointer, _, err := lake.ReadPointer(ctx, l.Lake, dataset)
+		if err != nil {
+			return s, err
+		}
+		if pointer != nil && pointer.Snapshot == s.Snapshot {
+			s.SourceSystem = pointer.SourceSystem
+		}
+	}
+	s.Simulated = Simulated(s.SourceSystem)
+	if len(s.ByReason) == 0 {
+		s.ByReason = nil
+	}
+	s.Reason = reason(s)
+	s.Stages = stages(hops)
+	for _, h := range hops {
+		if s.StartedAt.IsZero() || h.StartedAt.Before(s.StartedAt) {
+			s.StartedAt = h.StartedAt
+		}
+		if h.FinishedAt.After(s.FinishedAt) {
+			s.FinishedAt = h.FinishedAt
+		}
+	}
+	return s, nil
+}
+
+// add counts one run in.
+func (s *Summary) add(r *run) {
+	s.Runs = append(s.Runs, r.RunID)
+	s.Trigger = r.Trigger
+	if w := r.written; w != nil {
+		s.Pages += w.Pages
+		s.RowsFetched += w.Rows
+		s.BytesLanded += w.Bytes
+		s.SourceSystem = w.SourceSystem
+	}
+	if w := r.staged; w != nil {
+		s.Staged += w.Staged
+		s.Duplicates += w.Duplicates
+		s.Quarantined += w.Quarantined
+		s.BytesStaged += w.Bytes
+		for why, n := range w.ByReason {
+			s.ByReason[why] += n
+		}
+	}
+	if r.unchanged != nil && s.Snapshot == "" {
+		s.Snapshot = r.unchanged.Snapshot
+	}
+	if r.published != nil {
+		s.Snapshot = r.published.Snapshot
+	}
+	if r.landingRejected != nil {
+		s.Problems = append(s.Problems, r.landingRejected.Problems...)
+	}
+	if r.rejected != nil {
+		s.Problems = append(s.Problems, r.rejected.Problems...)
+	}
+	if r.superseded != nil {
+		s.Problems = append(s.Problems, events.Problem{Code: "superseded", Message: "snapshot " + r.superseded.Published + " was published first; it is later than this run"})
+	}
+	if f := r.failure(); f != nil {
+		s.Failures = append(s.Failures, *f)
+	}
+}
+
+// reason says in one line why a request did not end well.
+func reason(s Summary) string {
+	if s.State.Good() || !s.State.Ended() {
+		return ""
+	}
+	if len(s.Failures) > 0 {
+		return s.Failures[0].Service + ": " + s.Failures[0].Reason
+	}
+	if len(s.Problems) > 0 {
+		p := s.Problems[0]
+		text := p.Code
+		if p.Field != "" {
+			text += " (" + p.Field + ")"
+		}
+		text += ": " + p.Message
+		if more := len(s.Problems) - 1; more > 0 {
+			text += fmt.Sprintf(" (and %d more)", more)
+		}
+		return text
+	}
+	return string(s.State)
+}
+
+// stageOrder is the order of the flow.
+var stageOrder = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"}
+
+// stages says how long each stage was at work.
+func stages(hops []Hop) []StageTime {
+	type span struct{ from, to time.Time }
+	spans := map[string]span{}
+	for _, h := range hops {
+		if h.Failure != nil || !slices.Contains(stageOrder, h.Stage) {
+			continue
+		}
+		s, ok := spans[h.Stage]
+		if !ok || h.StartedAt.Before(s.from) {
+			s.from = h.StartedAt
+		}
+		if h.FinishedAt.After(s.to) {
+			s.to = h.FinishedAt
+		}
+		spans[h.Stage] = s
+	}
+	var out []StageTime
+	for _, name := range stageOrder {
+		if s, ok := spans[name]; ok {
+			out = append(out, StageTime{name, s.to.Sub(s.from).Milliseconds()})
+		}
+	}
+	return out
+}

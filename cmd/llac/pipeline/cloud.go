@@ -1,0 +1,143 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/local/aws"
+)
+
+// ErrNoLake is answered where a state directory is not there: nothing has run in it yet.
+var ErrNoLake = errors.New("there is no lake here yet")
+
+// Cloud is the local cloud of a state directory: our own, or the one of the process that owns the directory.
+type Cloud struct {
+	Dir   string
+	AWS   awssdk.Config
+	Owner *aws.OwnedError // who owns it; nil: we do
+	own   *aws.Cloud
+}
+
+// look is said by commands that hold the directory for a moment only.
+const look = "for a moment"
+
+// lookPatience is how long a run waits for such a command to let go.
+const lookPatience = 5 * time.Second
+
+// open starts the local cloud of dir, made where missing. It answers an *aws.OwnedError when another process has it.
+func open(ctx context.Context, dir, note string) (*Cloud, error) {
+	o := aws.Options{Dir: dir, Buckets: []string{DataBucket, ConfigBucket}, OwnerNote: note}
+	deadline := time.Now().Add(lookPatience) // a lock is a matter of real time, whatever the clock of the run
+	for {
+		own, err := aws.Start(ctx, o)
+		var owned *aws.OwnedError
+		if errors.As(err, &owned) && owned.Note == look && time.Now().Before(deadline) {
+			if err := (clock.System{}).Sleep(ctx, 20*time.Millisecond); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		cloud := &Cloud{Dir: dir, AWS: own.Config(), own: own}
+		if err := writeEndpoint(dir, own.Endpoint()); err != nil {
+			return nil, errors.Join(err, own.Close())
+		}
+		return cloud, nil
+	}
+}
+
+// Look opens the local cloud of dir for a moment, or joins the one that another process runs. Nothing is made where
+// nothing is: ErrNoLake.
+func Look(ctx context.Context, dir string) (*Cloud, error) {
+	if _, err := os.Stat(filepath.Join(dir, "queues")); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w; fill it with: llac run --dir %s", dir, ErrNoLake, dir)
+	}
+	cloud, err := open(ctx, dir, look)
+	var owned *aws.OwnedError
+	if !errors.As(err, &owned) {
+		return cloud, err
+	}
+	endpoint, readErr := readEndpoint(dir)
+	if readErr != nil {
+		return nil, errors.Join(err, readErr)
+	}
+	return &Cloud{Dir: dir, Owner: owned, AWS: awssdk.Config{
+		Region: "eu-west-1", BaseEndpoint: &endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	}}, nil
+}
+
+// Lake is the data bucket.
+func (c *Cloud) Lake() lake.Store { return lake.NewS3(c.AWS, DataBucket, clock.System{}) }
+
+// Contracts is the config bucket.
+func (c *Cloud) Contracts() lake.Store { return lake.NewS3(c.AWS, ConfigBucket, clock.System{}) }
+
+// Close lets the directory go; a cloud that was joined is left as it is.
+func (c *Cloud) Close() error {
+	if c.own == nil {
+		return nil
+	}
+	err := os.Remove(endpointFile(c.Dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, c.own.Close())
+}
+
+func endpointFile(dir string) string { return filepath.Join(dir, "endpoint.json") }
+
+type endpoint struct {
+	Endpoint string `json:"endpoint"`
+	PID      int    `json:"pid"`
+}
+
+// writeEndpoint tells other processes where the cloud of dir answers. Who owns dir is the lock's to say.
+func writeEndpoint(dir, address string) error {
+	return writeFile(endpointFile(dir), lake.Encode(endpoint{address, os.Getpid()}))
+}
+
+func readEndpoint(dir string) (string, error) {
+	b, err := os.ReadFile(endpointFile(dir))
+	if err != nil {
+		return "", fmt.Errorf("find the address of the running local cloud: %w; try again in a moment", err)
+	}
+	var e endpoint
+	if err := json.Unmarshal(b, &e); err != nil || e.Endpoint == "" {
+		return "", fmt.Errorf("the file %s does not say where the local cloud answers; try again in a moment", endpointFile(dir))
+	}
+	return e.Endpoint, nil
+}
+
+// writeFile writes a small file whole or not at all.
+func writeFile(path string, body []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(body)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/local/aws"
+	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// Settings say how a pipeline runs. Only Dir is required.
+type Settings struct {
+	Dir    string // state directory, made where missing
+	Portal string // "simulator" (the default), "live", or "socrata=http://127.0.0.1:9000,idescat=…"
+
+	Simulator        *portal.Portal // started already; used where Portal is the simulator. Nil: one of our own
+	SimulatorOptions portal.Options // of our own
+
+	Clock       clock.Clock       // default: the system's
+	LogLevel    slog.Level        // of the log file
+	AppToken    string            // Socrata's; sent only when set, never logged
+	Endpoint    string            // OTLP/HTTP collector; empty: none
+	Backoff     messaging.Backoff // of failed messages; default: half a second, doubled up to ten
+	MaxReceives int               // tries of a message; default messaging.DefaultMaxReceives
+	Grace       time.Duration     // for work under way when the pipeline is stopped; default 10 s
+	Failpoint   string            // "<service>.<point>" at which the process kills itself; only tests of crashes set it
+	Note        string            // told to whoever is refused the same directory
+	Faults      func(*http.Request) aws.Fault
+}
+
+// laptopBackoff is shorter than the cloud's: somebody is waiting in front of it.
+var laptopBackoff = messaging.Backoff{First: 500 * time.Millisecond, Max: 10 * time.Second}
+
+func (s *Settings) fill() {
+	if s.Clock == nil {
+		s.Clock = clock.System{}
+	}
+	if s.Backoff.First == 0 && s.Backoff.Max == 0 {
+		s.Backoff = laptopBackoff
+	}
+	if s.MaxReceives <= 0 {
+		s.MaxReceives = messaging.DefaultMaxReceives
+	}
+	if s.Grace <= 0 {
+		s.Grace = 10 * time.Second
+	}
+	if s.Note == "" {
+		s.Note = "llac run"
+	}
+}
+
+// Pipeline is the six services at work over the local cloud of a directory.
+type Pipeline struct {
+	Cloud    *Cloud
+	Portals  string // where the portals are asked, in words
+	settings Settings
+	topology *messaging.Topology
+	portals  *portals
+	tracker  *tracker
+
+	operator  *telemetry.Telemetry // for what the operator asks for
+	publisher *messaging.Publisher
+	log       *os.File
+
+	stop     context.CancelFunc
+	stopped  sync.WaitGroup
+	failed   chan error // a service that could not run
+	shutdown []func(context.Context) error
+}
+
+// Start opens the directory and starts the local cloud, the portals and the services. It returns when all of them
+// receive. The pipeline works until Close; ctx bounds the start only. An *aws.OwnedError says who has the directory.
+func Start(ctx context.Context, s Settings) (*Pipeline, error) {
+	s.fill()
+	if _, err := checkPortal(s.Portal); err != nil {
+		return nil, err
+	}
+	cloud, err := open(ctx, s.Dir, s.Note)
+	if err != nil {
+		return nil, err
+	}
+	if s.Faults != nil {
+		cloud.own.SetFault(s.Faults)
+	}
+	p := &Pipeline{Cloud: cloud, settings: s, tracker: newTracker(), failed: make(chan error, len(Services)+1)}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Pipeline) start(ctx context.Context) (err error) {
+	for _, file := range []string{LogFile(p.settings.Dir), SpanFile(p.settings.Dir)} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return fmt.Errorf("make the folder of the logs: %w", err)
+		}
+	}
+	if p.log, err = os.OpenFile(LogFile(p.settings.Dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	if p.operator, err = p.telemetry(ctx, events.Operator); err != nil {
+		return err
+	}
+	if p.portals, err = openPortals(ctx, p.settings.Portal, p.settings.Simulator, p.settings.SimulatorOptions); err != nil {
+		return err
+	}
+	p.Portals = p.portals.describe()
+	if p.topology, err = messaging.Deploy(ctx, p.Cloud.AWS, Env, declarations(), topologyOptions(p.settings.MaxReceives)); err != nil {
+		return fmt.Errorf("make the local topics and queues: %w", err)
+	}
+	p.publisher, err = messaging.NewPublisher(messaging.PublisherConfig{AWS: p.Cloud.AWS, Tracer: p.operator.Tracer})
+	if err != nil {
+		return err
+	}
+	return p.startServices(ctx)
+}
+
+// startServices starts the services and the observer and waits until all of them receive.
+func (p *Pipeline) startServices(ctx context.Context) error {
+	var life context.Context
+	life, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	receiving := make(chan struct{}, len(Services))
+	for _, s := range Services {
+		o, err := p.serviceOptions(ctx, s)
+		if err != nil {
+			return err
+		}
+		o.Receiving = func() { receiving <- struct{}{} }
+		p.stopped.Go(func() {
+			if err := runtime.Run(life, s, o); err != nil {
+				p.failed <- err
+			}
+		})
+	}
+	if err := p.observe(life); err != nil {
+		return err
+	}
+	for range Services {
+		select {
+		case <-receiving:
+		case err := <-p.failed:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) serviceOptions(ctx context.Context, s runtime.Service) (runtime.Options, error) {
+	t, err := p.telemetry(ctx, s.Name)
+	if err != nil {
+		return runtime.Options{}, err
+	}
+	if s.Name == "fetcher" {
+		t.Metrics = pages{t.Metrics, p.tracker}
+	}
+	return runtime.Options{
+		AWS: p.Cloud.AWS, Env: Env, Telemetry: t,
+		QueueURL: p.topology.Queues[s.Name], DeadLetterURL: p.topology.DeadLetters[s.Name], TopicARN: p.topology.Topics[s.Name],
+		Grace: p.settings.Grace, Backoff: p.settings.Backoff, MaxReceives: p.settings.MaxReceives,
+		Ports: runtime.NewPorts(s.Name, runtime.PortOptions{
+			AWS: p.Cloud.AWS, DataBucket: DataBucket, ConfigBucket: ConfigBucket, Portals: p.portals.addresses,
+			AppToken: p.settings.AppToken, AllowSimulated: p.portals.simulated, Clock: p.settings.Clock, Telemetry: t,
+			Failpoint: p.settings.Failpoint,
+		}),
+	}, nil
+}
+
+func (p *Pipeline) telemetry(ctx context.Context, service string) (*telemetry.Telemetry, error) {
+	t, err := telemetry.Setup(ctx, telemetry.Config{
+		Service: service, Env: Env, Build: runtime.Build(), Log: p.log, Level: p.settings.LogLevel, Clock: p.settings.Clock,
+		Endpoint: p.settings.Endpoint, SpanFile: SpanFile(p.settings.Dir),
+	})
+	if err == nil {
+		p.shutdown = append(p.shutdown, t.Shutdown)
+	}
+	return t, err
+}
+
+// Close stops the services, which finish what they are at within the grace and put the rest back into the queues, and
+// lets the directory go.
+func (p *Pipeline) Close() error {
+	if p.stop != nil {
+		p.stop()
+	}
+	p.stopped.Wait()
+	var problems []error
+	if p.publisher != nil {
+		problems = append(problems, p.publisher.Close())
+	}
+	if p.portals != nil {
+		p.portals.close()
+	}
+	flush, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, end := range p.shutdown {
+		problems = append(problems, end(flush))
+	}
+	problems = append(problems, p.Cloud.Close())
+	if p.log != nil {
+		problems = append(problems, p.log.Close())
+	}
+	return errors.Join(problems...)
+}

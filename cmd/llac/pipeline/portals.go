@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// The words that --portal understands besides addresses.
+const (
+	PortalSimulator = "simulator"
+	PortalLive      = "live"
+)
+
+// portals is where the portals are asked.
+type portals struct {
+	spec      string
+	addresses runtime.Portals
+	// simulated: something else than the real portals is asked, so that what comes may be published in this local
+	// lake only (invariant 11). The gate decides by what the data say of themselves.
+	simulated bool
+	close     func()
+}
+
+// checkPortal reads a --portal without starting anything.
+func checkPortal(spec string) (runtime.Portals, error) {
+	switch spec {
+	case "", PortalSimulator, PortalLive:
+		return nil, nil
+	}
+	addresses, err := runtime.ParsePortals(spec)
+	if err == nil && len(addresses) == 0 {
+		err = fmt.Errorf("no portal is named in %q", spec)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--portal: %w; say simulator, live, or kind=address,… of %s", err, strings.Join(source.Kinds(), ", "))
+	}
+	return addresses, nil
+}
+
+// openPortals starts the simulator where it is asked for and none is given.
+func openPortals(ctx context.Context, spec string, given *portal.Portal, o portal.Options) (*portals, error) {
+	p := &portals{spec: spec, close: func() {}}
+	if spec == "" {
+		p.spec = PortalSimulator
+	}
+	switch p.spec {
+	case PortalLive:
+		return p, nil
+	case PortalSimulator:
+	default:
+		addresses, err := checkPortal(spec)
+		if err != nil {
+			return nil, err
+		}
+		p.addresses, p.simulated = addresses, true
+		return p, nil
+	}
+	if given == nil {
+		given = portal.New(o)
+		if err := given.Start(ctx); err != nil {
+			return nil, err
+		}
+		p.close = given.Close
+	}
+	p.simulated = true
+	p.addresses = runtime.Portals{
+		source.Socrata: given.SocrataURL(), source.Idescat: given.IdescatURL(), source.CKAN: given.CKANURL(),
+	}
+	return p, nil
+}
+
+// describe says in words what is being read.
+func (p *portals) describe() string {
+	switch p.spec {
+	case PortalSimulator:
+		return "the simulator in this process: the data are simulated (say --portal live for the real portals)"
+	case PortalLive:
+		return "the real portals"
+	}
+	return p.spec + " (kinds not named: the real portals)"
+}

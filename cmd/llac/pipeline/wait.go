@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/platform/clock"
+)
+
+// quiet is how long nothing must be heard before the queues are asked whether anything is left to do. It is real time,
+// whatever the run's clock says: messages take real time.
+const quiet = 2 * time.Second
+
+// wait returns when every request has ended, when ctx ends, or when a service cannot run. Progress is told by events;
+// only a long silence makes it look at the queues.
+func (r *runner) wait(ctx context.Context) error {
+	silence, stop := context.WithCancel(ctx)
+	defer stop()
+	ticks := make(chan struct{})
+	go func() {
+		for (clock.System{}).Sleep(silence, quiet) == nil {
+			select {
+			case ticks <- struct{}{}:
+			case <-silence.Done():
+			}
+		}
+	}()
+	heard := r.tracker.count()
+	for {
+		r.Progress(r.tracker.progress())
+		if len(r.tracker.open()) == 0 {
+			return nil
+		}
+		select {
+		case <-r.tracker.changed:
+		case err := <-r.failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticks:
+			if now := r.tracker.count(); now != heard {
+				heard = now
+				continue
+			}
+			if err := r.silent(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// silent deals with a silence: where the queues are empty, what is not at its end by its receipts will not get there by
+// itself. The requests are published once more, which makes every stage repeat what it said; what does not move then
+// is given up.
+func (r *runner) silent(ctx context.Context) error {
+	idle, err := r.Idle(ctx)
+	if err != nil || !idle {
+		return err
+	}
+	open := r.tracker.open()
+	for _, request := range open {
+		if err := r.tracker.recall(ctx, r.ledger, request); err != nil {
+			return err
+		}
+	}
+	open = r.tracker.open()
+	if r.nudged {
+		for _, request := range open {
+			r.tracker.giveUp(request)
+		}
+		return nil
+	}
+	r.nudged = true
+	for _, p := range r.requests {
+		if contains(open, p.Request()) {
+			if err := r.publish(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func contains(list []ledger.Request, r ledger.Request) bool {
+	for _, l := range list {
+		if l == r {
+			return true
+		}
+	}
+	return false
+}
