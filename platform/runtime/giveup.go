@@ -63,7 +63,7 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	}
 	now := w.ports.Clock.Now()
 	if !belongs {
-		return stamp(ctx, w.service.Name, "", in, out, now), nil
+		return stamp(ctx, w.service.Name, in.ID+"/"+w.service.Name+".failed."+d.MessageID, in, out, now), nil
 	}
 	key := lake.FailureKey(run.Dataset, run.RunID, w.service.Name, d.MessageID)
 	record := lake.FailureRecord{
