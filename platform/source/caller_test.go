@@ -151,3 +151,24 @@ func TestNewRefuses(t *testing.T) {
 		t.Errorf("token of two lines: %v", err)
 	}
 }
+
+// When a portal asks for silence, every client that shares its limit keeps it.
+func TestRetryAfterIsForAllClients(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	server := sourcetest.NewServer(t, f, false)
+	limits := source.NewLimits()
+	shared := func(o *source.Options) { o.Limits, o.RequestsPerSecond = limits, 1e6 }
+	first, _ := newClient(t, source.Socrata, shared)
+	second, clock := newClient(t, source.Socrata, shared)
+	target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
+	server.Inject(sourcetest.Fault{Times: 1, Serve: sourcetest.Answer(429, "", "Retry-After", "20")})
+	begun := clock.Now()
+	d := describe(t, first, target)
+	if _, err := second.Page(t.Context(), target, d, 0); err != nil {
+		t.Fatal(err)
+	}
+	if waited := clock.Now().Sub(begun); waited < 20*time.Second {
+		t.Errorf("the second client waited %v, want 20 s", waited)
+	}
+}

@@ -154,6 +154,23 @@ func TestRowsStream(t *testing.T) {
 	}
 }
 
+// TestRowsHugeCube: a few bytes cannot claim any number of cells.
+func TestRowsHugeCube(t *testing.T) {
+	t.Parallel()
+	var index []string
+	for k := range 200 {
+		index = append(index, fmt.Sprintf(`"%d"`, k))
+	}
+	one := `{"category":{"index":[` + strings.Join(index, ",") + `]}}`
+	page := `{"class":"dataset","id":["A","B","C"],"size":[200,200,200],"dimension":{"A":` + one + `,"B":` + one + `,"C":` + one + `},"value":{}}`
+	rows := 0
+	err := source.Rows(source.Idescat, []byte(page), func(source.Row) error { rows++; return nil })
+	var bad *source.PageError
+	if !errors.As(err, &bad) || rows != 0 {
+		t.Errorf("8 million cells in %d bytes: %d rows, error %v", len(page), rows, err)
+	}
+}
+
 // TestRowsRange: the byte range of a row is the row, and of a cell its value.
 func TestRowsRange(t *testing.T) {
 	t.Parallel()
