@@ -78,6 +78,12 @@ func (s *suite) send(t *testing.T, ctx context.Context, url string, bodies ...st
 // receive waits for exactly n messages, with all their attributes.
 func (s *suite) receive(t *testing.T, ctx context.Context, url string, n int) []types.Message {
 	t.Helper()
+	return s.receiveFor(t, ctx, "messages", url, n)
+}
+
+// receiveFor is receive, saying what for when it fails.
+func (s *suite) receiveFor(t *testing.T, ctx context.Context, what, url string, n int) []types.Message {
+	t.Helper()
 	var got []types.Message
 	for end := time.Now().Add(patience); len(got) < n && time.Now().Before(end); {
 		out := must[*sqs.ReceiveMessageOutput](t, "receive")(s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
@@ -87,7 +93,7 @@ func (s *suite) receive(t *testing.T, ctx context.Context, url string, n int) []
 		got = append(got, out.Messages...)
 	}
 	if len(got) != n {
-		t.Fatalf("received %d messages, want %d", len(got), n)
+		t.Fatalf("%s: received %d messages, want %d", what, len(got), n)
 	}
 	return got
 }
@@ -522,7 +528,7 @@ func (s *suite) queueRedrive(t *testing.T) {
 	if dead.Attributes["SentTimestamp"] != first.Attributes["SentTimestamp"] {
 		t.Errorf("sent at %s, as a dead letter at %s", first.Attributes["SentTimestamp"], dead.Attributes["SentTimestamp"])
 	}
-	if got, want := dead.Attributes["DeadLetterQueueSourceArn"], s.arn(t, ctx, url); got != want {
+	if got, want := dead.Attributes["DeadLetterQueueSourceArn"], s.arn(t, ctx, url); s.Has.DeadLetterSource && got != want {
 		t.Errorf("dead-letter source %q, want %q", got, want)
 	}
 	sources := must[*sqs.ListDeadLetterSourceQueuesOutput](t, "sources")(s.sqs.ListDeadLetterSourceQueues(ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &deadURL}))

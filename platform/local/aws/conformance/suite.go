@@ -27,11 +27,19 @@ type Features struct {
 	WriteChecksums         bool // a wrong x-amz-checksum is refused
 	InFlightError          bool // ChangeMessageVisibility of a message that is not in flight is an error
 	ReturnedAtOnce         bool // a long poll wakes when a message becomes visible
+	DeadLetterSource       bool // a dead letter says which queue it comes from
+	RawBinary              bool // raw delivery carries binary attributes
+	FilterNull             bool // a filter policy over bodies matches null
+	EndedUploads           bool // completing an aborted upload is NoSuchUpload
 }
 
 // All is everything: AWS, and the local cloud.
 func All() Features {
-	return Features{true, true, true, true, true, true, true, true, true, true}
+	return Features{
+		MessageMoveTask: true, SubscriptionDeadLetter: true, QueueMessage1MiB: true, QueueInputChecks: true, StaleHandles: true,
+		TraceHeader: true, CompleteConditions: true, WriteChecksums: true, InFlightError: true, ReturnedAtOnce: true,
+		DeadLetterSource: true, RawBinary: true, FilterNull: true, EndedUploads: true,
+	}
 }
 
 // Target is what the suite runs against.
