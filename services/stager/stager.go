@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -121,13 +122,13 @@ func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Ma
 	in := engine.Input{
 		Contract: c, Slice: p.Slice,
 		Lineage: engine.Lineage{
-			Source: first(d.SourceText, d.SourceSystem), SourceSystem: d.SourceSystem, SourceURL: d.URL,
+			Source: first(d.SourceText, d.SourceSystem), SourceSystem: d.SourceSystem, SourceURL: durable(d.URL, d.SourceSystem),
 			SourceUpdatedAt: first(d.Validators.UpdatedAt, d.Validators.LastModified), Slot: p.Slot, RunID: p.RunID,
 		},
 		Pages: make([]engine.Page, len(m.Pages)),
 	}
 	for i, page := range m.Pages {
-		in.Pages[i] = engine.Page{Key: page.Key, SHA256: page.SHA256, URL: page.URL, Rows: page.Rows, Read: func(ctx context.Context) ([]byte, error) {
+		in.Pages[i] = engine.Page{Key: page.Key, SHA256: page.SHA256, URL: durable(page.URL, d.SourceSystem), Rows: page.Rows, Read: func(ctx context.Context) ([]byte, error) {
 			return lake.Read(ctx, s.ports.Lake, page.Object)
 		}}
 	}
@@ -150,4 +151,15 @@ func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float
 	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, about...)
 	m.Record(ctx, "bytes_staged", float64(c.Bytes), telemetry.Bytes, about...)
 	m.Record(ctx, "staging_time", milliseconds, telemetry.Milliseconds, about...)
+}
+
+// durable is an address as it may stand in published data. A simulator listens on another port each time, and its
+// address is nobody's to follow: the host says that it is one (invariant 11). The manifest keeps what was really asked.
+func durable(address, sourceSystem string) string {
+	u, err := url.Parse(address)
+	if sourceSystem != "simulator" || err != nil || u.Host == "" {
+		return address
+	}
+	u.Scheme, u.Host = "https", "simulator.invalid"
+	return u.String()
 }
