@@ -50,6 +50,10 @@ func (s scheduler) freshness(ctx context.Context, in events.Event, c *contract.C
 			return nil, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
 		}
 	}
+	// Ticks may come out of order; an older one knows nothing new.
+	if now.Before(state.Since) {
+		return nil, nil
+	}
 	deadline := last.Add(c.SLA.Freshness)
 	stale := now.After(deadline)
 	if stale == state.Stale && state.EventID != in.ID {

@@ -13,6 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
 )
 
 // Service is the scheduler.
@@ -50,15 +51,19 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
-	contracts, err := s.ports.Contracts.Current(ctx)
-	if err != nil {
-		return nil, err
+	contracts, unusable := s.ports.Contracts.Current(ctx)
+	if len(contracts) == 0 && unusable != nil {
+		return nil, unusable
+	}
+	if unusable != nil {
+		// Invariant 5: what is in force and usable goes on.
+		s.ports.Log.ErrorContext(ctx, "contracts cannot be used", "error", unusable.Error())
 	}
 	switch p := payload.(type) {
 	case events.ScheduleTicked:
 		return s.tick(ctx, in, p, contracts)
 	case events.RunRequested:
-		return s.requested(ctx, in, p, contracts)
+		return s.requested(ctx, in, p, contracts, unusable)
 	case events.StagingPublished:
 		return s.release(ctx, in, p.Dataset, contracts)
 	}
@@ -77,37 +82,51 @@ type request struct {
 // record is what makes a slot's request unique, and who made it.
 type record struct {
 	request
-	EventID string `json:"event_id"`
+	EventID string    `json:"event_id"`
+	Receipt string    `json:"receipt"` // of that event: once it is there, the request is published
+	At      time.Time `json:"at"`
 }
 
-// held is a run that waits for the datasets its own refers to.
-type held struct {
-	request
-	WaitingFor []string  `json:"waiting_for"`
-	Since      time.Time `json:"since"`
-}
+// takeOver is the age from which a request whose event never came to its receipt is taken over by another event: that
+// event was given up, or lost its lake between the record and the receipt.
+const takeOver = time.Hour
 
 func (s scheduler) tick(ctx context.Context, in events.Event, p events.ScheduleTicked, contracts []*contract.Contract) ([]events.Event, error) {
 	var out []events.Event
-	var failed error
+	var failures []error
 	for _, c := range contracts {
-		// Invariant 5: a dataset that cannot be scheduled does not stop the others. The tick fails in the end, so
-		// that it is tried again; what it did is recorded and not done twice.
-		if due, ok := c.DueSlot(p.ScheduledAt); ok {
-			made, err := s.request(ctx, in, c, request{Slot: lake.Slot(due), Trigger: "schedule"})
-			out, failed = append(out, made...), errors.Join(failed, err)
+		made, err := s.dataset(ctx, in, c, p.ScheduledAt)
+		out = append(out, made...)
+		if err != nil {
+			failures = append(failures, err)
+			s.ports.Log.ErrorContext(ctx, "dataset cannot be scheduled by this tick", "dataset", c.Dataset, "error", err.Error())
+			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
 		}
-		made, err := s.freshness(ctx, in, c, p.ScheduledAt)
-		out, failed = append(out, made...), errors.Join(failed, err)
 	}
-	if failed != nil {
-		return nil, failed
+	// Invariant 5: a dataset that cannot be scheduled does not stop the others: their requests are made now, and the
+	// next tick looks at it again. Where nothing can be scheduled at all the lake is away, and this tick is tried again.
+	if len(failures) > 0 && len(failures) == len(contracts) {
+		return nil, errors.Join(failures...)
 	}
 	return out, nil
 }
 
-func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunRequested, contracts []*contract.Contract) ([]events.Event, error) {
+// dataset does for one dataset what a tick is for.
+func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) ([]events.Event, error) {
+	var out []events.Event
+	var failed error
+	if due, ok := c.DueSlot(now); ok {
+		out, failed = s.request(ctx, in, c, request{Slot: lake.Slot(due), Trigger: scheduled})
+	}
+	made, err := s.freshness(ctx, in, c, now)
+	return append(out, made...), errors.Join(failed, err)
+}
+
+func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunRequested, contracts []*contract.Contract, unusable error) ([]events.Event, error) {
 	i := slices.IndexFunc(contracts, func(c *contract.Contract) bool { return c.Dataset == p.Dataset })
+	if i < 0 && unusable != nil {
+		return nil, unusable
+	}
 	if i < 0 {
 		var known []string
 		for _, c := range contracts {
@@ -134,22 +153,17 @@ func (s scheduler) release(ctx context.Context, in events.Event, published strin
 		if !slices.Contains(c.References(), published) {
 			continue
 		}
-		b, _, err := s.ports.Lake.Get(ctx, lake.StateKey(c.Dataset, "held"))
-		if errors.Is(err, lake.ErrNotFound) {
-			continue
-		}
+		h, _, err := s.waiting(ctx, c.Dataset)
 		if err != nil {
 			return nil, err
 		}
-		var h held
-		if err := json.Unmarshal(b, &h); err != nil {
-			return nil, runtime.Permanent(fmt.Errorf("decode the held request of %s: %w", c.Dataset, err))
+		for _, r := range h.Requests {
+			made, err := s.request(ctx, in, c, r)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, made...)
 		}
-		made, err := s.request(ctx, in, c, h.request)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, made...)
 	}
 	return out, nil
 }
@@ -161,8 +175,7 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 		return nil, err
 	}
 	if len(missing) > 0 {
-		body := lake.Encode(held{request: r, WaitingFor: missing, Since: s.ports.Clock.Now()})
-		if _, err := s.ports.Lake.Put(ctx, lake.StateKey(c.Dataset, "held"), body); err != nil {
+		if err := s.hold(ctx, c.Dataset, r, missing); err != nil {
 			return nil, err
 		}
 		// The last missing dataset may have been published while we wrote: then its event found nothing to release.
@@ -203,17 +216,20 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 	return out, nil
 }
 
-// first records the request of a slot and says whether this event made it, now or in an earlier delivery.
+// first records the request of a slot and says whether this event is to ask for it: because it is the first, or was in
+// an earlier delivery, or because the first never came to publish it.
 func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r request) (bool, error) {
 	key := lake.RunPrefix(dataset, r.Slot) + "requested.json"
-	_, _, err := s.ports.Lake.PutIfAbsent(ctx, key, lake.Encode(record{r, in.ID}))
+	now := s.ports.Clock.Now()
+	mine := lake.Encode(record{request: r, EventID: in.ID, Receipt: receiptKey(in), At: now})
+	_, _, err := s.ports.Lake.PutIfAbsent(ctx, key, mine)
 	if err == nil {
 		return true, nil
 	}
 	if !errors.Is(err, lake.ErrExists) {
 		return false, err
 	}
-	b, _, err := s.ports.Lake.Get(ctx, key)
+	b, info, err := s.ports.Lake.Get(ctx, key)
 	if err != nil {
 		return false, err
 	}
@@ -221,7 +237,39 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 	if err := json.Unmarshal(b, &there); err != nil {
 		return false, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
 	}
-	return there.EventID == in.ID, nil
+	if there.EventID == in.ID {
+		return true, nil
+	}
+	if there.Receipt == "" || now.Sub(there.At) < takeOver {
+		return false, nil
+	}
+	asked, err := s.asked(ctx, there.Receipt, dataset)
+	if err != nil || asked {
+		return false, err
+	}
+	_, err = s.ports.Lake.CompareAndSwap(ctx, key, mine, info.ETag)
+	if errors.Is(err, lake.ErrChanged) {
+		return false, nil // another event was faster
+	}
+	return err == nil, err
+}
+
+// asked says whether a receipt holds a request for a run of the dataset.
+func (s scheduler) asked(ctx context.Context, key, dataset string) (bool, error) {
+	b, _, err := s.ports.Lake.Get(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var receipt lake.Receipt
+	if err := json.Unmarshal(b, &receipt); err != nil {
+		return false, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
+	}
+	return slices.ContainsFunc(receipt.Events, func(e events.Event) bool {
+		return e.Type == events.ExtractionRequested{}.EventType() && e.Subject == dataset
+	}), nil
 }
 
 // unpublished lists the datasets that c refers to and that nobody has published yet.
