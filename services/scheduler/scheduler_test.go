@@ -138,7 +138,12 @@ func TestARedeliveredTickAsksAgain(t *testing.T) {
 	if _, err := b.try("2025-08-04T04:30:00Z"); !errors.Is(err, runtimetest.ErrCrashed) {
 		t.Fatalf("error %v", err)
 	}
-	expect(t, b.tick("2025-08-04T04:30:00Z"), "things/20250804T043000")
+	b.Clock.Set(at("2025-08-04T04:32:00Z"))
+	out, err := b.Deliver(t.Context(), Service, runtimetest.Event("tick-2025-08-04T04:30:00Z", events.ScheduleTicked{ScheduledAt: at("2025-08-04T04:30:00Z")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, words(t, out), "things/20250804T043000")
 	expect(t, b.tick("2025-08-04T04:35:00Z"))
 }
 
