@@ -105,5 +105,9 @@ func fold(name string) string { return foldings.Replace(strings.ToLower(name)) }
 
 // sortByName puts categories in the order in which Idescat lists places: by Catalan name, not by code.
 func sortByName(places []Category) {
-	slices.SortStableFunc(places, func(a, b Category) int { return strings.Compare(fold(a.Label), fold(b.Label)) })
+	keys := make(map[string]string, len(places))
+	for _, p := range places {
+		keys[p.Label] = fold(p.Label)
+	}
+	slices.SortStableFunc(places, func(a, b Category) int { return strings.Compare(keys[a.Label], keys[b.Label]) })
 }
