@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/platform/contract"
+)
+
+const (
+	datasets = "../../../datasets"
+	recorded = "../../../../shared/data/recorded" // what the portals were seen to answer, beside the checkout
+)
+
+// TestContractsCanBeStaged: this build can carry out every contract of the repository.
+func TestContractsCanBeStaged(t *testing.T) {
+	t.Parallel()
+	all, err := contract.LoadDir(datasets)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("contracts of %s: %d, %v", datasets, len(all), err)
+	}
+	for _, c := range all {
+		if _, err := newJob(Input{Contract: c}); err != nil {
+			t.Errorf("%s: %v", c.Dataset, err)
+		}
+	}
+}
+
+// TestRecordedRegister stages what the register of social services was seen to answer, under the real contract.
+func TestRecordedRegister(t *testing.T) {
+	t.Parallel()
+	const name = "socrata/ivft-vegh_seed_anonymised_3rows.json"
+	page, err := os.ReadFile(filepath.Join(recorded, filepath.FromSlash(name)))
+	if os.IsNotExist(err) {
+		t.Skipf("recorded answers not present: %s", name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := contract.LoadDir(datasets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.Dataset != "social_services" {
+			continue
+		}
+		c := testCase{contract: c, pages: []string{string(page)}}
+		got := c.run(t)
+		for _, want := range []string{"staged/district_id=00\n", "staged/district_id=07\n", "staged/district_id=10\n", `"S00001" | "Servei de centre de dia per a persones amb addiccions"`,
+			"1989-11-22 | 7 | ", "rows in 3 = staged 3 + duplicates 0 + quarantined 0"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("got\n%s\nwant it to hold %q", got, want)
+			}
+		}
+		// Invariant 8: neither names nor telephones.
+		for _, personal := range []string{"HAPPY", "901010101", "G1231231", "Llull", "Planiger"} {
+			if strings.Contains(got, personal) {
+				t.Errorf("%s is staged", personal)
+			}
+		}
+		return
+	}
+	t.Fatal("there is no contract of social_services")
+}
