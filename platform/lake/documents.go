@@ -203,14 +203,25 @@ type FailureRecord struct {
 type Cursor struct {
 	Dataset     string            `json:"dataset"`
 	RunID       string            `json:"run_id"`
-	LastSuccess time.Time         `json:"last_success"` // when the source was last seen to be what is published
+	LastSuccess time.Time         `json:"last_success"` // when the source was last seen to be what is published, every slice of it
 	Validators  events.Validators `json:"validators"`
+
+	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when it was last seen to be what is published
 }
 
 // ReadCursor reads a dataset's cursor; a dataset never looked at answers nil.
 func ReadCursor(ctx context.Context, s Store, dataset string) (*Cursor, error) {
 	c, _, err := readState[Cursor](ctx, s, CursorKey(dataset))
 	return c, err
+}
+
+// ReadCursorToSwap reads a cursor with the ETag to swap it by; a dataset never looked at answers an empty one and "".
+func ReadCursorToSwap(ctx context.Context, s Store, dataset string) (Cursor, string, error) {
+	c, info, err := readState[Cursor](ctx, s, CursorKey(dataset))
+	if c == nil {
+		return Cursor{}, "", err
+	}
+	return *c, info.ETag, nil
 }
 
 // Evidence proves a deletion: what is deleted, why that is allowed, and where the bytes are now. It is durable before

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/llac-project/llac/events"
@@ -114,6 +115,9 @@ func (x *extraction) open(ctx context.Context) error {
 		Params: map[string]string{},
 	}
 	maps.Copy(x.target.Params, from.Params)
+	if slicing := x.contract.Slicing; slicing != nil && !slices.Contains(slicing.Values, x.run.Slice) {
+		return runtime.Permanent(fmt.Errorf("run %s names slice %q, but the contract of %s has the slices %v", x.run.RunID, x.run.Slice, x.run.Dataset, slicing.Values))
+	}
 	if x.run.Slice != "" {
 		if x.contract.Slicing == nil {
 			return runtime.Permanent(fmt.Errorf("run %s names slice %q, but the contract of %s has no slices", x.run.RunID, x.run.Slice, x.run.Dataset))
@@ -125,13 +129,13 @@ func (x *extraction) open(ctx context.Context) error {
 
 // begin asks whether there is anything new, and extracts it.
 func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
-	since, snapshot, err := x.published(ctx)
+	since, pointer, err := x.published(ctx)
 	if err != nil {
 		return nil, err
 	}
 	description, err := x.client.Describe(ctx, x.target, since)
 	if errors.Is(err, source.ErrUnchanged) {
-		return x.unchanged(ctx, since, snapshot)
+		return x.unchanged(ctx, since, pointer)
 	}
 	if err != nil {
 		return nil, err
@@ -142,13 +146,13 @@ func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
 // published returns what the source said of itself when the published snapshot was made. It is zero, so that
 // everything is fetched, when a person forces it, when the contract has changed since, or when the snapshot came
 // from another place: a simulator's dates prove nothing about the real portal (invariant 11).
-func (x *extraction) published(ctx context.Context) (events.Validators, string, error) {
+func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Pointer, error) {
 	if x.force {
-		return events.Validators{}, "", nil
+		return events.Validators{}, nil, nil
 	}
 	pointer, _, err := lake.ReadPointer(ctx, x.ports.Lake, x.run.Dataset)
 	if err != nil || pointer == nil || pointer.ContractSHA256 != x.run.ContractSHA256 {
-		return events.Validators{}, "", err
+		return events.Validators{}, nil, err
 	}
 	official := ""
 	if u, err := url.Parse(x.contract.Source.BaseURL); err == nil {
@@ -157,18 +161,9 @@ func (x *extraction) published(ctx context.Context) (events.Validators, string, 
 	live := x.target.BaseURL == x.contract.Source.BaseURL
 	part := pointer.Part(x.run.Slice)
 	if part == nil || live != (pointer.SourceSystem == official) {
-		return events.Validators{}, "", nil
+		return events.Validators{}, nil, nil
 	}
-	return part.Validators, pointer.Snapshot, nil
-}
-
-func (x *extraction) unchanged(ctx context.Context, v events.Validators, snapshot string) ([]events.Event, error) {
-	now := x.ports.Clock.Now()
-	cursor := lake.Cursor{Dataset: x.run.Dataset, RunID: x.run.RunID, LastSuccess: now, Validators: v}
-	if _, err := x.ports.Lake.Put(ctx, lake.CursorKey(x.run.Dataset), lake.Encode(cursor)); err != nil {
-		return nil, err
-	}
-	return []events.Event{events.New(events.ExtractionUnchanged{Run: x.run, Snapshot: snapshot, Validators: v, CheckedAt: now})}, nil
+	return part.Validators, pointer, nil
 }
 
 // manifest begins the manifest of a new attempt.

@@ -1,0 +1,562 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/runtime/runtimetest"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// personal stands for what must never leave landing.
+const personal = "Maria Puigdomènech 612345678"
+
+// portal is a source of a few pages that can be re-published at any moment.
+type portal struct {
+	version  string
+	pages    []string
+	system   string
+	describe func() error          // asked before each answer of Describe
+	page     func(index int) error // asked before each answer of Page
+	verify   func() error
+
+	described []events.Validators // what each Describe was asked about
+	fetched   []int               // indexes of the pages asked for
+	target    source.Target
+}
+
+func newPortal() *portal {
+	return &portal{version: "v1", system: "portal.example", pages: []string{
+		`[{"codi":"1","nom":"` + personal + `"}]`, "[{\"codi\":\"2\"},\r\n {\"codi\" : \"3\"}]\n", `[{"codi":"4"}]`, `[]`,
+	}}
+}
+
+func (p *portal) Describe(_ context.Context, t source.Target, since events.Validators) (source.Description, error) {
+	p.described, p.target = append(p.described, since), t
+	if p.describe != nil {
+		if err := p.describe(); err != nil {
+			return source.Description{}, err
+		}
+	}
+	if since.ETag == p.version {
+		return source.Description{}, source.ErrUnchanged
+	}
+	d := source.Description{Validators: events.Validators{ETag: p.version}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d"}
+	for i := range p.pages {
+		d.Pages = append(d.Pages, source.PageRequest{Index: i, URL: fmt.Sprint("https://portal.example/", i)})
+	}
+	return d, nil
+}
+
+func (p *portal) Page(_ context.Context, _ source.Target, d source.Description, index int) (source.Page, error) {
+	p.fetched = append(p.fetched, index)
+	if p.page != nil {
+		if err := p.page(index); err != nil {
+			return source.Page{}, err
+		}
+	}
+	if d.Validators.ETag != p.version {
+		return source.Page{}, fmt.Errorf("page %d: %w", index, source.ErrChanged)
+	}
+	return source.Page{
+		Index: index, Body: []byte(p.pages[index]), Rows: int64(strings.Count(p.pages[index], "codi")), URL: d.Pages[index].URL,
+		Validators: events.Validators{ETag: p.version}, RequestID: "r",
+	}, nil
+}
+
+func (p *portal) Verify(_ context.Context, _ source.Target, d source.Description) error {
+	if p.verify != nil {
+		if err := p.verify(); err != nil {
+			return err
+		}
+	}
+	if d.Validators.ETag != p.version {
+		return source.ErrChanged
+	}
+	return nil
+}
+
+type bench struct {
+	*runtimetest.Bench
+	t        *testing.T
+	contract *contract.Contract
+	portal   *portal
+}
+
+func newBench(t *testing.T) *bench {
+	c := runtimetest.Parse(t, "things", runtimetest.Shape{}.Text())
+	return benchOf(t, c)
+}
+
+func benchOf(t *testing.T, c *contract.Contract) *bench {
+	b := &bench{runtimetest.New(t, c), t, c, newPortal()}
+	b.Ports.Portal = func(string) (source.Client, error) { return b.portal, nil }
+	return b
+}
+
+const slot = "20250803T063000"
+
+func (b *bench) run() events.Run {
+	return events.Run{Dataset: b.contract.Dataset, RunID: slot, Slot: slot, ContractSHA256: b.contract.SHA256, Trigger: "schedule"}
+}
+
+func (b *bench) deliver(p events.Payload) ([]events.Event, error) {
+	return b.Deliver(b.t.Context(), Service, runtimetest.Event("things/"+slot+"/scheduler/1", p))
+}
+
+// published puts a pointer to a snapshot of the portal's version v1.
+func (b *bench) published(change func(*lake.Pointer)) {
+	p := lake.Pointer{
+		Dataset: "things", Snapshot: "20250802T063000", RunID: "20250802T063000", ContractSHA256: b.contract.SHA256, SourceSystem: "portal.example",
+		PublishedAt: runtimetest.Start.AddDate(0, 0, -1),
+		Parts:       []lake.PointerPart{{Validators: events.Validators{ETag: "v1"}}},
+	}
+	if change != nil {
+		change(&p)
+	}
+	b.Put(b.t, lake.PointerKey("things"), p)
+}
+
+func (b *bench) manifest(o events.Object) lake.Manifest {
+	b.t.Helper()
+	m, err := lake.ReadDocument[lake.Manifest](b.t.Context(), b.Lake, o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return m
+}
+
+// landed checks that a manifest lists exactly the portal's pages, each stored byte for byte under its digest.
+func (b *bench) landed(m lake.Manifest) {
+	b.t.Helper()
+	if len(m.Pages) != len(b.portal.pages) {
+		b.t.Fatalf("%d pages of %d", len(m.Pages), len(b.portal.pages))
+	}
+	for i, page := range m.Pages {
+		body, err := lake.Read(b.t.Context(), b.Lake, page.Object)
+		if err != nil || string(body) != b.portal.pages[i] || page.Index != i {
+			b.t.Errorf("page %d (index %d): %q (%v)", i, page.Index, body, err)
+		}
+		if want := lake.LandingPageKey(m.Run.Dataset, m.Run.RunID, i, lake.SHA256(body)); page.Key != want {
+			b.t.Errorf("page %d lies under %s, want %s", i, page.Key, want)
+		}
+	}
+}
+
+func TestPagesAreLandedByteForByte(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+	p := runtimetest.Only[events.LandingWritten](t, out, err)
+	m := b.manifest(p.Manifest)
+	b.landed(m)
+	if p.Pages != 4 || p.Rows != 4 || p.SourceRows != 4 || p.SourceSystem != "portal.example" || p.Bytes != m.Bytes || m.Rows != 4 || p.Attempt != m.Attempt {
+		t.Errorf("%+v", p)
+	}
+	if m.Pages[1].ETag != "v1" || m.Pages[1].RequestID != "r" || m.Pages[1].URL != "https://portal.example/1" || m.Run.RunID != slot || m.Source.ID != "abcd-1234" {
+		t.Errorf("manifest: %+v", m)
+	}
+	if want := []events.Validators{{}}; !slices.Equal(b.portal.described, want) {
+		t.Errorf("asked about %v: nothing was published", b.portal.described)
+	}
+}
+
+func TestAnUnchangedSourceEndsTheRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.published(nil)
+	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+	p := runtimetest.Only[events.ExtractionUnchanged](t, out, err)
+	if p.Snapshot != "20250802T063000" || !p.CheckedAt.Equal(runtimetest.Start) || len(b.portal.fetched) != 0 {
+		t.Errorf("%+v, fetched %v", p, b.portal.fetched)
+	}
+	cursor, err := lake.ReadCursor(t.Context(), b.Lake, "things")
+	if err != nil || cursor == nil || !cursor.LastSuccess.Equal(runtimetest.Start) {
+		t.Errorf("cursor %+v, error %v", cursor, err)
+	}
+}
+
+// Everything is fetched when the validators of the published snapshot prove nothing about what would be fetched now.
+func TestWhenEverythingIsFetched(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(b *bench) events.ExtractionRequested{
+		"a person forces it": func(b *bench) events.ExtractionRequested {
+			b.published(nil)
+			return events.ExtractionRequested{Run: b.run(), Force: true}
+		},
+		"the contract has changed": func(b *bench) events.ExtractionRequested {
+			b.published(func(p *lake.Pointer) { p.ContractSHA256 = strings.Repeat("0", 64) })
+			return events.ExtractionRequested{Run: b.run()}
+		},
+		"the snapshot is simulated, the portal is not": func(b *bench) events.ExtractionRequested {
+			b.published(func(p *lake.Pointer) { p.SourceSystem = "simulator" })
+			return events.ExtractionRequested{Run: b.run()}
+		},
+		"the snapshot is real, the portal is simulated": func(b *bench) events.ExtractionRequested {
+			b.published(nil)
+			b.Ports.BaseURL = func(string, string) string { return "http://127.0.0.1:9" }
+			return events.ExtractionRequested{Run: b.run()}
+		},
+		"the source has changed": func(b *bench) events.ExtractionRequested {
+			b.published(nil)
+			b.portal.version = "v2"
+			return events.ExtractionRequested{Run: b.run()}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			out, err := b.deliver(set(b))
+			b.landed(b.manifest(runtimetest.Only[events.LandingWritten](t, out, err).Manifest))
+		})
+	}
+}
+
+func TestASimulatorsValidatorsCountForTheSimulator(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.published(func(p *lake.Pointer) { p.SourceSystem = "simulator" })
+	b.Ports.BaseURL = func(string, string) string { return "http://127.0.0.1:9" }
+	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+	runtimetest.Only[events.ExtractionUnchanged](t, out, err)
+}
+
+// The service may die at any step. The next delivery writes no page again, and the run ends as if nothing had happened.
+func TestACrashAtEachStep(t *testing.T) {
+	t.Parallel()
+	died := errors.New("killed")
+	for step := 1; ; step++ {
+		b := newBench(t)
+		done := 0
+		b.Lake.Before = func(op, _ string) error {
+			if done++; done == step {
+				return died
+			}
+			return nil
+		}
+		_, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+		b.Lake.Before = nil
+		if err == nil {
+			if step < 7 {
+				t.Errorf("only %d steps", step)
+			}
+			return
+		}
+		if !errors.Is(err, died) {
+			t.Fatalf("step %d: %v", step, err)
+		}
+		before := versions(b)
+		out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+		m := b.manifest(runtimetest.Only[events.LandingWritten](t, out, err).Manifest)
+		b.landed(m)
+		for key, version := range before {
+			_, info, err := b.Lake.Get(t.Context(), key)
+			if err != nil || info.VersionID != version {
+				t.Errorf("step %d: %s was written again (%v)", step, key, err)
+			}
+		}
+		if pages := len(b.pages()); pages != 4 {
+			t.Errorf("step %d: %d pages in landing", step, pages)
+		}
+	}
+}
+
+func (b *bench) pages() []string {
+	return slices.DeleteFunc(b.Lake.Keys(), func(k string) bool { return !strings.HasPrefix(k, "landing/") || strings.Contains(k, "_manifest") })
+}
+
+func versions(b *bench) map[string]string {
+	out := map[string]string{}
+	for _, k := range b.pages() {
+		_, info, err := b.Lake.Get(b.t.Context(), k)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		out[k] = info.VersionID
+	}
+	return out
+}
+
+func TestASourceRepublishedMidRun(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(p *portal, republish func()){
+		"between pages": func(p *portal, republish func()) {
+			p.page = func(index int) error {
+				if index == 2 && p.version == "v1" {
+					republish()
+				}
+				return nil
+			}
+		},
+		"after the last page": func(p *portal, republish func()) {
+			p.verify = func() error {
+				if p.version == "v1" {
+					republish()
+				}
+				return nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			set(b.portal, func() {
+				b.portal.version = "v2"
+				b.portal.pages = []string{`[{"codi":"9"}]`, b.portal.pages[1], `[{"codi":"4"}]`, `[]`}
+			})
+			out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+			p := runtimetest.Only[events.LandingWritten](t, out, err)
+			m := b.manifest(p.Manifest)
+			b.landed(m)
+			if m.Attempt != "a2" || m.Restarts != 1 || m.Description.Validators.ETag != "v2" {
+				t.Errorf("attempt %s after %d restarts, of version %s", m.Attempt, m.Restarts, m.Description.Validators.ETag)
+			}
+			if last := b.portal.described[len(b.portal.described)-1]; last != (events.Validators{}) {
+				t.Errorf("the new attempt asked conditionally, about %v", last)
+			}
+		})
+	}
+}
+
+func TestASourceThatKeepsChanging(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	n := 0
+	b.portal.verify = func() error {
+		n++
+		b.portal.version = fmt.Sprint("v", n+1)
+		return nil
+	}
+	_, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+	var transient *source.TransientError
+	if !errors.As(err, &transient) || runtime.IsPermanent(err) || n != 3 {
+		t.Errorf("error %v after %d attempts; want a transient one after 3", err, n)
+	}
+	if slices.ContainsFunc(b.Lake.Keys(), func(k string) bool { return strings.Contains(k, "_manifest") }) {
+		t.Errorf("a mixed landing has a manifest: %v", b.Lake.Keys())
+	}
+}
+
+// deadline is a context whose deadline is on the bench's clock: no timer runs.
+type deadline struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// Each delivery has 100 seconds and each page takes 30: three fit into 80 % of it.
+func TestHandingOnBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.portal.pages = nil
+	for i := range 10 {
+		b.portal.pages = append(b.portal.pages, fmt.Sprintf(`[{"codi":"%d"}]`, i))
+	}
+	b.portal.page = func(int) error { return b.Clock.Sleep(t.Context(), 30*time.Second) }
+	in := runtimetest.Event("things/"+slot+"/scheduler/1", events.ExtractionRequested{Run: b.run(), Force: true})
+	next := 0
+	for part := 1; ; part++ {
+		ctx := deadline{t.Context(), b.Clock.Now().Add(100 * time.Second)}
+		out, err := b.Deliver(ctx, Service, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := b.Deliver(ctx, Service, in)
+		if err != nil || runtimetest.Bytes(t, again) != runtimetest.Bytes(t, out) {
+			t.Fatalf("part %d redelivered says something else (%v)", part, err)
+		}
+		if out[0].Type == (events.LandingWritten{}).EventType() {
+			p := runtimetest.Only[events.LandingWritten](t, out, err)
+			m := b.manifest(p.Manifest)
+			b.landed(m)
+			if part != 4 || len(m.Parts) != 3 || m.Rows != 10 || m.Attempt != "a1" {
+				t.Errorf("ended with part %d, %d parts listed, %d rows, attempt %s", part, len(m.Parts), m.Rows, m.Attempt)
+			}
+			for _, o := range m.Parts {
+				if _, err := lake.Read(t.Context(), b.Lake, o); err != nil {
+					t.Error(err)
+				}
+			}
+			break
+		}
+		p := runtimetest.Only[events.ExtractionContinued](t, out, err)
+		if p.Part != part || p.NextPage <= next || !p.Force || p.RunID != slot {
+			t.Fatalf("part %d: %+v", part, p)
+		}
+		next, in = p.NextPage, out[0]
+	}
+	if len(b.portal.described) != 1 || len(b.portal.fetched) != 10 {
+		t.Errorf("described %d times, fetched pages %v", len(b.portal.described), b.portal.fetched)
+	}
+}
+
+// A deadline that is over before it begins must not make a chain without an end.
+func TestTheChainEndsEvenWithoutTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	in := runtimetest.Event("things/"+slot+"/scheduler/1", events.ExtractionRequested{Run: b.run()})
+	for part := 1; part <= 4; part++ {
+		out, err := b.Deliver(deadline{t.Context(), b.Clock.Now()}, Service, in)
+		if err != nil || len(out) != 1 {
+			t.Fatal(err, out)
+		}
+		in = out[0]
+	}
+	if in.Type != (events.LandingWritten{}).EventType() {
+		t.Errorf("after as many deliveries as pages: %s", in.Type)
+	}
+}
+
+// The source may change between two deliveries of a chain. The new attempt names nothing of the old.
+func TestRepublishedBetweenParts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.portal.page = func(int) error { return b.Clock.Sleep(t.Context(), time.Minute) }
+	out, err := b.Deliver(deadline{t.Context(), b.Clock.Now().Add(time.Minute)}, Service, runtimetest.Event("1", events.ExtractionRequested{Run: b.run()}))
+	handed := runtimetest.Only[events.ExtractionContinued](t, out, err)
+	b.portal.version, b.portal.pages = "v2", []string{`[{"codi":"9"}]`}
+	out, err = b.deliver(handed)
+	m := b.manifest(runtimetest.Only[events.LandingWritten](t, out, err).Manifest)
+	b.landed(m)
+	if m.Attempt == handed.Attempt || len(m.Parts) != 0 || m.Restarts != 1 {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestATamperedPartStopsTheChain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	out, err := b.Deliver(deadline{t.Context(), b.Clock.Now()}, Service, runtimetest.Event("1", events.ExtractionRequested{Run: b.run()}))
+	handed := runtimetest.Only[events.ExtractionContinued](t, out, err)
+	b.Lake.Corrupt(handed.Partial.Key, []byte("{}"))
+	if _, err := b.deliver(handed); !runtime.IsPermanent(err) {
+		t.Errorf("error %v, want a permanent one", err)
+	}
+}
+
+func TestErrorsOfThePortal(t *testing.T) {
+	t.Parallel()
+	permanent := &source.PermanentError{Op: "describe", Err: errors.New("404"), Body: personal}
+	transient := &source.TransientError{Op: "page 1", Err: errors.New("503")}
+	b := newBench(t)
+	b.portal.describe = func() error { return permanent }
+	_, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+	if !runtime.IsPermanent(err) || strings.Contains(err.Error(), personal) {
+		t.Errorf("error %v", err)
+	}
+	b.portal.describe, b.portal.page = nil, func(i int) error { return map[int]error{1: transient}[i] }
+	if _, err := b.deliver(events.ExtractionRequested{Run: b.run()}); !errors.Is(err, transient.Err) || runtime.IsPermanent(err) {
+		t.Errorf("error %v", err)
+	}
+	b.Ports.Portal = func(kind string) (source.Client, error) { return nil, fmt.Errorf("no client for %q", kind) }
+	if _, err := b.deliver(events.ExtractionRequested{Run: b.run()}); !runtime.IsPermanent(err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestGivingUpFailsTheRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	why := events.Failure{Service: "fetcher", Class: "permanent", Reason: "the portal answered 404"}
+	for _, p := range []events.Payload{events.ExtractionRequested{Run: b.run()}, events.ExtractionContinued{Run: b.run(), Part: 2}} {
+		f := runtimetest.Only[events.ExtractionFailed](t, Service.GaveUp(runtimetest.Event("1", p), why), nil)
+		if f.RunID != slot || f.Failure != why {
+			t.Errorf("%+v", f)
+		}
+	}
+	if out := Service.GaveUp(runtimetest.Event("1", events.DatasetStale{}), why); len(out) != 0 {
+		t.Errorf("said %v of what belongs to no run", runtimetest.Names(out))
+	}
+}
+
+// Invariant 8: values of rows are in landing pages and nowhere else.
+func TestNoValueOfARowLeavesLanding(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	changed := false
+	b.portal.verify = func() error {
+		if !changed {
+			changed = true
+			return fmt.Errorf("verify: %w", source.ErrChanged)
+		}
+		return nil
+	}
+	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
+	runtimetest.Only[events.LandingWritten](t, out, err)
+	found := false
+	for key, body := range b.Lake.Snapshot() {
+		page := slices.Contains(b.pages(), key)
+		if has := strings.Contains(string(body), personal); has && !page {
+			t.Errorf("%s holds a value of a row", key)
+		} else if has {
+			found = true
+		}
+	}
+	if !found {
+		t.Error("the planted value is not in landing, so the test proves nothing")
+	}
+	if said := runtimetest.Bytes(t, out) + b.Log.String(); strings.Contains(said, personal) || b.Log.String() == "" {
+		t.Errorf("events and logs:\n%s", said)
+	}
+}
+
+func TestSlices(t *testing.T) {
+	t.Parallel()
+	c := runtimetest.Contract(t, "population")
+	b := benchOf(t, c)
+	run := b.run()
+	run.RunID, run.Slice, run.Slices = slot+"-y2024", "2024", c.Slicing.Values
+	out, err := b.deliver(events.ExtractionRequested{Run: run})
+	runtimetest.Only[events.LandingWritten](t, out, err)
+	if got := b.portal.target.Params; got["YEAR"] != "2024" || c.Source.Params["YEAR"] != "" {
+		t.Errorf("asked with %v; the contract now has %v", got, c.Source.Params)
+	}
+	for _, slice := range []string{"", "1066"} {
+		run.RunID, run.Slice = slot+"-y"+slice, slice
+		if _, err := b.deliver(events.ExtractionRequested{Run: run}); !runtime.IsPermanent(err) {
+			t.Errorf("slice %q: %v, want a permanent error", slice, err)
+		}
+	}
+	plain := newBench(t)
+	run = plain.run()
+	run.Slice = "2024"
+	if _, err := plain.deliver(events.ExtractionRequested{Run: run}); !runtime.IsPermanent(err) {
+		t.Errorf("a slice of an unsliced dataset: %v", err)
+	}
+}
+
+// One slice that can be read must not hide that another cannot.
+func TestADatasetIsAsFreshAsItsOldestSlice(t *testing.T) {
+	t.Parallel()
+	c := runtimetest.Contract(t, "population")
+	b := benchOf(t, c)
+	b.portal.system = "api.idescat.cat"
+	published := runtimetest.Start.AddDate(0, 0, -7)
+	b.Put(t, lake.PointerKey("population"), lake.Pointer{
+		Dataset: "population", Snapshot: "20250727T000000", ContractSHA256: c.SHA256, SourceSystem: "api.idescat.cat", PublishedAt: published,
+		Parts: []lake.PointerPart{
+			{PublishedPart: events.PublishedPart{Slice: "2023"}, Validators: events.Validators{ETag: "v1"}},
+			{PublishedPart: events.PublishedPart{Slice: "2024"}, Validators: events.Validators{ETag: "v1"}},
+		},
+	})
+	want := map[string]time.Time{"2023": published, "2024": runtimetest.Start}
+	for _, slice := range slices.Sorted(maps.Keys(want)) {
+		run := b.run()
+		run.RunID, run.Slice, run.Slices = slot+"-y"+slice, slice, c.Slicing.Values
+		out, err := b.deliver(events.ExtractionRequested{Run: run})
+		runtimetest.Only[events.ExtractionUnchanged](t, out, err)
+		cursor, err := lake.ReadCursor(t.Context(), b.Lake, "population")
+		if err != nil || !cursor.LastSuccess.Equal(want[slice]) {
+			t.Errorf("after %s the last success is %v (%v), want %v", slice, cursor.LastSuccess, err, want[slice])
+		}
+	}
+}
