@@ -15,6 +15,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
@@ -452,4 +453,52 @@ func TestSubscribeToAQueueThatIsNotThere(t *testing.T) {
 	if _, err := NewConsumer(ConsumerConfig{Client: newFakeSQS(), Visibility: time.Second}); err == nil {
 		t.Error("a visibility that cannot be renewed in time was taken")
 	}
+}
+
+// slowAnswer holds the answer to a receive back, as a network does.
+type slowAnswer struct {
+	*fakeSQS
+	delay time.Duration
+}
+
+func (s slowAnswer) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	out, err := s.fakeSQS.ReceiveMessage(ctx, in, o...)
+	select {
+	case <-time.After(s.delay):
+		return out, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func TestCloseDoesNotBreakOffAnAnswerUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "a", "b")
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Client, c.Visibility = slowAnswer{f, 100 * time.Millisecond}, time.Hour })
+		synctest.Wait() // SQS has handed the messages out, and the answer is under way
+		_ = c.Close()
+		for range out {
+			t.Error("a message was handed out after Close")
+		}
+		for _, m := range f.messages("work") {
+			if m.receives != 1 || m.visibleAt.After(time.Now()) {
+				t.Errorf("message %s: %d receives, invisible until %s; want it received and put back", m.body, m.receives, m.visibleAt)
+			}
+		}
+	})
+}
+
+func TestCloseDoesNotWaitForAnIdlePoll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := subscribe(t, newFakeSQS(), nil)
+		pass(5 * time.Second)
+		start := time.Now()
+		_ = c.Close()
+		if d := time.Since(start); d > 0 {
+			t.Errorf("Close of an idle consumer took %s", d)
+		}
+	})
 }

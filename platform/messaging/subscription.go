@@ -178,8 +178,16 @@ func (s *subscription) takeSlots() int {
 }
 
 func (s *subscription) receive(n int) ([]types.Message, error) {
-	ctx, cancel := context.WithTimeout(s.receiving, s.Wait+s.CallTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.receiving), s.Wait+s.CallTimeout)
 	defer cancel()
+	// An answer under way when the call is broken off is lost: its messages are nobody's until their visibility is
+	// over. So a stop leaves a young call the time in which SQS answers when it has messages; an old one has none.
+	began := s.Clock.Now()
+	defer context.AfterFunc(s.receiving, func() {
+		if s.Clock.Sleep(ctx, settle-s.Clock.Now().Sub(began)) == nil {
+			cancel()
+		}
+	})()
 	out, err := s.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &s.queueURL, MaxNumberOfMessages: int32(n),
 		WaitTimeSeconds: seconds(s.Wait), VisibilityTimeout: seconds(s.Visibility),
@@ -190,6 +198,9 @@ func (s *subscription) receive(n int) ([]types.Message, error) {
 	}
 	return out.Messages, nil
 }
+
+// settle is the age at which a receive call may be broken off.
+const settle = 250 * time.Millisecond
 
 func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
 
@@ -207,6 +218,10 @@ func (s *subscription) handle(m types.Message) {
 	msg.SetContext(withDelivery(ctx, r))
 	s.held.add(r)
 
+	if s.receiving.Err() != nil { // received while stopping
+		s.answer(r, 0)
+		return
+	}
 	select {
 	case s.out <- msg:
 	case <-s.receiving.Done():
