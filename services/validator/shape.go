@@ -17,6 +17,9 @@ type shape struct {
 	seen     map[string]*sighting
 }
 
+// portalsOwn begins the names of the portal's own fields (row ids, computed regions), which are not the data's.
+const portalsOwn = ":"
+
 // sighting is what was seen of one source field.
 type sighting struct {
 	values int64 // rows in which it is there and not null
@@ -36,8 +39,7 @@ func newShape(c *contract.Contract) *shape {
 
 func (s *shape) add(r source.Row) {
 	for _, v := range r.Fields {
-		// Keys that begin with ':' are the portal's own (row ids, computed regions), not the data's.
-		if strings.HasPrefix(v.Name, ":") {
+		if strings.HasPrefix(v.Name, portalsOwn) {
 			continue
 		}
 		seen := s.seen[v.Name]
@@ -75,7 +77,7 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 		names[f.Name] = true
 	}
 	for _, name := range sorted(names) {
-		if _, ok := s.expected[name]; ok || derived(s.contract.Source.Kind, name) {
+		if _, ok := s.expected[name]; ok || strings.HasPrefix(name, portalsOwn) || derived(s.contract.Source.Kind, name) {
 			continue
 		}
 		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: name,

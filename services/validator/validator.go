@@ -45,6 +45,9 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 	if err != nil {
 		return nil, err
 	}
+	if m := manifest.Run; m.Dataset != p.Dataset || m.RunID != p.RunID || m.ContractSHA256 != p.ContractSHA256 {
+		return nil, runtime.Permanent(fmt.Errorf("manifest %s is of run %s of %s, not of run %s of %s; run the dataset again", p.Manifest.Key, m.RunID, m.Dataset, p.RunID, p.Dataset))
+	}
 	started := v.ports.Clock.Now()
 	shape := newShape(c)
 	problems := whole(manifest)

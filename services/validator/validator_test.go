@@ -1,0 +1,292 @@
+package validator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/runtime/runtimetest"
+	"github.com/llac-project/llac/platform/source"
+)
+
+const slot = "20250803T063000"
+
+// properties are a required text, an optional integer and date, and a field that is personal.
+const properties = `
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1, description: Code.}
+      - {name: places, physicalName: places, logicalType: integer, description: Places.}
+      - {name: opened_date, physicalName: obert, logicalType: date, logicalTypeOptions: {format: yyyy-MM-dd}, description: Day.}
+      - {name: owner_name, physicalName: titular, logicalType: string, classification: personal, description: Owner.}
+`
+
+// published is the schema that the source publishes of itself.
+var published = []source.SourceField{{Name: "codi", Type: "text"}, {Name: "places", Type: "number"}, {Name: "obert", Type: "calendar_date"}, {Name: "titular", Type: "text"}}
+
+func things(t *testing.T, custom string) *contract.Contract {
+	return runtimetest.Parse(t, "things", runtimetest.Shape{Properties: properties, Custom: custom}.Text())
+}
+
+// landing is a manifest and its pages, as a fetcher would have left them.
+type landing struct {
+	contract *contract.Contract
+	pages    []string
+	fields   []source.SourceField
+	rows     int64                                      // the source's own count; 0: as many as the pages hold
+	spoil    func(b *runtimetest.Bench, pages []string) // after the manifest is written; pages are keys
+	manifest func(m *lake.Manifest)                     // before it is written
+}
+
+// validate lands and delivers.
+func (l landing) validate(t *testing.T) ([]events.Event, error, *runtimetest.Bench) {
+	t.Helper()
+	b := runtimetest.New(t, l.contract)
+	run := events.Run{Dataset: l.contract.Dataset, RunID: slot, Slot: slot, ContractSHA256: l.contract.SHA256}
+	m := lake.Manifest{Run: run, Attempt: "a1", Description: source.Description{Rows: l.rows, Fields: l.fields}}
+	var keys []string
+	for i, body := range l.pages {
+		var rows int64
+		_ = source.Rows(l.contract.Source.Kind, []byte(body), func(source.Row) error { rows++; return nil }) // of a bad page: those before the fault
+		o := b.Put(t, lake.LandingPageKey(run.Dataset, slot, i, lake.SHA256([]byte(body))), []byte(body))
+		m.Pages = append(m.Pages, lake.ManifestPage{Object: o, Index: i, Rows: rows})
+		m.Description.Pages = append(m.Description.Pages, source.PageRequest{Index: i})
+		m.Rows, m.Bytes, keys = m.Rows+rows, m.Bytes+o.Size, append(keys, o.Key)
+	}
+	if l.rows == 0 {
+		m.Description.Rows = m.Rows
+	}
+	if l.manifest != nil {
+		l.manifest(&m)
+	}
+	o := b.Put(t, lake.ManifestKey(run.Dataset, slot, "a1", 0), m)
+	if l.spoil != nil {
+		l.spoil(b, keys)
+	}
+	out, err := b.Deliver(t.Context(), Service, runtimetest.Event("things/"+slot+"/fetcher/1", events.LandingWritten{Run: run, Attempt: "a1", Manifest: o}))
+	return out, err, b
+}
+
+// problems are the rejections of a landing, as "code field page".
+func (l landing) problems(t *testing.T) []string {
+	t.Helper()
+	out, err, _ := l.validate(t)
+	p := runtimetest.Only[events.LandingRejected](t, out, err)
+	if p.Attempt != "a1" || p.RunID != slot || p.Manifest.Key == "" {
+		t.Errorf("%+v", p)
+	}
+	return short(p.Problems)
+}
+
+func short(problems []events.Problem) []string {
+	said := []string{}
+	for _, p := range problems {
+		page := p.Page
+		if page != "" {
+			page = page[strings.LastIndexByte(page, '/')+1:][:5]
+		}
+		said = append(said, strings.Join(strings.Fields(p.Code+" "+p.Field+" "+page), " "))
+	}
+	return said
+}
+
+const good = `[{"codi":"1","places":"12","obert":"2020-01-31","titular":"x"},{"codi":"2","places":3}]`
+
+func TestAGoodLandingIsValidated(t *testing.T) {
+	t.Parallel()
+	out, err, _ := landing{contract: things(t, ""), pages: []string{good, "[]\n", good}, fields: published}.validate(t)
+	p := runtimetest.Only[events.LandingValidated](t, out, err)
+	if p.Rows != 4 || p.Pages != 3 || p.Bytes != int64(2*len(good)+3) || len(p.Drift) != 0 || p.Attempt != "a1" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestLandingsThatCannotBeTrusted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		landing
+		want []string
+	}{
+		"a malformed page":                                {landing{pages: []string{good, `[{"codi":"3",}]`}}, []string{"page_malformed 00001"}},
+		"a truncated page":                                {landing{pages: []string{good, good[:len(good)-9]}}, []string{"page_malformed 00001"}},
+		"an empty body":                                   {landing{pages: []string{good, ""}}, []string{"page_malformed 00001"}},
+		"something after the page":                        {landing{pages: []string{good + "]"}}, []string{"page_malformed 00000"}},
+		"a page that is not UTF-8":                        {landing{pages: []string{"[{\"codi\":\"Ca\xf1ada\"}]", good}}, []string{"page_malformed 00000"}},
+		"a page that is an object":                        {landing{pages: []string{good, `{"codi":"3"}`}}, []string{"page_malformed 00001"}},
+		"an error page":                                   {landing{pages: []string{good, `<html>502</html>`}}, []string{"page_malformed 00001"}},
+		"a row that is no object":                         {landing{pages: []string{`["codi"]`, good}}, []string{"page_malformed 00000"}},
+		"two bad pages":                                   {landing{pages: []string{"[", good, "{"}}, []string{"page_malformed 00000", "page_malformed 00002"}},
+		"fewer rows than were there":                      {landing{pages: []string{good}, rows: 3}, []string{"row_count"}},
+		"more rows than were there":                       {landing{pages: []string{good}, rows: 1}, []string{"row_count"}},
+		"a page less than planned":                        {landing{pages: []string{good, good}, manifest: func(m *lake.Manifest) { m.Pages = m.Pages[:1] }}, []string{"pages_missing"}},
+		"one page twice":                                  {landing{pages: []string{good, good}, manifest: func(m *lake.Manifest) { m.Pages[1] = m.Pages[0] }}, []string{"pages_missing 00000"}},
+		"pages in another order":                          {landing{pages: []string{good, "[]"}, manifest: func(m *lake.Manifest) { slices.Reverse(m.Pages) }}, []string{"pages_missing 00001"}},
+		"a page of other rows":                            {landing{pages: []string{good}, manifest: func(m *lake.Manifest) { m.Pages[0].Rows = 1 }}, []string{"page_row_count 00000"}},
+		"a page changed in the lake":                      {landing{pages: []string{good, good}, spoil: func(b *runtimetest.Bench, keys []string) { b.Lake.Corrupt(keys[1], []byte(strings.ToUpper(good))) }}, []string{"page_changed 00001"}},
+		"a page cut in the lake":                          {landing{pages: []string{good}, spoil: func(b *runtimetest.Bench, keys []string) { b.Lake.Corrupt(keys[0], []byte("[]")) }}, []string{"page_changed 00000"}},
+		"a page gone from the lake":                       {landing{pages: []string{good, good}, spoil: func(b *runtimetest.Bench, keys []string) { _ = b.Lake.Delete(t.Context(), keys[0], "") }}, []string{"page_missing 00000"}},
+		"a required field that's gone":                    {landing{pages: []string{`[{"places":1},{"places":2}]`}}, []string{"field_missing codi"}},
+		"a required field all null":                       {landing{pages: []string{`[{"codi":null,"places":1}]`}}, []string{"field_missing codi"}},
+		"an optional field gone from the source's schema": {landing{pages: []string{`[{"codi":"1"}]`}, fields: published[:3]}, []string{"field_missing titular"}},
+		"a field of another type":                         {landing{pages: []string{`[{"codi":"1","places":{"n":1}},{"codi":"2","places":{"n":2}},{"codi":"3","places":3}]`}}, []string{"field_retyped places"}},
+		"a date that became a number":                     {landing{pages: []string{`[{"codi":"1","obert":1580428800}]`}}, []string{"field_retyped obert"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.contract = things(t, "")
+			if got := c.problems(t); !slices.Equal(got, c.want) {
+				t.Errorf("problems %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsNoReasonToReject(t *testing.T) {
+	t.Parallel()
+	for name, l := range map[string]landing{
+		"an empty dataset":                           {pages: []string{"[]"}},
+		"an empty dataset whose fields are known":    {pages: []string{"[]"}, fields: published},
+		"a source that does not count":               {pages: []string{good}, rows: -1},
+		"a null-only column that the source lists":   {pages: []string{`[{"codi":"1"}]`}, fields: published},
+		"a null-only column where nothing is listed": {pages: []string{`[{"codi":"1"}]`}},
+		"a column of nulls":                          {pages: []string{`[{"codi":"1","places":null,"obert":null,"titular":null}]`}, fields: published[:1]},
+		"one value of another type":                  {pages: []string{`[{"codi":"1","places":[]},{"codi":"2","places":2},{"codi":"3","places":3}]`}},
+		"text that is no number":                     {pages: []string{`[{"codi":"1","places":"many"}]`}},
+		"the portal's own columns":                   {pages: []string{`[{":id":"row-1",":@computed_region_x":"3","codi":"1"}]`}, fields: append([]source.SourceField{{Name: ":id"}}, published...)},
+		"one row without the required field":         {pages: []string{`[{"places":1},{"codi":"2"}]`}},
+		"a value of five megabytes":                  {pages: []string{`[{"codi":"` + strings.Repeat("a", 5<<20) + `"}]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l.contract = things(t, "")
+			out, err, _ := l.validate(t)
+			if p := runtimetest.Only[events.LandingValidated](t, out, err); len(p.Drift) != 0 {
+				t.Errorf("drift %q", short(p.Drift))
+			}
+		})
+	}
+}
+
+// The contract's policy says what a kind of drift does; a required field that is missing always rejects.
+func TestDriftPolicies(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]landing{
+		"field_added nou":       {pages: []string{`[{"codi":"1","nou":1}]`}},
+		"field_added buit":      {pages: []string{`[{"codi":"1"}]`}, fields: append([]source.SourceField{{Name: "buit"}}, published...)},
+		"field_missing titular": {pages: []string{`[{"codi":"1"}]`}, fields: published[:3]},
+		"field_retyped places":  {pages: []string{`[{"codi":"1","places":[1]}]`}},
+	}
+	for _, policy := range []string{"report", "reject"} {
+		c := things(t, fmt.Sprintf("      - {property: llacDrift, value: {added: %[1]s, missing: %[1]s, retyped: %[1]s}}\n", policy))
+		for want, l := range kinds {
+			l.contract = c
+			out, err, _ := l.validate(t)
+			if policy == "report" {
+				if p := runtimetest.Only[events.LandingValidated](t, out, err); !slices.Equal(short(p.Drift), []string{want}) {
+					t.Errorf("%s: drift %q, want %q", policy, short(p.Drift), want)
+				}
+				continue
+			}
+			if p := runtimetest.Only[events.LandingRejected](t, out, err); !slices.Equal(short(p.Problems), []string{want}) {
+				t.Errorf("%s: problems %q, want %q", policy, short(p.Problems), want)
+			}
+		}
+		l := landing{contract: c, pages: []string{`[{"places":1}]`}}
+		if got := l.problems(t); !slices.Equal(got, []string{"field_missing codi"}) {
+			t.Errorf("%s: a missing required field: %q", policy, got)
+		}
+	}
+}
+
+const cube = `{"class":"dataset","label":"Població","source":"Idescat","updated":"2025-01-01",
+ "id":["YEAR","MUN","CONCEPT","SEX"],"size":[1,2,1,1],"dimension":{
+  "YEAR":{"category":{"index":["2024"],"label":{"2024":"2024"}}},
+  "MUN":{"category":{"index":["080193","TOTAL"],"label":{"080193":"Barcelona","TOTAL":"Catalunya"}}},
+  "CONCEPT":{"category":{"index":["POP"],"label":{"POP":"població"}}},
+  "SEX":{"category":{"index":["TOTAL"],"label":{"TOTAL":"total"}}}},
+ "value":[1702547,null],"status":{"1":".."}}`
+
+const answer = `{"success":true,"result":{"fields":[{"id":"_id","type":"int"},{"id":"codi","type":"text"}],"records":[{"_id":1,"codi":"a"}],"total":1}}`
+
+// What the reader of a portal kind adds of its own is no drift.
+func TestDerivedFieldsAreNoDrift(t *testing.T) {
+	t.Parallel()
+	dimensions := []source.SourceField{{Name: "YEAR"}, {Name: "MUN"}, {Name: "CONCEPT"}, {Name: "SEX"}}
+	ckan := runtimetest.Parse(t, "things", runtimetest.Shape{Portal: "ckan", SourceID: "01234567-89ab-cdef-0123-456789abcdef"}.Text())
+	for name, l := range map[string]landing{
+		"idescat":                    {contract: runtimetest.Contract(t, "population"), pages: []string{cube}},
+		"idescat, dimensions listed": {contract: runtimetest.Contract(t, "population"), pages: []string{cube}, fields: dimensions},
+		"ckan":                       {contract: ckan, pages: []string{answer}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"}}},
+	} {
+		out, err, _ := l.validate(t)
+		if p := runtimetest.Only[events.LandingValidated](t, out, err); len(p.Drift) != 0 || p.Rows == 0 {
+			t.Errorf("%s: drift %q, %d rows", name, short(p.Drift), p.Rows)
+		}
+	}
+	out, err, _ := landing{contract: ckan, pages: []string{answer}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"}, {Name: "nou"}}}.validate(t)
+	if p := runtimetest.Only[events.LandingValidated](t, out, err); !slices.Equal(short(p.Drift), []string{"field_added nou"}) {
+		t.Errorf("drift %q: a field that is the source's own is drift", short(p.Drift))
+	}
+}
+
+func TestManyProblemsAreOneStory(t *testing.T) {
+	t.Parallel()
+	l := landing{contract: things(t, "")}
+	for range 50 {
+		l.pages = append(l.pages, "[")
+	}
+	out, err, _ := l.validate(t)
+	p := runtimetest.Only[events.LandingRejected](t, out, err)
+	if len(p.Problems) != maxProblems+1 || p.Problems[maxProblems].Message != "and 30 more problems" {
+		t.Errorf("%d problems, the last: %+v", len(p.Problems), p.Problems[len(p.Problems)-1])
+	}
+}
+
+func TestAManifestThatIsNotWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	key := lake.ManifestKey("things", slot, "a1", 0)
+	_, err, _ := landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, _ []string) { b.Lake.Corrupt(key, []byte("{}")) }}.validate(t)
+	if !runtime.IsPermanent(err) {
+		t.Errorf("changed: %v, want a permanent error", err)
+	}
+	away := errors.New("the lake is away")
+	_, err, _ = landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, pages []string) {
+		b.Lake.Before = func(_, key string) error {
+			if key == pages[0] {
+				return away
+			}
+			return nil
+		}
+	}}.validate(t)
+	if !errors.Is(err, away) || runtime.IsPermanent(err) {
+		t.Errorf("a page that cannot be read now: %v; that is no reason to reject the landing", err)
+	}
+	_, err, _ = landing{contract: things(t, ""), pages: []string{good}, manifest: func(m *lake.Manifest) { m.Run.RunID = "20250101T000000" }}.validate(t)
+	if !runtime.IsPermanent(err) || !strings.Contains(err.Error(), "20250101T000000") {
+		t.Errorf("another run's manifest: %v, want a permanent error that names the run", err)
+	}
+}
+
+// Invariant 8: a verdict on rows tells of fields, positions and counts, never of values.
+func TestNoValueIsTold(t *testing.T) {
+	t.Parallel()
+	const personal = "Maria Puigdomènech 612345678"
+	for _, page := range []string{
+		`[{"codi":"1","titular":"` + personal + `","places":"` + personal + `","obert":{"x":"` + personal + `"},"nou":"` + personal + `"}]`,
+		`[{"codi":"1","titular":"` + personal + `" "x"}]`,
+		`[{"codi":"1","titular":"` + personal,
+		`{"titular":"` + personal + `"}`,
+	} {
+		out, err, b := landing{contract: things(t, ""), pages: []string{page}, rows: 7}.validate(t)
+		if err != nil || len(out) != 1 {
+			t.Fatal(err, out)
+		}
+		if said := runtimetest.Bytes(t, out) + b.Log.String(); strings.Contains(said, "Puigdom") || strings.Contains(said, "6123") {
+			t.Errorf("said: %s", said)
+		}
+	}
+}
