@@ -17,7 +17,6 @@ import (
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/llac-project/llac/platform/clock"
 )
@@ -115,14 +114,18 @@ func (c *Cloud) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	c.endpoint = "http://" + listener.Addr().String()
-	c.server = &http.Server{
+	server := &http.Server{
 		Handler:           c,
 		BaseContext:       func(net.Listener) context.Context { return c.life },
 		ReadHeaderTimeout: 30 * time.Second,
 	}
+	if err := c.owner.announce(c.endpoint); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	c.server = server
 	go func() {
 		defer close(c.served)
-		_ = c.server.Serve(listener) // always http.ErrServerClosed, or the listener's end, which Close brings about
+		_ = server.Serve(listener) // always http.ErrServerClosed, or the listener's end, which Close brings about
 	}()
 	return nil
 }
@@ -161,16 +164,8 @@ func (c *Cloud) QueueARN(name string) string { return c.broker.names.queueARN(na
 // BucketDir is the folder in which a bucket's objects lie as plain files.
 func (c *Cloud) BucketDir(bucket string) string { return filepath.Join(c.lakeDir, bucket) }
 
-// Config is the configuration for SDK clients of this cloud. S3 clients need no further option: the SDK addresses
-// buckets by path at an IP address.
-func (c *Cloud) Config() awssdk.Config {
-	endpoint := c.endpoint
-	return awssdk.Config{
-		Region:       c.region,
-		BaseEndpoint: &endpoint,
-		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
-	}
-}
+// Config is the configuration for SDK clients of this cloud.
+func (c *Cloud) Config() awssdk.Config { return ConfigFor(c.endpoint, c.region) }
 
 // SetFault has a function look at every request before it is executed and say what is to go wrong; nil: nothing. For
 // query-protocol requests (SNS) r.Form is filled in; bodies are not to be read.

@@ -23,6 +23,8 @@ type OwnedError struct {
 	Since   time.Time `json:"since"`
 	Command string    `json:"command"`
 	Note    string    `json:"note,omitempty"`
+	// Endpoint is where the owner's cloud listens; empty while it starts. See ConfigFor.
+	Endpoint string `json:"endpoint,omitempty"`
 }
 
 func (e *OwnedError) Error() string {
@@ -42,7 +44,10 @@ func (e *OwnedError) Is(target error) bool { return target == ErrOwned }
 
 // ownership is the held lock of a state directory. The kernel releases it when the process dies, however it dies, so
 // that a lock file left behind is taken over by the next owner.
-type ownership struct{ file *os.File }
+type ownership struct {
+	file *os.File
+	who  OwnedError
+}
 
 // takeOwnership locks dir or answers an *OwnedError.
 func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
@@ -64,18 +69,27 @@ func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
 		return nil, errors.Join(owner, f.Close())
 	}
 	host, _ := os.Hostname()
-	me := OwnedError{PID: os.Getpid(), Host: host, Since: now, Command: strings.Join(os.Args, " "), Note: note}
-	b, err := json.Marshal(me)
+	o := &ownership{file: f, who: OwnedError{PID: os.Getpid(), Host: host, Since: now, Command: strings.Join(os.Args, " "), Note: note}}
+	if err := o.announce(""); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return o, nil
+}
+
+// announce writes who owns the directory and where the cloud listens.
+func (o *ownership) announce(endpoint string) error {
+	o.who.Endpoint = endpoint
+	b, err := json.Marshal(o.who)
 	if err == nil {
-		err = f.Truncate(0)
+		err = o.file.Truncate(0)
 	}
 	if err == nil {
-		_, err = f.WriteAt(append(b, '\n'), 0)
+		_, err = o.file.WriteAt(append(b, '\n'), 0)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("local cloud: write %s: %w", path, err), f.Close())
+		return fmt.Errorf("local cloud: write %s: %w", o.file.Name(), err)
 	}
-	return &ownership{file: f}, nil
+	return nil
 }
 
 // release gives the directory up. The file stays: removing it would race with the next owner.
