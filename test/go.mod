@@ -3,6 +3,8 @@ module github.com/llac-project/llac/test
 go 1.26.0
 
 require (
+	github.com/apache/arrow-go/v18 v18.8.0
+	github.com/klauspost/compress v1.19.2
 	github.com/llac-project/llac/cmd/llac v0.0.0
 	github.com/llac-project/llac/events v0.0.0
 	github.com/llac-project/llac/platform v0.0.0

@@ -74,7 +74,9 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 		names[name] = true
 	}
 	for _, f := range published {
-		names[f.Name] = true
+		if !strings.HasPrefix(f.Name, ":") {
+			names[f.Name] = true
+		}
 	}
 	for _, name := range sorted(names) {
 		if _, ok := s.expected[name]; ok || strings.HasPrefix(name, portalsOwn) || derived(s.contract.Source.Kind, name) {

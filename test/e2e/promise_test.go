@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/local/portal"
+)
+
+// TestFourthDataset: a dataset of a known portal kind needs a contract file and nothing else, and what is published
+// can be walked back, row by row, to bytes that the archive holds.
+func TestFourthDataset(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "libraries")
+	got := w.run()["libraries"]
+	want(t, got, ledger.Published)
+	balanced(t, got)
+	if got.Staged != 100 || got.Pages != 4 || !got.Simulated {
+		t.Errorf("staged %d rows of %d pages, simulated %v", got.Staged, got.Pages, got.Simulated)
+	}
+	p := w.pointer("libraries")
+	partitions := map[string]int64{}
+	for _, o := range p.Parts[0].Objects {
+		partitions[o.Partition[0].Value] = o.Rows
+	}
+	// "1" becomes "01", and stays text in the path.
+	if len(partitions) != 11 || partitions["00"] != 66 || partitions["01"] == 0 {
+		t.Errorf("partitions %v", partitions)
+	}
+	archived := w.archived("libraries")
+	rows := 0
+	for _, o := range p.Parts[0].Objects {
+		w.parquet(o.Key, func(column map[string]string) {
+			rows++
+			page := archived[column["landing_object_key"]]
+			if !bytes.Contains(page, []byte(fmt.Sprintf("%q:%q", "codi", column["library_id"]))) {
+				t.Errorf("row %s is not in the archived page %s", column["library_id"], column["landing_object_key"])
+			}
+			if column["source_system"] != "simulator" || column["data_origin"] != "invented" {
+				t.Errorf("row %s does not say that it is simulated: %v", column["library_id"], column)
+			}
+			if _, inside := column["district_id"]; inside {
+				t.Error("the partition column is inside the file")
+			}
+		})
+	}
+	if rows != 100 {
+		t.Errorf("read %d rows back", rows)
+	}
+	if left := w.keys("landing/libraries/"); len(left) != 0 {
+		t.Errorf("landing still holds %v", left)
+	}
+	w.nowhere([]string{librarian}, archived)
+	want(t, w.run()["libraries"], ledger.Unchanged)
+}
+
+// TestCKAN: a CKAN resource is published by its contract alone.
+func TestCKAN(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "facilities")
+	got := w.run()["facilities"]
+	want(t, got, ledger.Published)
+	balanced(t, got)
+	if got.Staged != 54 || got.Pages != 3 {
+		t.Errorf("staged %d rows of %d pages, want 54 of 3", got.Staged, got.Pages)
+	}
+}
+
+// TestPersonalValues runs the whole register and looks for its planted personal values in every file that Llac writes.
+// They are in landing and archive and nowhere else (invariant 8).
+func TestPersonalValues(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "social_services", "municipalities")
+	got := w.run()["social_services"]
+	want(t, got, ledger.Published)
+	balanced(t, got)
+	if got.Staged < 12000 || got.Quarantined == 0 || got.Duplicates == 0 {
+		t.Errorf("staged %d, quarantined %d, duplicates %d: the register's flaws are not there", got.Staged, got.Quarantined, got.Duplicates)
+	}
+	w.nowhere(portal.PlantedPersonalValues(), w.archived("social_services"))
+}
+
+// TestInvalidContract: nothing is asked of any portal while a contract is invalid.
+func TestInvalidContract(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "libraries")
+	w.contract("facilities", func(s string) string { return strings.Replace(s, "logicalType: integer", "logicalType: intger", 1) })
+	_, err := pipeline.Run(t.Context(), pipeline.Options{Settings: w.settings(), Contracts: w.contracts})
+	problems, ok := err.(contract.Problems)
+	if !ok || len(problems) == 0 || problems[0].Line == 0 {
+		t.Fatalf("want the contract's problems with their lines, got %v", err)
+	}
+	if asked := w.portal.Requests(); len(asked) != 0 {
+		t.Errorf("the portal was asked %d times", len(asked))
+	}
+	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) != 0 {
+		t.Errorf("something was started: %v %v", entries, err)
+	}
+}
+
+// archived unpacks a dataset's archive: raw pages by the landing key they had.
+func (w *world) archived(dataset string) map[string][]byte {
+	w.t.Helper()
+	out := map[string][]byte{}
+	reader, err := zstd.NewReader(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer reader.Close()
+	w.look(func(c *pipeline.Cloud) {
+		if err := c.Lake().List(w.t.Context(), "archive/"+dataset+"/", func(i lake.Info) bool {
+			b, _, err := c.Lake().Get(w.t.Context(), i.Key)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if strings.HasSuffix(i.Key, ".zst") {
+				if b, err = reader.DecodeAll(b, nil); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			out["landing/"+strings.TrimSuffix(strings.TrimPrefix(i.Key, "archive/"), ".zst")] = b
+			return true
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+	})
+	return out
+}
+
+// nowhere looks for values in every file of the state directory but landing and archive. They must be in the archive, or
+// the test would prove nothing.
+func (w *world) nowhere(values []string, archived map[string][]byte) {
+	w.t.Helper()
+	for _, v := range values {
+		found := false
+		for _, page := range archived {
+			found = found || bytes.Contains(page, []byte(v))
+		}
+		if !found {
+			w.t.Errorf("%q was never planted: the test proves nothing", v)
+		}
+	}
+	files := 0
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(w.dir, path)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(rel, "/landing/") || strings.Contains(rel, "/archive/") {
+			return nil
+		}
+		files++
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		look := func(where string, text []byte) {
+			for _, v := range values {
+				if bytes.Contains(text, []byte(v)) {
+					w.t.Errorf("%s holds the personal value %q", where, v)
+				}
+			}
+		}
+		look(rel, b)
+		if bytes.HasPrefix(b, []byte("PAR1")) { // its pages are compressed: look at the values
+			readParquet(w.t, b, func(row map[string]string) {
+				for column, v := range row {
+					look(rel+" "+column, []byte(v))
+				}
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if files < 10 {
+		w.t.Fatalf("only %d files looked at", files)
+	}
+}
+
+// parquet reads one published file, row by row, as text.
+func (w *world) parquet(key string, visit func(map[string]string)) {
+	w.t.Helper()
+	b, err := os.ReadFile(pipeline.Place(w.dir, key))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	readParquet(w.t, b, visit)
+}
+
+func readParquet(t *testing.T, b []byte, visit func(map[string]string)) {
+	t.Helper()
+	table, err := pqarrow.ReadTable(context.Background(), bytes.NewReader(b), nil, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Release()
+	rows := make([]map[string]string, table.NumRows())
+	for i := range rows {
+		rows[i] = map[string]string{}
+	}
+	for c := range int(table.NumCols()) {
+		at := 0
+		for _, chunk := range table.Column(c).Data().Chunks() {
+			for i := range chunk.Len() {
+				if chunk.IsValid(i) {
+					rows[at][table.Schema().Field(c).Name] = chunk.ValueStr(i)
+				}
+				at++
+			}
+		}
+	}
+	for _, r := range rows {
+		visit(r)
+	}
+}

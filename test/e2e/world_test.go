@@ -1,0 +1,201 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/messaging"
+)
+
+// hurried is the machine's clock, but nobody waits long: retries of a portal that stays down take no minutes.
+type hurried struct{}
+
+func (hurried) Now() time.Time { return time.Now().UTC() }
+
+func (hurried) Sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(min(d, 5*time.Millisecond)):
+		return nil
+	}
+}
+
+// world is a state directory and a simulated portal, over which runs follow one another.
+type world struct {
+	t         *testing.T
+	dir       string
+	contracts string
+	portal    *portal.Portal
+}
+
+// newWorld serves a hundred libraries beside the simulator's own datasets. The contracts in force are copies of those
+// named: "libraries" and "facilities" are the tests', any other is the project's.
+func newWorld(t *testing.T, contracts ...string) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), contracts: t.TempDir(), portal: portal.New(portal.Options{})}
+	for _, name := range contracts {
+		w.contract(name, nil)
+	}
+	if err := w.portal.Start(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.portal.Close)
+	if err := w.portal.Add(libraries(100)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// contract puts a contract in force, edited.
+func (w *world) contract(name string, edit func(string) string) {
+	w.t.Helper()
+	file := filepath.Join("testdata", "contracts", name+".odcs.yaml")
+	if _, err := os.Stat(file); err != nil {
+		file = filepath.Join("..", "..", "datasets", name+".odcs.yaml")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if edit != nil {
+		edited := edit(string(b))
+		if edited == string(b) {
+			w.t.Fatalf("the edit of %s changes nothing", name)
+		}
+		b = []byte(edited)
+	}
+	if err := os.WriteFile(filepath.Join(w.contracts, name+".odcs.yaml"), b, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// librarian marks the personal values of the libraries.
+const librarian = "Planted Person"
+
+// libraries are n rows, one of three in a district of Barcelona.
+func libraries(n int) portal.Dataset {
+	d := portal.Dataset{ID: "llib-0001", Title: "Biblioteques", Columns: []portal.Column{
+		{Name: "codi"}, {Name: "nom"}, {Name: "prestecs", Type: "number"}, {Name: "districte"}, {Name: "responsable"},
+	}}
+	for i := range n {
+		row := portal.Row{
+			"codi": fmt.Sprintf("B%03d", i), "nom": fmt.Sprintf("Biblioteca %d", i), "prestecs": fmt.Sprint(i * 7),
+			"responsable": fmt.Sprintf("%s %d", librarian, i),
+		}
+		if i%3 == 0 {
+			row["districte"] = fmt.Sprint(i%10 + 1)
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return d
+}
+
+func (w *world) settings() pipeline.Settings {
+	return pipeline.Settings{
+		Dir: w.dir, Simulator: w.portal, Clock: hurried{}, MaxReceives: 2,
+		Backoff: messaging.Backoff{First: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Note: "e2e",
+	}
+}
+
+// run runs datasets to their end.
+func (w *world) run(datasets ...string) map[string]pipeline.Outcome {
+	w.t.Helper()
+	return w.runWith(func(*pipeline.Options) {}, datasets...)
+}
+
+func (w *world) runWith(change func(*pipeline.Options), datasets ...string) map[string]pipeline.Outcome {
+	w.t.Helper()
+	o := pipeline.Options{Settings: w.settings(), Contracts: w.contracts, Datasets: datasets, Timeout: 90 * time.Second, By: "e2e"}
+	change(&o)
+	result, err := pipeline.Run(w.t.Context(), o)
+	if err != nil {
+		w.t.Fatalf("run %v: %v", datasets, err)
+	}
+	out := map[string]pipeline.Outcome{}
+	for _, d := range result.Datasets {
+		out[d.Dataset] = d
+	}
+	return out
+}
+
+// look opens the lake between runs.
+func (w *world) look(use func(*pipeline.Cloud)) {
+	w.t.Helper()
+	c, err := pipeline.Look(w.t.Context(), w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	use(c)
+	if err := c.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// pointer reads a dataset's pointer; nil when it was never published.
+func (w *world) pointer(dataset string) *lake.Pointer {
+	w.t.Helper()
+	var p *lake.Pointer
+	w.look(func(c *pipeline.Cloud) {
+		var err error
+		if p, _, err = lake.ReadPointer(w.t.Context(), c.Lake(), dataset); err != nil {
+			w.t.Fatal(err)
+		}
+	})
+	return p
+}
+
+// keys lists the lake under a prefix.
+func (w *world) keys(prefix string) []string {
+	w.t.Helper()
+	var out []string
+	w.look(func(c *pipeline.Cloud) {
+		if err := c.Lake().List(w.t.Context(), prefix, func(i lake.Info) bool {
+			out = append(out, i.Key)
+			return true
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+	})
+	return out
+}
+
+// want checks how a run ended, and that its reason says what it should.
+func want(t *testing.T, o pipeline.Outcome, state ledger.State, says ...string) {
+	t.Helper()
+	if o.State != state {
+		t.Errorf("%s ended as %q (%s), want %q", o.Dataset, o.State, o.Reason, state)
+	}
+	told := o.Reason
+	for _, p := range o.Problems {
+		told += " " + p.Code + " " + p.Message
+	}
+	for _, f := range o.Failures {
+		told += " " + f.Reason
+	}
+	for _, s := range says {
+		if !strings.Contains(told, s) {
+			t.Errorf("%s: the reason should tell of %q, it says: %s", o.Dataset, s, told)
+		}
+	}
+	if strings.Contains(told, librarian) {
+		t.Errorf("%s: the reason holds a personal value: %s", o.Dataset, told)
+	}
+}
+
+// balanced checks invariant 5 on what is told of a run.
+func balanced(t *testing.T, o pipeline.Outcome) {
+	t.Helper()
+	if o.RowsFetched != o.Staged+o.Duplicates+o.Quarantined {
+		t.Errorf("%s: %d rows fetched, but %d staged + %d duplicate + %d quarantined", o.Dataset, o.RowsFetched, o.Staged, o.Duplicates, o.Quarantined)
+	}
+}
