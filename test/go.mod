@@ -3,7 +3,10 @@ module github.com/llac-project/llac/test
 go 1.26.0
 
 require (
+	github.com/ThreeDotsLabs/watermill v1.5.1
+	github.com/ThreeDotsLabs/watermill-aws v1.0.1
 	github.com/apache/arrow-go/v18 v18.8.0
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.42.1
 	github.com/klauspost/compress v1.19.2
 	github.com/llac-project/llac/cmd/llac v0.0.0
 	github.com/llac-project/llac/events v0.0.0

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+)
+
+// measureRun runs all datasets into an empty lake and then again, and takes the seconds of each and the rows published.
+func measureRun(ctx context.Context, contracts string) (first, second, rows float64, err error) {
+	err = within(func(dir string) error {
+		for again := range 2 {
+			start := time.Now()
+			result, err := pipeline.Run(ctx, pipeline.Options{Settings: pipeline.Settings{Dir: dir, Note: "bench"}, Contracts: contracts, By: "bench"})
+			if err != nil {
+				return err
+			}
+			if !result.Good() {
+				return fmt.Errorf("the run did not end well: %+v", result.Datasets)
+			}
+			if again == 1 {
+				second = since(start)
+				continue
+			}
+			first = since(start)
+			for _, d := range result.Datasets {
+				rows += float64(d.Staged)
+			}
+		}
+		return nil
+	})
+	return first, second, rows, err
+}
