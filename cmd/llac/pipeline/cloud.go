@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,7 +27,9 @@ type Cloud struct {
 	Dir   string
 	AWS   awssdk.Config
 	Owner *aws.OwnedError // who owns it; nil: we do
-	own   *aws.Cloud
+
+	own  *aws.Cloud
+	http *http.Transport
 }
 
 // look is said by commands that hold the directory for a moment only.
@@ -51,7 +54,8 @@ func open(ctx context.Context, dir, note string) (*Cloud, error) {
 		if err != nil {
 			return nil, err
 		}
-		cloud := &Cloud{Dir: dir, AWS: own.Config(), own: own}
+		cloud := connect(dir, own.Config())
+		cloud.own = own
 		if err := writeEndpoint(dir, own.Endpoint()); err != nil {
 			return nil, errors.Join(err, own.Close())
 		}
@@ -74,10 +78,20 @@ func Look(ctx context.Context, dir string) (*Cloud, error) {
 	if readErr != nil {
 		return nil, errors.Join(err, readErr)
 	}
-	return &Cloud{Dir: dir, Owner: owned, AWS: awssdk.Config{
+	cloud = connect(dir, awssdk.Config{
 		Region: "eu-west-1", BaseEndpoint: &endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	}}, nil
+	})
+	cloud.Owner = owned
+	return cloud, nil
+}
+
+// connect gives the SDK clients connections of their own: to a loopback address, many at once, and closed before the
+// cloud is, which would otherwise wait for those that were opened and never used.
+func connect(dir string, config awssdk.Config) *Cloud {
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
+	config.HTTPClient = &http.Client{Transport: transport}
+	return &Cloud{Dir: dir, AWS: config, http: transport}
 }
 
 // Lake is the data bucket.
@@ -88,6 +102,7 @@ func (c *Cloud) Contracts() lake.Store { return lake.NewS3(c.AWS, ConfigBucket, 
 
 // Close lets the directory go; a cloud that was joined is left as it is.
 func (c *Cloud) Close() error {
+	c.http.CloseIdleConnections()
 	if c.own == nil {
 		return nil
 	}

@@ -1,10 +1,215 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/messaging"
 )
+
+// Letter is one message in a dead-letter queue.
+type Letter struct {
+	ID              string    `json:"id"` // short, for a person to type; it changes when the message dies again
+	Service         string    `json:"service"`
+	EventID         string    `json:"event_id,omitempty"`
+	Event           string    `json:"event,omitempty"` // short type
+	Dataset         string    `json:"dataset,omitempty"`
+	Run             string    `json:"run,omitempty"`
+	Reason          string    `json:"reason"`
+	Receives        string    `json:"receives,omitempty"` // how often it was tried
+	FirstReceivedAt time.Time `json:"first_received_at,omitzero"`
+	FailedAt        time.Time `json:"failed_at,omitzero"`
+	TraceID         string    `json:"trace_id,omitempty"`
+	Size            int       `json:"size"` // of the body, in bytes
+	SHA256          string    `json:"sha256"`
+	// Envelope is the event, where the body is one of a type that this build knows. Other bodies are never shown: what
+	// is in them is not known (invariant 8).
+	Envelope *events.Event `json:"envelope,omitempty"`
+
+	message types.Message
+	queue   string // URL of the dead-letter queue
+}
+
+// handling is how long messages that are looked at are hidden from others who look.
+const handling = 30 * time.Second
+
+// Letters lists the dead letters of a service, or of all when service is "", the oldest first. They stay where they are.
+func (c *Cloud) Letters(ctx context.Context, service string) ([]Letter, error) {
+	return c.letters(ctx, service, func([]Letter) ([]Letter, error) { return nil, nil })
+}
+
+// Replay sends the original bodies of the letters that chosen picks back to the queues of their services, and answers
+// those that it sent.
+func (c *Cloud) Replay(ctx context.Context, service string, chosen func(Letter) bool) ([]Letter, error) {
+	var sent []Letter
+	_, err := c.letters(ctx, service, func(all []Letter) ([]Letter, error) {
+		for _, l := range all {
+			if !chosen(l) {
+				continue
+			}
+			if err := c.resend(ctx, l); err != nil {
+				return sent, err
+			}
+			sent = append(sent, l)
+		}
+		return sent, nil
+	})
+	return sent, err
+}
+
+// letters receives every dead letter, lets use deal with them, and puts back those that use does not answer.
+func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) ([]Letter, error)) (all []Letter, err error) {
+	client := sqs.NewFromConfig(c.AWS)
+	defer func() {
+		back := context.WithoutCancel(ctx)
+		byQueue := map[string][]messaging.Rest{}
+		for _, l := range all {
+			byQueue[l.queue] = append(byQueue[l.queue], messaging.Rest{ReceiptHandle: awssdk.ToString(l.message.ReceiptHandle)})
+		}
+		for queue, rests := range byQueue {
+			// A letter that could not be put back comes back by itself.
+			err = errors.Join(err, messaging.PutBack(back, client, queue, rests))
+		}
+	}()
+	for _, s := range Services {
+		if service != "" && s.Name != service {
+			continue
+		}
+		url, err := messaging.QueueURL(ctx, client, messaging.DeadLetterQueueName(Env, s.Name))
+		if isNoQueue(err) {
+			continue
+		}
+		if err != nil {
+			return all, err
+		}
+		for {
+			found, err := receive(ctx, client, s.Name, url)
+			if err != nil {
+				return all, err
+			}
+			if len(found) == 0 {
+				break
+			}
+			all = append(all, found...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Letter) int { return a.FirstReceivedAt.Compare(b.FirstReceivedAt) })
+	listed := slices.Clone(all)
+	gone, err := use(all)
+	all = slices.DeleteFunc(all, func(l Letter) bool {
+		return slices.ContainsFunc(gone, func(g Letter) bool { return g.ID == l.ID && g.queue == l.queue })
+	})
+	return listed, err
+}
+
+func receive(ctx context.Context, client *sqs.Client, service, url string) ([]Letter, error) {
+	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
+	defer cancel()
+	out, err := client.ReceiveMessage(call, &sqs.ReceiveMessageInput{
+		QueueUrl: &url, MaxNumberOfMessages: messaging.MaxBatch, VisibilityTimeout: int32(handling / time.Second),
+		MessageAttributeNames:       []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the dead letters of %s: %w", service, err)
+	}
+	letters := make([]Letter, len(out.Messages))
+	for i, m := range out.Messages {
+		letters[i] = newLetter(service, url, m)
+	}
+	return letters, nil
+}
+
+func newLetter(service, url string, m types.Message) Letter {
+	body := awssdk.ToString(m.Body)
+	text := func(name string) string { return awssdk.ToString(m.MessageAttributes[name].StringValue) }
+	at := func(name string) time.Time {
+		t, _ := time.Parse(time.RFC3339Nano, text(name)) // of a message that SQS moved: none
+		return t
+	}
+	l := Letter{
+		ID: shortID(awssdk.ToString(m.MessageId)), Service: service, Reason: text(messaging.AttributeReason),
+		Receives: text(messaging.AttributeReceiveCount), FirstReceivedAt: at(messaging.AttributeFirstReceived),
+		FailedAt: at(messaging.AttributeFailedAt), TraceID: text(messaging.AttributeTrace),
+		Size: len(body), SHA256: lake.SHA256([]byte(body)), message: m, queue: url,
+	}
+	if l.Reason == "" {
+		l.Reason = "none is stated: its consumer died with it each time, and SQS moved it"
+	}
+	e, err := events.Parse([]byte(body))
+	if err != nil {
+		return l
+	}
+	l.EventID, l.Event, l.Dataset, l.Run = e.ID, events.Name(e.Type), e.Subject, e.CorrelationID
+	if payload, err := e.Decode(); err == nil {
+		e.Data = events.New(payload).Data // only the members that we know
+		l.Envelope = &e
+	}
+	return l
+}
+
+// shortID is the first part of a message id.
+func shortID(messageID string) string {
+	first, _, _ := strings.Cut(messageID, "-")
+	return first
+}
+
+// resend sends a letter's original body and attributes back to its service and then deletes the letter.
+// Invariant 5: in this order. When the delete fails the message is there twice, which receipts make harmless.
+func (c *Cloud) resend(ctx context.Context, l Letter) error {
+	client := sqs.NewFromConfig(c.AWS)
+	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
+	defer cancel()
+	name := messaging.QueueName(Env, l.Service)
+	url, err := messaging.QueueURL(call, client, name)
+	if err != nil {
+		return err
+	}
+	attributes := maps.Clone(l.message.MessageAttributes)
+	maps.DeleteFunc(attributes, func(name string, _ types.MessageAttributeValue) bool { return strings.HasPrefix(name, "llac_") })
+	in := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: l.message.Body, MessageAttributes: attributes}
+	header := string(types.MessageSystemAttributeNameForSendsAWSTraceHeader)
+	if v := l.message.Attributes[header]; v != "" {
+		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{header: {DataType: awssdk.String("String"), StringValue: &v}}
+	}
+	if _, err := client.SendMessage(call, in); err != nil {
+		return fmt.Errorf("send dead letter %s back to %s (it stays a dead letter): %w", l.ID, name, err)
+	}
+	if _, err := client.DeleteMessage(call, &sqs.DeleteMessageInput{QueueUrl: &l.queue, ReceiptHandle: l.message.ReceiptHandle}); err != nil {
+		return fmt.Errorf("delete dead letter %s, which is sent back already: %w", l.ID, err)
+	}
+	return nil
+}
+
+// Drain waits until no service has anything to do, or ctx ends.
+func (p *Pipeline) Drain(ctx context.Context) error {
+	for {
+		idle, err := p.Idle(ctx)
+		if err != nil || idle {
+			return err
+		}
+		select {
+		case err := <-p.failed:
+			return err
+		default:
+		}
+		if err := (clock.System{}).Sleep(ctx, 50*time.Millisecond); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
 
 func isNoQueue(err error) bool {
 	var missing *types.QueueDoesNotExist

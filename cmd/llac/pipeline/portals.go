@@ -84,3 +84,9 @@ func (p *portals) describe() string {
 	}
 	return p.spec + " (kinds not named: the real portals)"
 }
+
+// CheckPortal says whether Portal can be read, without starting anything.
+func (s Settings) CheckPortal() error {
+	_, err := checkPortal(s.Portal)
+	return err
+}

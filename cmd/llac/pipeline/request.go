@@ -144,4 +144,3 @@ func (r *runner) place(key string) string { return Place(r.Dir, key) }
 func Place(dir, key string) string {
 	return filepath.ToSlash(filepath.Join(dir, "lake", DataBucket)) + "/" + key
 }
-

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/llac-project/llac/cmd/llac/filelake"
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/clock"
+)
+
+// App is the tool and the world it stands in.
+type App struct {
+	Stdout, Stderr io.Writer
+	Clock          clock.Clock
+	Getenv         func(string) string
+	Terminal       bool // standard error is a terminal: progress may be drawn
+	Color          bool // standard output is a terminal that wants colours
+	Width          int  // columns of the terminal
+
+	// Pipeline lets a test change how the pipeline is run; nil: as the flags say.
+	Pipeline func(*pipeline.Settings)
+
+	dir       string
+	contracts string
+	json      bool
+	status    int
+}
+
+// Main runs the tool with the program's arguments and streams and returns its exit status. The first Ctrl-C stops
+// cleanly, the second at once.
+func Main() int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		<-signals
+		cancel()
+		fmt.Fprintln(os.Stderr, "\nStopping: work under way is finished or put back. Ctrl-C again stops at once.")
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	a := &App{Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv}
+	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
+	a.Terminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+	a.Color = term.IsTerminal(int(os.Stdout.Fd())) && !plain
+	if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
+		a.Width = w
+	}
+	return a.Execute(ctx, os.Args[1:])
+}
+
+// Execute runs one command line and returns its exit status.
+func (a *App) Execute(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	command, err := root.ExecuteContextC(ctx)
+	if err != nil { // a command's own errors do not come here: the command line is wrong
+		a.json = slices.Contains(args, "--json")
+		a.finish(command.Name(), reply{}, fail(exitUsage, err, command.CommandPath()+" --help shows how it is used"))
+	}
+	return a.status
+}
+
+// reply is what a command answers.
+type reply struct {
+	data any         // for --json
+	text func(*text) // for a person
+}
+
+// envelope is the JSON that every command answers.
+type envelope struct {
+	OK      bool           `json:"ok"`
+	Command string         `json:"command"`
+	Data    any            `json:"data"`
+	Error   *envelopeError `json:"error"`
+}
+
+type envelopeError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// finish writes the reply and the error and sets the exit status.
+func (a *App) finish(command string, r reply, err error) {
+	var f *failure
+	if err != nil {
+		f = classify(err)
+		a.status = f.status
+	}
+	if a.json {
+		e := envelope{OK: err == nil, Command: command, Data: r.data}
+		if f != nil {
+			e.Error = &envelopeError{Code: codeOf(f.status), Message: f.Error(), Hint: f.hint}
+		}
+		encoder := json.NewEncoder(a.Stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(e); err != nil && a.status == exitOK {
+			a.status = exitError // nobody reads us any more
+		}
+		return
+	}
+	if r.text != nil {
+		t := &text{color: a.Color}
+		r.text(t)
+		if _, err := io.WriteString(a.Stdout, t.String()); err != nil && a.status == exitOK {
+			a.status = exitError
+		}
+	}
+	if f == nil || f.quiet {
+		return
+	}
+	fmt.Fprintf(a.Stderr, "llac %s: %v\n", command, f)
+	if f.hint != "" {
+		fmt.Fprintf(a.Stderr, "%s.\n", f.hint)
+	}
+}
+
+// run makes a cobra function of a command's own.
+func (a *App) run(name string, f func(ctx context.Context, args []string) (reply, error)) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		r, err := f(cmd.Context(), args)
+		a.finish(name, r, err)
+		return nil
+	}
+}
+
+// ledger reads the lake's plain files: it works whether or not a pipeline runs, and disturbs none.
+func (a *App) ledger() (ledger.Ledger, error) {
+	if _, err := os.Stat(filepath.Join(a.dir, "lake")); errors.Is(err, os.ErrNotExist) {
+		return ledger.Ledger{}, fail(exitNotFound, fmt.Errorf("%s: %w", a.dir, pipeline.ErrNoLake), "llac run --dir "+a.dir+" fills it")
+	} else if err != nil {
+		return ledger.Ledger{}, err
+	}
+	return ledger.Ledger{Lake: filelake.Open(a.dir, pipeline.DataBucket)}, nil
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+)
+
+// runOptions are the flags of `llac run`.
+type runOptions struct {
+	portalOptions
+	force   bool
+	timeout time.Duration
+}
+
+// portalOptions are the flags of every command that starts the services.
+type portalOptions struct {
+	portal   string
+	logLevel string
+}
+
+func (o *portalOptions) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.portal, "portal", pipeline.PortalSimulator, "where the data come from: simulator, live, or socrata=http://127.0.0.1:9000,idescat=…")
+	cmd.Flags().StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error, for <dir>/logs/llac.jsonl")
+	_ = cmd.RegisterFlagCompletionFunc("portal", cobra.FixedCompletions([]string{pipeline.PortalSimulator, pipeline.PortalLive}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (a *App) runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [dataset…]",
+		Short: "Bring datasets from the portal to a published snapshot, on this machine",
+		Long: `run starts a local cloud, the six services and, unless told otherwise, a simulator of the portals in this process, asks
+for a run of each dataset named (of all when none is named), and waits until each is published, unchanged, refused or
+failed. Datasets that a named one refers to, and that were never published, are run too.
+
+Every contract is checked first; while one is invalid nothing is started. What an earlier run left unfinished is
+resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at once, and loses nothing either.` +
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitInterrupted),
+		Example: `  llac run
+  llac run municipalities population
+  llac run --portal live --dir live
+  llac run --json | jq '.data.datasets[] | {dataset, state, rows_staged}'`,
+		ValidArgsFunction: a.completeDatasets,
+	}
+	o.register(cmd)
+	cmd.Flags().BoolVar(&o.force, "force", false, "fetch even what the source says has not changed")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Minute, "leave what is not finished by then to the next run; 0: never")
+	cmd.RunE = a.run("run", func(ctx context.Context, args []string) (reply, error) { return a.runRun(ctx, o, args) })
+	return cmd
+}
+
+func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, error) {
+	settings, err := a.settings(o.portalOptions, "llac run")
+	if err != nil {
+		return reply{}, err
+	}
+	if o.timeout < 0 {
+		return reply{}, fail(exitUsage, fmt.Errorf("--timeout %s is negative", o.timeout), "say 0 for no timeout")
+	}
+	options := pipeline.Options{
+		Settings: settings, Contracts: a.contracts, Datasets: args, Force: o.force, Timeout: o.timeout, By: whoami(),
+	}
+	screen := a.newScreen()
+	if !a.json {
+		options.Notice, options.Progress = screen.notice, screen.progress
+	}
+	result, err := pipeline.Run(ctx, options)
+	screen.clear()
+	r := reply{data: result, text: func(t *text) { runReport(t, a.dir, result) }}
+	if result.Datasets == nil {
+		r.text = nil
+		if err != nil && result.StartedAt.IsZero() {
+			r.data = nil
+		}
+	}
+	if err == nil && !result.Good() {
+		err = &failure{status: exitUnpublished, err: errors.New("not every dataset is published or unchanged"), hint: nextStep(result)}
+	}
+	return r, err
+}
+
+// settings are the pipeline's settings as the flags and the environment say.
+func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) {
+	s := pipeline.Settings{
+		Dir: a.dir, Portal: o.portal, Clock: a.Clock, Note: note, AppToken: a.Getenv("SOCRATA_APP_TOKEN"),
+		Endpoint: a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Failpoint: a.Getenv("LLAC_FAILPOINT"),
+	}
+	if err := s.CheckPortal(); err != nil {
+		return s, fail(exitUsage, err, "llac run --help shows how it is used")
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(o.logLevel)) != nil {
+		return s, fail(exitUsage, fmt.Errorf("--log-level %q is none", o.logLevel), "say debug, info, warn or error")
+	}
+	s.LogLevel = level
+	if a.Pipeline != nil {
+		a.Pipeline(&s)
+	}
+	return s, nil
+}
+
+// whoami is who asks for a run, for the record.
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/llac-project/llac/cmd/llac/filelake"
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/runtime"
+)
+
+// statusReply is the data of `llac status`.
+type statusReply struct {
+	Datasets   []ledger.Status    `json:"datasets"`
+	Unfinished []pipeline.Pending `json:"unfinished"`
+	// DeadLetters counts all of them by service, also those of no dataset.
+	DeadLetters map[string]int `json:"dead_letters"`
+	Running     *owner         `json:"running,omitempty"` // the process that owns the directory now
+}
+
+// owner is the process that owns a state directory.
+type owner struct {
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+	Command string    `json:"command"`
+}
+
+func (a *App) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Where every dataset stands: snapshot, freshness, last run, dead letters",
+		Long: `status shows for every dataset whose contract is deployed the published snapshot, how long ago its source was last
+checked against the freshness the contract promises, and how the last run ended. It works beside a running llac run.` +
+			exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+		Args: cobra.NoArgs,
+		RunE: a.run("status", func(ctx context.Context, _ []string) (reply, error) { return a.runStatus(ctx) }),
+	}
+}
+
+func (a *App) runStatus(ctx context.Context) (reply, error) {
+	l, err := a.ledger()
+	if err != nil {
+		return reply{}, err
+	}
+	deployed := &runtime.ConfigContracts{Store: filelake.Open(a.dir, pipeline.ConfigBucket)}
+	contracts, err := deployed.Current(ctx)
+	if err != nil {
+		return reply{}, fail(exitNotFound, err, "llac run deploys them")
+	}
+	out := statusReply{DeadLetters: map[string]int{}}
+	letters, owned, err := a.deadLetters(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	out.Running = owned
+	byDataset := map[string]int{}
+	for _, letter := range letters {
+		out.DeadLetters[letter.Service]++
+		byDataset[letter.Dataset]++
+	}
+	if out.Unfinished, err = pipeline.Unfinished(a.dir); err != nil {
+		return reply{}, err
+	}
+	now := a.Clock.Now()
+	for _, c := range contracts {
+		s, err := l.Status(ctx, c, now)
+		if err != nil {
+			return reply{}, err
+		}
+		n := byDataset[c.Dataset]
+		s.DeadLetters = &n
+		out.Datasets = append(out.Datasets, s)
+	}
+	return reply{data: out, text: func(t *text) { statusText(t, out, len(letters)) }}, nil
+}
+
+// deadLetters lists the dead letters; a lake whose queues were never made has none.
+func (a *App) deadLetters(ctx context.Context) ([]pipeline.Letter, *owner, error) {
+	cloud, err := pipeline.Look(ctx, a.dir)
+	if errors.Is(err, pipeline.ErrNoLake) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	letters, err := cloud.Letters(ctx, "")
+	return letters, ownerOf(cloud), errors.Join(err, cloud.Close())
+}
+
+func ownerOf(c *pipeline.Cloud) *owner {
+	if c.Owner == nil {
+		return nil
+	}
+	return &owner{PID: c.Owner.PID, Since: c.Owner.Since, Command: c.Owner.Command}
+}
+
+func statusText(t *text, r statusReply, letters int) {
+	var rows [][]string
+	for _, s := range r.Datasets {
+		checked, fresh, last := "-", string(s.Freshness), "-"
+		if s.Snapshot != "" {
+			checked = age(time.Duration(s.AgeSeconds)*time.Second) + " ago"
+			if s.FreshnessSeconds > 0 {
+				fresh += " (within " + age(time.Duration(s.FreshnessSeconds)*time.Second) + ")"
+			}
+		}
+		if s.LastRun != nil {
+			last = s.LastRun.Slot + " " + string(s.LastRun.State)
+		}
+		rows = append(rows, []string{
+			s.Dataset, dash(s.Snapshot), count(s.Rows), size(s.Bytes), checked, fresh, provenance(s.SourceSystem), last, count(*s.DeadLetters),
+		})
+	}
+	t.table([]string{"DATASET", "SNAPSHOT", ">ROWS", ">PARQUET", "CHECKED", "FRESHNESS", "DATA", "LAST RUN", ">DEAD LETTERS"}, rows,
+		func(row, column int) string {
+			switch {
+			case column == 5 && r.Datasets[row].Freshness == ledger.Fresh:
+				return green
+			case column == 5:
+				return yellow
+			case column == 8 && *r.Datasets[row].DeadLetters > 0:
+				return red
+			}
+			return ""
+		})
+	for _, s := range r.Datasets {
+		if s.Held != nil {
+			t.line("\n%s is held at %s since %s by %s: %s.", s.Dataset, s.Snapshot, stamp(s.Held.At), s.Held.By, s.Held.Reason)
+		}
+		if last := s.LastRun; last != nil && last.Reason != "" {
+			t.line("\n%s: the last run was %s. %s\n  next: %s", s.Dataset, last.State, last.Reason, next(*last)[0])
+		}
+	}
+	if len(r.Unfinished) > 0 && r.Running == nil {
+		t.line("\n%s unfinished; llac run resumes.", plural(len(r.Unfinished), "request"))
+	}
+	if letters > 0 {
+		t.line("\n%s; llac dlq list shows why.", plural(letters, "dead letter"))
+	}
+	if r.Running != nil {
+		t.line("\nProcess %d runs here since %s: %s", r.Running.PID, stamp(r.Running.Since), r.Running.Command)
+	}
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+)
+
+// screen draws progress on a terminal, one line a dataset, drawn over at most ten times a second. Where standard error
+// is no terminal only notices are written.
+type screen struct {
+	mu     sync.Mutex
+	out    io.Writer
+	drawn  int // lines on the terminal now
+	latest time.Time
+	now    func() time.Time
+	width  int
+	live   bool
+}
+
+const redraw = 100 * time.Millisecond
+
+func (a *App) newScreen() *screen {
+	width := a.Width
+	if width <= 0 {
+		width = 100
+	}
+	return &screen{out: a.Stderr, now: time.Now, width: width, live: a.Terminal && !a.json}
+}
+
+// notice writes a line that stays.
+func (s *screen) notice(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+	fmt.Fprintln(s.out, line)
+}
+
+// progress draws how far each dataset is.
+func (s *screen) progress(all []pipeline.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if !s.live || now.Sub(s.latest) < redraw {
+		return
+	}
+	s.latest = now
+	s.erase()
+	for _, p := range all {
+		line := []rune(progressLine(p))
+		if len(line) >= s.width {
+			line = append(line[:s.width-2], '…') // a wrapped line could not be drawn over
+		}
+		fmt.Fprintln(s.out, string(line))
+	}
+	s.drawn = len(all)
+}
+
+// clear takes the progress off the terminal.
+func (s *screen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+}
+
+func (s *screen) erase() {
+	if s.drawn > 0 {
+		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.drawn)
+		s.drawn = 0
+	}
+}
+
+// bar is how full the ten steps of a request are.
+var bar = map[ledger.State]int{
+	ledger.Requested: 0, ledger.Extracting: 1, ledger.Checking: 6, ledger.Clearing: 9,
+}
+
+func progressLine(p pipeline.Progress) string {
+	full := 10
+	if !p.State.Ended() {
+		full = bar[p.State]
+		if p.State == ledger.Extracting && p.Pages > 0 {
+			full += 5 * p.Page / p.Pages
+		}
+	}
+	line := fmt.Sprintf("%-16s %s%s %-11s", p.Dataset, strings.Repeat("█", full), strings.Repeat("░", 10-full), p.State)
+	if p.Pages > 0 {
+		line += fmt.Sprintf(" page %d/%d", p.Page, p.Pages)
+	}
+	if rows := max(p.Landed, p.Rows); rows > 0 {
+		line += fmt.Sprintf("  %s rows", count(rows))
+	}
+	if p.Runs > 1 {
+		line += fmt.Sprintf("  %d/%d slices", p.Ended, p.Runs)
+	}
+	return line
+}
