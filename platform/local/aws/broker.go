@@ -65,10 +65,9 @@ func (b *broker) commit(r record) (int64, error) {
 	if err := b.apply(r); err != nil {
 		return 0, err
 	}
-	if b.journal.grown() {
-		if err := b.journal.replace(b.snapshot); err != nil {
-			return 0, err
-		}
+	if b.journal.grown() && b.journal.replace(b.snapshot) != nil {
+		// The record itself is safe in the longer journal: try again when it has grown some more.
+		b.journal.postpone()
 	}
 	return position, nil
 }

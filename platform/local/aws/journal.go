@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -153,6 +154,13 @@ func (j *journal) grown() bool {
 	return j.size-j.base > max(compactAfter, 2*j.base)
 }
 
+// postpone puts the next compaction off, after one that failed.
+func (j *journal) postpone() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.base = j.size
+}
+
 // replace puts a journal that holds only the snapshot in the place of the present one. The caller keeps others from
 // appending.
 func (j *journal) replace(snapshot func(write func(record) error) error) error {
@@ -229,4 +237,19 @@ func syncDir(path string) error {
 		return fmt.Errorf("local cloud: sync folder %s: %w", path, err)
 	}
 	return nil
+}
+
+// syncDirs is syncDir of several folders at the same time. One that a delete has taken away is no error.
+func syncDirs(paths []string) error {
+	problems := make([]error, len(paths))
+	var all sync.WaitGroup
+	for i, p := range paths {
+		all.Go(func() {
+			if err := syncDir(p); !errors.Is(err, fs.ErrNotExist) {
+				problems[i] = err
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(problems...)
 }

@@ -199,9 +199,6 @@ func (o *objects) commit(bucket, key string, d *draft, headers map[string]string
 	if err := d.file.Chmod(0o644); err != nil {
 		return nil, err
 	}
-	if err := d.file.Sync(); err != nil {
-		return nil, err
-	}
 	defer o.lock(bucket, key)()
 	if conditions != nil {
 		present, err := o.stat(bucket, key)
@@ -219,7 +216,10 @@ func (o *objects) commit(bucket, key string, d *draft, headers map[string]string
 	m := &metadata{Size: d.size, Modified: modified, MD5: d.sum.Sum(nil), Headers: keptHeaders(headers)}
 	// The metadata goes first and stands beside the old object's until the rename: which one holds is told by the
 	// file's size and time, so a crash in between leaves the old object with its old metadata.
-	if err := o.saveMetadata(bucket, key, m); err != nil {
+	synced := make(chan error, 1)
+	go func() { synced <- d.file.Sync() }() // at the same time: the file system does both in one go
+	err = o.saveMetadata(bucket, key, m)
+	if err := errors.Join(err, <-synced); err != nil {
 		return nil, err
 	}
 	if err := o.place(d.file.Name(), path, bucket); err != nil {
@@ -241,12 +241,7 @@ func (o *objects) place(from, path, bucket string) error {
 		}
 		switch {
 		case err == nil:
-			for _, d := range append(made, dir) {
-				if err := syncDir(d); err != nil {
-					return err
-				}
-			}
-			return nil
+			return syncDirs(append(made, dir))
 		case errors.Is(err, fs.ErrNotExist) && try < 100:
 			continue
 		case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
