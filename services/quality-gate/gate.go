@@ -85,7 +85,8 @@ func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Ev
 		Validators:    candidate.Validators, Rows: candidate.Staged, Bytes: candidate.Bytes, Objects: candidate.Objects,
 	}
 	if c.Slicing == nil {
-		return g.publish(ctx, c, p.Run, candidate.SourceSystem, []lake.PointerPart{part})
+		whole := func(*lake.Pointer) ([]lake.PointerPart, []events.Problem) { return []lake.PointerPart{part}, nil }
+		return g.publish(ctx, c, p.Run, candidate.SourceSystem, p.Candidate, whole)
 	}
 	return g.join(ctx, c, p.Run, candidate.SourceSystem, part)
 }
@@ -108,6 +109,9 @@ func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run
 	// The pointer moved and the receipt was not written: say again what was done, or the landing stays for ever.
 	if mine != nil && mine.RunID == run.RunID && mine.Snapshot == run.Slot {
 		return []events.Event{published(run, mine)}, true, nil
+	}
+	if mine != nil && candidate == (events.Object{}) {
+		return nil, true, nil // an unchanged slice of a slot that another slice has published
 	}
 	if mine != nil {
 		if part := mine.Part(run.Slice); part != nil && part.Candidate == candidate {

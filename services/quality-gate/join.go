@@ -64,41 +64,31 @@ func (j joining) missing(run events.Run) []string {
 // complete publishes the accepted slices, and carries on from the published snapshot those that did not change or were
 // not asked for.
 func (g gate) complete(ctx context.Context, c *contract.Contract, run events.Run, state joining) ([]events.Event, error) {
-	pointer, _, err := lake.ReadPointer(ctx, g.ports.Lake, run.Dataset)
-	if err != nil {
-		return nil, err
-	}
-	own := state.Accepted[run.Slice].Candidate
-	if out, done, err := g.decided(ctx, pointer, run, own); done || err != nil {
-		return out, err
-	}
-	var parts []lake.PointerPart
-	var never []string
-	for _, slice := range c.Slicing.Values {
-		if part, ok := state.Accepted[slice]; ok {
-			parts = append(parts, part)
-			continue
+	assemble := func(old *lake.Pointer) (parts []lake.PointerPart, problems []events.Problem) {
+		var never []string
+		for _, slice := range c.Slicing.Values {
+			if part, ok := state.Accepted[slice]; ok {
+				parts = append(parts, part)
+				continue
+			}
+			// A slice from another kind of source or another contract does not belong in this snapshot.
+			if old == nil || old.SourceSystem != state.SourceSystem || old.ContractSHA256 != run.ContractSHA256 || old.Part(slice) == nil {
+				never = append(never, slice)
+				continue
+			}
+			carried := *old.Part(slice)
+			carried.CarriedOn = true
+			parts = append(parts, carried)
 		}
-		var old *lake.PointerPart
-		// A slice from another kind of source or another contract does not belong in this snapshot.
-		if pointer != nil && pointer.SourceSystem == state.SourceSystem && pointer.ContractSHA256 == run.ContractSHA256 {
-			old = pointer.Part(slice)
+		if len(never) > 0 {
+			// A snapshot without one of its slices would look whole.
+			problems = []events.Problem{{
+				Code: "slices_missing", Message: fmt.Sprintf("slices %v have no published part to carry on; run %s whole", never, run.Dataset),
+			}}
 		}
-		if old == nil {
-			never = append(never, slice)
-			continue
-		}
-		carried := *old
-		carried.CarriedOn = true
-		parts = append(parts, carried)
+		return parts, problems
 	}
-	if len(never) > 0 {
-		// A snapshot without one of its slices would look whole.
-		return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: []events.Problem{{
-			Code: "slices_missing", Message: fmt.Sprintf("slices %v have no published part to carry on; run %s whole", never, run.Dataset),
-		}}})}, nil
-	}
-	return g.publish(ctx, c, run, state.SourceSystem, parts)
+	return g.publish(ctx, c, run, state.SourceSystem, state.Accepted[run.Slice].Candidate, assemble)
 }
 
 // add changes the joining document of a slot by compare-and-swap and returns it as it then is.

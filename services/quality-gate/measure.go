@@ -146,9 +146,11 @@ func (m *measurements) add(r row, c *contract.Contract, checks []check, unique m
 		return func() Sample {
 			s := Sample{Key: map[string]string{}}
 			for _, k := range c.Key {
-				s.Key[k], _ = r.text(k)
+				text, _ := r.text(k)
+				s.Key[k] = shorten(text)
 			}
-			s.Value, _ = r.text(column)
+			text, _ := r.text(column)
+			s.Value = shorten(text)
 			s.Page, _ = r.text(pageColumn)
 			return s
 		}
@@ -195,6 +197,17 @@ func (m *measurements) add(r row, c *contract.Contract, checks []check, unique m
 			m.invalid[k.rule.Name].add(k.fails(text, value, numeric), sample(k.rule.Column))
 		}
 	}
+}
+
+// maxShown bounds a value in a sample, in bytes. The whole value is in the file.
+const maxShown = 200
+
+// shorten cuts a text without cutting a character.
+func shorten(text string) string {
+	if len(text) <= maxShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxShown], "") + fmt.Sprintf("… (%d bytes)", len(text))
 }
 
 // apply holds one rule of the contract against the measurements.

@@ -16,18 +16,12 @@ import (
 // swaps bounds how often a pointer that moves under us is read again.
 const swaps = 10
 
-// publish moves the pointer to the parts, each of which has a passing verdict.
-func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run, sourceSystem string, parts []lake.PointerPart) ([]events.Event, error) {
-	own := events.Object{}
-	for _, p := range parts {
-		if p.RunID == run.RunID {
-			own = p.Candidate
-		}
-		// Invariant 3: nothing is published without a passing verdict for exactly these bytes.
-		if err := g.vouched(ctx, p); err != nil {
-			return nil, err
-		}
-	}
+// assembly makes the parts of the next snapshot, given the one that is published, or says why there can be none.
+type assembly func(old *lake.Pointer) ([]lake.PointerPart, []events.Problem)
+
+// publish moves the pointer to the parts, each of which has a passing verdict. own is the run's candidate; it is empty
+// for a run whose source has not changed.
+func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run, sourceSystem string, own events.Object, assemble assembly) ([]events.Event, error) {
 	for range swaps {
 		old, etag, err := lake.ReadPointer(ctx, g.ports.Lake, run.Dataset)
 		if err != nil {
@@ -41,6 +35,17 @@ func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run,
 				Code: "held", Message: fmt.Sprintf("the pointer of %s is held since %s by %s (%s); llac resume %s lets it move again",
 					run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason, run.Dataset),
 			}}})}, nil
+		}
+		// What is carried on comes from exactly the pointer that is swapped: one read earlier may have been superseded.
+		parts, problems := assemble(old)
+		if len(problems) > 0 {
+			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: problems})}, nil
+		}
+		for _, p := range parts {
+			// Invariant 3: nothing is published without a passing verdict for exactly these bytes.
+			if err := g.vouched(ctx, p); err != nil {
+				return nil, err
+			}
 		}
 		next := lake.Pointer{
 			Dataset: run.Dataset, Snapshot: run.Slot, PublishedAt: g.ports.Clock.Now(), RunID: run.RunID,
@@ -113,7 +118,7 @@ func (g gate) history(ctx context.Context, dataset, snapshot string) (*lake.Poin
 	if err := json.Unmarshal(b, p); err != nil {
 		return nil, runtime.Permanent(fmt.Errorf("decode %s: %w", lake.HistoryKey(dataset, snapshot), err))
 	}
-	p.SupersededAt = time.Time{} // as it was when it was current
+	p.SupersededAt, p.SweptAt = time.Time{}, time.Time{} // as it was when it was current
 	return p, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -35,8 +36,13 @@ func (r row) text(name string) (string, bool) {
 	return a.ValueStr(r.index), false
 }
 
-// number is the value as a number, where it is one.
+// number is the value as a number, where it is a finite one.
 func (r row) number(name string) (float64, bool) {
+	f, ok := r.float(name)
+	return f, ok && !math.IsNaN(f) && !math.IsInf(f, 0)
+}
+
+func (r row) float(name string) (float64, bool) {
 	if v, ok := r.partition[name]; ok {
 		f, err := strconv.ParseFloat(v, 64)
 		return f, err == nil

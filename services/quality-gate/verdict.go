@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/llac-project/llac/events"
@@ -99,9 +101,9 @@ func (r RuleResult) sentence() string {
 	return s
 }
 
+// number writes three decimals at the most.
 func number(f float64) string {
-	b, _ := json.Marshal(float64(int64(f*1000)) / 1000) // three decimals at the most
-	return string(b)
+	return strconv.FormatFloat(math.Round(f*1000)/1000, 'f', -1, 64)
 }
 
 // readVerdict returns the verdict that an earlier delivery wrote on this very candidate, or nil.

@@ -1,0 +1,226 @@
+package gate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/arrowschema"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime/runtimetest"
+)
+
+const properties = `
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1, description: Code.}
+      - {name: kind, physicalName: tipus, logicalType: string, description: Kind.}
+      - {name: places, physicalName: places, logicalType: integer, description: Places.}
+      - {name: score, physicalName: nota, logicalType: number, description: Score.}
+      - {name: price, physicalName: preu, logicalType: number, description: Price in euros.}
+      - {name: comarca_id, physicalName: comarca, logicalType: string, description: Comarca., relationships: [{to: comarques.thing_id}]}
+`
+
+// things is the contract of the tests, with these quality rules.
+func things(t *testing.T, rules ...string) *contract.Contract {
+	t.Helper()
+	quality := ""
+	for _, r := range rules {
+		quality += "      - " + r + "\n"
+	}
+	text := runtimetest.Shape{Properties: properties, Quality: quality}.Text()
+	return runtimetest.Parse(t, "things", text)
+}
+
+// custom is a rule of the engine llac, in YAML.
+func custom(name, implementation string, more ...string) string {
+	return fmt.Sprintf("{name: %s, type: custom, engine: llac, implementation: {%s}%s}", name, implementation, strings.Join(append([]string{""}, more...), ", "))
+}
+
+type bench struct {
+	*runtimetest.Bench
+	t *testing.T
+	c *contract.Contract
+}
+
+func newBench(t *testing.T, c *contract.Contract) *bench {
+	b := &bench{runtimetest.New(t, c), t, c}
+	// A column of another dataset to refer to.
+	rows := b.parquet("staging/comarques/x/comarques.parquet", arrow.NewSchema([]arrow.Field{{Name: "thing_id", Type: arrow.BinaryTypes.String}}, nil), `[{"thing_id":"01"},{"thing_id":"02"}]`)
+	b.Put(t, lake.PointerKey("comarques"), lake.Pointer{Dataset: "comarques", Snapshot: "20250101T000000", Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{rows}}}})
+	return b
+}
+
+// parquet writes rows, given as a JSON array, as a Parquet file.
+func (b *bench) parquet(key string, schema *arrow.Schema, rows string) lake.CandidateObject {
+	b.t.Helper()
+	record, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(rows))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer record.Release()
+	var file bytes.Buffer
+	w, err := pqarrow.NewFileWriter(schema, &file, parquet.NewWriterProperties(), pqarrow.DefaultWriterProps())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if record.NumRows() > 0 {
+		if err := w.Write(record); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	return lake.CandidateObject{Object: b.Put(b.t, key, file.Bytes()), Rows: record.NumRows()}
+}
+
+// schema is a contract's staged schema in which everything may be null.
+func schema(c *contract.Contract) *arrow.Schema {
+	var fields []arrow.Field
+	for _, f := range arrowschema.Columns(c) {
+		fields = append(fields, arrow.Field{Name: f.Name, Type: arrowschema.DataType(f), Nullable: true})
+	}
+	return arrow.NewSchema(append(fields, arrow.Field{Name: pageColumn, Type: arrow.BinaryTypes.String, Nullable: true}), nil)
+}
+
+// candidate is what a stager would have left, by partition value ("" where there is no partition).
+type candidate struct {
+	slot   string
+	slice  string
+	all    []string // the slot's slices
+	files  map[string]string
+	system string // default: the contract's portal
+	change func(*lake.Candidate)
+}
+
+// stage writes a candidate and returns the event that tells of it.
+func (b *bench) stage(c candidate) events.StagingWritten {
+	b.t.Helper()
+	prefix := ""
+	if b.c.Slicing != nil {
+		prefix = b.c.Slicing.Prefix
+	}
+	run := events.Run{
+		Dataset: b.c.Dataset, RunID: lake.RunID(c.slot, prefix, c.slice), Slot: c.slot, Slice: c.slice, Slices: c.all, ContractSHA256: b.c.SHA256,
+	}
+	doc := lake.Candidate{
+		Run: run, Attempt: "s1", SourceSystem: c.system, Validators: events.Validators{UpdatedAt: "2025-08-01"},
+		Manifest: events.Object{Key: lake.ManifestKey(run.Dataset, run.RunID, "a1", 0), Size: 1, SHA256: strings.Repeat("1", 64)},
+	}
+	if doc.SourceSystem == "" {
+		doc.SourceSystem = strings.TrimPrefix(b.c.Source.BaseURL, "https://")
+	}
+	var values []string
+	for v := range c.files {
+		values = append(values, v)
+	}
+	slices.Sort(values)
+	for _, v := range values {
+		var partition []lake.PartitionValue
+		if v != "" {
+			partition = []lake.PartitionValue{{Column: b.c.Partition[0], Value: v}}
+		}
+		o := b.parquet(lake.StagingKey(run.Dataset, run.RunID, "s1", partition), schema(b.c), c.files[v])
+		o.Partition = partition
+		doc.Objects = append(doc.Objects, o)
+		doc.Staged, doc.Bytes = doc.Staged+o.Rows, doc.Bytes+o.Size
+	}
+	doc.RowsIn = doc.Staged
+	if c.change != nil {
+		c.change(&doc)
+	}
+	ref := b.Put(b.t, lake.CandidateKey(run.Dataset, run.RunID, "s1"), doc)
+	return events.StagingWritten{Run: run, Attempt: "s1", Candidate: ref, RowsIn: doc.RowsIn, Staged: doc.Staged}
+}
+
+// rows are n good rows in JSON.
+func rows(n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf(`{"thing_id":"t%d","kind":"a","places":%d,"score":0.5,"comarca_id":"01","landing_object_key":"landing/p"}`, i, i))
+	}
+	return "[" + strings.Join(out, ",") + "]"
+}
+
+func (b *bench) deliver(p events.Payload) ([]events.Event, error) {
+	_, run := p.About()
+	return b.Deliver(b.t.Context(), Service, runtimetest.Event("things/"+run+"/stager/1", p))
+}
+
+// publish stages and delivers, and must end in a publication.
+func (b *bench) publish(c candidate) events.StagingPublished {
+	b.t.Helper()
+	out, err := b.deliver(b.stage(c))
+	return runtimetest.Only[events.StagingPublished](b.t, out, err)
+}
+
+// reject stages and delivers, and must end in a rejection that leaves the pointer's bytes as they were.
+func (b *bench) reject(c candidate) events.StagingRejected {
+	b.t.Helper()
+	before := b.pointerBytes()
+	out, err := b.deliver(b.stage(c))
+	p := runtimetest.Only[events.StagingRejected](b.t, out, err)
+	if after := b.pointerBytes(); !bytes.Equal(before, after) {
+		b.t.Errorf("the pointer was\n%s\nand is\n%s", before, after)
+	}
+	return p
+}
+
+func (b *bench) pointerBytes() []byte { return b.Lake.Snapshot()[lake.PointerKey(b.c.Dataset)] }
+
+func (b *bench) pointer() *lake.Pointer {
+	b.t.Helper()
+	p, _, err := lake.ReadPointer(b.t.Context(), b.Lake, b.c.Dataset)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return p
+}
+
+func (b *bench) verdict(o events.Object) Verdict {
+	b.t.Helper()
+	v, err := lake.ReadDocument[Verdict](b.t.Context(), b.Lake, o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+func (v Verdict) rule(t *testing.T, name string) RuleResult {
+	t.Helper()
+	i := slices.IndexFunc(v.Rules, func(r RuleResult) bool { return r.Name == name })
+	if i < 0 {
+		t.Fatalf("no rule %s in %+v", name, v.Rules)
+	}
+	return v.Rules[i]
+}
+
+func codes(problems []events.Problem) []string {
+	out := []string{}
+	for _, p := range problems {
+		out = append(out, p.Code)
+	}
+	return out
+}
+
+// decode reads a mutable document.
+func decode(t *testing.T, b *bench, key string, into any) {
+	t.Helper()
+	body, _, err := b.Lake.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		t.Fatal(err)
+	}
+}
