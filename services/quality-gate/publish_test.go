@@ -232,11 +232,13 @@ func TestTwoSlotsAtOnce(t *testing.T) {
 // Invariant 3: a verdict counts for exactly the bytes it names.
 func TestAVerdictForOtherBytes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
-	w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
-	b.Put(t, lake.VerdictKey("things", slot1, "s1"), Verdict{Passed: true, Candidate: events.Object{Key: w.Candidate.Key, SHA256: strings.Repeat("0", 64)}})
-	if _, err := b.deliver(w); !runtime.IsPermanent(err) || b.pointerBytes() != nil {
-		t.Errorf("error %v, pointer %s", err, b.pointerBytes())
+	for _, passed := range []bool{true, false} {
+		b := newBench(t, things(t))
+		w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
+		b.Put(t, lake.VerdictKey("things", slot1, "s1"), Verdict{Passed: passed, Candidate: events.Object{Key: w.Candidate.Key, SHA256: strings.Repeat("0", 64)}})
+		if _, err := b.deliver(w); !runtime.IsPermanent(err) || b.pointerBytes() != nil {
+			t.Errorf("passed %v: error %v, pointer %s", passed, err, b.pointerBytes())
+		}
 	}
 }
 
