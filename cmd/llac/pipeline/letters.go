@@ -70,17 +70,17 @@ func (c *Cloud) Replay(ctx context.Context, service string, chosen func(Letter) 
 }
 
 // letters receives every dead letter, lets use deal with them, and puts back those that use does not answer.
-func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) ([]Letter, error)) (all []Letter, err error) {
+func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) ([]Letter, error)) (listed []Letter, err error) {
 	client := sqs.NewFromConfig(c.AWS)
+	held := map[string]map[string]bool{} // receipt handles by queue
 	defer func() {
-		back := context.WithoutCancel(ctx)
-		byQueue := map[string][]messaging.Rest{}
-		for _, l := range all {
-			byQueue[l.queue] = append(byQueue[l.queue], messaging.Rest{ReceiptHandle: awssdk.ToString(l.message.ReceiptHandle)})
-		}
-		for queue, rests := range byQueue {
+		for queue, handles := range held {
+			var rests []messaging.Rest
+			for handle := range handles {
+				rests = append(rests, messaging.Rest{ReceiptHandle: handle})
+			}
 			// A letter that could not be put back comes back by itself.
-			err = errors.Join(err, messaging.PutBack(back, client, queue, rests))
+			err = errors.Join(err, messaging.PutBack(context.WithoutCancel(ctx), client, queue, rests))
 		}
 	}()
 	for _, s := range Services {
@@ -92,25 +92,28 @@ func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) 
 			continue
 		}
 		if err != nil {
-			return all, err
+			return listed, err
 		}
+		held[url] = map[string]bool{}
 		for {
 			found, err := receive(ctx, client, s.Name, url)
 			if err != nil {
-				return all, err
+				return listed, err
 			}
 			if len(found) == 0 {
 				break
 			}
-			all = append(all, found...)
+			for _, l := range found {
+				held[url][awssdk.ToString(l.message.ReceiptHandle)] = true
+			}
+			listed = append(listed, found...)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Letter) int { return a.FirstReceivedAt.Compare(b.FirstReceivedAt) })
-	listed := slices.Clone(all)
-	gone, err := use(all)
-	all = slices.DeleteFunc(all, func(l Letter) bool {
-		return slices.ContainsFunc(gone, func(g Letter) bool { return g.ID == l.ID && g.queue == l.queue })
-	})
+	slices.SortStableFunc(listed, func(a, b Letter) int { return a.FirstReceivedAt.Compare(b.FirstReceivedAt) })
+	gone, err := use(listed)
+	for _, l := range gone {
+		delete(held[l.queue], awssdk.ToString(l.message.ReceiptHandle))
+	}
 	return listed, err
 }
 

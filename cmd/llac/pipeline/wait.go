@@ -10,7 +10,7 @@ import (
 
 // quiet is how long nothing must be heard before the queues are asked whether anything is left to do. It is real time,
 // whatever the run's clock says: messages take real time.
-const quiet = 2 * time.Second
+const quiet = time.Second
 
 // wait returns when every request has ended, when ctx ends, or when a service cannot run. Progress is told by events;
 // only a long silence makes it look at the queues.
@@ -31,6 +31,9 @@ func (r *runner) wait(ctx context.Context) error {
 		r.Progress(r.tracker.progress())
 		if len(r.tracker.open()) == 0 {
 			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		select {
 		case <-r.tracker.changed:
@@ -62,6 +65,16 @@ func (r *runner) silent(ctx context.Context) error {
 	for _, request := range open {
 		if err := r.tracker.recall(ctx, r.ledger, request); err != nil {
 			return err
+		}
+	}
+	// A dataset that the scheduler holds back waits for one that nobody is working on any more.
+	for _, request := range r.tracker.open() {
+		waiting, err := heldBack(ctx, r.ledger.Lake, request.Dataset)
+		if err != nil {
+			return err
+		}
+		if _, started, _ := r.tracker.state(request); waiting != "" && !started {
+			r.tracker.giveUp(request)
 		}
 	}
 	open = r.tracker.open()
