@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-
-	"github.com/llac-project/llac/events"
 )
 
 // describeTries is how often Describe begins anew when the source changes between its own questions.
@@ -68,6 +66,3 @@ func wholeNumber(raw json.RawMessage) (int64, error) {
 	}
 	return n, err
 }
-
-// begun says whether there is an earlier version to compare with.
-func begun(since events.Validators) bool { return since != events.Validators{} }

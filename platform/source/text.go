@@ -22,14 +22,3 @@ func isText(raw []byte) bool { return len(raw) >= 2 && raw[0] == '"' }
 
 // isNull says whether raw is the JSON null.
 func isNull(raw []byte) bool { return string(raw) == "null" }
-
-// quote encodes a text as JSON, leaving <, > and & as they are.
-func quote(t string) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(t) != nil {
-		return []byte(`""`) // a string always encodes
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
-}

@@ -112,7 +112,6 @@ type serviceMaker struct {
 	kind     weighted
 	district weighted
 	number   int // of the last registre
-	step     int
 }
 
 // commonKinds are the weights of the frequent kinds of service; every other kind has weight 6. The real shares are not

@@ -354,9 +354,7 @@ func lastingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 		t.Errorf("%d requests, want %d for each of three calls", n, w.tries)
 	}
 	var waits []time.Duration
-	for _, d := range w.clock.Slept()[before:] {
-		waits = append(waits, d)
-	}
+	waits = append(waits, w.clock.Slept()[before:]...)
 	if len(waits) < 2 {
 		t.Errorf("waits %v, want at least one between two tries", waits)
 	}
