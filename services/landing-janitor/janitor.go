@@ -182,7 +182,7 @@ func (j janitor) allowed(ctx context.Context, p events.StagingPublished, part ev
 		return runtime.Permanent(fmt.Errorf("run %s of %s: %s; its landing is kept", part.RunID, p.Dataset, why))
 	}
 	there := pointer.Part(part.Slice)
-	if there == nil || there.Manifest != part.Manifest || there.Candidate != part.Candidate {
+	if there == nil || there.RunID != part.RunID || there.Manifest != part.Manifest || there.Candidate != part.Candidate || there.Verdict != part.Verdict {
 		return refuse("snapshot " + p.Snapshot + " is not published with this run in it")
 	}
 	verdict, err := lake.ReadDocument[struct {

@@ -24,11 +24,7 @@ const (
 
 // sweep removes what nothing names any more. Invariant 5: a dataset that cannot be swept does not stop the others.
 func (j janitor) sweep(ctx context.Context, now time.Time) error {
-	contracts, err := j.ports.Contracts.Current(ctx)
-	if err != nil {
-		return err
-	}
-	var failed error
+	contracts, failed := j.ports.Contracts.Current(ctx)
 	for _, c := range contracts {
 		failed = errors.Join(failed, j.sweepDataset(ctx, c, now))
 	}
@@ -58,15 +54,18 @@ func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now tim
 	if pointer != nil {
 		name(*pointer)
 	}
+	var over []lake.Pointer
 	for _, old := range history {
-		if now.Before(old.SupersededAt.Add(keep)) {
+		switch {
+		// A pointer is copied to the history before it is superseded, so the published one may be there as well.
+		case pointer != nil && old.Snapshot == pointer.Snapshot:
+		case old.SupersededAt.IsZero(), now.Before(old.SupersededAt.Add(keep)):
 			name(old)
+		default:
+			over = append(over, old)
 		}
 	}
-	for _, old := range history {
-		if now.Before(old.SupersededAt.Add(keep)) {
-			continue
-		}
+	for _, old := range over {
 		if err := j.sweepSnapshot(ctx, old, now, named); err != nil {
 			return err
 		}
