@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -15,16 +17,16 @@ import (
 
 // joining collects the slices of one slot until all of them are there.
 type joining struct {
-	Slot         string                      `json:"slot"`
-	SourceSystem string                      `json:"source_system,omitempty"`
-	Accepted     map[string]lake.PointerPart `json:"accepted"` // by slice
-	Unchanged    map[string]bool             `json:"unchanged"`
+	Slot      string                      `json:"slot"`
+	Accepted  map[string]lake.PointerPart `json:"accepted"` // by slice
+	Systems   map[string]string           `json:"source_systems"`
+	Unchanged map[string]bool             `json:"unchanged"`
 }
 
 // join adds an accepted slice; the last one to arrive publishes.
 func (g gate) join(ctx context.Context, c *contract.Contract, run events.Run, sourceSystem string, part lake.PointerPart) ([]events.Event, error) {
 	state, err := g.add(ctx, run, func(j *joining) {
-		j.Accepted[run.Slice], j.SourceSystem = part, sourceSystem
+		j.Accepted[run.Slice], j.Systems[run.Slice] = part, sourceSystem
 	})
 	if err != nil {
 		return nil, err
@@ -64,7 +66,14 @@ func (j joining) missing(run events.Run) []string {
 // complete publishes the accepted slices, and carries on from the published snapshot those that did not change or were
 // not asked for.
 func (g gate) complete(ctx context.Context, c *contract.Contract, run events.Run, state joining) ([]events.Event, error) {
+	systems := slices.Compact(slices.Sorted(maps.Values(state.Systems)))
 	assemble := func(old *lake.Pointer) (parts []lake.PointerPart, problems []events.Problem) {
+		if len(systems) != 1 {
+			// Invariant 11: a snapshot is simulated or real, never some of both.
+			return nil, []events.Problem{{
+				Code: "sources_mixed", Message: fmt.Sprintf("the slices of %s come from %s; run %s whole, from one of them", run.Slot, strings.Join(systems, " and "), run.Dataset),
+			}}
+		}
 		var never []string
 		for _, slice := range c.Slicing.Values {
 			if part, ok := state.Accepted[slice]; ok {
@@ -72,7 +81,7 @@ func (g gate) complete(ctx context.Context, c *contract.Contract, run events.Run
 				continue
 			}
 			// A slice from another kind of source or another contract does not belong in this snapshot.
-			if old == nil || old.SourceSystem != state.SourceSystem || old.ContractSHA256 != run.ContractSHA256 || old.Part(slice) == nil {
+			if old == nil || old.SourceSystem != systems[0] || old.ContractSHA256 != run.ContractSHA256 || old.Part(slice) == nil {
 				never = append(never, slice)
 				continue
 			}
@@ -88,7 +97,7 @@ func (g gate) complete(ctx context.Context, c *contract.Contract, run events.Run
 		}
 		return parts, problems
 	}
-	return g.publish(ctx, c, run, state.SourceSystem, state.Accepted[run.Slice].Candidate, assemble)
+	return g.publish(ctx, c, run, strings.Join(systems, ","), state.Accepted[run.Slice].Candidate, assemble)
 }
 
 // add changes the joining document of a slot by compare-and-swap and returns it as it then is.
@@ -110,6 +119,9 @@ func (g gate) add(ctx context.Context, run events.Run, change func(*joining)) (j
 		}
 		if j.Accepted == nil {
 			j.Accepted = map[string]lake.PointerPart{}
+		}
+		if j.Systems == nil {
+			j.Systems = map[string]string{}
 		}
 		if j.Unchanged == nil {
 			j.Unchanged = map[string]bool{}

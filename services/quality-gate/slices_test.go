@@ -164,6 +164,19 @@ func TestWhatCannotBeCarriedOn(t *testing.T) {
 	}
 }
 
+// Invariant 11: a snapshot is simulated or real, never some of both.
+func TestSlicesOfTwoSystems(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sliced(t))
+	b.Ports.AllowSimulated = true
+	simulated := year(slot1, "2023", 3)
+	simulated.system = "simulator"
+	b.accept(simulated, "2024")
+	if p := b.reject(year(slot1, "2024", 4)); !slices.Equal(codes(p.Problems), []string{"sources_mixed"}) {
+		t.Errorf("problems %+v", p.Problems)
+	}
+}
+
 // A slice is measured by its own baseline, and one that is rejected keeps the slot from being published.
 func TestARejectedSlice(t *testing.T) {
 	t.Parallel()
