@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil { // a command's own errors do not come here: the command line is wrong
 		a.json = slices.Contains(args, "--json")
-		a.finish(command.Name(), reply{}, fail(exitUsage, err, command.CommandPath()+" --help shows how it is used"))
+		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{}, fail(exitUsage, err, command.CommandPath()+" --help shows how it is used"))
 	}
 	return a.status
 }
@@ -128,9 +129,12 @@ func (a *App) finish(command string, r reply, err error) {
 	if f == nil || f.quiet {
 		return
 	}
-	fmt.Fprintf(a.Stderr, "llac %s: %v\n", command, f)
+	if command != "llac" {
+		command = "llac " + command
+	}
+	fmt.Fprintf(a.Stderr, "%s: %v\n", command, f)
 	if f.hint != "" {
-		fmt.Fprintf(a.Stderr, "%s.\n", f.hint)
+		fmt.Fprintf(a.Stderr, "  next: %s\n", f.hint)
 	}
 }
 

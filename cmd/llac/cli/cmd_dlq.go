@@ -134,7 +134,7 @@ func (a *App) runDLQShow(ctx context.Context, id string) (reply, error) {
 func letterText(t *text, l pipeline.Letter) {
 	t.line("dead letter %s of %s", l.ID, l.Service)
 	t.line("  reason          %s", l.Reason)
-	t.line("  tried           %s times, first %s, given up %s", dash(l.Receives), stamp(l.FirstReceivedAt), stamp(l.FailedAt))
+	t.line("  tried           %s, first %s, given up %s", tries(l.Receives), stamp(l.FirstReceivedAt), stamp(l.FailedAt))
 	t.line("  trace           %s", dash(l.TraceID))
 	t.line("  body            %s, sha256 %s", size(int64(l.Size)), l.SHA256)
 	if l.Envelope == nil {

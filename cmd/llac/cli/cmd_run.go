@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/contract"
 )
 
 // runOptions are the flags of `llac run`.
@@ -78,9 +79,13 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	r := reply{data: result, text: func(t *text) { runReport(t, a.dir, result) }}
 	if result.Datasets == nil {
 		r.text = nil
-		if err != nil && result.StartedAt.IsZero() {
-			r.data = nil
-		}
+	}
+	var problems contract.Problems
+	switch {
+	case errors.As(err, &problems):
+		r.data = map[string]any{"problems": problems}
+	case err != nil && result.StartedAt.IsZero():
+		r.data = nil // nothing was begun
 	}
 	if err == nil && !result.Good() {
 		err = &failure{status: exitUnpublished, err: errors.New("not every dataset is published or unchanged"), hint: nextStep(result)}

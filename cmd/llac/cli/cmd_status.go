@@ -132,7 +132,7 @@ func statusText(t *text, r statusReply, letters int) {
 			t.line("\n%s is held at %s since %s by %s: %s.", s.Dataset, s.Snapshot, stamp(s.Held.At), s.Held.By, s.Held.Reason)
 		}
 		if last := s.LastRun; last != nil && last.Reason != "" {
-			t.line("\n%s: the last run was %s. %s\n  next: %s", s.Dataset, last.State, last.Reason, next(*last)[0])
+			t.line("\n%s, last run %s: %s\n  next: %s", s.Dataset, last.State, last.Reason, next(*last)[0])
 		}
 	}
 	if len(r.Unfinished) > 0 && r.Running == nil {

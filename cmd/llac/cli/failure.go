@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
@@ -38,7 +39,8 @@ func classify(err error) *failure {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &problems):
-		return &failure{status: exitContract, err: err, hint: "mend the contract; llac datasets check says whether it is well. Nothing was fetched"}
+		err = fmt.Errorf("%s in the contracts, and nothing was started:\n%w", plural(len(problems), "problem"), err)
+		return &failure{status: exitContract, err: err, hint: "mend them; llac datasets check says whether they are well"}
 	case errors.As(err, &unknown):
 		return &failure{status: exitUsage, err: err, hint: "llac datasets list names them; a dataset is added by adding datasets/<name>.odcs.yaml"}
 	case errors.As(err, &owned):

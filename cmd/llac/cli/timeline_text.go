@@ -60,7 +60,10 @@ func timelineText(t *text, l ledger.Timeline) {
 }
 
 func tries(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "an unknown number of tries"
+	case 1:
 		return "1 try"
 	}
 	return fmt.Sprintf("%d tries", n)

@@ -35,7 +35,7 @@ type Cloud struct {
 // look is said by commands that hold the directory for a moment only.
 const look = "for a moment"
 
-// lookPatience is how long a run waits for such a command to let go.
+// lookPatience is how long we wait for such a command to let go, or for an owner to say who it is.
 const lookPatience = 5 * time.Second
 
 // open starts the local cloud of dir, made where missing. It answers an *aws.OwnedError when another process has it.
@@ -45,7 +45,7 @@ func open(ctx context.Context, dir, note string) (*Cloud, error) {
 	for {
 		own, err := aws.Start(ctx, o)
 		var owned *aws.OwnedError
-		if errors.As(err, &owned) && owned.Note == look && time.Now().Before(deadline) {
+		if errors.As(err, &owned) && (owned.Note == look || owned.PID == 0) && time.Now().Before(deadline) {
 			if err := (clock.System{}).Sleep(ctx, 20*time.Millisecond); err != nil {
 				return nil, err
 			}

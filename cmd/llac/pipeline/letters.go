@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ type Letter struct {
 	Dataset         string    `json:"dataset,omitempty"`
 	Run             string    `json:"run,omitempty"`
 	Reason          string    `json:"reason"`
-	Receives        string    `json:"receives,omitempty"` // how often it was tried
+	Receives        int       `json:"receives,omitempty"` // how often it was tried; 0: not known
 	FirstReceivedAt time.Time `json:"first_received_at,omitzero"`
 	FailedAt        time.Time `json:"failed_at,omitzero"`
 	TraceID         string    `json:"trace_id,omitempty"`
@@ -142,9 +143,10 @@ func newLetter(service, url string, m types.Message) Letter {
 		t, _ := time.Parse(time.RFC3339Nano, text(name)) // of a message that SQS moved: none
 		return t
 	}
+	receives, _ := strconv.Atoi(text(messaging.AttributeReceiveCount)) // of a message that SQS moved: none
 	l := Letter{
 		ID: shortID(awssdk.ToString(m.MessageId)), Service: service, Reason: text(messaging.AttributeReason),
-		Receives: text(messaging.AttributeReceiveCount), FirstReceivedAt: at(messaging.AttributeFirstReceived),
+		Receives: receives, FirstReceivedAt: at(messaging.AttributeFirstReceived),
 		FailedAt: at(messaging.AttributeFailedAt), TraceID: text(messaging.AttributeTrace),
 		Size: len(body), SHA256: lake.SHA256([]byte(body)), message: m, queue: url,
 	}
