@@ -106,6 +106,24 @@ func (c *Cloud) Close() error {
 	if c.own == nil {
 		return nil
 	}
+	// Connections that were being opened when their calls were given up turn up idle a moment later, and the cloud
+	// would wait seconds for their first request.
+	closed, swept := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(swept)
+		for {
+			c.http.CloseIdleConnections()
+			select {
+			case <-closed:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	defer func() {
+		close(closed)
+		<-swept
+	}()
 	err := os.Remove(endpointFile(c.Dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

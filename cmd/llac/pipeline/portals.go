@@ -62,7 +62,8 @@ func openPortals(ctx context.Context, spec string, given *portal.Portal, o porta
 	}
 	if given == nil {
 		given = portal.New(o)
-		if err := given.Start(ctx); err != nil {
+		// It outlives the interruption of a run: the fetcher finishes its page before the services stop.
+		if err := given.Start(context.WithoutCancel(ctx)); err != nil {
 			return nil, err
 		}
 		p.close = given.Close
