@@ -22,7 +22,7 @@ run: ## the whole pipeline on this machine: portal (simulated) to published snap
 
 .PHONY: test
 test: ## all tests that need no JVM, cloud account or Terraform
-	@go tool gotestsum --format pkgname-and-test-fails --hide-summary=output -- -count=1 $(PACKAGES)
+	@go tool gotestsum --format pkgname-and-test-fails -- -count=1 $(PACKAGES)
 
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
