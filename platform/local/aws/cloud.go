@@ -49,6 +49,7 @@ type Cloud struct {
 	broker  *broker
 	objects *objects
 	s3      http.Handler
+	unused  connections // opened by clients and not used yet
 	server  *http.Server
 	served  chan struct{}
 
@@ -118,6 +119,7 @@ func (c *Cloud) open(ctx context.Context, o Options) (err error) {
 		Handler:           c,
 		BaseContext:       func(net.Listener) context.Context { return c.life },
 		ReadHeaderTimeout: 30 * time.Second,
+		ConnState:         c.unused.follow,
 	}
 	if err := c.owner.announce(c.endpoint); err != nil {
 		return errors.Join(err, listener.Close())
@@ -186,6 +188,7 @@ func (c *Cloud) Close() error {
 		if c.server != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			defer cancel()
+			c.unused.close()
 			if c.server.Shutdown(ctx) != nil {
 				problems = append(problems, c.server.Close()) // a client that does not finish its request
 			}
@@ -242,4 +245,37 @@ func randomUUID() string {
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// connections are those on which no request has come yet. Shutdown would wait five seconds for each to make up its mind.
+type connections struct {
+	mu     sync.Mutex
+	open   map[net.Conn]bool
+	closed bool
+}
+
+func (u *connections) follow(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.open, c)
+		return
+	}
+	if u.closed {
+		_ = c.Close() // nobody is there any more
+		return
+	}
+	if u.open == nil {
+		u.open = map[net.Conn]bool{}
+	}
+	u.open[c] = true
+}
+
+func (u *connections) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed = true
+	for c := range u.open {
+		_ = c.Close() // it carries nothing
+	}
 }
