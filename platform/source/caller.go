@@ -167,7 +167,11 @@ func (c *caller) exchange(ctx context.Context, q request, u *url.URL, host *host
 	}
 	defer got.Body.Close()
 	info.Status = got.StatusCode
-	res := &response{status: got.StatusCode, header: got.Header, url: u, system: sourceSystem(u, got.Header)}
+	from := u
+	if got.Request != nil && got.Request.URL != nil {
+		from = got.Request.URL // Invariant 11: an answer is of who gave it, which a redirect may have changed
+	}
+	res := &response{status: got.StatusCode, header: got.Header, url: from, system: sourceSystem(from, got.Header)}
 	c.heed(res, host)
 
 	if got.StatusCode == http.StatusNotModified && len(q.header) > 0 {

@@ -153,8 +153,12 @@ func (c *ckanClient) Describe(ctx context.Context, t Target, since events.Valida
 	if version.UpdatedAt != "" && version == since {
 		return Description{}, ErrUnchanged
 	}
+	pages, err := planOffsets(op, total, k.size, k.page)
+	if err != nil {
+		return Description{}, err
+	}
 	d := Description{
-		Validators: version, Rows: total, Pages: planOffsets(total, k.size, k.page), Title: resource.Name,
+		Validators: version, Rows: total, Pages: pages, Title: resource.Name,
 		URL: strings.TrimSuffix(k.action("datastore_search")+query("resource_id", k.id), "?"), SourceSystem: res.system,
 	}
 	if resource.PackageID != "" {

@@ -2,12 +2,21 @@ package source
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 )
 
-// maxCells bounds the cells of one cube. Idescat answers 20,000 at the most; a sparse answer could claim any
-// number in a few bytes.
+// maxCells bounds the cells of one page. Idescat answers 20,000 at the most; a sparse answer could claim any number
+// in a few bytes. A table's metadata may speak of more: parameters and pages cut it.
 const maxCells = 2_000_000
+
+// product multiplies two counts; what an int cannot hold is the largest int.
+func product(a, b int) int {
+	if b > 0 && a > math.MaxInt/b {
+		return math.MaxInt
+	}
+	return a * b
+}
 
 // span is a byte range of a page; the zero span means absent.
 type span struct{ start, end int }
@@ -35,7 +44,7 @@ type cube struct {
 	class, label, source, href, updated string
 
 	dims   []dimension
-	cells  int // product of the sizes
+	cells  int // product of the sizes; math.MaxInt when it is larger
 	value  span
 	status span
 	origin span
@@ -106,11 +115,15 @@ func (r cubeReader) textAt(p span) string {
 	return unquote(r.raw(p))
 }
 
-// members notes where the values of the object at the current position lie; of a repeated name the last counts.
+// members notes where the values of the object at the current position lie. A repeated name is refused: which of two
+// values, labels or sizes is meant is not known, and every cell hangs on them.
 func (r cubeReader) members() (map[string]span, error) {
 	out := map[string]span{}
-	err := r.object(func(name string, _, _ int) error {
+	err := r.object(func(name string, from, to int) error {
 		start, end, err := r.value()
+		if _, twice := out[name]; twice && err == nil {
+			err = r.form(span{from, to}, "a name stands twice in one object")
+		}
 		out[name] = span{start, end}
 		return err
 	})
@@ -174,9 +187,7 @@ func (r cubeReader) dimensions(c *cube, top map[string]span) error {
 		if n, err := strconv.Atoi(string(r.raw(sizes[k]))); err != nil || n != len(d.categories) {
 			return r.form(sizes[k], fmt.Sprintf("dimension %.40q has %d categories, its size says otherwise", name, len(d.categories)))
 		}
-		if c.cells *= len(d.categories); c.cells > maxCells {
-			return r.form(sizes[k], fmt.Sprintf("the cube has more than %d cells", maxCells))
-		}
+		c.cells = product(c.cells, len(d.categories))
 		c.dims = append(c.dims, d)
 	}
 	return nil

@@ -45,6 +45,9 @@ func (r cubeReader) cellSpans(p span, cells int, what string) ([]span, error) {
 			if err != nil || k < 0 || k >= cells {
 				return r.form(span{from, to}, fmt.Sprintf("%s has a key that is no position of the cube's %d cells", what, cells))
 			}
+			if !out[k].absent() {
+				return r.form(span{from, to}, fmt.Sprintf("%s tells cell %d twice", what, k))
+			}
 			out[k] = span{start, end}
 			return nil
 		})
@@ -79,6 +82,9 @@ func (c *cube) rows(page []byte, yield func(Row) error) error {
 	r := cubeReader{newScanner(page)}
 	if c.value.absent() || r.is(c.value, '"') {
 		return r.form(c.value, "the dataset has no value: it is a table's metadata, not its data")
+	}
+	if c.cells > maxCells {
+		return r.form(c.value, fmt.Sprintf("the cube has more than %d cells", maxCells))
 	}
 	values, err := r.cellSpans(c.value, c.cells, "value")
 	if err != nil {

@@ -182,6 +182,13 @@ func (i idescatTarget) choose(m *cube) ([]choice, error) {
 	if !lastUsed {
 		return nil, fmt.Errorf("source parameter _LAST_ is set, but the table has no time dimension")
 	}
+	cells := 1
+	for _, ch := range chosen {
+		cells = product(cells, len(ch.codes))
+	}
+	if cells/i.cells >= maxPages {
+		return nil, fmt.Errorf("the parameters choose %d cells, more than %d pages of %d: choose fewer categories, or slice the dataset", cells, maxPages, i.cells)
+	}
 	return chosen, nil
 }
 

@@ -9,16 +9,25 @@ import (
 // describeTries is how often Describe begins anew when the source changes between its own questions.
 const describeTries = 3
 
+// maxPages bounds the pages of one extraction: a source that counts more is wrong, or wants slices.
+const maxPages = 100_000
+
 // planOffsets cuts total rows into pages of at most size rows. An empty source still has one page: that it is
 // empty must be landed like everything else.
-func planOffsets(total, size int64, address func(offset, limit int64) string) []PageRequest {
+func planOffsets(op string, total, size int64, address func(offset, limit int64) string) ([]PageRequest, error) {
+	if total/size >= maxPages {
+		return nil, &PermanentError{
+			Op: op, Err: fmt.Errorf("the source counts %d rows, more than %d pages of %d", total, maxPages, size),
+			Hint: "if that is true, set a larger page size or slices in datasets/<dataset>.odcs.yaml",
+		}
+	}
 	pages := []PageRequest{}
 	for offset := int64(0); offset < total || len(pages) == 0; offset += size {
 		pages = append(pages, PageRequest{
 			Index: len(pages), URL: address(offset, size), Rows: max(min(size, total-offset), 0),
 		})
 	}
-	return pages
+	return pages, nil
 }
 
 // pageSize is the target's page size within what the portal serves.

@@ -165,6 +165,10 @@ func (c *socrataClient) describe(ctx context.Context, op string, s socrataTarget
 	if same, known := sameVersion(events.Validators{LastModified: version.LastModified}, events.Validators{LastModified: counted.LastModified}); known && !same {
 		return Description{}, changedError(op, "Last-Modified", version.LastModified, counted.LastModified)
 	}
+	pages, err := planOffsets(op, total, s.size, s.page)
+	if err != nil {
+		return Description{}, err
+	}
 	version.Rows = total
 	if view.RowsUpdatedAt > 0 {
 		version.UpdatedAt = time.Unix(view.RowsUpdatedAt, 0).UTC().Format(time.RFC3339)
@@ -174,7 +178,7 @@ func (c *socrataClient) describe(ctx context.Context, op string, s socrataTarget
 		fields = view.fields()
 	}
 	return Description{
-		Validators: version, Rows: total, Pages: planOffsets(total, s.size, s.page), Fields: fields,
+		Validators: version, Rows: total, Pages: pages, Fields: fields,
 		Title: view.Name, SourceText: view.Attribution, URL: s.base.String() + "/d/" + s.id, SourceSystem: probe.system,
 	}, nil
 }
