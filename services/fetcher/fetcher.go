@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -214,14 +215,12 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 		return nil, err
 	}
 	m.FinishedAt = x.ports.Clock.Now()
-	body := lake.Encode(m)
-	info, _, err := x.ports.Lake.PutIfAbsent(ctx, lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, 0), body)
+	written, err := x.write(ctx, m, 0)
 	if err != nil {
 		return nil, err
 	}
-	info.SHA256 = lake.SHA256(body)
 	return []events.Event{events.New(events.LandingWritten{
-		Run: x.run, Attempt: m.Attempt, Manifest: info.Object(), Pages: len(m.Pages), Rows: m.Rows, Bytes: m.Bytes,
+		Run: x.run, Attempt: m.Attempt, Manifest: written, Pages: len(m.Pages), Rows: m.Rows, Bytes: m.Bytes,
 		SourceRows: m.Description.Rows, SourceSystem: m.Description.SourceSystem,
 	})}, nil
 }
@@ -250,14 +249,42 @@ func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Pag
 // handOver writes the manifest so far and leaves the rest to a continuation.
 func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	next := x.part + 1
-	body := lake.Encode(m)
-	info, _, err := x.ports.Lake.PutIfAbsent(ctx, lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, next), body)
+	written, err := x.write(ctx, &m, next)
 	if err != nil {
 		return nil, err
 	}
-	info.SHA256 = lake.SHA256(body)
 	x.ports.Log.InfoContext(ctx, "handing the extraction on before the deadline", "part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
 	return []events.Event{events.New(events.ExtractionContinued{
-		Run: x.run, Attempt: m.Attempt, Part: next, Partial: info.Object(), NextPage: len(m.Pages), Force: x.force,
+		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: len(m.Pages), Force: x.force,
 	})}, nil
+}
+
+// write stores the manifest of the whole (part 0) or of a part, create-only. A continuation bears the attempt id of its
+// chain, so an earlier delivery of it that died before its receipt has left one under the same key, written at another
+// time. It lists only what is landed, so it counts, and m becomes it.
+func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (events.Object, error) {
+	key := lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, part)
+	body := lake.Encode(m)
+	info, _, err := x.ports.Lake.PutIfAbsent(ctx, key, body)
+	if err == nil {
+		info.SHA256 = lake.SHA256(body)
+		return info.Object(), nil
+	}
+	if !errors.Is(err, lake.ErrExists) {
+		return events.Object{}, err
+	}
+	body, info, err = x.ports.Lake.Get(ctx, key)
+	if err != nil {
+		return events.Object{}, err
+	}
+	var there lake.Manifest
+	if err := json.Unmarshal(body, &there); err != nil {
+		return events.Object{}, &lake.DecodeError{Key: key, Err: err}
+	}
+	if there.Run.RunID != x.run.RunID || there.Run.ContractSHA256 != x.run.ContractSHA256 || there.Attempt != m.Attempt {
+		return events.Object{}, runtime.Permanent(fmt.Errorf("manifest %s is of run %s, attempt %s; run the dataset again", key, there.Run.RunID, there.Attempt))
+	}
+	*m = there
+	info.SHA256, info.Size = lake.SHA256(body), int64(len(body))
+	return info.Object(), nil
 }
