@@ -53,37 +53,66 @@ func readNumeral(b []byte) (numeral, bool) {
 	return n, allDigits(b)
 }
 
-// castInteger reads a whole number of 64 bits. Portals write whole numbers as "890", 890 or 890.0; a fraction other
-// than zeros is refused, because "1.151" may well be a thousand and something.
+// castInteger reads a whole number of 64 bits, exactly. Portals write whole numbers as "890", 890 or 890.0; a fraction
+// other than zeros is refused, because "1.151" may well be a thousand and something, and so may "1.000".
 func castInteger(b []byte) (int64, bool) {
+	n, ok := readNumeral(b)
+	if !ok || n.grouped() {
+		return 0, false
+	}
+	if len(n.fraction)+len(n.exponent) == 0 { // nearly all of them
+		i, err := strconv.ParseInt(string(b), 10, 64)
+		return i, err == nil
+	}
+	exponent := 0
+	if len(n.exponent) > 0 {
+		var err error
+		if exponent, err = strconv.Atoi(string(n.exponent)); err != nil {
+			return 0, false
+		}
+	}
+	// The value is digits × 10^exponent, without the zeros that end the digits.
+	digits := append(append([]byte(nil), n.digits...), n.fraction...)
+	exponent -= len(n.fraction)
+	significant := bytes.TrimRight(digits, "0")
+	exponent += len(digits) - len(significant)
+	significant = bytes.TrimLeft(significant, "0")
+	switch {
+	case len(significant) == 0:
+		return 0, true
+	case exponent < 0, exponent > maxIntegerDigits, len(significant)+exponent > maxIntegerDigits:
+		return 0, false
+	}
+	text := append(significant, bytes.Repeat([]byte{'0'}, exponent)...)
+	if n.negative {
+		text = append([]byte{'-'}, text...)
+	}
+	i, err := strconv.ParseInt(string(text), 10, 64)
+	return i, err == nil
+}
+
+// maxIntegerDigits is the digits of the largest whole number of 64 bits.
+const maxIntegerDigits = 19
+
+// grouped says whether a numeral may be thousands with a point between: one to three digits, the first no zero, a point
+// and three digits. As a whole number it has two readings, a thousand times apart.
+func (n numeral) grouped() bool {
+	return len(n.fraction) == 3 && len(n.digits) <= 3 && n.digits[0] != '0'
+}
+
+// zero says whether every digit is 0.
+func (n numeral) zero() bool {
+	return len(bytes.Trim(n.digits, "0"))+len(bytes.Trim(n.fraction, "0")) == 0
+}
+
+// castNumber reads a finite number of 64 bits. One too small for them is refused as one too large is.
+func castNumber(b []byte) (float64, bool) {
 	n, ok := readNumeral(b)
 	if !ok {
 		return 0, false
 	}
-	if len(n.exponent) > 0 {
-		f, err := strconv.ParseFloat(string(b), 64)
-		if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-			return 0, false
-		}
-		return int64(f), true
-	}
-	if len(bytes.Trim(n.fraction, "0")) > 0 {
-		return 0, false
-	}
-	if len(n.fraction) > 0 {
-		b = b[:len(b)-len(n.fraction)-1]
-	}
-	i, err := strconv.ParseInt(string(b), 10, 64)
-	return i, err == nil
-}
-
-// castNumber reads a finite number of 64 bits.
-func castNumber(b []byte) (float64, bool) {
-	if _, ok := readNumeral(b); !ok {
-		return 0, false
-	}
 	f, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || math.IsInf(f, 0) {
+	if err != nil || math.IsInf(f, 0) || f == 0 && !n.zero() {
 		return 0, false
 	}
 	return f + 0, true // -0 becomes 0: equal values have equal bytes

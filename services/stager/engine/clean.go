@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/platform/contract"
@@ -31,7 +33,7 @@ func (c *column) text(raw []byte) (text []byte, null bool, bad *rejection) {
 	case raw[0] == '"':
 		s, ok := unquote(raw)
 		if !ok {
-			return nil, false, c.reject(BadText, "want a JSON string in UTF-8")
+			return nil, false, c.reject(BadText, "want a JSON string of whole characters in UTF-8, without NUL")
 		}
 		raw = s
 	case !utf8.Valid(raw):
@@ -44,7 +46,8 @@ func (c *column) text(raw []byte) (text []byte, null bool, bad *rejection) {
 	return text, len(text) == 0 || c.isNull(text), nil
 }
 
-// unquote decodes a JSON string. Without escapes it answers a part of raw, without copying.
+// unquote decodes a JSON string. Without escapes it answers a part of raw, without copying. Half a character (a lone
+// surrogate, which decoders replace: different texts would become the same) and NUL are no text.
 func unquote(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[len(raw)-1] != '"' || !utf8.Valid(raw) {
 		return nil, false
@@ -53,10 +56,45 @@ func unquote(raw []byte) ([]byte, bool) {
 		return raw[1 : len(raw)-1], true
 	}
 	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	if err := json.Unmarshal(raw, &s); err != nil || !wholeCharacters(raw) {
 		return nil, false
 	}
 	return []byte(s), true
+}
+
+// wholeCharacters says whether every \u escape of a JSON string, alone or with the one after it, is a character other
+// than NUL. The string's grammar has been checked.
+func wholeCharacters(raw []byte) bool {
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 {
+			return true
+		}
+		if raw[at+1] != 'u' {
+			raw = raw[at+2:]
+			continue
+		}
+		r := escaped(raw[at:])
+		raw = raw[at+6:]
+		switch {
+		case r == 0:
+			return false
+		case utf16.IsSurrogate(r):
+			if !bytes.HasPrefix(raw, []byte(`\u`)) || utf16.DecodeRune(r, escaped(raw)) == unicode.ReplacementChar {
+				return false
+			}
+			raw = raw[6:]
+		}
+	}
+}
+
+// escaped reads the \uXXXX at the beginning of b.
+func escaped(b []byte) rune {
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 // squeeze folds every run of white space, line breaks and no-break spaces included, to one space.

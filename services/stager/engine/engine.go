@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
@@ -34,7 +35,7 @@ type Page struct {
 // Lineage is what every row of a run has in common.
 type Lineage struct {
 	Source          string // who is to be cited: the source's own attribution line, or its host
-	SourceSystem    string // the portal's host, or "simulator" (invariant 11)
+	SourceSystem    string // the portal's host, "simulator", or "unofficial:<host>" (invariant 11)
 	SourceURL       string // for a person: where the dataset is described
 	SourceUpdatedAt string // as the source wrote it; empty: unknown
 	Slot            string // the run's slot: becomes ingested_process_at
@@ -78,3 +79,9 @@ type FileResult struct {
 
 // SimulatorSystem is the source system of rows that no portal ever served (invariant 11).
 const SimulatorSystem = "simulator"
+
+// simulated says whether a source system is no official portal: a simulator, or a server that only speaks a portal's
+// protocol ("unofficial:<host>").
+func simulated(system string) bool {
+	return system == SimulatorSystem || strings.HasPrefix(system, "unofficial:")
+}

@@ -66,6 +66,7 @@ func newJob(in Input) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.simulated = simulated(in.Lineage.SourceSystem)
 	schema := arrowschema.Schema(in.Contract)
 	for _, col := range p.columns {
 		if fields, ok := schema.FieldsByName(col.field.Name); ok && !fields[0].Nullable {
@@ -364,7 +365,7 @@ func (j *job) metadata(origins string) []metadatum {
 	all := []metadatum{
 		{"attribution", c.Attribution}, {"contract_sha256", c.SHA256}, {"data_origin", origins}, {"dataset", c.Dataset},
 		{"licence", c.Licence}, {"licence_url", c.LicenceURL}, {"run", l.RunID},
-		{"simulated", strconv.FormatBool(l.SourceSystem == SimulatorSystem)}, // Invariant 11
+		{"simulated", strconv.FormatBool(simulated(l.SourceSystem))}, // Invariant 11
 		{"source", l.Source}, {"source_updated_at", l.SourceUpdatedAt}, {"source_url", l.SourceURL},
 	}
 	return slices.DeleteFunc(all, func(m metadatum) bool { return m.value == "" })

@@ -321,20 +321,29 @@ func TestRowsOfThePageAreCounted(t *testing.T) {
 	wantFault(t, err, "1 rows, but its manifest counts 2")
 }
 
+// Rows that no official portal served say so, also when the server forgets to say of each which it is.
 func TestSimulatedSaysSo(t *testing.T) {
 	t.Parallel()
-	in := testCase{contract: parseContract(t, everyType), pages: []string{`[{"id":"a"}]`}}.inputOf()
-	in.Lineage.SourceSystem = SimulatorSystem
-	out := newMemorySink()
-	if _, err := (Plain{}).Stage(t.Context(), in, out); err != nil {
-		t.Fatal(err)
-	}
-	r, err := file.NewParquetReader(bytes.NewReader(out.files["staged/zone=00"]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if v := r.MetaData().KeyValueMetadata().FindValue("simulated"); v == nil || *v != "true" {
-		t.Errorf("simulated is %v, want true", v)
+	rows := `[{"id":"a"},{"id":"b",":@llac_origin":"published"},{"id":"c",":@llac_origin":"recorded"}]`
+	for system, want := range map[string]string{
+		SimulatorSystem: "true invented=2,recorded=1", "unofficial:127.0.0.1:9000": "true invented=2,recorded=1",
+		"analisi.transparenciacatalunya.cat": "false published=2,recorded=1",
+	} {
+		in := testCase{contract: parseContract(t, everyType), pages: []string{rows}}.inputOf()
+		in.Lineage.SourceSystem = system
+		out := newMemorySink()
+		if _, err := (Plain{}).Stage(t.Context(), in, out); err != nil {
+			t.Fatal(err)
+		}
+		r, err := file.NewParquetReader(bytes.NewReader(out.files["staged/zone=00"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		footer := r.MetaData().KeyValueMetadata()
+		said, origins := footer.FindValue("simulated"), footer.FindValue("data_origin")
+		if said == nil || origins == nil || *said+" "+*origins != want {
+			t.Errorf("%s: simulated %v, origins %v, want %s", system, said, origins, want)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type plan struct {
 	files      []int            // columns inside the files: all but the partition's
 	sliceBy    int              // the column that must equal the run's slice; -1: none
 	slice      string
+	simulated  bool            // no portal vouches for the rows
 	exposed    map[string]bool // source fields whose values a quarantine row may show
 	exposedAll []string        // the same, in contract order
 }
@@ -120,13 +121,13 @@ func (p *plan) newRow() *row {
 // read fills r from a record and answers the first thing wrong with it, or nil.
 func (p *plan) read(rec source.Row, r *row) *rejection {
 	clear(r.raw)
-	r.origin = originPublished
+	r.origin = p.originOf(nil)
 	for _, f := range rec.Fields {
 		for _, at := range p.bySource[f.Name] {
 			r.raw[at] = f.Raw // a name may repeat: the last one counts
 		}
 		if f.Name == source.Origin {
-			r.origin = readOrigin(f.Raw)
+			r.origin = p.originOf(f.Raw)
 		}
 	}
 	for i, col := range p.columns {
@@ -152,12 +153,14 @@ func (p *plan) read(rec source.Row, r *row) *rejection {
 	return nil
 }
 
-// readOrigin reads the simulator's word. Whatever it says that we do not know is not taken for real (invariant 11).
-func readOrigin(raw []byte) uint8 {
-	switch s, _ := unquote(raw); string(s) {
-	case "recorded":
+// originOf reads the simulator's word on a row; nil: it gives none. Whatever it says that we do not know is not taken for
+// real, and a simulator that says nothing, or that its row is published, is not either (invariant 11).
+func (p *plan) originOf(raw []byte) uint8 {
+	said, _ := unquote(raw)
+	switch {
+	case string(said) == "recorded":
 		return originRecorded
-	case "published":
+	case !p.simulated && (raw == nil || string(said) == "published"):
 		return originPublished
 	}
 	return originInvented
