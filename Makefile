@@ -22,7 +22,9 @@ run: ## the whole pipeline on this machine: portal (simulated) to published snap
 
 .PHONY: test
 test: ## all tests that need no JVM, cloud account or Terraform
-	@go tool gotestsum --format pkgname-and-test-fails -- -count=1 $(PACKAGES)
+	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
+	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
+	go run ./test/skips "$$json"
 
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
