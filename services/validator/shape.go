@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -82,7 +84,7 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 		if _, ok := s.expected[name]; ok || strings.HasPrefix(name, portalsOwn) || derived(s.contract.Source.Kind, name) {
 			continue
 		}
-		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: name,
+		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: shown(name),
 			Message: "the source has a field that the contract does not know; it is kept in the raw pages and not staged. Classify it in the contract to stage it"})
 	}
 	for _, name := range sorted(s.expected) {
@@ -104,6 +106,27 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 		}
 	}
 	return fatal, report
+}
+
+// maxName bounds the name of a field that the contract does not know, in bytes.
+const maxName = 100
+
+// shown is a source's name for a field as an event may carry it: short, and nothing that a terminal would obey.
+func shown(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, name)
+	if len(name) <= maxName {
+		return name
+	}
+	cut := maxName
+	for !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut] + "…"
 }
 
 // derived says whether a field is not the source's own but made by the reader of its kind.

@@ -27,7 +27,8 @@ var Service = runtime.Service{
 	},
 }
 
-// maxProblems bounds what one event carries: a landing with a thousand bad pages is one story.
+// maxProblems bounds what one event carries: a landing with a thousand bad pages, or new fields, is one story, and no
+// message holds more than 256 KiB.
 const maxProblems = 20
 
 type validator struct{ ports runtime.Ports }
@@ -70,14 +71,20 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 	v.ports.Metrics.Record(ctx, "rows_validated", float64(rows), telemetry.Count, about...)
 	v.ports.Metrics.Record(ctx, "validation_time", float64(v.ports.Clock.Now().Sub(started).Milliseconds()), telemetry.Milliseconds, about...)
 	if len(problems) > 0 {
-		if more := len(problems) - maxProblems; more > 0 {
-			problems = append(problems[:maxProblems], events.Problem{Code: "more", Message: fmt.Sprintf("and %d more problems", more)})
-		}
-		return []events.Event{events.New(events.LandingRejected{Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Problems: problems})}, nil
+		return []events.Event{events.New(events.LandingRejected{Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Problems: few(problems)})}, nil
 	}
 	return []events.Event{events.New(events.LandingValidated{
-		Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Pages: len(manifest.Pages), Rows: rows, Bytes: manifest.Bytes, Drift: drift,
+		Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Pages: len(manifest.Pages), Rows: rows, Bytes: manifest.Bytes, Drift: few(drift),
 	})}, nil
+}
+
+// few cuts a list of problems to what an event should carry.
+func few(problems []events.Problem) []events.Problem {
+	more := len(problems) - maxProblems
+	if more <= 0 {
+		return problems
+	}
+	return append(problems[:maxProblems:maxProblems], events.Problem{Code: "more", Message: fmt.Sprintf("and %d more problems", more)})
 }
 
 // page checks one page: that it is what was written, and that each of its records can be read.

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -243,6 +244,27 @@ func TestManyProblemsAreOneStory(t *testing.T) {
 	p := runtimetest.Only[events.LandingRejected](t, out, err)
 	if len(p.Problems) != maxProblems+1 || p.Problems[maxProblems].Message != "and 30 more problems" {
 		t.Errorf("%d problems, the last: %+v", len(p.Problems), p.Problems[len(p.Problems)-1])
+	}
+}
+
+// A portal that invents fields, however many and however called, cannot make an event that no queue takes.
+func TestNewFieldsAreBounded(t *testing.T) {
+	t.Parallel()
+	for policy, custom := range map[string]string{"report": "", "reject": "      - {property: llacDrift, value: {added: reject}}\n"} {
+		var page strings.Builder
+		page.WriteString(`[{"codi":"1"`)
+		for i := range 5000 {
+			fmt.Fprintf(&page, `,"%05d\u001b[31m%s":"x"`, i, strings.Repeat("à", 100))
+		}
+		page.WriteString("}]")
+		out, err, _ := landing{contract: things(t, custom), pages: []string{page.String()}}.validate(t)
+		if err != nil || len(out) != 1 {
+			t.Fatalf("%s: %d events, error %v", policy, len(out), err)
+		}
+		body, err := json.Marshal(out[0])
+		if err != nil || len(body) > 32<<10 || strings.Contains(string(body), `\u001b`) || !strings.Contains(string(body), "and 4980 more problems") {
+			t.Errorf("%s: an event of %d bytes, error %v: %.300s", policy, len(body), err, body)
+		}
 	}
 }
 
