@@ -5,6 +5,8 @@
 // publication and acknowledgement, around the move of the pointer, around the deletes. It is started again, and the run
 // must end as it ends undisturbed.
 //
+// One test runs the same binaries as Lambda functions behind event source mappings instead.
+//
 // What this proves: after any one of these deaths the published bytes, the pointer, the archive and the evidence are the
 // same, every event has one content however often it is sent, no message ends in a dead-letter queue and, after a sweep,
 // nothing is left that nobody names. What it does not prove: that two deaths at once are survived, nor anything of AWS

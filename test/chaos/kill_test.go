@@ -58,7 +58,7 @@ func TestKilled(t *testing.T) {
 			w := newWorld(t, point, "municipalities")
 			w.request("municipalities")
 			w.died(service)
-			w.start(service, "")
+			w.start(service)
 			w.ended("municipalities")
 			if got := w.essence("municipalities"); !reflect.DeepEqual(got, want) {
 				t.Errorf("after a death at %s the lake differs:%s", point, difference(got, want))

@@ -88,8 +88,22 @@ type process struct {
 	log     *os.File
 }
 
-// newWorld starts everything. A service named in failpoints ("stager.effect-receipt") kills itself there.
+// newWorld starts everything. The service named in a failpoint ("stager.effect-receipt") kills itself there.
 func newWorld(t *testing.T, failpoint string, datasets ...string) *world {
+	t.Helper()
+	w := emptyWorld(t, datasets...)
+	for _, s := range services {
+		point := ""
+		if strings.HasPrefix(failpoint, s+".") {
+			point = failpoint
+		}
+		w.start(s, "LLAC_FAILPOINT="+point)
+	}
+	return w
+}
+
+// emptyWorld is a world in which no service has been started.
+func emptyWorld(t *testing.T, datasets ...string) *world {
 	t.Helper()
 	ctx := t.Context()
 	w := &world{t: t, processes: map[string]*process{}, heard: map[string][]byte{}}
@@ -123,13 +137,6 @@ func newWorld(t *testing.T, failpoint string, datasets ...string) *world {
 	w.sqs = sqs.NewFromConfig(w.cloud.Config())
 	w.lake = lake.NewS3(w.cloud.Config(), data, clock.System{})
 	w.deploy(datasets)
-	for _, s := range services {
-		point := ""
-		if strings.HasPrefix(failpoint, s+".") {
-			point = failpoint
-		}
-		w.start(s, point)
-	}
 	return w
 }
 
@@ -154,7 +161,8 @@ func (w *world) deploy(datasets []string) {
 	}
 }
 
-func (w *world) start(service, failpoint string) {
+// start starts a service's binary, with more in its environment.
+func (w *world) start(service string, extra ...string) {
 	w.t.Helper()
 	log, err := os.Create(filepath.Join(w.t.TempDir(), service+".log"))
 	if err != nil {
@@ -165,10 +173,11 @@ func (w *world) start(service, failpoint string) {
 	c.Env = append(os.Environ(),
 		"LLAC_ENV="+env, "LLAC_DATA_BUCKET="+data, "LLAC_CONFIG_BUCKET="+config, "LLAC_ALLOW_SIMULATED=true",
 		"LLAC_PORTAL=socrata="+w.portal.SocrataURL()+",idescat="+w.portal.IdescatURL(),
-		"LLAC_VISIBILITY="+visibility.String(), "LLAC_BACKOFF=100ms", "LLAC_GRACE=2s", "LLAC_FAILPOINT="+failpoint,
+		"LLAC_VISIBILITY="+visibility.String(), "LLAC_BACKOFF=100ms", "LLAC_GRACE=2s",
 		"AWS_ENDPOINT_URL="+w.cloud.Endpoint(), "AWS_REGION="+w.cloud.Region(),
 		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_EC2_METADATA_DISABLED=true",
 	)
+	c.Env = append(c.Env, extra...)
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
 	}
