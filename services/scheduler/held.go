@@ -32,11 +32,11 @@ func (s scheduler) hold(ctx context.Context, dataset string, r request, missing 
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(h.Requests, func(there request) bool { return there.Slot == r.Slot }) && slices.Equal(h.WaitingFor, missing) {
+		if slices.ContainsFunc(h.Requests, r.is) && slices.Equal(h.WaitingFor, missing) {
 			return nil
 		}
 		h.Requests = slices.DeleteFunc(h.Requests, func(there request) bool {
-			return there.Slot == r.Slot || r.Trigger == scheduled && there.Trigger == scheduled
+			return r.is(there) || r.Trigger == scheduled && there.Trigger == scheduled
 		})
 		h.Requests, h.WaitingFor, h.Since = append(h.Requests, r), missing, s.ports.Clock.Now()
 		_, err = s.ports.Lake.CompareAndSwap(ctx, lake.StateKey(dataset, "held"), lake.Encode(h), etag)

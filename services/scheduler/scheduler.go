@@ -35,8 +35,10 @@ func receiptKey(in events.Event) string {
 			return "runs/_ticks/" + lake.Slot(p.ScheduledAt) + ".json"
 		}
 	case events.RunRequested{}.EventType():
+		// Two people may ask in the same second, and each is to be heard: what was asked is part of the name.
 		if p, err := events.As[events.RunRequested](in); err == nil {
-			return lake.ReceiptKey(p.Dataset, lake.Slot(p.RequestedAt), "scheduler", 0)
+			wish := lake.SHA256([]byte(in.ID + "\n" + string(in.Data)))
+			return lake.ReceiptKey(p.Dataset, lake.Slot(p.RequestedAt), "scheduler."+wish[:12], 0)
 		}
 	case events.StagingPublished{}.EventType():
 		if p, err := events.As[events.StagingPublished](in); err == nil {
@@ -70,6 +72,9 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	return nil, runtime.Permanent(fmt.Errorf("the scheduler does not deal with %s", in.Type))
 }
 
+// maxAhead is how much later than ours the clock of who asks for a run may be.
+const maxAhead = 10 * time.Minute
+
 // request is a wish for a run of one slot.
 type request struct {
 	Slot    string   `json:"slot"`
@@ -77,6 +82,11 @@ type request struct {
 	Slices  []string `json:"slices,omitempty"`
 	Repeats string   `json:"repeats,omitempty"`
 	Force   bool     `json:"force,omitempty"`
+}
+
+// is says whether two wishes are one.
+func (r request) is(other request) bool {
+	return r.Slot == other.Slot && r.Trigger == other.Trigger && r.Repeats == other.Repeats && r.Force == other.Force && slices.Equal(r.Slices, other.Slices)
 }
 
 // record is what makes a slot's request unique, and who made it.
@@ -135,6 +145,14 @@ func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunR
 		return nil, runtime.Permanent(fmt.Errorf("no contract for dataset %q is in force (there are: %s); add datasets/%s.odcs.yaml and deploy it",
 			p.Dataset, strings.Join(known, ", "), p.Dataset))
 	}
+	if ahead := p.RequestedAt.Sub(s.ports.Clock.Now()); ahead > maxAhead {
+		// Invariant 10: the pointer only moves forward, so that no scheduled slot could follow a slot of the future.
+		return nil, runtime.Permanent(fmt.Errorf("the run of %s is requested for %s, which is %s ahead; look at the clock of who asked, and ask again",
+			p.Dataset, lake.Slot(p.RequestedAt), ahead.Round(time.Second)))
+	}
+	if p.Trigger == scheduled {
+		return nil, runtime.Permanent(fmt.Errorf("a request for a run of %s says that its trigger is %q; a request's is manual, backfill or replay", p.Dataset, scheduled))
+	}
 	c := contracts[i]
 	for _, slice := range p.Slices {
 		if c.Slicing == nil || !slices.Contains(c.Slicing.Values, slice) {
@@ -153,16 +171,31 @@ func (s scheduler) release(ctx context.Context, in events.Event, published strin
 		if !slices.Contains(c.References(), published) {
 			continue
 		}
-		h, _, err := s.waiting(ctx, c.Dataset)
-		if err != nil {
+		made, err := s.releaseDataset(ctx, in, c)
+		out = append(out, made...)
+		if err != nil && !runtime.IsPermanent(err) {
 			return nil, err
 		}
-		for _, r := range h.Requests {
-			made, err := s.request(ctx, in, c, r)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, made...)
+		if err != nil {
+			// Invariant 5: what no retry will mend of one dataset does not hold back the others.
+			s.ports.Log.ErrorContext(ctx, "the runs that wait cannot be released", "dataset", c.Dataset, "error", err.Error())
+			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
+		}
+	}
+	return out, nil
+}
+
+func (s scheduler) releaseDataset(ctx context.Context, in events.Event, c *contract.Contract) ([]events.Event, error) {
+	h, _, err := s.waiting(ctx, c.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	var out []events.Event
+	for _, r := range h.Requests {
+		made, err := s.request(ctx, in, c, r)
+		out = append(out, made...)
+		if err != nil {
+			return out, err
 		}
 	}
 	return out, nil
@@ -187,7 +220,7 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 			return nil, nil
 		}
 	}
-	mine, err := s.first(ctx, in, c.Dataset, r)
+	mine, err := s.claim(ctx, in, c, &r)
 	if err != nil || !mine {
 		return nil, err
 	}
@@ -216,46 +249,79 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 	return out, nil
 }
 
-// first records the request of a slot and says whether this event is to ask for it: because it is the first, or was in
-// an earlier delivery, or because the first never came to publish it.
-func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r request) (bool, error) {
+// claim makes the request of a slot this event's, and says whether the event is to ask for it. Slots count seconds: a
+// person's request in a slot that another wish has moves to the next second, on every delivery to the same one.
+func (s scheduler) claim(ctx context.Context, in events.Event, c *contract.Contract, r *request) (bool, error) {
+	for {
+		o, err := taken, error(nil)
+		// A request of some slices leaves the slots of the cadence to the runs of all.
+		if due, ok := c.DueSlot(instant(r.Slot)); r.Trigger == scheduled || len(r.Slices) == 0 || !ok || lake.Slot(due) != r.Slot {
+			o, err = s.first(ctx, in, c.Dataset, *r)
+		}
+		if err != nil || o != taken {
+			return o == mine, err
+		}
+		r.Slot = lake.Slot(instant(r.Slot).Add(time.Second))
+	}
+}
+
+// instant is the time of a slot.
+func instant(slot string) time.Time {
+	t, _ := time.Parse(lake.SlotLayout, slot) // made by lake.Slot
+	return t
+}
+
+// owner says whose the request of a slot is.
+type owner int
+
+const (
+	mine  owner = iota + 1 // this event is to ask for it: it is the first, or was in an earlier delivery, or the first never came to publish it
+	asked                  // another event asks for the same
+	taken                  // another event asks for something else, so that this wish needs a slot of its own
+)
+
+// first records the request of a slot and says whose it is.
+func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r request) (owner, error) {
 	key := lake.RunPrefix(dataset, r.Slot) + "requested.json"
 	now := s.ports.Clock.Now()
-	mine := lake.Encode(record{request: r, EventID: in.ID, Receipt: receiptKey(in), At: now})
-	_, _, err := s.ports.Lake.PutIfAbsent(ctx, key, mine)
+	receipt := receiptKey(in)
+	ours := lake.Encode(record{request: r, EventID: in.ID, Receipt: receipt, At: now})
+	_, _, err := s.ports.Lake.PutIfAbsent(ctx, key, ours)
 	if err == nil {
-		return true, nil
+		return mine, nil
 	}
 	if !errors.Is(err, lake.ErrExists) {
-		return false, err
+		return 0, err
 	}
 	b, info, err := s.ports.Lake.Get(ctx, key)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	var there record
 	if err := json.Unmarshal(b, &there); err != nil {
-		return false, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
+		return 0, &lake.DecodeError{Key: key, Err: err}
 	}
-	if there.EventID == in.ID {
-		return true, nil
+	switch {
+	case r.Trigger != scheduled && !there.is(r):
+		return taken, nil
+	case there.EventID == in.ID && there.Receipt == receipt:
+		return mine, nil
+	case there.Receipt == "" || now.Sub(there.At) < takeOver:
+		return asked, nil
 	}
-	if there.Receipt == "" || now.Sub(there.At) < takeOver {
-		return false, nil
+	told, err := s.told(ctx, there.Receipt, dataset)
+	if err != nil || told {
+		return asked, err
 	}
-	asked, err := s.asked(ctx, there.Receipt, dataset)
-	if err != nil || asked {
-		return false, err
-	}
-	_, err = s.ports.Lake.CompareAndSwap(ctx, key, mine, info.ETag)
+	_, err = s.ports.Lake.CompareAndSwap(ctx, key, ours, info.ETag)
 	if errors.Is(err, lake.ErrChanged) {
-		return false, nil // another event was faster
+		return asked, nil // another event was faster
 	}
-	return err == nil, err
+	return mine, err
 }
 
-// asked says whether a receipt holds a request for a run of the dataset.
-func (s scheduler) asked(ctx context.Context, key, dataset string) (bool, error) {
+// told says whether a receipt holds a request for a run of the dataset.
+func (s scheduler) told(ctx context.Context, key, dataset string) (bool, error) {
 	b, _, err := s.ports.Lake.Get(ctx, key)
 	if errors.Is(err, lake.ErrNotFound) {
 		return false, nil

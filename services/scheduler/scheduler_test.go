@@ -221,6 +221,7 @@ func TestSlicesAreRunsOfTheirOwn(t *testing.T) {
 }
 
 func (b bench) request(p events.RunRequested) ([]events.Event, error) {
+	b.Clock.Set(p.RequestedAt)
 	return b.Deliver(b.t.Context(), Service, runtimetest.Event("request-"+p.RequestedAt.String(), p))
 }
 
