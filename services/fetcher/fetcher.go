@@ -21,12 +21,9 @@ import (
 // Service is the fetcher.
 var Service = runtime.Service{
 	Name:     "fetcher",
-	Consumes: []string{events.ExtractionRequested{}.EventType(), events.ExtractionContinued{}.EventType()},
-	Emits: []string{
-		events.LandingWritten{}.EventType(), events.ExtractionUnchanged{}.EventType(),
-		events.ExtractionFailed{}.EventType(), events.ExtractionContinued{}.EventType(),
-	},
-	New: func(p runtime.Ports) runtime.Handler { return fetcher{p}.handle },
+	Consumes: events.Consumes("fetcher"),
+	Emits:    events.Emits("fetcher"),
+	New:      func(p runtime.Ports) runtime.Handler { return fetcher{p}.handle },
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.ExtractionRequested:

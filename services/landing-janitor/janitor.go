@@ -16,8 +16,8 @@ import (
 // Service is the landing janitor.
 var Service = runtime.Service{
 	Name:     "landing-janitor",
-	Consumes: []string{events.StagingPublished{}.EventType(), events.SweepTicked{}.EventType()},
-	Emits:    []string{events.LandingDeleted{}.EventType(), events.RunFailed{}.EventType()},
+	Consumes: events.Consumes("landing-janitor"),
+	Emits:    events.Emits("landing-janitor"),
 	New:      func(p runtime.Ports) runtime.Handler { return janitor{p}.handle },
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {

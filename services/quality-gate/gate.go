@@ -14,12 +14,9 @@ import (
 // Service is the quality gate.
 var Service = runtime.Service{
 	Name:     "quality-gate",
-	Consumes: []string{events.StagingWritten{}.EventType(), events.ExtractionUnchanged{}.EventType()},
-	Emits: []string{
-		events.StagingAccepted{}.EventType(), events.StagingPublished{}.EventType(), events.StagingRejected{}.EventType(),
-		events.RunSuperseded{}.EventType(), events.RunFailed{}.EventType(),
-	},
-	New: func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
+	Consumes: events.Consumes("quality-gate"),
+	Emits:    events.Emits("quality-gate"),
+	New:      func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingWritten:

@@ -19,8 +19,8 @@ import (
 // Service is the scheduler.
 var Service = runtime.Service{
 	Name:     "scheduler",
-	Consumes: []string{events.ScheduleTicked{}.EventType(), events.RunRequested{}.EventType(), events.StagingPublished{}.EventType()},
-	Emits:    []string{events.ExtractionRequested{}.EventType(), events.DatasetStale{}.EventType(), events.DatasetRecovered{}.EventType()},
+	Consumes: events.Consumes("scheduler"),
+	Emits:    events.Emits("scheduler"),
 	New:      func(p runtime.Ports) runtime.Handler { return scheduler{p}.handle },
 	Receipt:  receiptKey,
 	GaveUp:   func(events.Event, events.Failure) []events.Event { return nil }, // no run has begun yet

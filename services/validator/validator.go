@@ -15,8 +15,8 @@ import (
 // Service is the validator.
 var Service = runtime.Service{
 	Name:     "validator",
-	Consumes: []string{events.LandingWritten{}.EventType()},
-	Emits:    []string{events.LandingValidated{}.EventType(), events.LandingRejected{}.EventType(), events.RunFailed{}.EventType()},
+	Consumes: events.Consumes("validator"),
+	Emits:    events.Emits("validator"),
 	New:      func(p runtime.Ports) runtime.Handler { return validator{p}.handle },
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingWritten](in)
