@@ -48,7 +48,7 @@ func (d *document) inOrder(list []position) []string {
 	return out
 }
 
-// checkKeyAndPartition checks what may be a key, a partition and a personal field.
+// checkKeyAndPartition checks what may be a key and a partition.
 func (d *document) checkKeyAndPartition(c *Contract, object node, places map[string]node) {
 	for _, column := range c.Key {
 		f, p := c.Field(column), places[column]
@@ -79,23 +79,13 @@ func (d *document) checkKeyAndPartition(c *Contract, object node, places map[str
 		}
 	}
 	inside := 0
-	personal := map[string]string{}
 	for _, f := range c.Fields {
 		if f.Staged && !slices.Contains(c.Partition, f.Name) {
 			inside++
 		}
-		if f.Personal() {
-			personal[f.Source] = f.Name
-		}
 	}
 	if inside == 0 && len(c.Fields) > 0 {
 		d.report(object.get("properties"), "", "no column would be inside the files")
-	}
-	for _, f := range c.Fields {
-		if other, ok := personal[f.Source]; ok && !f.Personal() {
-			// Invariant 8: the same bytes cannot be personal under one name and public under another.
-			d.report(places[f.Name].get("name"), "classify both as personal", "the source's field %q is personal as %q and not as %q", f.Source, other, f.Name)
-		}
 	}
 }
 
