@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,12 @@ func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run,
 			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: []events.Problem{{
 				Code: "held", Message: fmt.Sprintf("the pointer of %s is held since %s by %s (%s); llac resume %s lets it move again",
 					run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason, run.Dataset),
+			}}})}, nil
+		}
+		if old != nil && simulated(sourceSystem) && !simulated(old.SourceSystem) {
+			// Invariant 11: the verdict was on what was published then; real data may have come since.
+			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: []events.Problem{{
+				Code: "simulated_is_not_real", Message: fmt.Sprintf("the data come from %q, and real data from %s were published meanwhile", sourceSystem, old.SourceSystem),
 			}}})}, nil
 		}
 		// What is carried on comes from exactly the pointer that is swapped: one read earlier may have been superseded.
@@ -92,16 +99,34 @@ func (g gate) vouched(ctx context.Context, p lake.PointerPart) error {
 	return nil
 }
 
-// keep copies the pointer that is about to be superseded into the history.
+// keep copies the pointer that is about to be superseded into the history. The next pointer names the copy by its digest,
+// so what is there of the very same pointer stays as it is: of two gates at once, the slower would otherwise change the
+// copy that the faster one's pointer names.
 func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error) {
 	superseded := *old
 	superseded.SupersededAt = g.ports.Clock.Now()
-	body := lake.Encode(superseded)
-	info, err := g.ports.Lake.Put(ctx, lake.HistoryKey(old.Dataset, old.Snapshot), body)
+	key, body := lake.HistoryKey(old.Dataset, old.Snapshot), lake.Encode(superseded)
+	info, _, err := g.ports.Lake.PutIfAbsent(ctx, key, body)
+	if errors.Is(err, lake.ErrExists) {
+		var there []byte
+		if there, info, err = g.ports.Lake.Get(ctx, key); err != nil {
+			return events.Object{}, err
+		}
+		var kept lake.Pointer
+		if json.Unmarshal(there, &kept) == nil {
+			kept.SupersededAt = superseded.SupersededAt
+			if bytes.Equal(lake.Encode(kept), body) {
+				info.SHA256, info.Size = lake.SHA256(there), int64(len(there))
+				return info.Object(), nil
+			}
+		}
+		// It was held or released since a gate that died here.
+		info, err = g.ports.Lake.CompareAndSwap(ctx, key, body, info.ETag)
+	}
 	if err != nil {
 		return events.Object{}, err
 	}
-	info.SHA256 = lake.SHA256(body)
+	info.SHA256, info.Size = lake.SHA256(body), int64(len(body))
 	return info.Object(), nil
 }
 

@@ -1,0 +1,89 @@
+package gate
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime/runtimetest"
+)
+
+// Two gates supersede the same pointer at once. The copy that the faster one's pointer names by its digest stays what it
+// names, whatever the slower one does before it learns that it is too late.
+func TestTheKeptPointerIsWhatItsSuccessorNames(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, things(t))
+	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
+	const slot3 = "20250805T063000"
+	slower, faster := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}}), b.stage(candidate{slot: slot3, files: map[string]string{"": rows(5)}})
+	b.Clock.Set(runtimetest.Start.Add(time.Hour))
+	b.Lake.Before = func(op, key string) error {
+		if op == "put" && key == lake.HistoryKey("things", slot1) {
+			b.Lake.Before = nil
+			out, err := b.deliver(faster)
+			runtimetest.Only[events.StagingPublished](t, out, err)
+			b.Clock.Set(runtimetest.Start.Add(2 * time.Hour))
+		}
+		return nil
+	}
+	out, err := b.deliver(slower)
+	runtimetest.Only[events.RunSuperseded](t, out, err)
+	p := b.pointer()
+	if p.Snapshot != slot3 || p.Previous != slot1 {
+		t.Fatalf("pointer at %s after %s", p.Snapshot, p.Previous)
+	}
+	if _, err := lake.ReadDocument[lake.Pointer](t.Context(), b.Lake, *p.PreviousObject); err != nil {
+		t.Errorf("the pointer names a copy that is not there: %v", err)
+	}
+}
+
+// A gate died after the copy; before the next one comes, a person has held the pointer and let it go again.
+func TestAKeptPointerThatChangedSince(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, things(t))
+	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
+	w := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}})
+	b.Ports.Failpoint = func(name string) {
+		if name == "before-pointer" {
+			panic(runtimetest.Crash{})
+		}
+	}
+	if _, err := b.deliver(w); !errors.Is(err, runtimetest.ErrCrashed) {
+		t.Fatal(err)
+	}
+	b.Ports.Failpoint = func(string) {}
+	changed := b.pointer()
+	changed.Attribution["note"] = "by a person"
+	b.Put(t, lake.PointerKey("things"), changed)
+	out, err := b.deliver(w)
+	runtimetest.Only[events.StagingPublished](t, out, err)
+	kept, err := lake.ReadDocument[lake.Pointer](t.Context(), b.Lake, *b.pointer().PreviousObject)
+	if err != nil || kept.Attribution["note"] != "by a person" {
+		t.Errorf("kept %+v (%v)", kept, err)
+	}
+}
+
+// Invariant 11: a verdict that was passed before real data came does not put simulated data over them.
+func TestSimulatedDataOvertakenByRealOnes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, things(t))
+	b.Ports.AllowSimulated = true
+	b.publish(candidate{slot: "20250731T063000", system: "simulator", files: map[string]string{"": rows(3)}})
+	late := b.stage(candidate{slot: slot2, system: "simulator", files: map[string]string{"": rows(3)}})
+	b.Ports.Failpoint = func(name string) {
+		if name == "before-pointer" {
+			b.Ports.Failpoint = func(string) {}
+			b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
+		}
+	}
+	out, err := b.deliver(late)
+	if p := runtimetest.Only[events.StagingRejected](t, out, err); !slices.Equal(codes(p.Problems), []string{"simulated_is_not_real"}) {
+		t.Errorf("%+v", p)
+	}
+	if p := b.pointer(); p.Snapshot != slot1 || simulated(p.SourceSystem) {
+		t.Errorf("published %s from %s", p.Snapshot, p.SourceSystem)
+	}
+}
