@@ -23,9 +23,9 @@ func TestTheKeptPointerIsWhatItsSuccessorNames(t *testing.T) {
 	b.Lake.Before = func(op, key string) error {
 		if op == "put" && key == lake.HistoryKey("things", slot1) {
 			b.Lake.Before = nil
+			b.Clock.Set(runtimetest.Start.Add(2 * time.Hour))
 			out, err := b.deliver(faster)
 			runtimetest.Only[events.StagingPublished](t, out, err)
-			b.Clock.Set(runtimetest.Start.Add(2 * time.Hour))
 		}
 		return nil
 	}
