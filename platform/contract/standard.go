@@ -133,7 +133,11 @@ func (s *standardProblems) alternatives(e *jsonschema.ValidationError, definitio
 	add("see the Open Data Contract Standard 3.1", "is none of the forms that the standard allows here")
 }
 
+// maxStrays bounds the unknown keys that are told: a file of nothing else is no contract, and each costs a search.
+const maxStrays = 200
+
 func (s *standardProblems) finish() {
+	s.strays = s.strays[:min(len(s.strays), maxStrays)]
 	for _, stray := range s.strays {
 		parent, name := stray.location[:len(stray.location)-1], stray.location[len(stray.location)-1]
 		known := keysAt(parent)

@@ -189,7 +189,7 @@ func castDate(b []byte, layout string) (int64, bool) {
 		b = b[:len(layout)]
 	}
 	t, err := time.Parse(layout, string(b))
-	if err != nil {
+	if err != nil || t.Year() < 1 { // no calendar in use has a year 0
 		return 0, false
 	}
 	y, m, d := t.Date()
@@ -216,7 +216,7 @@ func castTimestamp(b []byte, layout string) (int64, bool) {
 		layouts = []string{layout}
 	}
 	for _, l := range layouts {
-		if t, err := time.Parse(l, string(b)); err == nil {
+		if t, err := time.Parse(l, string(b)); err == nil && t.UTC().Year() >= 1 {
 			return t.UnixMicro(), true
 		}
 	}
