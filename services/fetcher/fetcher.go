@@ -104,6 +104,10 @@ func (x *extraction) open(ctx context.Context) error {
 	if x.contract, err = x.ports.Contracts.Load(ctx, x.run.ContractSHA256); err != nil {
 		return err
 	}
+	if x.contract.Dataset != x.run.Dataset {
+		// Invariant 8: what is personal in one dataset may be public under another's contract.
+		return runtime.Permanent(fmt.Errorf("run %s of %s pins a contract of %s", x.run.RunID, x.run.Dataset, x.contract.Dataset))
+	}
 	from := x.contract.Source
 	if x.client, err = x.ports.Portal(from.Kind); err != nil {
 		return runtime.Permanent(err)

@@ -463,6 +463,18 @@ func TestErrorsOfThePortal(t *testing.T) {
 	}
 }
 
+// A request that pairs a dataset with another's contract would land, and classify, the wrong data under its name.
+func TestAnotherDatasetsContract(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	run := b.run()
+	run.Dataset = "others"
+	_, err := b.deliver(events.ExtractionRequested{Run: run})
+	if !runtime.IsPermanent(err) || len(b.portal.described)+len(b.portal.fetched) > 0 {
+		t.Errorf("error %v, asked the portal %d times", err, len(b.portal.described)+len(b.portal.fetched))
+	}
+}
+
 func TestGivingUpFailsTheRun(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
