@@ -199,6 +199,23 @@ type FailureRecord struct {
 	Events   []events.Event `json:"events"`
 }
 
+// DeadLetter is a dead letter that is kept before SQS forgets it.
+type DeadLetter struct {
+	Service         string    `json:"service"`
+	MessageID       string    `json:"message_id"`
+	EventID         string    `json:"event_id,omitempty"`
+	EventType       string    `json:"event_type,omitempty"`
+	Reason          string    `json:"reason,omitempty"` // none where SQS moved the message itself
+	Receives        int       `json:"receives,omitempty"`
+	FirstReceivedAt time.Time `json:"first_received_at,omitzero"`
+	FailedAt        time.Time `json:"failed_at,omitzero"`
+	SentAt          time.Time `json:"sent_at"` // from here SQS counts its fourteen days
+	TraceID         string    `json:"trace_id,omitempty"`
+	Size            int       `json:"size"`           // of the body, in bytes
+	SHA256          string    `json:"sha256"`         // of the body
+	Body            string    `json:"body,omitempty"` // of an event of ours, byte for byte; what else is in a message nobody knows (invariant 8)
+}
+
 // Cursor is the dataset's last look at its source, published or not.
 type Cursor struct {
 	Dataset     string            `json:"dataset"`

@@ -120,6 +120,17 @@ func FailureKey(dataset, run, stage, messageID string) string {
 	return RunPrefix(dataset, run) + stage + ".failed." + safe(messageID) + ".json"
 }
 
+// DeadLetterKey is the key of a kept dead letter: by the id of its event, or of its message where it is no event.
+func DeadLetterKey(service, id string) string {
+	if len(id) > maxID {
+		id = SHA256([]byte(id)) // of somebody else's making: ours are short
+	}
+	return "dead-letters/" + service + "/" + safe(id) + ".json"
+}
+
+// maxID bounds the part of a key that is made of an id; S3 allows 1024 bytes for a whole key.
+const maxID = 512
+
 // ContractKey is the key of a contract's bytes in the config bucket.
 func ContractKey(sha string) string { return "contracts/" + sha + ".yaml" }
 

@@ -44,8 +44,13 @@ const backstop = 2
 // RedriveAfter is the maxReceiveCount of a queue whose consumer gives up after maxReceives.
 func RedriveAfter(maxReceives int) int { return maxReceives + backstop }
 
-// deadLetterRetention is the most SQS offers.
-const deadLetterRetention = 14 * 24 * time.Hour
+const (
+	// deadLetterRetention is the most SQS offers.
+	deadLetterRetention = 14 * 24 * time.Hour
+	// retention is how long an event waits for a service that is down. A message that SQS itself moves to the dead-letter
+	// queue keeps its age there, so two days are left in which the daily sweep finds and keeps it.
+	retention = 12 * 24 * time.Hour
+)
 
 // Topology says where the topics and queues of an environment are.
 type Topology struct {
@@ -142,8 +147,9 @@ func (d *deployment) queue(ctx context.Context, service string) error {
 	}
 	name := QueueName(d.env, service)
 	url, arn, err := d.ensureQueue(ctx, name, map[string]string{
-		string(types.QueueAttributeNameVisibilityTimeout): strconv.Itoa(int(seconds(d.options.Visibility))),
-		string(types.QueueAttributeNameRedrivePolicy):     string(redrive),
+		string(types.QueueAttributeNameVisibilityTimeout):      strconv.Itoa(int(seconds(d.options.Visibility))),
+		string(types.QueueAttributeNameRedrivePolicy):          string(redrive),
+		string(types.QueueAttributeNameMessageRetentionPeriod): strconv.Itoa(int(retention / time.Second)),
 	})
 	if err != nil {
 		return err

@@ -80,6 +80,9 @@ func connect(ctx context.Context, s Service, o Options) (*connected, error) {
 		return nil, err
 	}
 	client := sqs.NewFromConfig(o.AWS)
+	if o.Ports.DeadLetters == nil {
+		o.Ports.DeadLetters = messaging.DeadLetterQueues{Client: client, Env: o.Env}
+	}
 	var err error
 	if o.QueueURL == "" {
 		if o.QueueURL, err = messaging.QueueURL(ctx, client, messaging.QueueName(o.Env, s.Name)); err != nil {

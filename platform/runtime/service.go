@@ -2,13 +2,14 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/telemetry"
 )
@@ -49,8 +50,16 @@ type Ports struct {
 	Build      string // version of this build
 	// AllowSimulated lets the gate publish simulated data: true on a laptop, never in the cloud (invariant 11).
 	AllowSimulated bool
+	// DeadLetters shows the dead letters of the environment's services. Run and Lambda put it in.
+	DeadLetters DeadLetters
 	// Failpoint dies at a named point when a test asked for it. Never nil.
 	Failpoint func(name string)
+}
+
+// DeadLetters looks at what services gave up on, and changes nothing of it.
+type DeadLetters interface {
+	// Look shows every dead letter of a service to visit, in no order, and returns what visit could not deal with.
+	Look(ctx context.Context, service string, visit func(messaging.Letter) error) error
 }
 
 // Contracts gives out dataset contracts.
@@ -74,8 +83,22 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
-// IsPermanent says whether any error in the chain is final.
+// IsPermanent says whether an error is final. Of several joined errors all must be: while one of them may pass, so may
+// the whole.
 func IsPermanent(err error) bool {
-	var p interface{ Permanent() bool }
-	return errors.As(err, &p) && p.Permanent()
+	for err != nil {
+		if p, ok := err.(interface{ Permanent() bool }); ok {
+			return p.Permanent()
+		}
+		switch wrapped := err.(type) {
+		case interface{ Unwrap() error }:
+			err = wrapped.Unwrap()
+		case interface{ Unwrap() []error }:
+			all := wrapped.Unwrap()
+			return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !IsPermanent(e) })
+		default:
+			return false
+		}
+	}
+	return false
 }

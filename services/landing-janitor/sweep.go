@@ -22,13 +22,14 @@ const (
 	supersededAge = 90 * 24 * time.Hour
 )
 
-// sweep removes what nothing names any more. Invariant 5: a dataset that cannot be swept does not stop the others.
+// sweep keeps old dead letters and removes what nothing names any more. Invariant 5: a dataset that cannot be swept does not stop the others.
 func (j janitor) sweep(ctx context.Context, now time.Time) error {
+	kept := j.keepLetters(ctx, now)
 	contracts, failed := j.ports.Contracts.Current(ctx)
 	for _, c := range contracts {
 		failed = errors.Join(failed, j.sweepDataset(ctx, c, now))
 	}
-	return failed
+	return errors.Join(kept, failed)
 }
 
 func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now time.Time) error {

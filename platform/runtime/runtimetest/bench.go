@@ -19,6 +19,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/lake/laketest"
+	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/telemetry"
 )
@@ -29,13 +30,15 @@ type Bench struct {
 	Config *laketest.Memory
 	Clock  *Clock
 	Log    *Text // what was logged
-	Ports  runtime.Ports
+	// Letters are the dead letters by service.
+	Letters Letters
+	Ports   runtime.Ports
 }
 
 // New returns a bench on which the contracts are in force. Change its Ports before Deliver.
 func New(t testing.TB, contracts ...*contract.Contract) *Bench {
 	t.Helper()
-	b := &Bench{Lake: laketest.NewMemory(), Config: laketest.NewMemory(), Clock: &Clock{now: Start}, Log: &Text{}}
+	b := &Bench{Lake: laketest.NewMemory(), Config: laketest.NewMemory(), Clock: &Clock{now: Start}, Log: &Text{}, Letters: Letters{}}
 	b.Lake.Now = b.Clock.Now
 	if err := runtime.DeployContracts(context.Background(), b.Config, contracts); err != nil {
 		t.Fatal(err)
@@ -46,9 +49,21 @@ func New(t testing.TB, contracts ...*contract.Contract) *Bench {
 		BaseURL:    func(_, url string) string { return url },
 		NewAttempt: func() string { return fmt.Sprintf("a%d", attempts.Add(1)) },
 		Metrics:    telemetry.Discard{}, Log: slog.New(slog.NewJSONHandler(b.Log, nil)), Build: "test",
-		Failpoint: func(string) {},
+		Failpoint: func(string) {}, DeadLetters: b.Letters,
 	}
 	return b
+}
+
+// Letters are dead letters in memory, by service.
+type Letters map[string][]messaging.Letter
+
+// Look shows the letters of a service.
+func (l Letters) Look(_ context.Context, service string, visit func(messaging.Letter) error) error {
+	var failed error
+	for _, one := range l[service] {
+		failed = errors.Join(failed, visit(one))
+	}
+	return failed
 }
 
 // Start is where every bench's clock begins.
