@@ -114,11 +114,16 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 
 // try runs the handler under its receipt and publishes what follows.
 func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
+	handle := w.handle
 	if w.maxReceives > 0 && d.Receives > w.maxReceives {
-		return w.giveUp(ctx, d, in, fmt.Errorf("received %d times and never answered: each time the process died or ran out of time", d.Receives-1))
+		// It is not tried again. But it may be a neighbour that the process died with each time: where the receipt is
+		// there, only its answer is missing, and a run that goes on is not called failed.
+		handle = func(context.Context, events.Event) ([]events.Event, error) {
+			return nil, fmt.Errorf("received %d times and never answered: each time the process died or ran out of time", d.Receives-1)
+		}
 	}
 	out, err := w.safely(ctx, func(ctx context.Context) ([]events.Event, error) {
-		return Process(ctx, w.service, w.ports, w.handle, in)
+		return Process(ctx, w.service, w.ports, handle, in)
 	})
 	if err == nil {
 		w.ports.Failpoint("receipt-publish")

@@ -207,6 +207,25 @@ func TestAMessageThatKillsItsServiceIsGivenUpWithoutAnotherTry(t *testing.T) {
 	}
 }
 
+// A neighbour in its batch killed the process before every answer: what is done is answered, not given up.
+func TestAMessageWithAReceiptIsAnsweredHoweverOftenItCame(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, stage)
+	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != done || err != nil {
+		t.Fatal(what, err)
+	}
+	b.steps = nil
+	_, what, err := b.work(t.Context(), delivery(validated(t), 4))
+	if what != done || err != nil || slices.Contains(b.steps, "handle") || len(b.published) != 2 || b.published[0].ID != b.published[1].ID {
+		t.Errorf("%v %v %v %+v", what, err, b.steps, b.published)
+	}
+	for _, key := range b.lake.Keys() {
+		if strings.Contains(key, ".failed.") {
+			t.Errorf("a failure is recorded: %s", key)
+		}
+	}
+}
+
 func TestGivingUpIsRepeatedWithTheSameEvents(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
