@@ -55,12 +55,24 @@ func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now tim
 	if pointer != nil {
 		name(*pointer)
 	}
+	// A pointer is copied to the history before it is superseded, by a gate that may die in between: it was
+	// superseded when its successor was published.
+	superseded := map[string]time.Time{}
+	for _, old := range history {
+		superseded[old.Previous] = old.PublishedAt
+	}
+	if pointer != nil {
+		superseded[pointer.Previous] = pointer.PublishedAt
+	}
 	var over []lake.Pointer
 	for _, old := range history {
+		since := old.SupersededAt
+		if at := superseded[old.Snapshot]; at.After(since) {
+			since = at
+		}
 		switch {
-		// A pointer is copied to the history before it is superseded, so the published one may be there as well.
-		case pointer != nil && old.Snapshot == pointer.Snapshot:
-		case old.SupersededAt.IsZero(), now.Before(old.SupersededAt.Add(keep)):
+		case pointer != nil && old.Snapshot == pointer.Snapshot: // not superseded yet
+		case old.SupersededAt.IsZero(), now.Before(since.Add(keep)):
 			name(old)
 		default:
 			over = append(over, old)
@@ -203,6 +215,7 @@ func (c *claims) holds(key string) bool {
 // claims reads the fetcher's and the stager's receipt of a run. A run without them was abandoned.
 func (j janitor) claims(ctx context.Context, dataset, run string) (*claims, error) {
 	c := &claims{landing: map[string]bool{}}
+	var last []events.Event // of the fetcher: what it left to a continuation counts until that one has its receipt
 	for part := 0; ; part++ {
 		receipt, err := j.receipt(ctx, lake.ReceiptKey(dataset, run, "fetcher", part))
 		if err != nil {
@@ -211,23 +224,19 @@ func (j janitor) claims(ctx context.Context, dataset, run string) (*claims, erro
 		if receipt == nil {
 			break
 		}
-		for _, e := range receipt.Events {
-			if p, err := events.As[events.LandingWritten](e); err == nil {
-				c.landing[p.Manifest.Key] = true
-				m, err := lake.ReadDocument[lake.Manifest](ctx, j.ports.Lake, p.Manifest)
-				if errors.Is(err, lake.ErrNotFound) {
-					continue // deleted with evidence already
-				}
-				if err != nil {
-					return nil, err
-				}
-				for _, page := range m.Pages {
-					c.landing[page.Key] = true
-				}
-				for _, o := range m.Parts {
-					c.landing[o.Key] = true
-				}
-			}
+		last = receipt.Events
+	}
+	for _, e := range last {
+		var manifest events.Object
+		if p, err := events.As[events.LandingWritten](e); err == nil {
+			manifest = p.Manifest
+		} else if p, err := events.As[events.ExtractionContinued](e); err == nil {
+			manifest = p.Partial // the message may be a dead letter that is yet to be replayed
+		} else {
+			continue
+		}
+		if err := j.claimLanding(ctx, c, manifest); err != nil {
+			return nil, err
 		}
 	}
 	receipt, err := j.receipt(ctx, lake.ReceiptKey(dataset, run, "stager", 0))
@@ -240,6 +249,25 @@ func (j janitor) claims(ctx context.Context, dataset, run string) (*claims, erro
 		}
 	}
 	return c, nil
+}
+
+// claimLanding claims what a manifest lists, and the manifest.
+func (j janitor) claimLanding(ctx context.Context, c *claims, manifest events.Object) error {
+	c.landing[manifest.Key] = true
+	m, err := lake.ReadDocument[lake.Manifest](ctx, j.ports.Lake, manifest)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil // deleted with evidence already
+	}
+	if err != nil {
+		return err
+	}
+	for _, page := range m.Pages {
+		c.landing[page.Key] = true
+	}
+	for _, o := range m.Parts {
+		c.landing[o.Key] = true
+	}
+	return nil
 }
 
 func (j janitor) receipt(ctx context.Context, key string) (*lake.Receipt, error) {
