@@ -44,6 +44,9 @@ func TestTheProjectsOwnContracts(t *testing.T) {
 			if f.Personal() && f.Staged {
 				t.Errorf("%s.%s is personal and staged", name, f.Name) // Invariant 8
 			}
+			if f.Staged && f.Type == contract.Text && f.Pattern == "" && f.Mapping == nil && f.MaxLength == nil {
+				t.Errorf("%s.%s takes a text of any length", name, f.Name)
+			}
 		}
 	}
 }
