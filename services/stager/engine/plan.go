@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
@@ -141,7 +142,7 @@ func (p *plan) read(rec source.Row, r *row) *rejection {
 		col := p.columns[at]
 		text := col.partitionText(r.values[at])
 		if !pathSafe(text) {
-			return col.reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.'", maxPartitionLength))
+			return col.reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.' and no reader's word for null", maxPartitionLength))
 		}
 		r.partition[i] = lake.PartitionValue{Column: col.field.Name, Value: text}
 	}
@@ -168,9 +169,13 @@ func (p *plan) originOf(raw []byte) uint8 {
 
 const maxPartitionLength = 128
 
+// hiveNulls are the folder names that readers of hive partitions take for null: DuckDB the first, in any case, Hive,
+// Athena and Spark the second.
+var hiveNulls = []string{"null", "__hive_default_partition__"}
+
 // pathSafe says whether a partition value can be part of a key, of a path and of a hive partition as it is.
 func pathSafe(s string) bool {
-	if s == "" || len(s) > maxPartitionLength || s[0] == '.' {
+	if s == "" || len(s) > maxPartitionLength || s[0] == '.' || slices.Contains(hiveNulls, strings.ToLower(s)) {
 		return false
 	}
 	for i := range len(s) {
