@@ -37,10 +37,12 @@ var _ Contracts = (*ConfigContracts)(nil)
 // Load returns the contract with this digest. Bytes that do not have it are an integrity error.
 func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Contract, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if p := c.parsed[sha256]; p != nil {
-		return p, nil
+	there := c.parsed[sha256]
+	c.mu.Unlock()
+	if there != nil {
+		return there, nil
 	}
+	// Read without the lock: a run whose contract is slow to come keeps no other waiting (invariant 5).
 	key := lake.ContractKey(sha256)
 	b, _, err := c.Store.Get(ctx, key)
 	if err != nil {
@@ -53,6 +55,8 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("contract %s cannot be used by this build: %w", key, err))
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.parsed == nil {
 		c.parsed = map[string]*contract.Contract{}
 	}

@@ -86,3 +86,30 @@ func TestANewVersionKeepsTheOld(t *testing.T) {
 		t.Errorf("the old one: %v, error %v", c, err)
 	}
 }
+
+// Invariant 5: a run whose contract is slow to come keeps no other waiting for its own.
+func TestASlowContractHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	things, others := twoContracts(t)
+	b := runtimetest.New(t, things, others)
+	asked, answer, loaded := make(chan struct{}), make(chan struct{}), make(chan error)
+	b.Config.Before = func(_, key string) error {
+		if key == lake.ContractKey(things.SHA256) {
+			close(asked)
+			<-answer
+		}
+		return nil
+	}
+	go func() {
+		_, err := b.Ports.Contracts.Load(t.Context(), things.SHA256)
+		loaded <- err
+	}()
+	<-asked
+	if _, err := b.Ports.Contracts.Load(t.Context(), others.SHA256); err != nil { // would never return
+		t.Error(err)
+	}
+	close(answer)
+	if err := <-loaded; err != nil {
+		t.Error(err)
+	}
+}

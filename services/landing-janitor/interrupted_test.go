@@ -8,6 +8,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
@@ -58,5 +59,17 @@ func TestASnapshotCopiedLongBeforeItWasSuperseded(t *testing.T) {
 	b.swept(191 * day)
 	if _, _, err := b.Lake.Get(t.Context(), file); !errors.Is(err, lake.ErrNotFound) {
 		t.Errorf("91 days after it was superseded it is still there (%v)", err)
+	}
+}
+
+// Ticks without a time would all be one, dealt with once for ever, and would find nothing old.
+func TestATickWithoutATime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	if _, err := b.deliver(events.SweepTicked{}); !runtime.IsPermanent(err) {
+		t.Errorf("error %v", err)
+	}
+	if keys := b.under("runs/_sweeps/"); len(keys) != 0 {
+		t.Errorf("receipts %v", keys)
 	}
 }

@@ -41,6 +41,9 @@ func (j janitor) handle(ctx context.Context, in events.Event) ([]events.Event, e
 	case events.StagingPublished:
 		return j.published(ctx, p)
 	case events.SweepTicked:
+		if p.ScheduledAt.IsZero() {
+			return nil, runtime.Permanent(errors.New("the tick of the sweep names no time, so that every age is unknown; look at who sends it"))
+		}
 		return nil, j.sweep(ctx, p.ScheduledAt)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the landing janitor does not deal with %s", in.Type))

@@ -102,14 +102,20 @@ func TestRequestsOfOneSecondThatWait(t *testing.T) {
 	expect(t, words(t, b.release("municipalities", "20250811T031500"))) // once
 }
 
-// A slot of the future would keep every scheduled one from being published until then.
-func TestARequestFromTheFuture(t *testing.T) {
+// A slot of the future would keep every scheduled one from being published until then; ticks without a time would all be
+// one, dealt with once for ever.
+func TestTimesOfWhichNoSlotCanBeMade(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
-	for ahead, refused := range map[time.Duration]bool{5 * time.Minute: false, time.Hour: true} {
-		_, err := b.Deliver(t.Context(), Service, runtimetest.Event(ahead.String(), events.RunRequested{Dataset: "municipalities", Trigger: "manual", RequestedAt: b.Clock.Now().Add(ahead)}))
-		if refused != runtime.IsPermanent(err) || refused && !strings.Contains(err.Error(), "1h0m0s ahead") {
-			t.Errorf("%s ahead: %v", ahead, err)
+	now := b.Clock.Now()
+	for says, at := range map[string]time.Time{"": now.Add(5 * time.Minute), "1h0m0s ahead": now.Add(time.Hour), "names no time": {}} {
+		for id, p := range map[string]events.Payload{
+			"request": events.RunRequested{Dataset: "municipalities", Trigger: "manual", RequestedAt: at}, "tick": events.ScheduleTicked{ScheduledAt: at},
+		} {
+			_, err := b.Deliver(t.Context(), Service, runtimetest.Event(id+says, p))
+			if refused := says != ""; refused != runtime.IsPermanent(err) || refused && !strings.Contains(err.Error(), says) {
+				t.Errorf("%s at %s: %v", id, at, err)
+			}
 		}
 	}
 }

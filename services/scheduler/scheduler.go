@@ -53,6 +53,9 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
+	if err := s.timely(payload); err != nil {
+		return nil, runtime.Permanent(err)
+	}
 	contracts, unusable := s.ports.Contracts.Current(ctx)
 	if len(contracts) == 0 && unusable != nil {
 		return nil, unusable
@@ -74,6 +77,28 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 
 // maxAhead is how much later than ours the clock of who asks for a run may be.
 const maxAhead = 10 * time.Minute
+
+// timely refuses a tick or a request whose time no slot can be made of. Invariant 10: the pointer only moves forward, so
+// that no scheduled slot could follow one of the future; and all that come without a time would be one and the same.
+func (s scheduler) timely(payload events.Payload) error {
+	var at time.Time
+	switch p := payload.(type) {
+	case events.ScheduleTicked:
+		at = p.ScheduledAt
+	case events.RunRequested:
+		at = p.RequestedAt
+	default:
+		return nil
+	}
+	if ahead := at.Sub(s.ports.Clock.Now()); ahead > maxAhead {
+		return fmt.Errorf("%s is for %s, which is %s ahead; look at the clock of who sent it, and send it again",
+			events.Name(payload.EventType()), lake.Slot(at), ahead.Round(time.Second))
+	}
+	if at.IsZero() {
+		return fmt.Errorf("%s names no time; look at who sends it", events.Name(payload.EventType()))
+	}
+	return nil
+}
 
 // request is a wish for a run of one slot.
 type request struct {
@@ -144,11 +169,6 @@ func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunR
 		}
 		return nil, runtime.Permanent(fmt.Errorf("no contract for dataset %q is in force (there are: %s); add datasets/%s.odcs.yaml and deploy it",
 			p.Dataset, strings.Join(known, ", "), p.Dataset))
-	}
-	if ahead := p.RequestedAt.Sub(s.ports.Clock.Now()); ahead > maxAhead {
-		// Invariant 10: the pointer only moves forward, so that no scheduled slot could follow a slot of the future.
-		return nil, runtime.Permanent(fmt.Errorf("the run of %s is requested for %s, which is %s ahead; look at the clock of who asked, and ask again",
-			p.Dataset, lake.Slot(p.RequestedAt), ahead.Round(time.Second)))
 	}
 	if p.Trigger == scheduled {
 		return nil, runtime.Permanent(fmt.Errorf("a request for a run of %s says that its trigger is %q; a request's is manual, backfill or replay", p.Dataset, scheduled))
