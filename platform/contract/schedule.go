@@ -14,6 +14,8 @@ import (
 const (
 	DefaultTimezone   = "Europe/Madrid"
 	DefaultSuperseded = 90 * 24 * time.Hour
+
+	longest = 100 * 365 * 24 * time.Hour
 )
 
 // readSLA decodes slaProperties: frequency (a cron schedule), latency (the freshness) and retention.
@@ -82,9 +84,10 @@ func (d *document) duration(item node) time.Duration {
 	if !known {
 		d.reportAt(orParent(unit, item), unit.path, "write h, d, w or y", "%q is not a unit of time", unit.text())
 	}
-	if !ok || n <= 0 || n > 100_000 {
+	// What a duration cannot hold would come out negative: a snapshot kept for 300 years would go at once.
+	if !ok || n <= 0 || n*float64(length) > float64(longest) {
 		if value.exists() {
-			d.report(value, "write how many of the unit", "must be a number above 0")
+			d.report(value, "write how many of the unit", "must be a number above 0, and of 100 years at the most")
 		}
 		return 0
 	}
