@@ -158,7 +158,7 @@ func (c *ckanClient) Describe(ctx context.Context, t Target, since events.Valida
 		return Description{}, err
 	}
 	d := Description{
-		Validators: version, Rows: total, Pages: pages, Title: resource.Name,
+		Validators: version, Rows: total, Pages: pages, Title: clip(resource.Name, maxTitle),
 		URL: strings.TrimSuffix(k.action("datastore_search")+query("resource_id", k.id), "?"), SourceSystem: res.system,
 	}
 	if resource.PackageID != "" {

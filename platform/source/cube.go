@@ -18,6 +18,9 @@ func product(a, b int) int {
 	return a * b
 }
 
+// maxUpdated bounds the date of a table, which stands in every row and in events.
+const maxUpdated = 64
+
 // span is a byte range of a page; the zero span means absent.
 type span struct{ start, end int }
 
@@ -76,6 +79,9 @@ func readCube(page []byte) (*cube, error) {
 	}
 	if c.class != "dataset" {
 		return nil, r.form(top["class"], fmt.Sprintf("class is %.40q, want \"dataset\"", c.class))
+	}
+	if len(c.updated) > maxUpdated {
+		return nil, r.form(top["updated"], "updated is no date")
 	}
 	if err := r.dimensions(c, top); err != nil {
 		return nil, err

@@ -110,3 +110,24 @@ func TestARedirectedAnswerIsOfWhoGaveIt(t *testing.T) {
 		t.Errorf("the source system is %q", d.SourceSystem)
 	}
 }
+
+// What a portal says of a dataset goes into every file: it is kept short, and a date is a date.
+func TestPortalsThatTalkTooMuch(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("à", 1<<20)
+	server := sourcetest.NewServer(t, newFakeSocrata(3), false)
+	server.Inject(sourcetest.Fault{
+		On:    func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/views/") },
+		Serve: sourcetest.Answer(200, `{"name":"`+long+`","attribution":"`+long+`"}`),
+	})
+	c, _ := newClient(t, source.Socrata)
+	d := describe(t, c, source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: "ivft-vegh"})
+	if len(d.Title) > 1<<10 || len(d.SourceText) > 1<<10 || d.Title == "" {
+		t.Errorf("a title of %d bytes, a source of %d", len(d.Title), len(d.SourceText))
+	}
+	page := `{"class":"dataset","updated":"` + long + `","id":["X"],"size":[1],"dimension":{"X":{"category":{"index":["a"]}}},"value":[1]}`
+	var bad *source.PageError
+	if err := source.Rows(source.Idescat, []byte(page), func(source.Row) error { return nil }); !errors.As(err, &bad) {
+		t.Errorf("a date of 2 MB: %v, want a page error", err)
+	}
+}

@@ -112,7 +112,7 @@ func (c *idescatClient) Describe(ctx context.Context, t Target, since events.Val
 	}
 	d := Description{
 		Validators: version, Rows: version.Rows, Pages: i.plan(chosen),
-		Title: m.label, SourceText: m.source, URL: m.href, SourceSystem: res.system,
+		Title: clip(m.label, maxTitle), SourceText: clip(m.source, maxTitle), URL: m.href, SourceSystem: res.system,
 	}
 	if d.URL == "" {
 		d.URL = i.table()

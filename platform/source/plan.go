@@ -6,6 +6,9 @@ import (
 	"strconv"
 )
 
+// maxTitle bounds what a portal says of a dataset, in bytes: it goes into manifests and every published file.
+const maxTitle = 1 << 10
+
 // describeTries is how often Describe begins anew when the source changes between its own questions.
 const describeTries = 3
 

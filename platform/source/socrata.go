@@ -179,7 +179,7 @@ func (c *socrataClient) describe(ctx context.Context, op string, s socrataTarget
 	}
 	return Description{
 		Validators: version, Rows: total, Pages: pages, Fields: fields,
-		Title: view.Name, SourceText: view.Attribution, URL: s.base.String() + "/d/" + s.id, SourceSystem: probe.system,
+		Title: clip(view.Name, maxTitle), SourceText: clip(view.Attribution, maxTitle), URL: s.base.String() + "/d/" + s.id, SourceSystem: probe.system,
 	}, nil
 }
 
