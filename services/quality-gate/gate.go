@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -107,15 +108,28 @@ func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run
 	if mine != nil && mine.RunID == run.RunID && mine.Snapshot == run.Slot {
 		return []events.Event{published(run, mine)}, true, nil
 	}
-	if mine != nil && candidate == (events.Object{}) {
-		return nil, true, nil // an unchanged slice of a slot that another slice has published
+	if mine != nil && candidate == (events.Object{}) { // an unchanged slice of a slot that another slice has published
+		return []events.Event{onBehalf(run, mine)}, true, nil
 	}
 	if mine != nil {
 		if part := mine.Part(run.Slice); part != nil && part.Candidate == candidate {
-			return []events.Event{events.New(events.StagingAccepted{Run: run, Candidate: candidate, Verdict: part.Verdict})}, true, nil
+			accepted := events.New(events.StagingAccepted{Run: run, Candidate: candidate, Verdict: part.Verdict})
+			return []events.Event{accepted, onBehalf(run, mine)}, true, nil
 		}
 	}
 	return []events.Event{events.New(events.RunSuperseded{Run: run, Candidate: candidate, Published: pointer.Snapshot})}, true, nil
+}
+
+// onBehalf tells that another slice's run has published the slot of this one, in the words and under the id of that run.
+// Its own receipt may be of an earlier delivery, from before the slot was complete, and then it may not speak; the slice
+// that made the slot complete comes here in all its deliveries or moves the pointer itself, so that one of them is heard.
+func onBehalf(run events.Run, p *lake.Pointer) events.Event {
+	between := strings.TrimSuffix(strings.TrimPrefix(run.RunID, run.Slot), run.Slice) // "-y"
+	run.Slice = strings.TrimPrefix(p.RunID, run.Slot+between)
+	run.RunID = p.RunID
+	e := published(run, p)
+	e.ID = run.Dataset + "/" + run.RunID + "/quality-gate/1" // as the runtime stamps it
+	return e
 }
 
 // judge returns the verdict on a candidate: the one that is written already, or a new one.

@@ -87,3 +87,64 @@ func TestSimulatedDataOvertakenByRealOnes(t *testing.T) {
 		t.Errorf("published %s from %s", p.Snapshot, p.SourceSystem)
 	}
 }
+
+// Two deliveries of the first slice: the quick one leaves its receipt before the last slice comes; the slow one finds the
+// slot complete and moves the pointer, but its word is not the receipt's. Whoever else finds the slot published tells of
+// it, or its landing would stay and what waits for it would wait for ever.
+func TestAPublicationWhoseMoverMayNotSpeak(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"changed", "unchanged"} {
+		b := newBench(t, sliced(t))
+		if last == "unchanged" {
+			b.accept(year(slot1, "2023", 3), "2024")
+			b.publish(year(slot1, "2024", 4))
+		}
+		first, second := b.stage(year(slot2, "2023", 3)), events.Payload(b.stage(year(slot2, "2024", 4)))
+		if last == "unchanged" {
+			second = events.ExtractionUnchanged{Run: second.(events.StagingWritten).Run}
+		}
+		var said []events.Event
+		hear := func(out []events.Event, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			said = append(said, out...)
+		}
+		b.Ports.Failpoint = func(name string) {
+			if name == "before-pointer" { // of the last slice
+				b.Ports.Failpoint = func(string) {}
+				// The slow delivery of the first slice began before the quick one left its receipt.
+				key := lake.ReceiptKey("things", slot2+"-y2023", "quality-gate", 0)
+				receipt := b.Lake.Snapshot()[key]
+				if err := b.Lake.Delete(t.Context(), key, ""); err != nil {
+					t.Error(err)
+				}
+				b.Ports.Failpoint = func(name string) {
+					if name == "after-pointer" {
+						b.Put(t, key, receipt)
+					}
+				}
+				hear(b.deliver(first))
+				b.Ports.Failpoint = func(string) {}
+			}
+		}
+		hear(b.deliver(first))
+		hear(b.deliver(second))
+		p := b.pointer()
+		if p.Snapshot != slot2 || p.RunID != slot2+"-y2023" {
+			t.Fatalf("%s: the slow delivery was to move the pointer; it is at %s by %s", last, p.Snapshot, p.RunID)
+		}
+		var told []events.StagingPublished
+		for _, e := range said {
+			if p, err := events.As[events.StagingPublished](e); err == nil {
+				told = append(told, p)
+				if e.ID != "things/"+p.RunID+"/quality-gate/1" {
+					t.Errorf("%s: told as event %s", last, e.ID)
+				}
+			}
+		}
+		if len(told) != 1 || told[0].Snapshot != slot2 || told[0].RunID != p.RunID || told[0].Slice != "2023" || len(told[0].Parts) != 2 {
+			t.Errorf("%s: told %+v; heard %v", last, told, runtimetest.Names(said))
+		}
+	}
+}
