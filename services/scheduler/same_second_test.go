@@ -139,3 +139,31 @@ func TestReleasingBesideABrokenDataset(t *testing.T) {
 	b.publish("municipalities", "20250804T031500", runtimetest.Start)
 	expect(t, words(t, b.release("municipalities", "20250804T031500")), "population/20250803T140512-y2023", "population/20250803T140512-y2024")
 }
+
+// Two deliveries of one request at once: the quick one finds the run held back and leaves its receipt, the slow one finds
+// it free and claims the slot, but its word is not the receipt's. The publication that made it free asks for the run.
+func TestAClaimThatMayNotSpeak(t *testing.T) {
+	t.Parallel()
+	b, _ := population(t)
+	request := runtimetest.Event("1", events.RunRequested{Dataset: "population", Trigger: "manual", RequestedAt: runtimetest.Start})
+	if out, err := b.Deliver(t.Context(), Service, request); err != nil || len(out) != 0 {
+		t.Fatal(runtimetest.Names(out), err)
+	}
+	key := receiptKey(request)
+	receipt := b.Lake.Snapshot()[key]
+	if err := b.Lake.Delete(t.Context(), key, ""); err != nil { // the slow delivery looked before it was there
+		t.Fatal(err)
+	}
+	b.publish("municipalities", "20250803T031500", runtimetest.Start)
+	b.Lake.Before = func(op, at string) error {
+		if op == "put" && at == key {
+			b.Lake.Before = nil
+			b.Put(t, key, receipt)
+		}
+		return nil
+	}
+	if out, err := b.Deliver(t.Context(), Service, request); err != nil || len(out) != 0 {
+		t.Fatal(runtimetest.Names(out), err)
+	}
+	expect(t, words(t, b.release("municipalities", "20250803T031500")), "population/20250803T140512-y2023", "population/20250803T140512-y2024")
+}

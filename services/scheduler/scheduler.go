@@ -326,11 +326,11 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 		return taken, nil
 	case there.EventID == in.ID && there.Receipt == receipt:
 		return mine, nil
-	case there.Receipt == "" || now.Sub(there.At) < takeOver:
+	case there.Receipt == "":
 		return asked, nil
 	}
-	told, err := s.told(ctx, there.Receipt, dataset)
-	if err != nil || told {
+	final, told, err := s.told(ctx, there.Receipt, dataset, r.Slot)
+	if err != nil || told || !final && now.Sub(there.At) < takeOver {
 		return asked, err
 	}
 	_, err = s.ports.Lake.CompareAndSwap(ctx, key, ours, info.ETag)
@@ -340,21 +340,23 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 	return mine, err
 }
 
-// told says whether a receipt holds a request for a run of the dataset.
-func (s scheduler) told(ctx context.Context, key, dataset string) (bool, error) {
+// told says whether a receipt is there, after which its event says nothing more, and whether it holds the request for
+// a slot of the dataset. One without may be of an earlier delivery, by which the run was still held back.
+func (s scheduler) told(ctx context.Context, key, dataset, slot string) (final, told bool, err error) {
 	b, _, err := s.ports.Lake.Get(ctx, key)
 	if errors.Is(err, lake.ErrNotFound) {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	var receipt lake.Receipt
 	if err := json.Unmarshal(b, &receipt); err != nil {
-		return false, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
+		return false, false, &lake.DecodeError{Key: key, Err: err}
 	}
-	return slices.ContainsFunc(receipt.Events, func(e events.Event) bool {
-		return e.Type == events.ExtractionRequested{}.EventType() && e.Subject == dataset
+	return true, slices.ContainsFunc(receipt.Events, func(e events.Event) bool {
+		p, err := events.As[events.ExtractionRequested](e)
+		return err == nil && p.Dataset == dataset && p.Slot == slot
 	}), nil
 }
 
