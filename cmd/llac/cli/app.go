@@ -40,6 +40,12 @@ type App struct {
 	status    int
 }
 
+// The defaults of the flags that every command has.
+const (
+	defaultDir       = ".llac"
+	defaultContracts = "datasets"
+)
+
 // Main runs the tool with the program's arguments and streams and returns its exit status. The first Ctrl-C stops
 // cleanly, the second at once.
 func Main() int {
@@ -51,8 +57,8 @@ func Main() int {
 	go func() {
 		<-signals
 		cancel()
-		fmt.Fprintln(os.Stderr, "\nStopping: work under way is finished or put back. Ctrl-C again stops at once.")
 		<-signals
+		fmt.Fprintln(os.Stderr)
 		os.Exit(exitInterrupted)
 	}()
 	a := &App{Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv}
@@ -74,9 +80,28 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil { // a command's own errors do not come here: the command line is wrong
 		a.json = slices.Contains(args, "--json")
-		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{}, fail(exitUsage, err, command.CommandPath()+" --help shows how it is used"))
+		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{}, fail(exitUsage, plainly(err), command.CommandPath()+" --help shows how it is used"))
 	}
 	return a.status
+}
+
+// plainly leaves out of an error of the command line what only a Go programmer reads.
+func plainly(err error) error {
+	message, _, _ := strings.Cut(err.Error(), ": strconv.")
+	return errors.New(message)
+}
+
+// llac is a command line as a person types it next: with the flags that say where we are.
+func (a *App) llac(words string) string {
+	line := "llac " + words
+	verb, _, _ := strings.Cut(words, " ")
+	if a.dir != defaultDir && verb != "datasets" {
+		line += " --dir " + shellWord(a.dir)
+	}
+	if a.contracts != defaultContracts && (verb == "run" || verb == "datasets") {
+		line += " --datasets " + shellWord(a.contracts)
+	}
+	return line
 }
 
 // reply is what a command answers.
@@ -103,7 +128,7 @@ type envelopeError struct {
 func (a *App) finish(command string, r reply, err error) {
 	var f *failure
 	if err != nil {
-		f = classify(err)
+		f = a.classify(err)
 		a.status = f.status
 	}
 	if a.json {
@@ -120,7 +145,7 @@ func (a *App) finish(command string, r reply, err error) {
 		return
 	}
 	if r.text != nil {
-		t := &text{color: a.Color}
+		t := &text{color: a.Color, llac: a.llac}
 		r.text(t)
 		if _, err := io.WriteString(a.Stdout, t.String()); err != nil && a.status == exitOK {
 			a.status = exitError
@@ -150,7 +175,7 @@ func (a *App) run(name string, f func(ctx context.Context, args []string) (reply
 // ledger reads the lake's plain files: it works whether or not a pipeline runs, and disturbs none.
 func (a *App) ledger() (ledger.Ledger, error) {
 	if _, err := os.Stat(filepath.Join(a.dir, "lake")); errors.Is(err, os.ErrNotExist) {
-		return ledger.Ledger{}, fail(exitNotFound, fmt.Errorf("%s: %w", a.dir, pipeline.ErrNoLake), "llac run --dir "+a.dir+" fills it")
+		return ledger.Ledger{}, &pipeline.NoLakeError{Dir: a.dir}
 	} else if err != nil {
 		return ledger.Ledger{}, err
 	}

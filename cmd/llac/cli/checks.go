@@ -77,18 +77,24 @@ func (a *App) checkDirectory(context.Context) []finding {
 		return []finding{{"directory", ill, a.dir + " is a file", "remove it, or use another --dir"}}
 	}
 	at := standing(a.dir)
-	f, err := os.CreateTemp(at, ".llac-doctor-*")
-	if err != nil {
-		return []finding{{"directory", ill, fmt.Sprintf("%s: cannot write: %v", a.dir, err), "give yourself the right to write there, or use another --dir"}}
-	}
-	err = errors.Join(f.Close(), os.Remove(f.Name()))
-	if err != nil {
+	if err := tryWriting(at); errors.Is(err, fs.ErrPermission) {
+		return []finding{{"directory", ill, a.dir + " cannot be written to: permission denied", "give yourself the right to write there, or use another --dir"}}
+	} else if err != nil {
 		return []finding{{"directory", ill, fmt.Sprintf("%s: %v", a.dir, err), "look at the file system"}}
 	}
 	if _, err := os.Stat(a.dir); err != nil {
 		return []finding{{"directory", well, a.dir + " is not there yet; llac run makes it", ""}}
 	}
 	return []finding{{"directory", well, a.dir + " is writable", ""}}
+}
+
+// tryWriting makes a file in a folder and takes it away.
+func tryWriting(folder string) error {
+	f, err := os.CreateTemp(folder, ".llac-doctor-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (a *App) checkDisk(context.Context) []finding {
@@ -114,33 +120,37 @@ func checkPorts(ctx context.Context) []finding {
 }
 
 func (a *App) checkContracts(context.Context) []finding {
-	contracts, err := contract.LoadDir(a.contracts)
+	contracts, err := pipeline.LoadContracts(a.contracts)
 	var problems contract.Problems
 	switch {
 	case errors.As(err, &problems):
-		return []finding{{"contracts", ill, plural(len(problems), "problem") + ", the first: " + problems[0].Error(), "llac datasets check shows all of them"}}
+		return []finding{{"contracts", ill, plural(len(problems), "problem") + ", the first: " + problems[0].Error(), a.llac("datasets check") + " shows all of them"}}
 	case err != nil:
 		return []finding{{"contracts", ill, err.Error(), "--datasets names the folder of the contracts"}}
 	}
 	return []finding{{"contracts", well, plural(len(contracts), "contract") + " in " + a.contracts + ", all valid", ""}}
 }
 
-// checkQueues looks who owns the directory and what the queues hold.
-func (a *App) checkQueues(ctx context.Context) []finding {
+// checkWork looks who owns the directory, what the queues hold, and what is not at its end.
+func (a *App) checkWork(ctx context.Context) []finding {
+	if a.shut() {
+		return nil
+	}
 	before := lockText(a.dir)
 	cloud, err := pipeline.Look(ctx, a.dir)
-	if errors.Is(err, pipeline.ErrNoLake) {
-		return []finding{{"owner", well, "nothing has run here yet", ""}}
+	var none *pipeline.NoLakeError
+	if errors.As(err, &none) {
+		return append([]finding{{"owner", well, "nothing has run here yet", ""}}, a.checkUnfinished(false)...)
 	}
 	if err != nil {
-		return []finding{{"owner", ill, err.Error(), "try again; if it stays so, look for the process named"}}
+		return append([]finding{{"owner", ill, err.Error(), "try again; if it stays so, look for the process named"}}, a.checkUnfinished(false)...)
 	}
 	var out []finding
 	switch {
 	case cloud.Owner != nil:
 		out = append(out, finding{"owner", well, fmt.Sprintf("process %d since %s: %s", cloud.Owner.PID, stamp(cloud.Owner.Since), cloud.Owner.Command), ""})
 	case before.PID != 0:
-		out = append(out, finding{"owner", warn, fmt.Sprintf("process %d (%s) died without letting go", before.PID, before.Command), "nothing is lost: llac run resumes what it had under way"})
+		out = append(out, finding{"owner", warn, fmt.Sprintf("process %d (%s) died without letting go", before.PID, before.Command), "nothing is lost: " + a.llac("run") + " resumes what it had under way"})
 	default:
 		out = append(out, finding{"owner", well, "nobody; the directory is free", ""})
 	}
@@ -149,8 +159,8 @@ func (a *App) checkQueues(ctx context.Context) []finding {
 		name  func(env, service string) string
 		fix   string
 	}{
-		{"queues", messaging.QueueName, "llac run deals with them"},
-		{"dead letters", messaging.DeadLetterQueueName, "llac dlq list shows why; llac dlq replay tries again"},
+		{"queues", messaging.QueueName, a.llac("run") + " deals with them"},
+		{"dead letters", messaging.DeadLetterQueueName, a.llac("dlq list") + " shows why; " + a.llac("dlq replay <id>") + " tries again"},
 	} {
 		total, where := 0, []string{}
 		for _, s := range pipeline.Services {
@@ -172,7 +182,7 @@ func (a *App) checkQueues(ctx context.Context) []finding {
 	if err := cloud.Close(); err != nil {
 		out = append(out, finding{"owner", ill, err.Error(), "look at the file system"})
 	}
-	return out
+	return append(out, a.checkUnfinished(cloud.Owner != nil)...)
 }
 
 // lockText reads what the lock of the directory says of its last owner; nothing when it let go in order.
@@ -186,7 +196,14 @@ func lockText(dir string) aws.OwnedError {
 	return o
 }
 
-func (a *App) checkUnfinished(context.Context) []finding {
+// shut says whether the directory cannot be looked into or written to, which checkDirectory tells: what fails for that
+// reason alone is not told again.
+func (a *App) shut() bool {
+	info, err := os.Stat(a.dir)
+	return err == nil && (!info.IsDir() || errors.Is(tryWriting(a.dir), fs.ErrPermission))
+}
+
+func (a *App) checkUnfinished(running bool) []finding {
 	unfinished, err := pipeline.Unfinished(a.dir)
 	if err != nil {
 		return []finding{{"unfinished", ill, err.Error(), "remove the file to forget it"}}
@@ -198,5 +215,8 @@ func (a *App) checkUnfinished(context.Context) []finding {
 	for _, p := range unfinished {
 		names = append(names, p.Dataset+"/"+p.Slot)
 	}
-	return []finding{{"unfinished", warn, strings.Join(names, ", "), "llac run resumes"}}
+	if running {
+		return []finding{{"unfinished", well, strings.Join(names, ", ") + ": under way", ""}}
+	}
+	return []finding{{"unfinished", warn, strings.Join(names, ", "), a.llac("run") + " resumes"}}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 )
 
@@ -18,9 +19,10 @@ func (a *App) datasetsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "datasets",
 		Short: "The dataset contracts: list, check",
-		Long:  `A dataset is one file, <name>.odcs.yaml, in the folder of the contracts. Adding a dataset is adding its file.`,
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `A dataset is one file, <name>.odcs.yaml, in the folder of the contracts. Adding a dataset is adding its file.` +
+			exitStatus(exitOK, exitError, exitUsage, exitContract),
+		Args: subcommands,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "list",
@@ -80,9 +82,9 @@ type dataset struct {
 }
 
 func (a *App) runDatasetsList() (reply, error) {
-	contracts, err := contract.LoadDir(a.contracts)
+	contracts, err := pipeline.LoadContracts(a.contracts)
 	if err != nil {
-		return reply{}, loading(err)
+		return reply{}, err
 	}
 	var data struct {
 		Datasets []dataset `json:"datasets"`
@@ -129,15 +131,6 @@ func datasetsText(t *text, datasets []dataset) {
 	t.table([]string{"DATASET", "VERSION", "SOURCE", ">COLUMNS", "KEY", "PARTITIONED BY", "REFERS TO", "SCHEDULE", "TITLE"}, rows, nil)
 }
 
-// loading tells a folder that cannot be read from contracts that are wrong.
-func loading(err error) error {
-	var problems contract.Problems
-	if errors.As(err, &problems) {
-		return err
-	}
-	return fail(exitUsage, err, "--datasets names the folder of the contracts")
-}
-
 // checkReply is the data of `llac datasets check`.
 type checkReply struct {
 	Files    []string           `json:"files"`
@@ -155,7 +148,7 @@ func (a *App) runDatasetsCheck(args []string) (reply, error) {
 	}
 	var err error
 	if len(args) == 0 {
-		_, err = contract.LoadDir(a.contracts)
+		_, err = pipeline.LoadContracts(a.contracts)
 	} else {
 		err = a.checkFiles(args)
 	}
@@ -168,7 +161,7 @@ func (a *App) runDatasetsCheck(args []string) (reply, error) {
 			&failure{status: exitContract, err: fmt.Errorf("%s in %s", plural(len(problems), "problem"), plural(len(files), "file")), hint: "mend the lines above"}
 	}
 	if err != nil {
-		return reply{}, loading(err)
+		return reply{}, err
 	}
 	return reply{data: out, text: func(t *text) { t.line("%s checked, nothing wrong.", plural(len(files), "contract")) }}, nil
 }
@@ -182,7 +175,7 @@ func (a *App) checkFiles(files []string) error {
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
-			return fail(exitUsage, fmt.Errorf("read the contract: %w", err), "name contract files")
+			return fail(exitUsage, fmt.Errorf("read the contract: %w", err), "name files, or none to check all of "+a.contracts)
 		}
 		c, err := contract.Parse(file, raw)
 		var found contract.Problems

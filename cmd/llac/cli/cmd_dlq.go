@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func (a *App) dlqCommand() *cobra.Command {
 		Short: "The messages that a service gave up on: list, show, replay",
 		Long: `A dead letter is a message that a service gave up on, kept with its original body and the reason in that service's
 dead-letter queue. Its run has stopped there. Nothing is lost: mend the cause, and replay it.` + exitStatus(exitOK, exitError, exitUsage, exitUnpublished, exitOwned, exitNotFound, exitInterrupted),
-		Args: cobra.NoArgs,
+		Args: subcommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.dlqListCommand(), a.dlqShowCommand(), a.dlqReplayCommand())
@@ -32,7 +33,7 @@ func (a *App) dlqListCommand() *cobra.Command {
 		Use:       "list [service]",
 		Short:     "The dead letters, the oldest first",
 		Long:      `list shows the dead letters of a service, or of all.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound),
-		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: serviceNames(),
 		RunE: a.run("dlq list", func(ctx context.Context, args []string) (reply, error) {
 			return a.runDLQList(ctx, strings.Join(args, ""))
@@ -53,7 +54,18 @@ type lettersReply struct {
 	Letters []pipeline.Letter `json:"letters"`
 }
 
+// checkService refuses a name that no service has; "" stands for all of them.
+func checkService(name string) error {
+	if name != "" && !slices.Contains(serviceNames(), name) {
+		return fail(exitUsage, fmt.Errorf("%q is no service", name), "the services are "+and(serviceNames()))
+	}
+	return nil
+}
+
 func (a *App) runDLQList(ctx context.Context, service string) (reply, error) {
+	if err := checkService(service); err != nil {
+		return reply{}, err
+	}
 	letters, err := a.look(ctx, service)
 	if err != nil {
 		return reply{}, err
@@ -78,7 +90,7 @@ func (a *App) runDLQList(ctx context.Context, service string) (reply, error) {
 			rows = append(rows, []string{l.ID, l.Service, dash(l.Event), dash(l.Dataset), dash(l.Run), stamp(l.FirstReceivedAt), old, l.Reason})
 		}
 		t.table([]string{"ID", "SERVICE", "EVENT", "DATASET", "RUN", "FIRST RECEIVED", ">AGE", "REASON"}, rows, nil)
-		t.line("\nllac dlq show <id> shows one; llac dlq replay <id> tries it again once the cause is mended.")
+		t.line("\n%s shows one; %s tries it again once the cause is mended.", t.llac("dlq show <id>"), t.llac("dlq replay <id>"))
 	}}, nil
 }
 
@@ -106,8 +118,8 @@ func named(l pipeline.Letter, id string) bool {
 	return l.EventID == id || len(id) >= 4 && strings.HasPrefix(l.ID, id)
 }
 
-func noLetter(id string) error {
-	return fail(exitNotFound, fmt.Errorf("there is no dead letter %s", id), "llac dlq list shows those that are there")
+func (a *App) noLetter(id string) error {
+	return fail(exitNotFound, fmt.Errorf("there is no dead letter %s", id), a.llac("dlq list")+" shows those that are there")
 }
 
 func (a *App) runDLQShow(ctx context.Context, id string) (reply, error) {
@@ -122,7 +134,7 @@ func (a *App) runDLQShow(ctx context.Context, id string) (reply, error) {
 		}
 	}
 	if len(data.Letters) == 0 {
-		return reply{}, noLetter(id)
+		return reply{}, a.noLetter(id)
 	}
 	return reply{data: data, text: func(t *text) {
 		for _, l := range data.Letters {
@@ -145,7 +157,7 @@ func letterText(t *text, l pipeline.Letter) {
 	t.line("  dataset, run    %s, %s", dash(l.Dataset), dash(l.Run))
 	t.line("\n%s", indented(*l.Envelope))
 	if l.Dataset != "" && l.Run != "" {
-		t.line("next: llac show %s/%s, llac dlq replay %s", l.Dataset, l.Run, l.ID)
+		t.line("next: %s, %s", t.llac("show "+l.Dataset+"/"+l.Run), t.llac("dlq replay "+l.ID))
 	}
 }
 
@@ -187,6 +199,9 @@ func (a *App) runDLQReplay(ctx context.Context, o replayOptions, args []string) 
 	if err != nil {
 		return reply{}, err
 	}
+	if o.timeout < 0 {
+		return reply{}, negative(o.timeout)
+	}
 	settings, err := a.settings(o.portalOptions, "llac dlq replay")
 	if err != nil {
 		return reply{}, err
@@ -196,26 +211,31 @@ func (a *App) runDLQReplay(ctx context.Context, o replayOptions, args []string) 
 	if err != nil {
 		return reply{}, err
 	}
-	found := false
-	for _, l := range letters {
-		found = found || chosen(l)
-	}
+	found := slices.ContainsFunc(letters, chosen)
 	switch {
 	case !found && o.all:
 		return reply{data: replayReply{Replayed: []pipeline.Letter{}}, text: func(t *text) { t.line("No dead letters to replay.") }}, nil
 	case !found:
-		return reply{}, noLetter(args[0])
+		return reply{}, a.noLetter(args[0])
 	}
+	screen := a.newScreen()
+	if !a.json {
+		settings.Trouble = screen.notice
+	}
+	defer a.tellStop(ctx, screen)()
 	var out replayReply
 	p, err := pipeline.Start(ctx, settings)
 	var owned *aws.OwnedError
 	if errors.As(err, &owned) {
 		err = a.replayThere(ctx, service, chosen, &out)
 	} else if err == nil {
+		if !a.json {
+			screen.notice("Reading " + p.Portals + ".")
+		}
 		err = errors.Join(a.replayHere(ctx, p, service, chosen, o.timeout, &out), p.Close())
 	}
 	if err == nil && !out.good() {
-		err = &failure{status: exitUnpublished, err: errors.New("not every replayed run came to a good end"), hint: "llac dlq list and llac show <run> say why"}
+		err = fail(exitUnpublished, errors.New("not every replayed run came to a good end"), a.llac("dlq list")+" and "+a.llac("show <run>")+" say why")
 	}
 	return reply{data: out, text: func(t *text) { replayText(t, out) }}, err
 }
@@ -229,15 +249,8 @@ func (o replayOptions) selection(args []string) (service string, chosen func(pip
 	}
 	if len(args) == 1 {
 		service = args[0]
-		known := false
-		for _, name := range serviceNames() {
-			known = known || name == service
-		}
-		if !known {
-			return "", nil, fail(exitUsage, fmt.Errorf("%q is no service", service), "the services are "+strings.Join(serviceNames(), ", "))
-		}
 	}
-	return service, func(pipeline.Letter) bool { return true }, nil
+	return service, func(pipeline.Letter) bool { return true }, checkService(service)
 }
 
 // replayThere leaves the work to the services of the process that owns the directory.
@@ -315,7 +328,7 @@ func replayText(t *text, r replayReply) {
 		t.line("Process %d deals with them: %s", r.Running.PID, r.Running.Command)
 	}
 	for _, l := range r.Again {
-		t.line("%s of %s: %s", t.paint(red, "died again"), l.Service, l.Reason)
+		t.line("%s in %s: %s", t.paint(red, "died again"), l.Service, l.Reason)
 	}
 	if len(r.Runs) > 0 {
 		t.line("")

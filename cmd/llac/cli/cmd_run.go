@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/source"
 )
 
 // runOptions are the flags of `llac run`.
@@ -28,7 +30,7 @@ type portalOptions struct {
 }
 
 func (o *portalOptions) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.portal, "portal", pipeline.PortalSimulator, "where the data come from: simulator, live, or socrata=http://127.0.0.1:9000,idescat=…")
+	cmd.Flags().StringVar(&o.portal, "portal", "", "where the data come from: simulator, live, or socrata=http://127.0.0.1:9000,idescat=… (default that of the last run in --dir; of the first, simulator)")
 	cmd.Flags().StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error, for <dir>/logs/llac.jsonl")
 	_ = cmd.RegisterFlagCompletionFunc("portal", cobra.FixedCompletions([]string{pipeline.PortalSimulator, pipeline.PortalLive}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
@@ -65,7 +67,7 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 		return reply{}, err
 	}
 	if o.timeout < 0 {
-		return reply{}, fail(exitUsage, fmt.Errorf("--timeout %s is negative", o.timeout), "say 0 for no timeout")
+		return reply{}, negative(o.timeout)
 	}
 	options := pipeline.Options{
 		Settings: settings, Contracts: a.contracts, Datasets: args, Force: o.force, Timeout: o.timeout, By: whoami(),
@@ -74,6 +76,10 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	if !a.json {
 		options.Notice, options.Progress = screen.notice, screen.progress
 	}
+	if o.portal == "" && settings.Portal != pipeline.PortalSimulator && !a.json {
+		screen.notice("--portal " + settings.Portal + ", as in the last run here.")
+	}
+	defer a.tellStop(ctx, screen)()
 	result, err := pipeline.Run(ctx, options)
 	screen.clear()
 	r := reply{data: result, text: func(t *text) { runReport(t, a.dir, result) }}
@@ -88,7 +94,7 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 		r.data = nil // nothing was begun
 	}
 	if err == nil && !result.Good() {
-		err = &failure{status: exitUnpublished, err: errors.New("not every dataset is published or unchanged"), hint: nextStep(result)}
+		err = a.ill(result)
 	}
 	return r, err
 }
@@ -96,11 +102,11 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 // settings are the pipeline's settings as the flags and the environment say.
 func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) {
 	s := pipeline.Settings{
-		Dir: a.dir, Portal: o.portal, Clock: a.Clock, Note: note, AppToken: a.Getenv("SOCRATA_APP_TOKEN"),
+		Dir: a.dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(a.dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note, AppToken: a.Getenv("SOCRATA_APP_TOKEN"),
 		Endpoint: a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Failpoint: a.Getenv("LLAC_FAILPOINT"),
 	}
 	if err := s.CheckPortal(); err != nil {
-		return s, fail(exitUsage, err, "llac run --help shows how it is used")
+		return s, fail(exitUsage, err, "say simulator, live, or kind=address,… of "+and(source.Kinds()))
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(o.logLevel)) != nil {
@@ -111,6 +117,19 @@ func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) 
 		a.Pipeline(&s)
 	}
 	return s, nil
+}
+
+// negative refuses a --timeout.
+func negative(timeout time.Duration) error {
+	return fail(exitUsage, fmt.Errorf("--timeout %s is negative", timeout), "say 0 for no timeout")
+}
+
+// tellStop tells on the screen, when ctx ends, that we are stopping; the function it answers ends that.
+func (a *App) tellStop(ctx context.Context, s *screen) func() {
+	stop := context.AfterFunc(ctx, func() {
+		s.notice("Stopping: work under way is finished or put back. Ctrl-C again stops at once.")
+	})
+	return func() { stop() }
 }
 
 // whoami is who asks for a run, for the record.

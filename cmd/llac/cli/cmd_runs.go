@@ -43,6 +43,9 @@ func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if len(runs) == 0 && o.dataset != "" {
+		return reply{}, fail(exitNotFound, fmt.Errorf("there is no run of %s in this lake", o.dataset), a.llac("runs")+" lists those of all datasets")
+	}
 	data := struct {
 		Runs []ledger.Summary `json:"runs"`
 	}{runs}
@@ -51,7 +54,7 @@ func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 
 func runsText(t *text, runs []ledger.Summary) {
 	if len(runs) == 0 {
-		t.line("No runs yet. llac run makes one.")
+		t.line("No runs yet. %s makes one.", t.llac("run"))
 		return
 	}
 	var rows [][]string
@@ -61,10 +64,10 @@ func runsText(t *text, runs []ledger.Summary) {
 			took = lasted(float64(s.FinishedAt.Sub(s.StartedAt).Milliseconds()))
 		}
 		rows = append(rows, []string{
-			s.Slot, s.Dataset, outcome(s), dash(s.Trigger), count(s.Pages), count(s.RowsFetched), count(s.Staged), count(s.Quarantined), took, provenance(s.SourceSystem),
+			s.Slot, s.Dataset, outcome(s), dash(s.Trigger), count(s.Pages), count(s.RowsFetched), count(s.Staged), count(s.Quarantined), dash(s.Snapshot), took, provenance(s.SourceSystem),
 		})
 	}
-	t.table([]string{"RUN", "DATASET", "OUTCOME", "TRIGGER", ">PAGES", ">FETCHED", ">STAGED", ">QUARANTINED", ">TOOK", "DATA"}, rows,
+	t.table([]string{"RUN", "DATASET", "OUTCOME", "TRIGGER", ">PAGES", ">FETCHED", ">STAGED", ">QUARANTINED", "SNAPSHOT", ">TOOK", "DATA"}, rows,
 		func(row, column int) string {
 			if column != 2 {
 				return ""

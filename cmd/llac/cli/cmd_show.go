@@ -56,7 +56,7 @@ func (a *App) runShow(ctx context.Context, args []string) (reply, error) {
 	if len(args) == 2 {
 		dataset = args[1]
 		if args[0] != "latest" {
-			return reply{}, fail(exitUsage, errors.New("a second name goes with latest only"), "say llac show "+dataset+"/"+args[0])
+			return reply{}, fail(exitUsage, errors.New("a second name goes with latest only"), "say "+a.llac("show "+dataset+"/"+args[0]))
 		}
 	}
 	requests, slice, err := l.Find(ctx, args[0], dataset)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ import (
 type statusReply struct {
 	Datasets   []ledger.Status    `json:"datasets"`
 	Unfinished []pipeline.Pending `json:"unfinished"`
-	// DeadLetters counts all of them by service, also those of no dataset.
+	// DeadLetters counts all of them by service, also those of no dataset; null where we may not open the queues.
 	DeadLetters map[string]int `json:"dead_letters"`
 	Running     *owner         `json:"running,omitempty"` // the process that owns the directory now
 }
@@ -49,11 +50,13 @@ func (a *App) runStatus(ctx context.Context) (reply, error) {
 	deployed := &runtime.ConfigContracts{Store: filelake.Open(a.dir, pipeline.ConfigBucket)}
 	contracts, err := deployed.Current(ctx)
 	if err != nil {
-		return reply{}, fail(exitNotFound, err, "llac run deploys them")
+		return reply{}, fail(exitNotFound, err, a.llac("run")+" deploys them")
 	}
 	out := statusReply{DeadLetters: map[string]int{}}
 	letters, owned, err := a.deadLetters(ctx)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) { // the lake may be looked at by who may not open its queues
+		out.DeadLetters = nil
+	} else if err != nil {
 		return reply{}, err
 	}
 	out.Running = owned
@@ -71,8 +74,9 @@ func (a *App) runStatus(ctx context.Context) (reply, error) {
 		if err != nil {
 			return reply{}, err
 		}
-		n := byDataset[c.Dataset]
-		s.DeadLetters = &n
+		if n := byDataset[c.Dataset]; out.DeadLetters != nil {
+			s.DeadLetters = &n
+		}
 		out.Datasets = append(out.Datasets, s)
 	}
 	return reply{data: out, text: func(t *text) { statusText(t, out, len(letters)) }}, nil
@@ -81,7 +85,8 @@ func (a *App) runStatus(ctx context.Context) (reply, error) {
 // deadLetters lists the dead letters; a lake whose queues were never made has none.
 func (a *App) deadLetters(ctx context.Context) ([]pipeline.Letter, *owner, error) {
 	cloud, err := pipeline.Look(ctx, a.dir)
-	if errors.Is(err, pipeline.ErrNoLake) {
+	var none *pipeline.NoLakeError
+	if errors.As(err, &none) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -101,7 +106,10 @@ func ownerOf(c *pipeline.Cloud) *owner {
 func statusText(t *text, r statusReply, letters int) {
 	var rows [][]string
 	for _, s := range r.Datasets {
-		checked, fresh, last := "-", string(s.Freshness), "-"
+		checked, fresh, last, letters := "-", string(s.Freshness), "-", "?"
+		if s.DeadLetters != nil {
+			letters = count(*s.DeadLetters)
+		}
 		if s.Snapshot != "" {
 			checked = age(time.Duration(s.AgeSeconds)*time.Second) + " ago"
 			if s.FreshnessSeconds > 0 {
@@ -112,7 +120,7 @@ func statusText(t *text, r statusReply, letters int) {
 			last = s.LastRun.Slot + " " + string(s.LastRun.State)
 		}
 		rows = append(rows, []string{
-			s.Dataset, dash(s.Snapshot), count(s.Rows), size(s.Bytes), checked, fresh, provenance(s.SourceSystem), last, count(*s.DeadLetters),
+			s.Dataset, dash(s.Snapshot), count(s.Rows), size(s.Bytes), checked, fresh, provenance(s.SourceSystem), last, letters,
 		})
 	}
 	t.table([]string{"DATASET", "SNAPSHOT", ">ROWS", ">PARQUET", "CHECKED", "FRESHNESS", "DATA", "LAST RUN", ">DEAD LETTERS"}, rows,
@@ -122,7 +130,7 @@ func statusText(t *text, r statusReply, letters int) {
 				return green
 			case column == 5:
 				return yellow
-			case column == 8 && *r.Datasets[row].DeadLetters > 0:
+			case column == 8 && r.Datasets[row].DeadLetters != nil && *r.Datasets[row].DeadLetters > 0:
 				return red
 			}
 			return ""
@@ -132,14 +140,17 @@ func statusText(t *text, r statusReply, letters int) {
 			t.line("\n%s is held at %s since %s by %s: %s.", s.Dataset, s.Snapshot, stamp(s.Held.At), s.Held.By, s.Held.Reason)
 		}
 		if last := s.LastRun; last != nil && last.Reason != "" {
-			t.line("\n%s, last run %s: %s\n  next: %s", s.Dataset, last.State, last.Reason, next(*last)[0])
+			t.line("\n%s, last run %s: %s\n  next: %s", s.Dataset, last.State, last.Reason, next(t.llac, *last)[0])
 		}
 	}
 	if len(r.Unfinished) > 0 && r.Running == nil {
-		t.line("\n%s unfinished; llac run resumes.", plural(len(r.Unfinished), "request"))
+		t.line("\n%s unfinished; %s resumes.", plural(len(r.Unfinished), "request"), t.llac("run"))
 	}
 	if letters > 0 {
-		t.line("\n%s; llac dlq list shows why.", plural(letters, "dead letter"))
+		t.line("\n%s; %s shows why.", plural(letters, "dead letter"), t.llac("dlq list"))
+	}
+	if r.DeadLetters == nil {
+		t.line("\nThe dead letters are not known: only who may write to the directory may open its queues.")
 	}
 	if r.Running != nil {
 		t.line("\nProcess %d runs here since %s: %s", r.Running.PID, stamp(r.Running.Since), r.Running.Command)

@@ -28,31 +28,35 @@ func fail(status int, err error, hint string) error {
 }
 
 // classify finds the exit status of an error and what to do about it.
-func classify(err error) *failure {
+func (a *App) classify(err error) *failure {
 	var (
 		known    *failure
 		problems contract.Problems
+		folder   *pipeline.FolderError
 		unknown  *pipeline.UnknownDatasetError
 		owned    *aws.OwnedError
+		none     *pipeline.NoLakeError
 	)
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &problems):
-		err = fmt.Errorf("%s in the contracts, and nothing was started:\n%w", plural(len(problems), "problem"), err)
-		return &failure{status: exitContract, err: err, hint: "mend them; llac datasets check says whether they are well"}
+		err = fmt.Errorf("%s in the contracts, so nothing was done:\n%w", plural(len(problems), "problem"), err)
+		return &failure{status: exitContract, err: err, hint: "mend the lines above; " + a.llac("datasets check") + " says whether all is well"}
+	case errors.As(err, &folder):
+		return &failure{status: exitUsage, err: err, hint: "--datasets names the folder of the contracts"}
 	case errors.As(err, &unknown):
-		return &failure{status: exitUsage, err: err, hint: "llac datasets list names them; a dataset is added by adding datasets/<name>.odcs.yaml"}
+		return &failure{status: exitUsage, err: err, hint: "a dataset is added by adding <name>" + contract.FileSuffix + " to " + a.contracts}
 	case errors.As(err, &owned):
-		return &failure{status: exitOwned, err: err, hint: "wait for it, stop it, or use another --dir; llac status shows how far it is"}
+		return &failure{status: exitOwned, err: err, hint: a.llac("status") + " shows how far it is"}
 	case errors.Is(err, pipeline.ErrTimeout):
-		return &failure{status: exitTimeout, err: err, hint: "what was done is kept: llac run resumes it"}
+		return &failure{status: exitTimeout, err: err, hint: a.llac("run") + " resumes it: what was done is kept"}
 	case errors.Is(err, pipeline.ErrInterrupted), errors.Is(err, context.Canceled):
-		return &failure{status: exitInterrupted, err: pipeline.ErrInterrupted, hint: "what was done is kept: llac run resumes it"}
+		return &failure{status: exitInterrupted, err: pipeline.ErrInterrupted, hint: a.llac("run") + " resumes it: what was done is kept"}
 	case errors.Is(err, ledger.ErrNoRun):
-		return &failure{status: exitNotFound, err: err, hint: "llac runs lists the runs of this lake"}
-	case errors.Is(err, pipeline.ErrNoLake):
-		return &failure{status: exitNotFound, err: err}
+		return &failure{status: exitNotFound, err: err, hint: a.llac("runs") + " lists the runs of this lake"}
+	case errors.As(err, &none):
+		return &failure{status: exitNotFound, err: err, hint: a.llac("run") + " fills it"}
 	}
-	return &failure{status: exitError, err: err, hint: "llac doctor looks for the cause"}
+	return &failure{status: exitError, err: err, hint: a.llac("doctor") + " looks for the cause"}
 }

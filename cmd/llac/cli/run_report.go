@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,11 +14,19 @@ import (
 // runReport is what `llac run` ends with.
 func runReport(t *text, dir string, r pipeline.Result) {
 	var rows [][]string
+	var unchanged []string
 	for _, d := range r.Datasets {
-		rows = append(rows, []string{
+		row := []string{
 			d.Dataset, outcome(d.Summary), count(d.Pages), count(d.RowsFetched), count(d.Staged), count(d.Duplicates), count(d.Quarantined),
 			dash(d.Snapshot), size(d.BytesLanded), size(d.BytesStaged), provenance(d.SourceSystem),
-		})
+		}
+		if d.State == ledger.Unchanged {
+			unchanged = append(unchanged, d.Dataset)
+			for _, figure := range []int{2, 3, 4, 5, 6, 8, 9} {
+				row[figure] = "-"
+			}
+		}
+		rows = append(rows, row)
 	}
 	t.table([]string{"DATASET", "OUTCOME", ">PAGES", ">FETCHED", ">STAGED", ">DUPLICATE", ">QUARANTINED", "SNAPSHOT", ">RAW", ">PARQUET", "DATA"}, rows,
 		func(row, column int) string {
@@ -26,6 +35,9 @@ func runReport(t *text, dir string, r pipeline.Result) {
 			}
 			return stateColor(r.Datasets[row].State)
 		})
+	if len(unchanged) > 0 {
+		t.line("\nThe source of %s has not changed: the published snapshot stays.", and(unchanged))
+	}
 	stageTimes(t, r)
 	for _, d := range r.Datasets {
 		if len(d.ByReason) > 0 {
@@ -39,10 +51,10 @@ func runReport(t *text, dir string, r pipeline.Result) {
 // outcome is a state in words.
 func outcome(s ledger.Summary) string {
 	switch s.State {
-	case ledger.Unchanged:
-		return "unchanged since " + s.Snapshot
 	case ledger.Uncleared:
 		return "published, landing not cleared"
+	case ledger.Held:
+		return string(s.State)
 	}
 	if !s.State.Ended() {
 		return "unfinished (" + string(s.State) + ")"
@@ -92,63 +104,75 @@ func stageTimes(t *text, r pipeline.Result) {
 
 // failures tells what did not end well, and what to do next.
 func failures(t *text, r pipeline.Result) {
+	var unfinished []string
 	for _, d := range r.Datasets {
 		switch {
 		case d.State.Good():
+		case d.State == ledger.Held && d.Reason != "":
+			t.line("\n%s: %s.", d.Dataset, d.Reason)
+			t.line("  next: %s, once that is mended", t.llac("run"))
 		case d.State.Ended():
 			t.line("\n%s: %s. %s", d.Dataset, t.paint(red, string(d.State)), d.Reason)
-			t.line("  next: %s", strings.Join(next(d.Summary), ", "))
+			t.line("  next: %s", strings.Join(next(t.llac, d.Summary), ", "))
 		default:
-			t.line("\n%s is unfinished (%s). What was done is kept.\n  next: llac run", d.Dataset, d.State)
+			unfinished = append(unfinished, d.Dataset)
 		}
+	}
+	if len(unfinished) > 0 {
+		t.line("\nUnfinished: %s. What was done is kept.", and(unfinished))
 	}
 }
 
 // next are the commands that show more of a request that did not end well.
-func next(s ledger.Summary) []string {
-	commands := []string{"llac show " + s.Dataset + "/" + s.Slot}
+func next(llac func(string) string, s ledger.Summary) []string {
+	commands := []string{llac("show " + s.Dataset + "/" + s.Slot)}
 	if s.State == ledger.Failed || s.State == ledger.Uncleared {
-		commands = append(commands, "llac dlq list")
+		commands = append(commands, llac("dlq list"))
 	}
 	return commands
 }
 
-// nextStep is the hint of a run that ended badly.
-func nextStep(r pipeline.Result) string {
+// ill says of a run that ended badly which datasets did, and where that is explained.
+func (a *App) ill(r pipeline.Result) error {
+	var names, hints []string
 	for _, d := range r.Datasets {
-		if !d.State.Good() {
-			return strings.Join(next(d.Summary), " and ") + " show why"
+		if d.State.Good() {
+			continue
+		}
+		names = append(names, d.Dataset)
+		if hints == nil && d.State != ledger.Held {
+			hints = next(a.llac, d.Summary)
 		}
 	}
-	return ""
+	verb := " shows why"
+	if len(hints) != 1 {
+		verb = " show why"
+	}
+	return fail(exitUnpublished, fmt.Errorf("%s of %s neither published nor unchanged: %s", count(len(names)), plural(len(r.Datasets), "dataset"), and(names)), and(hints)+verb)
 }
 
 // files tells where the published files are and how to query them.
 func files(t *text, dir string, r pipeline.Result) {
 	var simulated []string
-	first := true
+	heading := "\nThe published files, and a query for each:"
 	for _, d := range r.Datasets {
 		if d.Table == nil {
 			continue
 		}
-		if first {
-			t.line("\nThe files, and a query for each:")
-			first = false
+		if heading != "" {
+			t.line("%s", heading)
+			heading = ""
 		}
-		for i, g := range d.Table.Globs {
-			name := d.Dataset
-			if i > 0 {
-				name = ""
-			}
-			t.line("  %-16s %s", name, g)
-		}
-		t.line("  %-16s duckdb -c \"%s LIMIT 10\"", "", d.Table.Query)
-		if d.Simulated {
+		if d.Table.Simulated { // Invariant 11: what lies there says so, not what this run fetched.
 			simulated = append(simulated, d.Dataset)
 		}
+		t.line("\n%s, snapshot %s, %s:", d.Dataset, d.Table.Snapshot, provenance(d.Table.SourceSystem))
+		t.line("duckdb -c %s", shellText(d.Table.Layout+" LIMIT 10"))
 	}
 	if len(simulated) > 0 {
-		t.line("\nSimulated: %s. Their rows say so in source_system, and data_origin tells carried facts (recorded) from\ninvented values. llac run --portal live --dir live reads the real portals.", strings.Join(simulated, ", "))
+		t.line("\nSimulated: %s.", and(simulated))
+		t.line("  Each row says so: source_system; and data_origin tells carried facts (recorded) from invented values.")
+		t.line("  llac run --portal live --dir live reads the real portals.")
 	}
-	t.line("\nLogs: %s   Traces: %s", pipeline.LogFile(dir), pipeline.SpanFile(dir))
+	t.line("\nFiles: %s   Logs: %s   Traces: %s", pipeline.Place(dir, "staging"), pipeline.LogFile(dir), pipeline.SpanFile(dir))
 }

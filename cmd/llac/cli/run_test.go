@@ -79,7 +79,7 @@ func TestRunThenLook(t *testing.T) {
 		t.Errorf("run --json: %v, exit status %d\n%s", err, status, stdout)
 	}
 	stdout, _, _ = m.llac(ctx, "run", "municipalities")
-	wants(t, "the second report", stdout, "unchanged since "+reply.Data.Datasets[0].Snapshot)
+	wants(t, "the second report", stdout, "municipalities  unchanged", "has not changed", reply.Data.Datasets[0].Snapshot)
 	stdout, _, status = m.llac(ctx, "status")
 	wants(t, "status", stdout, "municipalities", "fresh (within 9 d)", "never published")
 	if status != 0 {
@@ -155,8 +155,8 @@ func TestInterruptAndResume(t *testing.T) {
 	if status := <-done; status != 130 {
 		t.Errorf("exit status %d, want 130\n%s", status, terminal)
 	}
-	wants(t, "the terminal", terminal.String(), "municipalities   ", "\x1b[1A\x1b[J", "interrupted", "llac run resumes it")
-	wants(t, "the report", out.String(), "unfinished")
+	wants(t, "the terminal", terminal.String(), "municipalities   ", "\x1b[1A\x1b[J", "Stopping: ", "interrupted", "resumes it")
+	wants(t, "the report", out.String(), "unfinished", "Unfinished: municipalities.")
 	if err := m.sim.SetFaults(); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,9 @@ func (s *screen) notice(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
+	if s.live {
+		fmt.Fprint(s.out, "\r\x1b[K") // a Ctrl-C leaves its mark on the line
+	}
 	fmt.Fprintln(s.out, line)
 }
 
@@ -70,7 +73,7 @@ func (s *screen) clear() {
 
 func (s *screen) erase() {
 	if s.drawn > 0 {
-		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.drawn)
+		fmt.Fprintf(s.out, "\r\x1b[%dA\x1b[J", s.drawn)
 		s.drawn = 0
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type text struct {
 	strings.Builder
 	color bool
+	llac  func(words string) string // a command line to type next
 }
 
 // line writes one line.
@@ -115,13 +117,18 @@ func size(n int64) string {
 
 // lasted writes milliseconds.
 func lasted(ms float64) string {
+	whole := time.Duration(ms * float64(time.Millisecond)).Round(time.Second)
 	switch {
 	case ms < 10:
 		return strconv.FormatFloat(math.Round(ms*10)/10, 'f', -1, 64) + " ms"
-	case ms < 10_000:
+	case ms < 999.5:
 		return fmt.Sprintf("%.0f ms", ms)
+	case ms < 59_950:
+		return fmt.Sprintf("%.1f s", ms/1000)
+	case whole < time.Hour:
+		return fmt.Sprintf("%d min %d s", whole/time.Minute, whole%time.Minute/time.Second)
 	}
-	return time.Duration(ms * float64(time.Millisecond)).Round(100 * time.Millisecond).String()
+	return fmt.Sprintf("%d h %d min", whole/time.Hour, whole%time.Hour/time.Minute)
 }
 
 // age writes a duration as people say it: its largest unit.
@@ -198,3 +205,27 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 
 // indented is a document as a person reads it.
 func indented(v any) string { return strings.TrimRight(string(lake.Encode(v)), "\n") }
+
+// and joins names as a sentence does.
+func and(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// plainWord is what a shell reads as it stands.
+var plainWord = regexp.MustCompile(`^[\w%+,./:=@-]+$`)
+
+// shellWord is a word as a shell reads it whole.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// shellText is a text, which may hold single quotes, as a shell reads it whole.
+func shellText(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s) + `"`
+}

@@ -11,7 +11,11 @@ import (
 
 // timelineText tells one run hop by hop.
 func timelineText(t *text, l ledger.Timeline) {
-	t.line("%s/%s  %s  data: %s", l.Dataset, l.Slot, t.paint(stateColor(l.State), outcome(l.Summary)), provenance(l.SourceSystem))
+	name := l.Dataset + "/" + l.Slot
+	if l.Slice != "" {
+		name = l.Dataset + "/" + l.Slice + ", a slice of " + l.Slot
+	}
+	t.line("%s  %s  data: %s", name, t.paint(stateColor(l.State), outcome(l.Summary)), provenance(l.SourceSystem))
 	if l.Reason != "" {
 		t.line("%s", l.Reason)
 	}
@@ -162,7 +166,7 @@ func verdictText(t *text, v ledger.Verdict) {
 		if r.Column != "" {
 			name += " (" + r.Column + ")"
 		}
-		rows = append(rows, []string{"  " + name, observed(r.Observed, r.Unit), allowed(r), result(r), r.Note})
+		rows = append(rows, []string{"  " + name, observed(r.Observed, r.Unit), allowed(r), result(r), note(r)})
 	}
 	t.table([]string{"  RULE", ">OBSERVED", "ALLOWED", "RESULT", "NOTE"}, rows, func(row, column int) string {
 		switch r := v.Rules[row]; {
@@ -187,6 +191,14 @@ func verdictText(t *text, v ledger.Verdict) {
 			t.line("  %s fails for %s: %q", r.Name, dash(strings.Join(key, " ")), s.Value)
 		}
 	}
+}
+
+// note is the rule's note and, where it does not hold, whose side is to look.
+func note(r gate.RuleResult) string {
+	if r.Passed || r.Side == "" {
+		return r.Note
+	}
+	return strings.TrimPrefix(r.Note+"; ", "; ") + "on the " + r.Side + "'s side"
 }
 
 func observed(v *float64, unit string) string {

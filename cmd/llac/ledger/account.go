@@ -9,9 +9,10 @@ import (
 // State is how far a request has come.
 type State string
 
-// The states. The first four are on the way, the others are ends.
+// The states. The first five are on the way, the others are ends.
 const (
 	Requested  State = "requested"  // nothing is known yet but the wish
+	Held       State = "held back"  // the scheduler waits for the datasets that this one refers to
 	Extracting State = "extracting" // the portal is being read
 	Checking   State = "checking"   // landed; being validated, staged or audited
 	Clearing   State = "clearing"   // published; the raw pages are being archived

@@ -31,6 +31,9 @@ type Hop struct {
 	Failure    *events.Failure // set where the stage gave up
 }
 
+// heldBack says whether the scheduler let the request wait for datasets that it refers to.
+func (h Hop) heldBack() bool { return h.Stage == "scheduler" && h.Failure == nil && len(h.Events) == 0 }
+
 // Ledger reads a lake's receipts, verdicts and pointers.
 type Ledger struct {
 	Lake lake.Store

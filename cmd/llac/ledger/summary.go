@@ -72,6 +72,9 @@ func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop)
 	a := new(Account)
 	a.take(dataset, slot, hops)
 	s := Summary{Dataset: dataset, Slot: slot, State: a.State(), ByReason: map[string]int64{}}
+	if s.State == Requested && slices.ContainsFunc(hops, Hop.heldBack) {
+		s.State = Held
+	}
 	for _, r := range a.ordered() {
 		s.add(r)
 	}

@@ -11,9 +11,13 @@ import (
 
 // Table is a published snapshot as a query engine opens it.
 type Table struct {
-	Dataset string   `json:"dataset"`
-	Globs   []string `json:"globs"` // of the Parquet files
-	Query   string   `json:"query"` // DuckDB SQL that reads them
+	Dataset      string   `json:"dataset"`
+	Snapshot     string   `json:"snapshot"`
+	SourceSystem string   `json:"source_system"`
+	Simulated    bool     `json:"simulated"` // invariant 11: said of the table itself, whoever published it and when
+	Globs        []string `json:"globs"`     // of the Parquet files
+	Query        string   `json:"query"`     // DuckDB SQL that reads them
+	Layout       string   `json:"-"`         // the same with a line for each glob
 }
 
 // sqlTypes are DuckDB's names of the column types a partition may have.
@@ -24,7 +28,7 @@ var sqlTypes = map[contract.Type]string{
 
 // TableOf says how to open a snapshot. place turns a key into the address of its bytes.
 func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) string) Table {
-	t := Table{Dataset: p.Dataset}
+	t := Table{Dataset: p.Dataset, Snapshot: p.Snapshot, SourceSystem: p.SourceSystem, Simulated: Simulated(p.SourceSystem)}
 	for _, part := range p.Parts {
 		for _, o := range part.Objects {
 			// One glob a prefix: the folders of the partitions become stars.
@@ -38,27 +42,32 @@ func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) strin
 			}
 		}
 	}
-	files := make([]string, len(t.Globs))
-	for i, g := range t.Globs {
+	options := "hive_partitioning = false"
+	if len(c.Partition) > 0 {
+		// Without their types DuckDB would guess them from the folders' names, and district 01 would become 1.
+		types := []string{"'ingested_process_at': VARCHAR"}
+		for _, name := range c.Partition {
+			kind := "VARCHAR"
+			if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
+				kind = sqlTypes[f.Type]
+			}
+			types = append(types, "'"+name+"': "+kind)
+		}
+		options = "hive_types = {" + strings.Join(types, ", ") + "}"
+	}
+	t.Query, t.Layout = selectFrom(t.Globs, options, "", " "), selectFrom(t.Globs, options, "\n  ", "\n  ")
+	return t
+}
+
+// selectFrom is the query that reads the globs, with open before the first of them and gap before what follows.
+func selectFrom(globs []string, options, open, gap string) string {
+	files := make([]string, len(globs))
+	for i, g := range globs {
 		files[i] = "'" + strings.ReplaceAll(g, "'", "''") + "'"
 	}
-	list := strings.Join(files, ", ")
+	before, after := "", ""
 	if len(files) != 1 {
-		list = "[" + list + "]"
+		before, after = "[", "]"
 	}
-	if len(c.Partition) == 0 {
-		t.Query = "SELECT * FROM read_parquet(" + list + ", hive_partitioning = false)"
-		return t
-	}
-	// Without their types DuckDB would guess them from the folders' names, and district 01 would become 1.
-	types := []string{"'ingested_process_at': VARCHAR"}
-	for _, name := range c.Partition {
-		kind := "VARCHAR"
-		if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
-			kind = sqlTypes[f.Type]
-		}
-		types = append(types, "'"+name+"': "+kind)
-	}
-	t.Query = "SELECT * FROM read_parquet(" + list + ", hive_partitioning = true, hive_types = {" + strings.Join(types, ", ") + "})"
-	return t
+	return "SELECT * FROM read_parquet(" + before + open + strings.Join(files, ","+gap) + after + "," + gap + options + ")"
 }

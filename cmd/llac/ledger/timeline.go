@@ -16,7 +16,8 @@ import (
 // Timeline is a request hop by hop, with what decided over it.
 type Timeline struct {
 	Summary
-	Traces   []string   `json:"trace_ids"` // one, unless another dataset's publication released the request
+	Slice    string     `json:"slice,omitempty"` // the run id of the one slice that is told; the state is the whole request's
+	Traces   []string   `json:"trace_ids"`       // one, unless another dataset's publication released the request
 	Hops     []Step     `json:"hops"`
 	Verdicts []Verdict  `json:"verdicts,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
@@ -75,8 +76,9 @@ func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline
 	if err != nil {
 		return Timeline{}, err
 	}
+	whole := hops
 	if slice != "" {
-		hops = slices.DeleteFunc(hops, func(h Hop) bool { return h.Run != slice && h.Run != r.Slot })
+		hops = slices.DeleteFunc(slices.Clone(hops), func(h Hop) bool { return h.Run != slice && h.Run != r.Slot })
 		if !slices.ContainsFunc(hops, func(h Hop) bool { return h.Run == slice }) {
 			hops = nil
 		}
@@ -84,9 +86,16 @@ func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline
 	if len(hops) == 0 {
 		return Timeline{}, fmt.Errorf("%s/%s: %w", r.Dataset, r.Slot, ErrNoRun)
 	}
-	t := Timeline{}
+	t := Timeline{Slice: slice}
 	if t.Summary, err = l.summarize(ctx, r.Dataset, r.Slot, hops); err != nil {
 		return t, err
+	}
+	if slice != "" { // no slice ends by itself: the last of them to arrive decides over all
+		request, err := l.summarize(ctx, r.Dataset, r.Slot, whole)
+		if err != nil {
+			return t, err
+		}
+		t.State, t.Reason, t.Snapshot = request.State, request.Reason, request.Snapshot
 	}
 	emitted := map[string]time.Time{}
 	for _, h := range hops {
@@ -116,7 +125,7 @@ func step(h Hop, emitted map[string]time.Time) Step {
 	s := Step{
 		Run: h.Run, Stage: h.Stage, Part: h.Part, EventID: h.EventID, Event: events.Name(h.EventType), StartedAt: h.StartedAt,
 		DurationMS: milliseconds(h.FinishedAt.Sub(h.StartedAt)), TraceID: h.TraceID, SpanID: h.SpanID, Failure: h.Failure,
-		Said: []Said{},
+		Said: []Said{}, HeldBack: h.heldBack(),
 	}
 	if at, ok := emitted[h.EventID]; ok && !h.StartedAt.Before(at) {
 		wait := milliseconds(h.StartedAt.Sub(at))
@@ -127,7 +136,6 @@ func step(h Hop, emitted map[string]time.Time) Step {
 		said.decoded, _ = e.Decode() // a type of a later build is shown by its name
 		s.Said = append(s.Said, said)
 	}
-	s.HeldBack = h.Stage == "scheduler" && h.Failure == nil && len(h.Events) == 0
 	return s
 }
 

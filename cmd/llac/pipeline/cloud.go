@@ -19,8 +19,10 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
-// ErrNoLake is answered where a state directory is not there: nothing has run in it yet.
-var ErrNoLake = errors.New("there is no lake here yet")
+// NoLakeError is answered where a state directory is not there: nothing has run in it yet.
+type NoLakeError struct{ Dir string }
+
+func (e *NoLakeError) Error() string { return e.Dir + ": there is no lake here yet" }
 
 // Cloud is the local cloud of a state directory: our own, or the one of the process that owns the directory.
 type Cloud struct {
@@ -64,10 +66,10 @@ func open(ctx context.Context, dir, note string) (*Cloud, error) {
 }
 
 // Look opens the local cloud of dir for a moment, or joins the one that another process runs. Nothing is made where
-// nothing is: ErrNoLake.
+// nothing is: a *NoLakeError.
 func Look(ctx context.Context, dir string) (*Cloud, error) {
 	if _, err := os.Stat(filepath.Join(dir, "queues")); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w; fill it with: llac run --dir %s", dir, ErrNoLake, dir)
+		return nil, &NoLakeError{dir}
 	}
 	cloud, err := open(ctx, dir, look)
 	var owned *aws.OwnedError

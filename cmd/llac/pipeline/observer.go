@@ -3,11 +3,13 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
@@ -34,31 +36,59 @@ func (p *Pipeline) observe(life context.Context) error {
 	return nil
 }
 
-// pages hears from the fetcher's metrics which page it is at: no event is emitted for a page.
-type pages struct {
+// listener hears from the fetcher's metrics which page it is at, for no event is emitted for a page, and that a portal
+// does not answer as it should.
+type listener struct {
 	telemetry.Metrics
 	tracker *tracker
+	trouble func(string)
+
+	mu   sync.Mutex
+	told map[string]bool // hosts whose trouble is told
 }
 
-// Record passes the measurement on and takes the page from it.
-func (m pages) Record(ctx context.Context, name string, value float64, unit telemetry.Unit, properties ...any) {
-	m.Metrics.Record(ctx, name, value, unit, properties...)
-	if name != "rows_fetched" {
-		return
-	}
-	var dataset, run string
-	var page, of int
-	for i := 0; i+1 < len(properties); i += 2 {
-		switch properties[i] {
-		case "dataset":
-			dataset, _ = properties[i+1].(string)
-		case "run":
-			run, _ = properties[i+1].(string)
-		case "page":
-			page, _ = properties[i+1].(int)
-		case "pages":
-			of, _ = properties[i+1].(int)
+// worthTelling is the try from which a portal's trouble is told: the first ones mend themselves most of the time.
+const worthTelling = 3
+
+// Record passes the measurement on and takes from it what a person waits for.
+func (l *listener) Record(ctx context.Context, name string, value float64, unit telemetry.Unit, properties ...any) {
+	l.Metrics.Record(ctx, name, value, unit, properties...)
+	switch name {
+	case "rows_fetched":
+		l.tracker.page(property[string](properties, "dataset"), property[string](properties, "run"),
+			property[int](properties, "page"), property[int](properties, "pages"), int64(value))
+	case "portal_response_time":
+		if property[string](properties, telemetry.KeyOutcome) == source.OutcomeRetried && property[int](properties, "attempt") == worthTelling {
+			l.tell(property[string](properties, "host"), property[int](properties, "status"))
 		}
 	}
-	m.tracker.page(dataset, run, page, of, int64(value))
+}
+
+func (l *listener) tell(host string, status int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.told[host] {
+		return
+	}
+	if l.told == nil {
+		l.told = map[string]bool{}
+	}
+	l.told[host] = true
+	answer := "gives no whole answer"
+	if status >= 300 {
+		answer = fmt.Sprintf("answers with status %d", status)
+	}
+	l.trouble(fmt.Sprintf("%s %s (%d tries so far). Still trying; Ctrl-C leaves it to the next run.", host, answer, worthTelling))
+}
+
+// property finds one of alternating keys and values; the zero value where it is not there.
+func property[T any](properties []any, key string) T {
+	var zero T
+	for i := 0; i+1 < len(properties); i += 2 {
+		if properties[i] == key {
+			v, _ := properties[i+1].(T)
+			return v
+		}
+	}
+	return zero
 }

@@ -38,6 +38,7 @@ type Settings struct {
 	Failpoint   string            // "<service>.<point>" at which the process kills itself; only tests of crashes set it
 	Note        string            // told to whoever is refused the same directory
 	Faults      func(*http.Request) aws.Fault
+	Trouble     func(string) // told, once a host, that a portal does not answer as it should; nil: nobody
 }
 
 // laptopBackoff is shorter than the cloud's: somebody is waiting in front of it.
@@ -55,6 +56,9 @@ func (s *Settings) fill() {
 	}
 	if s.Grace <= 0 {
 		s.Grace = 10 * time.Second
+	}
+	if s.Trouble == nil {
+		s.Trouble = func(string) {}
 	}
 	if s.Note == "" {
 		s.Note = "llac run"
@@ -165,7 +169,7 @@ func (p *Pipeline) serviceOptions(ctx context.Context, s runtime.Service) (runti
 		return runtime.Options{}, err
 	}
 	if s.Name == "fetcher" {
-		t.Metrics = pages{t.Metrics, p.tracker}
+		t.Metrics = &listener{Metrics: t.Metrics, tracker: p.tracker, trouble: p.settings.Trouble}
 	}
 	return runtime.Options{
 		AWS: p.Cloud.AWS, Env: Env, Telemetry: t,

@@ -2,9 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/source"
@@ -37,7 +41,7 @@ func checkPortal(spec string) (runtime.Portals, error) {
 		err = fmt.Errorf("no portal is named in %q", spec)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--portal: %w; say simulator, live, or kind=address,… of %s", err, strings.Join(source.Kinds(), ", "))
+		return nil, fmt.Errorf("--portal: %w", err)
 	}
 	return addresses, nil
 }
@@ -83,11 +87,41 @@ func (p *portals) describe() string {
 	case PortalLive:
 		return "the real portals"
 	}
-	return p.spec + " (kinds not named: the real portals)"
+	var real []string
+	for _, kind := range source.Kinds() {
+		if p.addresses[kind] == "" {
+			real = append(real, kind)
+		}
+	}
+	if len(real) == 0 {
+		return p.spec
+	}
+	return p.spec + "; " + strings.Join(real, " and ") + ": the real portal"
 }
 
 // CheckPortal says whether Portal can be read, without starting anything.
 func (s Settings) CheckPortal() error {
 	_, err := checkPortal(s.Portal)
 	return err
+}
+
+func portalFile(dir string) string { return filepath.Join(dir, "portal.json") }
+
+type portalNote struct {
+	Portal string `json:"portal"`
+}
+
+// writePortal notes what --portal a directory is run with, so that what comes later, a resumption or a replay, does not
+// read another portal by accident.
+func writePortal(dir, spec string) error {
+	return writeFile(portalFile(dir), lake.Encode(portalNote{spec}))
+}
+
+// LastPortal is the --portal of the last run in a directory; "" where there was none.
+func LastPortal(dir string) string {
+	var note portalNote
+	if b, err := os.ReadFile(portalFile(dir)); err != nil || json.Unmarshal(b, &note) != nil {
+		return ""
+	}
+	return note.Portal
 }

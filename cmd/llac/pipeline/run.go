@@ -66,9 +66,25 @@ func (e *UnknownDatasetError) Error() string {
 	return fmt.Sprintf("no contract describes %s; there are contracts of %s", strings.Join(e.Names, ", "), strings.Join(e.Known, ", "))
 }
 
+// FolderError is the answer where the folder of the contracts cannot be read, or holds none.
+type FolderError struct{ Err error }
+
+func (e *FolderError) Error() string { return e.Err.Error() }
+func (e *FolderError) Unwrap() error { return e.Err }
+
+// LoadContracts reads the contracts of a folder. The error is contract.Problems or a *FolderError.
+func LoadContracts(folder string) ([]*contract.Contract, error) {
+	contracts, err := contract.LoadDir(folder)
+	var problems contract.Problems
+	if err != nil && !errors.As(err, &problems) {
+		err = &FolderError{err}
+	}
+	return contracts, err
+}
+
 // Run brings datasets from the portal to a published snapshot, in this process, and returns when each is at its end.
 //
-// The error is contract.Problems when a contract is invalid (nothing is started then), *UnknownDatasetError,
+// The error is contract.Problems when a contract is invalid (nothing is started then), *FolderError, *UnknownDatasetError,
 // *aws.OwnedError when another process has the directory, ErrInterrupted when ctx ended, ErrTimeout. A dataset that
 // failed or was refused is no error: Result says so. After ErrInterrupted and ErrTimeout the Result holds how far
 // each request came.
@@ -83,7 +99,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		o.Notice = func(string) {}
 	}
 	// Nothing is fetched, nor even started, while a contract is invalid.
-	contracts, err := contract.LoadDir(o.Contracts)
+	contracts, err := LoadContracts(o.Contracts)
 	if err != nil {
 		return Result{}, err
 	}
@@ -96,6 +112,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if r.result.Portal == "" {
 		r.result.Portal = PortalSimulator
 	}
+	o.Trouble = o.Notice
 	if r.Pipeline, err = Start(ctx, o.Settings); err != nil {
 		if ctx.Err() != nil {
 			return r.result, errors.Join(ErrInterrupted, err)
@@ -193,6 +210,9 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 		return fmt.Errorf("deploy the contracts: %w", err)
 	}
 	var err error
+	if err := writePortal(r.Dir, r.result.Portal); err != nil {
+		return err
+	}
 	if r.docket, err = readDocket(r.Dir); err != nil {
 		return err
 	}
@@ -301,7 +321,9 @@ func (r *runner) outcome(ctx context.Context, store lake.Store, p Pending) (Outc
 		if o.Reason, err = r.stuck(ctx, store, p.Dataset); err != nil {
 			return o, err
 		}
-		o.State = ledger.Failed
+		if o.State != ledger.Held {
+			o.State = ledger.Failed
+		}
 	}
 	pointer, _, err := lake.ReadPointer(ctx, store, p.Dataset)
 	if err != nil || pointer == nil {

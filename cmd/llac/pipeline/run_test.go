@@ -324,7 +324,7 @@ func TestHeldBackDatasetIsNotWaitedForForEver(t *testing.T) {
 	if err != nil || len(r.Datasets) != 2 {
 		t.Fatalf("Run = %+v, %v", r, err)
 	}
-	if p := r.Datasets[1]; p.State != ledger.Failed || p.Reason != "held back until municipalities is published" {
+	if p := r.Datasets[1]; p.State != ledger.Held || p.Reason != "held back until municipalities is published" {
 		t.Errorf("population: %+v", p)
 	}
 }
@@ -332,8 +332,9 @@ func TestHeldBackDatasetIsNotWaitedForForEver(t *testing.T) {
 func TestNothingToLookAt(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	if _, err := pipeline.Look(context.Background(), dir); !errors.Is(err, pipeline.ErrNoLake) {
-		t.Errorf("Look = %v, want ErrNoLake", err)
+	var none *pipeline.NoLakeError
+	if _, err := pipeline.Look(context.Background(), dir); !errors.As(err, &none) {
+		t.Errorf("Look = %v, want a NoLakeError", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Error("looking made the directory")

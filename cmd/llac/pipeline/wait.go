@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/platform/clock"
 )
 
@@ -86,20 +86,11 @@ func (r *runner) silent(ctx context.Context) error {
 	}
 	r.nudged = true
 	for _, p := range r.requests {
-		if contains(open, p.Request()) {
+		if slices.Contains(open, p.Request()) {
 			if err := r.publish(ctx, p); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func contains(list []ledger.Request, r ledger.Request) bool {
-	for _, l := range list {
-		if l == r {
-			return true
-		}
-	}
-	return false
 }
