@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// orphanAge is the age after which an object that nothing names is an orphan: SQS keeps a message 14 days at the
-	// most, so no message can still come that would name it.
+	// orphanAge is the age after which an object that no receipt names is an orphan. Messages name only what a receipt
+	// names, however late they come; younger objects may belong to a stage that is about to write its receipt.
 	orphanAge = 15 * 24 * time.Hour
 	// supersededAge is how long a superseded snapshot is kept where its contract does not say.
 	supersededAge = 90 * 24 * time.Hour
