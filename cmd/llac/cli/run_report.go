@@ -153,7 +153,7 @@ func (a *App) ill(r pipeline.Result) error {
 
 // files tells where the published files are and how to query them.
 func files(t *text, dir string, r pipeline.Result) {
-	var simulated []string
+	var simulated, unofficial []string
 	heading := "\nThe published files, and a query for each:"
 	for _, d := range r.Datasets {
 		if d.Table == nil {
@@ -163,8 +163,11 @@ func files(t *text, dir string, r pipeline.Result) {
 			t.line("%s", heading)
 			heading = ""
 		}
-		if d.Table.Simulated { // Invariant 11: what lies there says so, not what this run fetched.
+		switch { // Invariant 11: by what lies there, whatever this run fetched.
+		case d.Table.SourceSystem == ledger.Simulator:
 			simulated = append(simulated, d.Dataset)
+		case d.Table.Simulated:
+			unofficial = append(unofficial, d.Dataset)
 		}
 		t.line("\n%s, snapshot %s, %s:", d.Dataset, d.Table.Snapshot, provenance(d.Table.SourceSystem))
 		t.line("duckdb -c %s", shellText(d.Table.Layout+" LIMIT 10"))
@@ -173,6 +176,9 @@ func files(t *text, dir string, r pipeline.Result) {
 		t.line("\nSimulated: %s.", and(simulated))
 		t.line("  Each row says so: source_system; and data_origin tells carried facts (recorded) from invented values.")
 		t.line("  llac run --portal live --dir live reads the real portals.")
+	}
+	if len(unofficial) > 0 {
+		t.line("\nNot from the real portals: %s. Each row says so in source_system.", and(unofficial))
 	}
 	t.line("\nFiles: %s   Logs: %s   Traces: %s", pipeline.Place(dir, "staging"), pipeline.LogFile(dir), pipeline.SpanFile(dir))
 }

@@ -160,10 +160,10 @@ func provenance(sourceSystem string) string {
 	case sourceSystem == "":
 		return "-"
 	case ledger.Simulated(sourceSystem):
-		if sourceSystem == "simulator" {
+		if sourceSystem == ledger.Simulator {
 			return "simulated"
 		}
-		return "simulated (" + sourceSystem + ")"
+		return sourceSystem
 	}
 	return "real (" + sourceSystem + ")"
 }

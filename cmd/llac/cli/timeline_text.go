@@ -25,9 +25,14 @@ func timelineText(t *text, l ledger.Timeline) {
 	sliced := len(l.Runs) > 1
 	t.line("")
 	for _, h := range l.Hops {
-		wait := ""
-		if h.WaitMS != nil {
-			wait = ", waited " + lasted(*h.WaitMS)
+		took := "took " + lasted(h.DurationMS)
+		switch {
+		case h.Failure != nil && h.WaitMS != nil: // a failure record knows only when its stage gave up
+			took = "gave up " + lasted(*h.WaitMS) + " after it was told"
+		case h.Failure != nil:
+			took = "gave up"
+		case h.WaitMS != nil:
+			took += ", waited " + lasted(*h.WaitMS)
 		}
 		name := h.Stage
 		if h.Part > 0 {
@@ -36,13 +41,13 @@ func timelineText(t *text, l ledger.Timeline) {
 		if sliced && h.Run != l.Slot {
 			name += " [" + strings.TrimPrefix(h.Run, l.Slot+"-") + "]"
 		}
-		t.line("%s  %-24s took %s%s", h.StartedAt.UTC().Format("15:04:05.000"), name, lasted(h.DurationMS), wait)
+		t.line("%s  %-24s %s", h.StartedAt.UTC().Format("15:04:05.000"), name, took)
 		t.line("    told %s (%s)", h.Event, h.EventID)
 		if h.HeldBack {
 			t.line("    held the run back until the datasets it refers to are published")
 		}
 		if h.Failure != nil {
-			t.line("    %s after %s, %s: %s", t.paint(red, "gave up"), tries(h.Failure.Tries), h.Failure.Class, h.Failure.Reason)
+			t.line("    %s after %s, %s: %s", t.paint(red, "failed"), tries(h.Failure.Tries), h.Failure.Class, h.Failure.Reason)
 		}
 		for _, s := range h.Said {
 			t.line("    said %s (%s)", s.Event, s.ID)

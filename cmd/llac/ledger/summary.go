@@ -51,9 +51,12 @@ type StageTime struct {
 	Milliseconds int64  `json:"milliseconds"`
 }
 
-// Simulated says whether a source system is not one of the real portals.
+// Simulator is the source system of what our simulator serves.
+const Simulator = "simulator"
+
+// Simulated says whether a source system is not one of the real portals: the simulator, or an unofficial server.
 func Simulated(sourceSystem string) bool {
-	return sourceSystem == "simulator" || strings.HasPrefix(sourceSystem, "unofficial")
+	return sourceSystem == Simulator || strings.HasPrefix(sourceSystem, "unofficial")
 }
 
 // Summary reads one request. ErrNoRun: it left nothing.
