@@ -194,6 +194,7 @@ type FailureRecord struct {
 	Build    string         `json:"build"`
 	Event    events.Event   `json:"event"`
 	Failure  events.Failure `json:"failure"`
+	Answer   string         `json:"portal_answer,omitempty"` // the beginning of the portal's own error body, at most 2 KiB
 	FailedAt time.Time      `json:"failed_at"`
 	TraceID  string         `json:"trace_id,omitempty"`
 	Events   []events.Event `json:"events"`

@@ -13,6 +13,7 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/source"
 )
 
 // giveUpTime is what recording and publishing a failure may take: the handler's own deadline may be over already.
@@ -69,6 +70,10 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	record := lake.FailureRecord{
 		Service: w.service.Name, Build: w.ports.Build, Event: in, Failure: f, FailedAt: now,
 		Events: stamp(ctx, w.service.Name, key, in, out, now),
+	}
+	// What the portal said of its refusal is kept whole: it names the column that is gone. It holds no rows.
+	if refused := (*source.PermanentError)(nil); errors.As(reason, &refused) {
+		record.Answer = refused.Body
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		record.TraceID = sc.TraceID().String()

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/lake/laketest"
 	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
@@ -296,5 +298,25 @@ func TestNamesThatAreNotOursAreNotMadeIntoKeys(t *testing.T) {
 		if _, ok := runOf(events.Event{Data: []byte(data)}); ok {
 			t.Errorf("%s is taken for a run", data)
 		}
+	}
+}
+
+// TestThePortalsRefusalIsKept: what a portal says of a refusal is in the failure record, for whoever mends the contract.
+func TestThePortalsRefusalIsKept(t *testing.T) {
+	t.Parallel()
+	const body = `{"message":"No such column: nom","errorCode":"query.soql.no-such-column"}`
+	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) {
+		return nil, fmt.Errorf("fetch: %w", &source.PermanentError{Op: "page 1", Err: errors.New("400"), Body: body})
+	})
+	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead {
+		t.Fatalf("%v %v", what, err)
+	}
+	raw, _, err := b.lake.Get(t.Context(), lake.FailureKey(testRun.Dataset, testRun.RunID, "stager", "m1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record lake.FailureRecord
+	if err := json.Unmarshal(raw, &record); err != nil || record.Answer != body {
+		t.Errorf("the record keeps %q, %v", record.Answer, err)
 	}
 }

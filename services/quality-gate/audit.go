@@ -27,7 +27,7 @@ func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object
 			v.ComparedWith = pointer.Snapshot
 		}
 	}
-	references, err := g.references(ctx, c, &v)
+	references, mixed, err := g.references(ctx, c, candidate, &v)
 	if err != nil {
 		return v, err
 	}
@@ -36,6 +36,9 @@ func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object
 		return v, err
 	}
 	v.Rules = append(builtIn(c, candidate, m), g.origin(c, candidate, pointer))
+	if len(c.References()) > 0 {
+		v.Rules = append(v.Rules, mixed)
+	}
 	for _, rule := range c.Quality {
 		v.Rules = append(v.Rules, m.apply(rule, candidate, baseline))
 	}
@@ -105,9 +108,14 @@ func (g gate) origin(c *contract.Contract, candidate lake.Candidate, pointer *la
 	return r
 }
 
-// references reads the values of every column that the contract's columns refer to.
-func (g gate) references(ctx context.Context, c *contract.Contract, v *Verdict) (map[contract.Reference]map[string]bool, error) {
+// references reads the values of every column that the contract's columns refer to. The rule it answers fails where real
+// data would be held against simulated ones (invariant 11).
+func (g gate) references(ctx context.Context, c *contract.Contract, candidate lake.Candidate, v *Verdict) (map[contract.Reference]map[string]bool, RuleResult, error) {
 	out := map[contract.Reference]map[string]bool{}
+	alike := RuleResult{
+		Name: "references_are_real", Metric: "source_system", Passed: true, Severity: "error", Side: "pipeline",
+		Text: "real data are not looked up in simulated ones",
+	}
 	for _, f := range c.Fields {
 		if f.Reference == nil || out[*f.Reference] != nil {
 			continue
@@ -119,12 +127,17 @@ func (g gate) references(ctx context.Context, c *contract.Contract, v *Verdict) 
 		}
 		pointer, _, err := lake.ReadPointer(ctx, g.ports.Lake, f.Reference.Dataset)
 		if err != nil {
-			return nil, err
+			return nil, alike, err
 		}
 		if pointer == nil {
 			continue // every value is an orphan, and the rule says so
 		}
 		v.References[f.Reference.Dataset] = pointer.Snapshot
+		if simulated(pointer.SourceSystem) && !simulated(candidate.SourceSystem) {
+			alike.Passed = false
+			alike.Note = fmt.Sprintf("the data come from %q and refer to %s, which comes from %q; use one lake for real data and another for simulated (llac run --dir)",
+				candidate.SourceSystem, f.Reference.Dataset, pointer.SourceSystem)
+		}
 		for _, part := range pointer.Parts {
 			for _, o := range part.Objects {
 				if err := g.scan(ctx, o, []string{f.Reference.Column}, func(r row) {
@@ -132,10 +145,10 @@ func (g gate) references(ctx context.Context, c *contract.Contract, v *Verdict) 
 						values[text] = true
 					}
 				}); err != nil {
-					return nil, err
+					return nil, alike, err
 				}
 			}
 		}
 	}
-	return out, nil
+	return out, alike, nil
 }

@@ -44,7 +44,7 @@ type landing struct {
 }
 
 // validate lands and delivers.
-func (l landing) validate(t *testing.T) ([]events.Event, error, *runtimetest.Bench) {
+func (l landing) validate(t *testing.T) ([]events.Event, *runtimetest.Bench, error) {
 	t.Helper()
 	b := runtimetest.New(t, l.contract)
 	run := events.Run{Dataset: l.contract.Dataset, RunID: slot, Slot: slot, ContractSHA256: l.contract.SHA256}
@@ -69,13 +69,13 @@ func (l landing) validate(t *testing.T) ([]events.Event, error, *runtimetest.Ben
 		l.spoil(b, keys)
 	}
 	out, err := b.Deliver(t.Context(), Service, runtimetest.Event("things/"+slot+"/fetcher/1", events.LandingWritten{Run: run, Attempt: "a1", Manifest: o}))
-	return out, err, b
+	return out, b, err
 }
 
 // problems are the rejections of a landing, as "code field page".
 func (l landing) problems(t *testing.T) []string {
 	t.Helper()
-	out, err, _ := l.validate(t)
+	out, _, err := l.validate(t)
 	p := runtimetest.Only[events.LandingRejected](t, out, err)
 	if p.Attempt != "a1" || p.RunID != slot || p.Manifest.Key == "" {
 		t.Errorf("%+v", p)
@@ -99,7 +99,7 @@ const good = `[{"codi":"1","places":"12","obert":"2020-01-31","titular":"x"},{"c
 
 func TestAGoodLandingIsValidated(t *testing.T) {
 	t.Parallel()
-	out, err, _ := landing{contract: things(t, ""), pages: []string{good, "[]\n", good}, fields: published}.validate(t)
+	out, _, err := landing{contract: things(t, ""), pages: []string{good, "[]\n", good}, fields: published}.validate(t)
 	p := runtimetest.Only[events.LandingValidated](t, out, err)
 	if p.Rows != 4 || p.Pages != 3 || p.Bytes != int64(2*len(good)+3) || len(p.Drift) != 0 || p.Attempt != "a1" {
 		t.Errorf("%+v", p)
@@ -164,7 +164,7 @@ func TestWhatIsNoReasonToReject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l.contract = things(t, "")
-			out, err, _ := l.validate(t)
+			out, _, err := l.validate(t)
 			if p := runtimetest.Only[events.LandingValidated](t, out, err); len(p.Drift) != 0 {
 				t.Errorf("drift %q", short(p.Drift))
 			}
@@ -185,7 +185,7 @@ func TestDriftPolicies(t *testing.T) {
 		c := things(t, fmt.Sprintf("      - {property: llacDrift, value: {added: %[1]s, missing: %[1]s, retyped: %[1]s}}\n", policy))
 		for want, l := range kinds {
 			l.contract = c
-			out, err, _ := l.validate(t)
+			out, _, err := l.validate(t)
 			if policy == "report" {
 				if p := runtimetest.Only[events.LandingValidated](t, out, err); !slices.Equal(short(p.Drift), []string{want}) {
 					t.Errorf("%s: drift %q, want %q", policy, short(p.Drift), want)
@@ -223,12 +223,12 @@ func TestDerivedFieldsAreNoDrift(t *testing.T) {
 		"idescat, dimensions listed": {contract: runtimetest.Contract(t, "population"), pages: []string{cube}, fields: dimensions},
 		"ckan":                       {contract: ckan, pages: []string{answer}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"}}},
 	} {
-		out, err, _ := l.validate(t)
+		out, _, err := l.validate(t)
 		if p := runtimetest.Only[events.LandingValidated](t, out, err); len(p.Drift) != 0 || p.Rows == 0 {
 			t.Errorf("%s: drift %q, %d rows", name, short(p.Drift), p.Rows)
 		}
 	}
-	out, err, _ := landing{contract: ckan, pages: []string{answer}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"}, {Name: "nou"}}}.validate(t)
+	out, _, err := landing{contract: ckan, pages: []string{answer}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"}, {Name: "nou"}}}.validate(t)
 	if p := runtimetest.Only[events.LandingValidated](t, out, err); !slices.Equal(short(p.Drift), []string{"field_added nou"}) {
 		t.Errorf("drift %q: a field that is the source's own is drift", short(p.Drift))
 	}
@@ -240,7 +240,7 @@ func TestManyProblemsAreOneStory(t *testing.T) {
 	for range 50 {
 		l.pages = append(l.pages, "[")
 	}
-	out, err, _ := l.validate(t)
+	out, _, err := l.validate(t)
 	p := runtimetest.Only[events.LandingRejected](t, out, err)
 	if len(p.Problems) != maxProblems+1 || p.Problems[maxProblems].Message != "and 30 more problems" {
 		t.Errorf("%d problems, the last: %+v", len(p.Problems), p.Problems[len(p.Problems)-1])
@@ -257,7 +257,7 @@ func TestNewFieldsAreBounded(t *testing.T) {
 			fmt.Fprintf(&page, `,"%05d\u001b[31m%s":"x"`, i, strings.Repeat("à", 100))
 		}
 		page.WriteString("}]")
-		out, err, _ := landing{contract: things(t, custom), pages: []string{page.String()}}.validate(t)
+		out, _, err := landing{contract: things(t, custom), pages: []string{page.String()}}.validate(t)
 		if err != nil || len(out) != 1 {
 			t.Fatalf("%s: %d events, error %v", policy, len(out), err)
 		}
@@ -271,12 +271,12 @@ func TestNewFieldsAreBounded(t *testing.T) {
 func TestAManifestThatIsNotWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	key := lake.ManifestKey("things", slot, "a1", 0)
-	_, err, _ := landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, _ []string) { b.Lake.Corrupt(key, []byte("{}")) }}.validate(t)
+	_, _, err := landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, _ []string) { b.Lake.Corrupt(key, []byte("{}")) }}.validate(t)
 	if !runtime.IsPermanent(err) {
 		t.Errorf("changed: %v, want a permanent error", err)
 	}
 	away := errors.New("the lake is away")
-	_, err, _ = landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, pages []string) {
+	_, _, err = landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, pages []string) {
 		b.Lake.Before = func(_, key string) error {
 			if key == pages[0] {
 				return away
@@ -287,7 +287,7 @@ func TestAManifestThatIsNotWhatWasWritten(t *testing.T) {
 	if !errors.Is(err, away) || runtime.IsPermanent(err) {
 		t.Errorf("a page that cannot be read now: %v; that is no reason to reject the landing", err)
 	}
-	_, err, _ = landing{contract: things(t, ""), pages: []string{good}, manifest: func(m *lake.Manifest) { m.Run.RunID = "20250101T000000" }}.validate(t)
+	_, _, err = landing{contract: things(t, ""), pages: []string{good}, manifest: func(m *lake.Manifest) { m.Run.RunID = "20250101T000000" }}.validate(t)
 	if !runtime.IsPermanent(err) || !strings.Contains(err.Error(), "20250101T000000") {
 		t.Errorf("another run's manifest: %v, want a permanent error that names the run", err)
 	}
@@ -303,7 +303,7 @@ func TestNoValueIsTold(t *testing.T) {
 		`[{"codi":"1","titular":"` + personal,
 		`{"titular":"` + personal + `"}`,
 	} {
-		out, err, b := landing{contract: things(t, ""), pages: []string{page}, rows: 7}.validate(t)
+		out, b, err := landing{contract: things(t, ""), pages: []string{page}, rows: 7}.validate(t)
 		if err != nil || len(out) != 1 {
 			t.Fatal(err, out)
 		}
