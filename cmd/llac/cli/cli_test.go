@@ -235,6 +235,16 @@ func TestLooksBesideTheOwner(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("Process %d runs here", os.Getpid())) || !strings.Contains(stdout, "3 dead letters") {
 		t.Errorf("status: %d\n%s%s", status, stdout, stderr)
 	}
+	// A letter that somebody holds for a moment, or whose answer was lost on its way, is waited for.
+	client := sqs.NewFromConfig(cloud.Config())
+	queue, err := client.GetQueueUrl(context.Background(), &sqs.GetQueueUrlInput{QueueName: awssdk.String(messaging.DeadLetterQueueName("local", "fetcher"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ReceiveMessage(context.Background(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, VisibilityTimeout: 1}); err != nil {
+		t.Fatal(err)
+	}
+	letterIDs(t, dir)
 	if _, stderr, status := llac(t, "run", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 || !strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("run: %d %s", status, stderr)
 	}

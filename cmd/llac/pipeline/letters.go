@@ -44,7 +44,7 @@ type Letter struct {
 }
 
 // handling is how long messages that are looked at are hidden from others who look.
-const handling = 30 * time.Second
+const handling = 10 * time.Second
 
 // Letters lists the dead letters of a service, or of all when service is "", the oldest first. They stay where they are.
 func (c *Cloud) Letters(ctx context.Context, service string) ([]Letter, error) {
@@ -96,18 +96,10 @@ func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) 
 			return listed, err
 		}
 		held[url] = map[string]bool{}
-		for {
-			found, err := receive(ctx, client, s.Name, url)
-			if err != nil {
-				return listed, err
-			}
-			if len(found) == 0 {
-				break
-			}
-			for _, l := range found {
-				held[url][awssdk.ToString(l.message.ReceiptHandle)] = true
-			}
-			listed = append(listed, found...)
+		found, err := c.receiveAll(ctx, client, s.Name, url, held[url])
+		listed = append(listed, found...)
+		if err != nil {
+			return listed, err
 		}
 	}
 	slices.SortStableFunc(listed, func(a, b Letter) int { return a.FirstReceivedAt.Compare(b.FirstReceivedAt) })
@@ -116,6 +108,46 @@ func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) 
 		delete(held[l.queue], awssdk.ToString(l.message.ReceiptHandle))
 	}
 	return listed, err
+}
+
+// receiveAll receives every dead letter of a service and notes their receipt handles. An answer of SQS that was lost on
+// its way hides letters for a while, as somebody else who looks does: they are waited for, so that none is left out.
+func (c *Cloud) receiveAll(ctx context.Context, client *sqs.Client, service, url string, held map[string]bool) ([]Letter, error) {
+	var all []Letter
+	deadline := time.Now().Add(handling + 2*time.Second) // visibility is a matter of real time
+	for {
+		found, err := receive(ctx, client, service, url)
+		if err != nil {
+			return all, err
+		}
+		for _, l := range found {
+			held[awssdk.ToString(l.message.ReceiptHandle)] = true
+			again := slices.IndexFunc(all, func(b Letter) bool { return *b.message.MessageId == *l.message.MessageId })
+			if again < 0 {
+				all = append(all, l)
+				continue
+			}
+			delete(held, awssdk.ToString(all[again].message.ReceiptHandle)) // it came back while we waited for others
+			all[again] = l
+		}
+		if len(found) > 0 {
+			continue
+		}
+		depth, err := c.QueueDepth(ctx, messaging.DeadLetterQueueName(Env, service))
+		if err != nil {
+			return all, err
+		}
+		hidden := depth.Total() - len(all)
+		switch {
+		case hidden <= 0:
+			return all, nil
+		case time.Now().After(deadline):
+			return all, fmt.Errorf("%d dead letters of %s are in somebody else's hands; try again in a moment", hidden, service)
+		}
+		if err := (clock.System{}).Sleep(ctx, 100*time.Millisecond); err != nil {
+			return all, err
+		}
+	}
 }
 
 func receive(ctx context.Context, client *sqs.Client, service, url string) ([]Letter, error) {
