@@ -42,6 +42,17 @@ var guards = []Guard{
 		Module: "platform", Test: "./runtime TestTransientFailureIsRetriedThenGivenUp",
 	},
 
+	{
+		Name: "a continuation that died after its manifest meets it for ever",
+		File: "services/fetcher/fetcher.go", Edits: []Edit{{"if !errors.Is(err, lake.ErrExists) {", "if err != nil {"}},
+		Module: "services/fetcher", Test: ". TestACrashAtEachStepOfAContinuation",
+	},
+	{
+		Name: "a message whose receipt is there is called failed because it came too often",
+		File: "platform/runtime/worker.go", Edits: []Edit{{"return Process(ctx, w.service, w.ports, handle, in)", "if w.maxReceives > 0 && d.Receives > w.maxReceives {\n\t\t\treturn handle(ctx, in)\n\t\t}\n\t\treturn Process(ctx, w.service, w.ports, handle, in)"}},
+		Module: "platform", Test: "./runtime TestAMessageWithAReceiptIsAnsweredHoweverOftenItCame",
+	},
+
 	// A published snapshot that did not pass the gate.
 	{
 		Name: "a candidate is published without a passing verdict",
