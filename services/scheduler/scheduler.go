@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,6 +108,10 @@ type request struct {
 	Slices  []string `json:"slices,omitempty"`
 	Repeats string   `json:"repeats,omitempty"`
 	Force   bool     `json:"force,omitempty"`
+
+	// The trace of the wish, of a request that waits: the run belongs to it, not to whose publication released it.
+	TraceParent string `json:"traceparent,omitempty"`
+	TraceState  string `json:"tracestate,omitempty"`
 }
 
 // is says whether two wishes are one.
@@ -228,6 +233,9 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 		return nil, err
 	}
 	if len(missing) > 0 {
+		if r.TraceParent == "" {
+			r.TraceParent, r.TraceState = cmp.Or(telemetry.TraceParent(ctx), in.TraceParent), in.TraceState
+		}
 		if err := s.hold(ctx, c.Dataset, r, missing); err != nil {
 			return nil, err
 		}
@@ -264,6 +272,7 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 		e := events.New(events.ExtractionRequested{Run: run, Force: r.Force})
 		// One slot, one id: a request that two events cause is still one request.
 		e.ID = c.Dataset + "/" + run.RunID + "/scheduler/1"
+		e.TraceParent, e.TraceState = r.TraceParent, r.TraceState // Invariant 7; empty: the runtime's own
 		out = append(out, e)
 	}
 	return out, nil

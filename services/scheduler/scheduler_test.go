@@ -276,6 +276,33 @@ func TestARunIsHeldBackUntilItsReferencesArePublished(t *testing.T) {
 	expect(t, b.tick("2025-08-04T04:10:00Z"))
 }
 
+// A run that waited belongs to the trace of the wish for it, not to the publication that released it (invariant 7).
+func TestARunThatWaitedKeepsItsTrace(t *testing.T) {
+	t.Parallel()
+	b, _ := population(t)
+	expect(t, b.tick("2025-08-04T04:00:00Z"), "municipalities/20250804T031500")
+	const trace = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
+	wish := runtimetest.Event("wish", events.RunRequested{Dataset: "population", RequestedAt: at("2025-08-04T04:01:00Z"), Trigger: "manual"})
+	wish.TraceParent = trace
+	if out, err := b.Deliver(t.Context(), Service, wish); err != nil || len(out) > 0 {
+		t.Fatalf("%v, %v", words(t, out), err)
+	}
+	b.publish("municipalities", "20250804T031500", at("2025-08-04T04:06:00Z"))
+	traced := 0
+	for _, e := range b.release("municipalities", "20250804T031500") {
+		if !strings.HasPrefix(e.CorrelationID, "20250804T040100") {
+			continue
+		}
+		traced++
+		if e.TraceParent != trace {
+			t.Errorf("%s is of trace %q, want that of the wish, %s", e.ID, e.TraceParent, trace)
+		}
+	}
+	if traced != 2 {
+		t.Errorf("%d runs were released, want both slices", traced)
+	}
+}
+
 // A run that a person asked for is not lost because a scheduled one waits too, and of scheduled ones the latest counts.
 func TestSeveralRunsWait(t *testing.T) {
 	t.Parallel()
