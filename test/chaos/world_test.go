@@ -53,14 +53,13 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir)
 		for _, s := range services {
-			build.Args = append(build.Args, "./services/"+s+"/cmd/"+s)
-		}
-		build.Dir = "../.."
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build the services: %v\n%s", err, out)
-			return 1
+			build := exec.Command("go", "build", "-o", filepath.Join(dir, s), "./cmd/"+s)
+			build.Dir = filepath.Join("..", "..", "services", s) // each in its own module, workspace or not
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "build the services: %v\n%s", err, out)
+				return 1
+			}
 		}
 		binaries = dir
 		return m.Run()

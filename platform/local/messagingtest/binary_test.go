@@ -33,7 +33,9 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "testservice")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/llac-project/llac/platform/runtime/internal/testservice").CombinedOutput()
+	build := exec.Command("go", "build", "-o", path, "./runtime/internal/testservice")
+	build.Dir = filepath.Join("..", "..") // in its own module, so that this one also tests alone
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the test service: %w\n%s", err, out)
 	}
