@@ -202,7 +202,7 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 // TestModulesBuildAlone builds every module without the workspace: what a service needs, its own go.mod says.
 func TestModulesBuildAlone(t *testing.T) {
 	t.Parallel()
-	work, err := exec.Command("go", "work", "edit", "-json").Output()
+	work, err := exec.Command("go", "work", "edit", "-json", filepath.Join(root(t), "go.work")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
