@@ -122,7 +122,7 @@ var guards = []Guard{
 	// A secret or personal field in what people see.
 	{
 		Name: "a contract stages a personal field under another name",
-		File: "platform/contract/keys.go", Edits: []Edit{{"if other, ok := personal[f.Source]; ok && !f.Personal() {", "if other, ok := personal[f.Source]; ok && f.Personal() && !f.Personal() {"}},
+		File: "platform/contract/privacy.go", Edits: []Edit{{"if other, ok := personal[f.Source]; ok && !f.Personal() {", "if other, ok := personal[f.Source]; ok && f.Personal() && !f.Personal() {"}},
 		Module: "platform", Test: "./contract Test",
 	},
 
