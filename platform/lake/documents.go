@@ -151,15 +151,15 @@ func (e *DecodeError) Permanent() bool { return true }
 
 // ReadPointer reads a dataset's pointer with the ETag to swap it by; a dataset never published answers nil and "".
 func ReadPointer(ctx context.Context, s Store, dataset string) (*Pointer, string, error) {
-	p, info, err := readState[Pointer](ctx, s, PointerKey(dataset))
+	p, info, err := ReadState[Pointer](ctx, s, PointerKey(dataset))
 	if p == nil {
 		return nil, "", err
 	}
 	return p, info.ETag, nil
 }
 
-// readState reads a small mutable document; a missing one is nil without error.
-func readState[T any](ctx context.Context, s Store, key string) (*T, Info, error) {
+// ReadState reads a small mutable document; a missing one is nil without error.
+func ReadState[T any](ctx context.Context, s Store, key string) (*T, Info, error) {
 	b, info, err := s.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return nil, Info{}, nil
@@ -227,15 +227,21 @@ type Cursor struct {
 	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when it was last seen to be what is published
 }
 
+// ReadHistory reads the pointer of a superseded snapshot; a slot that was never published, or is the current one, answers nil.
+func ReadHistory(ctx context.Context, s Store, dataset, snapshot string) (*Pointer, error) {
+	p, _, err := ReadState[Pointer](ctx, s, HistoryKey(dataset, snapshot))
+	return p, err
+}
+
 // ReadCursor reads a dataset's cursor; a dataset never looked at answers nil.
 func ReadCursor(ctx context.Context, s Store, dataset string) (*Cursor, error) {
-	c, _, err := readState[Cursor](ctx, s, CursorKey(dataset))
+	c, _, err := ReadState[Cursor](ctx, s, CursorKey(dataset))
 	return c, err
 }
 
 // ReadCursorToSwap reads a cursor with the ETag to swap it by; a dataset never looked at answers an empty one and "".
 func ReadCursorToSwap(ctx context.Context, s Store, dataset string) (Cursor, string, error) {
-	c, info, err := readState[Cursor](ctx, s, CursorKey(dataset))
+	c, info, err := ReadState[Cursor](ctx, s, CursorKey(dataset))
 	if c == nil {
 		return Cursor{}, "", err
 	}

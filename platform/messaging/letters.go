@@ -79,7 +79,7 @@ func (q DeadLetterQueues) Look(ctx context.Context, service string, visit func(L
 			}
 			stale = 0
 			// Invariant 5: a letter that cannot be dealt with does not stand in the way of the others.
-			failed = errors.Join(failed, visit(newLetter(service, m)))
+			failed = errors.Join(failed, visit(ReadLetter(service, m)))
 		}
 	}
 	return failed
@@ -98,7 +98,8 @@ func (q DeadLetterQueues) receive(ctx context.Context, service, url string) ([]t
 	return out.Messages, nil
 }
 
-func newLetter(service string, m types.Message) Letter {
+// ReadLetter reads a message of a service's dead-letter queue, received with all its attributes.
+func ReadLetter(service string, m types.Message) Letter {
 	text := func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
 	at := func(name string) time.Time {
 		t, _ := time.Parse(time.RFC3339Nano, text(name)) // of a message that SQS moved: none

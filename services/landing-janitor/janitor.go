@@ -169,15 +169,11 @@ func (j janitor) allowed(ctx context.Context, p events.StagingPublished, part ev
 		return err
 	}
 	if pointer == nil || pointer.Snapshot != p.Snapshot {
-		b, _, err := j.ports.Lake.Get(ctx, lake.HistoryKey(p.Dataset, p.Snapshot))
-		if err != nil && !errors.Is(err, lake.ErrNotFound) {
+		if pointer, err = lake.ReadHistory(ctx, j.ports.Lake, p.Dataset, p.Snapshot); err != nil {
 			return err
 		}
-		pointer = new(lake.Pointer)
-		if err == nil {
-			if err := json.Unmarshal(b, pointer); err != nil {
-				return runtime.Permanent(fmt.Errorf("decode %s: %w", lake.HistoryKey(p.Dataset, p.Snapshot), err))
-			}
+		if pointer == nil {
+			pointer = new(lake.Pointer) // it names nothing
 		}
 	}
 	refuse := func(why string) error {

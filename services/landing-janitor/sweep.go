@@ -271,18 +271,8 @@ func (j janitor) claimLanding(ctx context.Context, c *claims, manifest events.Ob
 }
 
 func (j janitor) receipt(ctx context.Context, key string) (*lake.Receipt, error) {
-	b, _, err := j.ports.Lake.Get(ctx, key)
-	if errors.Is(err, lake.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r := new(lake.Receipt)
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
-	}
-	return r, nil
+	r, _, err := lake.ReadState[lake.Receipt](ctx, j.ports.Lake, key)
+	return r, err
 }
 
 // prefix is the folder of a candidate, whichever of its objects is asked about:

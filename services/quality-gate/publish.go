@@ -132,16 +132,9 @@ func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error
 
 // history reads the pointer of an earlier snapshot; nil when that slot was never published.
 func (g gate) history(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
-	b, _, err := g.ports.Lake.Get(ctx, lake.HistoryKey(dataset, snapshot))
-	if errors.Is(err, lake.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	p, err := lake.ReadHistory(ctx, g.ports.Lake, dataset, snapshot)
+	if p == nil {
 		return nil, err
-	}
-	p := new(lake.Pointer)
-	if err := json.Unmarshal(b, p); err != nil {
-		return nil, runtime.Permanent(fmt.Errorf("decode %s: %w", lake.HistoryKey(dataset, snapshot), err))
 	}
 	p.SupersededAt, p.SweptAt = time.Time{}, time.Time{} // as it was when it was current
 	return p, nil

@@ -2,14 +2,12 @@ package scheduler
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/llac-project/llac/platform/lake"
-	"github.com/llac-project/llac/platform/runtime"
 )
 
 // held are the runs of a dataset that wait for the datasets its own refers to: the latest scheduled slot, and each run
@@ -49,17 +47,9 @@ func (s scheduler) hold(ctx context.Context, dataset string, r request, missing 
 
 // waiting reads the runs that wait, with the ETag to swap the document by.
 func (s scheduler) waiting(ctx context.Context, dataset string) (held, string, error) {
-	var h held
-	key := lake.StateKey(dataset, "held")
-	b, info, err := s.ports.Lake.Get(ctx, key)
-	if errors.Is(err, lake.ErrNotFound) {
-		return h, "", nil
+	h, info, err := lake.ReadState[held](ctx, s.ports.Lake, lake.StateKey(dataset, "held"))
+	if h == nil {
+		return held{}, "", err
 	}
-	if err != nil {
-		return h, "", err
-	}
-	if err := json.Unmarshal(b, &h); err != nil {
-		return h, "", runtime.Permanent(fmt.Errorf("decode the runs of %s that wait: %w", dataset, err))
-	}
-	return h, info.ETag, nil
+	return *h, info.ETag, nil
 }

@@ -352,16 +352,9 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 // told says whether a receipt is there, after which its event says nothing more, and whether it holds the request for
 // a slot of the dataset. One without may be of an earlier delivery, by which the run was still held back.
 func (s scheduler) told(ctx context.Context, key, dataset, slot string) (final, told bool, err error) {
-	b, _, err := s.ports.Lake.Get(ctx, key)
-	if errors.Is(err, lake.ErrNotFound) {
-		return false, false, nil
-	}
-	if err != nil {
+	receipt, _, err := lake.ReadState[lake.Receipt](ctx, s.ports.Lake, key)
+	if receipt == nil {
 		return false, false, err
-	}
-	var receipt lake.Receipt
-	if err := json.Unmarshal(b, &receipt); err != nil {
-		return false, false, &lake.DecodeError{Key: key, Err: err}
 	}
 	return true, slices.ContainsFunc(receipt.Events, func(e events.Event) bool {
 		p, err := events.As[events.ExtractionRequested](e)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -169,23 +168,16 @@ func receive(ctx context.Context, client *sqs.Client, service, url string) ([]Le
 }
 
 func newLetter(service, url string, m types.Message) Letter {
-	body := awssdk.ToString(m.Body)
-	text := func(name string) string { return awssdk.ToString(m.MessageAttributes[name].StringValue) }
-	at := func(name string) time.Time {
-		t, _ := time.Parse(time.RFC3339Nano, text(name)) // of a message that SQS moved: none
-		return t
-	}
-	receives, _ := strconv.Atoi(text(messaging.AttributeReceiveCount)) // of a message that SQS moved: none
+	dead := messaging.ReadLetter(service, m)
 	l := Letter{
-		ID: shortID(awssdk.ToString(m.MessageId)), Service: service, Reason: text(messaging.AttributeReason),
-		Receives: receives, FirstReceivedAt: at(messaging.AttributeFirstReceived),
-		FailedAt: at(messaging.AttributeFailedAt), TraceID: text(messaging.AttributeTrace),
-		Size: len(body), SHA256: lake.SHA256([]byte(body)), message: m, queue: url,
+		ID: shortID(dead.MessageID), Service: service, Reason: dead.Reason,
+		Receives: dead.Receives, FirstReceivedAt: dead.FirstReceivedAt, FailedAt: dead.FailedAt, TraceID: dead.TraceID,
+		Size: len(dead.Body), SHA256: lake.SHA256([]byte(dead.Body)), message: m, queue: url,
 	}
 	if l.Reason == "" {
 		l.Reason = "none is stated: its consumer died with it each time, and SQS moved it"
 	}
-	e, err := events.Parse([]byte(body))
+	e, err := events.Parse([]byte(dead.Body))
 	if err != nil {
 		return l
 	}
