@@ -322,7 +322,7 @@ func TestServiceAsConsumer(t *testing.T) {
 		t.Errorf("effects %v", e)
 	}
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "slow1", "slow"))
-	eventually(t, "the slow one is under way", func() bool { _, n := counts(t, s.client, s.Queues["testservice"]); return n == "1" })
+	eventually(t, "the slow one is under way", func() bool { return strings.Contains(p.stderr.String(), "slow work begun") })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestServiceStopsGracefully(t *testing.T) {
 	s := newStage(t)
 	p := s.start("LLAC_GRACE=100ms")
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "slow1", "slow"))
-	eventually(t, "the slow one is under way", func() bool { _, n := counts(t, s.client, s.Queues["testservice"]); return n == "1" })
+	eventually(t, "the slow one is under way", func() bool { return strings.Contains(p.stderr.String(), "slow work begun") })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
