@@ -112,7 +112,7 @@ func (c *cube) rows(page []byte, yield func(Row) error) error {
 		}
 		for k, d := range c.dims {
 			g := d.categories[at[k]]
-			fields = append(fields, Value{names[2*k], g.rawID}, Value{names[2*k+1], g.label})
+			fields = append(fields, Value{Name: names[2*k], Raw: g.rawID}, Value{Name: names[2*k+1], Raw: g.label})
 			// A cell's own status goes before its categories', and those go in the dimensions' order.
 			if g.status != nil && isNull(status) {
 				status = g.status
@@ -127,13 +127,13 @@ func (c *cube) rows(page []byte, yield func(Row) error) error {
 		if string(status) == unavailable {
 			value = null
 		}
-		row.Fields = append(fields, Value{"value", value}, Value{"status", status})
+		row.Fields = append(fields, Value{Name: "value", Raw: value}, Value{Name: "status", Raw: status})
 		if origins != nil {
 			origin := null
 			if p := origins[cell]; !p.absent() {
 				origin = r.raw(p)
 			}
-			row.Fields = append(row.Fields, Value{Origin, origin})
+			row.Fields = append(row.Fields, Value{Name: Origin, Raw: origin})
 		}
 		if err := yield(row); err != nil {
 			return err

@@ -5,27 +5,63 @@ import (
 	"fmt"
 )
 
+// Rows decodes one landed page into its records: NewReader(kind).Rows(page, yield) for who reads one page alone.
+func Rows(kind string, page []byte, yield func(Row) error) error {
+	r, err := NewReader(kind)
+	if err != nil {
+		return err
+	}
+	return r.Rows(page, yield)
+}
+
+// Reader decodes the pages of one portal kind, one after another. What it learns of a page's names serves the next. It
+// is not for several goroutines at once.
+type Reader struct {
+	kind  string
+	names map[string]int
+}
+
+// NewReader makes a reader of the pages of a portal kind.
+func NewReader(kind string) (*Reader, error) {
+	switch kind {
+	case Socrata, Idescat, CKAN:
+		return &Reader{kind: kind, names: map[string]int{}}, nil
+	}
+	return nil, fmt.Errorf("read a page: portal kind %q is not known: use one of %v", kind, Kinds())
+}
+
 // Rows decodes one landed page into its records, in the page's order, and calls yield for each. It checks the
 // whole page: a page that is not what its kind must be ends in a *PageError, after the rows before the fault
-// have been yielded. An error of yield ends the reading and is returned as it is.
+// have been yielded. An error of yield ends the reading and is returned as it is. A record that is not what it must be
+// in a page that goes on after it is yielded with the reason in Bad.
 //
 // Socrata and CKAN: one row an object, its fields in the page's order, none dropped; a name may repeat.
 // Idescat: one row a cell of the cube, in row-major order (the last dimension runs fastest), sparse cells
 // included: every dimension's category code under the dimension's id, its label under "<id>.label", then
 // "value" and "status", then Origin where the page tells it.
 //
-// Raw values are parts of page and must not be changed; they are valid as long as page is.
-func Rows(kind string, page []byte, yield func(Row) error) error {
-	switch kind {
-	case Socrata:
-		return socrataRows(page, yield)
-	case Idescat:
-		return idescatRows(page, yield)
-	case CKAN:
-		_, err := ckanRows(page, yield)
-		return err
+// A row's fields are valid until yield returns; their raw values are parts of page, must not be changed and are valid as
+// long as page is.
+func (r *Reader) Rows(page []byte, yield func(Row) error) error {
+	number := func(row Row) error {
+		for i, f := range row.Fields {
+			id, ok := r.names[f.Name]
+			if !ok {
+				id = len(r.names)
+				r.names[f.Name] = id
+			}
+			row.Fields[i].ID = id
+		}
+		return yield(row)
 	}
-	return fmt.Errorf("read a page: portal kind %q is not known: use one of %v", kind, Kinds())
+	switch r.kind {
+	case Socrata:
+		return socrataRows(page, number)
+	case Idescat:
+		return idescatRows(page, number)
+	}
+	_, err := ckanRows(page, number)
+	return err
 }
 
 // errStopped carries an error of yield through the scanner unchanged.

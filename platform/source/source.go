@@ -76,11 +76,13 @@ type Row struct {
 	Start  int     // byte range of the record in the page; for a cell of a JSON-stat cube, of its value
 	End    int     //
 	Fields []Value // in the source's order; a name may repeat, and then the last one counts
+	Bad    error   // why the record cannot be read, though the page goes on after it; it never quotes the page
 }
 
 // Value is one field of a record: its name and the raw JSON of its value.
 type Value struct {
 	Name string
+	ID   int    // of the name, for the Reader that yields it: the same name has the same ID, counted from 0; -1: too many names
 	Raw  []byte // JSON text: a string with its quotes, a number, true, false, null, an object or an array
 }
 

@@ -20,7 +20,7 @@ var Service = runtime.Service{
 	Name:     "stager",
 	Consumes: events.Consumes("stager"),
 	Emits:    events.Emits("stager"),
-	New:      func(p runtime.Ports) runtime.Handler { return stager{p, engine.Plain{}}.handle },
+	New:      func(p runtime.Ports) runtime.Handler { return stager{p, engine.Stage}.handle },
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingValidated](in)
 		if err != nil {
@@ -30,9 +30,12 @@ var Service = runtime.Service{
 	},
 }
 
+// stageFunc is engine.Stage.
+type stageFunc func(ctx context.Context, in engine.Input, out engine.Sink, o engine.Options) (engine.Result, error)
+
 type stager struct {
-	ports  runtime.Ports
-	engine engine.Engine
+	ports runtime.Ports
+	stage stageFunc
 }
 
 func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
@@ -51,7 +54,7 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	started := s.ports.Clock.Now()
 	attempt := s.ports.NewAttempt()
 	out := &sink{store: s.ports.Lake, dataset: p.Dataset, run: p.RunID, attempt: attempt, written: map[string]events.Object{}}
-	result, err := s.engine.Stage(ctx, s.input(p, c, manifest), out)
+	result, err := s.stage(ctx, s.input(p, c, manifest), out, engine.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +131,7 @@ func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Ma
 		Pages: make([]engine.Page, len(m.Pages)),
 	}
 	for i, page := range m.Pages {
-		in.Pages[i] = engine.Page{Key: page.Key, SHA256: page.SHA256, URL: durable(page.URL, d.SourceSystem), Rows: page.Rows, Read: func(ctx context.Context) ([]byte, error) {
+		in.Pages[i] = engine.Page{Key: page.Key, SHA256: page.SHA256, URL: durable(page.URL, d.SourceSystem), Rows: page.Rows, Size: page.Size, Read: func(ctx context.Context, _ []byte) ([]byte, error) {
 			return lake.Read(ctx, s.ports.Lake, page.Object)
 		}}
 	}

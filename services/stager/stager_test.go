@@ -37,7 +37,7 @@ type world struct {
 	metrics  *recorder
 	logs     *bytes.Buffer
 	puts     []string // keys in the order of their creation
-	engine   engine.Engine
+	stage    stageFunc
 
 	mu       sync.Mutex
 	attempts int
@@ -51,7 +51,7 @@ const (
 
 func newWorld(t *testing.T, pages ...string) *world {
 	t.Helper()
-	w := &world{lake: laketest.NewMemory(), metrics: &recorder{}, logs: &bytes.Buffer{}, engine: engine.Plain{}}
+	w := &world{lake: laketest.NewMemory(), metrics: &recorder{}, logs: &bytes.Buffer{}, stage: engine.Stage}
 	w.contract = &contract.Contract{
 		Dataset: dataset, SHA256: digest, Licence: "Llicència oberta", LicenceURL: "https://licence.example", Attribution: "Font: Generalitat",
 		Source: contract.Source{Kind: source.Socrata, BaseURL: "https://portal.example", ID: "ivft-vegh"},
@@ -115,7 +115,7 @@ func (w *world) land(t *testing.T, attempt string) {
 
 func (w *world) handle(t *testing.T) ([]events.Event, error) {
 	t.Helper()
-	return stager{w.ports(), w.engine}.handle(t.Context(), events.New(w.event))
+	return stager{w.ports(), w.stage}.handle(t.Context(), events.New(w.event))
 }
 
 func (w *world) ports() runtime.Ports {
@@ -375,12 +375,12 @@ func TestPermanentFailures(t *testing.T) {
 		}, "the manifest counts 6 rows"},
 		"impossible contract": {func(_ *testing.T, w *world) { w.contract.Fields[0].Pattern = "(" }, "correct the contract"},
 		"engine that loses a row": {func(_ *testing.T, w *world) {
-			w.engine = wrong{func(r *engine.Result) { r.Staged-- }}
+			w.stage = lying(func(r *engine.Result) { r.Staged-- })
 		}, "2 staged + 1 duplicates + 1 quarantined"},
 		"engine that forgets a file": {func(_ *testing.T, w *world) {
-			w.engine = wrong{func(r *engine.Result) {
+			w.stage = lying(func(r *engine.Result) {
 				r.Files = append(r.Files, engine.FileResult{Output: engine.Output{Partition: []lake.PartitionValue{{Column: "district_id", Value: "99"}}}})
-			}}
+			})
 		}, "has not committed it"},
 	}
 	for name, c := range cases {
@@ -401,19 +401,19 @@ func TestPermanentFailures(t *testing.T) {
 	}
 }
 
-// wrong is an engine that says something else than it did.
-type wrong struct{ lie func(*engine.Result) }
-
-func (w wrong) Stage(ctx context.Context, in engine.Input, out engine.Sink) (engine.Result, error) {
-	r, err := engine.Plain{}.Stage(ctx, in, out)
-	w.lie(&r)
-	return r, err
+// lying is an engine that says something else than it did.
+func lying(lie func(*engine.Result)) stageFunc {
+	return func(ctx context.Context, in engine.Input, out engine.Sink, o engine.Options) (engine.Result, error) {
+		r, err := engine.Stage(ctx, in, out, o)
+		lie(&r)
+		return r, err
+	}
 }
 
 func TestWrongEventIsPermanent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := stager{w.ports(), w.engine}.handle(t.Context(), events.New(events.LandingWritten{}))
+	_, err := stager{w.ports(), w.stage}.handle(t.Context(), events.New(events.LandingWritten{}))
 	if !runtime.IsPermanent(err) || !errors.Is(err, events.ErrUnknownType) {
 		t.Errorf("got %v, want a permanent ErrUnknownType", err)
 	}

@@ -24,7 +24,7 @@ func BenchmarkStage(b *testing.B) {
 	b.ReportAllocs()
 	var rows int64
 	for b.Loop() {
-		r, err := Plain{}.Stage(b.Context(), c.inputOf(), discard{})
+		r, err := Stage(b.Context(), c.inputOf(), discard{}, Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -133,7 +133,7 @@ func (c testCase) inputOf() Input {
 	for i, body := range c.pages {
 		in.Pages = append(in.Pages, Page{
 			Key: fmt.Sprintf("landing/%s/page-%d", c.contract.Dataset, i), SHA256: lake.SHA256([]byte(body)), Rows: -1,
-			Read: func(context.Context) ([]byte, error) { return []byte(body), nil },
+			Read: func(context.Context, []byte) ([]byte, error) { return []byte(body), nil },
 		})
 	}
 	return in
@@ -143,7 +143,7 @@ func (c testCase) inputOf() Input {
 func (c testCase) run(t *testing.T) string {
 	t.Helper()
 	out := newMemorySink()
-	result, err := Plain{}.Stage(t.Context(), c.inputOf(), out)
+	result, err := Stage(t.Context(), c.inputOf(), out, Options{})
 	if err != nil {
 		if files := out.names(); len(files) > 0 {
 			t.Errorf("a failed run has committed %v", files)

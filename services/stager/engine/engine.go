@@ -9,10 +9,27 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Engine stages one run. An error that says Permanent() is final; the outputs of a failed call are worthless and
-// nobody has been told of them.
-type Engine interface {
-	Stage(ctx context.Context, in Input, out Sink) (Result, error)
+// Options say how a run is staged. None of them changes a byte of the output but Level.
+type Options struct {
+	Memory    int64          // bytes the process is to stay within; 0: DefaultMemory. What does not fit goes to Temporary
+	Level     int            // zstd level; 0: DefaultLevel
+	Workers   int            // goroutines that read pages; 0: one a processor, as far as Memory allows
+	Temporary string         // folder for what does not fit into Memory; empty: the system's
+	Progress  func(Progress) // called after each page, by one goroutine at a time; nil: nobody asks
+}
+
+// The defaults of Options.
+const (
+	DefaultMemory = 256 << 20
+	DefaultLevel  = 1
+)
+
+// Progress is how far a run is.
+type Progress struct {
+	Pages int   // read so far; a run that has to read them again begins again at 0
+	Of    int   // pages of the run
+	Rows  int64 // in the pages read
+	Bytes int64 // of the pages read
 }
 
 // Input is what one run is made from.
@@ -23,13 +40,15 @@ type Input struct {
 	Pages    []Page // in page order
 }
 
-// Page is one raw page. Read may be called more than once and answers the same bytes each time.
+// Page is one raw page. Read may be called more than once, and for several pages at once; it answers the same bytes each
+// time, in into when they fit there.
 type Page struct {
 	Key    string // landing key: the quarantine and the lineage name the page by it
-	SHA256 string // lower-case hex of the bytes
+	SHA256 string // lower-case hex of the bytes; empty: it is worked out when the quarantine has to name it
 	URL    string // where it came from: becomes source_url; empty: the lineage's
 	Rows   int64  // rows the manifest counts in it; -1: not known
-	Read   func(ctx context.Context) ([]byte, error)
+	Size   int64  // bytes; 0: not known
+	Read   func(ctx context.Context, into []byte) ([]byte, error)
 }
 
 // Lineage is what every row of a run has in common.

@@ -28,7 +28,7 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, page []byte) {
 		in := testCase{contract: parseContract(t, everyType), pages: []string{string(page), `[{"id":"a"},{"id":"b","zone":"1"}]`}}.inputOf()
 		out := newMemorySink()
-		r, err := Plain{}.Stage(t.Context(), in, out)
+		r, err := Stage(t.Context(), in, out, Options{})
 		if err != nil {
 			if len(out.files) > 0 {
 				t.Fatalf("failed with %v after committing %v", err, out.names())

@@ -16,17 +16,12 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// Plain is the engine that reads one page after another on one core and keeps the staged columns in memory until the
-// last page: about the size of the values, and 50 bytes a row.
-type Plain struct{}
-
-var _ Engine = Plain{}
-
 // maxPartitions bounds how many files a run may become: a partition column of free text would make one a row.
 const maxPartitions = 10_000
 
-// Stage implements Engine.
-func (Plain) Stage(ctx context.Context, in Input, out Sink) (Result, error) {
+// Stage stages one run. An error that says Permanent() is final; the outputs of a failed call are worthless and nobody
+// has been told of them.
+func Stage(ctx context.Context, in Input, out Sink, o Options) (Result, error) {
 	j, err := newJob(in)
 	if err != nil {
 		return Result{}, &Fault{"prepare staging of " + in.Contract.Dataset, err}
@@ -34,6 +29,9 @@ func (Plain) Stage(ctx context.Context, in Input, out Sink) (Result, error) {
 	for i := range in.Pages {
 		if err := j.readPage(ctx, i); err != nil {
 			return Result{}, err
+		}
+		if o.Progress != nil {
+			o.Progress(Progress{Pages: i + 1, Of: len(in.Pages), Rows: j.rows})
 		}
 	}
 	if err := j.settleConflicts(ctx); err != nil {
@@ -90,7 +88,7 @@ func (j *job) each(ctx context.Context, i int, yield func(source.Row) error) err
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stage page %s: %w", j.Pages[i].Key, err)
 	}
-	body, err := j.Pages[i].Read(ctx)
+	body, err := j.Pages[i].Read(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("stage page %s: %w", j.Pages[i].Key, err)
 	}

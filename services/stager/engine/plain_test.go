@@ -33,7 +33,7 @@ const everyType = `{"Dataset":"things","Licence":"Open","LicenceURL":"https://li
 func stage(t *testing.T, contract string, pages ...string) (Result, *memorySink) {
 	t.Helper()
 	out := newMemorySink()
-	result, err := Plain{}.Stage(t.Context(), testCase{contract: parseContract(t, contract), pages: pages}.inputOf(), out)
+	result, err := Stage(t.Context(), testCase{contract: parseContract(t, contract), pages: pages}.inputOf(), out, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestTooManyPartitions(t *testing.T) {
 	}
 	page.WriteString(`]`)
 	in := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},{"Name":"v","Type":"integer"}]}`), pages: []string{page.String()}}.inputOf()
-	_, err := Plain{}.Stage(t.Context(), in, newMemorySink())
+	_, err := Stage(t.Context(), in, newMemorySink(), Options{})
 	wantFault(t, err, "more than 10000 partitions")
 }
 
@@ -317,7 +317,7 @@ func TestRowsOfThePageAreCounted(t *testing.T) {
 	t.Parallel()
 	in := testCase{contract: parseContract(t, everyType), pages: []string{`[{"id":"a"}]`}}.inputOf()
 	in.Pages[0].Rows = 2
-	_, err := Plain{}.Stage(t.Context(), in, newMemorySink())
+	_, err := Stage(t.Context(), in, newMemorySink(), Options{})
 	wantFault(t, err, "1 rows, but its manifest counts 2")
 }
 
@@ -332,7 +332,7 @@ func TestSimulatedSaysSo(t *testing.T) {
 		in := testCase{contract: parseContract(t, everyType), pages: []string{rows}}.inputOf()
 		in.Lineage.SourceSystem = system
 		out := newMemorySink()
-		if _, err := (Plain{}).Stage(t.Context(), in, out); err != nil {
+		if _, err := Stage(t.Context(), in, out, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		r, err := file.NewParquetReader(bytes.NewReader(out.files["staged/zone=00"]))
@@ -363,8 +363,8 @@ func TestErrorsOfOthersAreNotPermanent(t *testing.T) {
 	}
 
 	in := newInput()
-	in.Pages[0].Read = func(context.Context) ([]byte, error) { return nil, broken }
-	_, err := Plain{}.Stage(t.Context(), in, newMemorySink())
+	in.Pages[0].Read = func(context.Context, []byte) ([]byte, error) { return nil, broken }
+	_, err := Stage(t.Context(), in, newMemorySink(), Options{})
 	check("read", err, broken)
 
 	for _, name := range []string{"staged/zone=00", "quarantine"} {
@@ -375,13 +375,13 @@ func TestErrorsOfOthersAreNotPermanent(t *testing.T) {
 			}
 			return nil
 		}
-		_, err = Plain{}.Stage(t.Context(), newInput(), out)
+		_, err = Stage(t.Context(), newInput(), out, Options{})
 		check("commit "+name, err, broken)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = Plain{}.Stage(ctx, newInput(), newMemorySink())
+	_, err = Stage(ctx, newInput(), newMemorySink(), Options{})
 	check("cancelled", err, context.Canceled)
 }
 
