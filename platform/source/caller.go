@@ -57,8 +57,8 @@ type request struct {
 
 	// headersOnly leaves the body of a 200 unread.
 	headersOnly bool
-	// check looks at the body of a 200. A *PageError means that the body is not what it must be; other errors
-	// end the request as they are.
+	// check looks at the body of a 200. A *PageError means that the body is not what it must be, a doubtfulError that
+	// another try may bring a better one; other errors end the request as they are.
 	check func(*response) error
 }
 
@@ -73,9 +73,10 @@ type response struct {
 
 // retryError is a failure of one try that another try may not meet.
 type retryError struct {
-	err   error
-	after time.Duration // asked for by the portal; 0: nothing asked
-	final error         // what to answer when the tries are spent; nil: a TransientError
+	err    error
+	after  time.Duration // asked for by the portal; 0: nothing asked
+	final  error         // what to answer when the tries are spent; nil: a TransientError
+	usable bool          // when the tries are spent, the answer is good enough
 }
 
 func (e *retryError) Error() string { return e.err.Error() }
@@ -105,6 +106,9 @@ func (c *caller) do(ctx context.Context, q request) (*response, error) {
 			return nil, &TransientError{Op: q.op, Err: fmt.Errorf("stopped: %w", context.Cause(ctx))}
 		}
 		if try >= c.o.MaxTries {
+			if again.usable {
+				return res, nil
+			}
 			if again.final != nil {
 				return nil, again.final
 			}
@@ -306,6 +310,10 @@ func retryAfter(v string, now time.Time) time.Duration {
 // checked runs the request's own check on a body.
 func (c *caller) checked(q request, res *response) error {
 	err := q.check(res)
+	var doubtful doubtfulError
+	if errors.As(err, &doubtful) {
+		return &retryError{err: err, usable: true}
+	}
 	var page *PageError
 	if !errors.As(err, &page) {
 		return err

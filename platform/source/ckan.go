@@ -185,12 +185,18 @@ func (c *ckanClient) Page(ctx context.Context, t Target, d Description, index in
 	if err != nil {
 		return Page{}, c.refused(request{op: op}, err)
 	}
-	var rows int64
+	var count tally
 	var head ckanPage
+	reader, err := NewReader(CKAN)
+	if err != nil {
+		return Page{}, err
+	}
 	res, err := c.do(ctx, request{op: op, url: address, check: func(r *response) (err error) {
-		rows = 0
-		head, err = ckanRows(r.body, func(Row) error { rows++; return nil })
-		return err
+		count = tally{}
+		if head, err = reader.ckanRows(r.body, count.add); err != nil {
+			return err
+		}
+		return count.doubt()
 	}})
 	if err != nil {
 		return Page{}, err
@@ -208,7 +214,7 @@ func (c *ckanClient) Page(ctx context.Context, t Target, d Description, index in
 			"set a smaller page size in datasets/<dataset>.odcs.yaml")
 	}
 	return Page{
-		Index: index, Body: res.body, Rows: rows, URL: address, RequestID: requestID(res.header),
+		Index: index, Body: res.body, Rows: count.rows, URL: address, RequestID: requestID(res.header),
 		Validators: events.Validators{Rows: head.total},
 	}, nil
 }

@@ -13,9 +13,10 @@ type ckanPage struct {
 }
 
 // ckanRows reads a datastore_search answer: result.records is an array of objects.
-func ckanRows(page []byte, yield func(Row) error) (ckanPage, error) {
+func (r *Reader) ckanRows(page []byte, yield func(Row) error) (ckanPage, error) {
 	p := ckanPage{total: -1, limit: -1}
-	s := newScanner(page)
+	s := &r.scanner
+	s.begin(page)
 	if err := s.want('{', "a datastore answer is an object"); err != nil {
 		return p, err
 	}
@@ -40,7 +41,7 @@ func ckanRows(page []byte, yield func(Row) error) (ckanPage, error) {
 					if found > 1 {
 						return s.fail(s.i, fmt.Errorf("%w: result.records stands twice", errForm))
 					}
-					return records(s, yield)
+					return r.records(yield)
 				case "total":
 					return s.count(&p.total)
 				case "limit":
@@ -54,7 +55,7 @@ func ckanRows(page []byte, yield func(Row) error) (ckanPage, error) {
 		return err
 	})
 	if err != nil {
-		return p, unwrapStopped(err)
+		return p, err
 	}
 	if err := s.end(); err != nil {
 		return p, err

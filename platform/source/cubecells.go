@@ -70,15 +70,15 @@ func (r cubeReader) optionalSpans(p span, cells int, what string) ([]span, error
 }
 
 // idescatRows reads a JSON-stat page, one row a cell.
-func idescatRows(page []byte, yield func(Row) error) error {
+func (r *Reader) idescatRows(page []byte, yield func(Row) error) error {
 	c, err := readCube(page)
 	if err != nil {
 		return err
 	}
-	return c.rows(page, yield)
+	return c.rows(page, r.names, yield)
 }
 
-func (c *cube) rows(page []byte, yield func(Row) error) error {
+func (c *cube) rows(page []byte, known *nameTable, yield func(Row) error) error {
 	r := cubeReader{newScanner(page)}
 	if c.value.absent() || r.is(c.value, '"') {
 		return r.form(c.value, "the dataset has no value: it is a table's metadata, not its data")
@@ -99,26 +99,29 @@ func (c *cube) rows(page []byte, yield func(Row) error) error {
 		return err
 	}
 
-	names := make([]string, 0, 2*len(c.dims))
+	fields := make([]Value, 0, 2*len(c.dims)+3)
 	for _, d := range c.dims {
-		names = append(names, d.id, d.id+".label")
+		fields = append(fields, known.field(d.id), known.field(d.id+".label"))
+	}
+	fields = append(fields, known.field("value"), known.field("status"))
+	if origins != nil {
+		fields = append(fields, known.field(Origin))
 	}
 	at := make([]int, len(c.dims)) // the category of each dimension, counted up like an odometer
 	for cell := range c.cells {
-		fields := make([]Value, 0, 2*len(c.dims)+3)
 		status := null
 		if statuses != nil && r.is(statuses[cell], '"') && statuses[cell].end-statuses[cell].start > 2 {
 			status = r.raw(statuses[cell])
 		}
 		for k, d := range c.dims {
 			g := d.categories[at[k]]
-			fields = append(fields, Value{Name: names[2*k], Raw: g.rawID}, Value{Name: names[2*k+1], Raw: g.label})
+			fields[2*k].Raw, fields[2*k+1].Raw = g.rawID, g.label
 			// A cell's own status goes before its categories', and those go in the dimensions' order.
 			if g.status != nil && isNull(status) {
 				status = g.status
 			}
 		}
-		row := Row{Index: cell, Start: c.value.start, End: c.value.start}
+		row := Row{Index: cell, Start: c.value.start, End: c.value.start, Fields: fields}
 		value := null
 		if p := values[cell]; !p.absent() {
 			row.Start, row.End = p.start, p.end
@@ -127,13 +130,13 @@ func (c *cube) rows(page []byte, yield func(Row) error) error {
 		if string(status) == unavailable {
 			value = null
 		}
-		row.Fields = append(fields, Value{Name: "value", Raw: value}, Value{Name: "status", Raw: status})
+		after := fields[2*len(c.dims):]
+		after[0].Raw, after[1].Raw = value, status
 		if origins != nil {
-			origin := null
+			after[2].Raw = null
 			if p := origins[cell]; !p.absent() {
-				origin = r.raw(p)
+				after[2].Raw = r.raw(p)
 			}
-			row.Fields = append(row.Fields, Value{Name: Origin, Raw: origin})
 		}
 		if err := yield(row); err != nil {
 			return err

@@ -279,7 +279,7 @@ func (c *idescatClient) Page(ctx context.Context, t Target, d Description, index
 		if m, err = readCube(r.body); err != nil {
 			return err
 		}
-		return m.rows(r.body, func(Row) error { return nil })
+		return m.rows(r.body, newNameTable(), func(Row) error { return nil })
 	}})
 	if err != nil {
 		return Page{}, err

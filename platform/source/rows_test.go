@@ -22,6 +22,9 @@ func render(kind string, page []byte) (string, error) {
 		for _, f := range r.Fields {
 			fmt.Fprintf(&b, " %s=%s", f.Name, f.Raw)
 		}
+		if r.Bad != nil {
+			fmt.Fprintf(&b, " bad: %v", r.Bad)
+		}
 		b.WriteByte('\n')
 		return nil
 	})
@@ -74,6 +77,47 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestBadRows: a record that cannot be read is a row with the reason, and the page goes on after it (invariant 5).
+func TestBadRows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ kind, page, want string }{
+		"no objects": {source.Socrata, `[null,{"a":1}, [{"b":2}] ,"x",7,true,{}]`,
+			"0 bad: byte 1: a row must be an object\n1 a=1\n2 bad: byte 15: a row must be an object\n3 bad: byte 26: a row must be an object\n" +
+				"4 bad: byte 30: a row must be an object\n5 bad: byte 32: a row must be an object\n6\n"},
+		"not UTF-8, a value": {source.Socrata, "[{\"a\":\"x\"},{\"a\":\"caf\xe9\",\"b\":\"è\"},{\"a\":3}]",
+			"0 a=\"x\"\n1 b=\"è\" bad: byte 20: the text is not UTF-8\n2 a=3\n"},
+		"not UTF-8, a name":       {source.Socrata, "[{\"\xff\":1,\"b\":2}]", "0 b=2 bad: byte 3: the text is not UTF-8\n"},
+		"not UTF-8, nested":       {source.Socrata, "[{\"a\":[{\"\xff\":1}],\"b\":2}]", "0 b=2 bad: byte 9: the text is not UTF-8\n"},
+		"not UTF-8, no object":    {source.Socrata, "[\"\xff\",{\"a\":1}]", "0 bad: byte 1: a row must be an object\n1 a=1\n"},
+		"not UTF-8, twice":        {source.Socrata, "[{\"a\":\"\xff\",\"b\":\"\xff\"}]", "0 bad: byte 7: the text is not UTF-8\n"},
+		"half a character":        {source.Socrata, "[{\"a\":\"\xc3\"}]", "0 bad: byte 7: the text is not UTF-8\n"},
+		"an overlong one":         {source.Socrata, "[{\"a\":\"\xc0\x80\"}]", "0 bad: byte 7: the text is not UTF-8\n"},
+		"a surrogate":             {source.Socrata, "[{\"a\":\"\xed\xa0\x80\"}]", "0 bad: byte 7: the text is not UTF-8\n"},
+		"characters of all sizes": {source.Socrata, `[{"a":"aàα・😀","l·l":"…"}]`, "0 a=\"aàα・😀\" l·l=\"…\"\n"},
+		"ckan": {source.CKAN, "{\"success\":true,\"result\":{\"records\":[{\"a\":\"\xff\"},1,{\"a\":2}],\"total\":3}}",
+			"0 bad: byte 43: the text is not UTF-8\n1 bad: byte 47: a row must be an object\n2 a=2\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := render(c.kind, []byte(c.page))
+			if err != nil || got != c.want {
+				t.Errorf("error %v, rows\n%swant\n%s", err, got, c.want)
+			}
+		})
+	}
+	const secret = "Persona"
+	err := source.Rows(source.Socrata, []byte(`["`+secret+`",{"`+secret+"\xff\":\""+secret+"\xff\"}]"), func(r source.Row) error {
+		var page *source.PageError
+		if !errors.As(r.Bad, &page) || page.Index != r.Index || strings.Contains(r.Bad.Error(), secret) || len(r.Fields) != 0 {
+			t.Errorf("row %d: %v with %d fields, want a page error of this row that does not quote it", r.Index, r.Bad, len(r.Fields))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRowsRefuse(t *testing.T) {
 	t.Parallel()
 	const cube = `{"class":"dataset","id":["X"],"size":[%s],"dimension":{"X":{"category":{"index":%s}}},"value":%s}`
@@ -88,10 +132,12 @@ func TestRowsRefuse(t *testing.T) {
 		"cut in a string":      {source.Socrata, `[{"a":"abc`, 10, 0, true},
 		"cut in an escape":     {source.Socrata, `[{"a":"\u00`, 11, 0, true},
 		"an object":            {source.Socrata, `{"a":1}`, 0, -1, false},
-		"a row that is null":   {source.Socrata, `[{"a":1},null]`, 9, 1, false},
 		"something after":      {source.Socrata, `[] []`, 3, -1, false},
-		"not UTF-8":            {source.Socrata, "[{\"a\":\"x\"},{\"a\":\"caf\xe9\"}]", 20, 1, false},
-		"not UTF-8, a name":    {source.Socrata, "[{\"\xff\":1}]", 3, 0, false},
+		"a bad row, then cut":  {source.Socrata, "[{\"a\":\"caf\xe9\"},", 14, 1, true},
+		"cut in a bad row":     {source.Socrata, "[{\"a\":\"caf\xe9\",", 13, 0, true},
+		"a bad row after":      {source.Socrata, `[{"a":1}] null`, 10, -1, false},
+		"ckan, not UTF-8":      {source.CKAN, "{\"help\":\"\xff\",\"success\":true,\"result\":{\"records\":[]}}", 9, -1, false},
+		"cube, not UTF-8":      {source.Idescat, fmt.Sprintf(cube, "1", "[\"\xff\"]", "[1]"), 81, -1, false},
 		"UTF-16":               {source.Socrata, "\xff\xfe[\x00", 0, -1, false},
 		"leading zero":         {source.Socrata, `[{"a":01}]`, 7, 0, false},
 		"bare control":         {source.Socrata, "[{\"a\":\"\n\"}]", 7, 0, false},

@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 )
 
 // maxDepth bounds the nesting of a value, so that a hostile page cannot exhaust the stack.
 const maxDepth = 512
-
-// errNotUTF8 says that a page holds bytes that are no UTF-8.
-var errNotUTF8 = errors.New("the page is not UTF-8")
 
 // scanner walks over JSON text without building values: it checks the grammar of RFC 8259 and knows where each
 // value begins and ends. Its errors are *PageError and never quote the page, whose rows may be personal
@@ -20,15 +16,24 @@ type scanner struct {
 	b     []byte
 	i     int
 	row   int // index that errors carry; -1 outside any row
-	names map[string]string
+	known map[string]string
+
+	inRecord bool // bytes that are no UTF-8 are one record's fault, and not the page's
+	foreign  int  // the first of them that nobody has seen to; -1: none
 }
 
 func newScanner(page []byte) *scanner {
-	s := &scanner{b: page, row: -1, names: map[string]string{}}
+	s := &scanner{}
+	s.begin(page)
+	return s
+}
+
+// begin moves the scanner to the beginning of a page.
+func (s *scanner) begin(page []byte) {
+	s.b, s.i, s.row, s.inRecord, s.foreign = page, 0, -1, false, -1
 	if len(page) >= 3 && page[0] == 0xEF && page[1] == 0xBB && page[2] == 0xBF {
 		s.i = 3 // a byte order mark, as some exports carry; offsets count it
 	}
-	return s
 }
 
 func (s *scanner) fail(offset int, err error) error {
@@ -97,9 +102,9 @@ func (s *scanner) skip(depth int) error {
 	case c == '"':
 		return s.text()
 	case c == '{':
-		return s.object(func(string, int, int) error { return s.skip(depth + 1) })
+		return s.skipObject(depth)
 	case c == '[':
-		return s.array(func(int) error { return s.skip(depth + 1) })
+		return s.skipArray(depth)
 	case c == '-' || c >= '0' && c <= '9':
 		return s.number()
 	case c == 't':
@@ -158,49 +163,6 @@ func (s *scanner) number() error {
 	return nil
 }
 
-// text consumes a string with its quotes.
-func (s *scanner) text() error {
-	s.i++ // the opening quote, which the caller has seen
-	from, wide := s.i, false
-	for s.i < len(s.b) {
-		switch c := s.b[s.i]; {
-		case c == '"':
-			if wide {
-				if at := invalidUTF8(s.b[from:s.i]); at >= 0 {
-					return s.fail(from+at, errNotUTF8)
-				}
-			}
-			s.i++
-			return nil
-		case c == '\\':
-			if err := s.escape(); err != nil {
-				return err
-			}
-		case c < 0x20:
-			return s.unexpected("an escaped control character")
-		default:
-			wide = wide || c >= utf8.RuneSelf
-			s.i++
-		}
-	}
-	return s.unexpected("the end of a string")
-}
-
-// invalidUTF8 answers the position of the first byte that is no UTF-8, or -1.
-func invalidUTF8(b []byte) int {
-	if utf8.Valid(b) {
-		return -1
-	}
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return -1
-}
-
 func (s *scanner) escape() error {
 	s.i++ // the backslash
 	if s.i >= len(s.b) {
@@ -227,82 +189,113 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// array consumes an array; each is called at the beginning of every element and must consume it.
-func (s *scanner) array(each func(index int) error) error {
-	if err := s.take('[', "an array"); err != nil {
-		return err
+// open consumes the opening byte of an array or object and, if there is nothing in it, the closing one.
+func (s *scanner) open(opening, closing byte, what string) (empty bool, err error) {
+	if err := s.take(opening, what); err != nil {
+		return false, err
 	}
-	if s.peek() == ']' {
+	if s.peek() != closing {
+		return false, nil
+	}
+	s.i++
+	return true, nil
+}
+
+// more consumes the comma before another part of an array or object, or the closing byte after the last.
+func (s *scanner) more(closing byte, of string) (bool, error) {
+	switch s.peek() {
+	case ',':
 		s.i++
-		return nil
+		return true, nil
+	case closing:
+		s.i++
+		return false, nil
 	}
-	for n := 0; ; n++ {
-		s.space()
-		if err := each(n); err != nil {
+	return false, s.unexpected("a comma or the end of the " + of)
+}
+
+// name consumes a quoted name and its colon, and answers where the name ends.
+func (s *scanner) name() (end int, err error) {
+	if s.peek() != '"' {
+		return 0, s.unexpected("a name")
+	}
+	if err := s.text(); err != nil {
+		return 0, err
+	}
+	end = s.i
+	return end, s.take(':', "a colon")
+}
+
+func (s *scanner) skipArray(depth int) error {
+	empty, err := s.open('[', ']', "an array")
+	for more := !empty; more && err == nil; {
+		if err = s.skip(depth + 1); err == nil {
+			more, err = s.more(']', "array")
+		}
+	}
+	return err
+}
+
+func (s *scanner) skipObject(depth int) error {
+	empty, err := s.open('{', '}', "an object")
+	for more := !empty; more && err == nil; {
+		if _, err = s.name(); err != nil {
 			return err
 		}
-		switch s.peek() {
-		case ',':
-			s.i++
-		case ']':
-			s.i++
-			return nil
-		default:
-			return s.unexpected("a comma or the end of the array")
+		if err = s.skip(depth + 1); err == nil {
+			more, err = s.more('}', "object")
 		}
 	}
+	return err
+}
+
+// array consumes an array; each is called at the beginning of every element and must consume it.
+func (s *scanner) array(each func(index int) error) error {
+	empty, err := s.open('[', ']', "an array")
+	more := !empty
+	for n := 0; more && err == nil; n++ {
+		s.space()
+		if err = each(n); err == nil {
+			more, err = s.more(']', "array")
+		}
+	}
+	return err
 }
 
 // object consumes an object; each is called with every name, in order, at the beginning of its value, and must
 // consume the value. nameStart and nameEnd are the byte range of the name with its quotes.
 func (s *scanner) object(each func(name string, nameStart, nameEnd int) error) error {
-	if err := s.take('{', "an object"); err != nil {
-		return err
-	}
-	if s.peek() == '}' {
-		s.i++
-		return nil
-	}
-	for {
-		if s.peek() != '"' {
-			return s.unexpected("a name")
-		}
+	empty, err := s.open('{', '}', "an object")
+	for more := !empty; more && err == nil; {
+		s.space()
 		from := s.i
-		if err := s.text(); err != nil {
-			return err
-		}
-		to := s.i
-		if err := s.take(':', "a colon"); err != nil {
+		to, err := s.name()
+		if err != nil {
 			return err
 		}
 		s.space()
-		if err := each(s.name(from, to), from, to); err != nil {
+		if err := each(s.decoded(from, to), from, to); err != nil {
 			return err
 		}
-		switch s.peek() {
-		case ',':
-			s.i++
-		case '}':
-			s.i++
-			return nil
-		default:
-			return s.unexpected("a comma or the end of the object")
+		if more, err = s.more('}', "object"); err != nil {
+			return err
 		}
 	}
+	return err
 }
 
-// maxNames bounds the names remembered, so that a page of ever new names costs no more than itself.
-const maxNames = 4096
-
-// name decodes a name. The names of a page repeat row by row, so each is decoded once.
-func (s *scanner) name(from, to int) string {
+// decoded decodes a name. The names of a page repeat, so each is decoded once.
+func (s *scanner) decoded(from, to int) string {
 	raw := s.b[from:to]
-	if n, ok := s.names[string(raw)]; ok {
+	if n, ok := s.known[string(raw)]; ok {
 		return n
 	}
 	n := unquote(raw)
-	if len(s.names) < maxNames {
-		s.names[string(raw)] = n
+	if s.known == nil {
+		s.known = map[string]string{}
+	}
+	if len(s.known) < maxNames {
+		s.known[string(raw)] = n
 	}
 	return n
 }

@@ -236,8 +236,8 @@ func (c *socrataClient) count(ctx context.Context, op string, s socrataTarget) (
 	res, err := c.do(ctx, request{op: op, url: s.count(), check: func(r *response) error {
 		total = -1
 		rows := 0
-		err := socrataRows(r.body, func(row Row) error {
-			if rows++; len(row.Fields) != 1 {
+		err := Rows(Socrata, r.body, func(row Row) error {
+			if rows++; row.Bad != nil || len(row.Fields) != 1 {
 				return errNoCount
 			}
 			n, err := wholeNumber(row.Fields[0].Raw)
@@ -292,10 +292,13 @@ func (c *socrataClient) Page(ctx context.Context, t Target, d Description, index
 	if err != nil {
 		return Page{}, c.refused(request{op: op}, err)
 	}
-	var rows int64
+	var count tally
 	res, err := c.do(ctx, request{op: op, url: address, check: func(r *response) error {
-		rows = 0
-		return socrataRows(r.body, func(Row) error { rows++; return nil })
+		count = tally{}
+		if err := Rows(Socrata, r.body, count.add); err != nil {
+			return err
+		}
+		return count.doubt()
 	}})
 	if err != nil {
 		return Page{}, err
@@ -311,7 +314,7 @@ func (c *socrataClient) Page(ctx context.Context, t Target, d Description, index
 		return Page{}, changedError(op, "the version", began.ETag+began.LastModified, got.ETag+got.LastModified)
 	}
 	return Page{
-		Index: index, Body: res.body, Rows: rows, Validators: got, URL: address, RequestID: requestID(res.header),
+		Index: index, Body: res.body, Rows: count.rows, Validators: got, URL: address, RequestID: requestID(res.header),
 	}, nil
 }
 

@@ -70,19 +70,19 @@ type Client interface {
 	Verify(ctx context.Context, t Target, d Description) error
 }
 
-// Row is one record of a page, before any contract is applied.
+// Row is one record of a page, before any contract is applied. It is valid until yield returns.
 type Row struct {
 	Index  int     // 0-based position in the page
 	Start  int     // byte range of the record in the page; for a cell of a JSON-stat cube, of its value
 	End    int     //
 	Fields []Value // in the source's order; a name may repeat, and then the last one counts
-	Bad    error   // why the record cannot be read, though the page goes on after it; it never quotes the page
+	Bad    error   // a *PageError that says why the record cannot be read, though the page goes on after it; some or all fields are missing then
 }
 
 // Value is one field of a record: its name and the raw JSON of its value.
 type Value struct {
 	Name string
-	ID   int    // of the name, for the Reader that yields it: the same name has the same ID, counted from 0; -1: too many names
+	ID   int    // of the name, for the Reader that yields it: the same name has the same ID in all pages, counted from 0; -1: too many names
 	Raw  []byte // JSON text: a string with its quotes, a number, true, false, null, an object or an array
 }
 

@@ -1,0 +1,136 @@
+package source
+
+import "errors"
+
+// A record is read in one loop that holds its place in a local variable and leaves it only for what is rare: a name that
+// was not predicted, white space, a value that is no string. What holds: whatever way is taken, what is accepted is an
+// object of RFC 8259, and nothing is allocated for a record whose names are known.
+
+// The reasons of Row.Bad.
+var (
+	ErrNotObject = errors.New("a row must be an object")
+	ErrNotUTF8   = errors.New("the text is not UTF-8")
+)
+
+// records consumes an array, whose opening bracket is the next byte, and yields one row an element.
+func (r *Reader) records(yield func(Row) error) error {
+	s := &r.scanner
+	empty, err := s.open('[', ']', "an array")
+	if empty || err != nil {
+		return err
+	}
+	for index := 0; ; index++ {
+		s.row = index
+		row, err := r.element()
+		if err != nil {
+			return err
+		}
+		if err := yield(row); err != nil {
+			return err
+		}
+		if more, err := s.more(']', "array"); !more {
+			s.row = -1
+			return err
+		}
+	}
+}
+
+// element consumes the next element of the array.
+func (r *Reader) element() (Row, error) {
+	s := &r.scanner
+	s.inRecord = true
+	var err error
+	isObject := s.peek() == '{'
+	row := Row{Index: s.row, Start: s.i}
+	if isObject {
+		row.Bad, err = r.object()
+		row.Fields = r.fields[:len(r.fields):len(r.fields)]
+	} else {
+		err = s.skip(0)
+		row.Bad = s.fail(row.Start, ErrNotObject)
+	}
+	row.End = s.i
+	s.inRecord, s.foreign = false, -1
+	return row, err
+}
+
+// object consumes a record into r.fields. Bytes that are no UTF-8 make it bad, and what follows is read all the same.
+func (r *Reader) object() (bad, err error) {
+	s, names := &r.scanner, r.names
+	b := s.b
+	r.fields = r.fields[:0]
+	empty, err := s.open('{', '}', "an object")
+	if empty || err != nil {
+		return nil, err
+	}
+	i, before := s.i, 0
+	for {
+		var name string
+		at := names.predict(before, b[i:])
+		if at > 0 {
+			i += len(names.all[at].spelt)
+			name = names.all[at].text
+		} else {
+			s.i = i
+			if at, name, err = r.unexpectedName(before); err != nil {
+				return bad, err
+			}
+			i = s.i
+		}
+		if at > 0 {
+			before = at
+		}
+
+		if i < len(b) && b[i] <= ' ' {
+			s.i = i
+			s.space()
+			i = s.i
+		}
+		start := i
+		if i < len(b) && b[i] == '"' {
+			i, err = s.textEnd(i + 1)
+		} else {
+			s.i = i
+			err = s.skip(0)
+			i = s.i
+		}
+		if err != nil {
+			return bad, err
+		}
+		if s.foreign < 0 {
+			r.fields = append(r.fields, Value{Name: name, ID: at - 1, Raw: b[start:i:i]})
+		} else if bad == nil {
+			bad = s.fail(s.foreign, ErrNotUTF8)
+		}
+		s.foreign = -1
+
+		if i < len(b) && b[i] == ',' {
+			i++
+		} else {
+			s.i = i
+			if more, err := s.more('}', "object"); !more {
+				return bad, err
+			}
+			i = s.i
+		}
+		if i < len(b) && b[i] <= ' ' {
+			s.i = i
+			s.space()
+			i = s.i
+		}
+	}
+}
+
+// unexpectedName consumes a name that was not predicted, and the colon. at is 0 for a name too many.
+func (r *Reader) unexpectedName(before int) (at int, text string, err error) {
+	s := &r.scanner
+	from := s.i
+	to, err := s.name()
+	if err != nil || s.foreign >= 0 {
+		return 0, "", err
+	}
+	if at = r.names.learn(before, s.b[from:s.i], to-from); at > 0 {
+		return at, r.names.all[at].text, nil
+	}
+	return 0, unquote(s.b[from:to]), nil
+}

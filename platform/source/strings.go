@@ -1,0 +1,91 @@
+package source
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// A string is scanned eight bytes at a time for the bytes that need a look: the quote, the backslash, control
+// characters and everything beyond ASCII. What holds: no byte is passed over unseen, and where a string ends does not
+// depend on whether its bytes are UTF-8, so a record with foreign bytes does not spoil what follows.
+
+const (
+	everyByte = 0x0101010101010101
+	highBits  = 0x80 * everyByte
+)
+
+// attention answers a word in which the lowest set bit, if any, is that of the first byte of x that is a quote, a
+// backslash, a control character or beyond ASCII.
+//
+// A byte below n turns its high bit on when n is subtracted, and can only disturb bytes above it. With bit 1 flipped,
+// the quote 0x22 becomes 0x20 and stands next to the control characters: one subtraction finds both.
+func attention(x uint64) uint64 {
+	return (x | ((x ^ 0x02*everyByte) - 0x21*everyByte) | ((x ^ '\\'*everyByte) - everyByte)) & highBits
+}
+
+// text consumes a string with its quotes.
+func (s *scanner) text() error {
+	end, err := s.textEnd(s.i + 1) // after the opening quote, which the caller has seen
+	if err == nil {
+		s.i = end
+	}
+	return err
+}
+
+// textEnd answers the position after the closing quote of the string whose first byte is at i.
+func (s *scanner) textEnd(i int) (int, error) {
+	b := s.b
+	for {
+		for i+8 <= len(b) {
+			found := attention(binary.LittleEndian.Uint64(b[i:]))
+			if found != 0 {
+				i += bits.TrailingZeros64(found) / 8
+				break
+			}
+			i += 8
+		}
+		if i >= len(b) {
+			s.i = i
+			return i, s.unexpected("the end of a string")
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, nil
+		case c >= utf8.RuneSelf:
+			if c >= 0xC2 && c < 0xE0 && i+1 < len(b) && b[i+1]&0xC0 == 0x80 {
+				i += 2
+				continue
+			}
+			r, n := utf8.DecodeRune(b[i:])
+			if r == utf8.RuneError && n == 1 {
+				if err := s.foreignByte(i); err != nil {
+					return i, err
+				}
+			}
+			i += n
+		case c == '\\':
+			s.i = i
+			if err := s.escape(); err != nil {
+				return i, err
+			}
+			i = s.i
+		case c < 0x20:
+			s.i = i
+			return i, s.unexpected("an escaped control character")
+		default:
+			i++ // one of the page's last bytes
+		}
+	}
+}
+
+// foreignByte reports a byte that is no UTF-8: in a record it is that row's fault alone, elsewhere the page's.
+func (s *scanner) foreignByte(at int) error {
+	if !s.inRecord {
+		return s.fail(at, ErrNotUTF8)
+	}
+	if s.foreign < 0 {
+		s.foreign = at
+	}
+	return nil
+}
