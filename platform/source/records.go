@@ -1,6 +1,9 @@
 package source
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // A record is read in one loop that holds its place in a local variable and leaves it only for what is rare: a name that
 // was not predicted, white space, a value that is no string. What holds: whatever way is taken, what is accepted is an
@@ -43,7 +46,7 @@ func (r *Reader) element() (Row, error) {
 	isObject := s.peek() == '{'
 	row := Row{Index: s.row, Start: s.i}
 	if isObject {
-		row.Bad, err = r.object()
+		r.fields, row.Bad, err = r.object(r.fields[:0])
 		row.Fields = r.fields[:len(r.fields):len(r.fields)]
 	} else {
 		err = s.skip(0)
@@ -54,14 +57,14 @@ func (r *Reader) element() (Row, error) {
 	return row, err
 }
 
-// object consumes a record into r.fields. Bytes that are no UTF-8 make it bad, and what follows is read all the same.
-func (r *Reader) object() (bad, err error) {
+// object consumes a record and appends its fields. Bytes that are no UTF-8 make it bad, and what follows is read all the
+// same.
+func (r *Reader) object(fields []Value) (_ []Value, bad, err error) {
 	s, names := &r.scanner, r.names
 	b := s.b
-	r.fields = r.fields[:0]
 	empty, err := s.open('{', '}', "an object")
 	if empty || err != nil {
-		return nil, err
+		return fields, nil, err
 	}
 	i, before := s.i, 0
 	for {
@@ -73,7 +76,7 @@ func (r *Reader) object() (bad, err error) {
 		} else {
 			s.i = i
 			if at, name, err = r.unexpectedName(before); err != nil {
-				return bad, err
+				return fields, bad, err
 			}
 			i = s.i
 		}
@@ -95,10 +98,13 @@ func (r *Reader) object() (bad, err error) {
 			i = s.i
 		}
 		if err != nil {
-			return bad, err
+			return fields, bad, err
 		}
 		if s.foreign < 0 {
-			r.fields = append(r.fields, Value{Name: name, ID: at - 1, Raw: b[start:i:i]})
+			// In place: a Value that is made first and then copied waits for its own stores.
+			fields = slices.Grow(fields, 1)[:len(fields)+1]
+			f := &fields[len(fields)-1]
+			f.Name, f.ID, f.Raw = name, at-1, b[start:i:i]
 		} else if bad == nil {
 			bad = s.fail(s.foreign, ErrNotUTF8)
 		}
@@ -109,7 +115,7 @@ func (r *Reader) object() (bad, err error) {
 		} else {
 			s.i = i
 			if more, err := s.more('}', "object"); !more {
-				return bad, err
+				return fields, bad, err
 			}
 			i = s.i
 		}
