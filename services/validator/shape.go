@@ -12,11 +12,13 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// shape counts what the rows of a landing look like.
+// shape counts what the rows of a landing look like: by name, how many values of each JSON kind. What holds: a value costs
+// one addition, and all judgement waits for drift.
 type shape struct {
 	contract *contract.Contract
 	expected map[string]contract.Field // by source field; of two columns of one field, the required one
-	seen     map[string]*sighting
+	seen     []sighting                // by the reader's ID of the name
+	rest     map[string]*sighting      // by name, where the reader gives no ID
 }
 
 // portalsOwn begins the names of the portal's own fields (row ids, computed regions), which are not the data's.
@@ -24,13 +26,12 @@ const portalsOwn = ":"
 
 // sighting is what was seen of one source field.
 type sighting struct {
-	values int64 // rows in which it is there and not null
-	alien  int64 // of these, rows whose JSON kind cannot become the contract's type
-	kind   string
+	name   string
+	values [kinds]int64
 }
 
 func newShape(c *contract.Contract) *shape {
-	s := &shape{contract: c, expected: map[string]contract.Field{}, seen: map[string]*sighting{}}
+	s := &shape{contract: c, expected: map[string]contract.Field{}, rest: map[string]*sighting{}}
 	for _, f := range c.Fields {
 		if there, ok := s.expected[f.Source]; !ok || f.Required && !there.Required {
 			s.expected[f.Source] = f
@@ -39,28 +40,17 @@ func newShape(c *contract.Contract) *shape {
 	return s
 }
 
+// add counts a row. All rows come from one reader, so that an ID is one name.
 func (s *shape) add(r source.Row) {
-	for _, v := range r.Fields {
-		if strings.HasPrefix(v.Name, portalsOwn) {
+	for i := range r.Fields {
+		v := &r.Fields[i]
+		if uint(v.ID) >= uint(len(s.seen)) || s.seen[v.ID].name != v.Name {
+			s.first(v).values[kindOf(v.Raw)]++
 			continue
 		}
-		seen := s.seen[v.Name]
-		if seen == nil {
-			seen = &sighting{}
-			s.seen[v.Name] = seen
-		}
-		kind := jsonKind(v.Raw)
-		if kind == "null" {
-			continue
-		}
-		seen.values++
-		if f, ok := s.expected[v.Name]; ok && !fits(f.Type, kind) {
-			seen.alien++
-			seen.kind = kind
-		}
+		s.seen[v.ID].values[kindOf(v.Raw)]++
 	}
 }
-
 // drift compares what was seen, and what the source publishes of its own schema, with the contract. fatal stops the
 // run; report is let through and told.
 func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report []events.Problem) {
