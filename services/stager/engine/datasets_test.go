@@ -22,7 +22,7 @@ func TestContractsCanBeStaged(t *testing.T) {
 		t.Fatalf("contracts of %s: %d, %v", datasets, len(all), err)
 	}
 	for _, c := range all {
-		if _, err := newJob(Input{Contract: c}); err != nil {
+		if _, err := newJob(Input{Contract: c}, Options{}, nil); err != nil {
 			t.Errorf("%s: %v", c.Dataset, err)
 		}
 	}

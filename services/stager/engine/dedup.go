@@ -1,72 +1,147 @@
 package engine
 
 import (
-	"github.com/llac-project/llac/platform/contract"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
 )
 
-// position is where a row stands in the run.
-type position struct {
-	page uint32
-	row  uint32 // source.Row.Index
-}
+// digest identifies rows and keys. 128 bits of sha256: two different rows of one lake do not share one.
+type digest [16]byte
 
-// place is where a staged row is kept.
-type place struct {
-	partition uint32
-	row       uint32
-}
-
-// verdict says what to do with a row that has passed.
-type verdict int
-
-const (
-	keep      verdict = iota // stage it
-	drop                     // not staged now: a duplicate, or one more row of a key in conflict
-	supersede                // stage it, and take back the row staged before it
-)
-
-// dedup remembers every key of a run. Rows of one key that are identical are duplicates; what differing ones are, the
-// contract says. Memory: 24 bytes a key, and 8 a repeated row.
-type dedup struct {
-	policy contract.KeyConflict
-	staged map[digest]place
-	later  map[digest][]position // QuarantineConflicts: the rows of a key after its first
-	clash  map[digest]bool       // QuarantineConflicts: keys whose rows differ
-	copies int64                 // LatestWins: rows given up for another
-}
-
-func newDedup(policy contract.KeyConflict) *dedup {
-	return &dedup{policy: policy, staged: map[digest]place{}, later: map[digest][]position{}, clash: map[digest]bool{}}
-}
-
-// see decides about a row by its key. at is where the row will be kept if it is staged; was is where the row is kept
-// that it repeats. same compares it with that one.
-func (d *dedup) see(key digest, at place, here position, same func(place) bool) (v verdict, was place) {
-	was, known := d.staged[key]
-	switch {
-	case !known:
-		d.staged[key] = at
-		return keep, was
-	case d.policy == contract.LatestWins:
-		d.copies++
-		d.staged[key] = at
-		return supersede, was
-	case !same(was):
-		d.clash[key] = true
+// keyDigest is a key that fits into fifteen bytes, with its length behind it, or 127 bits of its sha256. Invariant: it is
+// never all zeros, and no short key is like a long one's digest.
+func keyDigest(key []byte) (d digest) {
+	if len(key) < len(d) {
+		copy(d[:], key)
+		d[15] = byte(len(key))
+		return d
 	}
-	// Whether this row is a duplicate or in conflict is known only after the last page: A, A, B is three rows in
-	// conflict whatever their order.
-	d.later[key] = append(d.later[key], here)
-	return drop, was
+	sum := sha256.Sum256(key)
+	d = digest(sum[:16])
+	d[15] |= 0x80
+	return d
 }
 
-// duplicates counts the rows that are duplicates, once every row has been seen.
-func (d *dedup) duplicates() int64 {
-	n := d.copies
-	for key, rows := range d.later {
-		if !d.clash[key] {
-			n += int64(len(rows))
+// keys is the set of the keys met so far. With each may go the beginning of its row's hash, so that a row that repeats
+// another can be told from one that contradicts it. Up to limit keys are in memory; the others lie in files, which a
+// filter in memory saves from being asked in vain. Invariant: what meet answers does not depend on where a key lies.
+type keys struct {
+	rows    bool // row hashes are kept
+	limit   int
+	n       int // keys in memory
+	shards  [keyShards]keyShard
+	spilled []*spilledKeys
+	folder  string // of the files
+}
+
+// keyShards is how many tables share the keys: growing one at a time takes little more memory than the keys themselves.
+const keyShards = 64
+
+// keyShard is an open-addressing table. A key of zeros is none.
+type keyShard struct {
+	keys []digest
+	rows []uint64 // nil unless row hashes are kept
+	n    int
+}
+
+// newKeys makes a set that keeps within the given bytes of memory and expects n keys; n < 0: not known.
+func newKeys(rows bool, bytes, n int64, folder string) *keys {
+	each := int64(16)
+	if rows {
+		each += 8
+	}
+	k := &keys{rows: rows, folder: folder, limit: int(max(bytes/(2*each), keyShards))} // a table that has just grown is half empty
+	if n > 0 {
+		per := int(min(n, int64(k.limit)))/keyShards + 1
+		for i := range k.shards {
+			k.shards[i].grow(per+per/2+16, rows) // 24 bytes a key
 		}
 	}
-	return n
+	return k
+}
+
+// hash spreads a key over shards and slots.
+func (d *digest) hash() uint64 { return maphash.Bytes(seed, d[:]) }
+
+// beginning is the part of a row's hash that goes with its key.
+func (d *digest) beginning() uint64 { return binary.LittleEndian.Uint64(d[:8]) }
+
+// meet puts a key into the set unless it is there. same says whether the row it came with then had the same hash.
+func (k *keys) meet(key *digest, row uint64) (known, same bool, err error) {
+	hash := key.hash()
+	s := &k.shards[hash%keyShards]
+	at, known := s.find(key, hash)
+	if known {
+		return true, s.rows != nil && s.rows[at] == row, nil
+	}
+	for _, f := range k.spilled {
+		known, there, err := f.find(key, hash)
+		if err != nil || known {
+			return known, there == row, err
+		}
+	}
+	if k.n == k.limit {
+		if err := k.spill(); err != nil {
+			return false, false, err
+		}
+	}
+	if s.n*5 >= len(s.keys)*4 {
+		s.grow(len(s.keys)+len(s.keys)/2+64, k.rows)
+	}
+	at, _ = s.find(key, hash)
+	s.put(at, key, row)
+	k.n++
+	return false, false, nil
+}
+
+// slotOf is where a key is looked for first in a table of n slots.
+func slotOf(hash uint64, n int) int {
+	hi, _ := bits.Mul64(hash, uint64(n))
+	return int(hi)
+}
+
+// find answers the slot that holds the key, or the free one that would.
+func (s *keyShard) find(key *digest, hash uint64) (at int, known bool) {
+	if len(s.keys) == 0 {
+		return 0, false
+	}
+	for at = slotOf(hash, len(s.keys)); ; {
+		switch s.keys[at] {
+		case *key:
+			return at, true
+		case digest{}:
+			return at, false
+		}
+		if at++; at == len(s.keys) {
+			at = 0
+		}
+	}
+}
+
+func (s *keyShard) put(at int, key *digest, row uint64) {
+	s.keys[at] = *key
+	if s.rows != nil {
+		s.rows[at] = row
+	}
+	s.n++
+}
+
+func (s *keyShard) grow(slots int, rows bool) {
+	old := *s
+	*s = keyShard{keys: make([]digest, slots)}
+	if rows {
+		s.rows = make([]uint64, slots)
+	}
+	for i := range old.keys {
+		if key := &old.keys[i]; *key != (digest{}) {
+			at, _ := s.find(key, key.hash())
+			var row uint64
+			if rows {
+				row = old.rows[i]
+			}
+			s.put(at, key, row)
+		}
+	}
 }

@@ -1,23 +1,25 @@
 package engine
 
 import (
+	"bytes"
+	"context"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"math/big"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
 // What every file has in common. Changing any of these changes the bytes of all files (invariant 6).
 const (
-	createdBy     = "llac version 1.0.0 (build stager)" // in the form that readers take apart; no build, no date
-	rowGroupRows  = 128 << 10
-	zstdLevel     = 1
-	maxStatistics = 256 // bytes of a minimum or maximum; longer ones are left out
+	createdBy     = "llac version 1.1.0 (build stager)" // in the form that readers take apart; no build, no date
+	maxStatistics = 256                                 // bytes of a minimum or maximum; longer ones are left out
+	magic         = "PAR1"
 )
 
 const maxPrecision = 38
@@ -31,138 +33,164 @@ func decimalWidth(precision int) int {
 // metadatum is one key and value in a file's footer.
 type metadatum struct{ key, value string }
 
-// reader answers one column of the file to be written, by row. Which function counts depends on the column's type.
-type reader struct {
-	null  func(row int) bool // nil: never
-	bytes func(row int) []byte
-	whole func(row int) int64
-	float func(row int) float64
+// form is what all files of one schema have in common.
+type form struct {
+	schema     *schema.Schema
+	columns    []physical
+	properties *parquet.WriterProperties
 }
 
-// parquetSchema is the Parquet schema of the Arrow types in use.
-func parquetSchema(s *arrow.Schema) (*schema.GroupNode, error) {
-	var fields schema.FieldList
-	for _, f := range s.Fields() {
-		repetition := parquet.Repetitions.Required
-		if f.Nullable {
-			repetition = parquet.Repetitions.Optional
-		}
-		var node schema.Node
-		var err error
-		switch t := f.Type.(type) {
-		case *arrow.StringType:
-			node, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
-		case *arrow.Int64Type:
-			node, err = schema.NewPrimitiveNode(f.Name, repetition, parquet.Types.Int64, -1, -1)
-		case *arrow.Float64Type:
-			node, err = schema.NewPrimitiveNode(f.Name, repetition, parquet.Types.Double, -1, -1)
-		case *arrow.BooleanType:
-			node, err = schema.NewPrimitiveNode(f.Name, repetition, parquet.Types.Boolean, -1, -1)
-		case *arrow.Date32Type:
-			node, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.DateLogicalType{}, parquet.Types.Int32, -1, -1)
-		case *arrow.TimestampType:
-			node, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewTimestampLogicalType(true, schema.TimeUnitMicros), parquet.Types.Int64, -1, -1)
-		case *arrow.Decimal128Type:
-			node, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewDecimalLogicalType(t.Precision, t.Scale), parquet.Types.FixedLenByteArray, decimalWidth(int(t.Precision)), -1)
-		default:
-			err = fmt.Errorf("type %s has no place in a staged file", f.Type)
-		}
+func newForm(s *arrow.Schema) (*form, error) {
+	f := &form{properties: parquet.NewWriterProperties(
+		parquet.WithCreatedBy(createdBy), parquet.WithRootName("schema"), parquet.WithCompression(compress.Codecs.Zstd),
+	)}
+	var nodes schema.FieldList
+	for _, field := range s.Fields() {
+		n, col, err := node(field)
 		if err != nil {
-			return nil, fmt.Errorf("parquet schema: column %s: %w", f.Name, err)
+			return nil, err
 		}
-		fields = append(fields, node)
+		nodes, f.columns = append(nodes, n), append(f.columns, col)
 	}
-	return schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
+	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, nodes, -1)
+	if err != nil {
+		return nil, err
+	}
+	f.schema = schema.NewSchema(root)
+	return f, nil
 }
 
-// writeParquet writes the given rows of the columns, in this order. The same rows give the same bytes.
-func writeParquet(w io.Writer, s *arrow.Schema, columns []reader, rows []int, metadata []metadatum) (err error) {
-	root, err := parquetSchema(s)
+// parquetFile is a file being written. Its row groups are encoded by several goroutines, and written in their order:
+// who has encoded one waits for its turn.
+type parquetFile struct {
+	form   *form
+	out    File
+	footer *metadata.FileMetaDataBuilder
+	size   int64
+	rows   int64
+
+	mu   sync.Mutex
+	turn *sync.Cond
+	next int // number of the row group to be written
+	err  error
+	over bool // committed or aborted
+}
+
+func newParquetFile(ctx context.Context, f *form, out Sink, o Output) (*parquetFile, error) {
+	w, err := out.Create(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	properties := parquet.NewWriterProperties(
-		parquet.WithCreatedBy(createdBy), parquet.WithRootName("schema"),
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(zstdLevel),
-		parquet.WithDictionaryDefault(true), parquet.WithDictionaryFor("row_hash", false), // no two are equal
-		parquet.WithStats(true), parquet.WithMaxStatsSize(maxStatistics),
-	)
-	pw, err := file.NewParquetWriterWithError(struct{ io.Writer }{w}, root, file.WithWriterProps(properties))
-	if err != nil {
-		return err
+	p := &parquetFile{form: f, out: w, footer: metadata.NewFileMetadataBuilder(f.schema, f.properties, nil)}
+	p.turn = sync.NewCond(&p.mu)
+	return p, nil
+}
+
+// append writes row group number, which e holds, when those before it have been written.
+func (p *parquetFile) append(e *encoder, number, rows int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.next != number && p.err == nil {
+		p.turn.Wait()
 	}
-	for len(rows) > 0 {
-		n := min(len(rows), rowGroupRows)
-		if err := writeRowGroup(pw, s, columns, rows[:n]); err != nil {
+	if p.err == nil {
+		p.err = p.write(e, rows)
+	}
+	p.next++
+	p.turn.Broadcast()
+	return p.err
+}
+
+// fail makes who waits for a row group that will never come go away.
+func (p *parquetFile) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
+	p.turn.Broadcast()
+}
+
+func (p *parquetFile) write(e *encoder, rows int) error {
+	if len(e.chunks) != len(p.form.columns) {
+		return fmt.Errorf("write parquet: %d columns of %d; this is a fault of the build", len(e.chunks), len(p.form.columns))
+	}
+	if p.size == 0 {
+		if err := p.put([]byte(magic)); err != nil {
 			return err
 		}
-		rows = rows[n:]
 	}
-	for _, m := range metadata {
-		if err := pw.AppendKeyValueMetadata(m.key, m.value); err != nil {
-			return err
+	group := p.footer.AppendRowGroup()
+	group.SetNumRows(rows)
+	for i := range e.chunks {
+		c, builder := &e.chunks[i], group.NextColumnChunk()
+		c.info.DataPageOffset += p.size
+		if c.info.DictPageOffset += p.size; !c.dictionary {
+			c.info.DictPageOffset = 0
+		}
+		c.statistics.ApplyStatSizeLimits(maxStatistics)
+		builder.SetStats(c.statistics)
+		if err := builder.Finish(c.info, c.dictionary, false, c.encodings); err != nil {
+			return fmt.Errorf("write parquet: column %s: %w", p.form.columns[i].name, err)
 		}
 	}
-	return pw.Close()
+	if err := group.Finish(int64(e.out.Len()), int16(p.next)); err != nil {
+		return fmt.Errorf("write parquet: %w", err)
+	}
+	p.rows += int64(rows)
+	return p.put(e.out.Bytes())
 }
 
-func writeRowGroup(pw *file.Writer, s *arrow.Schema, columns []reader, rows []int) error {
-	group, err := pw.AppendRowGroupChecked()
-	if err != nil {
+// await waits until so many row groups have been written.
+func (p *parquetFile) await(groups int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.next < groups && p.err == nil {
+		p.turn.Wait()
+	}
+	return p.err
+}
+
+// commit writes the footer and commits the file.
+func (p *parquetFile) commit(ctx context.Context, about []metadatum) error {
+	if err := p.close(about); err != nil {
 		return err
 	}
-	for i, c := range columns {
-		f := s.Field(i)
-		chunk, err := group.NextColumn()
-		if err == nil {
-			err = writeColumn(chunk, f, c, rows)
-		}
-		if err == nil {
-			err = chunk.Close()
-		}
-		if err != nil {
-			return fmt.Errorf("column %s: %w", f.Name, err)
-		}
-	}
-	return group.Close()
+	p.over = true
+	return p.out.Commit(ctx)
 }
 
-func writeColumn(chunk file.ColumnChunkWriter, f arrow.Field, c reader, rows []int) error {
-	present, levels := rows, []int16(nil)
-	if f.Nullable {
-		levels = make([]int16, len(rows))
-		present = make([]int, 0, len(rows))
-		for i, row := range rows {
-			if c.null == nil || !c.null(row) {
-				levels[i] = 1
-				present = append(present, row)
-			}
+// abort gives the file up unless it has been committed.
+func (p *parquetFile) abort() {
+	if !p.over {
+		p.over = true
+		p.out.Abort()
+	}
+}
+
+// close writes the footer.
+func (p *parquetFile) close(about []metadatum) error {
+	for _, m := range about {
+		if err := p.footer.AppendKeyValueMetadata(m.key, m.value); err != nil {
+			return fmt.Errorf("write parquet: %w", err)
 		}
 	}
-	var err error
-	switch chunk := chunk.(type) {
-	case *file.ByteArrayColumnChunkWriter:
-		_, err = chunk.WriteBatch(gather(present, func(row int) parquet.ByteArray { return c.bytes(row) }), levels, nil)
-	case *file.FixedLenByteArrayColumnChunkWriter:
-		_, err = chunk.WriteBatch(gather(present, func(row int) parquet.FixedLenByteArray { return c.bytes(row) }), levels, nil)
-	case *file.Int64ColumnChunkWriter:
-		_, err = chunk.WriteBatch(gather(present, c.whole), levels, nil)
-	case *file.Int32ColumnChunkWriter:
-		_, err = chunk.WriteBatch(gather(present, func(row int) int32 { return int32(c.whole(row)) }), levels, nil)
-	case *file.Float64ColumnChunkWriter:
-		_, err = chunk.WriteBatch(gather(present, c.float), levels, nil)
-	case *file.BooleanColumnChunkWriter:
-		_, err = chunk.WriteBatch(gather(present, func(row int) bool { return c.whole(row) != 0 }), levels, nil)
-	default:
-		err = fmt.Errorf("no writer for %T", chunk)
+	var b bytes.Buffer
+	footer, err := p.footer.Finish()
+	if err != nil {
+		return fmt.Errorf("write parquet: %w", err)
 	}
+	n, err := footer.WriteTo(&b, nil)
+	if err != nil {
+		return fmt.Errorf("write parquet: %w", err)
+	}
+	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+	b.WriteString(magic)
+	return p.put(b.Bytes())
+}
+
+func (p *parquetFile) put(b []byte) error {
+	n, err := p.out.Write(b)
+	p.size += int64(n)
 	return err
-}
-
-func gather[T any](rows []int, at func(row int) T) []T {
-	out := make([]T, len(rows))
-	for i, row := range rows {
-		out[i] = at(row)
-	}
-	return out
 }

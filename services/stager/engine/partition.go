@@ -1,93 +1,195 @@
 package engine
 
 import (
-	"math"
+	"encoding/binary"
+	"slices"
+	"sync"
 
-	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// partition holds the staged rows of one output file, column by column, in page and row order.
+// partition is one output file while it is being made.
 type partition struct {
-	values  []lake.PartitionValue
-	columns []cells // by plan.files
-	pages   []uint32
-	rows    []uint32 // source.Row.Index
-	origins []uint8
-	hashes  []digest
-	dead    []bool // rows taken back
-	live    int
+	values []lake.PartitionValue
+	open   *rowGroup // rows not yet handed to an encoder
+	rows   int64     // handed over, and open
+	groups int       // handed over
+	origin [len(originNames)]int64
+	file   *parquetFile // nil before the first row group
 }
 
-// cells holds one column's values. Texts lie one after another; ends[i] is where text i ends.
-type cells struct {
-	kind  contract.Type
-	nulls []bool
-	whole []int64
-	float []float64
-	bytes []byte
-	ends  []uint64
+// rowGroup holds staged rows until they are encoded. A row is a record of so many words, one a column inside the files
+// (0: null; else the number of a value in the column's dictionary or, from row plain[column] on, one more than the place
+// of the value in text), one for page and origin, and four for the row's hash.
+type rowGroup struct {
+	layout *layout
+	rows   int
+	words  [][]uint32
+	text   [][]byte
+	plain  []int // by column; -1: all rows hold numbers
+	bytes  int   // of the rows: what the memory they take is counted by
 }
 
-func newPartition(p *plan, values []lake.PartitionValue) *partition {
-	part := &partition{values: append([]lake.PartitionValue(nil), values...), columns: make([]cells, len(p.files))}
-	for i, at := range p.files {
-		part.columns[i].kind = p.columns[at].field.Type
-	}
-	return part
+// layout is what all row groups of a job have in common.
+type layout struct {
+	columns  int
+	record   int // words of a row
+	perChunk int // rows of a chunk of words
+	pool     pool
 }
 
-func (c *cells) append(v value) {
-	c.nulls = append(c.nulls, v.null)
-	switch c.kind {
-	case contract.Text, contract.JSON, contract.Decimal:
-		c.bytes = append(c.bytes, v.text...)
-		c.ends = append(c.ends, uint64(len(c.bytes)))
-	case contract.Number:
-		c.float = append(c.float, v.number)
-	default:
-		c.whole = append(c.whole, v.whole)
-	}
+const (
+	chunkWords = 1 << 10
+	textShift  = 14 // a chunk of text is 16 KiB; a longer value has a chunk of its own
+)
+
+// Beside its columns a row holds its page and origin in one word, and its hash in four.
+const (
+	originBits = 2
+	hashWords  = 4
+	moreWords  = 1 + hashWords
+)
+
+func newLayout(columns int) *layout {
+	record := columns + moreWords
+	return &layout{columns: columns, record: record, perChunk: max(1, chunkWords/record)}
 }
 
-func (c *cells) text(row int) []byte {
-	var start uint64
-	if row > 0 {
-		start = c.ends[row-1]
-	}
-	return c.bytes[start:c.ends[row]]
-}
-
-// full says whether the partition can take no further row: rows are counted in 32 bits.
-func (p *partition) full() bool { return len(p.rows) == math.MaxUint32 }
-
-func (p *partition) append(plan *plan, r *row, here position, hash digest) {
-	for i, at := range plan.files {
-		p.columns[i].append(r.values[at])
-	}
-	p.pages = append(p.pages, here.page)
-	p.rows = append(p.rows, here.row)
-	p.origins = append(p.origins, r.origin)
-	p.hashes = append(p.hashes, hash)
-	p.dead = append(p.dead, false)
-	p.live++
-}
-
-// takeBack removes a row that was staged too early.
-func (p *partition) takeBack(row uint32) {
-	if !p.dead[row] {
-		p.dead[row] = true
-		p.live--
-	}
-}
-
-// liveRows lists the rows that stay.
-func (p *partition) liveRows() []int {
-	out := make([]int, 0, p.live)
-	for row, dead := range p.dead {
-		if !dead {
-			out = append(out, row)
+// newGroup makes an empty row group. plain says by column whether its dictionary has been given up.
+func (l *layout) newGroup(given []dictionary) *rowGroup {
+	g := &rowGroup{layout: l, plain: make([]int, l.columns)}
+	for i := range g.plain {
+		g.plain[i] = -1
+		if given[i].plain {
+			g.plain[i] = 0
 		}
 	}
-	return out
+	return g
+}
+
+// next answers the record of one more row.
+func (g *rowGroup) next() []uint32 {
+	at := g.rows % g.layout.perChunk
+	if at == 0 {
+		g.words = append(g.words, g.layout.pool.words(g.layout.perChunk*g.layout.record))
+	}
+	g.rows++
+	g.bytes += 4 * g.layout.record
+	from := at * g.layout.record
+	return g.words[len(g.words)-1][from : from+g.layout.record]
+}
+
+// record answers the record of a row.
+func (g *rowGroup) record(row int) []uint32 {
+	from := row % g.layout.perChunk * g.layout.record
+	return g.words[row/g.layout.perChunk][from : from+g.layout.record]
+}
+
+// column gathers the cells of a column, or of the word behind the last one, into the encoder's buffer.
+func (g *rowGroup) column(e *encoder, column int) []uint32 {
+	codes := e.codes[:0]
+	record := g.layout.record
+	for rows, chunk := g.rows, 0; rows > 0; chunk++ {
+		words := g.words[chunk][:min(rows, g.layout.perChunk)*record]
+		for at := column; at < len(words); at += record {
+			codes = append(codes, words[at])
+		}
+		rows -= g.layout.perChunk
+	}
+	e.codes = codes
+	return codes
+}
+
+// keep puts a value into text and answers its cell.
+func (g *rowGroup) keep(payload []byte, width int) uint32 {
+	last := len(g.text) - 1
+	if last < 0 || len(g.text[last])+len(payload)+4 > cap(g.text[last]) {
+		g.text = append(g.text, g.layout.pool.bytes(len(payload)+4))
+		last++
+	}
+	place := last<<textShift + len(g.text[last])
+	g.text[last] = appendStored(g.text[last], payload, width)
+	g.bytes += len(payload) + 4
+	return uint32(place) + 1
+}
+
+// kept answers the value of a cell that keep has answered.
+func (g *rowGroup) kept(cell uint32, width int) []byte {
+	place := int(cell - 1)
+	return stored(g.text[place>>textShift][place&(1<<textShift-1):], width)
+}
+
+// release gives the chunks back.
+func (g *rowGroup) release() {
+	g.layout.pool.put(g.words, g.text)
+	g.words, g.text = nil, nil
+}
+
+// appendStored writes a value so that stored finds its end: texts with their length, all others are width bytes.
+func appendStored(b, payload []byte, width int) []byte {
+	if width == 0 {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
+	}
+	return append(b, payload...)
+}
+
+func stored(b []byte, width int) []byte {
+	if width > 0 {
+		return b[:width]
+	}
+	return b[4 : 4+binary.LittleEndian.Uint32(b)]
+}
+
+// words writes a digest into a record.
+func (d *digest) words(record []uint32) {
+	for i := range hashWords {
+		record[i] = binary.LittleEndian.Uint32(d[4*i:])
+	}
+}
+
+// digestOf reads a digest from a record.
+func digestOf(record []uint32) (d digest) {
+	for i := range hashWords {
+		binary.LittleEndian.PutUint32(d[4*i:], record[i])
+	}
+	return d
+}
+
+// pool keeps chunks for the next row groups. Several goroutines use it.
+type pool struct {
+	mu   sync.Mutex
+	word [][]uint32
+	text [][]byte
+}
+
+func (p *pool) words(n int) []uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.word) - 1; last >= 0 {
+		w := p.word[last]
+		p.word = p.word[:last]
+		return w
+	}
+	return make([]uint32, n)
+}
+
+func (p *pool) bytes(atLeast int) []byte {
+	if atLeast > 1<<textShift {
+		return make([]byte, 0, atLeast)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.text) - 1; last >= 0 {
+		b := p.text[last]
+		p.text = p.text[:last]
+		return b[:0]
+	}
+	return make([]byte, 0, 1<<textShift)
+}
+
+func (p *pool) put(words [][]uint32, text [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.word = append(p.word, words...)
+	p.text = append(p.text, slices.DeleteFunc(text, func(b []byte) bool { return cap(b) != 1<<textShift })...)
 }

@@ -1,16 +1,11 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/llac-project/llac/platform/contract"
-	"github.com/llac-project/llac/platform/lake"
-	"github.com/llac-project/llac/platform/source"
 )
 
 // plan is a contract made ready for rows. It knows nothing of fields that are not staged: their values are never read.
@@ -52,6 +47,7 @@ func newPlan(c *contract.Contract, slice string) (*plan, error) {
 		if err != nil {
 			return nil, err
 		}
+		col.folder = inPartition || c.Slicing != nil && c.Slicing.Column == f.Name
 		p.columns = append(p.columns, col)
 		p.bySource[f.Source] = append(p.bySource[f.Source], at)
 		if !inPartition {
@@ -103,55 +99,26 @@ const (
 
 var originNames = [...]string{"published", "recorded", "invented"}
 
-// row is one record made ready: reused from record to record.
-type row struct {
-	raw       [][]byte // by column
-	values    []value  // by column
-	origin    uint8
-	partition []lake.PartitionValue
-	scratch   []byte
-}
-
-func (p *plan) newRow() *row {
-	return &row{
-		raw: make([][]byte, len(p.columns)), values: make([]value, len(p.columns)),
-		partition: make([]lake.PartitionValue, len(p.partition)),
-	}
-}
-
-// read fills r from a record and answers the first thing wrong with it, or nil.
-func (p *plan) read(rec source.Row, r *row) *rejection {
-	clear(r.raw)
-	r.origin = p.originOf(nil)
-	for _, f := range rec.Fields {
-		for _, at := range p.bySource[f.Name] {
-			r.raw[at] = f.Raw // a name may repeat: the last one counts
-		}
-		if f.Name == source.Origin {
-			r.origin = p.originOf(f.Raw)
+// belongs answers what forbids a row to be staged although each of its values is good: its partition or its slice.
+func (p *plan) belongs(cells []cell) *rejection {
+	for _, at := range p.partition {
+		if !cells[at].safe {
+			return p.columns[at].reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.' and no reader's word for null", maxPartitionLength))
 		}
 	}
-	for i, col := range p.columns {
-		v, bad := col.read(r.raw[i])
-		if bad != nil {
-			return bad
-		}
-		r.values[i] = v
-	}
-	for i, at := range p.partition {
-		col := p.columns[at]
-		text := col.partitionText(r.values[at])
-		if !pathSafe(text) {
-			return col.reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.' and no reader's word for null", maxPartitionLength))
-		}
-		r.partition[i] = lake.PartitionValue{Column: col.field.Name, Value: text}
-	}
-	if p.sliceBy >= 0 {
-		if col := p.columns[p.sliceBy]; r.values[p.sliceBy].null || col.partitionText(r.values[p.sliceBy]) != p.slice {
-			return col.reject(WrongSlice, "want "+p.slice+", the slice this run is for")
-		}
+	if p.sliceBy >= 0 && (cells[p.sliceBy].null || cells[p.sliceBy].folder != p.slice) {
+		return p.columns[p.sliceBy].reject(WrongSlice, "want "+p.slice+", the slice this run is for")
 	}
 	return nil
+}
+
+// conflict is the reason of a row whose key another row has, too, and differs from it.
+func (p *plan) conflict() *rejection {
+	names := make([]string, len(p.key))
+	for i, at := range p.key {
+		names[i] = p.columns[at].field.Name
+	}
+	return &rejection{strings.Join(names, ","), KeyConflict, "another row has this key and differs; which is true is not known"}
 }
 
 // originOf reads the simulator's word on a row; nil: it gives none. Whatever it says that we do not know is not taken for
@@ -185,43 +152,4 @@ func pathSafe(s string) bool {
 		}
 	}
 	return true
-}
-
-// digest identifies rows and keys. 128 bits of sha256: two different rows of one lake do not share one.
-type digest [16]byte
-
-// hash digests the row's values in the given columns.
-func (p *plan) hash(r *row, columns []int) digest {
-	b := r.scratch[:0]
-	for _, at := range columns {
-		b = appendValue(b, p.columns[at].field.Type, r.values[at])
-	}
-	r.scratch = b
-	sum := sha256.Sum256(b)
-	return digest(sum[:16])
-}
-
-// appendValue writes a value so that no two sequences of values read alike.
-func appendValue(b []byte, t contract.Type, v value) []byte {
-	if v.null {
-		return append(b, 0)
-	}
-	b = append(b, 1)
-	switch t {
-	case contract.Text, contract.JSON, contract.Decimal:
-		b = binary.AppendUvarint(b, uint64(len(v.text)))
-		return append(b, v.text...)
-	case contract.Number:
-		return binary.BigEndian.AppendUint64(b, math.Float64bits(v.number))
-	}
-	return binary.BigEndian.AppendUint64(b, uint64(v.whole))
-}
-
-// all lists every column: what a row's hash is taken over.
-func (p *plan) all() []int {
-	out := make([]int, len(p.columns))
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }

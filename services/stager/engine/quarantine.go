@@ -2,10 +2,9 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/platform/source"
@@ -13,62 +12,75 @@ import (
 
 // quarantined is one rejected row: where it stands, what is wrong with it, and what may be shown of it.
 type quarantined struct {
-	position
+	page, row  int // row is source.Row.Index
 	start, end int // bytes of the page
 	rejection
-	json []byte
+	json   []byte
+	sha256 string // of the page
 }
 
-// quarantine holds the rejected rows of a run.
+// quarantine is the file of rejected rows. They come in the order in which the pages are read and go to the encoder a row
+// group at a time. Invariant 5: what has been added is in the file, or the run has failed.
 type quarantine struct {
-	rows []quarantined
+	open     []quarantined
+	bytes    int // of the open rows' texts
+	rows     int64
+	groups   int
+	byReason map[string]int64
+	file     *parquetFile
 }
 
-func (q *quarantine) add(p *plan, page int, rec source.Row, why rejection) {
-	q.rows = append(q.rows, quarantined{
-		position: position{uint32(page), uint32(rec.Index)}, start: rec.Start, end: rec.End,
-		rejection: why, json: p.show(rec),
-	})
+const (
+	quarantineRows  = 32 << 10
+	quarantineBytes = 4 << 20
+)
+
+func (q *quarantine) add(rows []quarantined, sha256 string) {
+	for _, r := range rows {
+		r.sha256 = sha256
+		q.open = append(q.open, r)
+		q.bytes += len(r.json) + len(r.message) + 64
+		if q.byReason == nil {
+			q.byReason = map[string]int64{}
+		}
+		q.byReason[string(r.code)]++
+	}
+	q.rows += int64(len(rows))
 }
 
-// sort puts the rows in page and row order, so that the file's bytes depend on the pages alone (invariant 6).
-func (q *quarantine) sort() {
-	slices.SortStableFunc(q.rows, func(a, b quarantined) int {
-		return cmp.Or(cmp.Compare(a.page, b.page), cmp.Compare(a.row, b.row))
-	})
-}
+// full says whether the open rows are a row group.
+func (q *quarantine) full() bool { return len(q.open) >= quarantineRows || q.bytes >= quarantineBytes }
 
-// byReason counts the rows by code; nil when there are none.
-func (q *quarantine) byReason() map[string]int64 {
-	if len(q.rows) == 0 {
-		return nil
+// encode encodes rejected rows in the order of arrowschema.QuarantineSchema.
+func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Page) error {
+	text := func(at func(*quarantined) string) func(*quarantined) []byte {
+		return func(r *quarantined) []byte { return []byte(at(r)) }
 	}
-	out := map[string]int64{}
-	for _, r := range q.rows {
-		out[string(r.code)]++
+	whole := func(at func(*quarantined) int) func(*quarantined) []byte {
+		return func(r *quarantined) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(at(r))) }
 	}
-	return out
-}
-
-// columns answers the quarantine file's columns in the order of arrowschema.QuarantineSchema.
-func (q *quarantine) columns(pages []Page) map[string]reader {
-	text := func(at func(quarantined) string) reader {
-		return reader{bytes: func(row int) []byte { return []byte(at(q.rows[row])) }}
+	columns := map[string]func(*quarantined) []byte{
+		"page_key":    text(func(r *quarantined) string { return pages[r.page].Key }),
+		"page_sha256": text(func(r *quarantined) string { return r.sha256 }),
+		"row_index":   whole(func(r *quarantined) int { return r.row }),
+		"byte_start":  whole(func(r *quarantined) int { return r.start }),
+		"byte_end":    whole(func(r *quarantined) int { return r.end }),
+		"field":       text(func(r *quarantined) string { return r.field }),
+		"code":        text(func(r *quarantined) string { return string(r.code) }),
+		"message":     text(func(r *quarantined) string { return r.message }),
+		"row_json":    func(r *quarantined) []byte { return r.json },
 	}
-	whole := func(at func(quarantined) int) reader {
-		return reader{whole: func(row int) int64 { return int64(at(q.rows[row])) }}
+	e.begin()
+	for _, col := range f.columns {
+		at, ok := columns[col.name]
+		if !ok {
+			return &Fault{"write quarantine", fmt.Errorf("its schema has a column %s that staging does not make; this is a fault of the build", col.name)}
+		}
+		if err := e.distinct(col, len(rows), func(row int) []byte { return at(&rows[row]) }); err != nil {
+			return fmt.Errorf("write quarantine: column %s: %w", col.name, err)
+		}
 	}
-	return map[string]reader{
-		"page_key":    text(func(r quarantined) string { return pages[r.page].Key }),
-		"page_sha256": text(func(r quarantined) string { return pages[r.page].SHA256 }),
-		"row_index":   whole(func(r quarantined) int { return int(r.row) }),
-		"byte_start":  whole(func(r quarantined) int { return r.start }),
-		"byte_end":    whole(func(r quarantined) int { return r.end }),
-		"field":       text(func(r quarantined) string { return r.field }),
-		"code":        text(func(r quarantined) string { return string(r.code) }),
-		"message":     text(func(r quarantined) string { return r.message }),
-		"row_json":    {bytes: func(row int) []byte { return q.rows[row].json }},
-	}
+	return nil
 }
 
 // maxShown bounds one value in a quarantine row, in bytes. The whole value is in the page, at the row's position.

@@ -23,12 +23,14 @@ const (
 	BadPartition    Code = "bad_partition" // the value cannot be a folder's name
 	WrongSlice      Code = "wrong_slice"   // the row belongs to another slice than the run's
 	KeyConflict     Code = "key_conflict"  // rows of one key differ
+	BadRow          Code = "bad_row"       // the record is no object
+	BadPage         Code = "bad_page"      // the page cannot be read from here to its end
 )
 
 // rejection is the first thing wrong with a row. Its message names what is wanted and never what was found: a value
 // in the wrong field may be anybody's (invariant 8).
 type rejection struct {
-	field   string // column name
+	field   string // column name; empty: the row as a whole
 	code    Code
 	message string
 }

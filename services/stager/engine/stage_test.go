@@ -282,7 +282,7 @@ func TestManyRowGroups(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
 	page.WriteString(`[`)
-	const rows = rowGroupRows + 10
+	const rows = groupRows + 10
 	for i := range rows {
 		if i > 0 {
 			page.WriteByte(',')

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// encoders write the row groups of a job, as many at once as there are workers, and commit its files. Invariant: a file is
+// committed after its last row group or aborted, and never both.
+type encoders struct {
+	ctx   context.Context
+	sink  Sink
+	files []*parquetFile
+	tasks chan func(*encoder)
+	idle  sync.WaitGroup // encoders
+	ends  sync.WaitGroup // commits
+	slots chan struct{}  // of commits
+
+	mu  sync.Mutex
+	err error
+}
+
+// commitsAtOnce bounds how many files are uploaded at a time.
+const commitsAtOnce = 8
+
+func newEncoders(ctx context.Context, sink Sink, n, level int) (*encoders, error) {
+	s := &encoders{ctx: ctx, sink: sink, tasks: make(chan func(*encoder), n), slots: make(chan struct{}, commitsAtOnce)}
+	tasks := s.tasks
+	for range n {
+		e, err := newEncoder(level)
+		if err != nil {
+			s.abort()
+			return nil, err
+		}
+		s.idle.Go(func() {
+			for task := range tasks {
+				task(e)
+			}
+		})
+	}
+	return s, nil
+}
+
+// do has an encoder write a row group of f. It waits while all are busy, so that no more is held than they can take.
+func (s *encoders) do(f *parquetFile, write func(*encoder) error) error {
+	if err := s.failed(); err != nil {
+		return err
+	}
+	s.tasks <- func(e *encoder) {
+		if err := guarded(func() error { return write(e) }); err != nil {
+			s.fail(err)
+			f.fail(err)
+		}
+	}
+	return nil
+}
+
+// finish writes the footer of f after its last row group and commits it.
+func (s *encoders) finish(f *parquetFile, groups int, about []metadatum) {
+	s.ends.Go(func() {
+		err := f.await(groups)
+		if err == nil {
+			s.slots <- struct{}{}
+			defer func() { <-s.slots }()
+			err = errors.Join(s.failed(), s.ctx.Err())
+		}
+		if err == nil {
+			err = f.commit(s.ctx, about)
+		}
+		if err != nil {
+			s.fail(err)
+		}
+	})
+}
+
+// wait ends all encoders and answers what went wrong.
+func (s *encoders) wait() error {
+	if s.tasks != nil {
+		close(s.tasks)
+		s.tasks = nil
+	}
+	s.idle.Wait()
+	s.ends.Wait()
+	return s.failed()
+}
+
+// abort ends all encoders and gives up what has not been committed.
+func (s *encoders) abort() {
+	_ = s.wait() // whoever aborts knows why
+	for _, f := range s.files {
+		f.abort()
+	}
+}
+
+func (s *encoders) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *encoders) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}

@@ -1,0 +1,468 @@
+package engine
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/arrowschema"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// maxPartitions bounds how many files a run may become: a partition column of free text would make one a row.
+const maxPartitions = 10_000
+
+// maxRivals bounds how many keys may be in conflict: beyond it the contract's key is none.
+const maxRivals = 1 << 20
+
+// Row groups. How many rows are held before some are written, is a constant and no part of the memory that a run is
+// given: the files' bytes follow from it (invariant 6).
+const (
+	groupRows = 128 << 10 // of one row group
+	openBytes = 40 << 20  // of all open row groups
+)
+
+// job is one run being staged, in a pass over all its pages. One goroutine takes the batches, in the order of the pages
+// from the last to the first, and decides of every row what becomes of it. Walking backwards, the first row met of a key
+// is the latest: it is kept, and those met later are duplicates.
+type job struct {
+	Input
+	plan    *plan
+	files   *form
+	refused *form
+	rivals  map[digest]bool // keys whose rows differ, found in the first pass
+	found   map[digest]bool // those found in this pass
+
+	result       Result
+	keys         *keys
+	keep         []bool
+	dictionaries []dictionary // by column inside the files
+	shared       int          // bytes of the dictionaries
+	layout       *layout
+	partitions   []*partition
+	byPath       map[string]int
+	ofWorker     []int // partition of each of the batch's worker's, + 1
+	open         int   // bytes of open row groups
+	quarantine   quarantine
+	encoders     *encoders
+}
+
+// take decides about the rows of one batch.
+func (j *job) take(b *batch) error {
+	if b.err != nil {
+		return b.err
+	}
+	j.result.RowsIn += b.rows
+	if err := j.settle(b); err != nil {
+		return err
+	}
+	if len(j.found) > 0 {
+		return nil // this pass only counts rivals any more: nothing of it will be kept
+	}
+	j.quarantine.add(b.bad, b.sha256)
+	if err := j.store(b); err != nil {
+		return err
+	}
+	return j.seal()
+}
+
+// settle finds out which rows of a batch stay.
+func (j *job) settle(b *batch) error {
+	j.keep = slices.Grow(j.keep[:0], b.good)[:b.good]
+	for row := b.good - 1; row >= 0; row-- {
+		j.keep[row] = true
+		if len(b.keys) == 0 {
+			continue
+		}
+		known, same, err := j.keys.meet(&b.keys[row], b.hashes[row].beginning())
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", j.Contract.Dataset, err)
+		}
+		if !known {
+			continue
+		}
+		j.keep[row] = false
+		j.result.Duplicates++
+		if !same && j.Contract.KeyConflict != contract.LatestWins {
+			j.found[b.keys[row]] = true
+			if len(j.found) > maxRivals {
+				return &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("more than %d keys have rows that differ: %s is no key of these rows; correct the contract", maxRivals, strings.Join(j.Contract.Key, ","))}
+			}
+		}
+	}
+	return nil
+}
+
+// store puts the rows that stay into the open row groups.
+func (j *job) store(b *batch) error {
+	j.ofWorker = slices.Grow(j.ofWorker[:0], len(b.folders))[:len(b.folders)]
+	clear(j.ofWorker)
+	columns := j.layout.columns
+	for row := range b.good {
+		if !j.keep[row] {
+			continue
+		}
+		at := b.partitions[row]
+		if j.ofWorker[at] == 0 {
+			n, err := j.partition(b.folders[at])
+			if err != nil {
+				return err
+			}
+			j.ofWorker[at] = n + 1
+		}
+		p := j.partitions[j.ofWorker[at]-1]
+		if p.open == nil {
+			p.open = j.layout.newGroup(j.dictionaries)
+		}
+		before := p.open.bytes
+		record := p.open.next()
+		for i, cell := range b.cells[row*columns : (row+1)*columns] {
+			record[i] = j.cell(b, p.open, i, cell)
+		}
+		record[columns] = uint32(b.page)<<originBits | uint32(b.origins[row])
+		b.hashes[row].words(record[columns+1:])
+		j.open += p.open.bytes - before
+		p.rows++
+		p.origin[b.origins[row]]++
+		j.result.Staged++
+		if p.open.rows == groupRows {
+			if err := j.sealPartition(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// cell answers what a record holds for a cell of a batch.
+func (j *job) cell(b *batch, g *rowGroup, column int, cell uint32) uint32 {
+	if cell == 0 {
+		return 0
+	}
+	d := &j.dictionaries[column]
+	if cell&directCell == 0 && !d.plain {
+		if n := b.known(column, cell); n != 0 {
+			return n
+		}
+	}
+	width := j.files.columns[column].width
+	payload := b.payload(column, cell, width)
+	if !d.plain {
+		if n := d.number(payload, j.result.Staged, &j.shared); n != 0 {
+			if cell&directCell == 0 {
+				b.learn(column, cell, n)
+			}
+			return n
+		}
+		j.giveUp(column, g)
+	}
+	return g.keep(payload, width)
+}
+
+// giveUp ends a column's dictionary: from the row on that is being put into current, rows hold their values.
+func (j *job) giveUp(column int, current *rowGroup) {
+	j.dictionaries[column].plain = true
+	for _, p := range j.partitions {
+		if g := p.open; g != nil {
+			g.plain[column] = g.rows
+		}
+	}
+	current.plain[column] = current.rows - 1
+}
+
+// partition finds or opens a partition.
+func (j *job) partition(values []lake.PartitionValue) (int, error) {
+	path := partitionPath(values)
+	at, ok := j.byPath[path]
+	if !ok {
+		if len(j.partitions) == maxPartitions {
+			return 0, &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("more than %d partitions; partition by a column of fewer values", maxPartitions)}
+		}
+		at = len(j.partitions)
+		j.partitions = append(j.partitions, &partition{values: values})
+		j.byPath[path] = at
+	}
+	return at, nil
+}
+
+// partitionPath is unique for the values, which hold no '/'.
+func partitionPath(values []lake.PartitionValue) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = v.Value
+	}
+	return strings.Join(parts, "/")
+}
+
+// seal hands row groups to the encoders that need not be full: while too many rows are held, the largest.
+func (j *job) seal() error {
+	if j.quarantine.full() {
+		if err := j.sealQuarantine(); err != nil {
+			return err
+		}
+	}
+	for j.open > openBytes {
+		largest := j.partitions[0]
+		for _, p := range j.partitions {
+			if p.open != nil && (largest.open == nil || p.open.bytes > largest.open.bytes) {
+				largest = p
+			}
+		}
+		if err := j.sealPartition(largest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) sealPartition(p *partition) error {
+	g := p.open
+	p.open = nil
+	j.open -= g.bytes
+	if p.file == nil {
+		f, err := newParquetFile(j.encoders.ctx, j.files, j.encoders.sink, Output{Partition: p.values})
+		if err != nil {
+			return err
+		}
+		p.file = f
+		j.encoders.files = append(j.encoders.files, f)
+	}
+	values := make([][][]byte, len(j.dictionaries))
+	for i := range values {
+		values[i] = j.dictionaries[i].values
+	}
+	number := p.groups
+	p.groups++
+	return j.encoders.do(p.file, func(e *encoder) error {
+		defer g.release()
+		if err := j.encode(e, g, values); err != nil {
+			return err
+		}
+		return p.file.append(e, number, g.rows)
+	})
+}
+
+func (j *job) sealQuarantine() error {
+	q := &j.quarantine
+	rows := q.open
+	q.open, q.bytes = nil, 0
+	if q.file == nil {
+		f, err := newParquetFile(j.encoders.ctx, j.refused, j.encoders.sink, Output{Quarantine: true})
+		if err != nil {
+			return err
+		}
+		q.file = f
+		j.encoders.files = append(j.encoders.files, f)
+	}
+	number := q.groups
+	q.groups++
+	return j.encoders.do(q.file, func(e *encoder) error {
+		if err := q.encode(e, j.refused, rows, j.Pages); err != nil {
+			return err
+		}
+		return q.file.append(e, number, len(rows))
+	})
+}
+
+// encode encodes the columns of a row group in the order of the files' schema: the contract's, then the lineage.
+func (j *job) encode(e *encoder, g *rowGroup, values [][][]byte) error {
+	e.begin()
+	for i, col := range j.files.columns {
+		var err error
+		if i < j.layout.columns {
+			err = j.encodeColumn(e, g, i, values[i])
+		} else {
+			err = j.encodeLineage(e, g, col)
+		}
+		if err != nil {
+			return fmt.Errorf("write parquet: column %s: %w", col.name, err)
+		}
+	}
+	return nil
+}
+
+func (j *job) encodeColumn(e *encoder, g *rowGroup, column int, values [][]byte) error {
+	col := j.files.columns[column]
+	from := g.plain[column]
+	if from < 0 {
+		return e.coded(col, g.column(e, column), len(values), func(code uint32) []byte { return values[code-1] })
+	}
+	return e.plain(col, g.rows, func(row int) ([]byte, bool) {
+		switch cell := g.record(row)[column]; {
+		case cell == 0:
+			return nil, true
+		case row < from:
+			return values[cell-1], false
+		default:
+			return g.kept(cell, col.width), false
+		}
+	})
+}
+
+// encodeLineage encodes one of arrowschema.LineageColumns.
+func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
+	constant := func(text string) error {
+		code := uint32(1)
+		if text == "" && col.optional {
+			code = 0
+		}
+		e.codes = append(e.codes[:0], slices.Repeat([]uint32{code}, g.rows)...)
+		return e.coded(col, e.codes, 1, func(uint32) []byte { return []byte(text) })
+	}
+	byPage := func(text func(page int) string) error {
+		codes := g.column(e, j.layout.columns)
+		for i := range codes {
+			codes[i] = codes[i]>>originBits + 1
+		}
+		return e.coded(col, codes, len(j.Pages), func(code uint32) []byte { return []byte(text(int(code - 1))) })
+	}
+	switch col.name {
+	case "source_system": // Invariant 11: simulated rows say so themselves
+		return constant(j.Lineage.SourceSystem)
+	case "source_dataset_id":
+		return constant(j.Contract.Source.ID)
+	case "source_updated_at":
+		return constant(j.Lineage.SourceUpdatedAt)
+	case "ingested_process_at":
+		return constant(j.Lineage.Slot)
+	case "correlation_id":
+		return constant(j.Lineage.RunID)
+	case "source_url":
+		return byPage(j.url)
+	case "landing_object_key":
+		return byPage(func(page int) string { return j.Pages[page].Key })
+	case "data_origin":
+		codes := g.column(e, j.layout.columns)
+		for i := range codes {
+			codes[i] = codes[i]&(1<<originBits-1) + 1
+		}
+		return e.coded(col, codes, len(originNames), func(code uint32) []byte { return []byte(originNames[code-1]) })
+	case "row_hash":
+		var text [32]byte
+		return e.plain(col, g.rows, func(row int) ([]byte, bool) {
+			d := digestOf(g.record(row)[j.layout.columns+1:])
+			hex.Encode(text[:], d[:])
+			return text[:], false
+		})
+	}
+	return &Fault{"write parquet", fmt.Errorf("the schema has a column that staging does not make; this is a fault of the build")}
+}
+
+// url is where a page came from.
+func (j *job) url(page int) string {
+	if u := j.Pages[page].URL; u != "" {
+		return u
+	}
+	return j.Lineage.SourceURL
+}
+
+// count takes stock before anything is committed.
+func (j *job) count() error {
+	r := &j.result
+	r.Quarantined, r.ByReason = j.quarantine.rows, j.quarantine.byReason
+	// Invariant 5: rows in = staged + duplicates + quarantined. If not, rows were lost here, and nothing is told.
+	if r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
+		return &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("%d rows in, but %d staged + %d duplicates + %d quarantined; this is a fault of the stager, report it",
+			r.RowsIn, r.Staged, r.Duplicates, r.Quarantined)}
+	}
+	return nil
+}
+
+// finish writes what is still open, and commits the files: one a partition, in the order of the partitions, and the
+// quarantine when there is one.
+func (j *job) finish() error {
+	slices.SortFunc(j.partitions, func(a, b *partition) int {
+		return slices.CompareFunc(a.values, b.values, func(x, y lake.PartitionValue) int { return strings.Compare(x.Value, y.Value) })
+	})
+	var files []*parquetFile
+	for _, p := range j.partitions {
+		if p.open != nil {
+			if err := j.sealPartition(p); err != nil {
+				return err
+			}
+		}
+		j.encoders.finish(p.file, p.groups, j.metadata(p.origins()))
+		files = append(files, p.file)
+		j.result.Files = append(j.result.Files, FileResult{Output: Output{Partition: p.values}, Rows: p.rows})
+	}
+	if q := &j.quarantine; q.rows > 0 {
+		if len(q.open) > 0 {
+			if err := j.sealQuarantine(); err != nil {
+				return err
+			}
+		}
+		j.encoders.finish(q.file, q.groups, j.metadata(""))
+		files = append(files, q.file)
+		j.result.Files = append(j.result.Files, FileResult{Output: Output{Quarantine: true}, Rows: q.rows})
+	}
+	err := j.encoders.wait()
+	for i, f := range files {
+		j.result.Files[i].Bytes = f.size
+	}
+	return err
+}
+
+// origins summarises the data origins of the partition's rows: "published", or "invented=12,recorded=300".
+func (p *partition) origins() string {
+	var parts []string
+	for o, name := range originNames {
+		if p.origin[o] == p.rows {
+			return name
+		}
+		if p.origin[o] > 0 {
+			parts = append(parts, name+"="+strconv.FormatInt(p.origin[o], 10))
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
+}
+
+// metadata is what a file says of itself, so that the licence's terms travel with every copy.
+func (j *job) metadata(origins string) []metadatum {
+	c, l := j.Contract, j.Lineage
+	all := []metadatum{
+		{"attribution", c.Attribution}, {"contract_sha256", c.SHA256}, {"data_origin", origins}, {"dataset", c.Dataset},
+		{"licence", c.Licence}, {"licence_url", c.LicenceURL}, {"run", l.RunID},
+		{"simulated", strconv.FormatBool(simulated(l.SourceSystem))}, // Invariant 11
+		{"source", l.Source}, {"source_updated_at", l.SourceUpdatedAt}, {"source_url", l.SourceURL},
+	}
+	return slices.DeleteFunc(all, func(m metadatum) bool { return m.value == "" })
+}
+
+// newJob prepares a pass.
+func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
+	p, err := newPlan(in.Contract, in.Slice)
+	if err != nil {
+		return nil, err
+	}
+	p.simulated = simulated(in.Lineage.SourceSystem)
+	schema := arrowschema.Schema(in.Contract)
+	for _, col := range p.columns {
+		if fields, ok := schema.FieldsByName(col.field.Name); ok && !fields[0].Nullable {
+			col.required = true // what the files cannot hold as null must not be null
+		}
+	}
+	j := &job{
+		Input: in, plan: p, rivals: rivals, found: map[digest]bool{}, byPath: map[string]int{},
+		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)),
+	}
+	if j.files, err = newForm(schema); err != nil {
+		return nil, err
+	}
+	if j.refused, err = newForm(arrowschema.QuarantineSchema()); err != nil {
+		return nil, err
+	}
+	var expected int64
+	for _, page := range in.Pages {
+		if page.Rows < 0 {
+			expected = -1
+			break
+		}
+		expected += page.Rows
+	}
+	j.keys = newKeys(in.Contract.KeyConflict != contract.LatestWins, o.keyBytes(), expected, o.Temporary)
+	return j, nil
+}

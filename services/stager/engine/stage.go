@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"context"
+)
+
+// Stage stages one run. An error that says Permanent() is final; the outputs of a failed call are worthless and nobody
+// has been told of them.
+//
+// It goes over the pages once. Only when rows of one key are found to differ, under a contract that says that then none of
+// them is to be believed, it goes over them a second time, knowing those keys.
+func Stage(ctx context.Context, in Input, out Sink, o Options) (Result, error) {
+	result, rivals, err := pass(ctx, in, out, o, nil)
+	if err != nil || len(rivals) == 0 {
+		return result, err
+	}
+	result, _, err = pass(ctx, in, out, o, rivals)
+	return result, err
+}
+
+// pass stages a run whose rivals are known: the keys whose rows differ. When it finds others it stages nothing and answers
+// them.
+func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]bool) (Result, map[digest]bool, error) {
+	j, err := newJob(in, o, rivals)
+	if err != nil {
+		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
+	}
+	defer j.keys.close()
+	level := o.Level
+	if level == 0 {
+		level = DefaultLevel
+	}
+	if j.encoders, err = newEncoders(ctx, out, o.workers(), level); err != nil {
+		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
+	}
+	err = j.eachPage(ctx, o, j.take)
+	if err == nil && len(j.found) == 0 {
+		if err = j.count(); err == nil {
+			err = j.finish()
+		}
+	}
+	if err != nil || len(j.found) > 0 {
+		j.encoders.abort()
+		return Result{}, j.found, err
+	}
+	return j.result, nil, nil
+}

@@ -1,0 +1,297 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/maphash"
+
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// worker makes pages ready, one at a time. What it has learnt of one page's names and values serves the next.
+type worker struct {
+	plan     *plan
+	kind     string
+	reader   *source.Reader
+	rivals   map[digest]bool // keys whose rows differ: known in a second pass
+	memos    []memo          // by column
+	memoSize int             // bytes of all memos
+
+	byID   [][]int // columns made of a name, by the reader's ID; originField for the origin's
+	known  []bool
+	raw    [][]byte // by column, of the row at hand
+	cells  []cell
+	number []uint32 // of the cells, as a batch holds them; 0 where the cell is null
+	direct []scratch
+
+	learnt  [][]uint32 // see batch; only who takes the batches touches it
+	byPath  map[string]uint32
+	folders [][]lake.PartitionValue
+	hashed  []byte
+	path    []byte
+}
+
+// scratch holds a cell that no memo holds, until its row is kept.
+type scratch struct{ payload, hashed []byte }
+
+// originField stands among the columns of a name for the pseudo-field that says where a row comes from.
+const originField = -1
+
+func newWorker(p *plan, kind string, rivals map[digest]bool) (*worker, error) {
+	r, err := source.NewReader(kind)
+	if err != nil {
+		return nil, err
+	}
+	n := len(p.columns)
+	return &worker{
+		plan: p, kind: kind, reader: r, rivals: rivals, memos: make([]memo, n), raw: make([][]byte, n), cells: make([]cell, n),
+		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
+	}, nil
+}
+
+// read makes the page ready. Only what forbids to stage the run at all is an error of the batch.
+func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
+	for i := range w.memos {
+		if m := &w.memos[i]; !m.off && m.doubtful() {
+			w.memoSize -= m.texts.size
+			*m = memo{off: true}
+		}
+	}
+	b.bytes = int64(len(body))
+	var next, after int // the row being read, and where the one before it ended
+	err := w.reader.Rows(body, func(rec source.Row) error {
+		b.rows++
+		next, after = rec.Index+1, rec.End
+		w.row(b, rec)
+		return ctx.Err()
+	})
+	var malformed *source.PageError
+	switch {
+	case errors.As(err, &malformed):
+		// Invariant 5: what cannot be read is told, too: from the fault to the end of the page is one record.
+		b.rows++
+		start := min(malformed.Offset, len(body))
+		if malformed.Index >= 0 {
+			next, start = malformed.Index, w.begin(body, after, start)
+		}
+		w.quarantine(b, source.Row{Index: next, Start: start, End: len(body)},
+			&rejection{code: BadPage, message: malformed.Err.Error() + fmt.Sprintf(" (byte %d); the rest of the page is lost: ask the source again", malformed.Offset)})
+	case err != nil:
+		b.err = fmt.Errorf("stage page %s: %w", page.Key, err)
+		return
+	}
+	if page.Rows >= 0 && b.rows != page.Rows {
+		b.err = fault(page.Key, "%d rows, but its manifest counts %d; run the dataset again", b.rows, page.Rows)
+		return
+	}
+	for _, at := range w.plan.files {
+		b.outcomes = append(b.outcomes, w.memos[at].outcomes)
+	}
+	b.folders, b.learnt = w.folders, w.learnt
+	if len(b.bad) > 0 {
+		b.sha256 = page.SHA256
+		if b.sha256 == "" {
+			sum := sha256.Sum256(body)
+			b.sha256 = hex.EncodeToString(sum[:])
+		}
+	}
+}
+
+// begin answers where the record begins whose reading failed at fault: after what separates it from the one before.
+func (w *worker) begin(body []byte, after, fault int) int {
+	for after < fault {
+		switch body[after] {
+		case ' ', '\t', '\n', '\r', ',', '[':
+			after++
+			continue
+		}
+		break
+	}
+	return after
+}
+
+// row makes one record ready and puts it among the good or the bad.
+func (w *worker) row(b *batch, rec source.Row) {
+	if rec.Bad != nil {
+		w.quarantine(b, rec, unreadable(rec.Bad))
+		return
+	}
+	origin := w.spread(rec)
+	for i := range w.plan.columns {
+		if bad := w.cell(i); bad != nil {
+			w.quarantine(b, rec, bad)
+			return
+		}
+	}
+	if bad := w.plan.belongs(w.cells); bad != nil {
+		w.quarantine(b, rec, bad)
+		return
+	}
+	w.hashed = w.hashed[:0]
+	for i := range w.cells {
+		w.hashed = append(w.hashed, w.cells[i].hashed...)
+	}
+	sum := sha256.Sum256(w.hashed)
+	if len(w.plan.key) > 0 {
+		key := w.key()
+		if w.rivals[key] {
+			w.quarantine(b, rec, w.plan.conflict())
+			return
+		}
+		b.keys = append(b.keys, key)
+	}
+	b.hashes = append(b.hashes, digest(sum[:16]))
+	b.origins = append(b.origins, origin)
+	b.partitions = append(b.partitions, w.partition())
+	for _, at := range w.plan.files {
+		number := w.number[at]
+		if number == directCell {
+			number |= uint32(len(b.text))
+			b.text = appendStored(b.text, w.cells[at].payload, w.plan.columns[at].plainWidth)
+		}
+		b.cells = append(b.cells, number)
+	}
+	b.good++
+}
+
+// spread lays the record's values out by column and answers its origin.
+func (w *worker) spread(rec source.Row) uint8 {
+	clear(w.raw)
+	var origin []byte
+	for i := range rec.Fields {
+		f := &rec.Fields[i]
+		for _, at := range w.columnsOf(f) {
+			if at == originField {
+				origin = f.Raw
+				continue
+			}
+			w.raw[at] = f.Raw // a name may repeat: the last one counts
+		}
+	}
+	return w.plan.originOf(origin)
+}
+
+// columnsOf answers the columns made of a field.
+func (w *worker) columnsOf(f *source.Value) []int {
+	if f.ID >= 0 && f.ID < len(w.byID) && w.known[f.ID] {
+		return w.byID[f.ID]
+	}
+	columns := w.plan.bySource[f.Name]
+	if f.Name == source.Origin {
+		columns = append(columns[:len(columns):len(columns)], originField)
+	}
+	if f.ID >= 0 {
+		for f.ID >= len(w.byID) {
+			w.byID, w.known = append(w.byID, nil), append(w.known, false)
+		}
+		w.byID[f.ID], w.known[f.ID] = columns, true
+	}
+	return columns
+}
+
+// cell makes the value of column i ready, or answers what is wrong with it.
+func (w *worker) cell(i int) *rejection {
+	raw, m := w.raw[i], &w.memos[i]
+	if m.off || len(raw) > memoLarge {
+		return w.directly(i)
+	}
+	m.asked++
+	hash := uint32(maphash.Bytes(seed, raw))
+	number := m.find(raw, hash)
+	if number == 0 {
+		if len(m.outcomes) >= memoMost || w.memoSize >= memoBytes {
+			return w.directly(i)
+		}
+		bad := w.directly(i)
+		o := outcome{raw: m.texts.keep(raw), bad: bad}
+		if bad == nil {
+			o.cell = w.cells[i]
+			o.payload, o.hashed = m.texts.keep(o.payload), m.texts.keep(o.hashed)
+		}
+		w.memoSize += len(o.raw) + len(o.payload) + len(o.hashed)
+		number = m.add(o, hash)
+	}
+	o := &m.outcomes[number-1]
+	if o.bad != nil {
+		return o.bad
+	}
+	w.cells[i], w.number[i] = o.cell, number
+	if o.null {
+		w.number[i] = 0
+	}
+	return nil
+}
+
+// directly makes the value of column i ready without a memo.
+func (w *worker) directly(i int) *rejection {
+	col := w.plan.columns[i]
+	v, bad := col.read(w.raw[i])
+	if bad != nil {
+		return bad
+	}
+	s, c := &w.direct[i], cell{null: v.null}
+	s.payload, s.hashed = s.payload[:0], appendHashed(s.hashed[:0], col.field.Type, v)
+	if !v.null {
+		s.payload = appendPayload(s.payload, col.field.Type, v)
+	}
+	c.payload, c.hashed = s.payload, s.hashed
+	if col.folder && !v.null {
+		c.folder = col.partitionText(v)
+		c.safe = pathSafe(c.folder)
+	}
+	w.cells[i], w.number[i] = c, directCell
+	if v.null {
+		w.number[i] = 0
+	}
+	return nil
+}
+
+// key digests the row's key. One of up to fifteen bytes stands for itself.
+func (w *worker) key() digest {
+	if len(w.plan.key) == 1 {
+		return keyDigest(w.cells[w.plan.key[0]].hashed)
+	}
+	w.path = w.path[:0]
+	for _, at := range w.plan.key {
+		w.path = append(w.path, w.cells[at].hashed...)
+	}
+	return keyDigest(w.path)
+}
+
+// partition finds or opens the worker's number of the row's partition.
+func (w *worker) partition() uint32 {
+	w.path = w.path[:0]
+	for _, at := range w.plan.partition {
+		w.path = append(append(w.path, w.cells[at].folder...), '/') // which no folder's name holds
+	}
+	if n, ok := w.byPath[string(w.path)]; ok {
+		return n
+	}
+	n := uint32(len(w.folders))
+	values := make([]lake.PartitionValue, len(w.plan.partition))
+	for i, at := range w.plan.partition {
+		values[i] = lake.PartitionValue{Column: w.plan.columns[at].field.Name, Value: w.cells[at].folder}
+	}
+	w.folders = append(w.folders, values)
+	w.byPath[string(w.path)] = n
+	return n
+}
+
+func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
+	b.bad = append(b.bad, quarantined{
+		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, rejection: *why, json: w.plan.show(rec),
+	})
+}
+
+// unreadable is the reason of a record that its page's reader could not read.
+func unreadable(err error) *rejection {
+	code := BadRow
+	if errors.Is(err, source.ErrNotUTF8) {
+		code = BadText
+	}
+	return &rejection{code: code, message: err.Error()}
+}
