@@ -1,9 +1,12 @@
 package lake_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
@@ -33,6 +36,78 @@ func TestReadRefusesOtherBytes(t *testing.T) {
 	m.Corrupt("landing/a/1.json", []byte(`{"a":2}`))
 	if _, err := lake.ReadDocument[map[string]int](t.Context(), m, right); err == nil {
 		t.Error("changed bytes of the same length were read")
+	}
+}
+
+// A buffer is used again where it is large enough, and never shows what it held before.
+func TestReadInto(t *testing.T) {
+	t.Parallel()
+	m := laketest.NewMemory()
+	put := func(key, body string) events.Object {
+		info, err := m.Put(t.Context(), key, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Object()
+	}
+	long, short, none := put("long", strings.Repeat("à", 1000)), put("short", "b"), put("none", "")
+	var buffer []byte
+	for _, c := range []struct {
+		object events.Object
+		want   string
+	}{{short, "b"}, {long, strings.Repeat("à", 1000)}, {short, "b"}, {none, ""}, {long, strings.Repeat("à", 1000)}} {
+		had := cap(buffer)
+		b, err := lake.ReadInto(t.Context(), m, c.object, buffer)
+		if err != nil || string(b) != c.want {
+			t.Fatalf("%s: %d bytes, error %v", c.object.Key, len(b), err)
+		}
+		if grown := cap(b) != had; grown != (had < len(c.want)+512) {
+			t.Errorf("%s: a buffer of %d bytes became one of %d", c.object.Key, had, cap(b))
+		}
+		buffer = b
+	}
+	m.Corrupt("short", []byte("c, and longer"))
+	huge := long
+	huge.Size = 1 << 60
+	for name, o := range map[string]events.Object{"corrupt": short, "a size that cannot be": huge} {
+		var integrity *lake.IntegrityError
+		b, err := lake.ReadInto(t.Context(), m, o, buffer)
+		if !errors.As(err, &integrity) || len(b) != 0 || cap(b) != cap(buffer) {
+			t.Errorf("%s: %v, %d bytes in a buffer of %d; want an *IntegrityError and the buffer", name, err, len(b), cap(b))
+		}
+	}
+	if _, err := lake.ReadInto(t.Context(), m, events.Object{Key: "nothing"}, nil); !errors.Is(err, lake.ErrNotFound) {
+		t.Errorf("missing: %v, want ErrNotFound", err)
+	}
+}
+
+// breaking is a store whose streams break in the middle, as often as it says.
+type breaking struct {
+	lake.Store
+	times int
+}
+
+func (b *breaking) Open(ctx context.Context, key string) (io.ReadCloser, lake.Info, error) {
+	body, info, err := b.Store.Open(ctx, key)
+	if b.times--; err != nil || b.times < 0 {
+		return body, info, err
+	}
+	return io.NopCloser(io.MultiReader(io.LimitReader(body, info.Size/2), iotest.ErrReader(io.ErrUnexpectedEOF))), info, nil
+}
+
+func TestAStreamThatBreaksIsReadAgain(t *testing.T) {
+	t.Parallel()
+	m := laketest.NewMemory()
+	info, err := m.Put(t.Context(), "a", []byte("dades obertes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := lake.Read(t.Context(), &breaking{m, 2}, info.Object()); err != nil || string(b) != "dades obertes" {
+		t.Errorf("broken twice: %q, %v", b, err)
+	}
+	var integrity *lake.IntegrityError
+	if _, err := lake.Read(t.Context(), &breaking{m, 3}, info.Object()); !errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &integrity) {
+		t.Errorf("broken every time: %v; half an object is not a changed one", err)
 	}
 }
 

@@ -70,7 +70,7 @@ func (s *S3) Get(ctx context.Context, key string) ([]byte, Info, error) {
 			info.SHA256, info.Size = SHA256(b), int64(len(b))
 			return b, info, nil
 		}
-		if try == 3 || ctx.Err() != nil {
+		if try == readTries || ctx.Err() != nil {
 			return nil, Info{}, s.wrap("read", key, err)
 		}
 	}

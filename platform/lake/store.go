@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -108,12 +109,42 @@ func SHA256(b []byte) string {
 
 // Read reads exactly the object named: it checks size and sha256, and answers an *IntegrityError if they differ.
 func Read(ctx context.Context, s Store, o events.Object) ([]byte, error) {
-	b, _, err := s.Get(ctx, o.Key)
+	b, err := ReadInto(ctx, s, o, nil)
 	if err != nil {
 		return nil, err
 	}
-	if got := SHA256(b); int64(len(b)) != o.Size || got != o.SHA256 {
-		return nil, &IntegrityError{Object: o, Got: fmt.Sprintf("%d bytes, sha256 %s", len(b), got)}
-	}
 	return b, nil
+}
+
+// readTries is how often an object is read from its beginning when the connection breaks within its bytes.
+const readTries = 3
+
+// ReadInto is Read into a buffer that is used again: what into holds is overwritten, and the answer lies in it or, where
+// it is too small, in a larger one. With an error the buffer comes back empty.
+func ReadInto(ctx context.Context, s Store, o events.Object, into []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for try := 1; ; try++ {
+		body, info, err := s.Open(ctx, o.Key)
+		if err != nil {
+			return into[:0], err
+		}
+		buffer := bytes.NewBuffer(into[:0])
+		if info.Size == o.Size { // another size is not trusted with memory: the bytes will show
+			buffer.Grow(int(o.Size) + bytes.MinRead)
+		}
+		_, err = buffer.ReadFrom(body)
+		body.Close()
+		into = buffer.Bytes()
+		if err == nil {
+			break
+		}
+		if try == readTries || ctx.Err() != nil {
+			return into[:0], fmt.Errorf("read %s: %w", o.Key, err)
+		}
+	}
+	if got := SHA256(into); int64(len(into)) != o.Size || got != o.SHA256 {
+		return into[:0], &IntegrityError{Object: o, Got: fmt.Sprintf("%d bytes, sha256 %s", len(into), got)}
+	}
+	return into, nil
 }

@@ -115,7 +115,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "an object that somebody changed is read as if it were the one that was written",
-		File: "platform/lake/store.go", Edits: []Edit{{"if got := SHA256(b); int64(len(b)) != o.Size || got != o.SHA256 {", "if got := SHA256(b); got == \"\" {"}},
+		File: "platform/lake/store.go", Edits: []Edit{{"if got := SHA256(into); int64(len(into)) != o.Size || got != o.SHA256 {", "if got := SHA256(into); got == \"\" {"}},
 		Module: "platform", Test: "./lake TestReadRefusesOtherBytes",
 	},
 

@@ -157,10 +157,13 @@ func serverError(t *testing.T, f Faulty) {
 }
 
 func lostRead(t *testing.T, f Faulty) {
-	_, err := f.Store.Put(t.Context(), "a", []byte("a"))
+	info, err := f.Store.Put(t.Context(), "a", []byte("a"))
 	check(t, err)
 	first(f, 1, gets, Fault{LoseResponse: true})
 	want(t, f.Store, "a", "a")
+	first(f, 1, gets, Fault{LoseResponse: true})
+	_, err = lake.Read(t.Context(), f.Store, info.Object())
+	check(t, err)
 }
 
 func refusedWrite(t *testing.T, f Faulty) {
