@@ -245,6 +245,32 @@ func TestShuffledRecords(t *testing.T) {
 	}
 }
 
+// Every two bytes, and every beginning of a longer character, wherever they stand in a word of eight.
+func TestEveryCharacter(t *testing.T) {
+	t.Parallel()
+	r := newReader(t)
+	try := func(text ...byte) {
+		for _, before := range []string{"", "12345", "1234567"} {
+			agree(t, r, []byte(`[{"s":"`+before+string(text)+`"},{"s":"`+before+string(text)+`12345678"}]`))
+		}
+	}
+	edges := []byte{0x00, 0x22, 0x5c, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xff}
+	for first := range 256 {
+		for second := range 256 {
+			try(byte(first), byte(second))
+		}
+		if first < 0xe0 {
+			continue
+		}
+		for _, second := range edges {
+			for _, third := range edges {
+				try(byte(first), second, third)
+				try(byte(first), second, third, 0x80)
+			}
+		}
+	}
+}
+
 // FuzzReader: any two pages, read one after the other by one reader, are what encoding/json reads.
 func FuzzReader(f *testing.F) {
 	for i, page := range shapes {
