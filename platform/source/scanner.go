@@ -49,15 +49,14 @@ func (s *scanner) unexpected(want string) error {
 	return s.fail(s.i, fmt.Errorf("%s should be here, not byte 0x%02x", want, s.b[s.i]))
 }
 
-func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case ' ', '\n', '\t', '\r':
-			s.i++
-		default:
-			return
-		}
+func (s *scanner) space() { s.i = afterSpace(s.b, s.i) }
+
+// afterSpace answers the position of the first byte from i on that is no white space.
+func afterSpace(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+		i++
 	}
+	return i
 }
 
 // peek skips white space and returns the next byte, 0 at the end of the page.
