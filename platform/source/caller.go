@@ -106,9 +106,6 @@ func (c *caller) do(ctx context.Context, q request) (*response, error) {
 			return nil, &TransientError{Op: q.op, Err: fmt.Errorf("stopped: %w", context.Cause(ctx))}
 		}
 		if try >= c.o.MaxTries {
-			if again.usable {
-				return res, nil
-			}
 			if again.final != nil {
 				return nil, again.final
 			}
@@ -142,13 +139,17 @@ func (c *caller) try(ctx context.Context, q request, u *url.URL, host *hostLimit
 	res, err := c.exchange(ctx, q, u, host, &info)
 	info.Duration = c.o.Clock.Now().Sub(begun)
 	var again *retryError
+	if errors.As(err, &again) && again.usable && attempt >= c.o.MaxTries {
+		err = nil
+	}
 	switch {
-	case errors.As(err, &again):
-		info.Outcome = OutcomeRetried
-	case err != nil:
-		info.Outcome = OutcomePermanent
-	case res.status == http.StatusNotModified:
+	case err == nil && res.status == http.StatusNotModified:
 		info.Outcome = OutcomeUnchanged
+	case err == nil:
+	case again != nil:
+		info.Outcome = OutcomeRetried
+	default:
+		info.Outcome = OutcomePermanent
 	}
 	c.o.OnRequest(info)
 	return res, err

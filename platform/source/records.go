@@ -66,10 +66,9 @@ func (r *Reader) object(fields []Value) (_ []Value, bad, err error) {
 	if empty || err != nil {
 		return fields, nil, err
 	}
-	i, before := s.i, 0
-	for {
-		var name string
+	for i, before := s.i, 0; ; {
 		at := names.predict(before, b[i:])
+		var name string
 		if at > 0 {
 			i += len(names.all[at].spelt)
 			name = names.all[at].text
@@ -84,11 +83,7 @@ func (r *Reader) object(fields []Value) (_ []Value, bad, err error) {
 			before = at
 		}
 
-		if i < len(b) && b[i] <= ' ' {
-			s.i = i
-			s.space()
-			i = s.i
-		}
+		i = afterSpace(b, i)
 		start := i
 		if i < len(b) && b[i] == '"' {
 			i, err = s.textEnd(i + 1)
@@ -111,19 +106,14 @@ func (r *Reader) object(fields []Value) (_ []Value, bad, err error) {
 		s.foreign = -1
 
 		if i < len(b) && b[i] == ',' {
-			i++
-		} else {
-			s.i = i
-			if more, err := s.more('}', "object"); !more {
-				return fields, bad, err
-			}
-			i = s.i
+			i = afterSpace(b, i+1)
+			continue
 		}
-		if i < len(b) && b[i] <= ' ' {
-			s.i = i
-			s.space()
-			i = s.i
+		s.i = i
+		if more, err := s.more('}', "object"); !more {
+			return fields, bad, err
 		}
+		i = afterSpace(b, s.i)
 	}
 }
 

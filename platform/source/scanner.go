@@ -49,15 +49,14 @@ func (s *scanner) unexpected(want string) error {
 	return s.fail(s.i, fmt.Errorf("%s should be here, not byte 0x%02x", want, s.b[s.i]))
 }
 
-func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case ' ', '\n', '\t', '\r':
-			s.i++
-		default:
-			return
-		}
+func (s *scanner) space() { s.i = afterSpace(s.b, s.i) }
+
+// afterSpace answers the position of the first byte from i on that is no white space.
+func afterSpace(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+		i++
 	}
+	return i
 }
 
 // peek skips white space and returns the next byte, 0 at the end of the page.
@@ -127,38 +126,39 @@ func (s *scanner) word(w string) error {
 	return nil
 }
 
-func (s *scanner) digits() error {
-	from := s.i
-	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
-		s.i++
+// afterDigits answers the position of the first byte from i on that is no digit.
+func afterDigits(b []byte, i int) int {
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
 	}
-	if s.i == from {
-		return s.unexpected("a digit")
-	}
-	return nil
+	return i
 }
 
 func (s *scanner) number() error {
-	if s.b[s.i] == '-' {
-		s.i++
+	b, i := s.b, s.i
+	if b[i] == '-' {
+		i++
 	}
-	if s.i < len(s.b) && s.b[s.i] == '0' {
-		s.i++ // no digit may follow a leading zero
-	} else if err := s.digits(); err != nil {
-		return err
+	from := i
+	if i < len(b) && b[i] == '0' {
+		i++ // no digit may follow a leading zero
+	} else {
+		i = afterDigits(b, i)
 	}
-	if s.i < len(s.b) && s.b[s.i] == '.' {
-		s.i++
-		if err := s.digits(); err != nil {
-			return err
+	if i > from && i < len(b) && b[i] == '.' {
+		from = i + 1
+		i = afterDigits(b, from)
+	}
+	if i > from && i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
 		}
+		from = i
+		i = afterDigits(b, i)
 	}
-	if s.i < len(s.b) && (s.b[s.i] == 'e' || s.b[s.i] == 'E') {
-		s.i++
-		if s.i < len(s.b) && (s.b[s.i] == '+' || s.b[s.i] == '-') {
-			s.i++
-		}
-		return s.digits()
+	if s.i = i; i == from {
+		return s.unexpected("a digit")
 	}
 	return nil
 }

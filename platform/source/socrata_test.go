@@ -241,6 +241,7 @@ func TestSocrataCountForms(t *testing.T) {
 	for body, works := range map[string]bool{
 		`[{"count":"24622"}]`: true, `[{"total":"24622"}]`: true, `[{"count_1":24622}]`: true,
 		`[]`: false, `[{}]`: false, `[{"count":"many"}]`: false, `[{"count":"-1"}]`: false, `[{"a":"1","b":"2"}]`: false, `{"count":"24622"}`: false,
+		`[24622]`: false, "[{\"count\":\"24622\",\"x\":\"\xff\"}]": false,
 		`[{"count":"1"},{"count":"2"}]`: false,
 	} {
 		f := newFakeSocrata(3)
@@ -253,6 +254,43 @@ func TestSocrataCountForms(t *testing.T) {
 		} else if err != nil || d.Rows != 24622 || len(d.Pages) != 25 {
 			t.Errorf("count %s: %d rows, %d pages, error %v", body, d.Rows, len(d.Pages), err)
 		}
+	}
+}
+
+// Rows that cannot be read count like any other. Bytes that are no UTF-8 are asked for again first: the way may have
+// damaged them.
+func TestSocrataBadRows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body     string
+		rows     int64
+		requests int
+	}{
+		"no objects":    {`[null,["Secreta Persona"],{"registre":"S00001"}]`, 3, 1},
+		"not UTF-8":     {"[{\"registre\":\"S00001\"},{\"registre\":\"\xff\"}]", 2, 3},
+		"nothing wrong": {`[{"registre":"S00001"}]`, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeSocrata(3)
+			server := sourcetest.NewServer(t, f, false)
+			var outcomes []string
+			client, _ := newClient(t, source.Socrata, func(o *source.Options) {
+				o.OnRequest = func(i source.RequestInfo) { outcomes = append(outcomes, i.Outcome) }
+			})
+			target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
+			d := describe(t, client, target)
+			server.Inject(sourcetest.Fault{On: sourcetest.IsPage, Serve: sourcetest.Answer(200, c.body)})
+			server.Requests()
+			outcomes = nil
+			p, err := client.Page(t.Context(), target, d, 0)
+			if err != nil || p.Rows != c.rows || string(p.Body) != c.body {
+				t.Errorf("%d rows, body %q, error %v; want %d rows", p.Rows, p.Body, err, c.rows)
+			}
+			if n := len(server.Requests()); n != c.requests || outcomes[n-1] != source.OutcomeOK || n > 1 && outcomes[0] != source.OutcomeRetried {
+				t.Errorf("%d requests, %q; want %d, the last ok", n, outcomes, c.requests)
+			}
+		})
 	}
 }
 

@@ -123,8 +123,8 @@ func (e *PermanentError) Error() string {
 }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// PageError is answered by Rows for a page that is not what its kind must be. Offset is in bytes from the
-// page's beginning.
+// PageError is answered by Rows for a page that is not what its kind must be, and stands in Row.Bad for a record that
+// cannot be read. Offset is in bytes from the page's beginning.
 type PageError struct {
 	Offset int
 	Index  int // of the row being read; -1 outside any row

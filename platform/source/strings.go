@@ -37,13 +37,13 @@ func (s *scanner) text() error {
 func (s *scanner) textEnd(i int) (int, error) {
 	b := s.b
 	for {
-		for i+8 <= len(b) {
-			found := attention(binary.LittleEndian.Uint64(b[i:]))
-			if found != 0 {
-				i += bits.TrailingZeros64(found) / 8
-				break
+		if i+8 <= len(b) {
+			found := attention(binary.LittleEndian.Uint64(b[i : i+8]))
+			if found == 0 {
+				i += 8
+				continue
 			}
-			i += 8
+			i += bits.TrailingZeros64(found) / 8
 		}
 		if i >= len(b) {
 			s.i = i

@@ -3,5 +3,6 @@
 //
 // A difference from the contract's shape is drift, classified as a field added, missing or retyped. The contract says
 // for each class whether it stops the run; a required field that is missing always does. One bad value in one row is
-// no drift: the stager quarantines that row.
+// no drift: the stager quarantines that row. Nor is a row that cannot be read at all, in a page that can: it counts as a
+// row, and is told of beside the drift.
 package validator

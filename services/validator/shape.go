@@ -2,6 +2,7 @@ package validator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -44,15 +45,69 @@ func newShape(c *contract.Contract) *shape {
 func (s *shape) add(r source.Row) {
 	for i := range r.Fields {
 		v := &r.Fields[i]
-		if uint(v.ID) >= uint(len(s.seen)) || s.seen[v.ID].name != v.Name {
-			s.first(v).values[kindOf(v.Raw)]++
+		if uint(v.ID) >= uint(len(s.seen)) {
+			s.unnumbered(v).count(v)
 			continue
 		}
-		s.seen[v.ID].values[kindOf(v.Raw)]++
+		s.seen[v.ID].count(v)
 	}
 }
-// drift compares what was seen, and what the source publishes of its own schema, with the contract. fatal stops the
-// run; report is let through and told.
+
+func (g *sighting) count(v *source.Value) {
+	if g.name == "" {
+		g.name = v.Name
+	}
+	g.values[kindOf(v.Raw)]++
+}
+
+// unnumbered answers the sighting of a name that is new, or that the reader gives no ID.
+func (s *shape) unnumbered(v *source.Value) *sighting {
+	if v.ID >= 0 {
+		s.seen = append(s.seen, make([]sighting, v.ID+1-len(s.seen))...)
+		return &s.seen[v.ID]
+	}
+	if s.rest[v.Name] == nil {
+		s.rest[v.Name] = &sighting{}
+	}
+	return s.rest[v.Name]
+}
+
+// byName answers what was seen, by name.
+func (s *shape) byName() map[string]*sighting {
+	out := maps.Clone(s.rest)
+	for i := range s.seen {
+		if g := &s.seen[i]; g.values != [kinds]int64{} {
+			out[g.name] = g
+		}
+	}
+	return out
+}
+
+// present answers in how many rows the field is there and not null.
+func (g *sighting) present() (n int64) {
+	for k, count := range g.values {
+		if kind(k) != null {
+			n += count
+		}
+	}
+	return n
+}
+
+// alien answers how many values cannot become the type for what they are in JSON, and the kind of most of them.
+func (g *sighting) alien(t contract.Type) (n int64, most kind) {
+	for k, count := range g.values {
+		if k := kind(k); k != null && !fits(t, k) {
+			n += count
+			if most == null || count > g.values[most] {
+				most = k
+			}
+		}
+	}
+	return n, most
+}
+
+// drift compares what was seen in so many rows, and what the source publishes of its own schema, with the contract. fatal
+// stops the run; report is let through and told.
 func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report []events.Problem) {
 	add := func(policy contract.DriftPolicy, p events.Problem) {
 		if policy == contract.DriftReject {
@@ -61,8 +116,8 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 			report = append(report, p)
 		}
 	}
-	names := map[string]bool{}
-	for name := range s.seen {
+	sightings, names := s.byName(), map[string]bool{}
+	for name := range sightings {
 		names[name] = true
 	}
 	for _, f := range published {
@@ -78,21 +133,25 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 			Message: "the source has a field that the contract does not know; it is kept in the raw pages and not staged. Classify it in the contract to stage it"})
 	}
 	for _, name := range sorted(s.expected) {
-		f, seen := s.expected[name], s.seen[name]
+		f, seen := s.expected[name], sightings[name]
 		listed := slices.ContainsFunc(published, func(p source.SourceField) bool { return p.Name == name })
 		switch {
 		// A null column is left out of every row, so only the source's own schema can tell that an optional one is gone.
 		case !listed && len(published) > 0 && seen == nil,
-			f.Required && rows > 0 && (seen == nil || seen.values == 0):
+			f.Required && rows > 0 && (seen == nil || seen.present() == 0):
 			policy := s.contract.Drift.Missing
 			if f.Required {
 				policy = contract.DriftReject
 			}
 			add(policy, events.Problem{Code: "field_missing", Field: name,
 				Message: fmt.Sprintf("the source no longer sends the field of column %s; it was renamed or removed: look at the source and change the contract", f.Name)})
-		case seen != nil && seen.alien*2 > seen.values:
+		case seen != nil:
+			alien, most := seen.alien(f.Type)
+			if alien*2 <= seen.present() {
+				continue
+			}
 			add(s.contract.Drift.Retyped, events.Problem{Code: "field_retyped", Field: name,
-				Message: fmt.Sprintf("%d of %d values are a JSON %s, which cannot become the contract's %s", seen.alien, seen.values, seen.kind, f.Type)})
+				Message: fmt.Sprintf("%d of %d values are a JSON %s, which cannot become the contract's %s", alien, seen.present(), most, f.Type)})
 		}
 	}
 	return fatal, report
@@ -125,36 +184,50 @@ func derived(kind, name string) bool {
 		kind == "ckan" && name == "_id"
 }
 
-func jsonKind(raw []byte) string {
+// kind is what a value is in JSON.
+type kind uint8
+
+const (
+	null kind = iota
+	text
+	number
+	boolean
+	object
+	array
+	kinds = iota
+)
+
+func (k kind) String() string {
+	return [kinds]string{"null", "string", "number", "boolean", "object", "array"}[k]
+}
+
+// kindByFirst is the kind of a value by its first byte.
+var kindByFirst = func() (t [256]kind) {
+	for c := range t {
+		t[c] = number
+	}
+	t['"'], t['{'], t['['], t['t'], t['f'], t['n'] = text, object, array, boolean, boolean, null
+	return t
+}()
+
+func kindOf(raw []byte) kind {
 	if len(raw) == 0 {
-		return "null"
+		return null
 	}
-	switch raw[0] {
-	case '"':
-		return "string"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	}
-	return "number"
+	return kindByFirst[raw[0]]
 }
 
 // fits says whether a JSON kind can become a column type. Text of a number or date is the stager's to judge, value by value.
-func fits(t contract.Type, kind string) bool {
+func fits(t contract.Type, k kind) bool {
 	switch t {
 	case contract.JSON:
 		return true
 	case contract.Boolean:
-		return kind == "boolean" || kind == "string"
+		return k == boolean || k == text
 	case contract.Date, contract.Timestamp:
-		return kind == "string"
+		return k == text
 	}
-	return kind == "string" || kind == "number" || t == contract.Text && kind == "boolean"
+	return k == text || k == number || t == contract.Text && k == boolean
 }
 
 func sorted[V any](m map[string]V) []string {

@@ -2,13 +2,11 @@ package validator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
-	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
@@ -50,22 +48,24 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 		return nil, runtime.Permanent(fmt.Errorf("manifest %s is of run %s of %s, not of run %s of %s; run the dataset again", p.Manifest.Key, m.RunID, m.Dataset, p.RunID, p.Dataset))
 	}
 	started := v.ports.Clock.Now()
-	shape := newShape(c)
+	pass, err := newPass(c)
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
 	problems := whole(manifest)
-	var rows int64
 	for _, page := range manifest.Pages {
-		n, problem, err := v.page(ctx, c.Source.Kind, page, shape)
+		problem, err := pass.page(ctx, v.ports.Lake, page)
 		if err != nil {
 			return nil, err
 		}
-		rows += n
 		problems = append(problems, problem...)
 	}
+	rows := pass.rows
 	if len(problems) == 0 {
 		problems = counted(manifest, rows)
 	}
-	fatal, drift := shape.drift(manifest.Description.Fields, rows)
-	problems = append(problems, fatal...)
+	fatal, drift := pass.shape.drift(manifest.Description.Fields, rows-pass.unreadable.rows)
+	problems, drift = append(problems, fatal...), append(pass.unreadable.report(), drift...)
 
 	about := []any{"dataset", p.Dataset, "run", p.RunID}
 	v.ports.Metrics.Record(ctx, "rows_validated", float64(rows), telemetry.Count, about...)
@@ -85,40 +85,6 @@ func few(problems []events.Problem) []events.Problem {
 		return problems
 	}
 	return append(problems[:maxProblems:maxProblems], events.Problem{Code: "more", Message: fmt.Sprintf("and %d more problems", more)})
-}
-
-// page checks one page: that it is what was written, and that each of its records can be read.
-func (v validator) page(ctx context.Context, kind string, page lake.ManifestPage, shape *shape) (int64, []events.Problem, error) {
-	body, err := lake.Read(ctx, v.ports.Lake, page.Object)
-	var integrity *lake.IntegrityError
-	switch {
-	case errors.As(err, &integrity):
-		return 0, []events.Problem{{Code: "page_changed", Page: page.Key, Message: integrity.Error()}}, nil
-	case errors.Is(err, lake.ErrNotFound):
-		return 0, []events.Problem{{Code: "page_missing", Page: page.Key, Message: "the manifest names this page, but it is not in the lake; run the dataset again"}}, nil
-	case err != nil:
-		return 0, nil, err
-	}
-	var rows int64
-	err = source.Rows(kind, body, func(r source.Row) error {
-		rows++
-		shape.add(r)
-		return nil
-	})
-	var malformed *source.PageError
-	if errors.As(err, &malformed) {
-		return rows, []events.Problem{{
-			Code: "page_malformed", Page: page.Key,
-			Message: fmt.Sprintf("%v; the source sent a page that cannot be read: the bytes are kept in landing, run the dataset again", malformed),
-		}}, nil
-	}
-	if err != nil {
-		return rows, nil, runtime.Permanent(err)
-	}
-	if rows != page.Rows {
-		return rows, []events.Problem{{Code: "page_row_count", Page: page.Key, Message: fmt.Sprintf("the page holds %d rows, its manifest says %d", rows, page.Rows)}}, nil
-	}
-	return rows, nil, nil
 }
 
 // whole checks that the manifest lists every page that was to be fetched, once and in order.

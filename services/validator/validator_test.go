@@ -116,10 +116,8 @@ func TestLandingsThatCannotBeTrusted(t *testing.T) {
 		"a truncated page":                                {landing{pages: []string{good, good[:len(good)-9]}}, []string{"page_malformed 00001"}},
 		"an empty body":                                   {landing{pages: []string{good, ""}}, []string{"page_malformed 00001"}},
 		"something after the page":                        {landing{pages: []string{good + "]"}}, []string{"page_malformed 00000"}},
-		"a page that is not UTF-8":                        {landing{pages: []string{"[{\"codi\":\"Ca\xf1ada\"}]", good}}, []string{"page_malformed 00000"}},
 		"a page that is an object":                        {landing{pages: []string{good, `{"codi":"3"}`}}, []string{"page_malformed 00001"}},
 		"an error page":                                   {landing{pages: []string{good, `<html>502</html>`}}, []string{"page_malformed 00001"}},
-		"a row that is no object":                         {landing{pages: []string{`["codi"]`, good}}, []string{"page_malformed 00000"}},
 		"two bad pages":                                   {landing{pages: []string{"[", good, "{"}}, []string{"page_malformed 00000", "page_malformed 00002"}},
 		"fewer rows than were there":                      {landing{pages: []string{good}, rows: 3}, []string{"row_count"}},
 		"more rows than were there":                       {landing{pages: []string{good}, rows: 1}, []string{"row_count"}},
@@ -200,6 +198,65 @@ func TestDriftPolicies(t *testing.T) {
 		if got := l.problems(t); !slices.Equal(got, []string{"field_missing codi"}) {
 			t.Errorf("%s: a missing required field: %q", policy, got)
 		}
+	}
+}
+
+// Invariant 5: rows that cannot be read are counted and told of, and are no reason to reject the rest.
+func TestUnreadableRows(t *testing.T) {
+	t.Parallel()
+	ckan := runtimetest.Parse(t, "things", runtimetest.Shape{Portal: "ckan", SourceID: "01234567-89ab-cdef-0123-456789abcdef"}.Text())
+	const latin1 = "[{\"codi\":\"1\"},{\"codi\":\"2\",\"titular\":\"Secreta Cam\xed\",\"nou\":1}]"
+	for name, c := range map[string]struct {
+		landing
+		rows       int64
+		page, says string // of the first one
+	}{
+		"bytes that are no UTF-8": {landing{pages: []string{good, latin1, good}}, 6, "00001", ": 1; the first is row 1 of this page: byte 48: the text is not UTF-8"},
+		"rows that are no object": {landing{pages: []string{good, latin1, `["Secreta",{"codi":"4"},null]`}}, 7, "00001", ": 3; the first is row 1"},
+		"none that can be read":   {landing{pages: []string{`["Secreta"]`}}, 1, "00000", ": 1; the first is row 0 of this page: byte 1: a row must be an object"},
+		"ckan": {landing{contract: ckan, pages: []string{answer, strings.Replace(answer, `{"_id":1,"codi":"a"}`, "{\"_id\":1,\"codi\":\"Secreta \xff\"}", 1)}},
+			2, "00001", ": 1; the first is row 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.contract == nil {
+				c.contract = things(t, "      - {property: llacDrift, value: {added: reject, missing: reject, retyped: reject}}\n")
+			}
+			out, b, err := c.validate(t)
+			p := runtimetest.Only[events.LandingValidated](t, out, err)
+			if got := short(p.Drift); p.Rows != c.rows || !slices.Equal(got, []string{"rows_unreadable " + c.page}) {
+				t.Fatalf("%d rows, drift %q; want %d rows", p.Rows, got, c.rows)
+			}
+			if !strings.Contains(p.Drift[0].Message, c.says) {
+				t.Errorf("it says %q, want %q", p.Drift[0].Message, c.says)
+			}
+			if said := runtimetest.Bytes(t, out) + b.Log.String(); strings.Contains(said, "Secreta") {
+				t.Errorf("said: %s", said)
+			}
+		})
+	}
+}
+
+// One reader reads all pages: a name is the same one wherever in a row it stands, and however many there are.
+func TestFieldsAreKnownByName(t *testing.T) {
+	t.Parallel()
+	var wide strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&wide, `"f%d":1,`, i)
+	}
+	l := landing{contract: things(t, "      - {property: llacDrift, value: {added: report, missing: reject, retyped: report}}\n"), pages: []string{
+		`[` + `{` + wide.String() + `"x":1}]`, `[{"codi":"1","places":[1]}]`, `[{"places":{},"codi":"2"},{"\u0063odi":"3","pl\u0061ces":4}]`,
+	}}
+	out, _, err := l.validate(t)
+	p := runtimetest.Only[events.LandingValidated](t, out, err)
+	if last := p.Drift[len(p.Drift)-1]; p.Rows != 4 || last.Message != "and 4982 more problems" {
+		t.Errorf("%d rows, %+v", p.Rows, last)
+	}
+	l.pages = l.pages[1:]
+	out, _, err = l.validate(t)
+	p = runtimetest.Only[events.LandingValidated](t, out, err)
+	if got := short(p.Drift); !slices.Equal(got, []string{"field_retyped places"}) || !strings.HasPrefix(p.Drift[0].Message, "2 of 3 values are a JSON object") && !strings.HasPrefix(p.Drift[0].Message, "2 of 3 values are a JSON array") {
+		t.Errorf("drift %+v", p.Drift)
 	}
 }
 

@@ -21,7 +21,6 @@ func TestPagesThatCannotBeRead(t *testing.T) {
 		says  string
 	}{
 		"malformed":         {portal.Fault{Kind: portal.Malformed}, "byte"},
-		"not utf-8":         {portal.Fault{Kind: portal.NotUTF8}, "UTF-8"},
 		"an object":         {portal.Fault{Kind: portal.ObjectPage}, "array"},
 		"truncated":         {portal.Fault{Kind: portal.TruncatedChunked}, ""},
 		"truncated, length": {portal.Fault{Kind: portal.TruncatedLength}, ""},
@@ -54,6 +53,23 @@ func TestPagesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestARowThatCannotBeRead: bytes that are no UTF-8, however often the page is asked for, cost their row alone
+// (invariant 5).
+func TestARowThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "libraries")
+	second := 25
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.NotUTF8, Dataset: librariesID, Pages: true, Offset: &second}); err != nil {
+		t.Fatal(err)
+	}
+	got := w.run()["libraries"]
+	want(t, got, ledger.Published)
+	balanced(t, got)
+	if got.Quarantined != 1 {
+		t.Errorf("%d rows quarantined, want the one that cannot be read", got.Quarantined)
+	}
+}
+
 // TestPassingFaults: what a portal does now and then costs a retry and nothing else.
 func TestPassingFaults(t *testing.T) {
 	t.Parallel()
@@ -63,6 +79,7 @@ func TestPassingFaults(t *testing.T) {
 		"503":             {Kind: portal.Status, Status: 503},
 		"truncated":       {Kind: portal.TruncatedChunked},
 		"malformed":       {Kind: portal.Malformed},
+		"not utf-8":       {Kind: portal.NotUTF8},
 		"reset":           {Kind: portal.Reset},
 		"republished":     {Kind: portal.Republished, Change: portal.ChangeEdit, Nth: 2},
 		"republished end": {Kind: portal.Republished, Change: portal.ChangeShrink, Nth: 4},

@@ -8,7 +8,7 @@ import (
 )
 
 // RegisterPage makes a SODA page in the shape of the register of social services (ivft-vegh): compact records of 14
-// text fields on the average and some 443 bytes, Catalan text, here and there an escaped quote or an absent field. All
+// text fields and 450 bytes on the average, Catalan text, here and there an escaped quote or an absent field. All
 // of it is invented, and the same seed gives the same bytes.
 func RegisterPage(rows int, seed uint64) []byte {
 	random := rand.New(rand.NewPCG(seed, 1))

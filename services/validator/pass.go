@@ -1,0 +1,99 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// pass is the one pass over the pages of a landing. What holds: every byte is read, hashed and tokenized once, and the
+// memory is that of the largest page, however many there are.
+type pass struct {
+	reader     *source.Reader
+	shape      *shape
+	buffer     []byte // holds one page after another
+	rows       int64
+	unreadable unreadable
+}
+
+func newPass(c *contract.Contract) (*pass, error) {
+	r, err := source.NewReader(c.Source.Kind)
+	return &pass{reader: r, shape: newShape(c)}, err
+}
+
+// page checks one page: that it is what was written, and that it can be read to its end.
+func (p *pass) page(ctx context.Context, store lake.Store, page lake.ManifestPage) ([]events.Problem, error) {
+	body, err := lake.ReadInto(ctx, store, page.Object, p.buffer)
+	p.buffer = body
+	var integrity *lake.IntegrityError
+	switch {
+	case errors.As(err, &integrity):
+		return []events.Problem{{Code: "page_changed", Page: page.Key, Message: integrity.Error()}}, nil
+	case errors.Is(err, lake.ErrNotFound):
+		return []events.Problem{{Code: "page_missing", Page: page.Key, Message: "the manifest names this page, but it is not in the lake; run the dataset again"}}, nil
+	case err != nil:
+		return nil, err
+	}
+	rows, err := p.scan(page.Key, body)
+	var malformed *source.PageError
+	if errors.As(err, &malformed) {
+		return []events.Problem{{
+			Code: "page_malformed", Page: page.Key,
+			Message: fmt.Sprintf("%v; the source sent a page that cannot be read: the bytes are kept in landing, run the dataset again", malformed),
+		}}, nil
+	}
+	if err != nil {
+		return nil, runtime.Permanent(err)
+	}
+	if rows != page.Rows {
+		return []events.Problem{{Code: "page_row_count", Page: page.Key, Message: fmt.Sprintf("the page holds %d rows, its manifest says %d", rows, page.Rows)}}, nil
+	}
+	return nil, nil
+}
+
+// scan reads the rows of a page and answers how many there are.
+func (p *pass) scan(key string, body []byte) (int64, error) {
+	before := p.rows
+	err := p.reader.Rows(body, func(r source.Row) error {
+		p.rows++
+		if r.Bad != nil {
+			p.unreadable.add(key, r)
+			return nil
+		}
+		p.shape.add(r)
+		return nil
+	})
+	return p.rows - before, err
+}
+
+// unreadable counts the rows that cannot be read in pages that can.
+//
+// Invariant 5: they are no reason to reject a landing; the stager quarantines them.
+type unreadable struct {
+	rows int64
+	page string // key of the first one's page
+	row  int    // its index there
+	why  error
+}
+
+func (u *unreadable) add(page string, r source.Row) {
+	if u.rows++; u.rows == 1 {
+		u.page, u.row, u.why = page, r.Index, r.Bad
+	}
+}
+
+func (u *unreadable) report() []events.Problem {
+	if u.rows == 0 {
+		return nil
+	}
+	return []events.Problem{{
+		Code: "rows_unreadable", Page: u.page,
+		Message: fmt.Sprintf("rows that cannot be read and will be quarantined: %d; the first is row %d of this page: %v", u.rows, u.row, u.why),
+	}}
+}
