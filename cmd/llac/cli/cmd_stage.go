@@ -318,8 +318,12 @@ func stageText(t *text, r stageReply) {
 		line += fmt.Sprintf("; at most %s of memory, of %s", mebibytes(r.PeakRSS), mebibytes(r.MemoryBudget))
 	}
 	t.line("%s", line)
-	if r.Simulated { // invariant 11
+	switch { // invariant 11
+	case r.Staged == 0:
+	case r.Simulated:
 		t.line("\nNot vouched for by a portal: each row says so, source_system %s.", r.SourceSystem)
+	default:
+		t.line("\nEach row says source_system %s. You vouch for it, nobody has checked.", r.SourceSystem)
 	}
 	if r.Query != "" {
 		t.line("\nA query for it:\nduckdb -c %s", shellText(r.Query+" LIMIT 10"))
