@@ -10,6 +10,9 @@ import (
 // Size is an amount of memory in bytes. It is a flag.Value and a pflag.Value.
 type Size int64
 
+// Least is the least memory that a stage's process may be told to keep to: its program alone takes a good part of it.
+const Least Size = 64 << 20
+
 // The units that are read, binary and decimal.
 var units = []struct {
 	name  string

@@ -34,7 +34,6 @@ type stageOptions struct {
 }
 
 const (
-	leastMemory = 64 << 20
 	// badPage is the reason code of what is left of a page after the fault that makes it unreadable.
 	badPage = "bad_page"
 	// unofficialFolder is the source system of rows that come from files: nobody vouches for them (invariant 11).
@@ -221,8 +220,8 @@ func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, p
 // check refuses flags that cannot be meant.
 func (o stageOptions) check() error {
 	switch {
-	case o.memory < leastMemory:
-		return fail(exitUsage, fmt.Errorf("--memory %s is too little to stage in", o.memory), "say at least "+memory.Size(leastMemory).String())
+	case o.memory < memory.Least:
+		return fail(exitUsage, fmt.Errorf("--memory %s is too little to stage in", o.memory), "say at least "+memory.Least.String())
 	case o.level < 1 || o.level > 22:
 		return fail(exitUsage, fmt.Errorf("--level %d is no zstd level", o.level), "say 1 (fast) to 22 (small)")
 	case o.workers < 0:
