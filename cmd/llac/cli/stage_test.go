@@ -235,7 +235,7 @@ func TestStageInterrupted(t *testing.T) {
 			if status != 130 || !strings.Contains(stderr.String(), "nothing was written") {
 				t.Fatalf("after %d looks: exit status %d: %s", looks, status, &stderr)
 			}
-			if _, err := os.Stat(fresh); err == nil {
+			if _, err := os.Stat(filepath.Dir(fresh)); err == nil {
 				t.Fatalf("after %d looks: the folder is there: %v", looks, tree(t, fresh))
 			}
 			if !maps.Equal(tree(t, old), before) {

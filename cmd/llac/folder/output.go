@@ -17,7 +17,7 @@ import (
 type Output struct {
 	dir, dataset string
 	replace      bool
-	made         bool // the folder was not there before
+	made         []string // folders that were not there before, the innermost first
 	work         string
 	open         atomic.Int64 // files neither committed nor given up
 }
@@ -33,16 +33,21 @@ func Create(dir, dataset string, replace bool) (*Output, error) {
 			return nil, err
 		}
 	}
-	_, err := os.Lstat(dir)
-	o.made = errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		o.made = append(o.made, at)
 	}
-	// On the same file system as the output, so that publishing is renaming.
-	if o.work, err = os.MkdirTemp(dir, ".stage-"); err != nil {
-		return nil, err
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		// On the same file system as the output, so that publishing is renaming.
+		o.work, err = os.MkdirTemp(dir, ".stage-")
 	}
-	if err := os.Mkdir(o.Temporary(), 0o755); err != nil {
+	if err == nil {
+		err = os.Mkdir(o.Temporary(), 0o755)
+	}
+	if err != nil {
 		return nil, errors.Join(err, o.Discard())
 	}
 	return o, nil
@@ -160,7 +165,7 @@ func (o *Output) Publish() error {
 		}
 		return fmt.Errorf("publish %s: %w", o.Staging(), err)
 	}
-	o.made = false
+	o.made = nil
 	return o.Discard()
 }
 
@@ -179,9 +184,12 @@ func (m move) do() error {
 
 // Discard removes everything that is not published.
 func (o *Output) Discard() error {
-	err := os.RemoveAll(o.work)
-	if o.made {
-		_ = os.Remove(o.dir) // ours, and empty unless somebody else has put something there
+	var err error
+	if o.work != "" {
+		err = os.RemoveAll(o.work)
+	}
+	for _, dir := range o.made {
+		_ = os.Remove(dir) // ours, and empty unless somebody else has put something there
 	}
 	return err
 }
