@@ -84,7 +84,7 @@ func (set settings) options(ctx context.Context, s Service, log, metricLines io.
 		AWS: config, Env: set.env, Telemetry: t,
 		Ports: NewPorts(s.Name, PortOptions{
 			AWS: config, DataBucket: set.dataBucket, ConfigBucket: set.configBucket, Portals: set.portals, AppToken: set.appToken,
-			AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint,
+			AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint, Memory: set.memoryOf(s.Name), Temporary: set.temporary,
 		}),
 		QueueURL: set.queueURL, DeadLetterURL: set.deadLetterURL, TopicARN: set.topicARN,
 		Pollers: set.pollers, Concurrency: set.concurrency, MaxReceives: set.maxReceives,

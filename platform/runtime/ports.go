@@ -32,6 +32,8 @@ type PortOptions struct {
 	Clock          clock.Clock          // default clock.System
 	Telemetry      *telemetry.Telemetry // default: none
 	Failpoint      string               // "<service>.<point>"; only tests of crashes set it
+	Memory         int64                // bytes the process is to stay within; 0: as the stage sees fit
+	Temporary      string               // folder for what does not fit into memory; empty: the system's
 }
 
 // NewPorts makes the ports of a service.
@@ -43,7 +45,7 @@ func NewPorts(service string, o PortOptions) Ports {
 		Lake:      lake.NewS3(o.AWS, o.DataBucket, o.Clock),
 		Contracts: &ConfigContracts{Store: lake.NewS3(o.AWS, o.ConfigBucket, o.Clock)},
 		BaseURL:   o.Portals.BaseURL, NewAttempt: newAttempt, Clock: o.Clock, Build: Build(), AllowSimulated: o.AllowSimulated,
-		Failpoint: Failpoints(service, o.Failpoint),
+		Memory: o.Memory, Temporary: o.Temporary, Failpoint: Failpoints(service, o.Failpoint),
 	}
 	p.fill(o.Telemetry)
 	p.Portal = portalClients(o, p.Metrics)

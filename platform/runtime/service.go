@@ -50,6 +50,10 @@ type Ports struct {
 	Build      string // version of this build
 	// AllowSimulated lets the gate publish simulated data: true on a laptop, never in the cloud (invariant 11).
 	AllowSimulated bool
+	// Memory is how many bytes the process is to stay within; 0: as the stage sees fit.
+	Memory int64
+	// Temporary is the folder for what does not fit into memory; empty: the system's.
+	Temporary string
 	// DeadLetters shows the dead letters of the environment's services. Run and Lambda put it in.
 	DeadLetters DeadLetters
 	// Failpoint dies at a named point when a test asked for it. Never nil.

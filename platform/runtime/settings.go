@@ -5,11 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/llac-project/llac/platform/memory"
 	"github.com/llac-project/llac/platform/messaging"
 )
 
@@ -26,6 +28,19 @@ type settings struct {
 	level                             slog.Level
 	endpoint, spanFile                string
 	failpoint                         string
+	stagerMemory, lambdaMemory        memory.Size
+	temporary                         string
+}
+
+// headroom is what a Lambda function keeps free of its memory, at the least: going beyond it kills the function.
+const headroom = 32 << 20
+
+// memoryOf is the memory that a service's process is to stay within; 0: nobody has said.
+func (set settings) memoryOf(service string) int64 {
+	if service == "stager" && set.stagerMemory > 0 {
+		return int64(set.stagerMemory)
+	}
+	return int64(set.lambdaMemory - min(set.lambdaMemory, max(set.lambdaMemory/8, headroom)))
 }
 
 // setting is one variable of the environment. The program's help is made of the same list.
@@ -112,6 +127,21 @@ var environment = []setting{
 	{name: "LLAC_GRACE", help: "time for events under way when the service is stopped; default 25s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.grace })},
 	{name: "LLAC_BACKOFF", help: "rest after the first failed try, doubled after each, at most LLAC_BACKOFF_MAX; default 5s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.backoff.First })},
 	{name: "LLAC_BACKOFF_MAX", help: "longest rest after a failed try; default 5m", set: duration(time.Millisecond, 12*time.Hour, func(s *settings) *time.Duration { return &s.backoff.Max })},
+	{name: "LLAC_STAGER_MEMORY", help: "what the stager's process is to stay within, such as 256MiB; at least 64MiB; default: most of a Lambda function's memory, else 256MiB",
+		set: func(s *settings, v string) (err error) {
+			if s.stagerMemory, err = memory.Parse(v); err == nil && s.stagerMemory < memory.Least {
+				err = fmt.Errorf("want at least %s", memory.Least)
+			}
+			return err
+		}},
+	{name: "LLAC_TEMP", help: "folder for what does not fit into memory; default: the system's",
+		set: func(s *settings, v string) error {
+			if info, err := os.Stat(v); err != nil || !info.IsDir() {
+				return fmt.Errorf("want a folder that is there")
+			}
+			s.temporary = v
+			return nil
+		}},
 	{name: "LLAC_LOG_LEVEL", help: "debug, info, warn or error; default info",
 		set: func(s *settings, v string) error {
 			if s.level.UnmarshalText([]byte(v)) != nil {
@@ -124,6 +154,15 @@ var environment = []setting{
 	{name: "LLAC_FAILPOINT", help: "for tests of crashes: the point at which the process kills itself, such as stager.effect-receipt", set: text(func(s *settings) *string { return &s.failpoint })},
 	{name: "AWS_REGION", help: "and the other variables of the AWS SDKs, for the region and credentials", elsewhere: true},
 	{name: "AWS_ENDPOINT_URL", help: "the address of a local cloud, read by the AWS SDK", elsewhere: true},
+	{name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", help: "set by Lambda: the function's memory in MiB",
+		set: func(s *settings, v string) error {
+			n, err := strconv.ParseUint(v, 10, 24)
+			s.lambdaMemory = memory.Size(n) << 20
+			if err != nil {
+				return fmt.Errorf("want a number of MiB")
+			}
+			return nil
+		}},
 	{name: "AWS_LAMBDA_RUNTIME_API", help: "set by Lambda: the service then runs as a function", elsewhere: true},
 }
 

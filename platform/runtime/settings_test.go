@@ -42,6 +42,39 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+func TestMemorySettings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		stager, lambda string
+		want, others   int64
+	}{
+		{"", "", 0, 0},
+		{"300MB", "", 300e6, 0},
+		{"", "128", 96 << 20, 96 << 20}, // never less free than the headroom
+		{"", "1024", 896 << 20, 896 << 20},
+		{"512MiB", "1024", 512 << 20, 896 << 20},
+		{"", "16", 0, 0},
+	} {
+		m := maps.Clone(required)
+		maps.Copy(m, map[string]string{"LLAC_STAGER_MEMORY": c.stager, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": c.lambda, "LLAC_TEMP": t.TempDir()})
+		s, err := readSettings(lookup(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.memoryOf("stager") != c.want || s.memoryOf("fetcher") != c.others || s.temporary == "" {
+			t.Errorf("%+v: stager %d, others %d, temporary %q", c, s.memoryOf("stager"), s.memoryOf("fetcher"), s.temporary)
+		}
+	}
+	m := maps.Clone(required)
+	maps.Copy(m, map[string]string{"LLAC_STAGER_MEMORY": "63MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "some", "LLAC_TEMP": "/dev/null/none"})
+	_, err := readSettings(lookup(m))
+	for _, want := range []string{"LLAC_STAGER_MEMORY: want at least 64MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE:", "LLAC_TEMP:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %q in: %v", want, err)
+		}
+	}
+}
+
 func TestWrongSettingsAreAllNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := readSettings(lookup(map[string]string{

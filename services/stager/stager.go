@@ -53,8 +53,9 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	}
 	started := s.ports.Clock.Now()
 	attempt := s.ports.NewAttempt()
-	out := &sink{store: s.ports.Lake, dataset: p.Dataset, run: p.RunID, attempt: attempt, written: map[string]events.Object{}}
-	result, err := s.stage(ctx, s.input(p, c, manifest), out, engine.Options{})
+	out := newSink(s.ports.Lake, p.Dataset, p.RunID, attempt, s.ports.Temporary)
+	defer out.close()
+	result, err := s.stage(ctx, s.input(p, c, manifest), out, engine.Options{Memory: s.ports.Memory, Temporary: s.ports.Temporary})
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +132,17 @@ func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Ma
 		Pages: make([]engine.Page, len(m.Pages)),
 	}
 	for i, page := range m.Pages {
-		in.Pages[i] = engine.Page{Key: page.Key, SHA256: page.SHA256, URL: durable(page.URL, d.SourceSystem), Rows: page.Rows, Size: page.Size, Read: func(ctx context.Context, _ []byte) ([]byte, error) {
-			return lake.Read(ctx, s.ports.Lake, page.Object)
-		}}
+		in.Pages[i] = engine.Page{
+			Key: page.Key, SHA256: page.SHA256, URL: durable(page.URL, d.SourceSystem), Rows: page.Rows, Size: page.Size,
+			Read: func(ctx context.Context, into []byte) ([]byte, error) { return s.read(ctx, page.Object, into) },
+		}
 	}
 	return in
+}
+
+// read reads a page, into the buffer when it fits there.
+func (s stager) read(ctx context.Context, page events.Object, _ []byte) ([]byte, error) {
+	return lake.Read(ctx, s.ports.Lake, page)
 }
 
 func first(a, b string) string {

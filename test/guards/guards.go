@@ -124,6 +124,24 @@ var guards = []Guard{
 		Module: "platform", Test: "./lake TestReadRefusesOtherBytes",
 	},
 
+	{
+		Name: "a candidate is made of bytes that the spool's disk has changed",
+		File: "services/stager/sink.go", Edits: []Edit{{"if info.Size != written.Size || info.SHA256 != written.SHA256 {", "if info.Size < 0 {"}},
+		Module: "services/stager", Test: ". TestSpoolThatLies",
+	},
+	{
+		Name: "a staging into a folder is visible before it is whole",
+		File: "cmd/llac/folder/output.go", Edits: []Edit{{`path := o.path(o.hidden("new", "staging"), o.hidden("new", "quarantine"), of)`, "path := o.Path(of)"}},
+		Module: "cmd/llac", Test: "./folder TestPublish",
+	},
+
+	// Simulated data taken for real.
+	{
+		Name: "rows staged from a folder say that a portal published them",
+		File: "cmd/llac/cli/cmd_stage.go", Edits: []Edit{{`unofficialFolder = "unofficial:folder"`, `unofficialFolder = "analisi.transparenciacatalunya.cat"`}},
+		Module: "cmd/llac", Test: "./cli TestStageGolden/stage$",
+	},
+
 	// A secret or personal field in what people see.
 	{
 		Name: "a contract stages a personal field under another name",

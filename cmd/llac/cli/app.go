@@ -20,6 +20,7 @@ import (
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/memory"
 )
 
 // App is the tool and the world it stands in.
@@ -30,6 +31,11 @@ type App struct {
 	Terminal       bool // standard error is a terminal: progress may be drawn
 	Color          bool // standard output is a terminal that wants colours
 	Width          int  // columns of the terminal
+
+	// LimitMemory makes the process keep to a budget, PeakMemory is the most it has had, both in bytes; nil: neither is
+	// done. Both are of the whole process.
+	LimitMemory func(budget int64)
+	PeakMemory  func() int64
 
 	// Pipeline lets a test change how the pipeline is run; nil: as the flags say.
 	Pipeline func(*pipeline.Settings)
@@ -61,7 +67,7 @@ func Main() int {
 		fmt.Fprintln(os.Stderr)
 		os.Exit(exitInterrupted)
 	}()
-	a := &App{Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv}
+	a := &App{Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv, LimitMemory: memory.Limit, PeakMemory: memory.Peak}
 	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
 	a.Terminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
 	a.Color = term.IsTerminal(int(os.Stdout.Fd())) && !plain

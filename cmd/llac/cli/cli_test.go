@@ -113,6 +113,7 @@ func TestGolden(t *testing.T) {
 		{"exit_codes", "help exit-codes"},
 		{"help", "help"},
 		{"help_run", "help run"},
+		{"help_stage", "help stage"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

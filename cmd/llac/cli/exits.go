@@ -16,6 +16,7 @@ const (
 	exitTimeout     = 6
 	exitUnwell      = 7
 	exitNotFound    = 8
+	exitExists      = 9
 	exitInterrupted = 130
 )
 
@@ -33,8 +34,9 @@ var exits = []struct {
 	{exitOwned, "owned", "another process owns the state directory"},
 	{exitTimeout, "timeout", "not finished within --timeout; the next llac run resumes"},
 	{exitUnwell, "unwell", "doctor found something that has to be mended"},
-	{exitNotFound, "not_found", "there is no such run, dead letter or lake"},
-	{exitInterrupted, "interrupted", "interrupted by Ctrl-C or SIGTERM; the next llac run resumes"},
+	{exitNotFound, "not_found", "there is no such run, dead letter, lake or page"},
+	{exitExists, "exists", "the output is there already, and --force was not given"},
+	{exitInterrupted, "interrupted", "interrupted by Ctrl-C or SIGTERM; nothing is half-written, and the next llac run resumes runs"},
 }
 
 // exitStatus is the EXIT STATUS section of a command's help.

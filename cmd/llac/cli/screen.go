@@ -46,6 +46,17 @@ func (s *screen) notice(line string) {
 
 // progress draws how far each dataset is.
 func (s *screen) progress(all []pipeline.Progress) {
+	s.draw(func() []string {
+		lines := make([]string, len(all))
+		for i, p := range all {
+			lines[i] = progressLine(p)
+		}
+		return lines
+	})
+}
+
+// draw draws lines over those drawn before. They are made only when it is time to.
+func (s *screen) draw(lines func() []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -54,8 +65,9 @@ func (s *screen) progress(all []pipeline.Progress) {
 	}
 	s.latest = now
 	s.erase()
-	for _, p := range all {
-		line := []rune(progressLine(p))
+	all := lines()
+	for _, l := range all {
+		line := []rune(l)
 		if len(line) >= s.width {
 			line = append(line[:s.width-2], '…') // a wrapped line could not be drawn over
 		}
@@ -91,7 +103,7 @@ func progressLine(p pipeline.Progress) string {
 			full += 5 * p.Page / p.Pages
 		}
 	}
-	line := fmt.Sprintf("%-16s %s%s %-11s", p.Dataset, strings.Repeat("█", full), strings.Repeat("░", 10-full), p.State)
+	line := fmt.Sprintf("%-16s %s %-11s", p.Dataset, gauge(full), p.State)
 	if p.Pages > 0 {
 		line += fmt.Sprintf(" page %d/%d", p.Page, p.Pages)
 	}
@@ -103,3 +115,6 @@ func progressLine(p pipeline.Progress) string {
 	}
 	return line
 }
+
+// gauge draws how full the ten steps of a bar are.
+func gauge(full int) string { return strings.Repeat("█", full) + strings.Repeat("░", 10-full) }

@@ -42,21 +42,34 @@ func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) strin
 			}
 		}
 	}
-	options := "hive_partitioning = false"
-	if len(c.Partition) > 0 {
-		// Without their types DuckDB would guess them from the folders' names, and district 01 would become 1.
-		types := []string{"'ingested_process_at': VARCHAR"}
-		for _, name := range c.Partition {
-			kind := "VARCHAR"
-			if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
-				kind = sqlTypes[f.Type]
-			}
-			types = append(types, "'"+name+"': "+kind)
-		}
-		options = "hive_types = {" + strings.Join(types, ", ") + "}"
-	}
+	options := hive(c, "ingested_process_at")
 	t.Query, t.Layout = selectFrom(t.Globs, options, "", " "), selectFrom(t.Globs, options, "\n  ", "\n  ")
 	return t
+}
+
+// Query is DuckDB SQL that reads the Parquet files of a dataset staged into a folder, partition below partition.
+func Query(c *contract.Contract, folder string) string {
+	return selectFrom([]string{folder + strings.Repeat("/*", len(c.Partition)) + "/*.parquet"}, hive(c), "", " ")
+}
+
+// hive are the options by which DuckDB reads the partitions of a contract, below folders of text that are above them.
+// Without their types DuckDB would guess them from the folders' names, and district 01 would become 1.
+func hive(c *contract.Contract, above ...string) string {
+	if len(c.Partition) == 0 {
+		return "hive_partitioning = false"
+	}
+	var types []string
+	for _, name := range above {
+		types = append(types, "'"+name+"': VARCHAR")
+	}
+	for _, name := range c.Partition {
+		kind := "VARCHAR"
+		if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
+			kind = sqlTypes[f.Type]
+		}
+		types = append(types, "'"+name+"': "+kind)
+	}
+	return "hive_types = {" + strings.Join(types, ", ") + "}"
 }
 
 // selectFrom is the query that reads the globs, with open before the first of them and gap before what follows.

@@ -1,0 +1,13 @@
+package memory
+
+import "runtime/debug"
+
+// beside is what a process has in memory that the Go runtime does not count: its program and the kernel's pages for it.
+const beside = 40 << 20
+
+// Limit makes the Go runtime keep the process within the budget: it collects when little room is left, and not before,
+// because a batch program's large buffers are used again and again and would only be looked at for nothing.
+func Limit(budget int64) {
+	debug.SetMemoryLimit(max(budget-beside, budget/2))
+	debug.SetGCPercent(-1)
+}
