@@ -14,6 +14,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/llac-project/llac/test/bench/staging/pages"
 )
 
 // Figure is one measured thing.
@@ -34,9 +36,20 @@ func main() {
 	messages := flag.Int("messages", 20000, "messages of the throughput bench")
 	asJSON := flag.Bool("json", false, "print JSON")
 	contracts := flag.String("datasets", "datasets", "folder of the contracts")
+	only := flag.String("only", "", "data: make the pages that staging is timed on, and say where they are")
+	rows := flag.Int("rows", 1_000_000, "rows of the register that is staged")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *only == "data" {
+		folder, err := pages.Register.Folder(ctx, *rows, os.Stderr)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		fmt.Println(folder)
+		return
+	}
 	figures, err := bench(ctx, *rounds, *messages, *contracts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
