@@ -42,12 +42,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *only == "data" {
-		folder, err := pages.Register.Folder(ctx, *rows, os.Stderr)
+		data, err := pages.Register.Make(ctx, *rows, os.Stderr)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
-		fmt.Println(folder)
+		fmt.Println(data.Contract, data.Pages)
 		return
 	}
 	figures, err := bench(ctx, *rounds, *messages, *contracts)

@@ -25,10 +25,13 @@ const PerPage = 1000
 
 // Shape is one kind of data.
 type Shape struct {
-	Name string
-	// row appends record number i, as JSON.
-	row func(b []byte, i int) []byte
+	Name     string                       // also of the contract's dataset
+	Contract string                       // the file's text
+	row      func(b []byte, i int) []byte // appends record number i, as JSON
 }
+
+// Data is a folder of pages and the file of their contract.
+type Data struct{ Pages, Contract string }
 
 // Page appends page number p of a data set of so many rows, laid out as SODA 2.1 does: "[{…}\n,{…}\n]\n".
 func (s Shape) Page(b []byte, p, rows int) []byte {
@@ -42,16 +45,25 @@ func (s Shape) Page(b []byte, p, rows int) []byte {
 	return append(b, "]\n"...)
 }
 
-// Folder answers a folder of pages, page-000000.json and so on, making them where they are missing. progress gets a line a second.
-func (s Shape) Folder(ctx context.Context, rows int, progress io.Writer) (string, error) {
-	stamp := fmt.Sprintf("%s %d rows, version %d", s.Name, rows, version)
+// Make answers so many rows as pages, page-000000.json and so on, making them where they are missing. progress gets a
+// line a second.
+func (s Shape) Make(ctx context.Context, rows int, progress io.Writer) (Data, error) {
+	stamp := fmt.Sprintf("%s %d rows, version %d\n%s", s.Name, rows, version, s.Contract)
 	dir, err := cache.Keep(ctx, fmt.Sprintf("bench/%s-%d", s.Name, rows), stamp, func(dir string) error {
-		return s.write(ctx, filepath.Join(dir, "pages"), rows, progress)
+		d := data(dir, s.Name)
+		if err := os.WriteFile(d.Contract, []byte(s.Contract), 0o644); err != nil {
+			return err
+		}
+		return s.write(ctx, d.Pages, rows, progress)
 	})
 	if err != nil {
-		return "", fmt.Errorf("make %d rows of %s: %w", rows, s.Name, err)
+		return Data{}, fmt.Errorf("make %d rows of %s: %w", rows, s.Name, err)
 	}
-	return filepath.Join(dir, "pages"), nil
+	return data(dir, s.Name), nil
+}
+
+func data(dir, name string) Data {
+	return Data{Pages: filepath.Join(dir, "pages"), Contract: filepath.Join(dir, name+".odcs.yaml")}
 }
 
 func (s Shape) write(ctx context.Context, dir string, rows int, progress io.Writer) error {

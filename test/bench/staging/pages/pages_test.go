@@ -2,10 +2,14 @@ package pages
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/llac-project/llac/platform/contract"
 )
 
 // rowsOf parses some pages of a million rows of a shape, spread over all of them.
@@ -94,12 +98,63 @@ func TestKeysRepeatOnLaterPages(t *testing.T) {
 
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
-	for _, s := range []Shape{Register} {
+	for _, s := range []Shape{Register, Distinct, Wide} {
 		if a, b := s.Page(nil, 7, 7500), s.Page(nil, 7, 7500); string(a) != string(b) {
 			t.Errorf("%s: two pages of one number differ", s.Name)
 		}
 		if got := string(s.Page(nil, 8, 7500)); got != "[]\n" {
 			t.Errorf("%s: a page beyond the rows is %q", s.Name, got)
+		}
+	}
+}
+
+func TestDistinctIsDistinct(t *testing.T) {
+	t.Parallel()
+	rows, _ := rowsOf(t, Distinct, 10)
+	seen := map[string]bool{}
+	for _, r := range rows {
+		for i := range 6 {
+			text := strings.TrimSpace(r[fmt.Sprintf("text_%d", i+1)].(string))
+			if len(text) < 30 || len(text) > 61 || seen[text] {
+				t.Fatalf("%q is too short, too long or not new", text)
+			}
+			seen[text] = true
+		}
+	}
+}
+
+func TestWideIsWide(t *testing.T) {
+	t.Parallel()
+	rows, _ := rowsOf(t, Wide, 2)
+	for _, r := range rows {
+		if len(r) != 200 {
+			t.Fatalf("%d fields, want 200", len(r))
+		}
+	}
+}
+
+// TestContracts reads each contract and sees that the rows have its fields.
+func TestContracts(t *testing.T) {
+	t.Parallel()
+	for _, s := range []Shape{Register, Distinct, Wide} {
+		c, err := contract.Parse(s.Name+".odcs.yaml", []byte(s.Contract))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Dataset != s.Name || c.KeyConflict != contract.LatestWins {
+			t.Errorf("%s: dataset %s, key conflict %s", s.Name, c.Dataset, c.KeyConflict)
+		}
+		rows, _ := rowsOf(t, s, 2)
+		known := map[string]bool{}
+		for _, f := range c.Fields {
+			known[f.Source] = true
+		}
+		for _, r := range rows {
+			for name := range r {
+				if !known[name] {
+					t.Fatalf("%s: the contract has no field %s", s.Name, name)
+				}
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	_ "embed"
 	"fmt"
 	"strings"
 	"sync"
@@ -21,7 +22,10 @@ const RegisterBytes = 443
 // Register has the shape of the register of social services: the real municipalities, in proportion to their people, the
 // real types of service, and everything about persons invented. It has forty-two comarques, as the job of issue 4 says:
 // Lluçanès, the forty-third, is left out.
-var Register = Shape{"register", func(b []byte, i int) []byte { return register().row(b, i) }}
+var Register = Shape{"register", registerContract, func(b []byte, i int) []byte { return register().row(b, i) }}
+
+//go:embed register.odcs.yaml
+var registerContract string
 
 var register = sync.OnceValue(newRegister)
 
@@ -94,6 +98,39 @@ var (
 	badPostalCodes = []string{"8ABC1", "080011", "s/n", "E-08001"}
 )
 
+// What may be broken in a row.
+const (
+	nothing = iota
+	badInteger
+	badDate
+	badPostalCode
+)
+
+// brokenField draws what is broken in a row: nothing in nearly all.
+func brokenField(d draw) int {
+	if !d.perMille(invalid) {
+		return nothing
+	}
+	return d.between(badInteger, badPostalCode)
+}
+
+// day is a date between 1985 and 2026.
+func day(d draw) string {
+	return time.Date(1985, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d.IntN(15_080)).Format(time.DateOnly)
+}
+
+// value writes a text that is at times untidy, a word for null, or, in a broken row, one of the bad ones.
+func (r *record) value(d draw, name, text string, broken bool, bad []string) {
+	switch {
+	case broken:
+		r.text(name, pick(d, bad))
+	case d.perMille(10):
+		r.text(name, d.one("null", "null", "-", ""))
+	default:
+		r.text(name, untidy(d, text))
+	}
+}
+
 // invented is a word that names nothing, one of so many.
 func invented(d draw, of int) string {
 	n := d.IntN(of) * 40503 & 0xffff // odd: no two become one
@@ -126,10 +163,7 @@ func untidy(d draw, s string) string {
 
 func (m *registerMaker) row(b []byte, i int) []byte {
 	d := drawFor(aboutRows, i)
-	broken := -1
-	if d.perMille(invalid) {
-		broken = d.IntN(3)
-	}
+	broken := brokenField(d)
 	place := m.places[pick(d, m.place)]
 	kind := m.types[skewed(d, len(m.types))]
 	owner := owners[skewed(d, len(owners))]
@@ -149,12 +183,12 @@ func (m *registerMaker) row(b []byte, i int) []byte {
 	r.text("registre", registerID(keyOf(i)))
 	field("nom", fmt.Sprintf("%s %s %s", d.one("Centre", "Llar", "Residència", "Casal"), pick(d, givenNames), invented(d, 1<<16)), 0, 0)
 	field("tipologia", kind, 0, 2)
-	if broken == 0 {
+	if broken == badDate {
 		r.text("inscripcio", pick(d, badDates))
 	} else {
-		field("inscripcio", time.Date(1985, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d.IntN(15_080)).Format(time.DateOnly), 4, 3)
+		field("inscripcio", day(d), 4, 3)
 	}
-	if broken == 1 {
+	if broken == badInteger {
 		r.text("capacitat", pick(d, badIntegers))
 	} else {
 		field("capacitat", fmt.Sprint(m.capacity(d)), 30, 6)
@@ -164,7 +198,7 @@ func (m *registerMaker) row(b []byte, i int) []byte {
 	if place.Code == "080193" {
 		field("districte", fmt.Sprint(d.between(1, 10)), 5, 0)
 	}
-	if broken == 2 {
+	if broken == badPostalCode {
 		r.text("cp", pick(d, badPostalCodes))
 	} else {
 		field("cp", m.postalCode(d, place), 10, 5)
