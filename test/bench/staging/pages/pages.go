@@ -18,7 +18,7 @@ import (
 )
 
 // version is raised when a shape gives other bytes: data in a cache are then made anew.
-const version = 1
+const version = 2
 
 // PerPage is the rows of a page.
 const PerPage = 1000

@@ -52,10 +52,15 @@ var wideKinds = []wideKind{
 		r.raw(name, strconv.FormatBool(d.IntN(3) == 0))
 	}},
 	{"nested", "object", 6, "", func(r *record, d draw, name string, n int, _ bool) {
+		// Every field is there, and numbers are written as everybody writes them: a peer that takes the value apart
+		// gets the same text when it puts it together.
 		if n%2 == 0 {
-			r.raw(name, fmt.Sprintf(`{"lat":%d.%02d,"lon":%d.%02d,"place":{"name":"%s","tags":["a","b"]}}`, d.between(40, 42), d.IntN(100), d.between(0, 3), d.IntN(100), invented(d, 500)))
+			degrees := func(from, to int) string {
+				return fmt.Sprintf("%d.%d%d", d.between(from, to), d.IntN(10), d.between(1, 9))
+			}
+			r.raw(name, fmt.Sprintf(`{"lat":%s,"lon":%s,"place":{"name":"%s","tags":["a","b"]}}`, degrees(40, 42), degrees(0, 3), invented(d, 500)))
 		} else {
-			r.raw(name, fmt.Sprintf(`[{"k":%d},{"k":%d,"v":null}]`, d.IntN(1000), d.IntN(1000)))
+			r.raw(name, fmt.Sprintf(`[{"k":%d,"v":%d},{"k":%d,"v":1}]`, d.IntN(1000), d.IntN(10), d.IntN(1000)))
 		}
 	}},
 }

@@ -48,7 +48,11 @@ class Register:
 SETS = {"register": Register}
 
 
-def stage(job, pages, out):
+def stage(name, pages, out):
+    job = SETS[name]
+    quarantine = f"{out}/quarantine/{name}"
+    os.makedirs(f"{out}/staging")
+    os.makedirs(quarantine)
     con = duckdb.connect()
     con.execute("set threads = %d" % os.cpu_count())
     con.execute(MACROS)
@@ -65,11 +69,11 @@ def stage(job, pages, out):
     columns = ", ".join(job.columns)
     [(staged,)] = con.execute(f"""
         copy (select {columns} from rows left join latest on k = {job.key} where reason is null and (last is null or rows.rowid = last))
-        to '{out}/data' (format parquet, partition_by ({job.partition}), compression zstd, compression_level 1)""").fetchall()
+        to '{out}/staging/{name}' (format parquet, partition_by ({job.partition}), compression zstd, compression_level 1)""").fetchall()
     con.execute(f"""
-        copy (select format('page-{{:06d}}.json', page) page, rows.rowid - first row_index, reason
+        copy (select format('page-{{:06d}}.json', page) page_key, rows.rowid - first row_index, reason code
               from rows join (select page, min(rowid) first from rows group by 1) using (page) where reason is not null)
-        to '{out}/quarantine.parquet' (format parquet, compression zstd, compression_level 1)""")
+        to '{quarantine}/rows.parquet' (format parquet, compression zstd, compression_level 1)""")
     reasons = dict(con.execute("select reason, count(*) from rows where reason is not null group by 1").fetchall())
     [(rows,)] = con.execute("select count(*) from rows").fetchall()
     quarantined = sum(reasons.values())
@@ -79,6 +83,4 @@ def stage(job, pages, out):
 
 
 if __name__ == "__main__":
-    name, pages, out = sys.argv[1:]
-    os.makedirs(out)
-    print(json.dumps(stage(SETS[name], pages, out)))
+    print(json.dumps(stage(*sys.argv[1:])))

@@ -31,6 +31,7 @@ def text(s):
 
 
 class Register:
+    name = "register"
     key = "social_service_register_id"
     partition = "comarca_id"
     columns = {  # column: how it is cleaned, source field
@@ -72,8 +73,9 @@ def finish(df, reason, heights, files, job, out, write):
     bad = reason[reason.notna()]
     starts = pd.Series(heights).cumsum().shift(fill_value=0)
     at = starts.searchsorted(bad.index, side="right") - 1
-    pd.DataFrame({"page": [files[i] for i in at], "row_index": bad.index - starts.iloc[at], "reason": bad.to_numpy()}).to_parquet(
-        os.path.join(out, "quarantine.parquet"), index=False
+    os.makedirs(os.path.join(out, "quarantine", job.name))
+    pd.DataFrame({"page_key": [files[i] for i in at], "row_index": bad.index - starts.iloc[at].to_numpy(), "code": bad.to_numpy()}).to_parquet(
+        os.path.join(out, "quarantine", job.name, "rows.parquet"), compression="zstd", compression_level=1, index=False
     )
     good = df[reason.isna()]
     latest = good.drop_duplicates(job.key, keep="last")
@@ -118,7 +120,7 @@ def tuned(job, pages, out):
         def write(latest):
             def one(part):
                 name, rows = part
-                folder = os.path.join(out, "data", f"{job.partition}={name}")
+                folder = os.path.join(out, "staging", job.name, f"{job.partition}={name}")
                 os.makedirs(folder)
                 table = pa.Table.from_pandas(rows.drop(columns=job.partition), preserve_index=False)
                 pq.write_table(table, os.path.join(folder, "rows.parquet"), compression="zstd", compression_level=1)
@@ -143,7 +145,7 @@ def default(job, pages, out):
 
     def write(latest):
         latest.to_parquet(
-            os.path.join(out, "data"), partition_cols=[job.partition], compression="zstd", compression_level=1, index=False, max_partitions=2000
+            os.path.join(out, "staging", job.name), partition_cols=[job.partition], compression="zstd", compression_level=1, index=False, max_partitions=2000
         )
 
     return finish(df, job.judge(df, date, whole), heights, files, job, out, write)
@@ -151,5 +153,4 @@ def default(job, pages, out):
 
 if __name__ == "__main__":
     name, pages, out = sys.argv[1:4]
-    os.makedirs(out)
     print(json.dumps((default if sys.argv[4:] == ["default"] else tuned)(SETS[name], pages, out)))
