@@ -12,6 +12,7 @@ require (
 	github.com/llac-project/llac/events v0.0.0
 	github.com/llac-project/llac/platform v0.0.0
 	github.com/llac-project/llac/platform/local v0.0.0
+	github.com/llac-project/llac/services/stager v0.0.0
 	golang.org/x/sync v0.23.0
 )
 
@@ -59,7 +60,6 @@ require (
 	github.com/llac-project/llac/services/landing-janitor v0.0.0 // indirect
 	github.com/llac-project/llac/services/quality-gate v0.0.0 // indirect
 	github.com/llac-project/llac/services/scheduler v0.0.0 // indirect
-	github.com/llac-project/llac/services/stager v0.0.0 // indirect
 	github.com/llac-project/llac/services/validator v0.0.0 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
