@@ -20,6 +20,21 @@ run: ## the whole pipeline on this machine: portal (simulated) to published snap
 	@go build -o bin/llac ./cmd/llac
 	@bin/llac run $(ARGS)
 
+# How a service becomes a Lambda function; nothing else says it. The tags leave out what no function calls: RPC mode of
+# the Lambda library, and gRPC's tracing. Without them the archives are a quarter bigger.
+FUNCTIONS_TAGS := lambda.norpc,grpcnotrace
+FUNCTIONS_LDFLAGS := -s -w -buildid=
+FUNCTIONS_DIR ?= bin/functions
+FUNCTIONS_OS ?= linux
+FUNCTIONS_ARCH ?= arm64
+
+.PHONY: functions
+functions: ## build the six services as Lambda functions: bin/functions/<service>/bootstrap
+	@for s in $(notdir $(wildcard services/*)); do \
+	  CGO_ENABLED=0 GOOS=$(FUNCTIONS_OS) GOARCH=$(FUNCTIONS_ARCH) go build -trimpath -tags $(FUNCTIONS_TAGS) -ldflags '$(FUNCTIONS_LDFLAGS)' \
+	    -o "$(FUNCTIONS_DIR)/$$s/bootstrap" ./services/$$s/cmd/$$s || exit 1; \
+	done
+
 .PHONY: test
 test: ## all tests that need no JVM, cloud account or Terraform
 	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
@@ -49,8 +64,16 @@ guards: ## remove each guard in a copy of the tree and see its test fail
 	go run ./test/guards
 
 .PHONY: bench
-bench: ## hop latency, consumer throughput, warm run; prints figures and ratios
-	go run ./test/bench
+bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline: figures, ratios, targets (ARGS="-only staging -rounds 5")
+	go run ./test/bench $(ARGS)
+
+.PHONY: bench-write
+bench-write: ## the same, with ten million rows too, into docs/performance.md
+	go run ./test/bench -rounds 5 -ten-million -write $(ARGS)
+
+.PHONY: bench-profile
+bench-profile: ## stage the bench's data under the profiler; files in .cache/profile
+	go run ./test/bench -only profile $(ARGS)
 
 .PHONY: clean
 clean: ## remove built files and the local lake (.llac)

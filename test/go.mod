@@ -12,6 +12,8 @@ require (
 	github.com/llac-project/llac/events v0.0.0
 	github.com/llac-project/llac/platform v0.0.0
 	github.com/llac-project/llac/platform/local v0.0.0
+	github.com/llac-project/llac/services/stager v0.0.0
+	golang.org/x/sync v0.23.0
 )
 
 require (
@@ -58,7 +60,6 @@ require (
 	github.com/llac-project/llac/services/landing-janitor v0.0.0 // indirect
 	github.com/llac-project/llac/services/quality-gate v0.0.0 // indirect
 	github.com/llac-project/llac/services/scheduler v0.0.0 // indirect
-	github.com/llac-project/llac/services/stager v0.0.0 // indirect
 	github.com/llac-project/llac/services/validator v0.0.0 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
@@ -87,7 +88,6 @@ require (
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
-	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/term v0.46.0 // indirect
 	golang.org/x/text v0.42.0 // indirect

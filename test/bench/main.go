@@ -1,110 +1,194 @@
-// Command bench measures what Llac promises of its speed, on this machine: the hop through the local cloud, the
-// throughput of the consumer beside that of the library's, and a whole run. It prints figures and ratios; only ratios
-// mean anything on another machine. Nothing in it is a test, and nothing fails for being slow.
+// Command bench measures what Llac promises of its speed, on this machine: staging beside Polars, DuckDB and pandas, in
+// memory and in time; staging from S3; the services as functions; the hop through the local cloud, the consumer beside
+// the library's, and a whole run. It prints figures and ratios; only ratios mean anything on another machine. Nothing
+// fails for being slow; what fails is a peer that does not do the same job, and bytes that are not the same twice.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
+	"path/filepath"
 	"slices"
-	"text/tabwriter"
-	"time"
+	"strings"
+	"syscall"
+
+	"github.com/llac-project/llac/platform/local/cache"
+	"github.com/llac-project/llac/test/bench/functions"
+	"github.com/llac-project/llac/test/bench/report"
+	"github.com/llac-project/llac/test/bench/staging"
+	"github.com/llac-project/llac/test/bench/timed"
 )
 
-// Figure is one measured thing.
-type Figure struct {
-	Name    string    `json:"name"`
-	Unit    string    `json:"unit"`
-	Target  string    `json:"target"`
-	Samples []float64 `json:"samples"` // one a round
-}
+// parts are what can be measured, in the order in which it is.
+var parts = []string{"staging", "cloud", "benchmarks", "functions", "pipeline"}
 
-func (f Figure) median() float64 {
-	s := slices.Sorted(slices.Values(f.Samples))
-	return s[len(s)/2]
+// besides are parts that are measured only when they are named.
+var besides = []string{"data", "profile"}
+
+type options struct {
+	only       []string
+	sets       []string
+	rows       int
+	rounds     int
+	messages   int
+	contracts  string
+	llac       string
+	tenMillion bool
 }
 
 func main() {
-	rounds := flag.Int("rounds", 3, "rounds; peers alternate within each")
-	messages := flag.Int("messages", 20000, "messages of the throughput bench")
-	asJSON := flag.Bool("json", false, "print JSON")
-	contracts := flag.String("datasets", "datasets", "folder of the contracts")
+	timed.Serve()
+	var o options
+	var asJSON, write bool
+	only := flag.String("only", strings.Join(parts, ","), "what to measure, with commas between; also data (make the pages, say where they are) and profile")
+	sets := flag.String("sets", "register,distinct,wide", "what to stage, with commas between")
+	flag.IntVar(&o.rows, "rows", 1_000_000, "rows of the register that are staged; the other sets follow in proportion")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds; peers alternate within each")
+	flag.IntVar(&o.messages, "messages", 20000, "messages of the throughput bench")
+	flag.StringVar(&o.contracts, "datasets", "datasets", "folder of the contracts that the pipeline runs")
+	flag.StringVar(&o.llac, "llac", "", "the llac to time; default: it is built")
+	flag.BoolVar(&o.tenMillion, "ten-million", false, "also stage ten million rows (4.4 GB of pages, kept in .cache), for the memory that it takes")
+	flag.BoolVar(&asJSON, "json", false, "print JSON")
+	flag.BoolVar(&write, "write", false, "also write docs/performance.md")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	o.only, o.sets = strings.Split(*only, ","), strings.Split(*sets, ",")
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	figures, err := bench(ctx, *rounds, *messages, *contracts)
-	if err != nil {
+	if err := run(ctx, o, asJSON, write); err != nil {
+		stop()
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	if *asJSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(figures); err != nil {
-			os.Exit(1)
-		}
-		return
-	}
-	fmt.Printf("%s/%s, %d cores, %s, %d rounds\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), *rounds)
-	w := tabwriter.NewWriter(os.Stdout, 2, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "what\tmedian\tmin\tmax\tunit\taim")
-	for _, f := range figures {
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t%s\t%s\n", f.Name, f.median(), slices.Min(f.Samples), slices.Max(f.Samples), f.Unit, f.Target)
-	}
-	w.Flush()
 }
 
-func bench(ctx context.Context, rounds, messages int, contracts string) ([]Figure, error) {
-	hop := Figure{Name: "idle hop, SNS publish to handler (median)", Unit: "ms", Target: "<= 5"}
-	ours := Figure{Name: "consumer: received, handled, deleted", Unit: "msg/s", Target: ">= 5000"}
-	library := Figure{Name: "watermill-aws subscriber, same queue", Unit: "msg/s", Target: "peer"}
-	ratio := Figure{Name: "consumer / watermill-aws", Unit: "x", Target: "> 1"}
-	run := Figure{Name: "llac run, three datasets", Unit: "s", Target: "<= 5"}
-	rows := Figure{Name: "rows published by it", Unit: "rows", Target: ">= 12000"}
-	again := Figure{Name: "llac run again, sources unchanged", Unit: "s", Target: ""}
-	for round := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, rounds)
-		ms, err := measureHop(ctx, 200)
-		if err != nil {
-			return nil, err
+func run(ctx context.Context, o options, asJSON, write bool) error {
+	for _, name := range o.only {
+		if !slices.Contains(parts, name) && !slices.Contains(besides, name) {
+			return fmt.Errorf("there is no part %q; there are %s", name, strings.Join(slices.Concat(parts, besides), ", "))
 		}
-		hop.Samples = append(hop.Samples, ms)
-		// Alternate who goes first: the second to run finds warmer caches.
-		var us, them float64
-		for i := range 2 {
-			if (i == 0) == (round%2 == 0) {
-				us, err = measureConsumer(ctx, messages)
-			} else {
-				them, err = measureLibrary(ctx, messages/20)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		ours.Samples, library.Samples, ratio.Samples = append(ours.Samples, us), append(library.Samples, them), append(ratio.Samples, us/them)
-		first, second, published, err := measureRun(ctx, contracts)
-		if err != nil {
-			return nil, err
-		}
-		run.Samples, again.Samples, rows.Samples = append(run.Samples, first), append(again.Samples, second), append(rows.Samples, published)
 	}
-	return []Figure{hop, ours, library, ratio, run, rows, again}, nil
-}
-
-// within makes a folder for the time of f.
-func within(f func(dir string) error) error {
-	dir, err := os.MkdirTemp("", "llac-bench")
+	for _, name := range o.sets {
+		if !slices.ContainsFunc(staging.Sets(0), func(s staging.Set) bool { return s.Name == name }) {
+			return fmt.Errorf("there is no set %q; there are register, distinct, wide", name)
+		}
+	}
+	folder, err := cache.Folder()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	return f(dir)
+	repository := filepath.Dir(folder)
+	if err := os.MkdirAll(filepath.Join(folder, "bench"), 0o755); err != nil {
+		return err
+	}
+	r, err := measure(ctx, o, repository)
+	if err != nil || slices.ContainsFunc(o.only, func(name string) bool { return slices.Contains(besides, name) }) {
+		return err
+	}
+	if write {
+		if err := report.Write(filepath.Join(repository, "docs", "performance.md"), r.Markdown()); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		err = e.Encode(r)
+	} else {
+		_, err = fmt.Print(r.Markdown())
+	}
+	for _, s := range r.Staging {
+		if len(s.Differing) > 0 {
+			err = errors.Join(err, fmt.Errorf("staging %s gives other bytes with %s (invariant 6)", s.Set, strings.Join(s.Differing, ", ")))
+		}
+	}
+	return err
 }
 
-// since is the time since start in seconds.
-func since(start time.Time) float64 { return time.Since(start).Seconds() }
+func measure(ctx context.Context, o options, repository string) (report.Report, error) {
+	r := report.Report{Machine: machine(ctx, repository, o.rounds)}
+	for _, part := range slices.Concat(besides, parts) {
+		if !slices.Contains(o.only, part) {
+			continue
+		}
+		var err error
+		switch part {
+		case "data":
+			err = eachSet(o, func(s staging.Set) error {
+				data, err := s.Make(ctx, s.Rows, os.Stderr)
+				fmt.Println(data.Contract, data.Pages)
+				return err
+			})
+		case "profile":
+			err = profiles(ctx, o, filepath.Join(repository, ".cache", "profile"))
+		case "staging":
+			err = measureStaging(ctx, o, &r)
+		case "cloud":
+			var c staging.CloudResult
+			c, err = staging.FromCloud(ctx, staging.Sets(o.rows)[0], o.rounds, os.Stderr)
+			r.Cloud = &c
+		case "benchmarks":
+			r.Benchmarks, err = goBenchmarks(ctx, repository)
+		case "functions":
+			err = within(func(dir string) (err error) {
+				r.Functions, err = functions.Measure(ctx, repository, dir, 21, os.Stderr)
+				return err
+			})
+		case "pipeline":
+			r.Figures, err = pipelineFigures(ctx, o.rounds, o.messages, filepath.Join(repository, o.contracts))
+		}
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	return r, nil
+}
+
+// eachSet calls f for the sets that were asked for.
+func eachSet(o options, f func(staging.Set) error) error {
+	for _, s := range staging.Sets(o.rows) {
+		if slices.Contains(o.sets, s.Name) {
+			if err := f(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func measureStaging(ctx context.Context, o options, r *report.Report) error {
+	if o.llac == "" {
+		var err error
+		if o.llac, err = staging.BuildLlac(ctx, os.Stderr); err != nil {
+			return err
+		}
+	}
+	contest := staging.Contest{Ours: staging.Ours(o.llac), Rounds: o.rounds, Progress: os.Stderr}
+	peers, err := staging.Peers(ctx, os.Stderr)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("Polars, DuckDB and pandas: %v", err))
+		fmt.Fprintln(os.Stderr, "without peers:", err)
+	} else {
+		contest.Peers, r.Machine.Packages = peers, staging.Requirements()
+	}
+	err = eachSet(o, func(s staging.Set) error {
+		result, err := contest.Run(ctx, s)
+		r.Staging = append(r.Staging, result)
+		return err
+	})
+	if err != nil || !o.tenMillion {
+		return err
+	}
+	ten := staging.Sets(10_000_000)[0]
+	u, err := contest.Alone(ctx, ten)
+	r.Memory = append(r.Memory, report.Memory{Rows: ten.Rows, PeakRSS: u.PeakRSS, Wall: u.Wall})
+	return err
+}

@@ -1,0 +1,30 @@
+package portal
+
+// Place is a municipality of Catalonia, for whoever draws rows of the register's shape at another scale.
+type Place struct {
+	Code        string // six digits, the last a control digit
+	Name        string // as published, article after a comma
+	Natural     string // article first
+	ComarcaCode string
+	Comarca     string
+	Province    string // "08", "17", "25" or "43"
+	People      int
+}
+
+// Places lists the municipalities in code order.
+func Places() []Place {
+	var out []Place
+	for _, m := range loadFacts().municipalities {
+		out = append(out, Place{m.code, m.name, m.natural, m.comarcaCode, m.comarca, m.province, m.people[1]})
+	}
+	return out
+}
+
+// ServiceTypes lists the types of service as the register words them.
+func ServiceTypes() []string {
+	var out []string
+	for _, t := range loadFacts().serviceTypes {
+		out = append(out, t.name)
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/test/bench/functions"
+	"github.com/llac-project/llac/test/bench/staging"
+)
+
+func example() Report {
+	return Report{
+		Machine: Machine{System: "linux/amd64", CPU: "a processor", Cores: 2, Go: "go1.26", Build: "abc", Packages: []string{"polars==2.1.0"}, Rounds: 3},
+		Staging: []staging.Result{{
+			Set: "register", Rows: 1_000_000, InputBytes: 443_000_000, Identical: []string{"GOMAXPROCS=1"},
+			Counts: staging.Counts{RowsIn: 1_000_000, Staged: 970_496, Duplicates: 19_594, Quarantined: 9_910},
+			Runs: []staging.Runs{
+				{Contestant: "llac", Wall: []float64{1, 1.2, 0.9}, CPU: []float64{2, 2, 2}, PeakRSS: []int64{200 << 20, 210 << 20, 190 << 20}, Bytes: 9_000_000, FileBytes: 28_000_000},
+				{Contestant: "polars", Wall: []float64{2, 2.4, 2}, CPU: []float64{4, 4, 4}, PeakRSS: []int64{1 << 30, 1 << 30, 1 << 30}, Bytes: 9_100_000, FileBytes: 9_200_000, Ratios: []float64{2, 2, 2.2}},
+				{Contestant: "duckdb", Wall: []float64{3, 3, 3}, CPU: []float64{5, 5, 5}, PeakRSS: []int64{1 << 29, 1 << 29, 1 << 29}, Bytes: 9_100_000, FileBytes: 9_200_000, Ratios: []float64{3, 2.5, 3.3}},
+			},
+		}},
+		Functions: []functions.Result{{Service: "stager", ZipBytes: 9_700_000, StartMS: 9, IdleRSS: 20 << 20}, {Service: "fetcher", ZipBytes: 8_000_000, StartMS: 16, IdleRSS: 21 << 20}},
+	}
+}
+
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	got := map[string]Target{}
+	for _, x := range example().Targets() {
+		got[x.What] = x
+	}
+	for what, want := range map[string]Target{
+		"wall, register, polars / llac":             {Measured: "2.00", Met: true},
+		"wall, register, duckdb / llac":             {Measured: "3.00", Met: false},
+		"bytes of the job's columns, llac / polars": {Measured: "0.989", Met: true},
+		"peak memory, 1,000,000 rows":               {Measured: "210 MiB", Met: true},
+		"same bytes, register":                      {Measured: "under GOMAXPROCS=1", Met: true},
+		"function, zip (largest)":                   {Measured: "9.7 MB", Met: true},
+		"function, start to ready (slowest median)": {Measured: "16.0 ms", Met: false},
+		"function, idle memory (most)":              {Measured: "21.0 MiB", Met: true},
+	} {
+		if x := got[what]; x.Measured != want.Measured || x.Met != want.Met {
+			t.Errorf("%s: %+v, want %+v", what, x, want)
+		}
+	}
+	if len(got) != 8 {
+		t.Errorf("%d targets, want 8: what was not measured is not listed: %v", len(got), got)
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	got := example().Markdown()
+	for _, want := range []string{
+		"| who    | wall, times llac's  | wall median s | min s | CPU s | peak MiB | output MB | files MB |\n| ------ |",
+		"| llac   | 1                   | 1.00          | 0.90  | 2.00  | 210      | 9.00      | 28.00    |\n",
+		"| polars | 2.00 (2.00 to 2.20) | 2.00 ",
+		"1,000,000 rows, 443 MB of JSON; 970,496 staged, 19,594 duplicates, 9,910 quarantined.",
+		"| function, start to ready (slowest median) | ≤ 15 ms   | 16.0 ms            | NOT MET |",
+		"beside polars==2.1.0.",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if empty := (Report{}).Markdown(); strings.Contains(empty, "###") {
+		t.Errorf("an empty report has parts:\n%s", empty)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "performance.md")
+	if err := os.WriteFile(path, []byte("# Title\n"+begin+"old\n"+end+"prose\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // twice gives the same
+		if err := Write(path, "new\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if want := "# Title\n" + begin + "\nnew\n\n" + end + "prose\n"; err != nil || string(got) != want {
+		t.Errorf("%v: %q, want %q", err, got, want)
+	}
+	if _, err := replace("nothing to replace", ""); err == nil {
+		t.Error("a document without the part is no error")
+	}
+}

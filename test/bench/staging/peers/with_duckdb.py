@@ -1,0 +1,86 @@
+"""Stages a folder of pages with DuckDB, as an expert would: python with_duckdb.py <data set> <pages> <out>.
+
+Pages are read in parallel with the columns given. They are cleaned into a table once, whose row ids are the rows' order (a
+row_number() would make the reading single-threaded); the latest row of each repeated key is found by one aggregate
+(faster here than a window or arg_max), and one COPY writes all partitions.
+"""
+
+import json
+import os
+import sys
+
+import duckdb
+
+MACROS = """
+create macro value(t) as case when trim(t) in ('', 'null', '-') then null else trim(t) end;
+create macro text(t) as value(case when contains(t, '  ') then regexp_replace(t, '  +', ' ', 'g') else t end);
+create macro pad(t, width) as case when length(t) < width and regexp_full_match(t, '[0-9]+') then lpad(t, width, '0') else t end;
+create macro whole(t) as case when regexp_full_match(t, '[+-]?[0-9]+') then try_cast(t as bigint) end;
+"""
+
+
+class Register:
+    key = "social_service_register_id"
+    partition = "comarca_id"
+    fields = ["registre", "tipologia", "qualificacio", "inscripcio", "capacitat", "municipi", "comarca", "codi_comarca", "districte", "cp"]
+    columns = [
+        "social_service_register_id", "service_type_name", "service_qualification_name", "inscription_date", "capacity",
+        "municipality_name", "comarca_name", "comarca_id", "district_id", "postal_code",
+    ]
+    values = """
+        value(registre) social_service_register_id, text(tipologia) service_type_name, text(qualificacio) service_qualification_name,
+        value(inscripcio) inscription_date_text, value(capacitat) capacity_text, text(municipi) municipality_name, text(comarca) comarca_name,
+        pad(value(codi_comarca), 2) comarca_id, pad(value(districte), 2) district_id, pad(value(cp), 5) postal_code"""
+    casts = "try_cast(inscription_date_text as date) inscription_date, whole(capacity_text) capacity"
+    texts = "inscription_date_text, capacity_text"
+    reason = """case
+        when social_service_register_id is null then 'missing_required'
+        when inscription_date_text is not null and inscription_date is null then 'bad_date'
+        when capacity_text is not null and capacity is null then 'bad_integer'
+        when capacity < 0 then 'out_of_range'
+        when comarca_id is null then 'missing_required'
+        when not regexp_full_match(comarca_id, '[0-9]{2}') then 'pattern'
+        when not regexp_full_match(district_id, '[0-9]{2}') then 'pattern'
+        when not regexp_full_match(postal_code, '[0-9]{5}') then 'pattern'
+        end"""
+
+
+SETS = {"register": Register}
+
+
+def stage(name, pages, out):
+    job = SETS[name]
+    quarantine = f"{out}/quarantine/{name}"
+    os.makedirs(f"{out}/staging")
+    os.makedirs(quarantine)
+    con = duckdb.connect()
+    con.execute("set threads = %d" % os.cpu_count())
+    con.execute(MACROS)
+    fields = ", ".join(f"{f}: 'VARCHAR'" for f in job.fields)
+    con.execute(f"""
+        create temp table rows as
+        select * exclude ({job.texts}), {job.reason} reason
+        from (select *, {job.casts}
+              from (select file_index page, {job.values}
+                    from read_json('{pages}/*.json', format = 'array', columns = {{{fields}}})))""")
+    con.execute(f"""
+        create temp table latest as
+        select {job.key} k, max(rowid) last from rows where reason is null group by 1 having count(*) > 1""")
+    columns = ", ".join(job.columns)
+    [(staged,)] = con.execute(f"""
+        copy (select {columns} from rows left join latest on k = {job.key} where reason is null and (last is null or rows.rowid = last))
+        to '{out}/staging/{name}' (format parquet, partition_by ({job.partition}), compression zstd, compression_level 1)""").fetchall()
+    con.execute(f"""
+        copy (select format('page-{{:06d}}.json', page) page_key, rows.rowid - first row_index, reason code
+              from rows join (select page, min(rowid) first from rows group by 1) using (page) where reason is not null)
+        to '{quarantine}/rows.parquet' (format parquet, compression zstd, compression_level 1)""")
+    reasons = dict(con.execute("select reason, count(*) from rows where reason is not null group by 1").fetchall())
+    [(rows,)] = con.execute("select count(*) from rows").fetchall()
+    quarantined = sum(reasons.values())
+    return {
+        "rows_in": rows, "staged": staged, "duplicates": rows - staged - quarantined, "quarantined": quarantined, "by_reason": reasons,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(stage(*sys.argv[1:])))

@@ -1,0 +1,69 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package timed
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain is also the programs that are run.
+func TestMain(m *testing.M) {
+	Serve()
+	if megabytes := len(os.Getenv("TIMED_TEST_HOLD")); megabytes > 0 {
+		held := make([]byte, megabytes<<20)
+		for i := range held {
+			held[i] = byte(i)
+		}
+		os.Exit(int(held[0]))
+	}
+	os.Exit(m.Run())
+}
+
+func TestMemoryIsTheProgramsOwn(t *testing.T) {
+	// A big parent must not show in a small child.
+	ours := make([]byte, 200<<20)
+	for i := range ours {
+		ours[i] = 1
+	}
+	small, out, err := Run(t.Context(), []string{"sh", "-c", "echo hello"}, os.Environ())
+	if err != nil || string(out) != "hello\n" {
+		t.Fatalf("%v %q", err, out)
+	}
+	if small.PeakRSS > 50<<20 || small.PeakRSS < 100<<10 {
+		t.Errorf("a shell took %d bytes beside our %d", small.PeakRSS, len(ours))
+	}
+	big, _, err := Run(t.Context(), []string{os.Args[0]}, append(os.Environ(), "TIMED_TEST_HOLD="+strings.Repeat("x", 100)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if big.PeakRSS < 100<<20 || big.PeakRSS > 160<<20 || big.CPU <= 0 || big.Wall <= 0 {
+		t.Errorf("a program that holds 100 MiB took %+v", big)
+	}
+}
+
+func TestFailureSaysWhy(t *testing.T) {
+	t.Parallel()
+	_, _, err := Run(t.Context(), []string{"sh", "-c", "echo no such page >&2; exit 3"}, os.Environ())
+	if err == nil || !strings.Contains(err.Error(), "no such page") || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := Run(t.Context(), []string{"/no/such/program"}, os.Environ()); err == nil {
+		t.Error("a missing program is no error")
+	}
+}
+
+func TestEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, _, err := Run(ctx, []string{"sleep", "60"}, os.Environ())
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 30*time.Second {
+		t.Errorf("got %v after %s", err, time.Since(start))
+	}
+}
