@@ -231,9 +231,11 @@ func compareShown(w refRejected, got string) error {
 		return fmt.Errorf("it shows the fields %q, want %q", g, w)
 	}
 	for name, value := range shown {
-		if w := w.shown[name]; string(value) != w && (len(w) <= 1024 || len(value) > 8*1024) {
-			return fmt.Errorf("it shows %s as %s, want %s", name, quoted(string(value)), quoted(w))
+		w, cut := w.shown[name], ""
+		if len(w) <= 1024 && string(value) == w || len(w) > 1024 && len(value) < 8*1024 && json.Unmarshal(value, &cut) == nil {
+			continue
 		}
+		return fmt.Errorf("it shows %s as %s, want %s", name, quoted(string(value)), quoted(w))
 	}
 	return nil
 }

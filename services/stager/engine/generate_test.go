@@ -229,6 +229,9 @@ func (g *generator) fillPool(f *contract.Field, partition, key bool) {
 				f.Mapping[strings.TrimSpace(cell.text)] = pick(g, "a", "b", "", cell.text)
 			}
 		}
+		if f.Default != nil {
+			f.Default = pointer(strings.TrimSpace(pool[0].text)) // as the source would write it
+		}
 	}
 	g.pools[f.Source] = pool
 }
@@ -241,7 +244,7 @@ func (g *generator) valid(f *contract.Field) string {
 			"1.2e3", "9007199254740993", "9223372036854775807", "-9223372036854775808", "120e-1", "0.000", "1234.000")
 	case contract.Number:
 		return pick(g, strconv.Itoa(g.IntN(100)), strconv.FormatFloat(g.NormFloat64(), 'g', -1, 64), "-0", "-0.0", "0e-999", "1.0", "1.151", "1e3",
-			"1e308", "-1.7976931348623157e308", "4.9e-324", "2.2250738585072014E-308", "12345678901234567890", "0.1", "+1.5", "41.7592389")
+			"1e308", "-1.7976931348623157e308", "4.9e-324", "1e-400", "2.2250738585072014E-308", "12345678901234567890", "0.1", "+1.5", "41.7592389")
 	case contract.Decimal:
 		digits := func(n int) (s string) {
 			for range n {
