@@ -242,7 +242,7 @@ func TestDictionariesOverflow(t *testing.T) {
 				b.WriteByte(',')
 			}
 			fmt.Fprintf(&b, `{"id":%d,"code":%q,"few":"%d","day":"%04d-03-%02d","price":%d.25,"z":"%d"`, n, code(i), r.IntN(5), 1900+n%200, 1+n%28, n, n%3)
-			if n%9000 == 17 {
+			if n%7000 == 17 {
 				fmt.Fprintf(&b, `,"long":%q`, strings.Repeat(fmt.Sprint(n, " "), 20_000))
 			}
 			b.WriteByte('}')
@@ -254,20 +254,17 @@ func TestDictionariesOverflow(t *testing.T) {
 	few := func(i int) string { return fmt.Sprintf("comarca %d", i%40) }
 	all := func(i int) string { return fmt.Sprintf("codi %d/%x", n, r.Uint32()) }
 	page(1, few)
-	page(12_000, few)
+	page(9_000, few)
 	page(3, all)
 	page(50_000, all)
 	page(0, all)
-	page(30_000, all)
-	page(9_000, few)
+	page(22_000, all)
+	page(6_000, few)
 	page(700, few)
 	contract := `{"Key":["id"],"KeyConflict":"latest","Fields":[{"Name":"id","Type":"integer"},{"Name":"code"},{"Name":"few"},{"Name":"day","Type":"date"},
-		{"Name":"price","Type":"decimal","Precision":12,"Scale":2},{"Name":"long"},{"Name":"nothing"},{"Name":"z"}]%s}`
-	if r := agree(t, plainRun(t, fmt.Sprintf(contract, ""), pages...)); r.Staged != int64(n) {
+		{"Name":"price","Type":"decimal","Precision":12,"Scale":2},{"Name":"long"},{"Name":"nothing"},{"Name":"z"}]}`
+	if r := agree(t, plainRun(t, contract, pages...)); r.Staged != int64(n) {
 		t.Errorf("staged %d rows, want %d", r.Staged, n)
-	}
-	if !testing.Short() {
-		agree(t, plainRun(t, fmt.Sprintf(contract, `,"Partition":["z"]`), pages[1:5]...))
 	}
 }
 
