@@ -10,15 +10,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/llac-project/llac/platform/local/python"
 )
 
 // MotoVersion is the moto that the suite is run against.
@@ -38,11 +37,11 @@ type Moto struct {
 // StartMoto installs moto into a virtual environment of the project's own, once, and starts it on a free port. progress
 // gets a line when an installation begins.
 func StartMoto(ctx context.Context, progress io.Writer) (*Moto, error) {
-	server, err := installMoto(ctx, progress)
+	environment, err := python.Ensure(ctx, "moto-venv", []string{"moto[server]==" + MotoVersion}, progress)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("install moto: %w", err)
 	}
-	m := &Moto{command: exec.Command(server, "-H", "127.0.0.1", "-p", "0")}
+	m := &Moto{command: exec.Command(environment.Program("moto_server"), "-H", "127.0.0.1", "-p", "0")}
 	m.command.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
 	m.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, in, err := os.Pipe()
@@ -100,89 +99,4 @@ func (m *Moto) Close() error {
 	_ = syscall.Kill(-m.command.Process.Pid, syscall.SIGKILL)
 	_ = m.command.Wait() // says "killed"
 	return nil
-}
-
-// installMoto answers the path of moto_server, installing it where it is missing. Several test processes may ask at once.
-func installMoto(ctx context.Context, progress io.Writer) (string, error) {
-	cache, err := cacheFolder()
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", fmt.Errorf("make the cache folder: %w", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(cache, "moto-venv.lock"), os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return "", fmt.Errorf("lock the moto installation: %w", err)
-	}
-	defer lock.Close() // also unlocks
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", fmt.Errorf("lock the moto installation: %w", err)
-	}
-	venv := filepath.Join(cache, "moto-venv")
-	server, stamp := filepath.Join(venv, "bin", "moto_server"), filepath.Join(venv, "installed")
-	want := "moto[server]==" + MotoVersion
-	if b, err := os.ReadFile(stamp); err == nil && string(b) == want {
-		return server, nil
-	}
-	python, err := findPython(ctx)
-	if err != nil {
-		return "", err
-	}
-	fmt.Fprintf(progress, "installing %s into %s, once\n", want, venv)
-	if err := os.RemoveAll(venv); err != nil {
-		return "", fmt.Errorf("remove a half-made virtual environment: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	for _, command := range [][]string{
-		{python, "-m", "venv", venv},
-		{filepath.Join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", want},
-	} {
-		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %s", strings.Join(command[1:], " "), err, lastLine(out))
-		}
-	}
-	return server, os.WriteFile(stamp, []byte(want), 0o644)
-}
-
-func lastLine(out []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return lines[len(lines)-1]
-}
-
-// cacheFolder is <repository>/.cache, or the user's cache outside a checkout.
-func cacheFolder() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the repository: %w", err)
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.work")); err == nil {
-			return filepath.Join(d, ".cache"), nil
-		}
-		if d == filepath.Dir(d) {
-			break
-		}
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("find a cache folder: %w", err)
-	}
-	return filepath.Join(cache, "llac"), nil
-}
-
-// findPython answers a Python of at least 3.10.
-func findPython(ctx context.Context) (string, error) {
-	for _, name := range []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		out, err := exec.CommandContext(ctx, path, "-c", "import sys; print(sys.version_info[0] * 100 + sys.version_info[1])").Output()
-		if version, e := strconv.Atoi(strings.TrimSpace(string(out))); err == nil && e == nil && version >= 310 {
-			return path, nil
-		}
-	}
-	return "", errors.New("no Python of at least 3.10 found; install one to run the suite against moto")
 }

@@ -1,0 +1,88 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const stampName = ".stamp"
+
+// Keep answers the folder of the entry name, which make fills when there is none or when it was made for another stamp.
+// Others who ask for the same entry wait. make gets an empty folder, the one that is answered in the end: what it puts
+// there may hold its own path.
+func Keep(ctx context.Context, name, stamp string, make func(dir string) error) (string, error) {
+	root, err := Folder()
+	if err != nil {
+		return "", err
+	}
+	return keep(ctx, filepath.Join(root, name), stamp, make)
+}
+
+func keep(ctx context.Context, dir, stamp string, make func(dir string) error) (_ string, err error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", fmt.Errorf("make the cache folder: %w", err)
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return "", fmt.Errorf("lock %s: %w", dir, err)
+	}
+	defer lock.Close() // also unlocks
+	if err := wait(ctx, lock); err != nil {
+		return "", fmt.Errorf("lock %s: %w", dir, err)
+	}
+	at := filepath.Join(dir, stampName)
+	if b, err := os.ReadFile(at); err == nil && string(b) == stamp {
+		return dir, nil
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+		return "", fmt.Errorf("empty %s: %w", dir, err)
+	}
+	if err := make(dir); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	// The stamp comes last: a folder without it is half-made.
+	if err := os.WriteFile(at, []byte(stamp), 0o644); err != nil {
+		return "", fmt.Errorf("stamp %s: %w", dir, err)
+	}
+	return dir, nil
+}
+
+// wait takes the lock, or answers the context's error.
+func wait(ctx context.Context, lock *os.File) error {
+	for {
+		held, err := tryLock(lock)
+		if held || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond): // flock(2) cannot be waited for and given up
+		}
+	}
+}
+
+// Folder is <repository>/.cache, or the user's cache outside a checkout.
+func Folder() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.work")); err == nil {
+			return filepath.Join(d, ".cache"), nil
+		}
+		if d == filepath.Dir(d) {
+			break
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a cache folder: %w", err)
+	}
+	return filepath.Join(cache, "llac"), nil
+}

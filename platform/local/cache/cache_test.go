@@ -1,0 +1,107 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func write(text string) func(string) error {
+	return func(dir string) error { return os.WriteFile(filepath.Join(dir, "content"), []byte(text), 0o644) }
+}
+
+func content(t *testing.T, dir string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestKeptUntilTheStampChanges(t *testing.T) {
+	t.Parallel()
+	at := filepath.Join(t.TempDir(), "entry")
+	for _, c := range []struct{ stamp, makes, want string }{
+		{"1", "a", "a"}, {"1", "b", "a"}, {"2", "c", "c"}, {"1", "d", "d"},
+	} {
+		dir, err := keep(t.Context(), at, c.stamp, write(c.makes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, dir); got != c.want {
+			t.Errorf("stamp %s: holds %q, want %q", c.stamp, got, c.want)
+		}
+	}
+}
+
+func TestHalfMadeIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	at := filepath.Join(t.TempDir(), "entry")
+	// A process that was killed leaves a folder without a stamp.
+	if err := errors.Join(os.MkdirAll(at, 0o755), write("half")(at)); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := keep(t.Context(), at, "", write("whole"))
+	if err != nil || content(t, dir) != "whole" {
+		t.Fatalf("%v, holds %q", err, content(t, dir))
+	}
+	broken := errors.New("broken")
+	if _, err := keep(t.Context(), at, "2", func(string) error { return broken }); !errors.Is(err, broken) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := os.Stat(at); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a failure left something behind: %v", err)
+	}
+}
+
+func TestOneMakesAndOthersWait(t *testing.T) {
+	t.Parallel()
+	at := filepath.Join(t.TempDir(), "entry")
+	var made atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			dir, err := keep(t.Context(), at, "1", func(dir string) error {
+				made.Add(1)
+				return write("once")(dir)
+			})
+			if err != nil || content(t, dir) != "once" {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	all.Wait()
+	if made.Load() != 1 {
+		t.Errorf("made %d times", made.Load())
+	}
+}
+
+func TestWaitingEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	at := filepath.Join(t.TempDir(), "entry")
+	making, finish := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := keep(context.Background(), at, "1", func(string) error {
+			close(making)
+			<-finish
+			return nil
+		})
+		done <- err
+	}()
+	<-making
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := keep(ctx, at, "1", write("")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(finish)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

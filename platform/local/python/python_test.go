@@ -1,0 +1,84 @@
+package python
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fake is a program that answers as a Python of a version would.
+func fake(t *testing.T, says string) string {
+	t.Helper()
+	at := filepath.Join(t.TempDir(), "python")
+	if err := os.WriteFile(at, []byte("#!/bin/sh\n"+says+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	old, good, broken := fake(t, "echo 3 9"), fake(t, "echo 3 12"), fake(t, "exit 127")
+	for _, c := range []struct {
+		name   string
+		path   map[string]string
+		want   string
+		tooOld int
+	}{
+		{"the first that is new enough", map[string]string{"python3": old, "python3.12": good}, good, 0},
+		{"a shim that leads nowhere is passed over", map[string]string{"python3": broken, "python": good}, good, 0},
+		{"none", nil, "", 0},
+		{"too old", map[string]string{"python3": old, "python": old}, "", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := find(t.Context(), func(name string) (string, error) {
+				if p, ok := c.path[name]; ok {
+					return p, nil
+				}
+				return "", exec.ErrNotFound
+			})
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			var missing *NoPythonError
+			if errors.As(err, &missing) != (c.want == "") {
+				t.Fatalf("got %v", err)
+			}
+			if missing != nil && len(missing.TooOld) != c.tooOld {
+				t.Errorf("too old: %v, want %d", missing.TooOld, c.tooOld)
+			}
+		})
+	}
+}
+
+// TestInstall makes an environment without packages, which needs no network.
+func TestInstall(t *testing.T) {
+	t.Parallel()
+	base, err := find(t.Context(), exec.LookPath)
+	if err != nil {
+		t.Skip(err)
+	}
+	var said strings.Builder
+	dir := t.TempDir()
+	if err := install(t.Context(), base, dir, nil, &said); err != nil {
+		t.Skip("this Python makes no virtual environment: ", err)
+	}
+	out, err := Environment{dir}.Command(t.Context(), "-c", "import sys; print(sys.prefix)").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.TrimSpace(string(out)); got != dir {
+		t.Errorf("runs in %q, want %q", got, dir)
+	}
+	if !strings.Contains(said.String(), dir) {
+		t.Errorf("no progress: %q", said.String())
+	}
+	err = install(t.Context(), base, dir, []string{"not a requirement"}, &said)
+	if err == nil || !strings.Contains(err.Error(), "pip install not a requirement") {
+		t.Errorf("got %v", err)
+	}
+}
