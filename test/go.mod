@@ -58,7 +58,7 @@ require (
 	github.com/llac-project/llac/services/landing-janitor v0.0.0 // indirect
 	github.com/llac-project/llac/services/quality-gate v0.0.0 // indirect
 	github.com/llac-project/llac/services/scheduler v0.0.0 // indirect
-	github.com/llac-project/llac/services/stager v0.0.0 // indirect
+	github.com/llac-project/llac/services/stager v0.0.0
 	github.com/llac-project/llac/services/validator v0.0.0 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
