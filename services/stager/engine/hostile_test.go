@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +16,11 @@ import (
 // plainRun is a run of the given pages under a contract in JSON.
 func plainRun(t *testing.T, contract string, pages ...string) Input {
 	t.Helper()
-	in := testCase{contract: parseContract(t, contract)}.inputOf()
+	return plainRunOf(parseContract(t, contract), pages...)
+}
+
+func plainRunOf(c *contract.Contract, pages ...string) Input {
+	in := testCase{contract: c}.inputOf()
 	for i, body := range pages {
 		in.Pages = append(in.Pages, newPage(fmt.Sprintf("landing/things/page-%d", i), body))
 	}
@@ -226,69 +228,6 @@ func TestPersonalValuesAreNowhere(t *testing.T) {
 	look("count", broken)
 }
 
-// TestDictionariesOverflow: a column may hold few values, then more than a dictionary takes, then few again; texts may be
-// long; pages may be of any size.
-func TestDictionariesOverflow(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(3, 3))
-	var pages []string
-	var b strings.Builder
-	n := 0
-	page := func(rows int, code func(int) string) {
-		b.Reset()
-		b.WriteByte('[')
-		for i := range rows {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, `{"id":%d,"code":%q,"few":"%d","day":"%04d-03-%02d","price":%d.25,"z":"%d"`, n, code(i), r.IntN(5), 1900+n%200, 1+n%28, n, n%3)
-			if n%7000 == 17 {
-				fmt.Fprintf(&b, `,"long":%q`, strings.Repeat(fmt.Sprint(n, " "), 20_000))
-			}
-			b.WriteByte('}')
-			n++
-		}
-		b.WriteByte(']')
-		pages = append(pages, b.String())
-	}
-	few := func(i int) string { return fmt.Sprintf("comarca %d", i%40) }
-	all := func(i int) string { return fmt.Sprintf("codi %d/%x", n, r.Uint32()) }
-	page(1, few)
-	page(9_000, few)
-	page(3, all)
-	page(50_000, all)
-	page(0, all)
-	page(22_000, all)
-	page(6_000, few)
-	page(700, few)
-	contract := `{"Key":["id"],"KeyConflict":"latest","Fields":[{"Name":"id","Type":"integer"},{"Name":"code"},{"Name":"few"},{"Name":"day","Type":"date"},
-		{"Name":"price","Type":"decimal","Precision":12,"Scale":2},{"Name":"long"},{"Name":"nothing"},{"Name":"z"}]}`
-	if r := agree(t, plainRun(t, contract, pages...)); r.Staged != int64(n) {
-		t.Errorf("staged %d rows, want %d", r.Staged, n)
-	}
-}
-
-func TestThousandsOfPartitions(t *testing.T) {
-	t.Parallel()
-	var pages []string
-	for p := range 3 {
-		var b strings.Builder
-		b.WriteByte('[')
-		for i := range 1200 {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, `{"id":"%d-%d","p":"%d"}`, p, i, i*(p+1))
-		}
-		b.WriteByte(']')
-		pages = append(pages, b.String())
-	}
-	r := agree(t, plainRun(t, `{"Key":["id"],"Partition":["p"],"Fields":[{"Name":"id"},{"Name":"p","Type":"integer"}]}`, pages...))
-	if len(r.Files) < 2000 || r.Staged != 3600 {
-		t.Errorf("%d files, %d rows", len(r.Files), r.Staged)
-	}
-}
-
 // TestOtherKinds stages CKAN answers and JSON-stat cubes.
 func TestOtherKinds(t *testing.T) {
 	t.Parallel()
@@ -321,22 +260,4 @@ func TestPagesAreReadAsOftenAsNeeded(t *testing.T) {
 		}
 	}
 	agree(t, in)
-}
-
-// TestLevelChangesBytesOnly: another compression level holds the same.
-func TestLevelChangesBytesOnly(t *testing.T) {
-	t.Parallel()
-	in := plainRun(t, everyType, registerPages(6, 3, 300, 500)...)
-	want := refStage(t, in)
-	sizes := map[int]int{}
-	for _, level := range []int{0, 1, 3, 9} {
-		r, out := mustStage(t, in, Options{Level: level})
-		compare(t, want, r, out)
-		for body := range maps.Values(out.files) {
-			sizes[level] += len(body)
-		}
-	}
-	if sizes[0] != sizes[DefaultLevel] {
-		t.Errorf("no level gives %d bytes, level %d gives %d", sizes[0], DefaultLevel, sizes[DefaultLevel])
-	}
 }
