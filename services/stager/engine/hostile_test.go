@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -241,6 +242,40 @@ func TestOtherKinds(t *testing.T) {
 		cube("2023", `1,2.0,null ,"x", 5, 1.5`, ``), cube("2024", `1,2,3,4,5,6`, `"2":"..","3":"p"`), cube("2024", `1,2,3,4,5,7`, `"2":"..","3":"p"`)))
 	agree(t, plainRun(t, `{"Source":{"Kind":"ckan"},"Key":["_id"],"KeyConflict":"latest","Fields":[{"Name":"_id","Type":"integer"},{"Name":"v","Type":"number"}]}`,
 		`{"help":"x","success":true,"result":{"records":[{"_id":1,"v":"1.5"},{"_id":2,"v":null}],"total":3}}`, `{"success":true,"result":{"total":3,"records": [ {"_id":1,"v":2}]}}`))
+}
+
+// TestOtherKindsCutAtEveryByte: of a CKAN answer the rows before the cut are staged; a cube is read whole or not at all. What
+// is left is one row of the quarantine.
+func TestOtherKindsCutAtEveryByte(t *testing.T) {
+	t.Parallel()
+	if oldEngine {
+		t.Skip("the old engine refuses the page")
+	}
+	ckan := `{"success":true,"result":{"fields":[{"id":"v"}],"records":[{"v":"a"} , {"v":"b","x":[{}]},{"v":"c"}],"total":3}} `
+	cube := `{"version":"2.0","class":"dataset","label":"x","updated":"2025-01-01","id":["v"],"size":[2],"dimension":{"v":{"category":{"index":["a","b"]}}},"value":[1,2],"status":{"1":"p"}}`
+	for kind, page := range map[string]string{"ckan": ckan, "idescat": cube} {
+		for n := range strings.TrimSpace(page) {
+			out := page[:n]
+			in := plainRun(t, `{"Source":{"Kind":"`+kind+`"},"Fields":[{"Name":"v"}]}`, out)
+			r, files := mustStage(t, in, Options{})
+			var staged int64
+			for _, record := range []string{`{"v":"a"}`, `"x":[{}]}`, `{"v":"c"}`} {
+				if kind == "ckan" && strings.Contains(out, record) {
+					staged++
+				}
+			}
+			if r.Staged != staged || r.Quarantined != 1 || r.ByReason["bad_page"] != 1 || r.RowsIn != staged+1 {
+				t.Errorf("%s cut after %d bytes: %+v, want %d rows staged and the rest as one bad page", kind, n, r, staged)
+				continue
+			}
+			table := readParquet(t, files.files["quarantine"])
+			cell := func(column string) string { return refCells(table.Column(table.Schema().FieldIndices(column)[0]))[0] }
+			start, err := strconv.Atoi(cell("byte_start"))
+			if err != nil || start > n || cell("byte_end") != strconv.Itoa(n) || cell("row_index") != strconv.FormatInt(staged, 10) || cell("row_json") != "{}" {
+				t.Errorf("%s cut after %d bytes: the quarantine holds row %s at %s to %s", kind, n, cell("row_index"), cell("byte_start"), cell("byte_end"))
+			}
+		}
+	}
 }
 
 // TestPagesAreReadAsOftenAsNeeded: pages are read by several workers, more than once, and into buffers used before; none of
