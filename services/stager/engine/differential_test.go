@@ -34,7 +34,7 @@ func agree(t *testing.T, in Input) Result {
 	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
 		t.Errorf("left behind in the temporary folder: %v, %v", left, err)
 	}
-	compare(t, refStage(t, in), result, first)
+	compare(t, in, refStage(t, in), result, first)
 	return result
 }
 
@@ -49,7 +49,7 @@ func mustStage(t *testing.T, in Input, o Options) (Result, *memorySink) {
 }
 
 // compare compares an engine's output with the reference's.
-func compare(t *testing.T, want refResult, got Result, out *memorySink) {
+func compare(t *testing.T, in Input, want refResult, got Result, out *memorySink) {
 	t.Helper()
 	// Invariant 5: rows add up.
 	if got.RowsIn != got.Staged+got.Duplicates+got.Quarantined {
@@ -87,6 +87,9 @@ func compare(t *testing.T, want refResult, got Result, out *memorySink) {
 	}
 	for name, rows := range want.files {
 		compareRows(t, name, rows, want.columns, readParquet(t, out.files[name]))
+		if !t.Failed() {
+			compareFooter(t, in, name, want.columns, rows, out.files[name])
+		}
 	}
 	if len(want.quarantine) > 0 {
 		compareQuarantine(t, want.quarantine, readParquet(t, out.files["quarantine"]))

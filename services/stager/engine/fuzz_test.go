@@ -75,7 +75,7 @@ func agreeOnce(t *testing.T, in Input) {
 	if _, one := mustStage(t, in, Options{Workers: 1}); !maps.EqualFunc(one.files, out.files, bytes.Equal) {
 		t.Errorf("three workers give other files than one: %v, want %v", out.names(), one.names())
 	}
-	compare(t, refStage(t, in), r, out)
+	compare(t, in, refStage(t, in), r, out)
 }
 
 // FuzzValue feeds any bytes as a value to a column of each type, without and with every limit set.

@@ -152,7 +152,7 @@ func TestLevelChangesBytesOnly(t *testing.T) {
 	sizes := map[int]int{}
 	for _, level := range []int{0, 1, 3, 9} {
 		r, out := mustStage(t, in, Options{Level: level})
-		compare(t, want, r, out)
+		compare(t, in, want, r, out)
 		for body := range maps.Values(out.files) {
 			sizes[level] += len(body)
 		}
