@@ -54,7 +54,7 @@ func (g *generator) input() Input {
 		if g.once(2) {
 			p.Rows = int64(rows[i])
 		}
-		if !oldEngine && g.once(3) {
+		if g.once(3) {
 			p.SHA256, p.Size = "", 0
 		}
 		if g.once(3) {
@@ -426,7 +426,7 @@ func (g *generator) write(r genRecord, space func() string) string {
 // pages makes the pages of a run, and how many records each holds.
 func (g *generator) pages() (bodies []string, rows []int) {
 	var all []genRecord
-	faults := !oldEngine && g.once(2)
+	faults := g.once(2)
 	for range 1 + g.IntN(5) {
 		space := func() string { return "" }
 		if g.once(3) {

@@ -58,11 +58,7 @@ func refStage(t *testing.T, in Input) refResult {
 	}
 	var walked []verdict
 	byKey := map[string][]int{} // key to places in walked
-	for n := range in.Pages {
-		p := len(in.Pages) - 1 - n
-		if oldEngine {
-			p = n
-		}
+	for p := len(in.Pages) - 1; p >= 0; p-- {
 		body, err := in.Pages[p].Read(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +83,7 @@ func refStage(t *testing.T, in Input) refResult {
 		last := places[0]
 		differ := false
 		for _, at := range places {
-			if oldEngine && c.KeyConflict == contract.LatestWins || !oldEngine && walked[at].rec.pageKey == walked[last].rec.pageKey {
+			if walked[at].rec.pageKey == walked[last].rec.pageKey {
 				last = at
 			}
 			differ = differ || walked[at].row.all != walked[places[0]].row.all

@@ -135,9 +135,6 @@ func refCast(f contract.Field, text string) (refValue, Code) {
 		}
 		return refValue{}, BadDecimal
 	case contract.Boolean:
-		if oldEngine {
-			text = strings.ReplaceAll(text, "ſ", "s")
-		}
 		switch strings.ToLower(text) {
 		case "1", "true":
 			return refWhole(1, "true"), ""
@@ -174,7 +171,7 @@ func refInteger(m []string, text string) (int64, bool) {
 	}
 	if m[4] != "" {
 		exponent, err := strconv.Atoi(m[4])
-		if strings.Trim(m[2]+m[3], "0") == "" && !(oldEngine && err != nil) {
+		if strings.Trim(m[2]+m[3], "0") == "" {
 			return 0, true
 		}
 		if limit := len(text) + 20; err != nil || exponent > limit || exponent < -limit {
@@ -245,7 +242,7 @@ func refTimestamp(text, layout string) (time.Time, bool) {
 		layouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
 	}
 	for _, l := range layouts {
-		if t, err := time.Parse(l, text); err == nil && t.UTC().Year() >= 1 && (oldEngine || t.UTC().Year() <= 9999) {
+		if t, err := time.Parse(l, text); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
 			return t.UTC().Truncate(time.Microsecond), true
 		}
 	}
