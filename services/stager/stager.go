@@ -141,8 +141,8 @@ func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Ma
 }
 
 // read reads a page, into the buffer when it fits there.
-func (s stager) read(ctx context.Context, page events.Object, _ []byte) ([]byte, error) {
-	return lake.Read(ctx, s.ports.Lake, page)
+func (s stager) read(ctx context.Context, page events.Object, into []byte) ([]byte, error) {
+	return lake.ReadInto(ctx, s.ports.Lake, page, into)
 }
 
 func first(a, b string) string {

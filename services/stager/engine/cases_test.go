@@ -278,4 +278,8 @@ func (f *memoryFile) Commit(context.Context) error {
 	return nil
 }
 
-func (f *memoryFile) Abort() { f.sink.aborted++ }
+func (f *memoryFile) Abort() {
+	f.sink.mu.Lock()
+	defer f.sink.mu.Unlock()
+	f.sink.aborted++
+}

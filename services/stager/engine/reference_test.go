@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/source"
+)
+
+// The reference: staging as plainly as it can be said, for the engine to be compared with. It shares no code with the
+// engine, reads pages with encoding/json, keeps everything in maps and minds no cost.
+
+// refNull stands for null among the cells. No text holds a NUL.
+const refNull = "\x00"
+
+// refResult is what becomes of a run.
+type refResult struct {
+	rowsIn, staged, duplicates int64
+	byReason                   map[string]int64
+	columns                    []string              // of every staged file
+	files                      map[string][][]string // by outputName: the staged rows, cell by cell
+	quarantine                 []refRejected
+}
+
+// refRejected is one quarantine row.
+type refRejected struct {
+	refRecord
+	pageKey, sha256 string
+	field           string // refNull: the row as a whole
+	code            Code
+	shown           map[string]string // source field to JSON text that the row may show
+}
+
+// refRow is a row that has passed.
+type refRow struct {
+	file, key, all string // where it goes; its key's and its own encoding
+	cells          []string
+}
+
+// refStage stages a run. Pages are walked last to first, rows first to last.
+func refStage(t *testing.T, in Input) refResult {
+	t.Helper()
+	c := in.Contract
+	out := refResult{byReason: map[string]int64{}, columns: refColumns(c), files: map[string][][]string{}}
+
+	type verdict struct {
+		rec refRejected
+		row *refRow
+	}
+	var walked []verdict
+	byKey := map[string][]int{} // key to places in walked
+	for p := len(in.Pages) - 1; p >= 0; p-- {
+		body, err := in.Pages[p].Read(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(body)
+		for _, rec := range refRecords(t, c.Source.Kind, body) {
+			v := verdict{rec: refRejected{refRecord: rec, pageKey: in.Pages[p].Key, sha256: hex.EncodeToString(sum[:]), field: refNull, code: rec.bad}}
+			v.rec.shown = refShown(c, rec)
+			if rec.bad == "" {
+				v.row, v.rec.field, v.rec.code = refPass(in, p, rec)
+			}
+			if v.row != nil && len(c.Key) > 0 {
+				byKey[v.row.key] = append(byKey[v.row.key], len(walked))
+			}
+			walked = append(walked, v)
+		}
+	}
+
+	duplicate := map[int]bool{}
+	for _, places := range byKey {
+		// Of one key's rows the last one in page and row order counts: the last row of the page walked first.
+		last := places[0]
+		differ := false
+		for _, at := range places {
+			if walked[at].rec.pageKey == walked[last].rec.pageKey {
+				last = at
+			}
+			differ = differ || walked[at].row.all != walked[places[0]].row.all
+		}
+		for _, at := range places {
+			switch {
+			case differ && c.KeyConflict != contract.LatestWins:
+				walked[at].row, walked[at].rec.field, walked[at].rec.code = nil, strings.Join(c.Key, ","), KeyConflict
+			case at != last:
+				duplicate[at] = true
+			}
+		}
+	}
+
+	for at, v := range walked {
+		out.rowsIn++
+		switch {
+		case v.row == nil:
+			out.quarantine = append(out.quarantine, v.rec)
+			out.byReason[string(v.rec.code)]++
+		case duplicate[at]:
+			out.duplicates++
+		default:
+			out.staged++
+			out.files[v.row.file] = append(out.files[v.row.file], v.row.cells)
+		}
+	}
+	return out
+}
+
+// refStagedFields are the fields that may be staged at all, in order.
+func refStagedFields(c *contract.Contract) []contract.Field {
+	var out []contract.Field
+	for _, f := range c.Fields {
+		if f.Staged && f.Classification != "personal" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func refColumns(c *contract.Contract) []string {
+	var out []string
+	for _, f := range refStagedFields(c) {
+		if !slices.Contains(c.Partition, f.Name) {
+			out = append(out, f.Name)
+		}
+	}
+	return append(out, "source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin",
+		"ingested_process_at", "correlation_id", "landing_object_key", "row_hash")
+}
+
+// refShown lists what a quarantine row may show: the fields that are public and staged under all their names.
+func refShown(c *contract.Contract, rec refRecord) map[string]string {
+	out := map[string]string{}
+	for _, f := range c.Fields {
+		if raw, there := rec.fields[f.Source]; there {
+			out[f.Source] = string(raw)
+		}
+	}
+	for _, f := range c.Fields {
+		if !f.Staged || f.Classification != "" && f.Classification != "public" {
+			delete(out, f.Source)
+		}
+	}
+	return out
+}
+
+// refPass reads one record under the contract: a row, or the first thing wrong with it.
+func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
+	c := in.Contract
+	values := map[string]refValue{}
+	var all []byte
+	for _, f := range refStagedFields(c) {
+		required := f.Required || f.Default != nil || slices.Contains(c.Key, f.Name) || slices.Contains(c.Partition, f.Name)
+		v, bad := refRead(f, required, rec.fields[f.Source])
+		if bad != "" {
+			return nil, f.Name, bad
+		}
+		values[f.Name] = v
+		all = append(all, v.encoded...)
+	}
+	row := &refRow{file: "staged", all: string(all)}
+	for _, name := range c.Partition {
+		folder := values[name].folder
+		if !refFolder.MatchString(folder) || slices.Contains([]string{"null", "__hive_default_partition__"}, strings.ToLower(folder)) {
+			return nil, name, BadPartition
+		}
+		row.file += "/" + name + "=" + folder
+	}
+	if s := c.Slicing; s != nil && in.Slice != "" {
+		if v, staged := values[s.Column]; staged && (v.cell == refNull || v.folder != in.Slice) {
+			return nil, s.Column, WrongSlice
+		}
+	}
+	for _, name := range c.Key {
+		row.key += string(values[name].encoded)
+	}
+
+	sum := sha256.Sum256(all)
+	updated, url := in.Lineage.SourceUpdatedAt, in.Lineage.SourceURL
+	if updated == "" {
+		updated = refNull
+	}
+	if u := in.Pages[page].URL; u != "" {
+		url = u
+	}
+	for _, name := range refColumns(c) {
+		if v, own := values[name]; own {
+			row.cells = append(row.cells, v.cell)
+		}
+	}
+	row.cells = append(row.cells, in.Lineage.SourceSystem, c.Source.ID, url, updated, refOrigin(in.Lineage.SourceSystem, rec),
+		in.Lineage.Slot, in.Lineage.RunID, in.Pages[page].Key, hex.EncodeToString(sum[:16]))
+	return row, "", ""
+}
+
+// refOrigin is what a row is said to be. Only an official portal publishes, and only by saying nothing else.
+func refOrigin(system string, rec refRecord) string {
+	simulated := system == "simulator" || strings.HasPrefix(system, "unofficial:")
+	raw, said := rec.fields[source.Origin]
+	word, _ := refUnquote(string(raw))
+	switch {
+	case said && word == "recorded":
+		return "recorded"
+	case !simulated && (!said || word == "published"):
+		return "published"
+	}
+	return "invented"
+}
+
+// refRecord is one record of a page, or the rest of a page that cannot be read.
+type refRecord struct {
+	index, start, end int
+	fields            map[string][]byte // raw JSON by name; of a name that repeats the last
+	bad               Code              // bad_row, bad_text, bad_page
+	loose             bool              // a bad page of no rows: it may begin anywhere from start on
+}
+
+// refRecords takes a page apart.
+func refRecords(t *testing.T, kind string, page []byte) []refRecord {
+	switch kind {
+	case source.CKAN:
+		return refCKAN(t, page)
+	case source.Idescat:
+		return refCube(t, page)
+	}
+	at := refSpace(page, len(page)-len(bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))))
+	if at == len(page) || page[at] != '[' {
+		return []refRecord{{start: at, end: len(page), bad: refBadPage, loose: true}}
+	}
+	out, at, ok := refArray(page, at)
+	if at = refSpace(page, at); ok && at < len(page) {
+		out = append(out, refRecord{index: len(out), start: at, end: len(page), bad: refBadPage})
+	}
+	return out
+}
+
+// refArray reads the array of records that begins at page[at]; the last record is the fault, if there is one.
+func refArray(page []byte, at int) (out []refRecord, end int, ok bool) {
+	fault := func() ([]refRecord, int, bool) {
+		return append(out, refRecord{index: len(out), start: at, end: len(page), bad: refBadPage}), at, false
+	}
+	at = refSpace(page, at+1)
+	if at < len(page) && page[at] == ']' {
+		return nil, at + 1, true
+	}
+	for {
+		var raw json.RawMessage
+		if at = refSpace(page, at); json.NewDecoder(bytes.NewReader(page[at:])).Decode(&raw) != nil || refDepth(raw) > refMaxDepth {
+			return fault()
+		}
+		rec := refRecord{index: len(out), start: at, end: at + len(raw)}
+		switch {
+		case raw[0] != '{':
+			rec.bad = refBadRow
+		case !utf8.Valid(raw):
+			rec.bad = BadText
+			fallthrough
+		default:
+			rec.fields = refObject(raw)
+		}
+		out = append(out, rec)
+		at = refSpace(page, rec.end)
+		switch {
+		case at < len(page) && page[at] == ',':
+			at++
+		case at < len(page) && page[at] == ']':
+			return out, at + 1, true
+		default:
+			return fault()
+		}
+	}
+}
+
+// refObject reads an object's fields.
+func refObject(raw []byte) map[string][]byte {
+	out := map[string][]byte{}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = d.Token() // the brace; the object is known to be whole
+	for d.More() {
+		name, _ := d.Token()
+		var value json.RawMessage
+		_ = d.Decode(&value)
+		out[name.(string)] = value
+	}
+	return out
+}
+
+// What is wrong with a record, or a page, as a whole.
+const (
+	refBadRow  Code = "bad_row"
+	refBadPage Code = "bad_page"
+)
+
+// refMaxDepth bounds the nesting of a record, as source does; nobody's data come near.
+const refMaxDepth = 513
+
+func refDepth(raw []byte) int {
+	depth, deepest := 0, 0
+	d := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		switch token, err := d.Token(); {
+		case err != nil:
+			return deepest
+		case token == json.Delim('{'), token == json.Delim('['):
+			depth++
+			deepest = max(deepest, depth)
+		case token == json.Delim('}'), token == json.Delim(']'):
+			depth--
+		}
+	}
+}
+
+// refSpace answers the place of the next byte that is no white space.
+func refSpace(page []byte, at int) int {
+	for at < len(page) && strings.IndexByte(" \t\r\n", page[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+// refCKAN reads a whole datastore answer.
+func refCKAN(t *testing.T, page []byte) []refRecord {
+	t.Helper()
+	var answer struct {
+		Result struct{ Records json.RawMessage }
+	}
+	if err := json.Unmarshal(page, &answer); err != nil {
+		t.Fatal(err)
+	}
+	out, _, _ := refArray(page, bytes.Index(page, answer.Result.Records))
+	return out
+}
+
+// refCube reads a whole JSON-stat cube whose values are an array.
+func refCube(t *testing.T, page []byte) []refRecord {
+	t.Helper()
+	type dimension struct {
+		Category struct {
+			Index refIndex
+			Label map[string]string
+		}
+	}
+	var cube struct {
+		ID        []string
+		Dimension map[string]dimension
+		Value     json.RawMessage
+		Status    map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(page, &cube); err != nil {
+		t.Fatal(err)
+	}
+	records := []refRecord{{fields: map[string][]byte{}}}
+	for _, id := range cube.ID { // the last dimension runs fastest
+		var longer []refRecord
+		for _, rec := range records {
+			for _, category := range cube.Dimension[id].Category.Index {
+				fields := maps.Clone(rec.fields)
+				fields[id], _ = json.Marshal(category)
+				fields[id+".label"], _ = json.Marshal(cube.Dimension[id].Category.Label[category])
+				longer = append(longer, refRecord{fields: fields})
+			}
+		}
+		records = longer
+	}
+	values, _, _ := refArray(page, bytes.Index(page, cube.Value))
+	for i := range records {
+		v := values[i]
+		r := &records[i]
+		r.index, r.start, r.end = i, v.start, v.end
+		r.fields["value"], r.fields["status"] = page[v.start:v.end], []byte("null")
+		if status, there := cube.Status[strconv.Itoa(i)]; there {
+			r.fields["status"] = status
+		}
+		if string(r.fields["status"]) == `".."` {
+			r.fields["value"] = []byte("null")
+		}
+	}
+	return records
+}
+
+// refIndex is a dimension's categories in order: written as an array, or as an object with their places.
+type refIndex []string
+
+func (x *refIndex) UnmarshalJSON(b []byte) error {
+	var places map[string]int
+	if json.Unmarshal(b, (*[]string)(x)) == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, &places); err != nil {
+		return err
+	}
+	*x = slices.SortedFunc(maps.Keys(places), func(a, b string) int { return places[a] - places[b] })
+	return nil
+}

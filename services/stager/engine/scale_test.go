@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/platform/contract"
+)
+
+// TestDictionariesOverflow: a column may hold few values, then more than a dictionary takes, then few again; texts may be
+// long; pages may be of any size.
+func TestDictionariesOverflow(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 3))
+	var pages []string
+	var b strings.Builder
+	n := 0
+	page := func(rows int, code func(int) string) {
+		b.Reset()
+		b.WriteByte('[')
+		for i := range rows {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"id":%d,"code":%q,"few":"%d","day":"%04d-03-%02d","price":%d.25,"z":"%d"`, n, code(i), r.IntN(5), 1900+n%200, 1+n%28, n, n%3)
+			if n%7000 == 17 {
+				fmt.Fprintf(&b, `,"long":%q`, strings.Repeat(fmt.Sprint(n, " "), 20_000))
+			}
+			b.WriteByte('}')
+			n++
+		}
+		b.WriteByte(']')
+		pages = append(pages, b.String())
+	}
+	few := func(i int) string { return fmt.Sprintf("comarca %d", i%40) }
+	all := func(i int) string { return fmt.Sprintf("codi %d/%x", n, r.Uint32()) }
+	page(1, few)
+	page(9_000, few)
+	page(3, all)
+	page(50_000, all)
+	page(0, all)
+	page(22_000, all)
+	page(6_000, few)
+	page(700, few)
+	contract := `{"Key":["id"],"KeyConflict":"latest","Fields":[{"Name":"id","Type":"integer"},{"Name":"code"},{"Name":"few"},{"Name":"day","Type":"date"},
+		{"Name":"price","Type":"decimal","Precision":12,"Scale":2},{"Name":"long"},{"Name":"nothing"},{"Name":"z"}]}`
+	if r := agree(t, plainRun(t, contract, pages...)); r.Staged != int64(n) {
+		t.Errorf("staged %d rows, want %d", r.Staged, n)
+	}
+}
+
+func TestThousandsOfPartitions(t *testing.T) {
+	t.Parallel()
+	var pages []string
+	for p := range 3 {
+		var b strings.Builder
+		b.WriteByte('[')
+		for i := range 1200 {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"id":"%d-%d","p":"%d"}`, p, i, i*(p+1))
+		}
+		b.WriteByte(']')
+		pages = append(pages, b.String())
+	}
+	r := agree(t, plainRun(t, `{"Key":["id"],"Partition":["p"],"Fields":[{"Name":"id"},{"Name":"p","Type":"integer"}]}`, pages...))
+	if len(r.Files) < 2000 || r.Staged != 3600 {
+		t.Errorf("%d files, %d rows", len(r.Files), r.Staged)
+	}
+}
+
+// TestManyKeys: more keys than a small memory holds, some of them repeated and some in conflict, near and far.
+func TestManyKeys(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(4, 4))
+	var pages []string
+	for range 12 {
+		var b strings.Builder
+		b.WriteByte('[')
+		for i := range 2500 {
+			key := r.IntN(40_000)
+			fmt.Fprintf(&b, `%s{"id":"%032d","v":%d,"day":"2024-01-%02d"}`, map[bool]string{true: "", false: ","}[i == 0], key, key+r.IntN(50)/49, 1+key%28)
+		}
+		b.WriteByte(']')
+		pages = append(pages, b.String())
+	}
+	for _, policy := range []contract.KeyConflict{contract.QuarantineConflicts, contract.LatestWins} {
+		in := plainRun(t, `{"Key":["id","day"],"Fields":[{"Name":"id"},{"Name":"v","Type":"integer"},{"Name":"day","Type":"date"}]}`, pages...)
+		in.Contract.KeyConflict = policy
+		if r := agree(t, in); r.Duplicates < 1000 || policy == contract.QuarantineConflicts && r.Quarantined < 100 {
+			t.Errorf("%s: %+v shows little", policy, r)
+		}
+	}
+}
+
+// TestWideRecords: two hundred columns of all types, a tenth of them absent from a row.
+func TestWideRecords(t *testing.T) {
+	t.Parallel()
+	g := newGenerator(5)
+	g.contract = parseContract(t, `{"Key":["f0"],"KeyConflict":"latest","Fields":[{"Name":"f0","Type":"integer"}]}`)
+	g.pools["f0"] = []genCell{{text: "1"}, {text: "2"}, {raw: "3"}, {raw: "44"}, {raw: "5"}, {raw: "6"}}
+	for i := 1; i < 200; i++ {
+		f := contract.Field{Name: fmt.Sprintf("f%d", i), Source: fmt.Sprintf("f%d", i), Type: genTypes[i%len(genTypes)], Staged: true, Precision: 20, Scale: 3}
+		g.contract.Fields = append(g.contract.Fields, f)
+		g.pools[f.Source] = []genCell{{absent: true}}
+		for range 10 {
+			if cell := (genCell{text: g.valid(&f)}); f.Type != contract.JSON {
+				g.pools[f.Source] = append(g.pools[f.Source], cell)
+			}
+		}
+	}
+	var pages []string
+	for range 3 {
+		var records []string
+		for range 10 {
+			r := g.record()
+			for _, f := range g.contract.Fields {
+				if _, bad := refRead(f, false, []byte(g.spell(r[f.Source]))); bad != "" {
+					r[f.Source] = g.pools[f.Source][0]
+				}
+			}
+			records = append(records, g.write(r, func() string { return "" }))
+		}
+		pages = append(pages, "["+strings.Join(records, ",")+"]")
+	}
+	if r := agree(t, plainRunOf(g.contract, pages...)); r.Staged < 3 {
+		t.Errorf("%+v shows little", r)
+	}
+}
+
+// TestMoreNamesThanAReaderRemembers: the contract's fields are found by their names also when they come after so many others
+// that the reader has stopped to count.
+func TestMoreNamesThanAReaderRemembers(t *testing.T) {
+	t.Parallel()
+	var strangers strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&strangers, `"s%d":1,`, i)
+	}
+	late := `[{"id":"a","text":"x"},{` + strangers.String() + `"whole":"no","id":"b","zone":"7","price":1.5},{"id":"c",` + strangers.String() + `"zone":"8","open":"true","te\u0078t":"y"}]`
+	agree(t, plainRun(t, everyType, `[{`+strangers.String()+`"id":"a"},{"id":"d","text":"x","whole":5}]`, late, `[{"text":"z","id":"c","zone":"8","phone":"1"}]`))
+}
+
+// TestLevelChangesBytesOnly: another compression level holds the same.
+func TestLevelChangesBytesOnly(t *testing.T) {
+	t.Parallel()
+	in := plainRun(t, everyType, registerPages(6, 3, 300, 500)...)
+	want := refStage(t, in)
+	sizes := map[int]int{}
+	for _, level := range []int{0, 1, 3, 9} {
+		r, out := mustStage(t, in, Options{Level: level})
+		compare(t, in, want, r, out)
+		for body := range maps.Values(out.files) {
+			sizes[level] += len(body)
+		}
+	}
+	if sizes[0] != sizes[DefaultLevel] {
+		t.Errorf("no level gives %d bytes, level %d gives %d", sizes[0], DefaultLevel, sizes[DefaultLevel])
+	}
+}
