@@ -64,6 +64,9 @@ func castInteger(b []byte) (int64, bool) {
 		i, err := strconv.ParseInt(string(b), 10, 64)
 		return i, err == nil
 	}
+	if n.zero() {
+		return 0, true // whatever the exponent
+	}
 	exponent := 0
 	if len(n.exponent) > 0 {
 		var err error
@@ -78,8 +81,6 @@ func castInteger(b []byte) (int64, bool) {
 	exponent += len(digits) - len(significant)
 	significant = bytes.TrimLeft(significant, "0")
 	switch {
-	case len(significant) == 0:
-		return 0, true
 	case exponent < 0, exponent > maxIntegerDigits, len(significant)+exponent > maxIntegerDigits:
 		return 0, false
 	}
@@ -168,9 +169,11 @@ func decimalText(b []byte, scale int) string {
 // castBoolean reads true and false, in any case, and 1 and 0.
 func castBoolean(b []byte) (int64, bool) {
 	switch {
-	case len(b) == 1 && b[0] == '1', bytes.EqualFold(b, []byte("true")):
+	case len(b) == 1 && (b[0] == '0' || b[0] == '1'):
+		return int64(b[0] - '0'), true
+	case len(b) == len("true") && bytes.EqualFold(b, []byte("true")): // of this length it has no letters but these
 		return 1, true
-	case len(b) == 1 && b[0] == '0', bytes.EqualFold(b, []byte("false")):
+	case len(b) == len("false") && bytes.EqualFold(b, []byte("false")):
 		return 0, true
 	}
 	return 0, false
@@ -208,7 +211,7 @@ func midnight(b []byte) bool {
 	return rest[0] == '.' && len(rest) > 1 && len(bytes.Trim(rest[1:], "0")) == 0
 }
 
-// castTimestamp reads a moment as microseconds since 1970 in UTC. Without a layout it takes RFC 3339 and, as UTC,
+// castTimestamp reads a moment of the years 1 to 9999 as microseconds since 1970 in UTC. Without a layout it takes RFC 3339 and, as UTC,
 // Socrata's floating timestamps, which carry no zone.
 func castTimestamp(b []byte, layout string) (int64, bool) {
 	layouts := []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly}
@@ -216,8 +219,9 @@ func castTimestamp(b []byte, layout string) (int64, bool) {
 		layouts = []string{layout}
 	}
 	for _, l := range layouts {
-		if t, err := time.Parse(l, string(b)); err == nil && t.UTC().Year() >= 1 {
-			return t.UnixMicro(), true
+		if t, err := time.Parse(l, string(b)); err == nil {
+			year := t.UTC().Year() // a zone may move it out of the years that every reader knows
+			return t.UnixMicro(), year >= 1 && year <= 9999
 		}
 	}
 	return 0, false

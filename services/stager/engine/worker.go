@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
@@ -74,11 +75,7 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	case errors.As(err, &malformed):
 		// Invariant 5: what cannot be read is told, too: from the fault to the end of the page is one record.
 		b.rows++
-		start := min(malformed.Offset, len(body))
-		if malformed.Index >= 0 {
-			next, start = malformed.Index, w.begin(body, after, start)
-		}
-		w.quarantine(b, source.Row{Index: next, Start: start, End: len(body)},
+		w.quarantine(b, source.Row{Index: next, Start: beginning(body, after, malformed.Offset), End: len(body)},
 			&rejection{code: BadPage, message: malformed.Err.Error() + fmt.Sprintf(" (byte %d); the rest of the page is lost: ask the source again", malformed.Offset)})
 	case err != nil:
 		b.err = fmt.Errorf("stage page %s: %w", page.Key, err)
@@ -101,18 +98,27 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	}
 }
 
-// begin answers where the record begins whose reading failed at fault: after what separates it from the one before.
-func (w *worker) begin(body []byte, after, fault int) int {
-	for after < fault {
-		switch body[after] {
-		case ' ', '\t', '\n', '\r', ',', '[':
+// beginning answers where the record begins whose reading failed at fault: behind the white space and the one bracket or
+// comma that stand between it and the end of the record before, or the beginning of the page.
+func beginning(body []byte, after, fault int) int {
+	skip := func(some string, most int) {
+		for ; after < min(fault, len(body)) && most > 0 && strings.IndexByte(some, body[after]) >= 0; most-- {
 			after++
-			continue
 		}
-		break
 	}
+	if after == 0 {
+		skip("\xef\xbb\xbf", 3)
+		skip(space, len(body))
+		skip("[", 1)
+	}
+	skip(space, len(body))
+	skip(",]", 1)
+	skip(space, len(body))
 	return after
 }
+
+// space is JSON's white space.
+const space = " \t\r\n"
 
 // row makes one record ready and puts it among the good or the bad.
 func (w *worker) row(b *batch, rec source.Row) {
@@ -289,9 +295,8 @@ func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
 
 // unreadable is the reason of a record that its page's reader could not read.
 func unreadable(err error) *rejection {
-	code := BadRow
 	if errors.Is(err, source.ErrNotUTF8) {
-		code = BadText
+		return &rejection{code: BadText, message: "want UTF-8"}
 	}
-	return &rejection{code: code, message: err.Error()}
+	return &rejection{code: BadRow, message: "want an object"}
 }
