@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -243,11 +244,13 @@ func compareShown(w refRejected, got string) error {
 	return nil
 }
 
-// TestGeneratedRuns stages contracts and pages made at random. Among them every reason must be met, or they show little.
+var seeds = flag.Int("seeds", 300, "generated runs of TestGeneratedRuns")
+
+// TestGeneratedRuns stages contracts and pages made at random; -seeds makes more of them. Among them every reason must be met, or they show little.
 func TestGeneratedRuns(t *testing.T) {
 	t.Parallel()
 	met := map[string]int64{}
-	for seed := range uint64(300) {
+	for seed := range uint64(*seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			in := newGenerator(seed).input()
 			r := agree(t, in)

@@ -73,7 +73,8 @@ func TestThousandsOfPartitions(t *testing.T) {
 	}
 }
 
-// TestManyKeys: more keys than a small memory holds, some of them repeated and some in conflict, near and far.
+// TestManyKeys: more keys and longer rows than a small memory holds, spread over partitions, some of them repeated and some
+// in conflict, near and far.
 func TestManyKeys(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(4, 4))
@@ -83,13 +84,14 @@ func TestManyKeys(t *testing.T) {
 		b.WriteByte('[')
 		for i := range 2500 {
 			key := r.IntN(40_000)
-			fmt.Fprintf(&b, `%s{"id":"%032d","v":%d,"day":"2024-01-%02d"}`, map[bool]string{true: "", false: ","}[i == 0], key, key+r.IntN(50)/49, 1+key%28)
+			note := strings.Repeat(fmt.Sprintf("%x ", key*2654435761), key%40)
+			fmt.Fprintf(&b, `%s{"id":"%032d","v":%d,"day":"2024-01-%02d","note":%q}`, map[bool]string{true: "", false: ","}[i == 0], key, key+r.IntN(50)/49, 1+key%28, note)
 		}
 		b.WriteByte(']')
 		pages = append(pages, b.String())
 	}
 	for _, policy := range []contract.KeyConflict{contract.QuarantineConflicts, contract.LatestWins} {
-		in := plainRun(t, `{"Key":["id","day"],"Fields":[{"Name":"id"},{"Name":"v","Type":"integer"},{"Name":"day","Type":"date"}]}`, pages...)
+		in := plainRun(t, `{"Key":["id","day"],"Partition":["day"],"Fields":[{"Name":"id"},{"Name":"v","Type":"integer"},{"Name":"day","Type":"date"},{"Name":"note"}]}`, pages...)
 		in.Contract.KeyConflict = policy
 		if r := agree(t, in); r.Duplicates < 1000 || policy == contract.QuarantineConflicts && r.Quarantined < 100 {
 			t.Errorf("%s: %+v shows little", policy, r)
