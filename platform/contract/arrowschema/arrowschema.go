@@ -93,7 +93,7 @@ func QuarantineSchema() *arrow.Schema {
 	}
 	return arrow.NewSchema([]arrow.Field{
 		column("page_key", text, false, "Key of the landing page that holds the row."),
-		column("page_sha256", text, false, "SHA-256 of that page, lower-case hex."),
+		column("page_sha256", text, true, "SHA-256 of that page, lower-case hex; null where the page is a file that nobody has hashed."),
 		column("row_index", number, false, "Position of the row in the page, from 0."),
 		column("byte_start", number, false, "First byte of the row in the page, from 0."),
 		column("byte_end", number, false, "Byte after the row's last."),

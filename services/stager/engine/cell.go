@@ -13,8 +13,13 @@ type cell struct {
 	null    bool
 	payload []byte // as a data page holds it, without a text's length; of a null: nil
 	hashed  []byte // as the row's hash and the key take it: no two sequences of values read alike
-	folder  string // columns of the partition and the slice: the value as a folder's name
-	safe    bool   // whether that name may be one
+	folder  folder // columns of the partition and the slice
+}
+
+// folder is a value as a folder's name, and whether it may be one.
+type folder struct {
+	name string
+	safe bool
 }
 
 // appendPayload writes a value as Parquet's PLAIN encoding does, a text without its length, a boolean as one byte.

@@ -34,6 +34,7 @@ type keys struct {
 	shards  [keyShards]keyShard
 	spilled []*spilledKeys
 	folder  string // of the files
+	touched byte   // keeps touch from being left out by the compiler
 }
 
 // keyShards is how many tables share the keys: growing one at a time takes little more memory than the keys themselves.
@@ -68,9 +69,23 @@ func (d *digest) hash() uint64 { return maphash.Bytes(seed, d[:]) }
 // beginning is the part of a row's hash that goes with its key.
 func (d *digest) beginning() uint64 { return binary.LittleEndian.Uint64(d[:8]) }
 
-// meet puts a key into the set unless it is there. same says whether the row it came with then had the same hash.
-func (k *keys) meet(key *digest, row uint64) (known, same bool, err error) {
-	hash := key.hash()
+// touch answers the hashes of keys that are about to be met, and makes the processor fetch the slots where they will be
+// looked for all at once: one after another, each would be waited for.
+func (k *keys) touch(hashes []uint64, all []digest) []uint64 {
+	for i := range all {
+		hashes = append(hashes, all[i].hash())
+	}
+	for _, hash := range hashes {
+		if s := &k.shards[hash%keyShards]; len(s.keys) > 0 {
+			k.touched ^= s.keys[slotOf(hash, len(s.keys))][0]
+		}
+	}
+	return hashes
+}
+
+// meet puts a key, whose hash is given, into the set unless it is there. same says whether the row it came with then had
+// the same hash.
+func (k *keys) meet(key *digest, hash, row uint64) (known, same bool, err error) {
 	s := &k.shards[hash%keyShards]
 	at, known := s.find(key, hash)
 	if known {

@@ -17,7 +17,6 @@ type dictionary struct {
 
 // What a dictionary may hold. All columns of a job share dictionaryBytes.
 const (
-	dictionaryTrial  = 8192    // values after which a column has to have shown that it repeats
 	dictionaryMost   = 1 << 16 // values of one column
 	dictionaryLarge  = 2 << 20 // bytes of one column
 	dictionaryBytes  = 16 << 20
@@ -39,7 +38,7 @@ func (d *dictionary) number(payload []byte, rows int64, shared *int) uint32 {
 	}
 	cost := len(payload) + dictionaryPerKey
 	if len(d.values) >= dictionaryMost || d.texts.size+len(payload) > dictionaryLarge || *shared+cost > dictionaryBytes ||
-		rows >= dictionaryTrial && int64(len(d.values)) > rows/2 {
+		hardlyRepeats(rows, int64(len(d.values))) {
 		return 0
 	}
 	*shared += cost

@@ -44,7 +44,7 @@ type Input struct {
 // time, in into when they fit there.
 type Page struct {
 	Key    string // landing key: the quarantine and the lineage name the page by it
-	SHA256 string // lower-case hex of the bytes; empty: it is worked out when the quarantine has to name it
+	SHA256 string // lower-case hex of the bytes; empty: nobody has hashed them, and the quarantine cannot say it
 	URL    string // where it came from: becomes source_url; empty: the lineage's
 	Rows   int64  // rows the manifest counts in it; -1: not known
 	Size   int64  // bytes; 0: not known

@@ -37,8 +37,11 @@ type job struct {
 	found   map[digest]bool // those found in this pass
 
 	result       Result
-	keys         *keys
+	keys         *keys  // nil before the first batch
+	keyBytes     int64  // memory for them
+	folder       string // for those that do not fit
 	keep         []bool
+	hashes       []uint64     // of the batch's keys
 	dictionaries []dictionary // by column inside the files
 	shared       int          // bytes of the dictionaries
 	layout       *layout
@@ -56,13 +59,16 @@ func (j *job) take(b *batch) error {
 		return b.err
 	}
 	j.result.RowsIn += b.rows
+	if j.keys == nil {
+		j.keys = newKeys(j.Contract.KeyConflict != contract.LatestWins, j.keyBytes, j.expected(b), j.folder)
+	}
 	if err := j.settle(b); err != nil {
 		return err
 	}
 	if len(j.found) > 0 {
 		return nil // this pass only counts rivals any more: nothing of it will be kept
 	}
-	j.quarantine.add(b.bad, b.sha256)
+	j.quarantine.add(b.bad)
 	if err := j.store(b); err != nil {
 		return err
 	}
@@ -72,12 +78,13 @@ func (j *job) take(b *batch) error {
 // settle finds out which rows of a batch stay.
 func (j *job) settle(b *batch) error {
 	j.keep = slices.Grow(j.keep[:0], b.good)[:b.good]
+	j.hashes = j.keys.touch(j.hashes[:0], b.keys)
 	for row := b.good - 1; row >= 0; row-- {
 		j.keep[row] = true
 		if len(b.keys) == 0 {
 			continue
 		}
-		known, same, err := j.keys.meet(&b.keys[row], b.hashes[row].beginning())
+		known, same, err := j.keys.meet(&b.keys[row], j.hashes[row], b.hashes[row].beginning())
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", j.Contract.Dataset, err)
 		}
@@ -447,7 +454,7 @@ func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
 	}
 	j := &job{
 		Input: in, plan: p, rivals: rivals, found: map[digest]bool{}, byPath: map[string]int{},
-		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)),
+		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)), keyBytes: o.keyBytes(), folder: o.Temporary,
 	}
 	if j.files, err = newForm(schema); err != nil {
 		return nil, err
@@ -455,14 +462,20 @@ func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
 	if j.refused, err = newForm(arrowschema.QuarantineSchema()); err != nil {
 		return nil, err
 	}
-	var expected int64
-	for _, page := range in.Pages {
-		if page.Rows < 0 {
-			expected = -1
-			break
-		}
-		expected += page.Rows
-	}
-	j.keys = newKeys(in.Contract.KeyConflict != contract.LatestWins, o.keyBytes(), expected, o.Temporary)
 	return j, nil
+}
+
+// expected guesses how many rows there are, by the pages' sizes and the first batch; -1: not known.
+func (j *job) expected(first *batch) int64 {
+	var rows, bytes int64
+	for _, p := range j.Pages {
+		if p.Rows < 0 && p.Size == 0 {
+			return -1
+		}
+		rows, bytes = rows+max(p.Rows, 0), bytes+p.Size
+	}
+	if rows > 0 || first.bytes == 0 {
+		return rows
+	}
+	return int64(float64(bytes) / float64(first.bytes) * float64(first.rows))
 }

@@ -61,6 +61,9 @@ func (k *keys) spill() (err error) {
 
 // close gives the files up.
 func (k *keys) close() {
+	if k == nil {
+		return
+	}
 	for _, f := range k.spilled {
 		_ = f.file.Close()
 		_ = os.Remove(f.file.Name()) // mostly gone already

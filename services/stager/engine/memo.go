@@ -1,33 +1,36 @@
 package engine
 
 import (
-	"bytes"
 	"hash/maphash"
+	"math"
 )
 
 // memo remembers what became of the raw values of one column, so that a value that comes again is cleaned, cast and
 // checked once: most columns of open data repeat. It belongs to one worker. Invariant: an outcome's number never
-// changes, and what is at a number never does.
+// changes, and neither what is at a number nor where it lies.
 type memo struct {
 	slots    []slot
-	outcomes []outcome
-	texts    arena
+	data     []byte    // the outcomes that are good, one after another: see outcomes
+	outcomes []outcome // by number - 1
+	bad      map[uint32]*rejection
+	folders  map[uint32]folder
 	asked    int
 	off      bool // the column's values do not repeat: nothing is remembered any more
 }
 
-// outcome is what a raw value becomes: a cell, or the reason why its row is quarantined.
+// outcome is where in data a raw value lies that the memo knows, and behind it what it became: the bytes that go into the
+// row's hash, and the payload. All of it lies together, so that finding it touches as little memory as may be.
 type outcome struct {
-	raw []byte
-	cell
-	bad *rejection
+	at           uint32
+	raw, hashed  uint16 // bytes
+	payload      uint16 // bytes
+	null, failed bool
 }
 
 // slot leads from a hash to a number; number 0 is free.
 type slot struct{ hash, number uint32 }
 
 const (
-	memoTrial = 4096     // values after which a column has to have shown that it repeats
 	memoMost  = 1 << 16  // outcomes of one column
 	memoBytes = 24 << 20 // of all memos of a worker
 	memoLarge = 256      // a raw value longer than this is not remembered
@@ -47,23 +50,61 @@ func (m *memo) find(raw []byte, hash uint32) uint32 {
 		if s.number == 0 {
 			return 0
 		}
-		if s.hash == hash && bytes.Equal(m.outcomes[s.number-1].raw, raw) {
-			return s.number
+		if s.hash == hash {
+			if o := &m.outcomes[s.number-1]; int(o.raw) == len(raw) && string(m.data[o.at:o.at+uint32(o.raw)]) == string(raw) {
+				return s.number
+			}
 		}
 	}
 }
 
-// add remembers an outcome and answers its number. What the outcome points to must live in m.texts.
-func (m *memo) add(o outcome, hash uint32) uint32 {
+// add remembers what a raw value becomes and answers the number of it, or 0 if that is too long to remember.
+func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
+	o := outcome{at: uint32(len(m.data)), raw: uint16(len(raw)), failed: bad != nil}
+	number := uint32(len(m.outcomes) + 1)
+	m.data = append(m.data, raw...)
+	if bad != nil {
+		if m.bad == nil {
+			m.bad = map[uint32]*rejection{}
+		}
+		m.bad[number] = bad
+	} else {
+		if len(c.hashed) > math.MaxUint16 || len(c.payload) > math.MaxUint16 {
+			return 0 // a default may be long
+		}
+		o.hashed, o.payload, o.null = uint16(len(c.hashed)), uint16(len(c.payload)), c.null
+		m.data = append(append(m.data, c.hashed...), c.payload...)
+		if c.folder.name != "" {
+			if m.folders == nil {
+				m.folders = map[uint32]folder{}
+			}
+			m.folders[number] = c.folder
+		}
+	}
 	m.outcomes = append(m.outcomes, o)
-	number := uint32(len(m.outcomes))
 	m.slots = insert(m.slots, slot{hash, number}, len(m.outcomes))
 	return number
 }
 
-// doubtful says whether the column has been tried long enough to see that its values hardly repeat.
-func (m *memo) doubtful() bool {
-	return m.asked >= memoTrial && len(m.outcomes) > m.asked/2
+// recall makes c what a number stands for.
+func (m *memo) recall(number uint32, c *cell) {
+	o := &m.outcomes[number-1]
+	hashed := o.at + uint32(o.raw)
+	payload := hashed + uint32(o.hashed)
+	c.null, c.hashed, c.payload = o.null, m.data[hashed:payload], m.data[payload:payload+uint32(o.payload)]
+}
+
+// payload answers the payload of a number.
+func (m *memo) payload(number uint32) []byte {
+	o := &m.outcomes[number-1]
+	from := o.at + uint32(o.raw) + uint32(o.hashed)
+	return m.data[from : from+uint32(o.payload)]
+}
+
+// hardlyRepeats says whether of so many values so many distinct ones are too many to remember: nearly all of the first
+// thousands, or half of the first tens of thousands.
+func hardlyRepeats(values, distinct int64) bool {
+	return values >= 4<<10 && distinct > values-values/16 || values >= 64<<10 && distinct > values/2
 }
 
 // insert puts s, the n-th entry, into an open-addressing table of slots, growing it when it is more than half full.

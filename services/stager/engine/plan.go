@@ -102,11 +102,11 @@ var originNames = [...]string{"published", "recorded", "invented"}
 // belongs answers what forbids a row to be staged although each of its values is good: its partition or its slice.
 func (p *plan) belongs(cells []cell) *rejection {
 	for _, at := range p.partition {
-		if !cells[at].safe {
+		if !cells[at].folder.safe {
 			return p.columns[at].reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.' and no reader's word for null", maxPartitionLength))
 		}
 	}
-	if p.sliceBy >= 0 && (cells[p.sliceBy].null || cells[p.sliceBy].folder != p.slice) {
+	if p.sliceBy >= 0 && (cells[p.sliceBy].null || cells[p.sliceBy].folder.name != p.slice) {
 		return p.columns[p.sliceBy].reject(WrongSlice, "want "+p.slice+", the slice this run is for")
 	}
 	return nil

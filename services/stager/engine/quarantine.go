@@ -15,8 +15,7 @@ type quarantined struct {
 	page, row  int // row is source.Row.Index
 	start, end int // bytes of the page
 	rejection
-	json   []byte
-	sha256 string // of the page
+	json []byte
 }
 
 // quarantine is the file of rejected rows. They come in the order in which the pages are read and go to the encoder a row
@@ -35,9 +34,8 @@ const (
 	quarantineBytes = 4 << 20
 )
 
-func (q *quarantine) add(rows []quarantined, sha256 string) {
+func (q *quarantine) add(rows []quarantined) {
 	for _, r := range rows {
-		r.sha256 = sha256
 		q.open = append(q.open, r)
 		q.bytes += len(r.json) + len(r.message) + 64
 		if q.byReason == nil {
@@ -61,7 +59,7 @@ func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Pag
 	}
 	columns := map[string]func(*quarantined) []byte{
 		"page_key":    text(func(r *quarantined) string { return pages[r.page].Key }),
-		"page_sha256": text(func(r *quarantined) string { return r.sha256 }),
+		"page_sha256": text(func(r *quarantined) string { return pages[r.page].SHA256 }),
 		"row_index":   whole(func(r *quarantined) int { return r.row }),
 		"byte_start":  whole(func(r *quarantined) int { return r.start }),
 		"byte_end":    whole(func(r *quarantined) int { return r.end }),

@@ -25,7 +25,7 @@ func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]
 	if err != nil {
 		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
 	}
-	defer j.keys.close()
+	defer func() { j.keys.close() }()
 	level := o.Level
 	if level == 0 {
 		level = DefaultLevel

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -25,7 +24,7 @@ type worker struct {
 	byID   [][]int // columns made of a name, by the reader's ID; originField for the origin's
 	known  []bool
 	raw    [][]byte // by column, of the row at hand
-	cells  []cell
+	cells  []cell   // of the row at hand
 	number []uint32 // of the cells, as a batch holds them; 0 where the cell is null
 	direct []scratch
 
@@ -36,7 +35,7 @@ type worker struct {
 	path    []byte
 }
 
-// scratch holds a cell that no memo holds, until its row is kept.
+// scratch is where a cell lies that no memo holds, until its row is kept.
 type scratch struct{ payload, hashed []byte }
 
 // originField stands among the columns of a name for the pseudo-field that says where a row comes from.
@@ -57,8 +56,8 @@ func newWorker(p *plan, kind string, rivals map[digest]bool) (*worker, error) {
 // read makes the page ready. Only what forbids to stage the run at all is an error of the batch.
 func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	for i := range w.memos {
-		if m := &w.memos[i]; !m.off && m.doubtful() {
-			w.memoSize -= m.texts.size
+		if m := &w.memos[i]; !m.off && hardlyRepeats(int64(m.asked), int64(len(m.outcomes))) {
+			w.memoSize -= len(m.data)
 			*m = memo{off: true}
 		}
 	}
@@ -86,16 +85,9 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 		return
 	}
 	for _, at := range w.plan.files {
-		b.outcomes = append(b.outcomes, w.memos[at].outcomes)
+		b.memos = append(b.memos, w.memos[at])
 	}
 	b.folders, b.learnt = w.folders, w.learnt
-	if len(b.bad) > 0 {
-		b.sha256 = page.SHA256
-		if b.sha256 == "" {
-			sum := sha256.Sum256(body)
-			b.sha256 = hex.EncodeToString(sum[:])
-		}
-	}
 }
 
 // beginning answers where the record begins whose reading failed at fault: behind the white space and the one bracket or
@@ -209,49 +201,48 @@ func (w *worker) cell(i int) *rejection {
 	hash := uint32(maphash.Bytes(seed, raw))
 	number := m.find(raw, hash)
 	if number == 0 {
-		if len(m.outcomes) >= memoMost || w.memoSize >= memoBytes {
-			return w.directly(i)
-		}
 		bad := w.directly(i)
-		o := outcome{raw: m.texts.keep(raw), bad: bad}
-		if bad == nil {
-			o.cell = w.cells[i]
-			o.payload, o.hashed = m.texts.keep(o.payload), m.texts.keep(o.hashed)
+		if len(m.outcomes) < memoMost && w.memoSize < memoBytes {
+			before := len(m.data)
+			if n := m.add(raw, &w.cells[i], bad, hash); n != 0 && w.number[i] != 0 {
+				w.number[i] = n
+			}
+			w.memoSize += len(m.data) - before
 		}
-		w.memoSize += len(o.raw) + len(o.payload) + len(o.hashed)
-		number = m.add(o, hash)
+		return bad
 	}
-	o := &m.outcomes[number-1]
-	if o.bad != nil {
-		return o.bad
+	c, o := &w.cells[i], &m.outcomes[number-1]
+	if o.failed {
+		return m.bad[number]
 	}
-	w.cells[i], w.number[i] = o.cell, number
+	m.recall(number, c)
+	w.number[i] = number
 	if o.null {
 		w.number[i] = 0
+	}
+	if w.plan.columns[i].folder {
+		c.folder = m.folders[number]
 	}
 	return nil
 }
 
 // directly makes the value of column i ready without a memo.
 func (w *worker) directly(i int) *rejection {
-	col := w.plan.columns[i]
+	col, c, s := w.plan.columns[i], &w.cells[i], &w.direct[i]
+	w.number[i] = 0
 	v, bad := col.read(w.raw[i])
 	if bad != nil {
 		return bad
 	}
-	s, c := &w.direct[i], cell{null: v.null}
 	s.payload, s.hashed = s.payload[:0], appendHashed(s.hashed[:0], col.field.Type, v)
 	if !v.null {
 		s.payload = appendPayload(s.payload, col.field.Type, v)
+		w.number[i] = directCell
 	}
-	c.payload, c.hashed = s.payload, s.hashed
+	*c = cell{null: v.null, payload: s.payload, hashed: s.hashed}
 	if col.folder && !v.null {
-		c.folder = col.partitionText(v)
-		c.safe = pathSafe(c.folder)
-	}
-	w.cells[i], w.number[i] = c, directCell
-	if v.null {
-		w.number[i] = 0
+		c.folder.name = col.partitionText(v)
+		c.folder.safe = pathSafe(c.folder.name)
 	}
 	return nil
 }
@@ -272,7 +263,7 @@ func (w *worker) key() digest {
 func (w *worker) partition() uint32 {
 	w.path = w.path[:0]
 	for _, at := range w.plan.partition {
-		w.path = append(append(w.path, w.cells[at].folder...), '/') // which no folder's name holds
+		w.path = append(append(w.path, w.cells[at].folder.name...), '/') // which no folder's name holds
 	}
 	if n, ok := w.byPath[string(w.path)]; ok {
 		return n
@@ -280,7 +271,7 @@ func (w *worker) partition() uint32 {
 	n := uint32(len(w.folders))
 	values := make([]lake.PartitionValue, len(w.plan.partition))
 	for i, at := range w.plan.partition {
-		values[i] = lake.PartitionValue{Column: w.plan.columns[at].field.Name, Value: w.cells[at].folder}
+		values[i] = lake.PartitionValue{Column: w.plan.columns[at].field.Name, Value: w.cells[at].folder.name}
 	}
 	w.folders = append(w.folders, values)
 	w.byPath[string(w.path)] = n
