@@ -173,6 +173,25 @@ func (e *encoder) plain(col physical, rows int, value func(row int) (payload []b
 	return nil
 }
 
+// fixed encodes a column of texts that are all of one length and hardly repeat: their lengths in one piece and then the
+// texts, so that the compressor does not stumble over a length before each.
+func (e *encoder) fixed(col physical, rows, length int, appendText func(b []byte, row int) []byte) error {
+	c := e.chunk()
+	for from := 0; from < rows; {
+		to := min(rows, from+maxPage/length)
+		e.body = appendEqual(e.body[:0], uint64(length), to-from)
+		for row := from; row < to; row++ {
+			e.body = appendText(e.body, row)
+			col.widen(&c.statistics, e.body[len(e.body)-length:])
+		}
+		if err := e.flush(c, col, to-from, parquet.Encodings.DeltaLengthByteArray); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
 // chunk begins a column.
 func (e *encoder) chunk() *chunk {
 	e.chunks = append(e.chunks, chunk{info: metadata.ChunkMetaInfo{DictPageOffset: e.Tell(), DataPageOffset: e.Tell(), IndexPageOffset: -1}})

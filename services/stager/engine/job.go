@@ -347,12 +347,10 @@ func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
 			codes[i] = codes[i]&(1<<originBits-1) + 1
 		}
 		return e.coded(col, codes, len(originNames), func(code uint32) []byte { return []byte(originNames[code-1]) })
-	case "row_hash":
-		var text [32]byte
-		return e.plain(col, g.rows, func(row int) ([]byte, bool) {
+	case hashColumn:
+		return e.fixed(col, g.rows, 2*len(digest{}), func(b []byte, row int) []byte {
 			d := digestOf(g.record(row)[j.layout.columns+1:])
-			hex.Encode(text[:], d[:])
-			return text[:], false
+			return hex.AppendEncode(b, d[:])
 		})
 	}
 	return &Fault{"write parquet", fmt.Errorf("the schema has a column that staging does not make; this is a fault of the build")}

@@ -70,5 +70,18 @@ func appendPacked(b []byte, values []uint32, width int) []byte {
 	return b[:end]
 }
 
+// appendEqual writes n times the same whole number as DELTA_BINARY_PACKED does: in blocks of 128 whose differences, all
+// of them zero, take no bits.
+func appendEqual(b []byte, value uint64, n int) []byte {
+	const block, miniblocks = 128, 4
+	for _, v := range []uint64{block, miniblocks, uint64(n), value << 1} {
+		b = binary.AppendUvarint(b, v)
+	}
+	for left := n - 1; left > 0; left -= block {
+		b = append(b, make([]byte, 1+miniblocks)...) // the least difference, and the width of each miniblock
+	}
+	return b
+}
+
 // bitWidth is how many bits hold every number below n, at least one.
 func bitWidth(n int) int { return max(1, bits.Len(uint(n-1))) }

@@ -20,6 +20,7 @@ const (
 	createdBy     = "llac version 1.1.0 (build stager)" // in the form that readers take apart; no build, no date
 	maxStatistics = 256                                 // bytes of a minimum or maximum; longer ones are left out
 	magic         = "PAR1"
+	hashColumn    = "row_hash"
 )
 
 const maxPrecision = 38
@@ -43,6 +44,7 @@ type form struct {
 func newForm(s *arrow.Schema) (*form, error) {
 	f := &form{properties: parquet.NewWriterProperties(
 		parquet.WithCreatedBy(createdBy), parquet.WithRootName("schema"), parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithEncodingFor(hashColumn, parquet.Encodings.DeltaLengthByteArray), parquet.WithDictionaryFor(hashColumn, false),
 	)}
 	var nodes schema.FieldList
 	for _, field := range s.Fields() {

@@ -10,20 +10,25 @@ import (
 
 // plan is a contract made ready for rows. It knows nothing of fields that are not staged: their values are never read.
 type plan struct {
-	columns    []*column        // staged columns in contract order
-	bySource   map[string][]int // source field to the columns made of it
-	key        []int            // columns of the key, in key order
-	partition  []int            // columns of the partition, in order
-	files      []int            // columns inside the files: all but the partition's
-	sliceBy    int              // the column that must equal the run's slice; -1: none
-	slice      string
-	simulated  bool            // no portal vouches for the rows
-	exposed    map[string]bool // source fields whose values a quarantine row may show
-	exposedAll []string        // the same, in contract order
+	columns   []*column        // staged columns in contract order
+	bySource  map[string][]int // source field to the columns made of it
+	key       []int            // columns of the key, in key order
+	partition []int            // columns of the partition, in order
+	files     []int            // columns inside the files: all but the partition's
+	sliceBy   int              // the column that must equal the run's slice; -1: none
+	slice     string
+	simulated bool // no portal vouches for the rows
+	exposed   []exposed
+}
+
+// exposed is a source field whose values a quarantine row may show.
+type exposed struct {
+	name   []byte // as a row's JSON holds it, with its colon
+	column int    // made of it
 }
 
 func newPlan(c *contract.Contract, slice string) (*plan, error) {
-	p := &plan{bySource: map[string][]int{}, exposed: map[string]bool{}, sliceBy: -1, slice: slice}
+	p := &plan{bySource: map[string][]int{}, sliceBy: -1, slice: slice}
 	personal, hidden := map[string]string{}, map[string]bool{}
 	for _, f := range c.Fields {
 		if f.Personal() {
@@ -57,10 +62,10 @@ func newPlan(c *contract.Contract, slice string) (*plan, error) {
 			p.sliceBy = at
 		}
 	}
-	for _, col := range p.columns {
-		if s := col.field.Source; !hidden[s] && !p.exposed[s] {
-			p.exposed[s] = true
-			p.exposedAll = append(p.exposedAll, s)
+	for i, col := range p.columns {
+		if s := col.field.Source; !hidden[s] {
+			hidden[s] = true // once is enough
+			p.exposed = append(p.exposed, exposed{append(appendJSON(nil, s), ':'), i})
 		}
 	}
 	var err error

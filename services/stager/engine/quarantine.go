@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
-
-	"github.com/llac-project/llac/platform/source"
 )
 
 // quarantined is one rejected row: where it stands, what is wrong with it, and what may be shown of it.
@@ -85,31 +83,24 @@ func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Pag
 const maxShown = 1 << 10
 
 // show renders the part of a record that anybody may see, in contract order (invariant 8: no field that is personal,
-// internal or unknown to the contract, and no value longer than it must be).
-func (p *plan) show(rec source.Row) []byte {
-	values := make(map[string][]byte, len(p.exposed))
-	for _, f := range rec.Fields {
-		if p.exposed[f.Name] {
-			values[f.Name] = bytes.TrimSpace(f.Raw)
-		}
-	}
+// internal or unknown to the contract, and no value longer than it must be). raw holds its values by column.
+func (p *plan) show(raw [][]byte) []byte {
 	b := []byte{'{'}
-	for _, name := range p.exposedAll {
-		raw, ok := values[name]
-		if !ok {
+	for _, f := range p.exposed {
+		if raw[f.column] == nil {
 			continue
 		}
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = append(append(appendJSON(b, name), ':'), shorten(raw)...)
+		b = append(append(b, f.name...), shorten(raw[f.column])...)
 	}
 	return append(b, '}')
 }
 
 // shorten answers raw, or the beginning of it as a JSON string.
 func shorten(raw []byte) []byte {
-	if len(raw) <= maxShown && json.Valid(raw) {
+	if len(raw) <= maxShown {
 		return raw
 	}
 	text, ok := unquote(raw)

@@ -74,6 +74,7 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	case errors.As(err, &malformed):
 		// Invariant 5: what cannot be read is told, too: from the fault to the end of the page is one record.
 		b.rows++
+		clear(w.raw)
 		w.quarantine(b, source.Row{Index: next, Start: beginning(body, after, malformed.Offset), End: len(body)},
 			&rejection{code: BadPage, message: malformed.Err.Error() + fmt.Sprintf(" (byte %d); the rest of the page is lost: ask the source again", malformed.Offset)})
 	case err != nil:
@@ -114,11 +115,11 @@ const space = " \t\r\n"
 
 // row makes one record ready and puts it among the good or the bad.
 func (w *worker) row(b *batch, rec source.Row) {
+	origin := w.spread(rec)
 	if rec.Bad != nil {
 		w.quarantine(b, rec, unreadable(rec.Bad))
 		return
 	}
-	origin := w.spread(rec)
 	for i := range w.plan.columns {
 		if bad := w.cell(i); bad != nil {
 			w.quarantine(b, rec, bad)
@@ -280,7 +281,7 @@ func (w *worker) partition() uint32 {
 
 func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
 	b.bad = append(b.bad, quarantined{
-		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, rejection: *why, json: w.plan.show(rec),
+		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, rejection: *why, json: w.plan.show(w.raw),
 	})
 }
 
