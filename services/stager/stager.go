@@ -124,7 +124,7 @@ func (s stager) manifest(ctx context.Context, p events.LandingValidated) (lake.M
 func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Manifest) engine.Input {
 	d := m.Description
 	in := engine.Input{
-		Contract: c, Slice: p.Slice,
+		Contract: c, Slice: p.Slice, Validated: true,
 		Lineage: engine.Lineage{
 			Source: first(d.SourceText, d.SourceSystem), SourceSystem: d.SourceSystem, SourceURL: durable(d.URL, d.SourceSystem),
 			SourceUpdatedAt: first(d.Validators.UpdatedAt, d.Validators.LastModified), Slot: p.Slot, RunID: p.RunID,

@@ -38,6 +38,10 @@ type Input struct {
 	Slice    string // the run's slice; empty when the dataset is not sliced
 	Lineage  Lineage
 	Pages    []Page // in page order
+
+	// Validated says that every page has been read to its end before. One that cannot be is then not the page that was
+	// validated, or this build reads pages differently: the run fails. Otherwise the rest of the page is quarantined.
+	Validated bool
 }
 
 // Page is one raw page. Read may be called more than once, and for several pages at once; it answers the same bytes each

@@ -30,7 +30,7 @@ func (j *job) eachPage(ctx context.Context, o Options, take func(*batch) error) 
 		tokens <- &batch{}
 	}
 	for range nWorkers {
-		w, err := newWorker(j.plan, j.Contract.Source.Kind, j.rivals)
+		w, err := newWorker(j)
 		if err != nil {
 			return &Fault{"stage " + j.Contract.Dataset, err}
 		}

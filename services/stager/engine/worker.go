@@ -14,12 +14,12 @@ import (
 
 // worker makes pages ready, one at a time. What it has learnt of one page's names and values serves the next.
 type worker struct {
-	plan     *plan
-	kind     string
-	reader   *source.Reader
-	rivals   map[digest]bool // keys whose rows differ: known in a second pass
-	memos    []memo          // by column
-	memoSize int             // bytes of all memos
+	plan      *plan
+	reader    *source.Reader
+	validated bool            // a page that cannot be read to its end fails the run
+	rivals    map[digest]bool // keys whose rows differ: known in a second pass
+	memos     []memo          // by column
+	memoSize  int             // bytes of all memos
 
 	byID   [][]int // columns made of a name, by the reader's ID; originField for the origin's
 	known  []bool
@@ -41,14 +41,15 @@ type scratch struct{ payload, hashed []byte }
 // originField stands among the columns of a name for the pseudo-field that says where a row comes from.
 const originField = -1
 
-func newWorker(p *plan, kind string, rivals map[digest]bool) (*worker, error) {
-	r, err := source.NewReader(kind)
+func newWorker(j *job) (*worker, error) {
+	p := j.plan
+	r, err := source.NewReader(j.Contract.Source.Kind)
 	if err != nil {
 		return nil, err
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, kind: kind, reader: r, rivals: rivals, memos: make([]memo, n), raw: make([][]byte, n), cells: make([]cell, n),
+		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memos: make([]memo, n), raw: make([][]byte, n), cells: make([]cell, n),
 		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
@@ -71,6 +72,9 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	})
 	var malformed *source.PageError
 	switch {
+	case errors.As(err, &malformed) && w.validated:
+		b.err = fault(page.Key, "%w; nothing was staged, run the dataset again", malformed)
+		return
 	case errors.As(err, &malformed):
 		// Invariant 5: what cannot be read is told, too: from the fault to the end of the page is one record.
 		b.rows++
