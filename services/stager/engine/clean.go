@@ -99,24 +99,29 @@ func escaped(b []byte) rune {
 
 // squeeze folds every run of white space, line breaks and no-break spaces included, to one space.
 func squeeze(text []byte) []byte {
-	clean, space := true, false
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRune(text[i:])
-		if unicode.IsSpace(r) {
-			if space || r != ' ' {
-				clean = false
-				break
-			}
-			space = true
-		} else {
-			space = false
-		}
-		i += n
-	}
-	if clean {
+	if squeezed(text) {
 		return text
 	}
 	return bytes.Join(bytes.FieldsFunc(text, unicode.IsSpace), []byte(" "))
+}
+
+// squeezed says that a trimmed text has no white space but single spaces. Of some texts that have none it does not.
+func squeezed(text []byte) bool {
+	space := false
+	for _, c := range text {
+		switch {
+		case c > ' ' && c < utf8.RuneSelf:
+			space = false
+		case c == ' ' && !space:
+			space = true
+		case c > 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3, c >= utf8.RuneSelf && c < 0xC0:
+			// The white space of Unicode begins with one of the bytes left out here; the second bytes are all alike.
+			space = false
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // padLeft writes zeros before a numeral until it has width digits: "1" becomes "01". Other text stays as it is, for the

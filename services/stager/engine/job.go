@@ -166,7 +166,7 @@ func (j *job) cell(b *batch, g *rowGroup, column int, cell uint32) uint32 {
 		}
 		j.giveUp(column, g)
 	}
-	return g.keep(payload, width)
+	return g.keep(column, payload, width)
 }
 
 // giveUp ends a column's dictionary: from the row on that is being put into current, rows hold their values.
@@ -304,7 +304,7 @@ func (j *job) encodeColumn(e *encoder, g *rowGroup, column int, values [][]byte)
 		case row < from:
 			return values[cell-1], false
 		default:
-			return g.kept(cell, col.width), false
+			return g.kept(column, cell, col.width), false
 		}
 	})
 }

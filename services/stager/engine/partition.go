@@ -25,9 +25,9 @@ type rowGroup struct {
 	layout *layout
 	rows   int
 	words  [][]uint32
-	text   [][]byte
-	plain  []int // by column; -1: all rows hold numbers
-	bytes  int   // of the rows: what the memory they take is counted by
+	text   [][][]byte // by column
+	plain  []int      // by column; -1: all rows hold numbers
+	bytes  int        // of the rows: what the memory they take is counted by
 }
 
 // layout is what all row groups of a job have in common.
@@ -41,6 +41,7 @@ type layout struct {
 const (
 	chunkWords = 1 << 10
 	textShift  = 14 // a chunk of text is 16 KiB; a longer value has a chunk of its own
+	firstText  = 256
 )
 
 // Beside its columns a row holds its page and origin in one word, and its hash in four.
@@ -57,7 +58,7 @@ func newLayout(columns int) *layout {
 
 // newGroup makes an empty row group. plain says by column whether its dictionary has been given up.
 func (l *layout) newGroup(given []dictionary) *rowGroup {
-	g := &rowGroup{layout: l, plain: make([]int, l.columns)}
+	g := &rowGroup{layout: l, plain: make([]int, l.columns), text: make([][][]byte, l.columns)}
 	for i := range g.plain {
 		g.plain[i] = -1
 		if given[i].plain {
@@ -100,28 +101,30 @@ func (g *rowGroup) column(e *encoder, column int) []uint32 {
 	return codes
 }
 
-// keep puts a value into text and answers its cell.
-func (g *rowGroup) keep(payload []byte, width int) uint32 {
-	last := len(g.text) - 1
-	if last < 0 || len(g.text[last])+len(payload)+4 > cap(g.text[last]) {
-		g.text = append(g.text, g.layout.pool.bytes(len(payload)+4))
+// keep puts a value into the column's text and answers its cell.
+func (g *rowGroup) keep(column int, payload []byte, width int) uint32 {
+	text := g.text[column]
+	last := len(text) - 1
+	if last < 0 || len(text[last])+len(payload)+4 > cap(text[last]) {
+		text = append(text, g.layout.pool.bytes(len(payload)+4, last < 0))
+		g.text[column] = text
 		last++
 	}
-	place := last<<textShift + len(g.text[last])
-	g.text[last] = appendStored(g.text[last], payload, width)
+	place := last<<textShift + len(text[last])
+	text[last] = appendStored(text[last], payload, width)
 	g.bytes += len(payload) + 4
 	return uint32(place) + 1
 }
 
 // kept answers the value of a cell that keep has answered.
-func (g *rowGroup) kept(cell uint32, width int) []byte {
+func (g *rowGroup) kept(column int, cell uint32, width int) []byte {
 	place := int(cell - 1)
-	return stored(g.text[place>>textShift][place&(1<<textShift-1):], width)
+	return stored(g.text[column][place>>textShift][place&(1<<textShift-1):], width)
 }
 
 // release gives the chunks back.
 func (g *rowGroup) release() {
-	g.layout.pool.put(g.words, g.text)
+	g.layout.pool.put(g.words, slices.Concat(g.text...))
 	g.words, g.text = nil, nil
 }
 
@@ -173,8 +176,12 @@ func (p *pool) words(n int) []uint32 {
 	return make([]uint32, n)
 }
 
-func (p *pool) bytes(atLeast int) []byte {
-	if atLeast > 1<<textShift {
+// bytes answers an empty chunk of text: a small one to begin with, since most columns of many small partitions need no more.
+func (p *pool) bytes(atLeast int, first bool) []byte {
+	switch {
+	case first && atLeast <= firstText:
+		return make([]byte, 0, firstText)
+	case atLeast > 1<<textShift:
 		return make([]byte, 0, atLeast)
 	}
 	p.mu.Lock()
