@@ -46,7 +46,7 @@ func main() {
 	var o options
 	var asJSON, write bool
 	only := flag.String("only", strings.Join(parts, ","), "what to measure, with commas between; also data (make the pages, say where they are) and profile")
-	sets := flag.String("sets", "register,distinct,wide", "what to stage, with commas between")
+	sets := flag.String("sets", "register,open_register,distinct,wide", "what to stage, with commas between")
 	flag.IntVar(&o.rows, "rows", 1_000_000, "rows of the register that are staged; the other sets follow in proportion")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; peers alternate within each")
 	flag.IntVar(&o.messages, "messages", 20000, "messages of the throughput bench")
@@ -60,8 +60,13 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, asJSON, write); err != nil {
-		stop()
+	err := run(ctx, o, asJSON, write)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "bench: interrupted; what was being written is removed, data that were made are kept")
+		os.Exit(130)
+	default:
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -75,7 +80,7 @@ func run(ctx context.Context, o options, asJSON, write bool) error {
 	}
 	for _, name := range o.sets {
 		if !slices.ContainsFunc(staging.Sets(0), func(s staging.Set) bool { return s.Name == name }) {
-			return fmt.Errorf("there is no set %q; there are register, distinct, wide", name)
+			return fmt.Errorf("there is no set %q; there are register, open_register, distinct, wide", name)
 		}
 	}
 	folder, err := cache.Folder()

@@ -64,8 +64,11 @@ type Target struct {
 	Met      bool
 }
 
-// Median of at least one value.
-func Median[T cmp.Ordered](values []T) T { return slices.Sorted(slices.Values(values))[len(values)/2] }
+// Median of at least one value; of an even number of them, the mean of the two in the middle.
+func Median(values []float64) float64 {
+	s := slices.Sorted(slices.Values(values))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
 
 // Targets holds the report against what issue 4 promises. What was not measured is not listed.
 func (r Report) Targets() []Target {
@@ -74,30 +77,33 @@ func (r Report) Targets() []Target {
 		out = append(out, Target{what, promised, measured, met})
 	}
 	for _, s := range r.Staging {
-		ours := s.Runs[0]
+		if len(s.Runs) == 0 {
+			continue
+		}
+		ours, job := s.Runs[0], strings.HasSuffix(s.Set, "register") // with and without the fields about persons
 		for _, peer := range s.Runs[1:] {
 			if len(peer.Ratios) == 0 {
 				continue
 			}
 			ratio := Median(peer.Ratios)
-			if s.Set == "register" {
+			if job {
 				if least, ok := map[string]float64{"polars": 2, "duckdb": 3.5, "pandas": 7}[peer.Contestant]; ok {
-					add("wall, register, "+peer.Contestant+" / llac", fmt.Sprintf("≥ %g", least), fmt.Sprintf("%.2f", ratio), ratio >= least)
+					add("wall, "+s.Set+", "+peer.Contestant+" / llac", fmt.Sprintf("≥ %g", least), fmt.Sprintf("%.2f", ratio), ratio >= least)
 				}
 			} else if peer.Contestant == "polars" {
 				add("wall, "+s.Set+", llac / polars", "≤ 1.2", fmt.Sprintf("%.2f", 1/ratio), 1/ratio <= 1.2)
 			}
-			if peer.Contestant == "polars" && s.Set == "register" {
+			if peer.Contestant == "polars" && job {
 				size := float64(ours.Bytes) / float64(peer.Bytes)
-				add("bytes of the job's columns, llac / polars", "≤ 1.03", fmt.Sprintf("%.3f", size), size <= 1.03)
+				add("bytes of the job's columns, "+s.Set+", llac / polars", "≤ 1.03", fmt.Sprintf("%.3f", size), size <= 1.03)
 			}
 		}
-		if s.Set == "register" && len(ours.PeakRSS) > 0 {
+		if job && len(ours.PeakRSS) > 0 {
 			most := slices.Max(ours.PeakRSS)
-			add(fmt.Sprintf("peak memory, %s rows", thousands(s.Rows)), "≤ 256 MiB", mib(most), most <= 256<<20)
+			add(fmt.Sprintf("peak memory, %s, %s rows", s.Set, thousands(s.Rows)), "≤ 256 MiB", mib(most), most <= 256<<20)
 		}
 		if len(s.Differing) > 0 {
-			add("same bytes, "+s.Set, "always", "other bytes with "+strings.Join(s.Differing, ", "), false)
+			add("same bytes, "+s.Set, "always", fmt.Sprintf("other bytes under %d of %d settings", len(s.Differing), len(s.Differing)+len(s.Identical)), false)
 		} else if len(s.Identical) > 0 {
 			add("same bytes, "+s.Set, "always", "under "+strings.Join(s.Identical, ", "), true)
 		}

@@ -28,6 +28,7 @@ type Set struct {
 func Sets(rows int) []Set {
 	return []Set{
 		{pages.Register, rows, []string{"polars", "duckdb", "pandas", "pandas default"}},
+		{pages.OpenRegister, rows, []string{"polars", "duckdb", "pandas"}},
 		{pages.Distinct, rows * 6 / 10, []string{"polars"}},
 		{pages.Wide, rows * 6 / 100, []string{"polars"}},
 	}

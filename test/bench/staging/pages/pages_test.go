@@ -98,7 +98,7 @@ func TestKeysRepeatOnLaterPages(t *testing.T) {
 
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
-	for _, s := range []Shape{Register, Distinct, Wide} {
+	for _, s := range []Shape{Register, OpenRegister, Distinct, Wide} {
 		if a, b := s.Page(nil, 7, 7500), s.Page(nil, 7, 7500); string(a) != string(b) {
 			t.Errorf("%s: two pages of one number differ", s.Name)
 		}
@@ -136,7 +136,7 @@ func TestWideIsWide(t *testing.T) {
 // TestContracts reads each contract and sees that the rows have its fields.
 func TestContracts(t *testing.T) {
 	t.Parallel()
-	for _, s := range []Shape{Register, Distinct, Wide} {
+	for _, s := range []Shape{Register, OpenRegister, Distinct, Wide} {
 		c, err := contract.Parse(s.Name+".odcs.yaml", []byte(s.Contract))
 		if err != nil {
 			t.Fatal(err)
@@ -147,6 +147,9 @@ func TestContracts(t *testing.T) {
 		rows, _ := rowsOf(t, s, 2)
 		known := map[string]bool{}
 		for _, f := range c.Fields {
+			if s.Name != Register.Name && !f.Staged {
+				t.Errorf("%s: %s is not staged", s.Name, f.Name)
+			}
 			known[f.Source] = true
 		}
 		for _, r := range rows {

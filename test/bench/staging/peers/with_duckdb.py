@@ -22,17 +22,14 @@ create macro whole(t) as case when regexp_full_match(t, '[+-]?[0-9]+') then try_
 class Register:
     key = "social_service_register_id"
     partition = "comarca_id"
-    fields = ["registre", "tipologia", "qualificacio", "inscripcio", "capacitat", "municipi", "comarca", "codi_comarca", "districte", "cp"]
-    columns = [
-        "social_service_register_id", "service_type_name", "service_qualification_name", "inscription_date", "capacity",
-        "municipality_name", "comarca_name", "comarca_id", "district_id", "postal_code",
-    ]
-    values = """
-        value(registre) social_service_register_id, text(tipologia) service_type_name, text(qualificacio) service_qualification_name,
-        value(inscripcio) inscription_date_text, value(capacitat) capacity_text, text(municipi) municipality_name, text(comarca) comarca_name,
-        pad(value(codi_comarca), 2) comarca_id, pad(value(districte), 2) district_id, pad(value(cp), 5) postal_code"""
+    texts = {
+        "service_type_name": "tipologia",
+        "service_qualification_name": "qualificacio",
+        "municipality_name": "municipi",
+        "comarca_name": "comarca",
+    }
     casts = "try_cast(inscription_date_text as date) inscription_date, whole(capacity_text) capacity"
-    texts = "inscription_date_text, capacity_text"
+    cast = "inscription_date_text, capacity_text"
     reason = """case
         when social_service_register_id is null then 'missing_required'
         when inscription_date_text is not null and inscription_date is null then 'bad_date'
@@ -44,8 +41,24 @@ class Register:
         when not regexp_full_match(postal_code, '[0-9]{5}') then 'pattern'
         end"""
 
+    def __init__(self, more={}):
+        self.texts = self.texts | more
+        self.fields = ["registre", *self.texts.values(), "inscripcio", "capacitat", "codi_comarca", "districte", "cp"]
+        self.columns = [self.key, *self.texts, "inscription_date", "capacity", "comarca_id", "district_id", "postal_code"]
+        self.values = ", ".join(f"text({field}) {column}" for column, field in self.texts.items()) + """,
+            value(registre) social_service_register_id, value(inscripcio) inscription_date_text, value(capacitat) capacity_text,
+            pad(value(codi_comarca), 2) comarca_id, pad(value(districte), 2) district_id, pad(value(cp), 5) postal_code"""
 
-SETS = {"register": Register}
+
+MORE = {
+    "service_name": "nom",
+    "street_address": "adreca",
+    "telephone_number": "telefon",
+    "owner_name": "entitat_titular",
+    "owner_tax_number": "nif",
+}
+
+SETS = {"register": Register(), "open_register": Register(MORE)}
 
 
 def stage(name, pages, out):
@@ -59,7 +72,7 @@ def stage(name, pages, out):
     fields = ", ".join(f"{f}: 'VARCHAR'" for f in job.fields)
     con.execute(f"""
         create temp table rows as
-        select * exclude ({job.texts}), {job.reason} reason
+        select * exclude ({job.cast}), {job.reason} reason
         from (select *, {job.casts}
               from (select file_index page, {job.values}
                     from read_json('{pages}/*.json', format = 'array', columns = {{{fields}}})))""")

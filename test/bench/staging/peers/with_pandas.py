@@ -31,7 +31,6 @@ def text(s):
 
 
 class Register:
-    name = "register"
     key = "social_service_register_id"
     partition = "comarca_id"
     columns = {  # column: how it is cleaned, source field
@@ -47,7 +46,11 @@ class Register:
         "postal_code": (lambda s: value(s).str.zfill(5), "cp"),
     }
 
-    def judge(df, date, whole):
+    def __init__(self, name, more={}):
+        self.name = name
+        self.columns = self.columns | {column: (text, field) for column, field in more.items()}
+
+    def judge(self, df, date, whole):
         """Casts in place and answers the reasons."""
         reason = pd.Series(None, index=df.index, dtype=df["comarca_id"].dtype)
 
@@ -66,7 +69,15 @@ class Register:
         return reason
 
 
-SETS = {"register": Register}
+MORE = {
+    "service_name": "nom",
+    "street_address": "adreca",
+    "telephone_number": "telefon",
+    "owner_name": "entitat_titular",
+    "owner_tax_number": "nif",
+}
+
+SETS = {"register": Register("register"), "open_register": Register("open_register", MORE)}
 
 
 def finish(df, reason, heights, files, job, out, write):

@@ -52,45 +52,56 @@ def first_of(*checks):
     return out.otherwise(None)
 
 
+REASONS = (
+    ("missing_required", pl.col("social_service_register_id").is_null()),
+    ("bad_date", unread("inscription_date")),
+    ("bad_integer", unread("capacity")),
+    ("out_of_range", pl.col("capacity") < 0),
+    ("missing_required", pl.col("comarca_id").is_null()),
+    ("pattern", ~pl.col("comarca_id").str.contains("^[0-9]{2}$")),
+    ("pattern", ~pl.col("district_id").str.contains("^[0-9]{2}$")),
+    ("pattern", ~pl.col("postal_code").str.contains("^[0-9]{5}$")),
+)
+
+
 class Register:
     key = "social_service_register_id"
     partition = "comarca_id"
-    schema = dict.fromkeys(
-        ["registre", "tipologia", "qualificacio", "inscripcio", "capacitat", "municipi", "comarca", "codi_comarca", "districte", "cp"], pl.String
-    )
-    columns = [
-        "social_service_register_id", "service_type_name", "service_qualification_name", "inscription_date", "capacity",
-        "municipality_name", "comarca_name", "comarca_id", "district_id", "postal_code",
-    ]
+    texts = {
+        "service_type_name": "tipologia",
+        "service_qualification_name": "qualificacio",
+        "municipality_name": "municipi",
+        "comarca_name": "comarca",
+    }
 
-    def clean(rows):
+    def __init__(self, more={}):
+        self.texts = self.texts | more
+        self.columns = [self.key, *self.texts, "inscription_date", "capacity", "comarca_id", "district_id", "postal_code"]
+        self.schema = dict.fromkeys(["registre", *self.texts.values(), "inscripcio", "capacitat", "codi_comarca", "districte", "cp"], pl.String)
+
+    def clean(self, rows):
         return rows.select(
             "n",
             social_service_register_id=value("registre"),
-            service_type_name=text("tipologia"),
-            service_qualification_name=text("qualificacio"),
             inscription_date_text=value("inscripcio"),
             capacity_text=value("capacitat"),
-            municipality_name=text("municipi"),
-            comarca_name=text("comarca"),
             comarca_id=value("codi_comarca").str.zfill(2),
             district_id=value("districte").str.zfill(2),
             postal_code=value("cp").str.zfill(5),
+            **{column: text(field) for column, field in self.texts.items()},
         ).with_columns(
             inscription_date=date("inscription_date_text"),
             capacity=whole("capacity_text"),
-        ).with_columns(
-            reason=first_of(
-                ("missing_required", pl.col("social_service_register_id").is_null()),
-                ("bad_date", unread("inscription_date")),
-                ("bad_integer", unread("capacity")),
-                ("out_of_range", pl.col("capacity") < 0),
-                ("missing_required", pl.col("comarca_id").is_null()),
-                ("pattern", ~pl.col("comarca_id").str.contains("^[0-9]{2}$")),
-                ("pattern", ~pl.col("district_id").str.contains("^[0-9]{2}$")),
-                ("pattern", ~pl.col("postal_code").str.contains("^[0-9]{5}$")),
-            )
-        )
+        ).with_columns(reason=first_of(*REASONS))
+
+
+MORE = {
+    "service_name": "nom",
+    "street_address": "adreca",
+    "telephone_number": "telefon",
+    "owner_name": "entitat_titular",
+    "owner_tax_number": "nif",
+}
 
 
 class Distinct:
@@ -172,7 +183,7 @@ class Wide:
         )
 
 
-SETS = {"register": Register, "distinct": Distinct, "wide": Wide}
+SETS = {"register": Register(), "open_register": Register(MORE), "distinct": Distinct, "wide": Wide}
 
 
 def stage(name, pages, out):
