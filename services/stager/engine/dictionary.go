@@ -20,7 +20,7 @@ const (
 	dictionaryMost   = 1 << 16 // values of one column
 	dictionaryLarge  = 2 << 20 // bytes of one column
 	dictionaryBytes  = 16 << 20
-	dictionaryPerKey = 40 // bytes a value costs besides its own
+	dictionaryPerKey = 64 // bytes a value costs besides its own
 )
 
 // number answers the number of a value, which it gets if it has none. 0: the dictionary holds what it may, or the values

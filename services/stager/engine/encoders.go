@@ -17,15 +17,21 @@ type encoders struct {
 	ends  sync.WaitGroup // commits
 	slots chan struct{}  // of commits
 
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	eased *sync.Cond // less is held
+	held  int        // bytes of the row groups handed over
+	err   error
 }
+
+// heldBytes bounds the row groups that wait for an encoder or are with one.
+const heldBytes = 32 << 20
 
 // commitsAtOnce bounds how many files are uploaded at a time.
 const commitsAtOnce = 8
 
 func newEncoders(ctx context.Context, sink Sink, n, level int) (*encoders, error) {
 	s := &encoders{ctx: ctx, sink: sink, tasks: make(chan func(*encoder), n), slots: make(chan struct{}, commitsAtOnce)}
+	s.eased = sync.NewCond(&s.mu)
 	tasks := s.tasks
 	for range n {
 		e, err := newEncoder(level)
@@ -42,18 +48,31 @@ func newEncoders(ctx context.Context, sink Sink, n, level int) (*encoders, error
 	return s, nil
 }
 
-// do has an encoder write a row group of f. It waits while all are busy, so that no more is held than they can take.
-func (s *encoders) do(f *parquetFile, write func(*encoder) error) error {
-	if err := s.failed(); err != nil {
+// do has an encoder write a row group of f, of so many bytes. It waits while too much is held.
+func (s *encoders) do(f *parquetFile, bytes int, write func(*encoder) error) error {
+	if err := s.hold(bytes); err != nil {
 		return err
 	}
 	s.tasks <- func(e *encoder) {
+		defer s.hold(-bytes)
 		if err := guarded(func() error { return write(e) }); err != nil {
 			s.fail(err)
 			f.fail(err)
 		}
 	}
 	return nil
+}
+
+// hold waits until so many bytes more may be held; what is larger than may be held at all is held alone.
+func (s *encoders) hold(bytes int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for bytes > 0 && s.held > 0 && s.held+bytes > heldBytes && s.err == nil {
+		s.eased.Wait()
+	}
+	s.held += bytes
+	s.eased.Broadcast()
+	return s.err
 }
 
 // finish writes the footer of f after its last row group and commits it.
@@ -99,6 +118,7 @@ func (s *encoders) fail(err error) {
 	if s.err == nil {
 		s.err = err
 	}
+	s.eased.Broadcast()
 }
 
 func (s *encoders) failed() error {

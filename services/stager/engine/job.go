@@ -21,8 +21,9 @@ const maxRivals = 1 << 20
 // Row groups. How many rows are held before some are written, is a constant and no part of the memory that a run is
 // given: the files' bytes follow from it (invariant 6).
 const (
-	groupRows = 128 << 10 // of one row group
-	openBytes = 40 << 20  // of all open row groups
+	groupRows  = 128 << 10 // of one row group
+	groupBytes = 16 << 20  // of one row group, as rowGroup.bytes counts them
+	openBytes  = 32 << 20  // of all open row groups
 )
 
 // job is one run being staged, in a pass over all its pages. One goroutine takes the batches, in the order of the pages
@@ -39,6 +40,7 @@ type job struct {
 	result       Result
 	keys         *keys  // nil before the first batch
 	keyBytes     int64  // memory for them
+	memoBytes    int    // memory for the memos of one worker
 	folder       string // for those that do not fit
 	keep         []bool
 	hashes       []uint64     // of the batch's keys
@@ -135,7 +137,7 @@ func (j *job) store(b *batch) error {
 		p.rows++
 		p.origin[b.origins[row]]++
 		j.result.Staged++
-		if p.open.rows == groupRows {
+		if p.open.rows == groupRows || p.open.bytes >= groupBytes {
 			if err := j.sealPartition(p); err != nil {
 				return err
 			}
@@ -243,7 +245,7 @@ func (j *job) sealPartition(p *partition) error {
 	}
 	number := p.groups
 	p.groups++
-	return j.encoders.do(p.file, func(e *encoder) error {
+	return j.encoders.do(p.file, g.bytes, func(e *encoder) error {
 		defer g.release()
 		if err := j.encode(e, g, values); err != nil {
 			return err
@@ -254,7 +256,7 @@ func (j *job) sealPartition(p *partition) error {
 
 func (j *job) sealQuarantine() error {
 	q := &j.quarantine
-	rows := q.open
+	rows, bytes := q.open, q.bytes
 	q.open, q.bytes = nil, 0
 	if q.file == nil {
 		f, err := newParquetFile(j.encoders.ctx, j.refused, j.encoders.sink, Output{Quarantine: true})
@@ -266,7 +268,7 @@ func (j *job) sealQuarantine() error {
 	}
 	number := q.groups
 	q.groups++
-	return j.encoders.do(q.file, func(e *encoder) error {
+	return j.encoders.do(q.file, bytes, func(e *encoder) error {
 		if err := q.encode(e, j.refused, rows, j.Pages); err != nil {
 			return err
 		}
@@ -452,7 +454,7 @@ func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
 	}
 	j := &job{
 		Input: in, plan: p, rivals: rivals, found: map[digest]bool{}, byPath: map[string]int{},
-		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)), keyBytes: o.keyBytes(), folder: o.Temporary,
+		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)), keyBytes: o.keyBytes(), memoBytes: o.memoBytes(), folder: o.Temporary,
 	}
 	if j.files, err = newForm(schema); err != nil {
 		return nil, err

@@ -31,9 +31,9 @@ type outcome struct {
 type slot struct{ hash, number uint32 }
 
 const (
-	memoMost  = 1 << 16  // outcomes of one column
-	memoBytes = 24 << 20 // of all memos of a worker
-	memoLarge = 256      // a raw value longer than this is not remembered
+	memoMost  = 1 << 16 // outcomes of one column
+	memoLarge = 256     // a raw value longer than this is not remembered
+	memoEach  = 64      // bytes that an outcome takes besides data
 )
 
 // seed makes hash tables differ from process to process. No output depends on where an entry lies in one.
@@ -85,6 +85,9 @@ func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
 	m.slots = insert(m.slots, slot{hash, number}, len(m.outcomes))
 	return number
 }
+
+// size is the memory that the memo takes, about.
+func (m *memo) size() int { return len(m.data) + memoEach*len(m.outcomes) }
 
 // recall makes c what a number stands for.
 func (m *memo) recall(number uint32, c *cell) {

@@ -143,5 +143,8 @@ func (o Options) memory() int64 {
 // the program itself.
 const besidesKeys = 144 << 20
 
+// memoBytes is the memory for the memos of one worker: an eighth of all for all of them.
+func (o Options) memoBytes() int { return int(o.memory()) / 8 / o.workers() }
+
 // keyBytes is the memory left for keys.
 func (o Options) keyBytes() int64 { return max(o.memory()-besidesKeys, 16<<20) }

@@ -20,6 +20,7 @@ type worker struct {
 	rivals    map[digest]bool // keys whose rows differ: known in a second pass
 	memos     []memo          // by column
 	memoSize  int             // bytes of all memos
+	memoBytes int             // that they may take
 
 	byID   [][]int // columns made of a name, by the reader's ID; originField for the origin's
 	known  []bool
@@ -49,7 +50,7 @@ func newWorker(j *job) (*worker, error) {
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memos: make([]memo, n), raw: make([][]byte, n), cells: make([]cell, n),
+		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), cells: make([]cell, n),
 		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
@@ -58,7 +59,7 @@ func newWorker(j *job) (*worker, error) {
 func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	for i := range w.memos {
 		if m := &w.memos[i]; !m.off && hardlyRepeats(int64(m.asked), int64(len(m.outcomes))) {
-			w.memoSize -= len(m.data)
+			w.memoSize -= m.size()
 			*m = memo{off: true}
 		}
 	}
@@ -207,12 +208,12 @@ func (w *worker) cell(i int) *rejection {
 	number := m.find(raw, hash)
 	if number == 0 {
 		bad := w.directly(i)
-		if len(m.outcomes) < memoMost && w.memoSize < memoBytes {
-			before := len(m.data)
+		if len(m.outcomes) < memoMost && w.memoSize < w.memoBytes {
+			before := m.size()
 			if n := m.add(raw, &w.cells[i], bad, hash); n != 0 && w.number[i] != 0 {
 				w.number[i] = n
 			}
-			w.memoSize += len(m.data) - before
+			w.memoSize += m.size() - before
 		}
 		return bad
 	}
