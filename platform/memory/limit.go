@@ -5,9 +5,7 @@ import "runtime/debug"
 // beside is what a process has in memory that the Go runtime does not count: its program and the kernel's pages for it.
 const beside = 40 << 20
 
-// Limit makes the Go runtime keep the process within the budget: it collects when little room is left, and not before,
-// because a batch program's large buffers are used again and again and would only be looked at for nothing.
+// Limit makes the Go runtime keep the process within the budget: it collects the more often the less room is left.
 func Limit(budget int64) {
 	debug.SetMemoryLimit(max(budget-beside, budget/2))
-	debug.SetGCPercent(-1)
 }

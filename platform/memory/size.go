@@ -11,7 +11,7 @@ import (
 type Size int64
 
 // Least is the least memory that a stage's process may be told to keep to: its program alone takes a good part of it.
-const Least Size = 64 << 20
+const Least Size = 192 << 20
 
 // The units that are read, binary and decimal.
 var units = []struct {

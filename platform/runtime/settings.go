@@ -127,7 +127,7 @@ var environment = []setting{
 	{name: "LLAC_GRACE", help: "time for events under way when the service is stopped; default 25s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.grace })},
 	{name: "LLAC_BACKOFF", help: "rest after the first failed try, doubled after each, at most LLAC_BACKOFF_MAX; default 5s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.backoff.First })},
 	{name: "LLAC_BACKOFF_MAX", help: "longest rest after a failed try; default 5m", set: duration(time.Millisecond, 12*time.Hour, func(s *settings) *time.Duration { return &s.backoff.Max })},
-	{name: "LLAC_STAGER_MEMORY", help: "what the stager's process is to stay within, such as 256MiB; at least 64MiB; default: most of a Lambda function's memory, else 256MiB",
+	{name: "LLAC_STAGER_MEMORY", help: "what the stager's process is to stay within, such as 256MiB; at least 192MiB; default: most of a Lambda function's memory, else 256MiB",
 		set: func(s *settings, v string) (err error) {
 			if s.stagerMemory, err = memory.Parse(v); err == nil && s.stagerMemory < memory.Least {
 				err = fmt.Errorf("want at least %s", memory.Least)

@@ -68,7 +68,7 @@ func TestMemorySettings(t *testing.T) {
 	m := maps.Clone(required)
 	maps.Copy(m, map[string]string{"LLAC_STAGER_MEMORY": "63MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "some", "LLAC_TEMP": "/dev/null/none"})
 	_, err := readSettings(lookup(m))
-	for _, want := range []string{"LLAC_STAGER_MEMORY: want at least 64MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE:", "LLAC_TEMP:"} {
+	for _, want := range []string{"LLAC_STAGER_MEMORY: want at least 192MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE:", "LLAC_TEMP:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in: %v", want, err)
 		}

@@ -20,7 +20,7 @@ var Service = runtime.Service{
 	Name:     "stager",
 	Consumes: events.Consumes("stager"),
 	Emits:    events.Emits("stager"),
-	New:      func(p runtime.Ports) runtime.Handler { return stager{p, engine.Stage}.handle },
+	New:      func(p runtime.Ports) runtime.Handler { return newStager(p, engine.Stage).handle },
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingValidated](in)
 		if err != nil {
@@ -36,6 +36,11 @@ type stageFunc func(ctx context.Context, in engine.Input, out engine.Sink, o eng
 type stager struct {
 	ports runtime.Ports
 	stage stageFunc
+	turn  chan struct{} // one run at a time has all processors, and all the memory that staging may take
+}
+
+func newStager(p runtime.Ports, stage stageFunc) stager {
+	return stager{p, stage, make(chan struct{}, 1)}
 }
 
 func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
@@ -50,6 +55,12 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	manifest, err := s.manifest(ctx, p)
 	if err != nil {
 		return nil, err
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to stage %s: %w", p.Dataset, ctx.Err())
 	}
 	started := s.ports.Clock.Now()
 	attempt := s.ports.NewAttempt()

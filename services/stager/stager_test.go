@@ -115,7 +115,7 @@ func (w *world) land(t *testing.T, attempt string) {
 
 func (w *world) handle(t *testing.T) ([]events.Event, error) {
 	t.Helper()
-	return stager{w.ports(), w.stage}.handle(t.Context(), events.New(w.event))
+	return newStager(w.ports(), w.stage).handle(t.Context(), events.New(w.event))
 }
 
 func (w *world) ports() runtime.Ports {
@@ -416,7 +416,7 @@ func lying(lie func(*engine.Result)) stageFunc {
 func TestWrongEventIsPermanent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := stager{w.ports(), w.stage}.handle(t.Context(), events.New(events.LandingWritten{}))
+	_, err := newStager(w.ports(), w.stage).handle(t.Context(), events.New(events.LandingWritten{}))
 	if !runtime.IsPermanent(err) || !errors.Is(err, events.ErrUnknownType) {
 		t.Errorf("got %v, want a permanent ErrUnknownType", err)
 	}

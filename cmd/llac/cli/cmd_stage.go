@@ -81,7 +81,7 @@ WHERE THE ROWS COME FROM
 	f := cmd.Flags()
 	f.StringVar(&o.in, "in", "", "folder of the pages")
 	f.StringVar(&o.out, "out", "", "folder to write to; it is made when it is missing")
-	f.Var(&o.memory, "memory", "what the process is to stay within, such as 256MiB, 1GiB or 300MB; at least 64MiB")
+	f.Var(&o.memory, "memory", "what the process is to stay within, such as 256MiB, 1GiB or 300MB; at least 192MiB")
 	f.IntVar(&o.level, "level", engine.DefaultLevel, "zstd level of the Parquet files, 1 to 22")
 	f.IntVar(&o.workers, "workers", 0, "pages read at once; 0: one a processor, as far as the memory allows")
 	f.StringVar(&o.slice, "slice", "", "only this slice of the dataset: rows of others are quarantined")

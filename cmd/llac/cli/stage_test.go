@@ -121,7 +121,7 @@ func TestStageSameBytes(t *testing.T) {
 	t.Parallel()
 	in, out := folderOf(t, pages), t.TempDir()
 	var first map[string]string
-	for i, more := range [][]string{nil, {"--workers", "1"}, {"--workers", "4", "--memory", "64MiB"}} {
+	for i, more := range [][]string{nil, {"--workers", "1"}, {"--workers", "4", "--memory", "192MiB"}} {
 		dir := filepath.Join(out, fmt.Sprint(i))
 		if _, stderr, status := llac(t, append([]string{"stage", places, "--in", in, "--out", dir}, more...)...); status != 0 {
 			t.Fatalf("exit status %d: %s", status, stderr)

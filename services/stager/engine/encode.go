@@ -66,7 +66,7 @@ func (e *encoder) begin() {
 // than most.
 func (e *encoder) coded(col physical, codes []uint32, most int, value func(code uint32) []byte) error {
 	e.gather(codes, most, value)
-	if n := len(e.values); col.boolean || n == 0 || 2*n > len(e.local) {
+	if n := len(e.values); col.boolean || n == 0 || 3*n > 2*len(e.local) {
 		next := 0
 		return e.plain(col, len(codes), func(row int) ([]byte, bool) {
 			if codes[row] == 0 {

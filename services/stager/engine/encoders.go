@@ -24,7 +24,7 @@ type encoders struct {
 }
 
 // heldBytes bounds the row groups that wait for an encoder or are with one.
-const heldBytes = 32 << 20
+const heldBytes = 24 << 20
 
 // commitsAtOnce bounds how many files are uploaded at a time.
 const commitsAtOnce = 8

@@ -23,7 +23,7 @@ const maxRivals = 1 << 20
 const (
 	groupRows  = 128 << 10 // of one row group
 	groupBytes = 16 << 20  // of one row group, as rowGroup.bytes counts them
-	openBytes  = 32 << 20  // of all open row groups
+	openBytes  = 40 << 20  // of all open row groups
 )
 
 // job is one run being staged, in a pass over all its pages. One goroutine takes the batches, in the order of the pages

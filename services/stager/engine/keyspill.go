@@ -77,6 +77,9 @@ func (f *spilledKeys) find(key *digest, hash uint64) (known bool, row uint64, er
 		return false, 0, nil
 	}
 	s := &f.shards[hash%keyShards]
+	if s.slots == 0 {
+		return false, 0, nil
+	}
 	var block [128 * 24]byte
 	for at := slotOf(hash, s.slots); ; {
 		n := min(128, s.slots-at)

@@ -18,7 +18,7 @@ func (j *job) eachPage(ctx context.Context, o Options, take func(*batch) error) 
 	defer cancel()
 
 	nLanes, nWorkers := o.lanes(j.Pages)
-	window := nLanes + 2 // batches under way
+	window := nLanes + 1 // batches under way
 	var (
 		ready   = make([]chan *batch, window)
 		tokens  = make(chan *batch, window) // a free batch allows to begin a page
@@ -111,8 +111,11 @@ func (o Options) workers() int {
 	if o.Workers > 0 {
 		return o.Workers
 	}
-	return runtime.GOMAXPROCS(0)
+	return max(1, min(runtime.GOMAXPROCS(0), int(o.memory()/workerBytes)))
 }
+
+// workerBytes is the memory that a run should have for each worker, with its memos, pages, batches and encoder.
+const workerBytes = 64 << 20
 
 // readAhead is how many pages are waited for while the workers have one each.
 const readAhead = 3
@@ -127,7 +130,7 @@ func (o Options) lanes(pages []Page) (lanes, workers int) {
 	workers = o.workers()
 	lanes = workers + readAhead
 	if largest > 0 {
-		lanes = max(1, min(lanes, int(o.memory()/5/largest)))
+		lanes = max(1, min(lanes, int(o.memory()/10/largest)))
 	}
 	return lanes, min(workers, lanes)
 }
@@ -141,10 +144,10 @@ func (o Options) memory() int64 {
 
 // besidesKeys is what a run takes beside its keys, about: rows not yet written, dictionaries, memos, pages, encoders and
 // the program itself.
-const besidesKeys = 144 << 20
+const besidesKeys = 192 << 20
 
-// memoBytes is the memory for the memos of one worker: an eighth of all for all of them.
-func (o Options) memoBytes() int { return int(o.memory()) / 8 / o.workers() }
+// memoBytes is the memory for the memos of one worker: a tenth of all for all of them.
+func (o Options) memoBytes() int { return int(o.memory()) / 10 / o.workers() }
 
 // keyBytes is the memory left for keys.
 func (o Options) keyBytes() int64 { return max(o.memory()-besidesKeys, 16<<20) }

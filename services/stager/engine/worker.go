@@ -22,12 +22,14 @@ type worker struct {
 	memoSize  int             // bytes of all memos
 	memoBytes int             // that they may take
 
-	byID   [][]int // columns made of a name, by the reader's ID; originField for the origin's
-	known  []bool
-	raw    [][]byte // by column, of the row at hand
-	cells  []cell   // of the row at hand
-	number []uint32 // of the cells, as a batch holds them; 0 where the cell is null
-	direct []scratch
+	byID                    [][]int // columns made of a name, by the reader's ID; originField for the origin's
+	known                   []bool
+	hashes, numbers, places []uint32
+	touched                 byte
+	raw                     [][]byte // by column, of the row at hand
+	cells                   []cell   // of the row at hand
+	number                  []uint32 // of the cells, as a batch holds them; 0 where the cell is null
+	direct                  []scratch
 
 	learnt  [][]uint32 // see batch; only who takes the batches touches it
 	byPath  map[string]uint32
@@ -50,7 +52,7 @@ func newWorker(j *job) (*worker, error) {
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), cells: make([]cell, n),
+		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), numbers: make([]uint32, n), places: make([]uint32, n), cells: make([]cell, n),
 		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
@@ -125,6 +127,7 @@ func (w *worker) row(b *batch, rec source.Row) {
 		w.quarantine(b, rec, unreadable(rec.Bad))
 		return
 	}
+	w.fetch()
 	for i := range w.plan.columns {
 		if bad := w.cell(i); bad != nil {
 			w.quarantine(b, rec, bad)
@@ -197,6 +200,35 @@ func (w *worker) columnsOf(f *source.Value) []int {
 	return columns
 }
 
+// fetch hashes the row's values and touches where the memos hold them, all columns at a time, so that the processor waits
+// for memory once and not column by column.
+func (w *worker) fetch() {
+	for i := range w.memos {
+		if m := &w.memos[i]; !m.off {
+			w.hashes[i] = uint32(maphash.Bytes(seed, w.raw[i]))
+		}
+	}
+	for i := range w.memos {
+		if m := &w.memos[i]; len(m.slots) > 0 {
+			w.numbers[i] = m.slots[w.hashes[i]&uint32(len(m.slots)-1)].number
+		}
+	}
+	var touched byte
+	for i := range w.memos {
+		if n := w.numbers[i]; n != 0 {
+			m := &w.memos[i]
+			w.places[i] = m.outcomes[n-1].at
+		}
+	}
+	for i := range w.memos {
+		if n := w.numbers[i]; n != 0 {
+			touched ^= w.memos[i].data[w.places[i]]
+			w.numbers[i] = 0
+		}
+	}
+	w.touched = touched
+}
+
 // cell makes the value of column i ready, or answers what is wrong with it.
 func (w *worker) cell(i int) *rejection {
 	raw, m := w.raw[i], &w.memos[i]
@@ -204,7 +236,7 @@ func (w *worker) cell(i int) *rejection {
 		return w.directly(i)
 	}
 	m.asked++
-	hash := uint32(maphash.Bytes(seed, raw))
+	hash := w.hashes[i]
 	number := m.find(raw, hash)
 	if number == 0 {
 		bad := w.directly(i)
