@@ -58,6 +58,14 @@ func (m *memo) find(raw []byte, hash uint32) uint32 {
 	}
 }
 
+// first answers the number in the slot where a hash is looked for first; 0 in an empty memo.
+func (m *memo) first(hash uint32) uint32 {
+	if len(m.slots) == 0 {
+		return 0
+	}
+	return m.slots[hash&uint32(len(m.slots)-1)].number
+}
+
 // add remembers what a raw value becomes and answers the number of it, or 0 if that is too long to remember.
 func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
 	o := outcome{at: uint32(len(m.data)), raw: uint16(len(raw)), failed: bad != nil}

@@ -22,14 +22,14 @@ type worker struct {
 	memoSize  int             // bytes of all memos
 	memoBytes int             // that they may take
 
-	byID                    [][]int // columns made of a name, by the reader's ID; originField for the origin's
-	known                   []bool
-	hashes, numbers, places []uint32
-	touched                 byte
-	raw                     [][]byte // by column, of the row at hand
-	cells                   []cell   // of the row at hand
-	number                  []uint32 // of the cells, as a batch holds them; 0 where the cell is null
-	direct                  []scratch
+	byID    [][]int // columns made of a name, by the reader's ID; originField for the origin's
+	known   []bool
+	hashes  []uint32 // of the raw values
+	touched uint32   // keeps fetch from being left out by the compiler
+	raw     [][]byte // by column, of the row at hand
+	cells   []cell   // of the row at hand
+	number  []uint32 // of the cells, as a batch holds them; 0 where the cell is null
+	direct  []scratch
 
 	learnt  [][]uint32 // see batch; only who takes the batches touches it
 	byPath  map[string]uint32
@@ -52,7 +52,7 @@ func newWorker(j *job) (*worker, error) {
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), numbers: make([]uint32, n), places: make([]uint32, n), cells: make([]cell, n),
+		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), cells: make([]cell, n),
 		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
@@ -200,33 +200,21 @@ func (w *worker) columnsOf(f *source.Value) []int {
 	return columns
 }
 
-// fetch hashes the row's values and touches where the memos hold them, all columns at a time, so that the processor waits
+// fetch hashes the row's values and touches where the memos hold them, all columns together, so that the processor waits
 // for memory once and not column by column.
 func (w *worker) fetch() {
 	for i := range w.memos {
-		if m := &w.memos[i]; !m.off {
+		if m := &w.memos[i]; !m.off && len(w.raw[i]) <= memoLarge {
 			w.hashes[i] = uint32(maphash.Bytes(seed, w.raw[i]))
+			w.touched ^= m.first(w.hashes[i])
 		}
 	}
 	for i := range w.memos {
-		if m := &w.memos[i]; len(m.slots) > 0 {
-			w.numbers[i] = m.slots[w.hashes[i]&uint32(len(m.slots)-1)].number
+		m := &w.memos[i]
+		if n := m.first(w.hashes[i]); n != 0 {
+			w.touched ^= m.outcomes[n-1].at
 		}
 	}
-	var touched byte
-	for i := range w.memos {
-		if n := w.numbers[i]; n != 0 {
-			m := &w.memos[i]
-			w.places[i] = m.outcomes[n-1].at
-		}
-	}
-	for i := range w.memos {
-		if n := w.numbers[i]; n != 0 {
-			touched ^= w.memos[i].data[w.places[i]]
-			w.numbers[i] = 0
-		}
-	}
-	w.touched = touched
 }
 
 // cell makes the value of column i ready, or answers what is wrong with it.
