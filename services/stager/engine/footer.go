@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// origins summarises the data origins of the partition's rows: "published", or "invented=12,recorded=300".
+func (p *partition) origins() string {
+	var parts []string
+	for o, name := range originNames {
+		if p.origin[o] == p.rows {
+			return name
+		}
+		if p.origin[o] > 0 {
+			parts = append(parts, name+"="+strconv.FormatInt(p.origin[o], 10))
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
+}
+
+// metadata is what a file says of itself, so that the licence's terms travel with every copy.
+func (j *job) metadata(origins string) []metadatum {
+	c, l := j.Contract, j.Lineage
+	all := []metadatum{
+		{"attribution", c.Attribution}, {"contract_sha256", c.SHA256}, {"data_origin", origins}, {"dataset", c.Dataset},
+		{"licence", c.Licence}, {"licence_url", c.LicenceURL}, {"run", l.RunID},
+		{"simulated", strconv.FormatBool(simulated(l.SourceSystem))}, // Invariant 11
+		{"source", l.Source}, {"source_updated_at", l.SourceUpdatedAt}, {"source_url", l.SourceURL},
+	}
+	return slices.DeleteFunc(all, func(m metadatum) bool { return m.value == "" })
+}
