@@ -73,10 +73,10 @@ func (k *keys) close() {
 
 // find looks for a key in the file and answers what went with it.
 func (f *spilledKeys) find(key *digest, hash uint64) (known bool, row uint64, err error) {
-	if !f.filter.may(hash) {
+	s := &f.shards[hash%keyShards]
+	if s.slots == 0 || !f.filter.may(hash) {
 		return false, 0, nil
 	}
-	s := &f.shards[hash%keyShards]
 	var block [128 * 24]byte
 	for at := slotOf(hash, s.slots); ; {
 		n := min(128, s.slots-at)
