@@ -135,7 +135,160 @@ var guards = []Guard{
 		Module: "cmd/llac", Test: "./folder TestPublish",
 	},
 
+	{
+		Name: "rows that do not add up are told as if they did",
+		File: "services/stager/engine/job.go", Edits: []Edit{{"if r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {", "if r.RowsIn < 0 {"}},
+		Module: "services/stager", Test: "./engine TestRowsThatDoNotAddUp",
+	},
+	{
+		Name: "a candidate is made of other rows than were landed",
+		File: "services/stager/stager.go", Edits: []Edit{{"if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {", "if r.RowsIn < 0 {"}},
+		Module: "services/stager", Test: ". TestPermanentFailures/(engine_that_loses_a_row|manifest_counts_another_landing)",
+	},
+	{
+		Name: "a candidate names a file that was never committed",
+		File: "services/stager/sink.go", Edits: []Edit{{"\tif !ok {\n\t\treturn object, ", "\tif !ok && s.run == \"\" {\n\t\treturn object, "}},
+		Module: "services/stager", Test: ". TestPermanentFailures/engine_that_forgets_a_file",
+	},
+	{
+		Name: "a page with fewer rows than its manifest counts is staged",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if page.Rows >= 0 && b.rows != page.Rows {", "if page.Rows >= 0 && b.rows < 0 {"}},
+		Module: "services/stager", Test: "./engine TestRowsOfThePageAreCounted",
+	},
+	{
+		Name: "the rest of a torn page is dropped in silence",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"\tcase errors.As(err, &malformed):\n", "\tcase errors.As(err, &malformed) && b.page >= 0: // and that is that\n\tcase errors.As(err, &malformed):\n"}},
+		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
+	},
+	{
+		Name: "a validated page that is torn is staged in part",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"case errors.As(err, &malformed) && w.validated:", "case errors.As(err, &malformed) && w.validated && b.page < 0:"}},
+		Module: "services/stager", Test: ". TestPermanentFailures/malformed_page",
+	},
+	{
+		Name: "a record that cannot be read is staged as nulls",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if rec.Bad != nil {", "if rec.Bad != nil && rec.Index < 0 {"}},
+		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
+	},
+	{
+		Name: "a bad value passes when it comes again",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if o.failed {", "if o.failed && o.null {"}},
+		Module: "services/stager", Test: "./engine TestRandomPages",
+	},
+	{
+		Name: "a row without its key is staged",
+		File: "services/stager/engine/column.go", Edits: []Edit{{"case null && c.required:", "case null && c.required && c.nulls != nil:"}},
+		Module: "services/stager", Test: "./engine TestCases/required",
+	},
+	{
+		Name: "half a character becomes another text",
+		File: "services/stager/engine/clean.go", Edits: []Edit{{"err != nil || !wholeCharacters(raw) {", "err != nil {"}},
+		Module: "services/stager", Test: "./engine TestCases/half_characters",
+	},
+	{
+		Name: "a thousand and something is staged as one",
+		File: "services/stager/engine/cast.go", Edits: []Edit{{"if !ok || n.grouped() {", "if !ok {"}},
+		Module: "services/stager", Test: "./engine TestCases/integers_two_readings",
+	},
+	{
+		Name: "a row of another slice is staged",
+		File: "services/stager/engine/plan.go", Edits: []Edit{{"if p.sliceBy >= 0 && (cells", "if p.sliceBy >= len(cells) && (cells"}},
+		Module: "services/stager", Test: "./engine TestCases/slice",
+	},
+	{
+		Name: "a partition leaves its folder",
+		File: "services/stager/engine/plan.go", Edits: []Edit{{"if !cells[at].folder.safe {", "if !cells[at].folder.safe && cells[at].null {"}},
+		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
+	},
+
+	// A duplicate that is none; a conflict decided by chance.
+	{
+		Name: "one of the rows that contradict each other is staged as the truth",
+		File: "services/stager/engine/job.go", Edits: []Edit{{"if !same && j.Contract.KeyConflict != contract.LatestWins {", "if !same && !known && j.Contract.KeyConflict != contract.LatestWins {"}},
+		Module: "services/stager", Test: "./engine TestCases/conflict_quarantine",
+	},
+	{
+		Name: "the second pass forgets which keys are in conflict",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if w.rivals[key] {", "if w.rivals[key] && b.page < 0 {"}},
+		Module: "services/stager", Test: "./engine TestCases/conflict_quarantine",
+	},
+	{
+		Name: "pages that change between two passes end as a run of no rows",
+		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err == nil && len(others) > 0 {", "if err != nil && len(others) > 0 {"}},
+		Module: "services/stager", Test: "./engine TestPagesThatChange",
+	},
+	{
+		Name: "an older row replaces the latest",
+		File: "services/stager/engine/job.go", Edits: []Edit{{"for row := b.good - 1; row >= 0; row-- {", "for row := range b.good {"}},
+		Module: "services/stager", Test: "./engine TestGeneratedRuns",
+	},
+	{
+		Name: "a key that lies in a file is forgotten",
+		File: "services/stager/engine/dedup.go", Edits: []Edit{{"range k.spilled {", "range k.spilled[:0] {"}},
+		Module: "services/stager", Test: "./engine TestKeysAnswerLikeAMap",
+	},
+	{
+		Name: "the filter denies a key that is in the file",
+		File: "services/stager/engine/keyspill.go", Edits: []Edit{{"block[bits>>6&7] |= 1 << (bits & 63)", "block[bits>>6&7] |= 1 << (bits & 31)"}},
+		Module: "services/stager", Test: "./engine TestFilter",
+	},
+	{
+		Name: "a short key is taken for a long one",
+		File: "services/stager/engine/dedup.go", Edits: []Edit{{"d[15] |= 0x80", "d[15] &= 0x7f"}},
+		Module: "services/stager", Test: "./engine TestKeyDigest",
+	},
+	{
+		Name: "different rows have the same hash",
+		File: "services/stager/engine/cell.go", Edits: []Edit{{"b = binary.AppendUvarint(b, uint64(len(v.text)))", "b = append(b, 0)"}},
+		Module: "services/stager", Test: "./engine TestRowHash",
+	},
+
+	// A staged file that is not what its rows are, or not whole, or not the same from run to run.
+	{
+		Name: "numbers and places are mixed up when a dictionary is given up within a row group",
+		File: "services/stager/engine/job.go", Edits: []Edit{{"current.plain[column] = current.rows - 1", "current.plain[column] = current.rows"}},
+		Module: "services/stager", Test: "./engine TestDictionariesOverflow",
+	},
+	{
+		Name: "a reader skips rows because a column's limits are wrong",
+		File: "services/stager/engine/physical.go", Edits: []Edit{{"decimalWidth(int(t.Precision)), lessDecimal", "decimalWidth(int(t.Precision)), lessBytes"}},
+		Module: "services/stager", Test: "./engine TestGeneratedRuns",
+	},
+	{
+		Name: "a file is committed before its last row group",
+		File: "services/stager/engine/encoders.go", Edits: []Edit{{"err := f.await(groups)", "err := s.failed()"}},
+		Module: "services/stager", Test: "./engine TestRandomPages",
+	},
+	{
+		Name: "the files of a failed run are committed",
+		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err == nil && len(j.found) == 0 {", "if len(j.found) == 0 {"}},
+		Module: "services/stager", Test: "./engine TestReadingFails",
+	},
+	{
+		Name: "row groups lie in the order in which encoders were ready",
+		File: "services/stager/engine/parquet.go", Edits: []Edit{{"for p.next != number && p.err == nil {", "for p.next < 0 && p.err == nil {"}},
+		Module: "services/stager", Test: "./engine TestRowGroupsAreWrittenInTheirOrder",
+	},
+	{
+		Name: "pages are taken in the order in which workers were ready",
+		File: "services/stager/engine/pages.go", Edits: []Edit{
+			{"ready[b.page%window] <- b", "ready[0] <- b"},
+			{"case b = <-ready[page%window]:", "case b = <-ready[0]:"},
+		},
+		Module: "services/stager", Test: "./engine TestSameBytes|TestGeneratedRuns",
+	},
+	{
+		Name: "the memory that a run is given changes its bytes",
+		File: "services/stager/engine/job.go", Edits: []Edit{{"for j.open > openBytes {", "for j.open > min(openBytes, int(j.keyBytes)) {"}},
+		Module: "services/stager", Test: "./engine TestMoreKeysThanMemory",
+	},
+
 	// Simulated data taken for real.
+	{
+		Name: "a row that the simulator does not mark says that a portal published it",
+		File: "services/stager/engine/plan.go", Edits: []Edit{{"case !p.simulated && (raw == nil", "case (raw == nil"}},
+		Module: "services/stager", Test: "./engine TestSimulatedSaysSo",
+	},
 	{
 		Name: "rows staged from a folder say that a portal published them",
 		File: "cmd/llac/cli/cmd_stage.go", Edits: []Edit{{`unofficialFolder = "unofficial:folder"`, `unofficialFolder = "analisi.transparenciacatalunya.cat"`}},
@@ -150,9 +303,27 @@ var guards = []Guard{
 	},
 
 	{
+		Name: "a personal field is staged",
+		File: "services/stager/engine/plan.go", Edits: []Edit{
+			{"if f.Personal() || !f.Staged {", "if !f.Staged {"},
+			{"if as, ok := personal[f.Source]; ok {", "if as, ok := personal[f.Source]; ok && as != f.Name {"},
+		},
+		Module: "services/stager", Test: "./engine TestPersonalValuesAreNowhere",
+	},
+	{
+		Name: "the engine stages a personal field under another name",
+		File: "services/stager/engine/plan.go", Edits: []Edit{{"if as, ok := personal[f.Source]; ok {", "if as, ok := personal[f.Source]; ok && as == \"\" {"}},
+		Module: "services/stager", Test: "./engine TestCases/personal_by_another_name",
+	},
+	{
 		Name: "quarantined rows show fields that the contract does not make public",
-		File: "services/stager/engine/quarantine.go", Edits: []Edit{{"if p.exposed[f.Name] {", "if p.exposedAll = append(p.exposedAll, f.Name); true {"}},
-		Module: "services/stager", Test: ". TestPersonalValuesStayInLanding",
+		File: "services/stager/engine/plan.go", Edits: []Edit{{"col.field.Source; !hidden[s] {", "col.field.Source; s != \"\" {"}},
+		Module: "services/stager", Test: "./engine TestCases/quarantine_shows_public_fields_only",
+	},
+	{
+		Name: "a refused row's message tells the value",
+		File: "services/stager/engine/column.go", Edits: []Edit{{"c.reject(BadInteger, \"want a whole number of 64 bits\")", "c.reject(BadInteger, \"want a whole number of 64 bits, not \"+string(text))"}},
+		Module: "services/stager", Test: "./engine TestMessagesNameNoValue",
 	},
 
 	// A panic on bad input.
@@ -160,5 +331,10 @@ var guards = []Guard{
 		Name: "a panic in a handler takes its service down",
 		File: "platform/runtime/worker.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
 		Module: "platform", Test: "./runtime TestMessagesThatNoRetryWillMend",
+	},
+	{
+		Name: "a panic while a run is staged takes the service down",
+		File: "services/stager/engine/pages.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
+		Module: "services/stager", Test: "./engine TestPanicsAreFaults",
 	},
 }

@@ -85,7 +85,7 @@ func (s *encoders) finish(f *parquetFile, groups int, about []metadatum) {
 			err = errors.Join(s.failed(), s.ctx.Err())
 		}
 		if err == nil {
-			err = f.commit(s.ctx, about)
+			err = guarded(func() error { return f.commit(s.ctx, about) })
 		}
 		if err != nil {
 			s.fail(err)

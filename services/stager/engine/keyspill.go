@@ -73,11 +73,8 @@ func (k *keys) close() {
 
 // find looks for a key in the file and answers what went with it.
 func (f *spilledKeys) find(key *digest, hash uint64) (known bool, row uint64, err error) {
-	if !f.filter.may(hash) {
-		return false, 0, nil
-	}
 	s := &f.shards[hash%keyShards]
-	if s.slots == 0 {
+	if s.slots == 0 || !f.filter.may(hash) {
 		return false, 0, nil
 	}
 	var block [128 * 24]byte

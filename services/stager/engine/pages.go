@@ -80,7 +80,11 @@ func (j *job) eachPage(ctx context.Context, o Options, take func(*batch) error) 
 // ready reads the page of b into buffer, which it answers, perhaps grown, and lets a worker make it ready.
 func (j *job) ready(ctx context.Context, b *batch, buffer []byte, workers chan *worker) []byte {
 	page := &j.Pages[b.page]
-	body, err := page.Read(ctx, buffer[:0])
+	var body []byte
+	err := guarded(func() (err error) {
+		body, err = page.Read(ctx, buffer[:0])
+		return err
+	})
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -96,6 +99,42 @@ func TestManyKeys(t *testing.T) {
 		if r := agree(t, in); r.Duplicates < 1000 || policy == contract.QuarantineConflicts && r.Quarantined < 100 {
 			t.Errorf("%s: %+v shows little", policy, r)
 		}
+	}
+}
+
+// TestMoreKeysThanMemory: keys that do not fit go to files, and no byte of the output says so. Rows repeat and contradict
+// others that were met long before.
+func TestMoreKeysThanMemory(t *testing.T) {
+	t.Parallel()
+	const pages, rows = 40, 20_000
+	const distinct = pages * rows * 9 / 10
+	in := plainRun(t, `{"Key":["k"],"Partition":["p"],"Fields":[{"Name":"k","Type":"integer"},{"Name":"p"},{"Name":"v","Type":"integer"}]}`)
+	for page := range pages {
+		var b []byte
+		for row := range rows {
+			n := page*rows + row
+			key, value := n%distinct, 0
+			if n >= distinct && n%100 == 0 {
+				value = 1 // contradicts the first row of the key
+			}
+			b = fmt.Appendf(b, `,{"k":%d,"p":%d,"v":%d}`, key, key%8, value)
+		}
+		b[0] = '['
+		in.Pages = append(in.Pages, newPage(fmt.Sprintf("landing/things/page-%d", page), string(append(b, ']'))))
+	}
+	small := Options{Memory: 8 << 20, Temporary: t.TempDir()}
+	want, first := mustStage(t, in, Options{})
+	const again = pages*rows - distinct
+	if want.Quarantined != 2*again/100 || want.Duplicates != again-again/100 || want.Staged != distinct-again/100 {
+		t.Errorf("staged %d, duplicates %d, quarantined %d", want.Staged, want.Duplicates, want.Quarantined)
+	}
+	got, second := mustStage(t, in, small)
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) || !maps.EqualFunc(first.files, second.files, bytes.Equal) {
+		t.Errorf("little memory gives %+v, want %+v and the same files", got, want)
+	}
+	small.Temporary += "/nowhere"
+	if _, err := Stage(t.Context(), in, newMemorySink(), small); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a temporary folder: %v; has anything been put there?", err)
 	}
 }
 

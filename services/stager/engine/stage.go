@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 )
 
 // Stage stages one run. An error that says Permanent() is final; the outputs of a failed call are worthless and nobody
@@ -14,7 +15,10 @@ func Stage(ctx context.Context, in Input, out Sink, o Options) (Result, error) {
 	if err != nil || len(rivals) == 0 {
 		return result, err
 	}
-	result, _, err = pass(ctx, in, out, o, rivals)
+	result, others, err := pass(ctx, in, out, o, rivals)
+	if err == nil && len(others) > 0 {
+		err = &Fault{"stage " + in.Contract.Dataset, errors.New("its pages changed while they were staged; stage them again when nobody writes them")}
+	}
 	return result, err
 }
 

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/llac-project/llac/platform/contract"
+)
+
+// TestRowsThatDoNotAddUp: they are not told as if they did (invariant 5).
+func TestRowsThatDoNotAddUp(t *testing.T) {
+	t.Parallel()
+	for _, lose := range []func(*Result){
+		func(r *Result) {},
+		func(r *Result) { r.RowsIn++ },
+		func(r *Result) { r.Staged-- },
+		func(r *Result) { r.Duplicates++ },
+	} {
+		j := &job{Input: Input{Contract: &contract.Contract{Dataset: "things"}}, result: Result{RowsIn: 10, Staged: 5, Duplicates: 3}}
+		j.quarantine.rows = 2
+		lose(&j.result)
+		if r := j.result; r.RowsIn == 10 && r.Staged == 5 && r.Duplicates == 3 {
+			if err := j.count(); err != nil {
+				t.Errorf("they add up, and it says %v", err)
+			}
+			continue
+		}
+		wantFault(t, j.count(), "2 quarantined; this is a fault of the stager")
+	}
+}
+
+// TestPagesThatChange: a second pass over pages that are no longer what they were says so. It must not end as a run of no rows.
+func TestPagesThatChange(t *testing.T) {
+	t.Parallel()
+	in := plainRun(t, everyType, `[{"id":"a","whole":1},{"id":"a","whole":2},{"id":"b","whole":3},{"id":"b","whole":3}]`)
+	read, times := in.Pages[0].Read, 0
+	in.Pages[0].Read = func(ctx context.Context, into []byte) ([]byte, error) {
+		body, err := read(ctx, into)
+		if times++; times > 1 {
+			body = []byte(strings.Replace(string(body), `3}]`, `4}]`, 1))
+		}
+		return body, err
+	}
+	out := newMemorySink()
+	_, err := Stage(t.Context(), in, out, Options{Workers: 1})
+	wantFault(t, err, "changed while")
+	if len(out.files) > 0 {
+		t.Errorf("committed: %v", out.names())
+	}
+}
+
+// TestPanicsAreFaults: a panic at any place of a run ends the run and nothing else, and leaves no file open.
+func TestPanicsAreFaults(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"read", "write", "commit"} {
+		in := plainRun(t, everyType, registerPages(12, 5, 30, 100)...)
+		if where == "read" {
+			in.Pages[2].Read = func(context.Context, []byte) ([]byte, error) { panic("boo") }
+		}
+		sink := &strictSink{calls: map[string]int{}, refuse: func(call string, n int) error {
+			if call == where && n == 1 {
+				panic("boo")
+			}
+			return nil
+		}}
+		_, err := Stage(t.Context(), in, sink, Options{Workers: 2})
+		wantFault(t, err, "panic: boo")
+		if sink.created != sink.committed+sink.aborted {
+			t.Errorf("%s: %d files created, %d committed, %d aborted", where, sink.created, sink.committed, sink.aborted)
+		}
+	}
+
+	j, err := newJob(plainRun(t, everyType, registerPages(12, 5, 30, 100)...), Options{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.plan.columns[1] = nil
+	wantFault(t, j.eachPage(t.Context(), Options{Workers: 2}, j.take), "panic: ")
+}
+
+// TestRowGroupsAreWrittenInTheirOrder: whichever encoder has its own ready first (invariant 6).
+func TestRowGroupsAreWrittenInTheirOrder(t *testing.T) {
+	t.Parallel()
+	form, err := newForm(arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := newMemorySink()
+	f, err := newParquetFile(t.Context(), form, out, Output{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const groups = 20
+	var appended sync.WaitGroup
+	for n := groups - 1; n >= 0; n-- {
+		e, err := newEncoder(DefaultLevel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.begin()
+		if err := e.coded(form.columns[0], []uint32{1}, 1, func(uint32) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }); err != nil {
+			t.Fatal(err)
+		}
+		appended.Go(func() {
+			if err := f.append(e, n, 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err := f.await(groups); err != nil {
+		t.Fatal(err)
+	}
+	appended.Wait()
+	if err := f.commit(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for row, cell := range refCells(readParquet(t, out.files["staged"]).Column(0)) {
+		if cell != strconv.Itoa(row) {
+			t.Fatalf("row group %s stands at place %d", cell, row)
+		}
+	}
+}

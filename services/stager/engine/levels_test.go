@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// readHybrid reads n numbers of width bits as Parquet's description of the hybrid encoding says, and how many runs and
+// packed pieces they lie in.
+func readHybrid(b []byte, n, width int) (values []uint32, runs, pieces int, err error) {
+	for len(values) < n {
+		header, size := binary.Uvarint(b)
+		if size <= 0 {
+			return nil, 0, 0, fmt.Errorf("no header after %d values", len(values))
+		}
+		b = b[size:]
+		if header&1 == 0 {
+			runs++
+			size, times := (width+7)/8, int(header>>1)
+			if len(b) < size || times == 0 || len(values)+times > n {
+				return nil, 0, 0, fmt.Errorf("a run of %d after %d values", times, len(values))
+			}
+			var v uint32
+			for i, c := range b[:size] {
+				v |= uint32(c) << (8 * i)
+			}
+			values, b = append(values, slices.Repeat([]uint32{v}, times)...), b[size:]
+			continue
+		}
+		pieces++
+		count := int(header>>1) * 8
+		if len(b) < count*width/8 {
+			return nil, 0, 0, fmt.Errorf("%d packed values in %d bytes", count, len(b))
+		}
+		for i := range count {
+			var v uint32
+			for bit := range width {
+				at := i*width + bit
+				v |= uint32(b[at/8]>>(at%8)&1) << bit
+			}
+			values = append(values, v)
+		}
+		b = b[count*width/8:]
+	}
+	if len(b) > 0 || slices.ContainsFunc(values[n:], func(v uint32) bool { return v != 0 }) || len(values) > n+7 {
+		return nil, 0, 0, fmt.Errorf("%d bytes and the values %v are too many", len(b), values[n:])
+	}
+	return values[:n], runs, pieces, nil
+}
+
+func wantHybrid(t *testing.T, values []uint32, width int) (runs, pieces int) {
+	t.Helper()
+	b := appendHybrid([]byte("before"), values, width)
+	got, runs, pieces, err := readHybrid(bytes.TrimPrefix(b, []byte("before")), len(values), width)
+	if err != nil || !slices.Equal(got, values) {
+		t.Fatalf("width %d: %v reads as %v (%v)", width, values, got, err)
+	}
+	return runs, pieces
+}
+
+// TestHybrid: runs of every length, at every place in a packed group, in every width.
+func TestHybrid(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 1))
+	for width := 1; width <= 32; width++ {
+		some := func() uint32 { return r.Uint32() >> (32 - width) }
+		wantHybrid(t, nil, width)
+		for length := 1; length <= 40; length++ {
+			run := slices.Repeat([]uint32{some()}, length)
+			runs, pieces := wantHybrid(t, run, width)
+			if short := length < 8; short != (runs == 0) || short != (pieces == 1) {
+				t.Errorf("width %d: %d equal values lie in %d runs and %d packed pieces", width, length, runs, pieces)
+			}
+			for before := range 10 {
+				var values []uint32
+				for i := range before {
+					values = append(values, uint32(i%2)^run[0]&1) // no run of their own
+				}
+				wantHybrid(t, slices.Concat(values, run), width)
+				wantHybrid(t, slices.Concat(values, run, []uint32{some(), some()}), width)
+			}
+		}
+		for range 30 {
+			var values []uint32
+			for range r.IntN(30) {
+				values = append(values, slices.Repeat([]uint32{some()}, 1+r.IntN(1+r.IntN(40)))...)
+			}
+			wantHybrid(t, values, width)
+		}
+	}
+}
+
+// TestEqualLengths: DELTA_BINARY_PACKED, read as Parquet's description says.
+func TestEqualLengths(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 2, 127, 128, 129, 130, 256, 257, 32 << 10} {
+		for _, value := range []uint64{0, 1, 32, 63, 64, 1 << 20} {
+			b := appendEqual(nil, value, n)
+			next := func() int64 {
+				v, size := binary.Uvarint(b)
+				if size <= 0 {
+					t.Fatalf("%d times %d: it ends too early", n, value)
+				}
+				b = b[size:]
+				return int64(v)
+			}
+			block, miniblocks, count, first := next(), next(), next(), next()
+			if block != 128 || miniblocks != 4 || count != int64(n) || first>>1 != int64(value) || first&1 != 0 {
+				t.Fatalf("%d times %d: header %d %d %d %d", n, value, block, miniblocks, count, first)
+			}
+			for read := int64(1); read < count; read += block {
+				if least, widths := next(), b[:miniblocks]; least != 0 || !bytes.Equal(widths, make([]byte, 4)) {
+					t.Fatalf("%d times %d: a block differs by %d in widths %v", n, value, least, widths)
+				}
+				b = b[miniblocks:]
+			}
+			if len(b) > 0 {
+				t.Errorf("%d times %d: %d bytes too many", n, value, len(b))
+			}
+		}
+	}
+}
+
+func TestPackBooleans(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(2, 2))
+	for n := range 70 {
+		values := make([]byte, n)
+		for i := range values {
+			values[i] = byte(r.IntN(2))
+		}
+		packed := packBooleans(slices.Clone(values))
+		if len(packed) != (n+7)/8 {
+			t.Fatalf("%d values take %d bytes", n, len(packed))
+		}
+		for i := range 8 * len(packed) {
+			var want byte
+			if i < n {
+				want = values[i]
+			}
+			if got := packed[i/8] >> (i % 8) & 1; got != want {
+				t.Fatalf("%d values: number %d is %d, want %d", n, i, got, want)
+			}
+		}
+	}
+}
+
+func TestBitWidth(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 256: 8, 257: 9, 1 << 16: 16, 1<<16 + 1: 17} {
+		if got := bitWidth(n); got != want {
+			t.Errorf("%d numbers take %d bits, want %d", n, got, want)
+		}
+	}
+}
