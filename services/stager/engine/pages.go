@@ -122,7 +122,7 @@ func (o Options) workers() int {
 const workerBytes = 64 << 20
 
 // readAhead is how many pages are waited for while the workers have one each.
-const readAhead = 3
+const readAhead = 6
 
 // lanes answers how many pages may be held at once, and how many workers there are for them: fewer than wished for when
 // the pages are large.
