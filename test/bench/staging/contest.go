@@ -227,7 +227,7 @@ var settings = []struct {
 	{"GOMAXPROCS=1", nil, []string{"GOMAXPROCS=1"}},
 	{"GOMAXPROCS=2", nil, []string{"GOMAXPROCS=2"}},
 	{"GOMAXPROCS=4", nil, []string{"GOMAXPROCS=4"}},
-	{"--memory 128MiB", []string{"--memory", "128MiB"}, nil},
+	{"--memory 192MiB", []string{"--memory", "192MiB"}, nil},
 	{"--memory 256MiB", []string{"--memory", "256MiB"}, nil},
 }
 
