@@ -31,6 +31,9 @@ type batch struct {
 // A cell of a batch is 0 for null, the number of an outcome, or directCell and the place of its value in text.
 const directCell = 1 << 31
 
+// maxBatchText is the most that text may hold: well below what the place of a cell can say.
+const maxBatchText = 1 << 30
+
 func (b *batch) reset(page int) {
 	*b = batch{
 		page: page, cells: b.cells[:0], text: b.text[:0], hashes: b.hashes[:0], keys: b.keys[:0], origins: b.origins[:0],

@@ -126,3 +126,21 @@ func TestRowGroupsAreWrittenInTheirOrder(t *testing.T) {
 		}
 	}
 }
+
+// A page whose values take more than a cell can point to fails by name: it is never staged with other values.
+func TestAPageOfTooMuchText(t *testing.T) {
+	t.Parallel()
+	c := testCase{contract: parseContract(t, `{"Fields":[{"Name":"v"}]}`), pages: []string{`[{"v":"` + strings.Repeat("x", 400) + `"},{"v":"` + strings.Repeat("y", 400) + `"}]`}}
+	j, err := newJob(c.inputOf(), Options{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWorker(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.textLimit = 500
+	b := &batch{}
+	w.read(t.Context(), b, &j.Pages[0], []byte(c.pages[0]))
+	wantFault(t, b.err, "smaller pages")
+}

@@ -16,6 +16,7 @@ import (
 type worker struct {
 	plan      *plan
 	reader    *source.Reader
+	textLimit int             // bytes of a batch's text
 	validated bool            // a page that cannot be read to its end fails the run
 	rivals    map[digest]bool // keys whose rows differ: known in a second pass
 	memos     []memo          // by column
@@ -52,7 +53,7 @@ func newWorker(j *job) (*worker, error) {
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, reader: r, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), cells: make([]cell, n),
+		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), cells: make([]cell, n),
 		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
@@ -71,8 +72,12 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 		b.rows++
 		next, after = rec.Index+1, rec.End
 		w.row(b, rec)
+		if len(b.text) > w.textLimit {
+			return fault(page.Key, "its values take more than %d MiB; fetch the dataset in smaller pages", w.textLimit>>20)
+		}
 		return ctx.Err()
 	})
+	var permanent *Fault
 	var malformed *source.PageError
 	switch {
 	case errors.As(err, &malformed) && w.validated:
@@ -84,6 +89,9 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 		clear(w.raw)
 		w.quarantine(b, source.Row{Index: next, Start: beginning(body, after, malformed.Offset), End: len(body)},
 			&rejection{code: BadPage, message: malformed.Err.Error() + fmt.Sprintf(" (byte %d); the rest of the page is lost: ask the source again", malformed.Offset)})
+	case errors.As(err, &permanent):
+		b.err = permanent
+		return
 	case err != nil:
 		b.err = fmt.Errorf("stage page %s: %w", page.Key, err)
 		return
