@@ -23,14 +23,13 @@ type worker struct {
 	memoSize  int             // bytes of all memos
 	memoBytes int             // that they may take
 
-	byID    [][]int // columns made of a name, by the reader's ID; originField for the origin's
-	known   []bool
-	hashes  []uint32 // of the raw values
-	touched uint32   // keeps fetch from being left out by the compiler
-	raw     [][]byte // by column, of the row at hand
-	cells   []cell   // of the row at hand
-	number  []uint32 // of the cells, as a batch holds them; 0 where the cell is null
-	direct  []scratch
+	columnOf []int    // by the reader's ID of a name: the column made of it, or what else it stands for
+	hashes   []uint32 // of the raw values
+	touched  uint32   // keeps fetch from being left out by the compiler
+	raw      [][]byte // by column, of the row at hand
+	cells    []cell   // of the row at hand
+	number   []uint32 // of the cells, as a batch holds them; 0 where the cell is null
+	direct   []scratch
 
 	learnt  [][]uint32 // see batch; only who takes the batches touches it
 	byPath  map[string]uint32
@@ -41,9 +40,6 @@ type worker struct {
 
 // scratch is where a cell lies that no memo holds, until its row is kept.
 type scratch struct{ payload, hashed []byte }
-
-// originField stands among the columns of a name for the pseudo-field that says where a row comes from.
-const originField = -1
 
 func newWorker(j *job) (*worker, error) {
 	p := j.plan
@@ -173,39 +169,64 @@ func (w *worker) row(b *batch, rec source.Row) {
 	b.good++
 }
 
-// spread lays the record's values out by column and answers its origin.
+// spread lays the record's values out by column and answers its origin. A name may repeat: the last one counts.
 func (w *worker) spread(rec source.Row) uint8 {
 	clear(w.raw)
 	var origin []byte
+	raw, columnOf := w.raw, w.columnOf
 	for i := range rec.Fields {
 		f := &rec.Fields[i]
-		for _, at := range w.columnsOf(f) {
-			if at == originField {
-				origin = f.Raw
-				continue
+		column := unknownField
+		if uint(f.ID) < uint(len(columnOf)) {
+			column = columnOf[f.ID]
+		}
+		if column == unknownField {
+			column = w.learn(f)
+			columnOf = w.columnOf
+		}
+		switch {
+		case column >= 0:
+			raw[column] = f.Raw
+		case column == originField:
+			origin = f.Raw
+		case column == sharedField:
+			for _, at := range w.plan.bySource[f.Name] {
+				raw[at] = f.Raw
 			}
-			w.raw[at] = f.Raw // a name may repeat: the last one counts
+			if f.Name == source.Origin {
+				origin = f.Raw
+			}
 		}
 	}
 	return w.plan.originOf(origin)
 }
 
-// columnsOf answers the columns made of a field.
-func (w *worker) columnsOf(f *source.Value) []int {
-	if f.ID >= 0 && f.ID < len(w.byID) && w.known[f.ID] {
-		return w.byID[f.ID]
-	}
-	columns := w.plan.bySource[f.Name]
-	if f.Name == source.Origin {
-		columns = append(columns[:len(columns):len(columns)], originField)
+// What a name stands for where that is not one column.
+const (
+	unknownField = -1 - iota // not yet met
+	otherField               // not staged
+	originField              // the pseudo-field that says where a row comes from
+	sharedField              // several things are made of it
+)
+
+// learn finds out what a field's name stands for, and remembers it by the reader's ID.
+func (w *worker) learn(f *source.Value) int {
+	column := otherField
+	switch columns := w.plan.bySource[f.Name]; {
+	case len(columns) > 1, len(columns) == 1 && f.Name == source.Origin:
+		column = sharedField
+	case len(columns) == 1:
+		column = columns[0]
+	case f.Name == source.Origin:
+		column = originField
 	}
 	if f.ID >= 0 {
-		for f.ID >= len(w.byID) {
-			w.byID, w.known = append(w.byID, nil), append(w.known, false)
+		for f.ID >= len(w.columnOf) {
+			w.columnOf = append(w.columnOf, unknownField)
 		}
-		w.byID[f.ID], w.known[f.ID] = columns, true
+		w.columnOf[f.ID] = column
 	}
-	return columns
+	return column
 }
 
 // fetch hashes the row's values and touches where the memos hold them, all columns together, so that the processor waits
