@@ -5,6 +5,9 @@ import "bytes"
 // maxNames bounds the names remembered, so that a page of ever new names costs no more than itself.
 const maxNames = 4096
 
+// maxName is the longest name remembered, in bytes as a page writes it: longer ones would let few names take all memory.
+const maxName = 1 << 10
+
 // maxLeftOut is how many fields in a row a prediction looks beyond.
 const maxLeftOut = 4
 
@@ -42,11 +45,14 @@ func (t *nameTable) predict(before int, page []byte) int {
 }
 
 // learn looks up a name that was not predicted and remembers that it came after before. spelt begins with the quoted
-// name, which is long bytes. It answers 0 for a name too many.
+// name, which is long bytes. It answers 0 for a name too many or too long.
 func (t *nameTable) learn(before int, spelt []byte, long int) int {
-	at := t.find(spelt[:long])
-	if at == 0 {
+	if long > maxName {
 		return 0
+	}
+	at := t.find(spelt[:long])
+	if at == 0 || len(spelt) > maxName { // much white space before the colon: not to be predicted
+		return at
 	}
 	if t.all[at].spelt != string(spelt) {
 		t.all[at].spelt = string(spelt)
@@ -73,10 +79,10 @@ func (t *nameTable) find(quoted []byte) int {
 	return at
 }
 
-// add answers the position of a decoded name, a new one at the end; 0: too many names.
+// add answers the position of a decoded name, a new one at the end; 0: too many names, or too long a one.
 func (t *nameTable) add(text string) int {
 	at, ok := t.byText[text]
-	if !ok && len(t.byText) < maxNames {
+	if !ok && len(t.byText) < maxNames && len(text) <= maxName {
 		at = len(t.all)
 		t.all = append(t.all, fieldName{text: text})
 		t.byText[text] = at

@@ -294,7 +294,7 @@ func (s *scanner) decoded(from, to int) string {
 	if s.known == nil {
 		s.known = map[string]string{}
 	}
-	if len(s.known) < maxNames {
+	if len(s.known) < maxNames && len(raw) <= maxName {
 		s.known[string(raw)] = n
 	}
 	return n

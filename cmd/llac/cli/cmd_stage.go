@@ -36,6 +36,8 @@ type stageOptions struct {
 const (
 	// badPage is the reason code of what is left of a page after the fault that makes it unreadable.
 	badPage = "bad_page"
+	// maxWorkers is far more than help: each has memory of its own.
+	maxWorkers = 256
 	// unofficialFolder is the source system of rows that come from files: nobody vouches for them (invariant 11).
 	unofficialFolder = "unofficial:folder"
 )
@@ -83,7 +85,7 @@ WHERE THE ROWS COME FROM
 	f.StringVar(&o.out, "out", "", "folder to write to; it is made when it is missing")
 	f.Var(&o.memory, "memory", "what the process is to stay within, such as 256MiB, 1GiB or 300MB; at least 192MiB")
 	f.IntVar(&o.level, "level", engine.DefaultLevel, "zstd level of the Parquet files, 1 to 22")
-	f.IntVar(&o.workers, "workers", 0, "pages read at once; 0: one a processor, as far as the memory allows")
+	f.IntVar(&o.workers, "workers", 0, fmt.Sprintf("pages read at once, at most %d; 0: one a processor, as far as the memory allows", maxWorkers))
 	f.StringVar(&o.slice, "slice", "", "only this slice of the dataset: rows of others are quarantined")
 	f.StringVar(&o.run, "run", "stage", "what the rows name as their run, in correlation_id and ingested_process_at")
 	f.StringVar(&o.sourceSystem, "source-system", unofficialFolder, "host of the portal that served the pages, or simulator")
@@ -226,6 +228,8 @@ func (o stageOptions) check() error {
 		return fail(exitUsage, fmt.Errorf("--level %d is no zstd level", o.level), "say 1 (fast) to 22 (small)")
 	case o.workers < 0:
 		return fail(exitUsage, fmt.Errorf("--workers %d is negative", o.workers), "say 0 for one a processor")
+	case o.workers > maxWorkers:
+		return fail(exitUsage, fmt.Errorf("--workers %d is too many", o.workers), fmt.Sprintf("say at most %d; 0 is one a processor", maxWorkers))
 	case !word.MatchString(o.run):
 		return fail(exitUsage, errors.New("--run cannot be a run's name"), "say letters, digits, '.', '_' and '-', as in 20250803T140512")
 	case !system.MatchString(o.sourceSystem):

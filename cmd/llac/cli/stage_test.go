@@ -82,6 +82,7 @@ func TestStageGolden(t *testing.T) {
 		{"stage_little_memory", places + " --in DIR/pages --out DIR/out --memory 32MiB"},
 		{"stage_bad_memory", places + " --in DIR/pages --out DIR/out --memory lots"},
 		{"stage_bad_level", places + " --in DIR/pages --out DIR/out --level 0"},
+		{"stage_many_workers", places + " --in DIR/pages --out DIR/out --workers 9223372036854775807"},
 		{"stage_bad_system", places + " --in DIR/pages --out DIR/out --source-system Real!"},
 		{"stage_bad_run", places + " --in DIR/pages --out DIR/out --run ../x"},
 		{"stage_no_slices", places + " --in DIR/pages --out DIR/out --slice 2024"},

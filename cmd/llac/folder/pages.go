@@ -71,7 +71,7 @@ func Open(dir string, largest int64) (*Pages, error) {
 		packed[page] = name
 		one := engine.Page{Key: name, Rows: -1, Size: f.size, Read: f.read}
 		if packing(name) != 0 {
-			one.Size = 0 // what it unpacks to is not known
+			one.Size = f.unpacked()
 		}
 		p.Pages = append(p.Pages, one)
 	}

@@ -113,7 +113,7 @@ func TestReadIntoTheBuffer(t *testing.T) {
 	if got := p.Bytes(); got != 3*int64(len(body)) {
 		t.Errorf("read %d bytes", got)
 	}
-	if p.Pages[0].Size != int64(len(body)) || p.Pages[1].Size != 0 || p.Pages[0].Rows != -1 {
+	if p.Pages[0].Size != int64(len(body)) || p.Pages[1].Size != int64(len(body)) || p.Pages[2].Size != int64(len(body)) || p.Pages[0].Rows != -1 {
 		t.Errorf("pages: %+v", p.Pages)
 	}
 }

@@ -2,8 +2,10 @@ package folder
 
 import (
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -48,4 +50,27 @@ func (u *unpacker) gunzip(r io.Reader, into []byte, largest int64) ([]byte, erro
 		return nil, err
 	}
 	return fill(z, into, 0, largest)
+}
+
+// unpacked is what a packed file says that it holds, in bytes; 0: it does not say. Nobody relies on it for more than how
+// many pages are in memory at once: reading tells how large the page is.
+func (f *pageFile) unpacked() int64 {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return 0 // reading it will say so
+	}
+	defer file.Close() // only read from
+	if packing(f.path) == 1 {
+		var header zstd.Header
+		begin := make([]byte, min(f.size, zstd.HeaderMaxSize))
+		if _, err := io.ReadFull(file, begin); err != nil || header.Decode(begin) != nil || !header.HasFCS {
+			return 0
+		}
+		return int64(min(header.FrameContentSize, uint64(f.pages.largest)))
+	}
+	var end [4]byte // of a gzip file: the size of its last member, modulo 2^32
+	if _, err := file.ReadAt(end[:], f.size-int64(len(end))); err != nil {
+		return 0
+	}
+	return min(int64(binary.LittleEndian.Uint32(end[:])), f.pages.largest)
 }

@@ -68,6 +68,9 @@ func (m *memo) first(hash uint32) uint32 {
 
 // add remembers what a raw value becomes and answers the number of it, or 0 if that is too long to remember.
 func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
+	if bad == nil && (len(c.hashed) > math.MaxUint16 || len(c.payload) > math.MaxUint16) {
+		return 0 // a default may be long
+	}
 	o := outcome{at: uint32(len(m.data)), raw: uint16(len(raw)), failed: bad != nil}
 	number := uint32(len(m.outcomes) + 1)
 	m.data = append(m.data, raw...)
@@ -77,9 +80,6 @@ func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
 		}
 		m.bad[number] = bad
 	} else {
-		if len(c.hashed) > math.MaxUint16 || len(c.payload) > math.MaxUint16 {
-			return 0 // a default may be long
-		}
 		o.hashed, o.payload, o.null = uint16(len(c.hashed)), uint16(len(c.payload)), c.null
 		m.data = append(append(m.data, c.hashed...), c.payload...)
 		if c.folder.name != "" {

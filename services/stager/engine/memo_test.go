@@ -108,3 +108,15 @@ func TestDictionaryNumbersStay(t *testing.T) {
 		t.Errorf("a full dictionary forgets: number %d, want 1", n)
 	}
 }
+
+// TestMemoOfWhatIsTooLong: a value that becomes more than an outcome can say leaves nothing behind, however often it comes.
+func TestMemoOfWhatIsTooLong(t *testing.T) {
+	t.Parallel()
+	var m memo
+	long := &cell{payload: make([]byte, 1<<16), hashed: make([]byte, 1<<16)}
+	for range 3 {
+		if n := m.add([]byte("null"), long, nil, 1); n != 0 || m.size() != 0 {
+			t.Fatalf("number %d, %d bytes remembered", n, m.size())
+		}
+	}
+}

@@ -179,6 +179,7 @@ func (p *parquetFile) close(about []metadatum) error {
 	}
 	var b bytes.Buffer
 	footer, err := p.footer.Finish()
+	p.footer = nil // the job keeps the file, but thousands of footers are much
 	if err != nil {
 		return fmt.Errorf("write parquet: %w", err)
 	}

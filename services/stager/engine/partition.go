@@ -41,7 +41,7 @@ type layout struct {
 const (
 	chunkWords = 1 << 10
 	textShift  = 14 // a chunk of text is 16 KiB; a longer value has a chunk of its own
-	firstText  = 256
+	firstText  = 256 // bytes of a column's first chunk
 )
 
 // Beside its columns a row holds its page and origin in one word, and its hash in four.
@@ -106,7 +106,7 @@ func (g *rowGroup) keep(column int, payload []byte, width int) uint32 {
 	text := g.text[column]
 	last := len(text) - 1
 	if last < 0 || len(text[last])+len(payload)+4 > cap(text[last]) {
-		text = append(text, g.layout.pool.bytes(len(payload)+4, last < 0))
+		text = append(text, g.layout.pool.bytes(len(payload)+4, len(text)))
 		g.text[column] = text
 		last++
 	}
@@ -176,13 +176,12 @@ func (p *pool) words(n int) []uint32 {
 	return make([]uint32, n)
 }
 
-// bytes answers an empty chunk of text: a small one to begin with, since most columns of many small partitions need no more.
-func (p *pool) bytes(atLeast int, first bool) []byte {
-	switch {
-	case first && atLeast <= firstText:
-		return make([]byte, 0, firstText)
-	case atLeast > 1<<textShift:
-		return make([]byte, 0, atLeast)
+// bytes answers an empty chunk of text for a column that has so many: small ones to begin with, each twice the one before,
+// since the columns of many small partitions need no more.
+func (p *pool) bytes(atLeast, have int) []byte {
+	size := max(atLeast, min(firstText<<min(have, textShift), 1<<textShift))
+	if size != 1<<textShift {
+		return make([]byte, 0, size)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
