@@ -136,7 +136,7 @@ func (a *App) runStage(ctx context.Context, o stageOptions, contractFile string)
 	if a.LimitMemory != nil {
 		a.LimitMemory(int64(o.memory))
 	}
-	pages, err := folder.Open(o.in, int64(o.memory)/2)
+	pages, err := folder.Open(o.in, int64(o.memory)/4)
 	switch {
 	case errors.Is(err, folder.ErrNoPages):
 		return reply{}, fail(exitNotFound, err, "--in names the folder in which the "+and(starred(folder.Suffixes))+" files lie; subfolders are not looked into")
@@ -222,6 +222,8 @@ func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, p
 // check refuses flags that cannot be meant.
 func (o stageOptions) check() error {
 	switch {
+	case o.out == "":
+		return fail(exitUsage, errors.New("--out is empty"), "name the folder that is to hold the output")
 	case o.memory < memory.Least:
 		return fail(exitUsage, fmt.Errorf("--memory %s is too little to stage in", o.memory), "say at least "+memory.Least.String())
 	case o.level < 1 || o.level > 22:
@@ -288,6 +290,8 @@ func stageFailure(ctx context.Context, o stageOptions, err error) error {
 		return fail(exitError, err, "mend what it names and stage again; "+asItWas)
 	case errors.Is(err, folder.ErrExists):
 		return fail(exitExists, err, "somebody else has staged there meanwhile; say --force to replace it")
+	case errors.Is(err, folder.ErrPacking):
+		return fail(exitError, err, "the file is cut short or not packed as its name says: fetch it again, or take it away; "+asItWas)
 	case errors.Is(err, fs.ErrPermission):
 		return fail(exitError, err, "give yourself the right to it; "+asItWas)
 	default:

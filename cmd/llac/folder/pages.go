@@ -27,6 +27,7 @@ type Pages struct {
 var (
 	ErrNoPages = errors.New("no pages")
 	ErrTwice   = errors.New("the same page twice")
+	ErrPacking = errors.New("it cannot be unpacked")
 )
 
 // Suffixes end the names of the files that are pages; what they add to .json says how the page is packed.
@@ -116,7 +117,8 @@ func (f *pageFile) read(ctx context.Context, into []byte) ([]byte, error) {
 	}
 	defer file.Close() // only read from
 	var page []byte
-	switch largest := f.pages.largest; packing(f.path) {
+	packed := packing(f.path)
+	switch largest := f.pages.largest; packed {
 	case 1:
 		page, err = f.pages.packed.unzstd(file, into, f.size, largest)
 	case 2:
@@ -124,7 +126,11 @@ func (f *pageFile) read(ctx context.Context, into []byte) ([]byte, error) {
 	default:
 		page, err = fill(file, into, f.size, largest)
 	}
-	if err != nil {
+	var large *TooLargeError
+	switch {
+	case err != nil && packed != 0 && !errors.As(err, &large):
+		return nil, fmt.Errorf("read %s: %w: %w", f.path, ErrPacking, err)
+	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", f.path, err)
 	}
 	f.held.Store(int64(len(page)))

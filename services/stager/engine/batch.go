@@ -22,10 +22,11 @@ type batch struct {
 	origins    []uint8
 	partitions []uint32 // which of folders
 
-	memos   []memo                  // by column inside the files: what the worker's memo held
-	folders [][]lake.PartitionValue // the worker's partitions
-	learnt  [][]uint32              // by column: numbers in the job's dictionaries, by number of the outcome - 1
-	bad     []quarantined
+	memos    []memo                  // by column inside the files: what the worker's memo held
+	folders  [][]lake.PartitionValue // the worker's partitions
+	learnt   [][]uint32              // by column: numbers in the job's dictionaries, by number of the outcome - 1
+	bad      []quarantined
+	badBytes int // that they take
 }
 
 // A cell of a batch is 0 for null, the number of an outcome, or directCell and the place of its value in text.
@@ -33,6 +34,9 @@ const directCell = 1 << 31
 
 // maxBatchText is the most that text may hold: well below what the place of a cell can say.
 const maxBatchText = 1 << 30
+
+// maxBatchBad is the most memory that the refused rows of one page may take.
+const maxBatchBad = 64 << 20
 
 func (b *batch) reset(page int) {
 	*b = batch{

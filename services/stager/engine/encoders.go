@@ -26,6 +26,9 @@ type encoders struct {
 // heldBytes bounds the row groups that wait for an encoder or are with one.
 const heldBytes = 24 << 20
 
+// errAborted is what encoders find that are told to stop.
+var errAborted = errors.New("staging was given up")
+
 // commitsAtOnce bounds how many files are uploaded at a time.
 const commitsAtOnce = 8
 
@@ -55,7 +58,11 @@ func (s *encoders) do(f *parquetFile, bytes int, write func(*encoder) error) err
 	}
 	s.tasks <- func(e *encoder) {
 		defer s.hold(-bytes)
-		if err := guarded(func() error { return write(e) }); err != nil {
+		err := s.failed()
+		if err == nil {
+			err = guarded(func() error { return write(e) })
+		}
+		if err != nil {
 			s.fail(err)
 			f.fail(err)
 		}
@@ -106,7 +113,8 @@ func (s *encoders) wait() error {
 
 // abort ends all encoders and gives up what has not been committed.
 func (s *encoders) abort() {
-	_ = s.wait() // whoever aborts knows why
+	s.fail(errAborted) // what waits is not encoded any more
+	_ = s.wait()       // whoever aborts knows why
 	for _, f := range s.files {
 		f.abort()
 	}

@@ -10,8 +10,12 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// maxPartitions bounds how many files a run may become: a partition column of free text would make one a row.
-const maxPartitions = 10_000
+// How many files a run may become: a partition column of free text would make one a row, and the footer of a file, which
+// has an entry a column, is held until the file is committed.
+const (
+	maxPartitions = 10_000
+	maxFooters    = 250_000 // columns of all files
+)
 
 // maxRivals bounds how many keys may be in conflict: beyond it the contract's key is none.
 const maxRivals = 1 << 20
@@ -68,11 +72,27 @@ func (j *job) take(b *batch) error {
 	if len(j.found) > 0 {
 		return nil // this pass only counts rivals any more: nothing of it will be kept
 	}
-	j.quarantine.add(b.bad)
+	if err := j.refuse(b.bad); err != nil {
+		return err
+	}
 	if err := j.store(b); err != nil {
 		return err
 	}
 	return j.seal()
+}
+
+// refuse puts rows into the quarantine, a row group at a time.
+func (j *job) refuse(rows []quarantined) error {
+	for len(rows) > 0 {
+		n := j.quarantine.add(rows)
+		rows = rows[n:]
+		if j.quarantine.full() {
+			if err := j.sealQuarantine(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // settle finds out which rows of a batch stay.
@@ -185,8 +205,8 @@ func (j *job) partition(values []lake.PartitionValue) (int, error) {
 	path := partitionPath(values)
 	at, ok := j.byPath[path]
 	if !ok {
-		if len(j.partitions) == maxPartitions {
-			return 0, &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("more than %d partitions; partition by a column of fewer values", maxPartitions)}
+		if most := min(maxPartitions, maxFooters/len(j.files.columns)); len(j.partitions) == most {
+			return 0, &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("more than %d partitions of %d columns; partition by a column of fewer values", most, len(j.files.columns))}
 		}
 		at = len(j.partitions)
 		j.partitions = append(j.partitions, &partition{values: values})
@@ -206,11 +226,6 @@ func partitionPath(values []lake.PartitionValue) string {
 
 // seal hands row groups to the encoders that need not be full: while too many rows are held, the largest.
 func (j *job) seal() error {
-	if j.quarantine.full() {
-		if err := j.sealQuarantine(); err != nil {
-			return err
-		}
-	}
 	for j.open > openBytes {
 		largest := j.partitions[0]
 		for _, p := range j.partitions {

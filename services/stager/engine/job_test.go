@@ -1,14 +1,17 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/parquet/file"
 
 	"github.com/llac-project/llac/platform/contract"
 )
@@ -143,4 +146,48 @@ func TestAPageOfTooMuchText(t *testing.T) {
 	b := &batch{}
 	w.read(t.Context(), b, &j.Pages[0], []byte(c.pages[0]))
 	wantFault(t, b.err, "smaller pages")
+}
+
+// Refused rows go to the quarantine a row group at a time, also when one page holds all of them; more than a page's share
+// of memory holds is told, not kept.
+func TestAPageOfRefusedRows(t *testing.T) {
+	t.Parallel()
+	page := func(rows int) string { return "[1" + strings.Repeat(",1", rows-1) + "]" }
+	const rows = 2*quarantineRows + 1
+	r, out := stage(t, `{"Fields":[{"Name":"v"}]}`, page(rows))
+	if r.Quarantined != rows || r.ByReason[string(BadRow)] != rows {
+		t.Errorf("got %+v, want %d bad rows", r, rows)
+	}
+	f, err := file.NewParquetReader(bytes.NewReader(out.files["quarantine"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.NumRows() != rows || f.NumRowGroups() != 3 {
+		t.Errorf("%d rows in %d row groups, want %d in 3", f.NumRows(), f.NumRowGroups(), rows)
+	}
+
+	c := testCase{contract: parseContract(t, `{"Fields":[{"Name":"v"}]}`), pages: []string{page(maxBatchBad / 128)}}
+	none := newMemorySink()
+	_, err = Stage(t.Context(), c.inputOf(), none, Options{})
+	wantFault(t, err, "smaller pages")
+	if len(none.files) > 0 {
+		t.Errorf("a failed run has committed %v", none.names())
+	}
+}
+
+// A file's footer is held until the file is committed: many partitions of many columns are refused by name.
+func TestTooManyFooters(t *testing.T) {
+	t.Parallel()
+	const columns = 400
+	fields := make([]string, columns)
+	for i := range fields {
+		fields[i] = fmt.Sprintf(`{"Name":"v%d"}`, i)
+	}
+	rows := make([]string, maxFooters/columns+1)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(`{"p":"%d"}`, i)
+	}
+	c := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},`+strings.Join(fields, ",")+`]}`), pages: []string{"[" + strings.Join(rows, ",") + "]"}}
+	_, err := Stage(t.Context(), c.inputOf(), newMemorySink(), Options{})
+	wantFault(t, err, "partitions of 409 columns")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/big"
 	"sync"
 
@@ -116,6 +117,9 @@ func (p *parquetFile) fail(err error) {
 func (p *parquetFile) write(e *encoder, rows int) error {
 	if len(e.chunks) != len(p.form.columns) {
 		return fmt.Errorf("write parquet: %d columns of %d; this is a fault of the build", len(e.chunks), len(p.form.columns))
+	}
+	if p.next > math.MaxInt16 {
+		return &Fault{"write parquet", fmt.Errorf("more than %d row groups in one file; partition or slice the dataset", math.MaxInt16)}
 	}
 	if p.size == 0 {
 		if err := p.put([]byte(magic)); err != nil {

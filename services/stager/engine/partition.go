@@ -40,7 +40,7 @@ type layout struct {
 
 const (
 	chunkWords = 1 << 10
-	textShift  = 14 // a chunk of text is 16 KiB; a longer value has a chunk of its own
+	textShift  = 14  // a chunk of text is 16 KiB; a longer value has a chunk of its own
 	firstText  = 256 // bytes of a column's first chunk
 )
 

@@ -32,17 +32,26 @@ const (
 	quarantineBytes = 4 << 20
 )
 
-func (q *quarantine) add(rows []quarantined) {
-	for _, r := range rows {
-		q.open = append(q.open, r)
-		q.bytes += len(r.json) + len(r.message) + 64
-		if q.byReason == nil {
-			q.byReason = map[string]int64{}
-		}
-		q.byReason[string(r.code)]++
+// add takes rows until they are a row group, and answers how many.
+func (q *quarantine) add(rows []quarantined) (taken int) {
+	if q.byReason == nil {
+		q.byReason = map[string]int64{}
 	}
-	q.rows += int64(len(rows))
+	for _, r := range rows {
+		if q.full() {
+			break
+		}
+		q.open = append(q.open, r)
+		q.bytes += r.size()
+		q.byReason[string(r.code)]++
+		taken++
+	}
+	q.rows += int64(taken)
+	return taken
 }
+
+// size is the memory that a row takes, about.
+func (r *quarantined) size() int { return len(r.json) + 128 }
 
 // full says whether the open rows are a row group.
 func (q *quarantine) full() bool { return len(q.open) >= quarantineRows || q.bytes >= quarantineBytes }
@@ -85,7 +94,7 @@ const maxShown = 1 << 10
 // show renders the part of a record that anybody may see, in contract order (invariant 8: no field that is personal,
 // internal or unknown to the contract, and no value longer than it must be). raw holds its values by column.
 func (p *plan) show(raw [][]byte) []byte {
-	b := []byte{'{'}
+	b := nothingShown[:1:1]
 	for _, f := range p.exposed {
 		if raw[f.column] == nil {
 			continue
@@ -95,8 +104,14 @@ func (p *plan) show(raw [][]byte) []byte {
 		}
 		b = append(append(b, f.name...), shorten(raw[f.column])...)
 	}
+	if len(b) == 1 {
+		return nothingShown
+	}
 	return append(b, '}')
 }
+
+// nothingShown is what is shown of a record of which nothing can be.
+var nothingShown = []byte("{}")
 
 // shorten answers raw, or the beginning of it as a JSON string.
 func shorten(raw []byte) []byte {

@@ -37,12 +37,15 @@ func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]
 	if j.encoders, err = newEncoders(ctx, out, o.workers(), level); err != nil {
 		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
 	}
-	err = j.eachPage(ctx, o, j.take)
-	if err == nil && len(j.found) == 0 {
-		if err = j.count(); err == nil {
-			err = j.finish()
+	err = guarded(func() error {
+		if err := j.eachPage(ctx, o, j.take); err != nil || len(j.found) > 0 {
+			return err
 		}
-	}
+		if err := j.count(); err != nil {
+			return err
+		}
+		return j.finish()
+	})
 	if err != nil || len(j.found) > 0 {
 		j.encoders.abort()
 		return Result{}, j.found, err

@@ -12,7 +12,8 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// worker makes pages ready, one at a time. What it has learnt of one page's names and values serves the next.
+// worker makes pages ready, one at a time. What it has learnt of one page's names and values serves the next. Invariant:
+// what becomes of a row follows from the row, the contract and the rivals alone, whoever works on it.
 type worker struct {
 	plan      *plan
 	reader    *source.Reader
@@ -70,6 +71,9 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 		w.row(b, rec)
 		if len(b.text) > w.textLimit {
 			return fault(page.Key, "its values take more than %d MiB; fetch the dataset in smaller pages", w.textLimit>>20)
+		}
+		if b.badBytes > maxBatchBad {
+			return fault(page.Key, "its refused rows, %d so far, take more than %d MiB; look at what it holds, or fetch the dataset in smaller pages", len(b.bad), maxBatchBad>>20)
 		}
 		return ctx.Err()
 	})
@@ -337,12 +341,18 @@ func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
 	b.bad = append(b.bad, quarantined{
 		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, rejection: *why, json: w.plan.show(w.raw),
 	})
+	b.badBytes += b.bad[len(b.bad)-1].size()
 }
 
 // unreadable is the reason of a record that its page's reader could not read.
 func unreadable(err error) *rejection {
 	if errors.Is(err, source.ErrNotUTF8) {
-		return &rejection{code: BadText, message: "want UTF-8"}
+		return &notUTF8
 	}
-	return &rejection{code: BadRow, message: "want an object"}
+	return &notObject
 }
+
+var (
+	notUTF8   = rejection{code: BadText, message: "want UTF-8"}
+	notObject = rejection{code: BadRow, message: "want an object"}
+)
