@@ -261,8 +261,13 @@ var guards = []Guard{
 	},
 	{
 		Name: "the files of a failed run are committed",
-		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err == nil && len(j.found) == 0 {", "if len(j.found) == 0 {"}},
+		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err := j.eachPage(ctx, o, j.take); err != nil || len(j.found) > 0 {\n\t\t\treturn err", "if err := j.eachPage(ctx, o, j.take); len(j.found) > 0 {\n\t\t\treturn err"}},
 		Module: "services/stager", Test: "./engine TestReadingFails",
+	},
+	{
+		Name: "a page's refused rows take all memory",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if b.badBytes > maxBatchBad {", "if false {"}},
+		Module: "services/stager", Test: "./engine TestAPageOfRefusedRows",
 	},
 	{
 		Name: "row groups lie in the order in which encoders were ready",
