@@ -261,7 +261,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "the files of a failed run are committed",
-		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err := j.eachPage(ctx, o, j.take); err != nil || len(j.found) > 0 {\n\t\t\treturn err", "if err := j.eachPage(ctx, o, j.take); len(j.found) > 0 {\n\t\t\treturn err"}},
+		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err := j.eachPage(ctx, j.take); err != nil || len(j.found) > 0 {\n\t\t\treturn err", "if err := j.eachPage(ctx, j.take); len(j.found) > 0 {\n\t\t\treturn err"}},
 		Module: "services/stager", Test: "./engine TestReadingFails",
 	},
 	{
@@ -284,7 +284,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "the memory that a run is given changes its bytes",
-		File: "services/stager/engine/job.go", Edits: []Edit{{"for j.open > openBytes {", "for j.open > min(openBytes, int(j.keyBytes)) {"}},
+		File: "services/stager/engine/job.go", Edits: []Edit{{"for j.open > openBytes {", "for j.open > min(openBytes, int(j.options.keyBytes())) {"}},
 		Module: "services/stager", Test: "./engine TestMoreKeysThanMemory",
 	},
 

@@ -15,7 +15,7 @@ type batch struct {
 	bytes int64
 
 	good       int      // rows that have passed
-	cells      []uint32 // row by row, one for each column inside the files: see number
+	cells      []uint32 // row by row, one for each column inside the files: see directCell
 	text       []byte   // values that no memo holds, each as rowGroup.text holds it
 	hashes     []digest // of rows
 	keys       []digest // of their keys; empty when the contract has none

@@ -13,16 +13,15 @@ import (
 
 // column turns one source field into one staged column.
 type column struct {
-	field      contract.Field
-	required   bool // by the contract, or because the column is part of the key or a partition
-	nulls      map[string]struct{}
-	mapping    map[string][]byte
-	fallback   []byte // the default, after mapping; nil: none
-	pattern    *regexp.Regexp
-	precision  int  // decimals
-	width      int  // decimals: bytes
-	folder     bool // of the partition or the slice: its values become folders' names
-	plainWidth int  // bytes of a value in a data page; 0: a text
+	field     contract.Field
+	required  bool // by the contract, or because the column is part of the key or a partition
+	nulls     map[string]struct{}
+	mapping   map[string][]byte
+	fallback  []byte // the default, after mapping; nil: none
+	pattern   *regexp.Regexp
+	precision int  // decimals
+	width     int  // decimals: bytes
+	folder    bool // of the partition or the slice: its values become folders' names
 }
 
 func newColumn(f contract.Field, required bool) (*column, error) {
@@ -57,16 +56,9 @@ func newColumn(f contract.Field, required bool) (*column, error) {
 		return nil, fmt.Errorf("column %s asks for check digit %q, which this build does not know; deploy the stager first", f.Name, f.CheckDigit)
 	}
 	switch f.Type {
-	case contract.Text, contract.JSON:
-	case contract.Integer, contract.Number, contract.Timestamp:
-		c.plainWidth = 8
-	case contract.Date:
-		c.plainWidth = 4
-	case contract.Boolean:
-		c.plainWidth = 1
+	case contract.Text, contract.Integer, contract.Number, contract.Boolean, contract.Date, contract.Timestamp, contract.JSON:
 	case contract.Decimal:
 		c.precision, c.width = f.Precision, decimalWidth(f.Precision)
-		c.plainWidth = c.width
 		if f.Precision < 1 || f.Precision > maxPrecision || f.Scale < 0 || f.Scale > f.Precision {
 			return nil, fmt.Errorf("column %s is decimal(%d,%d); want a precision of 1 to %d and a scale within it", f.Name, f.Precision, f.Scale, maxPrecision)
 		}

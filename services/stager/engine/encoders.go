@@ -51,8 +51,25 @@ func newEncoders(ctx context.Context, sink Sink, n, level int) (*encoders, error
 	return s, nil
 }
 
-// do has an encoder write a row group of f, of so many bytes. It waits while too much is held.
-func (s *encoders) do(f *parquetFile, bytes int, write func(*encoder) error) error {
+// outputFile is a file whose row groups are handed over one after another.
+type outputFile struct {
+	file   *parquetFile // nil before the first row group
+	groups int          // handed over
+}
+
+// do has an encoder write the next row group of a file, of so many rows and bytes; the first one begins the file. It
+// waits while too much is held.
+func (s *encoders) do(f *outputFile, of *form, o Output, rows, bytes int, encode func(*encoder) error) error {
+	if f.file == nil {
+		file, err := newParquetFile(s.ctx, of, s.sink, o)
+		if err != nil {
+			return err
+		}
+		f.file = file
+		s.files = append(s.files, file)
+	}
+	file, number := f.file, f.groups
+	f.groups++
 	if err := s.hold(bytes); err != nil {
 		return err
 	}
@@ -60,11 +77,16 @@ func (s *encoders) do(f *parquetFile, bytes int, write func(*encoder) error) err
 		defer s.hold(-bytes)
 		err := s.failed()
 		if err == nil {
-			err = guarded(func() error { return write(e) })
+			err = guarded(func() error {
+				if err := encode(e); err != nil {
+					return err
+				}
+				return file.append(e, number, rows)
+			})
 		}
 		if err != nil {
 			s.fail(err)
-			f.fail(err)
+			file.fail(err)
 		}
 	}
 	return nil
@@ -82,8 +104,9 @@ func (s *encoders) hold(bytes int) error {
 	return s.err
 }
 
-// finish writes the footer of f after its last row group and commits it.
-func (s *encoders) finish(f *parquetFile, groups int, about []metadatum) {
+// finish writes the footer of a file after its last row group and commits it.
+func (s *encoders) finish(of *outputFile, about []metadatum) {
+	f, groups := of.file, of.groups
 	s.ends.Go(func() {
 		err := f.await(groups)
 		if err == nil {

@@ -33,6 +33,7 @@ const (
 // is the latest: it is kept, and those met later are duplicates.
 type job struct {
 	Input
+	options Options
 	plan    *plan
 	files   *form
 	refused *form
@@ -40,10 +41,7 @@ type job struct {
 	found   map[digest]bool // those found in this pass
 
 	result       Result
-	keys         *keys  // nil before the first batch
-	keyBytes     int64  // memory for them
-	memoBytes    int    // memory for the memos of one worker
-	folder       string // for those that do not fit
+	keys         *keys // nil before the first batch
 	keep         []bool
 	hashes       []uint64     // of the batch's keys
 	dictionaries []dictionary // by column inside the files
@@ -64,7 +62,7 @@ func (j *job) take(b *batch) error {
 	}
 	j.result.RowsIn += b.rows
 	if j.keys == nil {
-		j.keys = newKeys(j.Contract.KeyConflict != contract.LatestWins, j.keyBytes, j.expected(b), j.folder)
+		j.keys = newKeys(j.Contract.KeyConflict != contract.LatestWins, j.options.keyBytes(), j.expected(b), j.options.Temporary)
 	}
 	if err := j.settle(b); err != nil {
 		return err
@@ -244,26 +242,13 @@ func (j *job) sealPartition(p *partition) error {
 	g := p.open
 	p.open = nil
 	j.open -= g.bytes
-	if p.file == nil {
-		f, err := newParquetFile(j.encoders.ctx, j.files, j.encoders.sink, Output{Partition: p.values})
-		if err != nil {
-			return err
-		}
-		p.file = f
-		j.encoders.files = append(j.encoders.files, f)
-	}
 	values := make([][][]byte, len(j.dictionaries))
 	for i := range values {
 		values[i] = j.dictionaries[i].values
 	}
-	number := p.groups
-	p.groups++
-	return j.encoders.do(p.file, g.bytes, func(e *encoder) error {
+	return j.encoders.do(&p.outputFile, j.files, Output{Partition: p.values}, g.rows, g.bytes, func(e *encoder) error {
 		defer g.release()
-		if err := j.encode(e, g, values); err != nil {
-			return err
-		}
-		return p.file.append(e, number, g.rows)
+		return j.encode(e, g, values)
 	})
 }
 
@@ -271,21 +256,8 @@ func (j *job) sealQuarantine() error {
 	q := &j.quarantine
 	rows, bytes := q.open, q.bytes
 	q.open, q.bytes = nil, 0
-	if q.file == nil {
-		f, err := newParquetFile(j.encoders.ctx, j.refused, j.encoders.sink, Output{Quarantine: true})
-		if err != nil {
-			return err
-		}
-		q.file = f
-		j.encoders.files = append(j.encoders.files, f)
-	}
-	number := q.groups
-	q.groups++
-	return j.encoders.do(q.file, bytes, func(e *encoder) error {
-		if err := q.encode(e, j.refused, rows, j.Pages); err != nil {
-			return err
-		}
-		return q.file.append(e, number, len(rows))
+	return j.encoders.do(&q.outputFile, j.refused, Output{Quarantine: true}, len(rows), bytes, func(e *encoder) error {
+		return q.encode(e, j.refused, rows, j.Pages)
 	})
 }
 
@@ -308,15 +280,18 @@ func (j *job) finish() error {
 		return slices.CompareFunc(a.values, b.values, func(x, y lake.PartitionValue) int { return strings.Compare(x.Value, y.Value) })
 	})
 	var files []*parquetFile
+	end := func(f *outputFile, o Output, rows int64, origins string) {
+		j.encoders.finish(f, j.metadata(origins))
+		files = append(files, f.file)
+		j.result.Files = append(j.result.Files, FileResult{Output: o, Rows: rows})
+	}
 	for _, p := range j.partitions {
 		if p.open != nil {
 			if err := j.sealPartition(p); err != nil {
 				return err
 			}
 		}
-		j.encoders.finish(p.file, p.groups, j.metadata(p.origins()))
-		files = append(files, p.file)
-		j.result.Files = append(j.result.Files, FileResult{Output: Output{Partition: p.values}, Rows: p.rows})
+		end(&p.outputFile, Output{Partition: p.values}, p.rows, p.origins())
 	}
 	if q := &j.quarantine; q.rows > 0 {
 		if len(q.open) > 0 {
@@ -324,9 +299,7 @@ func (j *job) finish() error {
 				return err
 			}
 		}
-		j.encoders.finish(q.file, q.groups, j.metadata(""))
-		files = append(files, q.file)
-		j.result.Files = append(j.result.Files, FileResult{Output: Output{Quarantine: true}, Rows: q.rows})
+		end(&q.outputFile, Output{Quarantine: true}, q.rows, "")
 	}
 	err := j.encoders.wait()
 	for i, f := range files {
@@ -349,8 +322,8 @@ func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
 		}
 	}
 	j := &job{
-		Input: in, plan: p, rivals: rivals, found: map[digest]bool{}, byPath: map[string]int{},
-		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)), keyBytes: o.keyBytes(), memoBytes: o.memoBytes(), folder: o.Temporary,
+		Input: in, options: o, plan: p, rivals: rivals, found: map[digest]bool{}, byPath: map[string]int{},
+		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)),
 	}
 	if j.files, err = newForm(schema); err != nil {
 		return nil, err

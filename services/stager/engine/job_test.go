@@ -79,12 +79,12 @@ func TestPanicsAreFaults(t *testing.T) {
 		}
 	}
 
-	j, err := newJob(plainRun(t, everyType, registerPages(12, 5, 30, 100)...), Options{}, nil)
+	j, err := newJob(plainRun(t, everyType, registerPages(12, 5, 30, 100)...), Options{Workers: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	j.plan.columns[1] = nil
-	wantFault(t, j.eachPage(t.Context(), Options{Workers: 2}, j.take), "panic: ")
+	wantFault(t, j.eachPage(t.Context(), j.take), "panic: ")
 }
 
 // TestRowGroupsAreWrittenInTheirOrder: whichever encoder has its own ready first (invariant 6).

@@ -10,7 +10,7 @@ import (
 // changes, and neither what is at a number nor where it lies.
 type memo struct {
 	slots    []slot
-	data     []byte    // the outcomes that are good, one after another: see outcomes
+	data     []byte    // raw values and what became of them: see outcome
 	outcomes []outcome // by number - 1
 	bad      map[uint32]*rejection
 	folders  map[uint32]folder
@@ -100,9 +100,8 @@ func (m *memo) size() int { return len(m.data) + memoEach*len(m.outcomes) }
 // recall makes c what a number stands for.
 func (m *memo) recall(number uint32, c *cell) {
 	o := &m.outcomes[number-1]
-	hashed := o.at + uint32(o.raw)
-	payload := hashed + uint32(o.hashed)
-	c.null, c.hashed, c.payload = o.null, m.data[hashed:payload], m.data[payload:payload+uint32(o.payload)]
+	from := o.at + uint32(o.raw)
+	c.null, c.hashed, c.payload = o.null, m.data[from:from+uint32(o.hashed)], m.payload(number)
 }
 
 // payload answers the payload of a number.

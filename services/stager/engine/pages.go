@@ -11,13 +11,13 @@ import (
 // eachPage reads all pages, makes them ready on all processors and hands their batches to take, one at a time and from the
 // last page to the first. While some lanes wait for bytes, others work. Invariant: take sees the same batches in the same
 // order, however many lanes there are (invariant 6).
-func (j *job) eachPage(ctx context.Context, o Options, take func(*batch) error) error {
+func (j *job) eachPage(ctx context.Context, take func(*batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var lanes sync.WaitGroup
 	defer lanes.Wait()
 	defer cancel()
 
-	nLanes, nWorkers := o.lanes(j.Pages)
+	nLanes, nWorkers := j.options.lanes(j.Pages)
 	window := nLanes + 1 // batches under way
 	var (
 		ready   = make([]chan *batch, window)
@@ -70,8 +70,8 @@ func (j *job) eachPage(ctx context.Context, o Options, take func(*batch) error) 
 		}
 		done.Pages, done.Rows, done.Bytes = done.Pages+1, done.Rows+b.rows, done.Bytes+b.bytes
 		tokens <- b
-		if o.Progress != nil {
-			o.Progress(done)
+		if j.options.Progress != nil {
+			j.options.Progress(done)
 		}
 	}
 	return nil

@@ -10,12 +10,11 @@ import (
 
 // partition is one output file while it is being made.
 type partition struct {
+	outputFile
 	values []lake.PartitionValue
 	open   *rowGroup // rows not yet handed to an encoder
 	rows   int64     // handed over, and open
-	groups int       // handed over
 	origin [len(originNames)]int64
-	file   *parquetFile // nil before the first row group
 }
 
 // rowGroup holds staged rows until they are encoded. A row is a record of so many words, one a column inside the files

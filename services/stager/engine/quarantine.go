@@ -19,12 +19,11 @@ type quarantined struct {
 // quarantine is the file of rejected rows. They come in the order in which the pages are read and go to the encoder a row
 // group at a time. Invariant 5: what has been added is in the file, or the run has failed.
 type quarantine struct {
+	outputFile
 	open     []quarantined
 	bytes    int // of the open rows' texts
 	rows     int64
-	groups   int
 	byReason map[string]int64
-	file     *parquetFile
 }
 
 const (

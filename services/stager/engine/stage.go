@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -30,15 +31,11 @@ func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]
 		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
 	}
 	defer func() { j.keys.close() }()
-	level := o.Level
-	if level == 0 {
-		level = DefaultLevel
-	}
-	if j.encoders, err = newEncoders(ctx, out, o.workers(), level); err != nil {
+	if j.encoders, err = newEncoders(ctx, out, o.workers(), cmp.Or(o.Level, DefaultLevel)); err != nil {
 		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
 	}
 	err = guarded(func() error {
-		if err := j.eachPage(ctx, o, j.take); err != nil || len(j.found) > 0 {
+		if err := j.eachPage(ctx, j.take); err != nil || len(j.found) > 0 {
 			return err
 		}
 		if err := j.count(); err != nil {

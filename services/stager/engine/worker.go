@@ -20,6 +20,7 @@ type worker struct {
 	textLimit int             // bytes of a batch's text
 	validated bool            // a page that cannot be read to its end fails the run
 	rivals    map[digest]bool // keys whose rows differ: known in a second pass
+	files     []physical      // how the columns of plan.files lie in a file
 	memos     []memo          // by column
 	memoSize  int             // bytes of all memos
 	memoBytes int             // that they may take
@@ -50,8 +51,9 @@ func newWorker(j *job) (*worker, error) {
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, rivals: j.rivals, memoBytes: j.memoBytes, memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), cells: make([]cell, n),
-		number: make([]uint32, n), direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
+		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, rivals: j.rivals, memoBytes: j.options.memoBytes(), files: j.files.columns,
+		memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
+		direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
 
@@ -162,11 +164,11 @@ func (w *worker) row(b *batch, rec source.Row) {
 	b.hashes = append(b.hashes, digest(sum[:16]))
 	b.origins = append(b.origins, origin)
 	b.partitions = append(b.partitions, w.partition())
-	for _, at := range w.plan.files {
+	for i, at := range w.plan.files {
 		number := w.number[at]
 		if number == directCell {
 			number |= uint32(len(b.text))
-			b.text = appendStored(b.text, w.cells[at].payload, w.plan.columns[at].plainWidth)
+			b.text = appendStored(b.text, w.cells[at].payload, w.files[i].width)
 		}
 		b.cells = append(b.cells, number)
 	}
