@@ -256,7 +256,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "a file is committed before its last row group",
-		File: "services/stager/engine/encoders.go", Edits: []Edit{{"err := f.await(groups)", "err := s.failed()"}},
+		File: "services/stager/engine/encoders.go", Edits: []Edit{{"err := f.await(of.groups)", "err := s.failed()"}},
 		Module: "services/stager", Test: "./engine TestRandomPages",
 	},
 	{

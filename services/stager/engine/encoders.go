@@ -106,9 +106,9 @@ func (s *encoders) hold(bytes int) error {
 
 // finish writes the footer of a file after its last row group and commits it.
 func (s *encoders) finish(of *outputFile, about []metadatum) {
-	f, groups := of.file, of.groups
+	f := of.file
 	s.ends.Go(func() {
-		err := f.await(groups)
+		err := f.await(of.groups)
 		if err == nil {
 			s.slots <- struct{}{}
 			defer func() { <-s.slots }()
