@@ -481,7 +481,7 @@ func (b *build) export(ctx context.Context) error {
 		}
 		b.Progress(Step{Doing: "export", Done: i, Total: len(b.next.Models), Name: m.Name})
 		file := filepath.Join(b.folder, m.Name+".parquet")
-		if err := b.session.Export(ctx, m.Name, order(m.Columns, b.keys[m.Name]), metadata(*m, b.sources(m), b.plan.Simulated()), file); err != nil {
+		if err := b.session.Export(ctx, m.Name, m.Rows, order(m.Columns, b.keys[m.Name]), metadata(*m, b.sources(m), b.plan.Simulated()), file); err != nil {
 			return fmt.Errorf("write %s: %w", m.Name, err)
 		}
 		var err error

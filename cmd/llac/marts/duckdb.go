@@ -255,7 +255,7 @@ func (s *session) Query(ctx context.Context, sql string, limit int) (duckdb.Rows
 	return rows, s.call(ctx, map[string]any{"do": "sql", "query": sql, "limit": limit}, nil, &rows)
 }
 
-func (s *session) Export(ctx context.Context, model string, order []string, metadata map[string]string, file string) error {
+func (s *session) Export(ctx context.Context, model string, rows int64, order []string, metadata map[string]string, file string) error {
 	by := make([]string, len(order))
 	for i, column := range order {
 		by[i] = duckdb.Name(column) + " nulls first"
@@ -265,9 +265,12 @@ func (s *session) Export(ctx context.Context, model string, order []string, meta
 		pairs = append(pairs, duckdb.Name(key)+": "+duckdb.Text(metadata[key]))
 	}
 	table := workSchema + "." + duckdb.Name(model)
-	cuts, err := s.Query(ctx, cutsOf(table, order[0], sortedRows), 0)
-	if err != nil {
-		return err
+	var cuts duckdb.Rows
+	if rows > sortedRows {
+		var err error
+		if cuts, err = s.Query(ctx, cutsOf(table, order[0], sortedRows), 0); err != nil {
+			return err
+		}
 	}
 	sql := "copy (" + inOrder(table, order[0], strings.Join(by, ", "), cuts.Values) + ") to " + duckdb.Text(file) +
 		" (format parquet, compression zstd, kv_metadata {" + strings.Join(pairs, ", ") + "})"

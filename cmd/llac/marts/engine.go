@@ -42,9 +42,9 @@ type Session interface {
 	Docs(ctx context.Context) (file string, err error)
 	// Query answers up to limit rows; 0 means all.
 	Query(ctx context.Context, sql string, limit int) (duckdb.Rows, error)
-	// Export writes a model of the work schema to a Parquet file of this machine, in the order of columns, with metadata
-	// in its footer. The same rows give the same bytes but for the footer.
-	Export(ctx context.Context, model string, order []string, metadata map[string]string, file string) error
+	// Export writes a model of the work schema, of so many rows, to a Parquet file of this machine, in the order of columns,
+	// with metadata in its footer. The same rows give the same bytes but for the footer.
+	Export(ctx context.Context, model string, rows int64, order []string, metadata map[string]string, file string) error
 	Close() error
 }
 
