@@ -70,6 +70,21 @@ var guards = []Guard{
 		Module: "test", Test: "./e2e TestLateRun",
 	},
 	{
+		Name: "a publication is told while the tables are behind the pointer",
+		File: "services/quality-gate/gate.go", Edits: []Edit{{"return out, g.follow(ctx, out)", "_ = g.follow(ctx, out)\n\treturn out, nil"}},
+		Module: "services/quality-gate", Test: ". TestNothingIsToldWhileTheTablesAreBehind",
+	},
+	{
+		Name: "a slow follower takes readers of the public table back",
+		File: "platform/catalogue/catalogue.go", Edits: []Edit{{"VersionId: there.VersionId, ", ""}},
+		Module: "platform", Test: "./catalogue TestASlowFollower",
+	},
+	{
+		Name: "a snapshot that the public table shows is swept",
+		File: "services/landing-janitor/sweep.go", Edits: []Edit{{"if err := j.ports.Catalogue.Follow(ctx, c.Dataset); err != nil {", "if err := j.ports.Catalogue.Follow(ctx, c.Dataset); false {"}},
+		Module: "services/landing-janitor", Test: ". TestNothingIsSweptWhileATableIsBehind",
+	},
+	{
 		Name: "simulated data are published where only real ones may be",
 		File: "services/quality-gate/audit.go", Edits: []Edit{{"case !g.ports.AllowSimulated:", "case false:"}},
 		Module: "services/quality-gate", Test: ". TestSimulatedData",
