@@ -17,6 +17,8 @@ const (
 	exitUnwell      = 7
 	exitNotFound    = 8
 	exitExists      = 9
+	exitRefused     = 11
+	exitCredentials = 12
 	exitInterrupted = 130
 )
 
@@ -36,6 +38,8 @@ var exits = []struct {
 	{exitUnwell, "unwell", "doctor found something that has to be mended"},
 	{exitNotFound, "not_found", "there is no such run, dead letter, lake or page"},
 	{exitExists, "exists", "the output is there already, and --force was not given"},
+	{exitRefused, "refused", "the services that run could not live with the deploy; nothing was done"},
+	{exitCredentials, "no_credentials", "there are no AWS credentials that can be used; nothing was done"},
 	{exitInterrupted, "interrupted", "interrupted by Ctrl-C or SIGTERM; nothing is half-written, and the next llac run resumes runs"},
 }
 
