@@ -154,7 +154,7 @@ func TestAttemptIDs(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 1000 {
-		a := newAttempt()
+		a := NewAttempt()
 		if len(a) != 8 || strings.Trim(a, "abcdefghijklmnopqrstuvwxyz234567") != "" || seen[a] {
 			t.Fatal(a)
 		}

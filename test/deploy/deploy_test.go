@@ -23,9 +23,9 @@ import (
 // motoAccount is the account that moto answers for.
 const motoAccount = "123456789012"
 
-// TestDeploy deploys the validator: first refused, because the stager that runs does not hear it; then as it should be.
-func TestDeploy(t *testing.T) {
-	t.Parallel()
+// startMoto starts moto and answers the environment in which programs meet it.
+func startMoto(t *testing.T) (*conformance.Moto, []string) {
+	t.Helper()
 	moto, err := conformance.StartMoto(t.Context(), os.Stderr)
 	if err != nil {
 		if os.Getenv("LLAC_REQUIRE_ALL") == "1" {
@@ -34,7 +34,13 @@ func TestDeploy(t *testing.T) {
 		t.Skip("moto is not available: ", err)
 	}
 	t.Cleanup(func() { _ = moto.Close() })
-	env := []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + *moto.Config.BaseEndpoint}
+	return moto, []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + *moto.Config.BaseEndpoint}
+}
+
+// TestDeploy deploys the validator: first refused, because the stager that runs does not hear it; then as it should be.
+func TestDeploy(t *testing.T) {
+	t.Parallel()
+	moto, env := startMoto(t)
 	parameters, objects := ssm.NewFromConfig(moto.Config), s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
 	bucket := aws.String("llac-artifacts-" + motoAccount)
 	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{

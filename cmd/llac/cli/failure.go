@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/cmd/llac/ingest"
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
@@ -39,6 +40,7 @@ func (a *App) classify(err error) *failure {
 		none     *pipeline.NoLakeError
 		service  *deploy.UnknownServiceError
 		nobody   *deploy.CredentialsError
+		input    *ingest.InputError
 	)
 	switch {
 	case errors.As(err, &known):
@@ -60,6 +62,8 @@ func (a *App) classify(err error) *failure {
 		return &failure{status: exitNotFound, err: err, hint: a.llac("runs") + " lists the runs of this lake"}
 	case errors.As(err, &service):
 		return &failure{status: exitUsage, err: err, hint: "name one of them"}
+	case errors.As(err, &input):
+		return &failure{status: exitUsage, err: err, hint: input.Fix}
 	case errors.As(err, &nobody):
 		return &failure{status: exitCredentials, err: err, hint: "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"}
 	case errors.As(err, &none):

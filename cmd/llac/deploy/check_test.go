@@ -37,9 +37,7 @@ func with(d deploy.Deployed, service, build string, consumes, emits changes) dep
 			if from != "" {
 				out = slices.DeleteFunc(out, func(s string) bool { return s == from })
 			}
-			for _, one := range strings.Fields(to) {
-				out = append(out, one)
-			}
+			out = append(out, strings.Fields(to)...)
 		}
 		return out
 	}
