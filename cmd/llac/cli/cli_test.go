@@ -115,6 +115,8 @@ func TestGolden(t *testing.T) {
 		{"deploy_check_unknown", "deploy check baker --deployed testdata/deployed/first.json"},
 		{"deploy_check_of_nothing", "deploy check stager"},
 		{"deploy_check_bad_file", "deploy check stager --deployed testdata/deployed/none.json"},
+		{"cost_idle", "cost --plan ../cost/testdata/dev"},
+		{"help_cost", "help cost"},
 		{"help_ingest", "help ingest"},
 		{"help_deploy_check", "help deploy check"},
 		{"unknown_command", "jump"},

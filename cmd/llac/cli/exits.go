@@ -19,6 +19,7 @@ const (
 	exitExists      = 9
 	exitRefused     = 11
 	exitCredentials = 12
+	exitOverBudget  = 13
 	exitInterrupted = 130
 )
 
@@ -40,6 +41,7 @@ var exits = []struct {
 	{exitExists, "exists", "the output is there already, and --force was not given"},
 	{exitRefused, "refused", "the services that run could not live with the deploy; nothing was done"},
 	{exitCredentials, "no_credentials", "there are no AWS credentials that can be used; nothing was done"},
+	{exitOverBudget, "over_budget", "a month would cost more than the budget, or stands on things whose price is not known"},
 	{exitInterrupted, "interrupted", "interrupted by Ctrl-C or SIGTERM; nothing is half-written, and the next llac run resumes runs"},
 }
 

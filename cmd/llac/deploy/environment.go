@@ -24,10 +24,14 @@ func (a Account) Lake(env string) lake.Store {
 	return lake.NewS3(a.AWS, a.dataBucket(env), clock.System{})
 }
 
+// Contracts are the contracts in force in an environment.
+func (a Account) Contracts(ctx context.Context, env string) ([]*contract.Contract, error) {
+	return (&runtime.ConfigContracts{Store: lake.NewS3(a.AWS, a.configBucket(env), clock.System{})}).Current(ctx)
+}
+
 // Contract is a dataset's contract in force in an environment.
 func (a Account) Contract(ctx context.Context, env, dataset string) (*contract.Contract, error) {
-	contracts := &runtime.ConfigContracts{Store: lake.NewS3(a.AWS, a.configBucket(env), clock.System{})}
-	all, err := contracts.Current(ctx)
+	all, err := a.Contracts(ctx, env)
 	i := slices.IndexFunc(all, func(c *contract.Contract) bool { return c.Dataset == dataset })
 	if i >= 0 {
 		return all[i], nil // that another cannot be used does not matter here

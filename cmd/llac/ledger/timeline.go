@@ -72,6 +72,15 @@ type Evidence struct {
 	DecidedAt time.Time `json:"decided_at"`
 }
 
+// Snapshot reads the pointer of a published snapshot, current or superseded; nil where there is none.
+func (l Ledger) Snapshot(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
+	p, _, err := lake.ReadPointer(ctx, l.Lake, dataset)
+	if err != nil || p != nil && p.Snapshot == snapshot {
+		return p, err
+	}
+	return lake.ReadHistory(ctx, l.Lake, dataset, snapshot)
+}
+
 // Timeline reads a request hop by hop; slice, a run id, narrows it to one slice. ErrNoRun: it left nothing.
 func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline, error) {
 	hops, err := l.hops(ctx, r.Dataset, r.Slot)
