@@ -37,12 +37,16 @@ type Node struct {
 	ResourceType string         `json:"resource_type"`
 	Schema       string         `json:"schema"`
 	Alias        string         `json:"alias"`
+	FQN          []string       `json:"fqn"` // project, folders, name
 	CompiledCode string         `json:"compiled_code"`
 	Config       map[string]any `json:"config"`
 }
 
 // Relation is the node's table or view.
 func (n Node) Relation() string { return duckdb.Name(n.Schema) + "." + duckdb.Name(n.Alias) }
+
+// IsMart says whether readers see it.
+func (n Node) IsMart() bool { return len(n.FQN) > 1 && n.FQN[1] == "marts" }
 
 // Run runs dbt with a command such as "build". The error shows what dbt said.
 func (p Project) Run(ctx context.Context, command ...string) error {

@@ -13,7 +13,7 @@ import java.util.Optional;
 
 /**
  * A Trino of one node on 127.0.0.1 and a free port, over a folder of this machine, until its standard input ends. The
- * catalog is called as Athena's is, and set as Athena works: Parquet, and an insert replaces the partitions it writes to.
+ * catalog is called as Athena's is.
  */
 public final class Server {
     private Server() {}
@@ -40,7 +40,6 @@ public final class Server {
                     "hive.metastore.catalog.dir", folder.resolve("warehouse").toUri().toString(),
                     "hive.security", "allow-all",
                     "hive.storage-format", "PARQUET",
-                    "hive.insert-existing-partitions-behavior", "OVERWRITE",
                     "hive.allow-register-partition-procedure", "true"));
             System.out.println("listening on " + trino.getCoordinator().getBaseUrl());
             while (System.in.read() >= 0) {

@@ -268,7 +268,5 @@ select
 from {{ this }} as existing
 where
     existing.service_date not in (select service_date from keyed)
-    {%- if target.type == 'athena' %}
     and existing.service_month in (select service_month from keyed)
-    {%- endif %}
 {%- endif %}
