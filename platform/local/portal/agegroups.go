@@ -26,6 +26,7 @@ func ageTable(f facts, seed uint64) Table {
 	t := Table{
 		ID: AgeTable, Statistics: "Cens de població i habitatges", Node: "Població. Per sexe i edat en grans grups",
 		Label: "Població. Per sexe i edat en grans grups", Geo: "Municipis", Source: "Simulador de Llac (dades inventades)",
+		Cells: make([]Cell, 0, len(populationYears)*len(places)*len(sexes.Categories)*len(ageGroups.Categories)),
 	}
 	for y, year := range populationYears {
 		years.Categories = append(years.Categories, Category{year, year})
@@ -39,9 +40,9 @@ func ageTable(f facts, seed uint64) Table {
 						country[sex][group] += people[sex][group]
 					}
 				}
-				t.Cells = append(t.Cells, people.cells()...)
+				t.Cells = people.appendTo(t.Cells)
 			case place == wholeCountry:
-				t.Cells = append(t.Cells, country.cells()...)
+				t.Cells = country.appendTo(t.Cells)
 			default:
 				for range len(sexes.Categories) * len(ageGroups.Categories) {
 					t.Cells = append(t.Cells, Cell{Null: true, Status: "..", Origin: Recorded})
@@ -83,13 +84,12 @@ func splitByAge(all, young, old int, share func(part, thousandths int) int) [3]i
 	return out
 }
 
-// cells are men, women and total by the age groups and their total.
-func (p peopleByAge) cells() []Cell {
-	var out []Cell
+// appendTo appends the cells of men, women and total by the age groups and their total.
+func (p peopleByAge) appendTo(cells []Cell) []Cell {
 	for _, sex := range [3][3]int{p[0], p[1], {p[0][0] + p[1][0], p[0][1] + p[1][1], p[0][2] + p[1][2]}} {
-		for _, n := range append(sex[:], sex[0]+sex[1]+sex[2]) {
-			out = append(out, Cell{Value: float64(n), Origin: Invented})
+		for _, n := range [4]int{sex[0], sex[1], sex[2], sex[0] + sex[1] + sex[2]} {
+			cells = append(cells, Cell{Value: float64(n), Origin: Invented})
 		}
 	}
-	return out
+	return cells
 }

@@ -172,7 +172,7 @@ func gdpTable(id, what, revision string, metric Category, s branchSeries, quarte
 	label := "Producte interior brut " + what
 	t := Table{
 		ID: id, Statistics: "Comptabilitat trimestral", Node: label + ". Revisió estadística " + revision, Label: label, Geo: "Catalunya",
-		Source: "Simulador de Llac (dades inventades)",
+		Source: "Simulador de Llac (dades inventades)", Cells: make([]Cell, 0, quarters*len(aggregates)*2),
 	}
 	time := Dimension{ID: "QUARTER", Label: "trimestre", Role: "time", Status: map[string]string{}}
 	sectors := Dimension{ID: "SECTOR", Label: "sector"}
