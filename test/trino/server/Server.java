@@ -32,6 +32,12 @@ public final class Server {
         Session session = testSessionBuilder().setIdentity(Identity.ofUser("llac")).build();
         try (DistributedQueryRunner trino = DistributedQueryRunner.builder(session)
                 .setNodeCount(1)
+                // One small machine, and one client that never asks again about a query that has ended.
+                .setExtraProperties(Map.of(
+                        "task.concurrency", "2",
+                        "task.max-worker-threads", "4",
+                        "query.max-history", "5",
+                        "query.min-expire-age", "1s"))
                 .setBaseDataDir(Optional.of(folder.resolve("node")))
                 .build()) {
             trino.installPlugin(new Hive());

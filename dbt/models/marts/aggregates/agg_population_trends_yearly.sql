@@ -46,7 +46,7 @@ members as (
 totals as (
 
     select
-        'municipality' as geography_type,
+        cast('municipality' as varchar) as geography_type,
         municipality_id as geography_id,
         year,
         cast(population as bigint) as population,
@@ -59,7 +59,7 @@ totals as (
     union all
 
     select
-        'comarca' as geography_type,
+        cast('comarca' as varchar) as geography_type,
         comarca_id as geography_id,
         year,
         {{ complete_sum('population', 'count(*) - count(population)') }} as population,
@@ -74,8 +74,8 @@ totals as (
 
     -- Catalonia's total is the source's own
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         population.year,
         cast(population.population as bigint) as population,
         cast(count_of_members.municipalities as integer) as municipalities,
@@ -121,7 +121,7 @@ of_age as (
 ages as (
 
     select
-        'municipality' as geography_type,
+        cast('municipality' as varchar) as geography_type,
         municipality_id as geography_id,
         year,
         cast(population_ge65 as bigint) as population_ge65,
@@ -134,7 +134,7 @@ ages as (
     union all
 
     select
-        'comarca' as geography_type,
+        cast('comarca' as varchar) as geography_type,
         municipalities.comarca_id as geography_id,
         age_years.year,
         {{ complete_sum('of_age.population_ge65', 'count(*) - count(of_age.population_ge65)') }} as population_ge65,
@@ -153,8 +153,8 @@ ages as (
     union all
 
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         year,
         cast(population_ge65 as bigint) as population_ge65,
         cast(population_all_ages as bigint) as population_all_ages,
