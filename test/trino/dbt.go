@@ -33,6 +33,7 @@ type Project struct {
 
 // Node is what the tests need of a node of dbt's manifest.
 type Node struct {
+	ID           string         `json:"unique_id"`
 	Name         string         `json:"name"`
 	ResourceType string         `json:"resource_type"`
 	Schema       string         `json:"schema"`
@@ -85,6 +86,23 @@ func (p Project) Nodes() ([]Node, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// Compiled reads the SQL of each model and test of the last command, by its id.
+func (p Project) Compiled() (map[string]string, error) {
+	var manifest struct {
+		Nodes map[string]Node `json:"nodes"`
+	}
+	if err := p.read("manifest.json", &manifest); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for id, n := range manifest.Nodes {
+		if n.CompiledCode != "" {
+			out[id] = n.CompiledCode
+		}
+	}
 	return out, nil
 }
 

@@ -3,129 +3,157 @@
 package trino
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"net/url"
-	"path/filepath"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/llac-project/llac/cmd/llac/duckdb"
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/marts"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/local/python"
 )
 
-// TestMarts builds the marts on Trino and on DuckDB from the same snapshots, and again, three days later, from those of a
-// register and a list of municipalities that have changed. Each time all tests of the project pass on both, and every
-// model, seeds and views included, has the same columns, types and rows.
+// contracts is the folder of the datasets' contracts, project that of the dbt project.
+const (
+	contracts = "../../datasets"
+	project   = "../../dbt"
+)
+
+// TestMarts builds the marts on DuckDB and on Trino from the same snapshots, and again, three days later, from those of a
+// register and a list of municipalities that have changed. Each time the project's own tests pass on both, every snapshot,
+// published mart and model has the same columns, types and rows on both, and dbt-athena compiles what Trino ran.
 func TestMarts(t *testing.T) {
 	t.Parallel()
-	e := newEngines(t)
 	w := newWorld(t)
-	first := w.snapshots(3 * day)
+	w.engine.trino = startTrino(t)
+	w.engine.cloud = newCloud(t)
+
+	w.pass(3 * day)
+	first := w.build()
 	w.change()
-	second := w.snapshots(0)
+	w.pass(0)
+	second := w.build()
 
-	onDuckDB, onTrino := e.projects(t.TempDir())
-	e.do("CREATE SCHEMA work", "CREATE SCHEMA published")
-	if _, err := e.trino.Query(t.Context(), "CREATE SCHEMA staging"); err != nil {
-		t.Fatal(err)
-	}
-	e.stage(first)
-	e.stage(changed(first, second))
-
-	build := func(vars map[string]any) (models []Node) {
-		t.Helper()
-		results := map[string]map[string]string{}
-		for _, p := range []*Project{onDuckDB, onTrino} {
-			p.Vars = vars
-			start := time.Now()
-			if err := p.Run(t.Context(), "build"); err != nil {
-				t.Fatal(err)
-			}
-			var err error
-			if results[p.Target], err = p.Results(); err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("built on %s in %.0f s: %d nodes", p.Target, time.Since(start).Seconds(), len(results[p.Target]))
-		}
-		if !maps.Equal(results[onDuckDB.Target], results[onTrino.Target]) {
-			t.Errorf("the builds differ: on DuckDB %v, on Trino %v", results[onDuckDB.Target], results[onTrino.Target])
-		}
-		models, err := onDuckDB.Nodes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range models {
-			e.same(m.Relation())
-		}
-		return models
-	}
-
-	vars := map[string]any{
-		"build_date": first[register].day(), "snapshots": ids(first), "service_snapshots": []string{first[register].Pointer.Snapshot},
-	}
-	var published []string
-	for _, m := range build(vars) {
-		if m.IsMart() {
-			published = append(published, m.Name)
-			e.do(fmt.Sprintf("CREATE TABLE published.%s AS SELECT * FROM %s", duckdb.Name(m.Alias), m.Relation()))
-		}
-	}
-	if len(published) < 8 {
-		t.Errorf("only %d marts were built: %v", len(published), published)
-	}
-	build(map[string]any{
-		"build_date": second[register].day(), "snapshots": ids(second), "published_models": published,
-		"service_snapshots": []string{second[register].Pointer.Snapshot}, "previous_service_snapshot": first[register].Pointer.Snapshot,
-	})
-
-	// What grows has grown, by the days between too, and kept what it had.
-	count := func(query string) string {
-		rows, err := e.duckdb.Run(t.Context(), duckdb.Job{Database: e.file, ReadOnly: true, Query: query})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(rows.Values[0][0])
-	}
-	if n := count("SELECT count(DISTINCT service_date) FROM work.fact_service_usage_daily"); n != "4" {
+	if n := w.count("SELECT count(DISTINCT service_date) FROM {fact_service_usage_daily}", second); n != "4" {
 		t.Errorf("the daily fact has %s days, want 4: two snapshots, three days apart", n)
 	}
-	if n := count("SELECT count(*) FROM published.fact_service_usage_daily ANTI JOIN work.fact_service_usage_daily USING (service_usage_key)"); n != "0" {
-		t.Errorf("the second build lost %s rows of the first", n)
+	if n := w.count("SELECT count(*) FROM {fact_service_usage_daily} WHERE is_observed AND closed_services > 0", second); n == "0" {
+		t.Error("the daily fact has no closed service, though sixty were struck off the register")
 	}
-	if n := count("SELECT count(*) FROM work.dim_municipalities ANTI JOIN published.dim_municipalities USING (municipality_key)"); n == "0" {
-		t.Error("no municipality has a new version, though one has moved to another comarca")
+	if n := w.count("SELECT count(*) FROM {dim_municipalities} WHERE municipality_id = '080898'", second); n != "2" {
+		t.Errorf("Gavà has %s versions, want 2: it has moved to another comarca", n)
+	}
+	for _, m := range first.Marts.Models {
+		if second.Marts.Mart(m.Name) == nil {
+			t.Errorf("the second build lacks %s", m.Name)
+		}
+	}
+	if len(first.Marts.Models) < 8 {
+		t.Errorf("only %d marts were built", len(first.Marts.Models))
 	}
 }
 
 const day = 24 * time.Hour
 
-// register is the dataset of which the marts read several snapshots.
-const register = "social_services"
+// world is a lake that a simulated portal's changes flow into, a day at a time, and the engine that builds marts of it.
+type world struct {
+	t      *testing.T
+	dir    string
+	portal *portal.Portal
+	clock  *passing
+	engine *mirror
+}
 
-// day is the day of a snapshot.
-func (s Snapshot) day() string {
-	at, err := time.Parse("20060102T150405", s.Pointer.Snapshot)
+// passing is a clock that runs a while behind the machine's, so that one test sees several days.
+type passing struct{ behind time.Duration }
+
+func (c *passing) Now() time.Time { return time.Now().UTC().Add(-c.behind) }
+
+func (*passing) Sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(min(d, 5*time.Millisecond)):
+		return nil
+	}
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	e, err := python.Ensure(t.Context(), "marts-trino", Requirements(), os.Stderr)
+	var missing *python.NoPythonError
+	if errors.As(err, &missing) {
+		t.Skip(err)
+	}
 	if err != nil {
-		return err.Error()
+		t.Fatal(err)
 	}
-	return at.Format(time.DateOnly)
+	w := &world{t: t, dir: t.TempDir(), portal: portal.New(portal.Options{}), clock: &passing{}}
+	w.engine = &mirror{t: t, DuckDB: marts.DuckDB{Engine: duckdb.Engine{Environment: e}, Place: func(key string) string { return pipeline.Place(w.dir, key) }}}
+	if err := w.portal.Start(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.portal.Close)
+	return w
 }
 
-func ids(snapshots map[string]Snapshot) map[string]string {
-	out := map[string]string{}
-	for name, s := range snapshots {
-		out[name] = s.Pointer.Snapshot
+// pass sets the clock so far behind the machine's.
+func (w *world) pass(behind time.Duration) { w.clock.behind = behind }
+
+// build runs every dataset to its end, and builds the marts.
+func (w *world) build() marts.Outcome {
+	w.t.Helper()
+	result, err := pipeline.Run(w.t.Context(), pipeline.Options{
+		Settings:  pipeline.Settings{Dir: w.dir, Simulator: w.portal, Clock: w.clock, Note: "test-trino"},
+		Contracts: contracts, Timeout: 5 * time.Minute, By: "test-trino",
+	})
+	if err != nil {
+		w.t.Fatalf("run the pipeline: %v", err)
+	}
+	for _, d := range result.Datasets {
+		if d.State != ledger.Published && d.State != ledger.Unchanged {
+			w.t.Fatalf("%s was not published but %s", d.Dataset, d.State)
+		}
+	}
+	cloud, err := pipeline.Look(w.t.Context(), w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer cloud.Close()
+	all, err := contract.LoadDir(contracts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := marts.Build(w.t.Context(), marts.Options{
+		Store: cloud.Lake(), Engine: w.engine, Contracts: all, Project: project, Folder: w.t.TempDir(), Clock: w.clock, By: "test-trino",
+		Notice: func(s string) { w.t.Log(s) },
+	})
+	if err != nil {
+		w.t.Fatalf("build the marts: %v", err)
 	}
 	return out
 }
 
-// changed are the snapshots that are not among those before.
-func changed(before, after map[string]Snapshot) map[string]Snapshot {
-	out := maps.Clone(after)
-	maps.DeleteFunc(out, func(name string, s Snapshot) bool { return before[name].Pointer.Snapshot == s.Pointer.Snapshot })
-	return out
+// count answers one value of the published marts; {name} stands for a mart.
+func (w *world) count(query string, of marts.Outcome) string {
+	w.t.Helper()
+	for _, m := range of.Marts.Models {
+		query = strings.ReplaceAll(query, "{"+m.Name+"}", "("+marts.Query(m, w.engine.Place)+")")
+	}
+	rows, err := w.engine.Run(w.t.Context(), duckdb.Job{Query: query})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return fmt.Sprint(rows.Values[0][0])
 }
 
 // change has services close, open and grow, and a municipality move to another comarca.
@@ -147,35 +175,14 @@ func (w *world) change() {
 		w.t.Fatal(err)
 	}
 	err = w.portal.Republish(portal.MunicipalitiesID, func(rows []portal.Row) []portal.Row {
-		// Gavà goes from the Baix Llobregat to the Barcelonès.
-		var barcelona portal.Row
-		for _, r := range rows {
-			if r["codi"] == "080193" {
-				barcelona = r
-			}
+		of := func(id string) portal.Row {
+			return rows[slices.IndexFunc(rows, func(r portal.Row) bool { return r["codi"] == id })]
 		}
-		for _, r := range rows {
-			if r["codi"] == "080898" {
-				r["codi_comarca"], r["nom_comarca"] = barcelona["codi_comarca"], barcelona["nom_comarca"]
-			}
-		}
+		gavà, barcelona := of("080898"), of("080193")
+		gavà["codi_comarca"], gavà["nom_comarca"] = barcelona["codi_comarca"], barcelona["nom_comarca"]
 		return rows
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// projects are the dbt project on both engines.
-func (e *engines) projects(out string) (onDuckDB, onTrino *Project) {
-	e.t.Helper()
-	address, err := url.Parse(e.trino.Address)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	onDuckDB = &Project{Environment: e.duckdb.Environment, Dir: project, Target: "duckdb", Out: filepath.Join(out, "duckdb"), Settings: []string{"LLAC_MARTS_DATABASE=" + e.file}}
-	onTrino = &Project{Environment: e.duckdb.Environment, Dir: project, Target: "trino", Out: filepath.Join(out, "trino"), Settings: []string{
-		"LLAC_TRINO_HOST=" + address.Hostname(), "LLAC_TRINO_PORT=" + address.Port(), "LLAC_TRINO_CATALOG=" + Catalog,
-	}}
-	return onDuckDB, onTrino
 }

@@ -42,7 +42,7 @@ type Server struct {
 	input   io.Closer
 }
 
-// patience bounds the download of Trino, and how long it may take to start on a busy machine.
+// Bounds, for a slow network and a busy machine.
 const (
 	downloadTime = 15 * time.Minute
 	startTime    = 3 * time.Minute
@@ -103,7 +103,9 @@ func (s *Server) LogTail(lines int) string {
 	}
 	var said []string
 	for line := range strings.Lines(string(b)) {
-		if !strings.Contains(line, "\tINFO\t") && strings.TrimSpace(line) != "" {
+		// What went wrong, and what the program itself printed, its stack trace included.
+		telling := !strings.Contains(line, "\tINFO\t") || strings.Contains(line, "\tstderr\t")
+		if telling && strings.TrimSpace(line) != "" {
 			said = append(said, line)
 		}
 	}

@@ -36,8 +36,7 @@ public final class Server {
                 .setExtraProperties(Map.of(
                         "task.concurrency", "2",
                         "task.max-worker-threads", "4",
-                        "query.max-history", "5",
-                        "query.min-expire-age", "1s"))
+                        "query.max-history", "5"))
                 .setBaseDataDir(Optional.of(folder.resolve("node")))
                 .build()) {
             trino.installPlugin(new Hive());
