@@ -81,6 +81,7 @@ housing_totals as (
         {{ weakest_origin('data_origin') }} as data_origin
     from housing_members
     group by quarter_start_date{{ ', comarca_id' if geography == 'comarca' }}
+    having count(dwellings_started) + count(dwellings_completed) > 0
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

@@ -51,10 +51,11 @@ totals as (
         year,
         cast(population as bigint) as population,
         1 as municipalities,
-        case when population is null then 1 else 0 end as municipalities_missing,
+        0 as municipalities_missing,
         source_system,
         data_origin
     from members
+    where population is not null
 
     union all
 
@@ -69,6 +70,7 @@ totals as (
         {{ weakest_origin('data_origin') }} as data_origin
     from members
     group by comarca_id, year
+    having count(population) > 0
 
     union all
 
