@@ -75,7 +75,7 @@ type Names struct {
 	byKey   map[string][]int // spelling to names
 	byGroup map[string][]int // folded group to names
 	other   map[string]string
-	words   map[string]map[string]bool // of the names of a group, by folded group, without those of the group's own name
+	words   map[string]map[string]bool // that tell the names of a group apart, by folded group
 	rarity  map[string]int             // of a word
 	rarest  int                        // of a word that no name has
 }
@@ -145,13 +145,13 @@ func New(entries []Entry, o Options) *Names {
 	return n
 }
 
-// learn notes the words of a group's name.
+// learn notes the words of a name of a group that tell it apart.
 func (n *Names) learn(c candidate, group []string) {
 	if n.words[c.group] == nil {
 		n.words[c.group] = map[string]bool{}
 	}
 	for _, w := range c.words {
-		if !slices.Contains(group, w) {
+		if !slices.Contains(group, w) && (notFiller(w) || len(c.words) == 1) {
 			n.words[c.group][w] = true
 		}
 	}
@@ -177,6 +177,8 @@ func rarity(names, times int, word string) int {
 }
 
 func isFiller(word string) bool { return slices.Contains(fillers, word) }
+
+func notFiller(word string) bool { return !isFiller(word) }
 
 func groupKey(group string) string { return spell(group).key }
 
@@ -293,7 +295,7 @@ func (n *Names) nearly(read []spelling, group string) Result {
 			continue
 		}
 		for id, other := range forms {
-			if b.strange || id != best && (other.score > b.score-margin || b.shorter && other.shorter) {
+			if b.strange || id != best && (other.score > b.score-margin || other.covers || b.shorter && other.shorter) {
 				return Result{Method: Ambiguous}
 			}
 		}
@@ -305,7 +307,8 @@ func (n *Names) nearly(read []spelling, group string) Result {
 // form is how a spelling is like a name.
 type form struct {
 	score   int  // in thousandths
-	shorter bool // it lacks words of the name
+	shorter bool // it lacks words of the name that are no fillers
+	covers  bool // the name has all its words, fillers too
 	strange bool // it has words that are another name's of the group: perhaps that one is meant
 }
 
@@ -317,10 +320,11 @@ func (n *Names) forms(s spelling, group string) map[string]form {
 	for _, at := range n.byGroup[group] {
 		c := &n.names[at]
 		shared, more, less := n.compare(w, c.words)
-		if shared == 0 || len(more) > 0 && len(less) > 0 {
+		longer, shorter := slices.ContainsFunc(more, notFiller), slices.ContainsFunc(less, notFiller)
+		if shared == 0 || longer && shorter {
 			continue
 		}
-		f := form{score: 2000 * shared / (weight + c.weight), shorter: len(less) > 0}
+		f := form{score: 2000 * shared / (weight + c.weight), shorter: shorter, covers: len(more) == 0}
 		f.strange = slices.ContainsFunc(more, func(w string) bool { return n.words[group][w] })
 		if there, ok := out[c.id]; !ok || f.score > there.score {
 			out[c.id] = f
@@ -330,20 +334,14 @@ func (n *Names) forms(s spelling, group string) map[string]form {
 }
 
 // compare weighs what two sorted lists of words share, and answers the words that the first has more and less than the
-// second, but for fillers.
+// second.
 func (n *Names) compare(a, b []string) (shared int, more, less []string) {
 	for len(a) > 0 || len(b) > 0 {
 		switch {
 		case len(b) == 0 || len(a) > 0 && a[0] < b[0]:
-			if !isFiller(a[0]) {
-				more = append(more, a[0])
-			}
-			a = a[1:]
+			more, a = append(more, a[0]), a[1:]
 		case len(a) == 0 || b[0] < a[0]:
-			if !isFiller(b[0]) {
-				less = append(less, b[0])
-			}
-			b = b[1:]
+			less, b = append(less, b[0]), b[1:]
 		default:
 			shared += n.weight(a[0])
 			a, b = a[1:], b[1:]
