@@ -302,9 +302,9 @@ func (b *build) make(ctx context.Context) error {
 		n := b.lineage.nodes[r.ID]
 		switch {
 		case r.Type == "test" || r.Type == "unit_test":
-			b.record.Tests = append(b.record.Tests, Test{Name: r.Name, Type: r.Type, About: b.about(n), Status: r.Status, Failures: r.Failures, Milliseconds: r.Seconds * 1000})
+			b.record.Tests = append(b.record.Tests, Test{Name: r.Name, Type: r.Type, About: b.about(n), Status: r.Status, Failures: r.Failures, Milliseconds: int64(r.Seconds * 1000)})
 		default:
-			b.record.Models = append(b.record.Models, Model{Name: r.Name, Type: r.Type, Materialized: n.Materialized, Status: r.Status, Milliseconds: r.Seconds * 1000})
+			b.record.Models = append(b.record.Models, Model{Name: r.Name, Type: r.Type, Materialized: n.Materialized, Status: r.Status, Milliseconds: int64(r.Seconds * 1000)})
 		}
 		failing = failing || r.Bad()
 		if r.Status == "warn" {

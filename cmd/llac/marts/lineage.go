@@ -45,6 +45,14 @@ func (l *lineage) of(id string) map[string]bool {
 	if n.Type == "source" && n.Source == dbtsource.Name {
 		out[n.Name] = true
 	}
+	// A model may read more than dbt sees of it under one build's variables: then its meta says so.
+	if named, ok := n.Meta["datasets"].([]any); ok {
+		for _, dataset := range named {
+			if name, ok := dataset.(string); ok {
+				out[name] = true
+			}
+		}
+	}
 	for _, above := range n.DependsOn {
 		maps.Copy(out, l.of(above))
 	}

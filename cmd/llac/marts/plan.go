@@ -385,10 +385,7 @@ func (p *Plan) variables(now time.Time) map[string]any {
 	}
 	vars := map[string]any{
 		"snapshots": p.ids(), "staging_schema": stagingSchema, "published_schema": publishedSchema, "published_models": published,
-		"checked_at": checked, "build_date": now.UTC().Format(time.DateOnly),
-	}
-	if p.Snapshots[dailyDataset] != nil {
-		vars["service_snapshots"] = daily
+		"checked_at": checked, "build_date": now.UTC().Format(time.DateOnly), "service_snapshots": daily,
 	}
 	if p.Last != nil && p.mart(dailyModel) != nil {
 		vars["previous_service_snapshot"] = p.Last.Snapshot

@@ -35,12 +35,12 @@ type Record struct {
 
 // Model is one model as it was made.
 type Model struct {
-	Name         string  `json:"name"`
-	Type         string  `json:"type"`
-	Materialized string  `json:"materialized"`
-	Status       string  `json:"status"`
-	Milliseconds float64 `json:"milliseconds"`
-	Reused       bool    `json:"reused,omitempty"` // a mart of the same rows as before: its object stays
+	Name         string `json:"name"`
+	Type         string `json:"type"`
+	Materialized string `json:"materialized"`
+	Status       string `json:"status"`
+	Milliseconds int64  `json:"milliseconds"`
+	Reused       bool   `json:"reused,omitempty"` // a mart of the same rows as before: its object stays
 }
 
 // Test is one test as it ended.
@@ -50,7 +50,7 @@ type Test struct {
 	About        []string `json:"about"`
 	Status       string   `json:"status"`
 	Failures     int      `json:"failures,omitempty"`
-	Milliseconds float64  `json:"milliseconds"`
+	Milliseconds int64    `json:"milliseconds"`
 }
 
 // Failure is why a build published nothing.

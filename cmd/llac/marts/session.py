@@ -31,6 +31,7 @@ def text(value):
 def opened(job):
     state.update(job)
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    profile()
     return {package: importlib.metadata.version(package) for package in job["packages"]}
 
 
@@ -38,6 +39,8 @@ def sql(job):
     answer, at, connection = {"columns": [], "rows": [], "more": False}, "", None
     try:
         connection = duckdb.connect(state["database"], config=state["settings"])
+        for name, value in state["sets"].items():
+            connection.execute("set " + name + " = '" + str(value).replace("'", "''") + "'")
         for at in job.get("statements") or []:
             connection.execute(at)
         at = job.get("query")
@@ -62,18 +65,31 @@ class Refused(Exception):
         self.error = {"kind": kind, "message": message, "statement": statement}
 
 
-def profile():
-    """Writes the profile of the work database under the name that the project asks for."""
+def read(name):
     import yaml
 
-    with open(os.path.join(state["project"], "dbt_project.yml"), encoding="utf-8") as file:
-        name = (yaml.safe_load(file) or {}).get("profile")
+    file = os.path.join(state["project"], name)
+    if not os.path.exists(file):
+        return {}
+    with open(file, encoding="utf-8") as f:
+        return yaml.safe_load(f) or {}
+
+
+def profile():
+    """Writes the profile of the work database, under the name and with the settings that the project has for DuckDB."""
+    import yaml
+
+    name = read("dbt_project.yml").get("profile") or "llac"
+    state["sets"] = {}
+    for output in (read("profiles.yml").get(name) or {}).get("outputs", {}).values():
+        if output.get("type") == "duckdb":
+            state["sets"] = output.get("settings") or {}
     target = {
         "type": "duckdb", "path": state["database"], "schema": state["schema"], "threads": state["threads"],
-        "config_options": state["settings"],
+        "config_options": state["settings"], "settings": state["sets"],
     }
-    with open(os.path.join(state["folder"], "profiles.yml"), "w", encoding="utf-8") as file:
-        yaml.safe_dump({name or "llac": {"target": "work", "outputs": {"work": target}}}, file)
+    with open(os.path.join(state["folder"], "profiles.yml"), "w", encoding="utf-8") as f:
+        yaml.safe_dump({name: {"target": "work", "outputs": {"work": target}}}, f)
 
 
 def dbt(command, *more):
@@ -110,7 +126,6 @@ def heard(event):
 
 
 def parse(job):
-    profile()
     state["vars"] = job["vars"]
     manifest = state["manifest"] = dbt(["parse"])
     nodes = []
