@@ -43,15 +43,11 @@ func newCloud(t *testing.T) *cloud {
 	return &cloud{moto.Config}
 }
 
-// settings are the environment in which dbt-athena meets moto and nothing else: no other endpoint, no other credentials.
-func (c *cloud) settings() []string {
-	return append(noAccount(), "AWS_ENDPOINT_URL="+*c.config.BaseEndpoint)
-}
-
-func noAccount() []string {
+// settings are the environment in which dbt-athena meets this endpoint and no other, with no credentials of anybody's.
+func settings(endpoint string) []string {
 	return []string{
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
+		"AWS_ENDPOINT_URL=" + endpoint, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
 }
 
@@ -150,7 +146,7 @@ func (s *session) compile(ctx context.Context) {
 		s.t.Errorf("fill moto's Glue: %v", err)
 		return
 	}
-	p := Project{Environment: s.Environment, Dir: s.project.Dir, Target: "athena", Out: s.t.TempDir(), Settings: s.cloud.settings(), Vars: s.project.Vars}
+	p := Project{Environment: s.Environment, Dir: s.project.Dir, Target: "athena", Out: s.t.TempDir(), Settings: settings(*s.cloud.config.BaseEndpoint), Vars: s.project.Vars}
 	if err := p.Run(ctx, "compile"); err != nil {
 		s.t.Error(err)
 		return

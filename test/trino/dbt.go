@@ -58,6 +58,10 @@ func (p Project) Run(ctx context.Context, command ...string) error {
 	args := append([]string{"--no-send-anonymous-usage-stats", "--no-use-colors", "--no-version-check", "--log-path", filepath.Join(p.Out, "logs")}, command...)
 	args = append(args, "--project-dir", p.Dir, "--profiles-dir", p.Dir, "--target", p.Target, "--target-path", filepath.Join(p.Out, "target"), "--vars", string(vars))
 	c := p.Environment.Command(ctx, append([]string{"-c", "from dbt.cli.main import cli; cli()"}, args...)...)
+	// Nothing of the user's own accounts and projects.
+	c.Env = slices.DeleteFunc(c.Env, func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "DBT_") || strings.HasPrefix(v, "LLAC_")
+	})
 	c.Env = append(c.Env, p.Settings...)
 	out, err := c.CombinedOutput()
 	if err != nil {
