@@ -144,13 +144,13 @@ rows_of_marts as (
         cast('09' as varchar) as geography_id,
         quarter_start_date
     from gdp_quarters
-    union
+    union distinct
     select
         geography_type,
         geography_id,
         quarter_start_date
     from housing_totals
-    union
+    union distinct
     select
         geography_type,
         geography_id,

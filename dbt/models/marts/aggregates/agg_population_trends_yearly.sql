@@ -43,6 +43,17 @@ members as (
 
 ),
 
+members_of_years as (
+
+    select
+        year,
+        cast(count(*) as integer) as municipalities,
+        cast(count(*) - count(population) as integer) as municipalities_missing
+    from members
+    group by year
+
+),
+
 totals as (
 
     select
@@ -80,20 +91,13 @@ totals as (
         cast('09' as varchar) as geography_id,
         population.year,
         cast(population.population as bigint) as population,
-        cast(count_of_members.municipalities as integer) as municipalities,
-        cast(count_of_members.municipalities - count_of_members.municipalities_known as integer) as municipalities_missing,
+        members_of_years.municipalities,
+        members_of_years.municipalities_missing,
         population.source_system,
         population.data_origin
     from {{ ref('stg_population') }} as population
-    inner join (
-        select
-            year,
-            count(*) as municipalities,
-            count(population) as municipalities_known
-        from members
-        group by year
-    ) as count_of_members
-        on population.year = count_of_members.year
+    inner join members_of_years
+        on population.year = members_of_years.year
     where population.is_catalonia and population.sex = 'total'
 
 ),
@@ -117,6 +121,12 @@ of_age as (
         {{ weakest_origin('data_origin') }} as data_origin
     from by_age
     group by is_catalonia, municipality_id, year
+
+),
+
+age_years as (
+
+    select distinct year from of_age
 
 ),
 
@@ -144,7 +154,7 @@ ages as (
         {{ weakest_system('of_age.source_system') }} as source_system,
         {{ weakest_origin('of_age.data_origin') }} as data_origin
     from municipalities
-    cross join (select distinct year from of_age) as age_years
+    cross join age_years
     left join of_age
         on
             municipalities.municipality_id = of_age.municipality_id

@@ -5,6 +5,16 @@
     'registered_services', 'registered_places', 'known_places', 'services_without_capacity', 'new_services', 'closed_services',
     'match_confidence', 'is_observed', 'source_snapshot_id', 'source_system', 'data_origin', 'service_month',
 ] -%}
+{%- set carried_columns = [
+    ('service_date', 'date'), ('municipality_id', 'varchar'), ('comarca_id', 'varchar'), ('service_type_id', 'varchar'),
+    ('service_qualification_id', 'varchar'), ('registered_services', 'integer'), ('known_places', 'integer'),
+    ('services_without_capacity', 'integer'), ('match_confidence', 'double'), ('source_snapshot_id', 'varchar'),
+    ('source_system', 'varchar'), ('data_origin', 'varchar'),
+] -%}
+{%- set existing_columns = [] -%}
+{%- for column, type in carried_columns -%}
+{%- do existing_columns.append(column if adds_to_existing() else 'cast(null as ' ~ type ~ ') as ' ~ column) -%}
+{%- endfor -%}
 {%- set group_columns = ['municipality_id', 'register_comarca_id', 'service_type_id', 'service_qualification_id'] %}
 
 with services as (
@@ -44,6 +54,14 @@ days as (
         lead(service_date) over (order by service_date) as next_date
     from services
     group by service_date
+
+),
+
+first_day as (
+
+    select min(service_date) as service_date
+    from days
+    where is_added = 1
 
 ),
 
@@ -137,6 +155,25 @@ calendar as (
 
 ),
 
+-- what the table has already: nothing, when it is made whole
+existing as (
+
+    select
+        {{ existing_columns | join(',\n        ') }}
+    {{ 'from ' ~ this if adds_to_existing() else 'where false' }}
+
+),
+
+reached as (
+
+    select
+        max(existing.service_date) as last_date,
+        max(first_day.service_date) as first_date
+    from existing
+    cross join first_day
+
+),
+
 counted as (
 
     select
@@ -161,30 +198,29 @@ counted as (
     -- a day without a snapshot is like the last observed day before it
     select
         calendar.date_day as service_date,
-        {{ group_columns | join(',\n        ') }},
-        registered_services,
-        known_places,
-        services_without_capacity,
+        of_days.{{ group_columns | join(',\n        of_days.') }},
+        of_days.registered_services,
+        of_days.known_places,
+        of_days.services_without_capacity,
         cast(null as integer) as new_services,
         cast(null as integer) as closed_services,
-        match_confidence,
+        of_days.match_confidence,
         false as is_observed,
-        source_snapshot_id,
-        source_system,
-        data_origin
+        of_days.source_snapshot_id,
+        of_days.source_system,
+        of_days.data_origin
     from of_days
     inner join calendar
         on
-            calendar.date_day > of_days.service_date
-            and calendar.date_day < of_days.next_date
+            of_days.service_date < calendar.date_day
+            and of_days.next_date > calendar.date_day
     where
         of_days.registered_services > 0
-        {%- if adds_to_existing() %}
-        -- from the last day that the table has, the table's own rows are carried on
-        and of_days.is_added = 1
+        and {{ 'of_days.is_added = 1' if adds_to_existing() else 'true' }}
 
     union all
 
+    -- and so is a day between the last one that the table has and the first that is added
     select
         calendar.date_day as service_date,
         existing.municipality_id,
@@ -201,16 +237,14 @@ counted as (
         existing.source_snapshot_id,
         existing.source_system,
         existing.data_origin
-    from {{ this }} as existing
-    cross join (select min(service_date) as first_date from days where is_added = 1) as added
-    inner join (select max(service_date) as last_date from {{ this }}) as reached
+    from existing
+    inner join reached
         on existing.service_date = reached.last_date
     inner join calendar
         on
-            calendar.date_day > reached.last_date
-            and calendar.date_day < added.first_date
+            reached.last_date < calendar.date_day
+            and reached.first_date > calendar.date_day
     where existing.registered_services > 0
-        {%- endif %}
 
 ),
 
@@ -254,6 +288,18 @@ keyed as (
         described.*
     from described
 
+),
+
+written_days as (
+
+    select distinct service_date from keyed
+
+),
+
+touched_months as (
+
+    select distinct service_month from keyed
+
 )
 
 select
@@ -263,10 +309,15 @@ from keyed
 
 union all
 
+-- the old rows that stay: all of them, or on Athena those of the partitions that are written again
 select
-    existing.{{ columns | join(',\n    existing.') }}
-from {{ this }} as existing
+    old_rows.{{ columns | join(',\n    old_rows.') }}
+from {{ this }} as old_rows
+left join written_days
+    on old_rows.service_date = written_days.service_date
+left join touched_months
+    on old_rows.service_month = touched_months.service_month
 where
-    existing.service_date not in (select service_date from keyed)
-    and existing.service_month in (select service_month from keyed)
+    written_days.service_date is null
+    and {{ 'touched_months.service_month is not null' if target.type == 'athena' else 'true' }}
 {%- endif %}
