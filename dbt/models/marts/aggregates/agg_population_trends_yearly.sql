@@ -57,7 +57,7 @@ members_of_years as (
 totals as (
 
     select
-        'municipality' as geography_type,
+        cast('municipality' as varchar) as geography_type,
         municipality_id as geography_id,
         year,
         cast(population as bigint) as population,
@@ -71,7 +71,7 @@ totals as (
     union all
 
     select
-        'comarca' as geography_type,
+        cast('comarca' as varchar) as geography_type,
         comarca_id as geography_id,
         year,
         {{ complete_sum('population', 'count(*) - count(population)') }} as population,
@@ -87,8 +87,8 @@ totals as (
 
     -- Catalonia's total is the source's own
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         population.year,
         cast(population.population as bigint) as population,
         members_of_years.municipalities,
@@ -133,7 +133,7 @@ age_years as (
 ages as (
 
     select
-        'municipality' as geography_type,
+        cast('municipality' as varchar) as geography_type,
         municipality_id as geography_id,
         year,
         cast(population_ge65 as bigint) as population_ge65,
@@ -146,7 +146,7 @@ ages as (
     union all
 
     select
-        'comarca' as geography_type,
+        cast('comarca' as varchar) as geography_type,
         municipalities.comarca_id as geography_id,
         age_years.year,
         {{ complete_sum('of_age.population_ge65', 'count(*) - count(of_age.population_ge65)') }} as population_ge65,
@@ -165,8 +165,8 @@ ages as (
     union all
 
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         year,
         cast(population_ge65 as bigint) as population_ge65,
         cast(population_all_ages as bigint) as population_all_ages,

@@ -51,8 +51,8 @@ recorded as (
         ) as valid_to,
         history.valid_from_precision,
         history.valid_from_source,
-        'llac' as source_system,
-        'recorded' as data_origin
+        cast('llac' as varchar) as source_system,
+        cast('recorded' as varchar) as data_origin
     from history
     left join published
         on history.municipality_id = published.municipality_id

@@ -40,7 +40,7 @@ measured as (
         quarter_start_date,
         sector_id,
         sector_name as source_sector_name,
-        '09' as geography_id,
+        cast('09' as varchar) as geography_id,
         adjustment,
         price_basis,
         base_revision,
