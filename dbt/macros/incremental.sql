@@ -17,12 +17,7 @@
 {%- endif -%}
 {%- endmacro %}
 
-{#- Whether the table's old rows stay and are added to. -#}
-{% macro adds_to_existing() -%}
-{{ return(is_incremental()) }}
-{%- endmacro %}
-
 {#- Whether the old rows of the touched months must be written again beside the new ones. -#}
 {% macro rewrites_existing() -%}
-{{ return(target.type != 'duckdb' and adds_to_existing()) }}
+{{ return(target.type != 'duckdb' and is_incremental()) }}
 {%- endmacro %}

@@ -13,7 +13,7 @@
 ] -%}
 {%- set existing_columns = [] -%}
 {%- for column, type in carried_columns -%}
-{%- do existing_columns.append(column if adds_to_existing() else 'cast(null as ' ~ type ~ ') as ' ~ column) -%}
+{%- do existing_columns.append(column if is_incremental() else 'cast(null as ' ~ type ~ ') as ' ~ column) -%}
 {%- endfor -%}
 {%- set group_columns = ['municipality_id', 'register_comarca_id', 'service_type_id', 'service_qualification_id'] %}
 
@@ -160,7 +160,7 @@ existing as (
 
     select
         {{ existing_columns | join(',\n        ') }}
-    {{ 'from ' ~ this if adds_to_existing() else 'where false' }}
+    {{ 'from ' ~ this if is_incremental() else 'where false' }}
 
 ),
 
@@ -216,7 +216,7 @@ counted as (
             and of_days.next_date > calendar.date_day
     where
         of_days.registered_services > 0
-        and {{ 'of_days.is_added = 1' if adds_to_existing() else 'true' }}
+        and {{ 'of_days.is_added = 1' if is_incremental() else 'true' }}
 
     union all
 
@@ -309,15 +309,13 @@ from keyed
 
 union all
 
--- the old rows that stay: all of them, or on Athena those of the partitions that are written again
+-- the other days of the months that are written again
 select
     old_rows.{{ columns | join(',\n    old_rows.') }}
 from {{ this }} as old_rows
+inner join touched_months
+    on old_rows.service_month = touched_months.service_month
 left join written_days
     on old_rows.service_date = written_days.service_date
-left join touched_months
-    on old_rows.service_month = touched_months.service_month
-where
-    written_days.service_date is null
-    and {{ 'touched_months.service_month is not null' if target.type == 'athena' else 'true' }}
+where written_days.service_date is null
 {%- endif %}
