@@ -282,6 +282,16 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestAPageOfRefusedRows",
 	},
 	{
+		Name: "a table that gives its roles to other dimensions passes for the same",
+		File: "platform/source/cube.go", Edits: []Edit{{`{"id", "size", "role", "dimension"}`, `{"id", "size", "dimension"}`}},
+		Module: "platform", Test: "./source TestRolesAreDescribed",
+	},
+	{
+		Name: "of two dimensions without a role one is taken for the sectors",
+		File: "platform/source/roles.go", Edits: []Edit{{"if len(f.dims) == 1 || len(f.dims) > 1 && role != roleless {", "if len(f.dims) > 0 {"}},
+		Module: "platform", Test: "./source TestDimensionsByRole",
+	},
+	{
 		Name: "row groups lie in the order in which encoders were ready",
 		File: "services/stager/engine/parquet.go", Edits: []Edit{{"for p.next != number && p.err == nil {", "for p.next < 0 && p.err == nil {"}},
 		Module: "services/stager", Test: "./engine TestRowGroupsAreWrittenInTheirOrder",

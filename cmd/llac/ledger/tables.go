@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/llac-project/llac/cmd/llac/duckdb"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 )
@@ -83,4 +84,29 @@ func selectFrom(globs []string, options, open, gap string) string {
 		before, after = "[", "]"
 	}
 	return "SELECT * FROM read_parquet(" + before + open + strings.Join(files, ","+gap) + after + "," + gap + options + ")"
+}
+
+// Exact is DuckDB SQL that reads exactly the files a snapshot's pointer names: the files' columns, then those of the
+// partitions, which are in the paths alone, in the contract's types. Folders above the partitions give no column.
+func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string) string {
+	var files []string
+	for _, part := range p.Parts {
+		for _, o := range part.Objects {
+			files = append(files, duckdb.Text(place(o.Key)))
+		}
+	}
+	from := "read_parquet([" + strings.Join(files, ", ") + "], hive_partitioning = false"
+	if len(c.Partition) == 0 {
+		return "SELECT * FROM " + from + ")"
+	}
+	columns := "* EXCLUDE (filename)"
+	for _, name := range c.Partition {
+		// What may be a folder's name needs no decoding: the stager refuses all other values.
+		value := "regexp_extract(filename, " + duckdb.Text(".*/"+name+"=([^/]*)/") + ", 1)"
+		if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
+			value = "CAST(" + value + " AS " + sqlTypes[f.Type] + ")"
+		}
+		columns += ", " + value + " AS " + duckdb.Name(name)
+	}
+	return "SELECT " + columns + " FROM " + from + ", filename = true)"
 }

@@ -50,3 +50,20 @@ func TestSimulated(t *testing.T) {
 		}
 	}
 }
+
+func TestExact(t *testing.T) {
+	t.Parallel()
+	c := &contract.Contract{Partition: []string{"district_id", "year"}, Fields: []contract.Field{{Name: "district_id", Type: contract.Text}, {Name: "year", Type: contract.Integer}}}
+	p := &lake.Pointer{Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{{Object: events.Object{Key: "a/district_id=01/year=2023/x.parquet"}}, {Object: events.Object{Key: "it's.parquet"}}}}}}
+	place := func(key string) string { return "/lake/" + key }
+	want := `SELECT * EXCLUDE (filename), regexp_extract(filename, '.*/district_id=([^/]*)/', 1) AS "district_id", ` +
+		`CAST(regexp_extract(filename, '.*/year=([^/]*)/', 1) AS BIGINT) AS "year" ` +
+		`FROM read_parquet(['/lake/a/district_id=01/year=2023/x.parquet', '/lake/it''s.parquet'], hive_partitioning = false, filename = true)`
+	if got := ledger.Exact(p, c, place); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	c.Partition = nil
+	if got := ledger.Exact(p, c, place); got != `SELECT * FROM read_parquet(['/lake/a/district_id=01/year=2023/x.parquet', '/lake/it''s.parquet'], hive_partitioning = false)` {
+		t.Errorf("got %s", got)
+	}
+}

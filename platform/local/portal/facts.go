@@ -35,7 +35,8 @@ type facts struct {
 	municipalities []municipality // in code order
 	comarques      []namedCode    // in code order, 39 is "Aran"
 	serviceTypes   []namedCode
-	geography      [][]string // the rows of 9aju-tpwc: codi, nom, codi_comarca, nom_comarca
+	product        []publishedProduct // by quarter, of the revision of 2019
+	geography      [][]string         // the rows of 9aju-tpwc: codi, nom, codi_comarca, nom_comarca
 }
 
 // loadFacts decodes the embedded files. They are part of the build, so one that cannot be read is a defect of the
@@ -84,6 +85,9 @@ func readFacts() (facts, error) {
 		return f, err
 	}
 	if f.serviceTypes, err = pairs("service_types.csv"); err != nil {
+		return f, err
+	}
+	if f.product, err = readProduct(); err != nil {
 		return f, err
 	}
 	f.geography, err = readTable("9aju-tpwc.csv", 4)

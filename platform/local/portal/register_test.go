@@ -68,8 +68,13 @@ func TestSameOptionsSameBytes(t *testing.T) {
 			t.Errorf("%s differs", path)
 		}
 	}
-	for _, id := range []string{PopulationTable, LargeTable, SparseTable} {
-		path := "/" + id + "/data?YEAR=2022,2023"
+	for _, path := range []string{"/resource/" + HousingID + ".json?$order=:id&$limit=3&$offset=7000", "/api/views/" + HousingID + ".json"} {
+		if x, y := get(t, a.SocrataURL()+path), get(t, b.SocrataURL()+path); string(x.body) != string(y.body) || x.status != 200 {
+			t.Errorf("%s differs, or is %d", path, x.status)
+		}
+	}
+	for _, id := range []string{PopulationTable, LargeTable, SparseTable, AgeTable, GDPTable, GDPVolumeTable, GDPRawTable, ClosedGDPTable} {
+		path := "/" + id + "/data?YEAR=2022,2023&AGE=TOTAL"
 		if x, y := get(t, table(a, path)), get(t, table(b, path)); string(x.body) != string(y.body) || x.status != 200 {
 			t.Errorf("%s differs, or is %d", path, x.status)
 		}

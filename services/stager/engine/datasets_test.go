@@ -77,3 +77,35 @@ func TestRecordedRegister(t *testing.T) {
 	}
 	t.Fatal("there is no contract of social_services")
 }
+
+// TestRecordedHousing stages rows of dwellings as the portal was seen to answer them, under the real contract: all are
+// read, the one that lacks its longitude too.
+func TestRecordedHousing(t *testing.T) {
+	t.Parallel()
+	const name = "socrata/j8h8-vxug_40rows_soda_layout.json"
+	page, err := os.ReadFile(filepath.Join(recorded, filepath.FromSlash(name)))
+	if os.IsNotExist(err) {
+		t.Skipf("recorded answers not present: %s", name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := contract.LoadDir(datasets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.Dataset != "housing" {
+			continue
+		}
+		got := (&testCase{contract: c, pages: []string{string(page)}}).run(t)
+		for _, want := range []string{"rows in 40 = staged 40 + duplicates 0 + quarantined 0", "staged/year=2007\n",
+			`"080692" | "Collbató" | "11" | "Baix Llobregat" | 7 | 10 | 17 | 26 | 18 | 21 | 17 | 9 | `} {
+			if !strings.Contains(got, want) {
+				t.Errorf("got\n%s\nwant it to hold %q", got, want)
+			}
+		}
+		return
+	}
+	t.Fatal("there is no contract of housing")
+}

@@ -397,9 +397,11 @@ func refCube(t *testing.T, page []byte) []refRecord {
 			Index refIndex
 			Label map[string]string
 		}
+		Extension struct{ Status map[string]string }
 	}
 	var cube struct {
 		ID        []string
+		Role      map[string][]string
 		Dimension map[string]dimension
 		Value     json.RawMessage
 		Status    map[string]json.RawMessage
@@ -426,14 +428,55 @@ func refCube(t *testing.T, page []byte) []refRecord {
 		r := &records[i]
 		r.index, r.start, r.end = i, v.start, v.end
 		r.fields["value"], r.fields["status"] = page[v.start:v.end], []byte("null")
+		for _, id := range slices.Backward(cube.ID) {
+			if status := cube.Dimension[id].Extension.Status[refCode(r.fields[id])]; status != "" {
+				r.fields["status"] = refQuote(status)
+			}
+		}
 		if status, there := cube.Status[strconv.Itoa(i)]; there {
 			r.fields["status"] = status
 		}
+		refRoles(r.fields, cube.ID, cube.Role)
 		if string(r.fields["status"]) == `".."` {
 			r.fields["value"] = []byte("null")
 		}
 	}
 	return records
+}
+
+// refRoles adds the dimensions by their roles: several of one role are one, the one without is "none".
+func refRoles(fields map[string][]byte, ids []string, roles map[string][]string) {
+	byRole := map[string][]string{}
+	for _, id := range ids {
+		role := "none"
+		for name, list := range roles {
+			if slices.Contains(list, id) {
+				role = name
+			}
+		}
+		byRole[role] = append(byRole[role], id)
+	}
+	for role, list := range byRole {
+		if role == "none" && len(list) > 1 {
+			continue
+		}
+		var codes, labels []string
+		for _, id := range list {
+			codes, labels = append(codes, refCode(fields[id])), append(labels, refCode(fields[id+".label"]))
+		}
+		fields["role:"+role] = refQuote(strings.Join(codes, "/"))
+		fields["role:"+role+".label"] = refQuote(strings.Join(labels, ", "))
+	}
+}
+
+func refCode(raw []byte) (out string) {
+	_ = json.Unmarshal(raw, &out)
+	return out
+}
+
+func refQuote(text string) []byte {
+	raw, _ := json.Marshal(text)
+	return raw
 }
 
 // refIndex is a dimension's categories in order: written as an array, or as an object with their places.

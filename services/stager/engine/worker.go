@@ -50,6 +50,9 @@ func newWorker(j *job) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name := range p.bySource {
+		r.Want(name)
+	}
 	n := len(p.columns)
 	return &worker{
 		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, rivals: j.rivals, memoBytes: j.options.memoBytes(), files: j.files.columns,
