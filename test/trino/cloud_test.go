@@ -162,9 +162,18 @@ func (s *session) compile(ctx context.Context) {
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(trino)) {
-		if strings.TrimSpace(athena[id]) != strings.TrimSpace(trino[id]) {
-			s.t.Errorf("%s: Athena would be sent\n%s\nand Trino ran\n%s", id, athena[id], trino[id])
+		sent, ran := strings.Split(strings.TrimSpace(athena[id]), "\n"), strings.Split(strings.TrimSpace(trino[id]), "\n")
+		for i := range max(len(sent), len(ran)) {
+			if i == len(sent) || i == len(ran) || sent[i] != ran[i] {
+				s.t.Errorf("%s: from line %d on, Athena would be sent\n%s\nand Trino ran\n%s", id, i+1, excerpt(sent, i), excerpt(ran, i))
+				break
+			}
 		}
 	}
 	s.t.Logf("compared %d compiled statements of dbt-athena", len(trino))
+}
+
+// excerpt is some lines from one on.
+func excerpt(lines []string, from int) string {
+	return strings.Join(lines[min(from, len(lines)):min(from+5, len(lines))], "\n")
 }
