@@ -89,6 +89,12 @@ func Source(c *contract.Contract) []byte {
 	if len(c.Key) > 0 {
 		w.line(6, "key: %s", list(c.Key))
 	}
+	if len(c.Key) > 1 {
+		w.line(4, "data_tests:") // is_key is the project's own
+		w.line(5, "- is_key:")
+		w.line(7, "arguments:")
+		w.line(8, "columns: %s", list(c.Key))
+	}
 	w.line(4, "columns:")
 	for _, column := range Columns(c) {
 		w.line(5, "- name: %s", column.Name)
@@ -124,8 +130,7 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("{count: %d, period: minute}", (d+time.Minute-1)/time.Minute)
 }
 
-// tests are those that follow from the contract and need no package. Keys of several columns are the gate's to check,
-// as is everything else that a candidate was refused for.
+// tests are those of a column that follow from the contract. What else a candidate is refused for the gate has checked.
 func tests(w *writer, c *contract.Contract, column Column) {
 	var values []string
 	if f := column.Field; f != nil && len(f.Mapping) > 0 {
