@@ -13,7 +13,7 @@
 ] -%}
 {%- set existing_columns = [] -%}
 {%- for column, type in carried_columns -%}
-{%- do existing_columns.append(column if is_incremental() else 'cast(null as ' ~ type ~ ') as ' ~ column) -%}
+{%- do existing_columns.append('old_rows.' ~ column if is_incremental() else 'cast(null as ' ~ type ~ ') as ' ~ column) -%}
 {%- endfor -%}
 {%- set group_columns = ['municipality_id', 'register_comarca_id', 'service_type_id', 'service_qualification_id'] %}
 
@@ -155,22 +155,18 @@ calendar as (
 
 ),
 
--- what the table has already: nothing, when it is made whole
+-- the last day that the table has: none, when it is made whole
+last_day as (
+
+    select {{ 'max(service_date) as service_date from ' ~ this if is_incremental() else 'cast(null as date) as service_date' }}
+
+),
+
 existing as (
 
     select
         {{ existing_columns | join(',\n        ') }}
-    {{ 'from ' ~ this if is_incremental() else 'where false' }}
-
-),
-
-reached as (
-
-    select
-        max(existing.service_date) as last_date,
-        max(first_day.service_date) as first_date
-    from existing
-    cross join first_day
+    {{ 'from ' ~ this ~ ' as old_rows inner join last_day on old_rows.service_date = last_day.service_date' if is_incremental() else 'where false' }}
 
 ),
 
@@ -238,12 +234,11 @@ counted as (
         existing.source_system,
         existing.data_origin
     from existing
-    inner join reached
-        on existing.service_date = reached.last_date
+    cross join first_day
     inner join calendar
         on
-            reached.last_date < calendar.date_day
-            and reached.first_date > calendar.date_day
+            existing.service_date < calendar.date_day
+            and first_day.service_date > calendar.date_day
     where existing.registered_services > 0
 
 ),
