@@ -243,6 +243,18 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestRowHash",
 	},
 
+	// An id that was guessed.
+	{
+		Name: "of two rows that a name may mean one is taken",
+		File: "services/stager/matching/names.go", Edits: []Edit{{"if id != \"\" && n.names[at].id != id {", "if id != \"\" && n.names[at].id == \"\" {"}},
+		Module: "services/stager", Test: "./matching TestATieIsNull",
+	},
+	{
+		Name: "of two names that a shorter form may mean one is taken",
+		File: "services/stager/matching/names.go", Edits: []Edit{{"if b.strange || id != best && (", "if b.strange && id != best && ("}},
+		Module: "services/stager", Test: "./matching TestATieIsNull",
+	},
+
 	// A staged file that is not what its rows are, or not whole, or not the same from run to run.
 	{
 		Name: "numbers and places are mixed up when a dictionary is given up within a row group",
@@ -268,6 +280,16 @@ var guards = []Guard{
 		Name: "a page's refused rows take all memory",
 		File: "services/stager/engine/worker.go", Edits: []Edit{{"if b.badBytes > maxBatchBad {", "if false {"}},
 		Module: "services/stager", Test: "./engine TestAPageOfRefusedRows",
+	},
+	{
+		Name: "a table that gives its roles to other dimensions passes for the same",
+		File: "platform/source/cube.go", Edits: []Edit{{`{"id", "size", "role", "dimension"}`, `{"id", "size", "dimension"}`}},
+		Module: "platform", Test: "./source TestRolesAreDescribed",
+	},
+	{
+		Name: "of two dimensions without a role one is taken for the sectors",
+		File: "platform/source/roles.go", Edits: []Edit{{"if len(f.dims) == 1 || len(f.dims) > 1 && role != roleless {", "if len(f.dims) > 0 {"}},
+		Module: "platform", Test: "./source TestDimensionsByRole",
 	},
 	{
 		Name: "row groups lie in the order in which encoders were ready",
@@ -300,6 +322,17 @@ var guards = []Guard{
 		Module: "cmd/llac", Test: "./cli TestStageGolden/stage$",
 	},
 
+	{
+		Name: "real rows are matched with a simulated reference",
+		File: "services/stager/references.go", Edits: []Edit{{"&& !engine.Simulated(sourceSystem) {", "&& engine.Simulated(sourceSystem) {"}},
+		Module: "services/stager", Test: ". TestReferencesThatCannotBeUsed/simulated",
+	},
+	{
+		Name: "rows that somebody vouches for are matched with a folder that nobody does",
+		File: "cmd/llac/cli/stage_references.go", Edits: []Edit{{"if s.Simulated && !ledger.Simulated(o.sourceSystem) {", "if s.Simulated && ledger.Simulated(o.sourceSystem) {"}},
+		Module: "cmd/llac", Test: "./cli TestStageReferenceRefused",
+	},
+
 	// A secret or personal field in what people see.
 	{
 		Name: "a contract stages a personal field under another name",
@@ -307,6 +340,11 @@ var guards = []Guard{
 		Module: "platform", Test: "./contract Test",
 	},
 
+	{
+		Name: "a contract matches within a personal field",
+		File: "platform/contract/match.go", Edits: []Edit{{"case w.Personal():", "case w.Personal() && !w.Personal():"}},
+		Module: "platform", Test: "./contract TestBadContractsAreExplained/match_personal",
+	},
 	{
 		Name: "a personal field is staged",
 		File: "services/stager/engine/plan.go", Edits: []Edit{
