@@ -380,4 +380,41 @@ var guards = []Guard{
 		File: "services/stager/engine/pages.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
 		Module: "services/stager", Test: "./engine TestPanicsAreFaults",
 	},
+
+	// Marts.
+	{
+		Name: "marts are published although a test failed",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"\tif failing {\n", "\tif false {\n"}},
+		Module: "cmd/llac", Test: "./marts TestOneTestThatFails",
+	},
+	{
+		Name: "one build of marts writes over another's",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
+		Module: "cmd/llac", Test: "./marts TestTwoBuildsAtOnce",
+	},
+	{
+		Name: "two builds of marts have one id",
+		File: "cmd/llac/marts/record.go", Edits: []Edit{{"_, outcome, err := store.PutIfAbsent(ctx, lake.MartsClaimKey(build), lake.Encode(who))", "_, err := store.Put(ctx, lake.MartsClaimKey(build), lake.Encode(who))\n\t\toutcome := lake.Created"}},
+		Module: "cmd/llac", Test: "./marts TestTwoBuildsAtOnce",
+	},
+	{
+		Name: "readers see marts that are not all written",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"{\"export\", b.export}, {\"publish\", b.publish},", "{\"publish\", b.publish}, {\"export\", b.export},"}},
+		Module: "cmd/llac", Test: "./marts TestACrashLeavesReadersAsTheyWere",
+	},
+	{
+		Name: "marts are made of simulated and real datasets together",
+		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
+		Module: "cmd/llac", Test: "./marts TestPlanRefusesToMix",
+	},
+	{
+		Name: "marts of real datasets go on from simulated ones",
+		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {", "if false {"}},
+		Module: "cmd/llac", Test: "./marts TestPlanGoesOnOnlyFromItsLike",
+	},
+	{
+		Name: "a mart hides where its rows come from",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"if err := honest(m, b.plan.Simulated()); err != nil {", "if false {"}},
+		Module: "cmd/llac", Test: "./marts TestRowsThatHideTheirOrigin",
+	},
 }

@@ -141,9 +141,11 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 			o := o
 			o.Folder = filepath.Join(o.Folder, fmt.Sprint(i)) // as if on two machines: on one the directory has a lock
 			o.Engine = &dry{rows: fmt.Sprint(i)}
+			arrive := sync.OnceFunc(both.Done)
+			defer arrive() // also where it fails before
 			o.Failpoint = func(point string) {
 				if point == FailpointRecorded {
-					both.Done()
+					arrive()
 					both.Wait()
 				}
 			}
