@@ -52,8 +52,9 @@ format: ## gofmt everything
 	gofmt -w $(MODULES)
 
 .PHONY: generate
-generate: ## event schemas and the AsyncAPI document from the Go types
+generate: ## event schemas and the AsyncAPI document from the Go types, dbt sources from the contracts
 	go generate ./events/...
+	go run ./cmd/llac datasets dbt
 
 .PHONY: alone
 alone: ## build and test every module on its own, without the workspace

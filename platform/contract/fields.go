@@ -42,12 +42,30 @@ func (d *document) readFields(c *Contract, object node) map[string]node {
 		keys = d.readPosition(keys, f.Name, p, "primaryKey", "primaryKeyPosition")
 		partitions = d.readPosition(partitions, f.Name, p, "partitioned", "partitionKeyPosition")
 	}
+	for _, f := range c.Fields {
+		d.checkRole(c, f, places[f.Name].get("physicalName"))
+	}
 	c.Key = d.inOrder(keys)
 	c.Partition = d.inOrder(partitions)
 	for i, name := range c.Key {
 		c.Field(name).KeyPosition = i + 1
 	}
 	return places
+}
+
+// Roles are the fields by which a dimension of an Idescat table can be read without its id.
+var Roles = []string{"role:time", "role:geo", "role:metric", "role:none"}
+
+// checkRole finds a misspelt role, and one of a portal that knows none: no page would ever have it.
+func (d *document) checkRole(c *Contract, f Field, at node) {
+	if !strings.HasPrefix(f.Source, "role:") {
+		return
+	}
+	if c.Source.Kind != "idescat" {
+		d.report(at, "name the source's field", "only dimensions of Idescat have a role, the portal is of the kind %q", c.Source.Kind)
+	} else if role := strings.TrimSuffix(f.Source, ".label"); !slices.Contains(Roles, role) {
+		d.report(at, didYouMean(role, Roles), "no role %q; there are %s, and the label of each", role, strings.Join(Roles, ", "))
+	}
 }
 
 // readField decodes one property.
@@ -63,8 +81,12 @@ func (d *document) readField(p node) (Field, bool) {
 	case slices.Contains(LineageColumns, f.Name):
 		d.report(name, "choose another name", "%q is a column that Llac adds itself", f.Name)
 	}
+	custom := d.customProperties(p, atProperty)
+	f.MethodOf, f.ConfidenceOf = d.stringOf(custom["llacMatchMethod"]), d.stringOf(custom["llacMatchConfidence"])
 	f.Source = f.Name
-	if physical := p.get("physicalName"); physical.exists() {
+	if f.Derived() {
+		f.Source = "" // checkMatches refuses a physicalName
+	} else if physical := p.get("physicalName"); physical.exists() {
 		f.Source = physical.text()
 		if f.Source == "" && physical.isText() {
 			d.report(physical, "name the source's field, or leave it out when it is called like the column", "is empty")
@@ -81,7 +103,6 @@ func (d *document) readField(p node) (Field, bool) {
 	d.readType(&f, p)
 	d.readOptions(&f, p.get("logicalTypeOptions"))
 
-	custom := d.customProperties(p, atProperty)
 	f.Classification = d.choiceOf(p.get("classification"), "public", "personal", "internal")
 	f.Staged = d.flagOf(custom["llacStaged"], !f.Personal())
 	if f.Personal() && f.Staged {
@@ -111,6 +132,7 @@ func (d *document) readField(p node) (Field, bool) {
 		}
 	}
 	d.readReference(&f, p.get("relationships"))
+	f.Match = d.readMatch(custom["llacMatch"])
 	if def, ok := custom["llacDefault"]; ok {
 		if text := d.stringOf(def); def.isText() {
 			f.Default = &text

@@ -98,6 +98,7 @@ func (d *document) readSchema(c *Contract, object node) {
 	places := d.readFields(c, object)
 	d.readSlicing(c, custom["llacSlicing"], places)
 	d.checkKeyAndPartition(c, object, places)
+	d.checkMatches(c, places)
 	d.checkPersonal(c, places)
 	d.readRules(c, object, places)
 }

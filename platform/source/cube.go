@@ -52,7 +52,7 @@ type cube struct {
 	status span
 	origin span
 
-	selection []byte // raw id, size and dimension: what tells two versions of a table's shape apart
+	selection []byte // raw id, size, role and dimension: what tells two versions of a table's shape apart
 }
 
 // cubeReader reads the parts of a JSON-stat document. Nothing is said there about the order of names, so it
@@ -86,7 +86,7 @@ func readCube(page []byte) (*cube, error) {
 	if err := r.dimensions(c, top); err != nil {
 		return nil, err
 	}
-	for _, part := range []string{"id", "size", "dimension"} {
+	for _, part := range []string{"id", "size", "role", "dimension"} {
 		c.selection = append(c.selection, page[top[part].start:top[part].end]...)
 		c.selection = append(c.selection, '\n')
 	}

@@ -75,10 +75,10 @@ func (r *Reader) idescatRows(page []byte, yield func(Row) error) error {
 	if err != nil {
 		return err
 	}
-	return c.rows(page, r.names, yield)
+	return c.rows(page, r.names, r.wanted, yield)
 }
 
-func (c *cube) rows(page []byte, known *nameTable, yield func(Row) error) error {
+func (c *cube) rows(page []byte, known *nameTable, wanted map[string]bool, yield func(Row) error) error {
 	r := cubeReader{newScanner(page)}
 	if c.value.absent() || r.is(c.value, '"') {
 		return r.form(c.value, "the dataset has no value: it is a table's metadata, not its data")
@@ -107,6 +107,7 @@ func (c *cube) rows(page []byte, known *nameTable, yield func(Row) error) error 
 	if origins != nil {
 		fields = append(fields, known.field(Origin))
 	}
+	roles, fields := c.newRoleReader(known, wanted, fields)
 	at := make([]int, len(c.dims)) // the category of each dimension, counted up like an odometer
 	for cell := range c.cells {
 		status := null
@@ -138,6 +139,7 @@ func (c *cube) rows(page []byte, known *nameTable, yield func(Row) error) error 
 				after[2].Raw = r.raw(p)
 			}
 		}
+		roles.fill(fields, at)
 		if err := yield(row); err != nil {
 			return err
 		}

@@ -13,10 +13,17 @@ import (
 // errors, and what is accepted is JSON to encoding/json too. Seeds lie in testdata/fuzz/FuzzRows.
 func FuzzRows(f *testing.F) {
 	f.Add(uint8(0), []byte("[{\"a\":\"1\"}\n,{\"a\":null}]\n"))
+	f.Add(uint8(1), []byte(`{"class":"dataset","id":["A","B"],"size":[2,1],"role":{"metric":["A","B"],"time":7},"dimension":{`+
+		`"A":{"category":{"index":["a\"","b"],"label":{"b":{}}}},"B":{"category":{"label":{"\u0062":"b, c"}}}},"value":[1,2]}`))
 	f.Fuzz(func(t *testing.T, which uint8, page []byte) {
 		kind := source.Kinds()[int(which)%len(source.Kinds())]
+		reader, err := source.NewReader(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader.Want("role:time", "role:geo", "role:geo.label", "role:metric", "role:metric.label", "role:none")
 		n := 0
-		err := source.Rows(kind, page, func(r source.Row) error {
+		err = reader.Rows(page, func(r source.Row) error {
 			if r.Index != n || r.Start < 0 || r.Start > r.End || r.End > len(page) {
 				t.Fatalf("row %d: index %d, bytes %d to %d of %d", n, r.Index, r.Start, r.End, len(page))
 			}

@@ -121,6 +121,7 @@ func (c *idescatClient) Describe(ctx context.Context, t Target, since events.Val
 		d.Fields = append(d.Fields, SourceField{Name: dim.id, Type: "category"}, SourceField{Name: dim.id + ".label", Type: "text"})
 	}
 	d.Fields = append(d.Fields, SourceField{Name: "value", Type: "number"}, SourceField{Name: "status", Type: "text"})
+	d.Fields = append(d.Fields, m.roleFields()...)
 	return d, nil
 }
 
@@ -279,7 +280,7 @@ func (c *idescatClient) Page(ctx context.Context, t Target, d Description, index
 		if m, err = readCube(r.body); err != nil {
 			return err
 		}
-		return m.rows(r.body, newNameTable(), func(Row) error { return nil })
+		return m.rows(r.body, newNameTable(), nil, func(Row) error { return nil })
 	}})
 	if err != nil {
 		return Page{}, err

@@ -169,7 +169,7 @@ func TestIdescatUnchangedNeedsEvidence(t *testing.T) {
 	c, _ := newClient(t, source.Idescat)
 	target := idescatTarget(server.URL, 0, map[string]string{"YEAR": "2024"})
 	d := describe(t, c, target)
-	if d.Validators.UpdatedAt != "2025-01-01" || d.Validators.Rows != 36 || d.SourceText != "Idescat" || d.Title == "" || len(d.Fields) != 10 {
+	if d.Validators.UpdatedAt != "2025-01-01" || d.Validators.Rows != 36 || d.SourceText != "Idescat" || d.Title == "" || len(d.Fields) != 18 {
 		t.Errorf("described %+v", d)
 	}
 	other := idescatTarget(server.URL, 0, map[string]string{"YEAR": "2023"})

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Rows decodes one landed page into its records: NewReader(kind).Rows(page, yield) for who reads one page alone.
@@ -20,7 +21,8 @@ type Reader struct {
 	kind    string
 	scanner scanner
 	names   *nameTable
-	fields  []Value // of the row being yielded
+	fields  []Value         // of the row being yielded
+	wanted  map[string]bool // the pseudo-fields by role that are to be made
 }
 
 // NewReader makes a reader of the pages of a portal kind.
@@ -30,6 +32,19 @@ func NewReader(kind string) (*Reader, error) {
 		return &Reader{kind: kind, names: newNameTable()}, nil
 	}
 	return nil, fmt.Errorf("read a page: portal kind %q is not known: use one of %v", kind, Kinds())
+}
+
+// Want names fields that will be read. Fields of the source are always there; those that the reader would have to make, an
+// Idescat table's dimensions by role (RolePrefix), come only when they are wanted, so that nobody else pays for them.
+func (r *Reader) Want(names ...string) {
+	for _, name := range names {
+		if strings.HasPrefix(name, RolePrefix) {
+			if r.wanted == nil {
+				r.wanted = map[string]bool{}
+			}
+			r.wanted[name] = true
+		}
+	}
 }
 
 // Rows decodes one landed page into its records, in the page's order, and calls yield for each. It checks the
@@ -43,7 +58,7 @@ func NewReader(kind string) (*Reader, error) {
 // Socrata and CKAN: one row an object, its fields in the page's order, none dropped; a name may repeat.
 // Idescat: one row a cell of the cube, in row-major order (the last dimension runs fastest), sparse cells
 // included: every dimension's category code under the dimension's id, its label under "<id>.label", then
-// "value" and "status", then Origin where the page tells it.
+// "value" and "status", then Origin where the page tells it, then the dimensions by role that are wanted.
 //
 // The slice Fields is used again for the next row: it is valid until yield returns. The raw values are parts of page, must
 // not be changed and are valid as long as page is.

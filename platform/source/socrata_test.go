@@ -108,11 +108,11 @@ func TestSocrataFields(t *testing.T) {
 	server := sourcetest.NewServer(t, f, false)
 	c, _ := newClient(t, source.Socrata)
 	target := source.Target{Kind: source.Socrata, BaseURL: server.URL, ID: f.id}
-	if got := describe(t, c, target).Fields; len(got) != 4 || got[3] != (source.SourceField{Name: "telefon", Type: "text"}) {
+	if got := describe(t, c, target).Fields; len(got) != 4 || got[3].Name != "telefon" || got[3].Type != "text" {
 		t.Errorf("fields of the headers: %+v", got)
 	}
 	f.noFields = true
-	if got := describe(t, c, target).Fields; len(got) != 2 || got[1] != (source.SourceField{Name: "capacitat", Type: "number"}) {
+	if got := describe(t, c, target).Fields; len(got) != 2 || got[1].Name != "capacitat" || got[1].Type != "number" {
 		t.Errorf("fields of the metadata: %+v", got)
 	}
 	target.Params = map[string]string{"$select": "registre"}

@@ -32,8 +32,9 @@ type Description struct {
 
 // SourceField is one field of the source's published schema.
 type SourceField struct {
-	Name string `json:"name"`
-	Type string `json:"type"` // in the source's own words
+	Name string   `json:"name"`
+	Type string   `json:"type"`         // in the source's own words
+	Of   []string `json:"of,omitempty"` // the dimensions that a pseudo-field by role stands for
 }
 
 // PageRequest is one request of an extraction.

@@ -24,7 +24,14 @@ type pass struct {
 
 func newPass(c *contract.Contract) (*pass, error) {
 	r, err := source.NewReader(c.Source.Kind)
-	return &pass{reader: r, shape: newShape(c)}, err
+	if err != nil {
+		return nil, err
+	}
+	p := &pass{reader: r, shape: newShape(c)}
+	for name := range p.shape.expected {
+		r.Want(name)
+	}
+	return p, nil
 }
 
 // page checks one page: that it is what was written, and that it can be read to its end.

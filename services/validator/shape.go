@@ -34,6 +34,9 @@ type sighting struct {
 func newShape(c *contract.Contract) *shape {
 	s := &shape{contract: c, expected: map[string]contract.Field{}, rest: map[string]*sighting{}}
 	for _, f := range c.Fields {
+		if f.Derived() {
+			continue // the source sends no such field
+		}
 		if there, ok := s.expected[f.Source]; !ok || f.Required && !there.Required {
 			s.expected[f.Source] = f
 		}
@@ -125,8 +128,9 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 			names[f.Name] = true
 		}
 	}
+	known := s.readByRole(published)
 	for _, name := range sorted(names) {
-		if _, ok := s.expected[name]; ok || strings.HasPrefix(name, portalsOwn) || derived(s.contract.Source.Kind, name) {
+		if _, ok := s.expected[name]; ok || known[name] || strings.HasPrefix(name, portalsOwn) || derived(s.contract.Source.Kind, name) {
 			continue
 		}
 		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: shown(name),
@@ -144,7 +148,7 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 				policy = contract.DriftReject
 			}
 			add(policy, events.Problem{Code: "field_missing", Field: name,
-				Message: fmt.Sprintf("the source no longer sends the field of column %s; it was renamed or removed: look at the source and change the contract", f.Name)})
+				Message: missing(f)})
 		case seen != nil:
 			alien, most := seen.alien(f.Type)
 			if alien*2 <= seen.present() {
@@ -155,6 +159,31 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 		}
 	}
 	return fatal, report
+}
+
+// readByRole answers the dimensions that the contract reads by their role, and so knows although it does not name them.
+func (s *shape) readByRole(published []source.SourceField) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range published {
+		if _, ok := s.expected[p.Name]; ok {
+			for _, id := range p.Of {
+				out[id] = true
+			}
+		}
+	}
+	return out
+}
+
+// missing says what it means that a column's field is not there.
+func missing(f contract.Field) string {
+	role, byRole := strings.CutPrefix(strings.TrimSuffix(f.Source, ".label"), source.RolePrefix)
+	switch {
+	case !byRole:
+		return fmt.Sprintf("the source no longer sends the field of column %s; it was renamed or removed: look at the source and change the contract", f.Name)
+	case role == "none":
+		return fmt.Sprintf("column %s wants the one dimension without a role, and the table has none or several: look at the table's metadata and name the dimension in the contract", f.Name)
+	}
+	return fmt.Sprintf("column %s wants the dimension of the role %s, and the table gives it to none: look at the table's metadata and name the dimension in the contract", f.Name, role)
 }
 
 // maxName bounds the name of a field that the contract does not know, in bytes.
@@ -180,7 +209,7 @@ func shown(name string) string {
 
 // derived says whether a field is not the source's own but made by the reader of its kind.
 func derived(kind, name string) bool {
-	return kind == "idescat" && (name == "status" || strings.HasSuffix(name, ".label")) ||
+	return kind == "idescat" && (name == "status" || strings.HasSuffix(name, ".label") || strings.HasPrefix(name, source.RolePrefix)) ||
 		kind == "ckan" && name == "_id"
 }
 

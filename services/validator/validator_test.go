@@ -291,6 +291,56 @@ func TestDerivedFieldsAreNoDrift(t *testing.T) {
 	}
 }
 
+// A contract that reads dimensions by their role knows those dimensions, whatever they are called. One that does not
+// hears nothing of roles.
+func TestDimensionsByRole(t *testing.T) {
+	t.Parallel()
+	gdp := runtimetest.Contract(t, "gdp_quarterly")
+	page := func(role string) []string {
+		return []string{`{"class":"dataset","updated":"2025-01-01","id":["T","C","S","M"],"size":[1,1,1,1],"role":` + role + `,"dimension":{
+  "T":{"category":{"index":["2023T4"]}},"C":{"category":{"index":["TOTAL"]}},
+  "S":{"category":{"index":["PIB"],"label":{"PIB":"PIB"}}},"M":{"category":{"index":["VALUE"]}}},"value":[74582.0]}`}
+	}
+	of := func(pairs ...string) []source.SourceField {
+		fields := []source.SourceField{{Name: "T"}, {Name: "C"}, {Name: "S"}, {Name: "M"}, {Name: "value"}, {Name: "status"}}
+		for _, pair := range pairs {
+			role, id, _ := strings.Cut(pair, "=")
+			fields = append(fields, source.SourceField{Name: "role:" + role, Of: []string{id}}, source.SourceField{Name: "role:" + role + ".label", Of: []string{id}})
+		}
+		return fields
+	}
+	for name, c := range map[string]struct {
+		landing
+		drift, fatal []string
+		says         string
+	}{
+		"each has its role": {landing: landing{contract: gdp, pages: page(`{"time":["T"],"geo":["C"],"metric":["M"]}`), fields: of("time=T", "geo=C", "metric=M", "none=S")}},
+		"no territory": {landing: landing{contract: gdp, pages: page(`{"time":["T"],"metric":["M","C"]}`), fields: of("time=T", "metric=M", "none=S")},
+			drift: []string{"field_added C", "field_missing role:geo"}},
+		"no time": {landing: landing{contract: gdp, pages: page(`{"geo":["C"],"metric":["M"]}`), fields: of("geo=C", "metric=M")},
+			fatal: []string{"field_missing role:none", "field_missing role:none.label", "field_missing role:time"}, says: "the table gives it to none"},
+		"described, and not in the pages": {landing: landing{contract: gdp, pages: page(`null`), fields: of("time=T", "geo=C", "metric=M", "none=S")},
+			fatal: []string{"field_missing role:metric", "field_missing role:none", "field_missing role:none.label", "field_missing role:time"}, says: "name the dimension in the contract"},
+		"nobody asks": {landing: landing{contract: runtimetest.Contract(t, "population"), pages: []string{cube},
+			fields: []source.SourceField{{Name: "YEAR"}, {Name: "MUN"}, {Name: "CONCEPT"}, {Name: "SEX"}, {Name: "value"}, {Name: "role:time", Of: []string{"YEAR"}}, {Name: "role:time.label", Of: []string{"YEAR"}}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, _, err := c.validate(t)
+			if c.fatal != nil {
+				p := runtimetest.Only[events.LandingRejected](t, out, err)
+				if !slices.Equal(short(p.Problems), c.fatal) || !strings.Contains(p.Problems[0].Message, c.says) && !strings.Contains(p.Problems[len(p.Problems)-1].Message, c.says) {
+					t.Errorf("rejected for %+v", p.Problems)
+				}
+				return
+			}
+			if p := runtimetest.Only[events.LandingValidated](t, out, err); !slices.Equal(short(p.Drift), append([]string{}, c.drift...)) {
+				t.Errorf("drift %q, want %q", short(p.Drift), c.drift)
+			}
+		})
+	}
+}
+
 func TestManyProblemsAreOneStory(t *testing.T) {
 	t.Parallel()
 	l := landing{contract: things(t, "")}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/llac-project/llac/cmd/llac/duckdb"
 	"github.com/llac-project/llac/cmd/llac/filelake"
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
@@ -41,6 +42,9 @@ type App struct {
 	LimitMemory func(budget int64)
 	PeakMemory  func() int64
 
+	// Engine is where the marts are made; nil: the managed environment, which is installed on first use.
+	Engine func(ctx context.Context, progress io.Writer) (duckdb.Engine, error)
+
 	// Pipeline lets a test change how the pipeline is run; nil: as the flags say.
 	Pipeline func(*pipeline.Settings)
 
@@ -55,6 +59,7 @@ type App struct {
 const (
 	defaultDir       = ".llac"
 	defaultContracts = "datasets"
+	defaultProject   = "dbt"
 )
 
 // Main runs the tool with the program's arguments and streams and returns its exit status. The first Ctrl-C stops
@@ -118,7 +123,7 @@ func (a *App) llac(words string) string {
 	if a.dir != defaultDir && verb != "datasets" {
 		line += " --dir " + shellWord(a.dir)
 	}
-	if a.contracts != defaultContracts && (verb == "run" || verb == "datasets") {
+	if a.contracts != defaultContracts && (verb == "run" || verb == "datasets" || verb == "marts") {
 		line += " --datasets " + shellWord(a.contracts)
 	}
 	return line

@@ -17,6 +17,7 @@ const (
 	exitUnwell      = 7
 	exitNotFound    = 8
 	exitExists      = 9
+	exitMarts       = 10
 	exitInterrupted = 130
 )
 
@@ -36,6 +37,7 @@ var exits = []struct {
 	{exitUnwell, "unwell", "doctor found something that has to be mended"},
 	{exitNotFound, "not_found", "there is no such run, dead letter, lake, page or table, or a table's files are gone"},
 	{exitExists, "exists", "the output is there already, and --force was not given"},
+	{exitMarts, "marts_missing", "the datasets are published, the marts are missing or are those of an earlier build"},
 	{exitInterrupted, "interrupted", "interrupted by Ctrl-C or SIGTERM; nothing is half-written, and the next llac run resumes runs"},
 }
 

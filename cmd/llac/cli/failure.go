@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/aws"
@@ -36,6 +37,7 @@ func (a *App) classify(err error) *failure {
 		unknown  *pipeline.UnknownDatasetError
 		owned    *aws.OwnedError
 		none     *pipeline.NoLakeError
+		project  *marts.ProjectError
 	)
 	switch {
 	case errors.As(err, &known):
@@ -45,6 +47,8 @@ func (a *App) classify(err error) *failure {
 		return &failure{status: exitContract, err: err, hint: "mend the lines above; " + a.llac("datasets check") + " says whether all is well"}
 	case errors.As(err, &folder):
 		return &failure{status: exitUsage, err: err, hint: "--datasets names the folder of the contracts"}
+	case errors.As(err, &project):
+		return &failure{status: exitUsage, err: err, hint: "--dbt names the folder of the dbt project"}
 	case errors.As(err, &unknown):
 		return &failure{status: exitUsage, err: err, hint: "a dataset is added by adding <name>" + contract.FileSuffix + " to " + a.contracts}
 	case errors.As(err, &owned):

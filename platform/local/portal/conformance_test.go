@@ -52,6 +52,17 @@ func TestClientsConform(t *testing.T) {
 				},
 			}
 		},
+		"idescat quarterly GDP": func(t *testing.T) sourcetest.Portal {
+			p := New(Options{RegisterRows: 1})
+			return sourcetest.Portal{
+				Handler: p.Idescat(), Rows: 104 * 10 * 2, System: SystemName,
+				Target:    source.Target{Kind: source.Idescat, ID: GDPTable, PageSize: 600},
+				Republish: func() { mustRepublish(t, p.RepublishTable(GDPTable, nil)) },
+				Key: func(r source.Row) string {
+					return strings.Join([]string{value(r, "QUARTER"), value(r, "SECTOR"), value(r, "CONCEPT")}, " ")
+				},
+			}
+		},
 		"idescat sparse": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{

@@ -46,6 +46,8 @@ type Dataset struct {
 	Rows        []Row
 	Origin      string    // of rows that do not say their own: Recorded or Invented (the default)
 	UpdatedAt   time.Time // zero: the portal's Options.UpdatedAt
+
+	make func() []Row // the rows, when they are made only on demand
 }
 
 // version is one published state of a dataset; it never changes.
@@ -56,6 +58,8 @@ type version struct {
 	columns []Column
 	rows    []Row
 	origin  string
+
+	fill func() // makes the rows, where they are made only on demand: whoever takes a version calls it
 
 	encode  sync.Once
 	encoded [][]byte // each row as `$select=*` sends it
@@ -90,6 +94,11 @@ func newSeries(d Dataset, valid *regexp.Regexp, fallback time.Time, previous *se
 		}
 	}
 	v := &version{number: 1, updated: d.UpdatedAt, columns: columns, rows: copyRows(d.Rows), origin: d.Origin}
+	v.fill = sync.OnceFunc(func() {
+		if d.make != nil {
+			v.rows = d.make()
+		}
+	})
 	if v.updated.IsZero() {
 		v.updated = fallback
 	}
@@ -103,8 +112,9 @@ func newSeries(d Dataset, valid *regexp.Regexp, fallback time.Time, previous *se
 		}
 	}
 	v.updated = v.updated.UTC().Truncate(time.Second)
-	d.Rows, d.Columns = nil, nil
-	return &series{about: d, now: v}, nil
+	about := d
+	about.Rows, about.Columns, about.make = nil, nil, nil
+	return &series{about: about, now: v}, nil
 }
 
 // republishStep is how much later than the one before a new version says it was published. It is fixed, and not the
@@ -148,6 +158,13 @@ func columnsOf(columns []Column, rows []Row) []Column {
 		out = append(out, Column{Name: name, Title: name, Type: "text"})
 	}
 	return out
+}
+
+// ready makes the rows, if nobody has asked for them yet.
+func (v *version) ready() {
+	if v.fill != nil {
+		v.fill()
+	}
 }
 
 func (v *version) column(name string) *Column {

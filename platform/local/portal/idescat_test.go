@@ -56,8 +56,8 @@ func TestTableCollections(t *testing.T) {
 		}
 	}
 	for path, want := range map[string][]string{
-		"":             {"collection", "pmh|Padró municipal d'habitants", "llac|Estadístiques inventades pel simulador de Llac"},
-		"/":            {"collection", "pmh|Padró municipal d'habitants", "llac|Estadístiques inventades pel simulador de Llac"},
+		"":             {"collection", "pmh|Padró municipal d'habitants", "censph|Cens de població i habitatges", "pibt|Comptabilitat trimestral", "llac|Estadístiques inventades pel simulador de Llac"},
+		"/":            {"collection", "pmh|Padró municipal d'habitants", "censph|Cens de població i habitatges", "pibt|Comptabilitat trimestral", "llac|Estadístiques inventades pel simulador de Llac"},
 		"/pmh":         {"collection", "pmh/446|Població a 1 de gener. Per sexe"},
 		"/llac/1":      {"collection", "llac/1/1|Xifres inventades. Per sexe", "llac/1/2|Índex inventat"},
 		"/pmh/446/477": {"dataset", "pmh/446/477/mun|Per municipis"},

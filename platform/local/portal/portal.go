@@ -84,7 +84,12 @@ func New(o Options) *Portal {
 	p.register = counts
 	built := []error{
 		p.Add(municipalitiesDataset(f)), p.Add(register), p.AddResource(facilities(f, o.Seed)),
-		p.AddTable(populationTable(f, o.Seed)), p.AddTable(largeTable(f, o.Seed)), p.AddTable(sparseTable(f, o.Seed)),
+		p.Add(housingDataset(f, o.Seed)),
+		p.AddTable(populationTable(f, o.Seed)), p.AddTable(ageTable(f, o.Seed)), p.AddTable(closedGDPTable(f, o.Seed)),
+		p.AddTable(largeTable(f, o.Seed)), p.AddTable(sparseTable(f, o.Seed)),
+	}
+	for _, t := range gdpTables(o.Seed) {
+		built = append(built, p.AddTable(t))
 	}
 	if err := errors.Join(built...); err != nil {
 		panic(err) // built from the embedded facts alone: a defect of the build, never of an input

@@ -87,6 +87,7 @@ func (p *Portal) republish(dataset string, next func(*version) *version) error {
 	}
 	now := s.now
 	p.mu.Unlock()
+	now.ready()
 	made := next(now) // without the lock: mutate is a test's, and may ask the portal something
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,12 +160,15 @@ func (p *Portal) RepublishAs(dataset, change, field string) error {
 // published returns the version of a dataset that is served now, nil when there is none, and what is said about it.
 func (p *Portal) published(from map[string]*series, id string) (*version, Dataset) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	s := from[id]
 	if s == nil {
+		p.mu.Unlock()
 		return nil, Dataset{}
 	}
-	return s.now, s.about
+	now, about := s.now, s.about
+	p.mu.Unlock()
+	now.ready() // without the lock: it may take a while
+	return now, about
 }
 
 // viewRows returns what a version looks like through a fault that alters the dataset; other faults leave it alone.

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,7 +97,7 @@ func Run(t *testing.T, newPortal func(*testing.T) Portal) {
 		"unchanged": unchanged, "republished": republished, "another server": anotherServer,
 		"passing troubles": passingTroubles, "lasting troubles": lastingTroubles, "retry after": retryAfter,
 		"refusals": refusals, "wrong form": wrongForm, "malformed": malformed, "too large": tooLarge,
-		"allow-list": allowList, "stopped": stopped, "rate": rate, "token": token, "told": told,
+		"allow-list": allowList, "stopped": stopped, "rate": rate, "token": token, "told": told, "by role": byRole,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,6 +160,60 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 	for _, k := range []int{-1, len(d.Pages)} {
 		if _, err := w.client.Page(t.Context(), w.Target, d, k); !errors.As(err, &permanent) {
 			t.Errorf("page %d, which is not planned: %v", k, err)
+		}
+	}
+}
+
+// byRole: each dimension that is described by its role is in every row for who wants it, and in none for who does not.
+func byRole(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	body := w.page(t, d, 1).Body
+	of := map[string][]string{}
+	for _, f := range d.Fields {
+		if strings.HasPrefix(f.Name, source.RolePrefix) {
+			of[f.Name] = f.Of
+		}
+	}
+	if (w.Target.Kind == source.Idescat) != (len(of) > 0) {
+		t.Errorf("%s describes %d dimensions by their role", w.Target.Kind, len(of))
+	}
+	for _, wants := range []bool{false, true} {
+		reader, err := source.NewReader(w.Target.Kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wants {
+			reader.Want(slices.Collect(maps.Keys(of))...)
+		}
+		err = reader.Rows(body, func(r source.Row) error {
+			row := map[string]string{}
+			for _, f := range r.Fields {
+				row[f.Name] = string(f.Raw)
+				if !wants && strings.HasPrefix(f.Name, source.RolePrefix) {
+					t.Errorf("row %d has %s, which nobody wants", r.Index, f.Name)
+				}
+			}
+			for name, ids := range of {
+				var values []string
+				for _, id := range ids {
+					if strings.HasSuffix(name, ".label") {
+						id += ".label"
+					}
+					values = append(values, strings.Trim(row[id], `"`))
+				}
+				got, separator := strings.Trim(row[name], `"`), "/"
+				if strings.HasSuffix(name, ".label") {
+					separator = ", "
+				}
+				if want := strings.Join(values, separator); wants && got != want {
+					t.Errorf("row %d: %s is %s, the dimensions %v say %s", r.Index, name, got, ids, want)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/services/stager/matching"
 )
 
 const (
@@ -22,10 +23,21 @@ func TestContractsCanBeStaged(t *testing.T) {
 		t.Fatalf("contracts of %s: %d, %v", datasets, len(all), err)
 	}
 	for _, c := range all {
-		if _, err := newJob(Input{Contract: c}, Options{}, nil); err != nil {
+		if _, err := newJob(Input{Contract: c, Finders: nobodyFor(c)}, Options{}, nil); err != nil {
 			t.Errorf("%s: %v", c.Dataset, err)
 		}
 	}
+}
+
+// nobodyFor finds nothing for every column that is matched.
+func nobodyFor(c *contract.Contract) map[string]matching.Finder {
+	out := map[string]matching.Finder{}
+	for _, f := range c.Fields {
+		if f.Match != nil {
+			out[f.Name] = matching.Nobody
+		}
+	}
+	return out
 }
 
 // TestRecordedRegister stages what the register of social services was seen to answer, under the real contract.
@@ -47,7 +59,7 @@ func TestRecordedRegister(t *testing.T) {
 		if c.Dataset != "social_services" {
 			continue
 		}
-		c := testCase{contract: c, pages: []string{string(page)}}
+		c := testCase{contract: c, finders: nobodyFor(c), pages: []string{string(page)}}
 		got := c.run(t)
 		for _, want := range []string{"staged/district_id=00\n", "staged/district_id=07\n", "staged/district_id=10\n", `"S00001" | "Servei de centre de dia per a persones amb addiccions"`,
 			"1989-11-22 | 7 | ", "rows in 3 = staged 3 + duplicates 0 + quarantined 0"} {
@@ -64,4 +76,36 @@ func TestRecordedRegister(t *testing.T) {
 		return
 	}
 	t.Fatal("there is no contract of social_services")
+}
+
+// TestRecordedHousing stages rows of dwellings as the portal was seen to answer them, under the real contract: all are
+// read, the one that lacks its longitude too.
+func TestRecordedHousing(t *testing.T) {
+	t.Parallel()
+	const name = "socrata/j8h8-vxug_40rows_soda_layout.json"
+	page, err := os.ReadFile(filepath.Join(recorded, filepath.FromSlash(name)))
+	if os.IsNotExist(err) {
+		t.Skipf("recorded answers not present: %s", name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := contract.LoadDir(datasets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.Dataset != "housing" {
+			continue
+		}
+		got := (&testCase{contract: c, pages: []string{string(page)}}).run(t)
+		for _, want := range []string{"rows in 40 = staged 40 + duplicates 0 + quarantined 0", "staged/year=2007\n",
+			`"080692" | "Collbató" | "11" | "Baix Llobregat" | 7 | 10 | 17 | 26 | 18 | 21 | 17 | 9 | `} {
+			if !strings.Contains(got, want) {
+				t.Errorf("got\n%s\nwant it to hold %q", got, want)
+			}
+		}
+		return
+	}
+	t.Fatal("there is no contract of housing")
 }

@@ -139,11 +139,14 @@ func refColumns(c *contract.Contract) []string {
 func refShown(c *contract.Contract, rec refRecord) map[string]string {
 	out := map[string]string{}
 	for _, f := range c.Fields {
-		if raw, there := rec.fields[f.Source]; there {
+		if raw, there := rec.fields[f.Source]; there && !f.Derived() {
 			out[f.Source] = string(raw)
 		}
 	}
 	for _, f := range c.Fields {
+		if f.Derived() {
+			continue
+		}
 		if !f.Staged || f.Classification != "" && f.Classification != "public" {
 			delete(out, f.Source)
 		}
@@ -158,9 +161,15 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 	var all []byte
 	for _, f := range refStagedFields(c) {
 		required := f.Required || f.Default != nil || slices.Contains(c.Key, f.Name) || slices.Contains(c.Partition, f.Name)
+		at := f.Name
 		v, bad := refRead(f, required, rec.fields[f.Source])
+		if f.Match != nil {
+			v, at, bad = refMatch(in, f, f, rec)
+		} else if f.Derived() {
+			v, at, bad = refMatch(in, f, *c.Field(f.MethodOf + f.ConfidenceOf), rec)
+		}
 		if bad != "" {
-			return nil, f.Name, bad
+			return nil, at, bad
 		}
 		values[f.Name] = v
 		all = append(all, v.encoded...)
@@ -198,6 +207,40 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 	row.cells = append(row.cells, in.Lineage.SourceSystem, c.Source.ID, url, updated, refOrigin(in.Lineage.SourceSystem, rec),
 		in.Lineage.Slot, in.Lineage.RunID, in.Pages[page].Key, hex.EncodeToString(sum[:16]))
 	return row, "", ""
+}
+
+// refMatch looks a name up for one of the columns that come of it; at is the column of which a value is no text.
+func refMatch(in Input, f, matched contract.Field, rec refRecord) (v refValue, at string, bad Code) {
+	read := func(f contract.Field) string {
+		text, null, wrong := refText(f, string(rec.fields[f.Source]))
+		if wrong != "" && bad == "" {
+			at, bad = f.Name, wrong
+		}
+		if null {
+			return ""
+		}
+		return text
+	}
+	name, group := read(matched), ""
+	if matched.Match.Within != "" {
+		group = read(*in.Contract.Field(matched.Match.Within))
+	}
+	if bad != "" {
+		return v, at, bad
+	}
+	r := in.Finders[matched.Name].Find(name, group)
+	null := refValue{cell: refNull, encoded: []byte{0}}
+	switch {
+	case f.ConfidenceOf != "" && !r.Judged(), f.Match != nil && r.ID == "":
+		return null, "", ""
+	case f.ConfidenceOf != "":
+		v, bad = refCast(contract.Field{Type: contract.Number}, strconv.FormatFloat(r.Confidence, 'f', -1, 64))
+	case f.MethodOf != "":
+		v, bad = refCast(contract.Field{Type: contract.Text}, string(r.Method))
+	default:
+		v, bad = refCast(contract.Field{Type: contract.Text}, r.ID)
+	}
+	return v, f.Name, bad
 }
 
 // refOrigin is what a row is said to be. Only an official portal publishes, and only by saying nothing else.
@@ -354,9 +397,11 @@ func refCube(t *testing.T, page []byte) []refRecord {
 			Index refIndex
 			Label map[string]string
 		}
+		Extension struct{ Status map[string]string }
 	}
 	var cube struct {
 		ID        []string
+		Role      map[string][]string
 		Dimension map[string]dimension
 		Value     json.RawMessage
 		Status    map[string]json.RawMessage
@@ -383,14 +428,55 @@ func refCube(t *testing.T, page []byte) []refRecord {
 		r := &records[i]
 		r.index, r.start, r.end = i, v.start, v.end
 		r.fields["value"], r.fields["status"] = page[v.start:v.end], []byte("null")
+		for _, id := range slices.Backward(cube.ID) {
+			if status := cube.Dimension[id].Extension.Status[refCode(r.fields[id])]; status != "" {
+				r.fields["status"] = refQuote(status)
+			}
+		}
 		if status, there := cube.Status[strconv.Itoa(i)]; there {
 			r.fields["status"] = status
 		}
+		refRoles(r.fields, cube.ID, cube.Role)
 		if string(r.fields["status"]) == `".."` {
 			r.fields["value"] = []byte("null")
 		}
 	}
 	return records
+}
+
+// refRoles adds the dimensions by their roles: several of one role are one, the one without is "none".
+func refRoles(fields map[string][]byte, ids []string, roles map[string][]string) {
+	byRole := map[string][]string{}
+	for _, id := range ids {
+		role := "none"
+		for name, list := range roles {
+			if slices.Contains(list, id) {
+				role = name
+			}
+		}
+		byRole[role] = append(byRole[role], id)
+	}
+	for role, list := range byRole {
+		if role == "none" && len(list) > 1 {
+			continue
+		}
+		var codes, labels []string
+		for _, id := range list {
+			codes, labels = append(codes, refCode(fields[id])), append(labels, refCode(fields[id+".label"]))
+		}
+		fields["role:"+role] = refQuote(strings.Join(codes, "/"))
+		fields["role:"+role+".label"] = refQuote(strings.Join(labels, ", "))
+	}
+}
+
+func refCode(raw []byte) (out string) {
+	_ = json.Unmarshal(raw, &out)
+	return out
+}
+
+func refQuote(text string) []byte {
+	raw, _ := json.Marshal(text)
+	return raw
 }
 
 // refIndex is a dimension's categories in order: written as an array, or as an object with their places.

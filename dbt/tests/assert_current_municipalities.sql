@@ -1,0 +1,9 @@
+-- The list is complete. The law changes its length by one or two at a time: then var expected_municipalities changes too.
+select
+    count(*) as municipalities,
+    count(distinct comarca_id) as comarques
+from {{ ref('dim_municipalities') }}
+where is_current
+having
+    count(*) <> {{ var('expected_municipalities') }}
+    or count(distinct comarca_id) <> {{ var('expected_comarques') }}
