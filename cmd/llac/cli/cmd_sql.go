@@ -159,7 +159,7 @@ func (a *App) open(ctx context.Context) (duckdb.Engine, views.Tables, error) {
 	if a.json {
 		progress = io.Discard
 	}
-	engine, err := duckdb.Open(ctx, progress)
+	engine, err := a.openEngine(ctx, progress)
 	return engine, tables, err
 }
 
@@ -169,14 +169,7 @@ func (a *App) tables(ctx context.Context) (views.Tables, error) {
 	if err != nil {
 		return views.Tables{}, err
 	}
-	dir, err := filepath.Abs(a.dir)
-	if err != nil {
-		return views.Tables{}, fmt.Errorf("find %s: %w", a.dir, err)
-	}
-	return views.Read(ctx, views.Lake{
-		Data: l.Lake, Config: filelake.Open(dir, pipeline.ConfigBucket), Command: a.llac,
-		Place: func(key string) string { return pipeline.Place(dir, key) },
-	})
+	return views.Read(ctx, views.Lake{Data: l.Lake, Config: filelake.Open(a.dir, pipeline.ConfigBucket), Command: a.llac, Place: a.place})
 }
 
 // banner says what the shell looks at.

@@ -40,6 +40,8 @@ type Table struct {
 	Licences    []string          // with their addresses, where known
 	UpdatedAt   string            // when the source says it was last updated
 	Snapshots   map[string]string // by dataset: what it is made of
+	Origins     map[string]int64  // rows by data_origin, where the pointer tells
+	Notes       string            // what else a reader must know
 }
 
 // Tables are the tables of a lake, and the datasets that have none yet.
@@ -193,7 +195,7 @@ func (l Lake) mart(ctx context.Context, m lake.Mart) Table {
 			Schema: Marts, Name: m.Name, Rows: m.Rows, Source: m.SourceSystem, Simulated: ledger.Simulated(m.SourceSystem), Snapshot: m.Build, Title: m.Grain,
 			Mend: l.Command("marts") + " builds it anew",
 		},
-		Kind: m.Kind, Grain: m.Grain, Attribution: m.Attribution, Licences: m.Licences, UpdatedAt: m.UpdatedAt, Snapshots: m.Snapshots,
+		Kind: m.Kind, Grain: m.Grain, Attribution: m.Attribution, Licences: m.Licences, UpdatedAt: m.UpdatedAt, Snapshots: m.Snapshots, Origins: m.DataOrigins, Notes: m.Description,
 	}
 	for _, o := range m.Objects {
 		l.add(ctx, &t.View, o)

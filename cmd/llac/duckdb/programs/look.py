@@ -25,6 +25,8 @@ def main(job):
             report["again"] = Shell(looker).loop()
         elif job["statements"] is None:
             looker.pipe(sys.stdin)
+        elif job["statements"].startswith("."):
+            looker.command(job["statements"])
         else:
             looker.run(job["statements"])
         sys.stdout.flush()

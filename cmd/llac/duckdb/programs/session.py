@@ -145,7 +145,7 @@ class Session:
             elif names is words and name in words and (view["schema"] != "quarantine" or "quarantine" in words):
                 out.add(full)
         if ".parquet" in sql:  # the files themselves
-            out |= {n for n, v in self.views.items() if v["simulated"]}
+            out |= {n for n, v in self.views.items() if any(f in sql for f in v["files"])} or {n for n, v in self.views.items() if v["simulated"]}
         return out
 
     def simulated(self, used):
