@@ -104,8 +104,14 @@ func TestGolden(t *testing.T) {
 		{"datasets_check_broken", "datasets check testdata/broken/places.odcs.yaml"},
 		{"datasets_check_missing", "datasets check testdata/none.odcs.yaml"},
 		{"datasets_no_folder", "datasets list --datasets testdata/none"},
-		{"run_broken", "run --datasets testdata/broken"},
-		{"run_unknown", "run --datasets testdata/datasets nothing"},
+		{"run_broken", "run --datasets testdata/broken --no-marts"},
+		{"run_unknown", "run --datasets testdata/datasets --no-marts nothing"},
+		{"run_no_project", "run --datasets testdata/datasets --dbt testdata/none"},
+		{"marts_list", "marts list"},
+		{"marts_no_project", "marts --datasets testdata/datasets --dbt testdata/none"},
+		{"marts_bad_engine", "marts --engine athena"},
+		{"marts_unknown", "marts bake"},
+		{"datasets_dbt_no_project", "datasets dbt --datasets testdata/datasets --dbt testdata/none"},
 		{"run_bad_portal", "run --portal real"},
 		{"run_bad_level", "run --log-level loud"},
 		{"unknown_command", "jump"},
@@ -113,6 +119,7 @@ func TestGolden(t *testing.T) {
 		{"exit_codes", "help exit-codes"},
 		{"help", "help"},
 		{"help_run", "help run"},
+		{"help_marts", "help marts"},
 		{"help_stage", "help stage"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -246,7 +253,7 @@ func TestLooksBesideTheOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	letterIDs(t, dir)
-	if _, stderr, status := llac(t, "run", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 || !strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
+	if _, stderr, status := llac(t, "run", "--no-marts", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 || !strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("run: %d %s", status, stderr)
 	}
 }
@@ -275,7 +282,7 @@ func TestDoctor(t *testing.T) {
 		return out, status
 	}
 	got, status := results("--datasets", "testdata/datasets")
-	for check, want := range map[string]string{"directory": "ok", "loopback": "ok", "contracts": "ok", "owner": "ok", "queues": "ok", "dead letters": "warn", "unfinished": "ok"} {
+	for check, want := range map[string]string{"directory": "ok", "loopback": "ok", "contracts": "ok", "marts": "warn", "owner": "ok", "queues": "ok", "dead letters": "warn", "unfinished": "ok"} {
 		if got[check] != want {
 			t.Errorf("%s is %q, want %s", check, got[check], want)
 		}
