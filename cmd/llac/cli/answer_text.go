@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/cmd/llac/answer"
+	"github.com/llac-project/llac/cmd/llac/ledger"
 )
 
 // answerReply is the answer that a run ends with, or why there is none.
@@ -88,8 +89,10 @@ func answerText(t *text, r *answerReply, width int) {
 		updated = "Updated " + c.UpdatedAt + ". "
 	}
 	switch { // Invariant 11
+	case c.Source == ledger.Simulator:
+		t.line("%sThese figures are recorded facts; here the simulator served them (data_origin %s, source_system %s).", updated, c.Origin, c.Source)
 	case c.Simulated:
-		t.line("%sThese figures are recorded facts; here the simulator served them (data_origin recorded, source_system %s).", updated, c.Source)
+		t.line("%sServed by %s, which is none of the real portals.", updated, c.Source)
 	default:
 		t.line("%sPublished by %s.", updated, c.Source)
 	}

@@ -112,7 +112,11 @@ func (e Engine) program(ctx context.Context, name string, job, report any, s Str
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	if j, ok := job.(spilling); ok {
-		j.spillTo(filepath.Join(folder, spillName))
+		spill := filepath.Join(folder, spillName)
+		if err := os.Mkdir(spill, 0o700); err != nil {
+			return fmt.Errorf("make a folder for DuckDB: %w", err)
+		}
+		j.spillTo(spill)
 	}
 	in, err := json.Marshal(job)
 	if err != nil {

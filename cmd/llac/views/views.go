@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,7 +109,13 @@ func Read(ctx context.Context, l Lake) (Tables, error) {
 	if marts != nil {
 		t.Build = marts.Build
 		for _, m := range marts.Models {
-			t.All = append(t.All, l.mart(ctx, m))
+			mart := l.mart(ctx, m)
+			for _, dataset := range slices.Sorted(maps.Keys(m.Snapshots)) {
+				if of := t.Find(Staging + "." + dataset); of != nil {
+					mart.Sources = append(mart.Sources, of.Sources...)
+				}
+			}
+			t.All = append(t.All, mart)
 		}
 	}
 	t.All = append(t.All, quarantined...)

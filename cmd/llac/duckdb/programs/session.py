@@ -81,21 +81,23 @@ class Session:
             raise self.refusal(error, sql) from None
         except UnicodeEncodeError:
             raise Refused("Text", "the statements are no UTF-8", "", "save them as UTF-8", "usage") from None
-        except ValueError:  # a kind of statement that DuckDB's Python does not know yet
-            raise self.denied(sql) from None
 
     def execute(self, statement):
         """Carries a statement out and answers its result, None where it gives none, and the views that it used."""
         sql = statement.query.strip()
-        self.guard(statement.type, sql)
+        try:
+            kind = statement.type
+        except ValueError:  # one that DuckDB's Python does not know yet
+            raise self.denied(sql) from None
+        self.guard(kind, sql)
         used = self.used(sql)
         for name in used:
             if self.views[name].get("broken"):
                 raise Refused("Broken", f"{name} cannot be read: {self.views[name]['broken']}", sql, self.views[name].get("mend", ""), "missing")
-        if statement.type not in (Type.SELECT, Type.EXPLAIN):  # Invariant 11
+        if kind not in (Type.SELECT, Type.EXPLAIN):  # Invariant 11
             self.carried |= {n for n in used if self.views[n]["simulated"]}
         result = self.heeding(sql, self.connection.execute, statement)
-        return (result if result.description and statement.type in ASKING else None), sorted(used | self.carried)
+        return (result if result.description and kind in ASKING else None), sorted(used | self.carried)
 
     def rows(self, result, sql, at_once=1_000):
         """The rows of a result, a few at a time."""
