@@ -158,6 +158,9 @@ func (a *App) runExport(ctx context.Context, o exportOptions, name string) (repl
 		}
 		return reply{}, stopped(ctx, err)
 	}
+	if rows != table.Rows {
+		return reply{}, fail(exitNotFound, fmt.Errorf("%s has %s rows in its files, and %s were published", name, count(rows), count(table.Rows)), table.Mend)
+	}
 	data := exportReply{File: o.out, About: beside, Table: table.Schema + "." + table.Name, Format: o.format, Rows: rows, Snapshot: table.Snapshot, Simulated: table.Simulated, Says: map[string]string{}}
 	for _, kv := range about {
 		data.Says[kv[0]] = kv[1]

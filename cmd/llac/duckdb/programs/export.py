@@ -19,6 +19,7 @@ class Refused(Exception):
 
 
 def main(job):
+    job["about"] = job["about"] or []
     # One thread writes the row groups of the same table at the same places.
     connection = duckdb.connect(":memory:", config={"threads": 1, "temp_directory": job["spill"], "python_enable_replacements": False})
     try:
@@ -110,8 +111,6 @@ def write_xlsx(connection, job):
                 sheet.set_column(i, i, min(60, longest + 2))
         for row in rows:
             count += 1
-            if count >= SHEET_ROWS:
-                raise Refused(f"the rows do not fit into a sheet of Excel's, which has {SHEET_ROWS:,} with the header")
             for i, value in enumerate(row):
                 write(count, i, value)
     sheet.autofilter(0, 0, count, len(columns) - 1)
