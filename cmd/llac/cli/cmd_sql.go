@@ -51,7 +51,7 @@ DuckDB comes with the Python environment that also holds dbt; it is made on firs
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitInterrupted),
 		Example: `  llac sql "select * from municipalities limit 5"
   llac sql "select comarca_name, count(*) from municipalities group by all order by all" --limit 0
-  llac sql "from quarantine.social_services select reason, count(*) group by all"
+  llac sql "from quarantine.social_services select code, field, count(*) group by all"
   llac sql --file query.sql --format csv > answer.csv
   echo "describe population;" | llac sql --format markdown
   llac sql "select max(year) as year from population" --json | jq '.data.results[0].rows[0][0]'

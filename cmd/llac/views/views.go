@@ -226,6 +226,9 @@ func exactly(files []string) string {
 // add adds a file to a view, and says of the view when it is not what the pointer names.
 func (l Lake) add(ctx context.Context, v *duckdb.View, o events.Object) {
 	v.Files = append(v.Files, l.Place(o.Key))
+	if v.Broken != "" {
+		return // one file is enough to say so
+	}
 	r, info, err := l.Data.Open(ctx, o.Key)
 	switch {
 	case errors.Is(err, lake.ErrNotFound):
