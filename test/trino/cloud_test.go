@@ -1,4 +1,4 @@
-//go:build trino
+//go:build trino && unix
 
 package trino
 
@@ -259,15 +259,19 @@ func (s *session) start(ctx context.Context, p Project) {
 	s.cloud.mu.Lock()
 	defer s.cloud.mu.Unlock()
 	for _, model := range []string{whole, growing} {
+		table := model
+		if slices.Contains(s.filled, model) {
+			table += "__dbt_tmp" // whose rows then take the place of the partitions that they belong to
+		}
 		i := slices.IndexFunc(s.cloud.sent, func(sql string) bool {
-			return strings.Contains(sql, "create table") && strings.Contains(sql, `"`+model)
+			return strings.Contains(sql, fmt.Sprintf("create table %q.%q.%q", Catalog, "work", table))
 		})
 		if i < 0 {
 			s.t.Errorf("dbt-athena sent no statement that makes %s, but %q; it said: %v", model, s.cloud.sent, stopped)
 			continue
 		}
 		wanted := []string{"format='parquet'", "table_type='hive'", "is_external=true", "external_location='s3://llac-data/"}
-		if model == growing {
+		if table == growing {
 			wanted = append(wanted, "partitioned_by=ARRAY['service_month']")
 		}
 		for _, setting := range wanted {

@@ -1,4 +1,4 @@
-//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+//go:build unix
 
 package trino
 
@@ -146,9 +146,9 @@ func address(ctx context.Context, out, log io.ReadWriteCloser) (string, error) {
 		if ok {
 			return address, nil
 		}
-		return "", errors.New("Trino ended before it listened")
+		return "", errors.New("trino ended before it listened")
 	case <-ctx.Done():
-		return "", fmt.Errorf("Trino does not listen: %w", ctx.Err())
+		return "", fmt.Errorf("trino does not listen: %w", ctx.Err())
 	}
 }
 
