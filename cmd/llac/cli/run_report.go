@@ -167,10 +167,8 @@ func files(t *text, dir string, r pipeline.Result) {
 		}
 	}
 	if len(published) > 0 {
-		t.line("\nLook at what is published (llac run --json has DuckDB's own query of each, .data.datasets[].table.query):")
-		for _, name := range published {
-			t.line("  %s", t.llac(`sql "select * from `+name+` limit 10"`))
-		}
+		t.line("\nLook at what is published, each a table of its name (%s for a shell; llac run --json has DuckDB's own query of each):", t.llac("sql"))
+		t.line("  %s", t.llac(`sql "select * from `+published[0]+` limit 10"`))
 	}
 	if len(simulated) > 0 {
 		t.line("\nSimulated: %s.", and(simulated))
