@@ -67,7 +67,7 @@ func answerText(t *text, r *answerReply, width int) {
 		names, changes = max(names, utf8.RuneCountInString(one.Name)), max(changes, utf8.RuneCountInString(signed(one.Change)))
 		largest = max(largest, math.Abs(one.Percent))
 	}
-	room := max(4, min(40, width-names-changes-14))
+	room := max(4, min(40, width-names-changes-17))
 	for i, one := range told {
 		if left := len(c.Comarques) - len(told); i == top && left > 0 {
 			t.line("  … %d between them", left)

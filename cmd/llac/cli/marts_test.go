@@ -146,6 +146,7 @@ func TestMarts(t *testing.T) {
 	}
 	wants(t, "the report", stdout, "GRAIN: ONE ROW PER", "dim_municipalities ", "fact_service_usage_daily ", "agg_economic_indicators_quarterly ", "simulated, recorded",
 		"simulated, invented", "the project's own, generated", "tests passed, in ", "Marts: build ")
+	m.looksAtMarts(stdout)
 	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) {
 		return duckdb.Engine{}, errors.New("Python was asked for, and nothing has changed")
 	})

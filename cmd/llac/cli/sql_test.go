@@ -283,3 +283,35 @@ func TestSQLOfNothing(t *testing.T) {
 		}
 	}
 }
+
+// looksAtMarts compares the answer that a report of a run ends with with the facts, and asks the query that it tells.
+func (m *machine) looksAtMarts(report string) {
+	m.t.Helper()
+	wants(m.t, "the answer", report, "between 1 January 2023 and 1 January 2024?", "Catalonia: 7,909,125 to 8,034,743, +125,618 (+1.59 %).",
+		"  Baix Penedès       +2.41 %   +2,793  ██████", "  … 33 between them", "  Pallars Jussà      −0.52 %      −69  ▒▒▒", "Font: Idescat. Padró municipal d'habitants.",
+		"These figures are recorded facts; here the simulator served them")
+	_, query, found := strings.Cut(report, "llac sql \"select comarca_name, population_start")
+	query, _, ends := strings.Cut("select comarca_name, population_start"+query, "\" --dir ")
+	if !found || !ends {
+		m.t.Fatalf("the report tells no query:\n%s", report)
+	}
+	stdout, stderr, status := m.llac(context.Background(), "sql", query, "--format", "csv")
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if status != 0 || len(lines) != 44 || lines[1] != "Baix Penedès,115802,118595,2793,2.41" || lines[43] != "Pallars Jussà,13370,13301,-69,-0.52" {
+		m.t.Errorf("the query that is told: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin tells carried facts (recorded) from invented values\n" {
+		m.t.Errorf("standard error: %q", stderr)
+	}
+	stdout, stderr, status = m.llac(context.Background(), "export", "agg_population_trends_yearly", "--out", m.file("trends.csv"), "--json")
+	var told struct {
+		Data struct {
+			Rows int64
+			Says map[string]string
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &told); err != nil || status != 0 || told.Data.Rows == 0 || told.Data.Says["build"] == "" || told.Data.Says["simulated"] != "true" ||
+		!strings.Contains(told.Data.Says["source"], "pmh/446/477") || !strings.Contains(told.Data.Says["snapshots"], "population=") {
+		m.t.Errorf("export of a mart: %v, exit status %d\n%s%s", err, status, stdout, stderr)
+	}
+}

@@ -55,7 +55,11 @@ def csv_cell(value, quoted=QUOTED):
     """A cell as RFC 4180 writes it. Null is nothing, and a text of no characters is \"\"."""
     if value is None:
         return ""
+    if value.__class__ is int:
+        return str(value)
     cell = text(value)
+    if cell.isalnum():  # most are, and this is quicker than to search
+        return cell
     if cell == "" or quoted.search(cell):
         return '"' + cell.replace('"', '""') + '"'
     return cell
