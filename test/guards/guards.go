@@ -417,4 +417,31 @@ var guards = []Guard{
 		File: "cmd/llac/marts/build.go", Edits: []Edit{{"if err := honest(m, b.plan.Simulated()); err != nil {", "if false {"}},
 		Module: "cmd/llac", Test: "./marts TestRowsThatHideTheirOrigin",
 	},
+
+	// A look at the data.
+	{
+		Name: "a query writes over a file of the lake",
+		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"if token not in (\"string_const\", \"comment\") and", "if False and"}},
+		Module: "cmd/llac", Test: "./duckdb TestLookChangesNothing",
+	},
+	{
+		Name: "a query reads files that are not the lake's",
+		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"run(\"set enable_external_access = false\")", "pass"}},
+		Module: "cmd/llac", Test: "./duckdb TestLookChangesNothing",
+	},
+	{
+		Name: "an answer from simulated data does not say so",
+		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"return [n for n in used if self.views[n][\"simulated\"]]", "return []"}},
+		Module: "cmd/llac", Test: "./duckdb TestLook$",
+	},
+	{
+		Name: "an invented figure is told as a fact",
+		File: "cmd/llac/answer/answer.go", Edits: []Edit{{"case invented > 0:", "case false:"}, {" and data_origin in ('recorded', 'published')\norder", "\norder"}},
+		Module: "cmd/llac", Test: "./answer TestPopulationRefused",
+	},
+	{
+		Name: "a file of simulated data does not say so",
+		File: "cmd/llac/cli/cmd_export.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
+		Module: "cmd/llac", Test: "./cli TestSQLAndExport",
+	},
 }

@@ -121,6 +121,10 @@ func TestGolden(t *testing.T) {
 		{"help_run", "help run"},
 		{"help_marts", "help marts"},
 		{"help_stage", "help stage"},
+		{"help_sql", "help sql"},
+		{"help_export", "help export"},
+		{"export_of_missing_files", "export places"},
+		{"export_of_nothing", "export nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -215,7 +219,7 @@ func TestBodiesOfOthersAreNotShown(t *testing.T) {
 func TestNothingHere(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"}} {
+	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"}, {"sql", "select 1"}, {"export", "population"}} {
 		_, stderr, status := llac(t, append(args, "--dir", dir)...)
 		if status != 8 || !strings.Contains(stderr, "llac run --dir "+dir) {
 			t.Errorf("%v: exit status %d, %q", args, status, stderr)

@@ -123,8 +123,8 @@ func TestRunWithoutPython(t *testing.T) {
 func TestMartsOfNoLake(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	for _, args := range [][]string{{"marts"}, {"marts", "list"}} {
-		if _, stderr, status := llac(t, append(args, "--dir", dir, "--dbt", project, "--datasets", "testdata/datasets")...); status != 8 || !strings.Contains(stderr, "there is no lake here yet") {
+	for _, args := range [][]string{{"marts", "--dbt", project}, {"marts", "list"}} {
+		if _, stderr, status := llac(t, append(args, "--dir", dir, "--datasets", "testdata/datasets")...); status != 8 || !strings.Contains(stderr, "there is no lake here yet") {
 			t.Errorf("%v: exit status %d, %s", args, status, stderr)
 		}
 	}
@@ -146,6 +146,7 @@ func TestMarts(t *testing.T) {
 	}
 	wants(t, "the report", stdout, "GRAIN: ONE ROW PER", "dim_municipalities ", "fact_service_usage_daily ", "agg_economic_indicators_quarterly ", "simulated, recorded",
 		"simulated, invented", "the project's own, generated", "tests passed, in ", "Marts: build ")
+	m.looksAtMarts(stdout)
 	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) {
 		return duckdb.Engine{}, errors.New("Python was asked for, and nothing has changed")
 	})
