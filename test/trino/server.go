@@ -178,7 +178,7 @@ func fetch(ctx context.Context, progress io.Writer) (string, error) {
 	return filepath.Join(dir, "jars"), err
 }
 
-// oldestJava and newestJava bound what Trino's version and the Hadoop in it run on.
+// oldestJava and newestJava bound what Trino's version and the Hadoop in it run on; only 17 has been tried.
 const (
 	oldestJava = 17
 	newestJava = 23
