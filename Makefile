@@ -41,11 +41,19 @@ test: ## all tests that need no JVM, cloud account or Terraform
 	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
 	go run ./test/skips "$$json"
 
+.PHONY: test-trino
+test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB; dbt-athena against moto. Needs Java 17, Maven, Python; minutes
+	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
+	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags trino -timeout 40m ./test/trino && \
+	go run ./test/skips "$$json"
+
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(gofmt -l $(MODULES))" || { echo "not formatted (make format):"; gofmt -l $(MODULES); exit 1; }
 	go vet $(PACKAGES)
+	go vet -tags trino ./test/trino
 	go tool staticcheck $(PACKAGES)
+	go tool staticcheck -tags trino ./test/trino
 
 .PHONY: format
 format: ## gofmt everything

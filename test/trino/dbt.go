@@ -51,13 +51,20 @@ func (n Node) IsMart() bool { return len(n.FQN) > 1 && n.FQN[1] == "marts" }
 
 // Run runs dbt with a command such as "build". The error shows what dbt said.
 func (p Project) Run(ctx context.Context, command ...string) error {
-	vars, err := json.Marshal(p.Vars)
-	if err != nil {
-		return err
+	vars := []byte("{}")
+	if p.Vars != nil {
+		var err error
+		if vars, err = json.Marshal(p.Vars); err != nil {
+			return err
+		}
 	}
 	args := append([]string{"--no-send-anonymous-usage-stats", "--no-use-colors", "--no-version-check", "--log-path", filepath.Join(p.Out, "logs")}, command...)
 	args = append(args, "--project-dir", p.Dir, "--profiles-dir", p.Dir, "--target", p.Target, "--target-path", filepath.Join(p.Out, "target"), "--vars", string(vars))
 	c := p.Environment.Command(ctx, append([]string{"-c", "from dbt.cli.main import cli; cli()"}, args...)...)
+	// Nothing of the user's own accounts and projects.
+	c.Env = slices.DeleteFunc(c.Env, func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "DBT_") || strings.HasPrefix(v, "LLAC_")
+	})
 	c.Env = append(c.Env, p.Settings...)
 	out, err := c.CombinedOutput()
 	if err != nil {

@@ -1,4 +1,4 @@
-//go:build trino
+//go:build trino && unix
 
 package trino
 
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // startTrino answers the shared Trino, starting it for the first to ask.
-func startTrino(t *testing.T) Client {
+func startTrino(t *testing.T) *Client {
 	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
@@ -63,5 +63,5 @@ func startTrino(t *testing.T) Client {
 			t.Fatal(err)
 		}
 	}
-	return Client{shared.server.Address}
+	return &Client{shared.server.Address}
 }

@@ -1,4 +1,4 @@
-//go:build trino
+//go:build trino && unix
 
 package trino
 

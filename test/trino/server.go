@@ -1,13 +1,11 @@
-//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+//go:build unix
 
 package trino
 
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +24,11 @@ import (
 // Catalog is the name of the server's catalog: Athena's, so that the compiled SQL of both is the same text.
 const Catalog = "awsdatacatalog"
 
-//go:embed server/pom.xml server/Server.java
-var sources embed.FS
+//go:embed server/pom.xml
+var pom string
+
+//go:embed server/Server.java
+var program string
 
 // MissingError says what this machine lacks to run Trino. A test may skip by it.
 type MissingError struct{ What string }
@@ -55,14 +56,18 @@ func Start(ctx context.Context, dir string, progress io.Writer) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	home, err := fetch(ctx, progress)
+	jars, err := fetch(ctx, progress)
 	if err != nil {
 		return nil, err
+	}
+	source := filepath.Join(dir, "Server.java")
+	if err := os.WriteFile(source, []byte(program), 0o644); err != nil {
+		return nil, fmt.Errorf("start Trino: %w", err)
 	}
 	s := &Server{Log: filepath.Join(dir, "trino.log")}
 	// Java compiles a single file itself.
 	s.command = exec.Command(java, "-Xmx1400m", "--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED",
-		"-Djdk.attach.allowAttachSelf=true", "-Duser.timezone=UTC", "-cp", filepath.Join(home, "jars", "*"), filepath.Join(home, "Server.java"), dir)
+		"-Djdk.attach.allowAttachSelf=true", "-Duser.timezone=UTC", "-cp", filepath.Join(jars, "*"), source, dir)
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// The server ends with its input: also when this process is killed.
 	if s.input, err = s.command.StdinPipe(); err != nil {
@@ -141,38 +146,27 @@ func address(ctx context.Context, out, log io.ReadWriteCloser) (string, error) {
 		if ok {
 			return address, nil
 		}
-		return "", errors.New("Trino ended before it listened")
+		return "", errors.New("trino ended before it listened")
 	case <-ctx.Done():
-		return "", fmt.Errorf("Trino does not listen: %w", ctx.Err())
+		return "", fmt.Errorf("trino does not listen: %w", ctx.Err())
 	}
 }
 
-// fetch answers a folder with Trino's jars and the program that starts it. Maven fetches them once.
+// fetch answers the folder of Trino's jars. Maven fetches them once.
 func fetch(ctx context.Context, progress io.Writer) (string, error) {
-	stamp := sha256.New()
-	files := map[string][]byte{}
-	for _, name := range []string{"pom.xml", "Server.java"} {
-		b, err := sources.ReadFile("server/" + name)
-		if err != nil {
-			return "", err
-		}
-		files[name] = b
-		stamp.Write(b)
-	}
-	return cache.Keep(ctx, "trino", hex.EncodeToString(stamp.Sum(nil)), func(dir string) error {
+	dir, err := cache.Keep(ctx, "trino", pom, func(dir string) error {
 		maven, err := exec.LookPath("mvn")
 		if err != nil {
 			return &MissingError{"no Apache Maven (mvn) found, which fetches Trino; install it and have it in PATH (Debian and Ubuntu: maven)"}
 		}
-		for name, b := range files {
-			if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
-				return err
-			}
+		file := filepath.Join(dir, "pom.xml")
+		if err := os.WriteFile(file, []byte(pom), 0o644); err != nil {
+			return err
 		}
 		fmt.Fprintf(progress, "fetching Trino with Maven into %s, once: 250 MB\n", dir)
 		ctx, cancel := context.WithTimeoutCause(ctx, downloadTime, fmt.Errorf("not done after %s", downloadTime))
 		defer cancel()
-		c := exec.CommandContext(ctx, maven, "--batch-mode", "--quiet", "--file", filepath.Join(dir, "pom.xml"), "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(dir, "jars"))
+		c := exec.CommandContext(ctx, maven, "--batch-mode", "--quiet", "--file", file, "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(dir, "jars"))
 		if out, err := c.CombinedOutput(); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
@@ -181,6 +175,7 @@ func fetch(ctx context.Context, progress io.Writer) (string, error) {
 		}
 		return nil
 	})
+	return filepath.Join(dir, "jars"), err
 }
 
 // oldestJava and newestJava bound what Trino's version and the Hadoop in it run on.

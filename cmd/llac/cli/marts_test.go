@@ -123,8 +123,8 @@ func TestRunWithoutPython(t *testing.T) {
 func TestMartsOfNoLake(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	for _, args := range [][]string{{"marts"}, {"marts", "list"}} {
-		if _, stderr, status := llac(t, append(args, "--dir", dir, "--dbt", project, "--datasets", "testdata/datasets")...); status != 8 || !strings.Contains(stderr, "there is no lake here yet") {
+	for _, args := range [][]string{{"marts", "--dbt", project}, {"marts", "list"}} {
+		if _, stderr, status := llac(t, append(args, "--dir", dir, "--datasets", "testdata/datasets")...); status != 8 || !strings.Contains(stderr, "there is no lake here yet") {
 			t.Errorf("%v: exit status %d, %s", args, status, stderr)
 		}
 	}

@@ -94,7 +94,6 @@ type build struct {
 	record  *Record
 	next    *lake.MartsPointer
 	results map[string]Result // by node id
-	files   map[string]string // by mart: the file that was exported
 }
 
 func (b *build) run(ctx context.Context) (err error) {

@@ -32,11 +32,8 @@ public final class Server {
         Session session = testSessionBuilder().setIdentity(Identity.ofUser("llac")).build();
         try (DistributedQueryRunner trino = DistributedQueryRunner.builder(session)
                 .setNodeCount(1)
-                // One small machine, and one client that never asks again about a query that has ended.
-                .setExtraProperties(Map.of(
-                        "task.concurrency", "2",
-                        "task.max-worker-threads", "4",
-                        "query.max-history", "5"))
+                // Nobody asks about a query that has ended, and the plans of a hundred fill the memory.
+                .setExtraProperties(Map.of("query.max-history", "5"))
                 .setBaseDataDir(Optional.of(folder.resolve("node")))
                 .build()) {
             trino.installPlugin(new Hive());

@@ -177,26 +177,20 @@ ages as (
 
 ),
 
+-- a year and those it is compared with, by windows: joining the totals to themselves makes more stages than Athena takes
 compared as (
 
     select
         totals.*,
-        next_year.population as population_end,
-        next_year.data_origin as next_data_origin,
-        next_year.source_system as next_source_system,
-        five_years_before.population as population_5y_before,
-        five_years_before.data_origin as before_data_origin
+        {%- set years = 'over (partition by geography_type, geography_id order by year range between ' %}
+        {%- set next_year = years ~ '1 following and 1 following)' %}
+        {%- set five_years_before = years ~ '5 preceding and 5 preceding)' %}
+        max(population) {{ next_year }} as population_end,
+        max(data_origin) {{ next_year }} as next_data_origin,
+        max(source_system) {{ next_year }} as next_source_system,
+        max(population) {{ five_years_before }} as population_5y_before,
+        max(data_origin) {{ five_years_before }} as before_data_origin
     from totals
-    left join totals as next_year
-        on
-            totals.geography_type = next_year.geography_type
-            and totals.geography_id = next_year.geography_id
-            and totals.year + 1 = next_year.year
-    left join totals as five_years_before
-        on
-            totals.geography_type = five_years_before.geography_type
-            and totals.geography_id = five_years_before.geography_id
-            and totals.year - 5 = five_years_before.year
 
 ),
 
