@@ -292,5 +292,6 @@ func TestAthena(t *testing.T) {
 		t.Error(err)
 	}
 	w.engine.cloud = newCloud(t)
+	w.run()
 	w.build()
 }
