@@ -6,6 +6,7 @@ import re
 
 import duckdb
 
+import database
 import values
 
 # Excel's own limits.
@@ -21,7 +22,7 @@ class Refused(Exception):
 def main(job):
     job["about"] = job["about"] or []
     # One thread writes the row groups of the same table at the same places.
-    connection = duckdb.connect(":memory:", config={"threads": 1, "temp_directory": job["spill"], "python_enable_replacements": False})
+    connection = database.connect(config={"threads": 1, "temp_directory": job["spill"], "python_enable_replacements": False})
     try:
         return {"error": None, "rows": FORMATS[job["format"]](connection, job)}
     except Refused as error:

@@ -1,6 +1,7 @@
 """Runs one job: the statements in order, then the query. See duckdb.go for the members of the job and of the answer."""
 import duckdb
 
+import database
 import values
 
 
@@ -12,7 +13,7 @@ def text(value):
 
 
 def main(job):
-    connection = duckdb.connect(job.get("database") or ":memory:", read_only=job.get("read_only", False), config=job.get("settings") or {})
+    connection = database.connect(job.get("database") or ":memory:", job.get("read_only", False), job.get("settings"))
     at = ""
     try:
         for at in job.get("statements") or []:

@@ -5,6 +5,8 @@ import re
 
 import duckdb
 
+import database
+
 Type = duckdb.StatementType
 
 # Statements that stay in memory: those that ask, and those that prepare for asking. What is neither is refused before
@@ -40,8 +42,7 @@ class Session:
         self.carried = set()  # simulated views whose rows a statement may have carried into a table of its own
         # Views over files read nothing here, so that names can be looked for without them.
         self.blank = duckdb.connect(":memory:", config={"enable_external_access": False, "python_enable_replacements": False})
-        self.connection = duckdb.connect(
-            ":memory:",
+        self.connection = database.connect(
             config={
                 "temp_directory": job["spill"],
                 "python_enable_replacements": False,
