@@ -90,7 +90,10 @@ func answerText(t *text, r *answerReply, width int) {
 	}
 	switch { // Invariant 11
 	case c.Source == ledger.Simulator:
-		t.line("%sThese figures are recorded facts; here the simulator served them (data_origin %s, source_system %s).", updated, c.Origin, c.Source)
+		if c.UpdatedAt != "" {
+			updated = " The date of update that it gives is " + c.UpdatedAt + "."
+		}
+		t.line("These figures are recorded facts; here the simulator served them (data_origin %s, source_system %s).%s", c.Origin, c.Source, updated)
 	case c.Simulated:
 		t.line("%sServed by %s, which is none of the real portals.", updated, c.Source)
 	default:
