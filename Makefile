@@ -73,7 +73,7 @@ guards: ## remove each guard in a copy of the tree and see its test fail
 	go run ./test/guards
 
 .PHONY: bench
-bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline: figures, ratios, targets (ARGS="-only staging -rounds 5")
+bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline; the marts: figures, ratios, targets (ARGS="-only staging -rounds 5")
 	go run ./test/bench $(ARGS)
 
 .PHONY: bench-write

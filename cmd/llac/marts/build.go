@@ -94,6 +94,7 @@ type build struct {
 	record  *Record
 	next    *lake.MartsPointer
 	results map[string]Result // by node id
+	keys    map[string]string // by mart: the column that a test has found to tell rows apart
 }
 
 func (b *build) run(ctx context.Context) (err error) {
@@ -412,12 +413,16 @@ func (b *build) freshness(ctx context.Context) error {
 	return nil
 }
 
+// keyTest is the generic test that finds a column to be a key. dbt's own, unique, lets nulls be equal.
+const keyTest = "is_unique_and_not_null"
+
 // measure looks at the tables as they were made.
 func (b *build) measure(ctx context.Context) error {
 	marts, err := b.lineage.marts()
 	if err != nil {
 		return err
 	}
+	b.keys = map[string]string{}
 	b.next = &lake.MartsPointer{Build: b.id, Project: b.plan.Project, Code: b.Code, Snapshots: b.seen, Previous: b.record.Previous}
 	for _, n := range marts {
 		if len(b.lineage.lacks(n.ID, b.there)) > 0 {
@@ -436,8 +441,15 @@ func (b *build) measure(ctx context.Context) error {
 			m.Attribution, m.Licences = with(m.Attribution, s.Attribution["attribution"]), with(m.Licences, s.Attribution["licence"])
 		}
 		for id, r := range b.results {
-			if (r.Type == "test" || r.Type == "unit_test") && slices.Contains(b.lineage.nodes[id].DependsOn, n.ID) {
+			test := b.lineage.nodes[id]
+			if (r.Type == "test" || r.Type == "unit_test") && slices.Contains(test.DependsOn, n.ID) {
 				m.Tests++
+			}
+			if r.Status == "pass" && test.Test == keyTest && slices.Equal(test.DependsOn, []string{n.ID}) {
+				// Of several keys the first by name, so that the same rows give the same file.
+				if known := b.keys[n.Name]; known == "" || test.Column < known {
+					b.keys[n.Name] = test.Column
+				}
 			}
 		}
 		if err := measure(ctx, b.session, &m, n); err != nil {
@@ -469,7 +481,7 @@ func (b *build) export(ctx context.Context) error {
 		}
 		b.Progress(Step{Doing: "export", Done: i, Total: len(b.next.Models), Name: m.Name})
 		file := filepath.Join(b.folder, m.Name+".parquet")
-		if err := b.session.Export(ctx, m.Name, order(m.Columns), metadata(*m, b.sources(m), b.plan.Simulated()), file); err != nil {
+		if err := b.session.Export(ctx, m.Name, order(m.Columns, b.keys[m.Name]), metadata(*m, b.sources(m), b.plan.Simulated()), file); err != nil {
 			return fmt.Errorf("write %s: %w", m.Name, err)
 		}
 		var err error

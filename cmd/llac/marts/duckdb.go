@@ -24,11 +24,12 @@ import (
 var program string
 
 // The settings of the work database. One thread a query, so that sums are added up in one order and files are written in
-// one; dbt makes two models at a time.
+// one; dbt makes two models at a time. DuckDB keeps to the limit of memory but for a few tens of MB; beside it dbt takes
+// 200 MB and llac 100, and all of it is to stay within 1 GiB over years of data. What does not fit goes to disk.
 const (
 	queryThreads = 1
 	dbtThreads   = 2
-	memoryLimit  = "700MB"
+	memoryLimit  = "500MB"
 )
 
 // DuckDB makes models on this machine, in the managed environment.

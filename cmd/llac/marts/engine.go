@@ -74,6 +74,8 @@ type Node struct {
 	Meta         map[string]any    `json:"meta"`
 	Columns      map[string]string `json:"columns"`  // of a model: descriptions by name
 	Checksum     string            `json:"checksum"` // of a model's SQL
+	Test         string            `json:"test"`     // of a generic test: which
+	Column       string            `json:"column"`   // of a test of one column
 }
 
 // Step is how far a build is.

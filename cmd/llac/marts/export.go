@@ -107,9 +107,13 @@ func honest(m lake.Mart, simulated bool) error {
 	return nil
 }
 
-// order is how a mart's rows are sorted: by everything that tells rows apart, hashes last, so that neighbours in the file
-// are neighbours in meaning.
-func order(columns []lake.MartColumn) []string {
+// neighbours is how many columns tell which rows lie beside each other in a file.
+const neighbours = 4
+
+// order is how a mart's rows are sorted, which must leave no two rows equal: by the first columns and then by the key,
+// because every further column makes the sort of a large mart slower; where no key is known by everything that tells rows
+// apart. Hashes come last, so that neighbours in the file are neighbours in meaning.
+func order(columns []lake.MartColumn, key string) []string {
 	var plain, hashes []string
 	for _, c := range columns {
 		if strings.HasSuffix(c.Name, "_key") {
@@ -118,7 +122,14 @@ func order(columns []lake.MartColumn) []string {
 			plain = append(plain, c.Name)
 		}
 	}
-	return append(plain, hashes...)
+	if key == "" {
+		return append(plain, hashes...)
+	}
+	first := plain[:min(neighbours, len(plain))]
+	if i := slices.Index(first, key); i >= 0 {
+		return first[:i+1]
+	}
+	return append(slices.Clip(first), key)
 }
 
 // metadata is what a mart's file says of itself, so that the licences' terms travel with every copy.

@@ -140,6 +140,7 @@ def parse(job):
             "id": node.unique_id, "type": str(node.resource_type), "name": node.name, "depends_on": list(getattr(depends, "nodes", None) or []),
             "description": getattr(node, "description", ""), "materialized": getattr(config, "materialized", None) or "",
             "path": node.original_file_path, "meta": getattr(config, "meta", None) or {}, "columns": {}, "checksum": "", "source": getattr(node, "source_name", ""),
+            "test": getattr(getattr(node, "test_metadata", None), "name", ""), "column": getattr(node, "column_name", None) or "",
         }
         if entry["type"] == "model":
             entry["checksum"] = node.checksum.checksum
