@@ -94,19 +94,28 @@ test: ## all tests that need no JVM, cloud account or Terraform
 	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
 	go run ./test/skips "$$json"
 
+.PHONY: test-trino
+test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB; dbt-athena against moto. Needs Java 17, Maven, Python; minutes
+	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
+	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags trino -timeout 40m ./test/trino && \
+	go run ./test/skips "$$json"
+
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(gofmt -l $(MODULES))" || { echo "not formatted (make format):"; gofmt -l $(MODULES); exit 1; }
 	go vet $(PACKAGES)
+	go vet -tags trino ./test/trino
 	go tool staticcheck $(PACKAGES)
+	go tool staticcheck -tags trino ./test/trino
 
 .PHONY: format
 format: ## gofmt everything
 	gofmt -w $(MODULES)
 
 .PHONY: generate
-generate: ## event schemas and the AsyncAPI document from the Go types
+generate: ## event schemas and the AsyncAPI document from the Go types, dbt sources from the contracts
 	go generate ./events/...
+	go run ./cmd/llac datasets dbt
 
 .PHONY: alone
 alone: ## build and test every module on its own, without the workspace
@@ -117,7 +126,7 @@ guards: ## remove each guard in a copy of the tree and see its test fail
 	go run ./test/guards
 
 .PHONY: bench
-bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline: figures, ratios, targets (ARGS="-only staging -rounds 5")
+bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline; the marts: figures, ratios, targets (ARGS="-only staging -rounds 5")
 	go run ./test/bench $(ARGS)
 
 .PHONY: bench-write

@@ -178,6 +178,8 @@ type StagingWritten struct {
 	Quarantined int64            `json:"quarantined"` // rows_in = staged + duplicates + quarantined (invariant 5)
 	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
 	Bytes       int64            `json:"bytes"` // Parquet bytes of the candidate
+
+	References map[string]string `json:"references,omitempty"` // dataset to the snapshot that columns were matched with
 }
 
 func (StagingWritten) EventType() string { return "cat.llac.staging.written.v1" }

@@ -98,7 +98,17 @@ type Field struct {
 	CheckDigitExempt []string
 
 	Reference *Reference // a column of another dataset's snapshot
+
+	// Match: the source's text is a name, and the value is found by it in Reference's dataset; nil: it is not.
+	Match *Match
+
+	// MethodOf and ConfidenceOf name the matched column whose match the column tells of. Such a column has no Source.
+	MethodOf     string
+	ConfidenceOf string
 }
+
+// Derived says whether the field is made of another one's match, and not of a field of the source.
+func (f Field) Derived() bool { return f.MethodOf != "" || f.ConfidenceOf != "" }
 
 // Personal says whether the field's values may be seen outside landing and archive.
 func (f Field) Personal() bool { return f.Classification == "personal" }
@@ -107,6 +117,20 @@ func (f Field) Personal() bool { return f.Classification == "personal" }
 type Reference struct {
 	Dataset string
 	Column  string
+}
+
+// Match says by which name a row of the referenced dataset is found.
+type Match struct {
+	Name    string            // the referenced dataset's column that holds the names
+	Aliases map[string]string // other names, and those of the reference that they stand for
+
+	// Within is the column of this contract that says where to look first, and Group the referenced dataset's column that it
+	// is compared with, e.g. comarca_name. Both empty: the whole reference is one group.
+	Within        string
+	Group         string
+	WithinAliases map[string]string
+
+	Except []string // values of the referenced column that are never an answer, e.g. "999998", not stated
 }
 
 // KeyConflict says what to do with rows of one key that differ.

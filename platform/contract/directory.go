@@ -61,7 +61,7 @@ func LoadDir(dir string) ([]*Contract, error) {
 	return contracts, nil
 }
 
-// CheckTogether checks what no contract can know alone: that references lead to staged columns of the same type, that
+// CheckTogether checks what no contract can know alone: that references lead to staged columns of the same type and matches to texts, that
 // nothing waits for itself, that no two files claim one dataset. files name the contracts in problems, in the same order.
 func CheckTogether(contracts []*Contract, files []string) Problems {
 	t := &together{contracts: map[string]*Contract{}, files: map[string]string{}}
@@ -93,15 +93,25 @@ func (t *together) checkReferences(c *Contract, file string) {
 			continue
 		}
 		to := f.Reference.Dataset + "." + f.Reference.Column
-		report := func(fix, format string, args ...any) {
-			p := Problem{File: file, Path: fmt.Sprintf("schema[0].properties[%d].relationships[0].to", i), Message: fmt.Sprintf(format, args...), Fix: fix}
+		// at is where the problem stands, from the property on.
+		report := func(at func(d *document, property node) node, path, fix, format string, args ...any) {
+			p := Problem{File: file, Path: fmt.Sprintf("schema[0].properties[%d]", i) + path, Message: fmt.Sprintf(format, args...), Fix: fix}
 			if d, _ := parseDocument(file, c.Raw); d.root.exists() {
-				at, parent := d.locate([]string{"schema", "0", "properties", fmt.Sprint(i), "relationships", "0", "to"})
-				if at = orParent(at, parent); at.exists() {
-					p.Line, p.Column = at.yaml.Line, at.yaml.Column
+				property, _ := d.locate([]string{"schema", "0", "properties", fmt.Sprint(i)})
+				if n := orParent(at(d, property), property); n.exists() {
+					p.Line, p.Column = n.yaml.Line, n.yaml.Column
 				}
 			}
 			t.problems = append(t.problems, p)
+		}
+		reference := func(fix, format string, args ...any) {
+			report(func(_ *document, p node) node {
+				list := p.get("relationships")
+				if items := list.items(); len(items) > 0 {
+					return orParent(items[0].get("to"), items[0])
+				}
+				return list
+			}, ".relationships[0].to", fix, format, args...)
 		}
 		other, ok := t.contracts[f.Reference.Dataset]
 		if !ok {
@@ -110,17 +120,37 @@ func (t *together) checkReferences(c *Contract, file string) {
 				names = append(names, name)
 			}
 			slices.Sort(names)
-			report(didYouMean(f.Reference.Dataset, names), "%s: no contract of the dataset %q", to, f.Reference.Dataset)
+			reference(didYouMean(f.Reference.Dataset, names), "%s: no contract of the dataset %q", to, f.Reference.Dataset)
 			continue
 		}
 		target := other.Field(f.Reference.Column)
 		switch {
 		case target == nil:
-			report(didYouMean(f.Reference.Column, columnNames(other)), "%s: the dataset %q has no column %q", to, other.Dataset, f.Reference.Column)
+			reference(didYouMean(f.Reference.Column, columnNames(other)), "%s: the dataset %q has no column %q", to, other.Dataset, f.Reference.Column)
 		case !target.Staged:
-			report("refer to a staged column", "%s is not staged", to)
+			reference("refer to a staged column", "%s is not staged", to)
 		case target.Type != f.Type:
-			report("give both the same logicalType", "%s is of type %s, %q is of type %s", to, target.Type, f.Name, f.Type)
+			reference("give both the same logicalType", "%s is of type %s, %q is of type %s", to, target.Type, f.Name, f.Type)
+		}
+		if f.Match == nil {
+			continue
+		}
+		matched := func(key, column string, at func(match node) node) {
+			say := func(fix, format string, args ...any) {
+				report(func(d *document, p node) node { return at(d.custom(p, "llacMatch")) }, "{llacMatch}."+key, fix, format, args...)
+			}
+			switch there := other.Field(column); {
+			case there == nil:
+				say(didYouMean(column, columnNames(other)), "the dataset %q has no column %q", other.Dataset, column)
+			case !there.Staged:
+				say("name a staged column", "%s.%s is not staged", other.Dataset, column)
+			case there.Type != Text:
+				say("name a text column", "%s.%s is of type %s: only texts are compared", other.Dataset, column, there.Type)
+			}
+		}
+		matched("name", f.Match.Name, func(m node) node { return m.get("name") })
+		if f.Match.Within != "" {
+			matched("within."+f.Match.Within, f.Match.Group, func(m node) node { return m.get("within").get(f.Match.Within) })
 		}
 	}
 }

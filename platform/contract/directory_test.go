@@ -32,6 +32,21 @@ func dataset(name, reference string) string {
 	return text
 }
 
+// libraries have names to be found by, and matched is a dataset that does.
+var libraries = strings.Replace(dataset("libraries", ""), "      - name: loan_count\n",
+	"      - {name: reader_name, logicalType: string, description: A name.}\n      - {name: town, logicalType: string, description: A group.}\n      - name: loan_count\n", 1)
+
+func matched(match string) string {
+	return strings.Replace(dataset("loans", ""), "      - name: loan_count\n", `      - name: found_id
+        logicalType: string
+        description: Found by its name.
+        relationships: [{to: libraries.library_id}]
+        customProperties: [{property: llacMatch, value: {`+match+`}}]
+      - {name: group, logicalType: string, description: A group.}
+      - name: loan_count
+`, 1)
+}
+
 func TestContractsOfAFolderAreCheckedTogether(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -49,6 +64,13 @@ func TestContractsOfAFolderAreCheckedTogether(t *testing.T) {
 			[]string{`libraries.loan_count is of type integer, "library_id" is of type string`}},
 		{"a personal column", map[string]string{"loans.odcs.yaml": dataset("loans", "libraries.librarian_name"), "libraries.odcs.yaml": dataset("libraries", "")},
 			[]string{"libraries.librarian_name is not staged"}},
+		{"a match that holds", map[string]string{"loans.odcs.yaml": matched("name: reader_name, within: {group: town}"), "libraries.odcs.yaml": libraries}, nil},
+		{"a match with no such columns", map[string]string{"loans.odcs.yaml": matched("name: readre_name, within: {group: twon}"), "libraries.odcs.yaml": libraries}, []string{
+			`loans.odcs.yaml:45:64: schema[0].properties[2]{llacMatch}.name: the dataset "libraries" has no column "readre_name"; did you mean reader_name?`,
+			`loans.odcs.yaml:45:93: schema[0].properties[2]{llacMatch}.within.group: the dataset "libraries" has no column "twon"; did you mean town?`}},
+		{"a match with columns that are no names", map[string]string{"loans.odcs.yaml": matched("name: librarian_name, within: {group: loan_count}"), "libraries.odcs.yaml": libraries}, []string{
+			`{llacMatch}.name: libraries.librarian_name is not staged; name a staged column`,
+			`{llacMatch}.within.group: libraries.loan_count is of type integer: only texts are compared; name a text column`}},
 		{"a circle", map[string]string{"a.odcs.yaml": dataset("a", "b.library_id"), "b.odcs.yaml": dataset("b", "c.library_id"), "c.odcs.yaml": dataset("c", "a.library_id")},
 			[]string{"the references go in a circle: a → b → c → a"}},
 		{"a file of another name", map[string]string{"a.odcs.yaml": dataset("b", "")},

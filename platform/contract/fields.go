@@ -81,8 +81,12 @@ func (d *document) readField(p node) (Field, bool) {
 	case slices.Contains(LineageColumns, f.Name):
 		d.report(name, "choose another name", "%q is a column that Llac adds itself", f.Name)
 	}
+	custom := d.customProperties(p, atProperty)
+	f.MethodOf, f.ConfidenceOf = d.stringOf(custom["llacMatchMethod"]), d.stringOf(custom["llacMatchConfidence"])
 	f.Source = f.Name
-	if physical := p.get("physicalName"); physical.exists() {
+	if f.Derived() {
+		f.Source = "" // checkMatches refuses a physicalName
+	} else if physical := p.get("physicalName"); physical.exists() {
 		f.Source = physical.text()
 		if f.Source == "" && physical.isText() {
 			d.report(physical, "name the source's field, or leave it out when it is called like the column", "is empty")
@@ -99,7 +103,6 @@ func (d *document) readField(p node) (Field, bool) {
 	d.readType(&f, p)
 	d.readOptions(&f, p.get("logicalTypeOptions"))
 
-	custom := d.customProperties(p, atProperty)
 	f.Classification = d.choiceOf(p.get("classification"), "public", "personal", "internal")
 	f.Staged = d.flagOf(custom["llacStaged"], !f.Personal())
 	if f.Personal() && f.Staged {
@@ -129,6 +132,7 @@ func (d *document) readField(p node) (Field, bool) {
 		}
 	}
 	d.readReference(&f, p.get("relationships"))
+	f.Match = d.readMatch(custom["llacMatch"])
 	if def, ok := custom["llacDefault"]; ok {
 		if text := d.stringOf(def); def.isText() {
 			f.Default = &text

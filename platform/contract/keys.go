@@ -58,7 +58,7 @@ func (d *document) checkKeyAndPartition(c *Contract, object node, places map[str
 		} else if !f.Staged {
 			d.report(p.get("primaryKey"), "stage it", "the key column %q is not staged", column)
 		}
-		if !f.Required && f.Default == nil {
+		if !f.Required && f.Default == nil && !f.matches() {
 			d.reportAt(orParent(p.get("required"), p.get("primaryKey")), join(p.path, "required"), "add required: true", "the key column %q must be required, or have a default", column)
 		}
 	}
@@ -74,7 +74,7 @@ func (d *document) checkKeyAndPartition(c *Contract, object node, places map[str
 		if f.Type != Text && f.Type != Integer && f.Type != Date {
 			d.report(p.get("partitioned"), "", "a column of type %s cannot be a partition; use string, integer or date", f.Type)
 		}
-		if !f.Required && f.Default == nil {
+		if !f.Required && f.Default == nil && !f.matches() {
 			d.reportAt(orParent(p.get("required"), p.get("partitioned")), join(p.path, "required"), `add required: true, or llacDefault, e.g. "00"`, "the partition column %q must be required, or have a default", column)
 		}
 	}

@@ -20,7 +20,7 @@ var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
 	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
 	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages"},
-	atProperty: {"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit", "llacCheckDigitExempt"},
+	atProperty: {"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence"},
 	atRule:     {"llacResponsible"},
 }
 

@@ -62,6 +62,7 @@ type Candidate struct {
 	Quarantined  int64             `json:"quarantined"`
 	ByReason     map[string]int64  `json:"quarantined_by_reason,omitempty"`
 	Bytes        int64             `json:"bytes"`
+	References   map[string]string `json:"references,omitempty"` // dataset to the snapshot that columns were matched with
 }
 
 // CandidateObject is one Parquet file with its partition values in contract order.

@@ -38,10 +38,12 @@ type stager struct {
 	ports runtime.Ports
 	stage stageFunc
 	turn  chan struct{} // one run at a time has all processors, and all the memory that staging may take
+
+	references *references
 }
 
 func newStager(p runtime.Ports, stage stageFunc) stager {
-	return stager{p, stage, make(chan struct{}, 1)}
+	return stager{ports: p, stage: stage, turn: make(chan struct{}, 1), references: newReferences(p.Lake)}
 }
 
 func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
@@ -64,10 +66,16 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 		return nil, fmt.Errorf("wait to stage %s: %w", p.Dataset, ctx.Err())
 	}
 	started := s.ports.Clock.Now()
+	matched, err := s.references.prepare(ctx, c, manifest.Description.SourceSystem)
+	if err != nil {
+		return nil, err
+	}
 	attempt := s.ports.NewAttempt()
 	out := newSink(s.ports.Lake, p.Dataset, p.RunID, attempt, s.ports.Temporary)
 	defer out.close()
-	result, err := s.stage(ctx, s.input(p, c, manifest), out, engine.Options{Memory: s.ports.Memory, Temporary: s.ports.Temporary})
+	input := s.input(p, c, manifest)
+	input.Finders = matched.finders
+	result, err := s.stage(ctx, input, out, engine.Options{Memory: s.ports.Memory, Temporary: s.ports.Temporary})
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +83,7 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
+	candidate.References = matched.snapshots
 	s.ports.Failpoint("stager-before-candidate")
 	written, err := out.put(ctx, lake.CandidateKey(p.Dataset, p.RunID, attempt), lake.Encode(candidate))
 	if err != nil {
@@ -85,7 +94,7 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	return []events.Event{events.New(events.StagingWritten{
 		Run: p.Run, Attempt: attempt, Candidate: written,
 		RowsIn: result.RowsIn, Staged: result.Staged, Duplicates: result.Duplicates, Quarantined: result.Quarantined,
-		ByReason: result.ByReason, Bytes: candidate.Bytes,
+		ByReason: result.ByReason, Bytes: candidate.Bytes, References: candidate.References,
 	})}, nil
 }
 

@@ -34,6 +34,9 @@ type sighting struct {
 func newShape(c *contract.Contract) *shape {
 	s := &shape{contract: c, expected: map[string]contract.Field{}, rest: map[string]*sighting{}}
 	for _, f := range c.Fields {
+		if f.Derived() {
+			continue // the source sends no such field
+		}
 		if there, ok := s.expected[f.Source]; !ok || f.Required && !there.Required {
 			s.expected[f.Source] = f
 		}

@@ -26,6 +26,9 @@ func machine(ctx context.Context, repository string, rounds int) report.Machine 
 	if out, err := git.Output(); err == nil {
 		m.Build = strings.TrimSpace(string(out))
 	}
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		_, _ = fmt.Sscan(string(b), &m.Load) // else nobody knows
+	}
 	return m
 }
 

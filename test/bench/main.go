@@ -1,6 +1,6 @@
 // Command bench measures what Llac promises of its speed, on this machine: staging beside Polars, DuckDB and pandas, in
 // memory and in time; staging from S3; the services as functions; the hop through the local cloud, the consumer beside
-// the library's, and a whole run. It prints figures and ratios; only ratios mean anything on another machine. Nothing
+// the library's, and a whole run; builds of the marts. It prints figures and ratios; only ratios mean anything on another machine. Nothing
 // fails for being slow; what fails is a peer that does not do the same job, and bytes that are not the same twice.
 package main
 
@@ -19,13 +19,14 @@ import (
 
 	"github.com/llac-project/llac/platform/local/cache"
 	"github.com/llac-project/llac/test/bench/functions"
+	"github.com/llac-project/llac/test/bench/marts"
 	"github.com/llac-project/llac/test/bench/report"
 	"github.com/llac-project/llac/test/bench/staging"
 	"github.com/llac-project/llac/test/bench/timed"
 )
 
 // parts are what can be measured, in the order in which it is.
-var parts = []string{"staging", "cloud", "benchmarks", "functions", "pipeline"}
+var parts = []string{"staging", "cloud", "benchmarks", "functions", "pipeline", "marts"}
 
 // besides are parts that are measured only when they are named.
 var besides = []string{"data", "profile"}
@@ -39,6 +40,7 @@ type options struct {
 	contracts  string
 	llac       string
 	tenMillion bool
+	years      bool
 }
 
 func main() {
@@ -53,6 +55,7 @@ func main() {
 	flag.StringVar(&o.contracts, "datasets", "datasets", "folder of the contracts that the pipeline runs")
 	flag.StringVar(&o.llac, "llac", "", "the llac to time; default: it is built")
 	flag.BoolVar(&o.tenMillion, "ten-million", false, "also stage ten million rows (4.4 GB of pages, kept in .cache), for the memory that it takes")
+	flag.BoolVar(&o.years, "years", true, "of the marts, also measure builds over years of data, which takes minutes and some GB of .cache for a time")
 	flag.BoolVar(&asJSON, "json", false, "print JSON")
 	flag.BoolVar(&write, "write", false, "also write docs/performance.md")
 	flag.Parse()
@@ -132,7 +135,7 @@ func measure(ctx context.Context, o options, repository string) (report.Report, 
 		case "profile":
 			err = profiles(ctx, o, filepath.Join(repository, ".cache", "profile"))
 		case "staging":
-			err = measureStaging(ctx, o, &r)
+			err = measureStaging(ctx, &o, &r)
 		case "cloud":
 			var c staging.CloudResult
 			c, err = staging.FromCloud(ctx, staging.Sets(o.rows)[0], o.rounds, os.Stderr)
@@ -146,6 +149,8 @@ func measure(ctx context.Context, o options, repository string) (report.Report, 
 			})
 		case "pipeline":
 			r.Figures, err = pipelineFigures(ctx, o.rounds, o.messages, filepath.Join(repository, o.contracts))
+		case "marts":
+			r.Marts, err = measureMarts(ctx, &o, repository)
 		}
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", part, err)
@@ -166,12 +171,29 @@ func eachSet(o options, f func(staging.Set) error) error {
 	return nil
 }
 
-func measureStaging(ctx context.Context, o options, r *report.Report) error {
+// build builds the llac that is timed, where none was given.
+func (o *options) build(ctx context.Context) (err error) {
 	if o.llac == "" {
-		var err error
-		if o.llac, err = staging.BuildLlac(ctx, os.Stderr); err != nil {
-			return err
-		}
+		o.llac, err = staging.BuildLlac(ctx, os.Stderr)
+	}
+	return err
+}
+
+func measureMarts(ctx context.Context, o *options, repository string) (*marts.Result, error) {
+	if err := o.build(ctx); err != nil {
+		return nil, err
+	}
+	bench := marts.Bench{
+		Llac: o.llac, Contracts: filepath.Join(repository, o.contracts), Project: filepath.Join(repository, "dbt"),
+		Folder: filepath.Join(repository, ".cache", "bench", "marts"), Rounds: o.rounds, Years: o.years, Progress: os.Stderr,
+	}
+	result, err := bench.Measure(ctx)
+	return &result, err
+}
+
+func measureStaging(ctx context.Context, o *options, r *report.Report) error {
+	if err := o.build(ctx); err != nil {
+		return err
 	}
 	contest := staging.Contest{Ours: staging.Ours(o.llac), Rounds: o.rounds, Progress: os.Stderr}
 	peers, err := staging.Peers(ctx, os.Stderr)
@@ -184,7 +206,7 @@ func measureStaging(ctx context.Context, o options, r *report.Report) error {
 	} else {
 		contest.Peers, r.Machine.Packages = peers, staging.Requirements()
 	}
-	err = eachSet(o, func(s staging.Set) error {
+	err = eachSet(*o, func(s staging.Set) error {
 		result, err := contest.Run(ctx, s)
 		r.Staging = append(r.Staging, result)
 		return err

@@ -143,6 +143,7 @@ var makers = map[string]string{
 	"platform/telemetry/setup.go": "TestCollector",
 	"cmd/llac/pipeline/cloud.go":  "to the local cloud, http on the loopback interface alone",
 	"test/bench/staging/cloud.go": "the same",
+	"test/trino/client.go":        "to the engine of a test, http on the loopback interface alone",
 }
 
 // Whoever makes a client of their own could forget it: the places where it is done are known.

@@ -11,14 +11,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/dbtsource"
 )
 
 func (a *App) datasetsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "datasets",
-		Short: "The dataset contracts: list, check",
+		Short: "The dataset contracts: list, check, dbt",
 		Long: `A dataset is one file, <name>.odcs.yaml, in the folder of the contracts. Adding a dataset is adding its file.` +
 			exitStatus(exitOK, exitError, exitUsage, exitContract),
 		Args: subcommands,
@@ -40,8 +42,60 @@ the rest of the folder.` + exitStatus(exitOK, exitError, exitUsage, exitContract
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"yaml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
-	})
+	}, a.datasetsDBTCommand())
 	return cmd
+}
+
+// dbtReply is the data of `llac datasets dbt`.
+type dbtReply struct {
+	Folder  string   `json:"folder"`
+	Changed []string `json:"changed"` // files written or removed; with --check, those that should be
+}
+
+func (a *App) datasetsDBTCommand() *cobra.Command {
+	var project string
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "dbt",
+		Short: "Write the dbt sources of the contracts",
+		Long: `dbt writes models/sources/<dataset>.yml of the dbt project for every contract: its columns, its tests, how old it may get.
+These files are generated and checked in; --check only says which are stale.` + exitStatus(exitOK, exitError, exitUsage, exitContract),
+		Args: cobra.NoArgs,
+		RunE: a.run("datasets dbt", func(context.Context, []string) (reply, error) { return a.runDatasetsDBT(project, check) }),
+	}
+	cmd.Flags().StringVar(&project, "dbt", defaultProject, "folder of the dbt project")
+	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit status 1 when a file is stale")
+	return cmd
+}
+
+func (a *App) runDatasetsDBT(project string, check bool) (reply, error) {
+	contracts, err := pipeline.LoadContracts(a.contracts)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := marts.CheckProject(project); err != nil {
+		return reply{}, err
+	}
+	do := dbtsource.Write
+	if check {
+		do = dbtsource.Stale
+	}
+	changed, err := do(project, contracts)
+	if err != nil {
+		return reply{}, err
+	}
+	out := dbtReply{Folder: dbtsource.Folder(project), Changed: list(changed)}
+	r := reply{data: out, text: func(t *text) {
+		if len(changed) == 0 {
+			t.line("%s in %s, all as the contracts say.", plural(len(contracts), "source"), out.Folder)
+			return
+		}
+		t.line("%s: %s", out.Folder, strings.Join(changed, ", "))
+	}}
+	if check && len(changed) > 0 {
+		return r, fail(exitError, fmt.Errorf("%s stale in %s", plural(len(changed), "source"), out.Folder), a.llac("datasets dbt")+" writes them")
+	}
+	return r, nil
 }
 
 // completeDatasets offers the names of the contract files.

@@ -35,7 +35,7 @@ The rows say that their source is "` + ingest.Unofficial + `", and an environmen
 you say, by name, that the contract's portal sent exactly these bytes; then they count as the portal's.
 
 Without --env it runs on this machine, as llac run does. With --env the pages are landed in that environment and its services
-do the rest; the contract is the one in force there.` + exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitCredentials, exitInterrupted),
+do the rest; the contract is the one in force there. The marts follow with their next build: llac marts.` + exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitCredentials, exitInterrupted),
 		Example: `  llac ingest --dataset municipalities --file page-1.json --reason "the portal answers 503 since Monday"
   llac ingest --dataset population --slice 2024 --file table.json --reason "asked for by the statistics office" --vouch \
     --url https://api.idescat.cat/taules/v2/pmh/446/477/mun/data?YEAR=2024`,

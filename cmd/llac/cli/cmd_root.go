@@ -29,8 +29,9 @@ EXIT STATUS
 	flags.StringVar(&a.dir, "dir", defaultDir, "state directory: the lake, the queues, the logs")
 	flags.StringVar(&a.contracts, "datasets", defaultContracts, "folder of the dataset contracts")
 	flags.BoolVar(&a.json, "json", false, "answer one JSON document and nothing else")
-	cmd.AddCommand(a.runCommand(), a.statusCommand(), a.runsCommand(), a.showCommand(), a.dlqCommand(), a.datasetsCommand(),
-		a.stageCommand(), a.ingestCommand(), a.doctorCommand(), a.simulatorCommand(), a.deployCommand(), a.costCommand(), a.versionCommand(), exitCodesTopic())
+	cmd.AddCommand(a.runCommand(), a.statusCommand(), a.runsCommand(), a.showCommand(), a.dlqCommand(), a.datasetsCommand(), a.martsCommand(),
+		a.sqlCommand(), a.exportCommand(), a.stageCommand(), a.ingestCommand(), a.doctorCommand(), a.simulatorCommand(),
+		a.deployCommand(), a.costCommand(), a.versionCommand(), exitCodesTopic())
 	cmd.SetVersionTemplate("llac {{.Version}}\n")
 	return cmd
 }

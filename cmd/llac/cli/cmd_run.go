@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/source"
@@ -21,6 +22,8 @@ type runOptions struct {
 	portalOptions
 	force   bool
 	timeout time.Duration
+	noMarts bool
+	project string
 }
 
 // portalOptions are the flags of every command that starts the services.
@@ -45,9 +48,12 @@ func (a *App) runCommand() *cobra.Command {
 for a run of each dataset named (of all when none is named), and waits until each is published, unchanged, refused or
 failed. Datasets that a named one refers to, and that were never published, are run too.
 
+Then dbt builds the marts of what is published, in a Python environment of Llac's own, where anything has changed; --no-marts
+leaves them out (llac marts builds them later).
+
 Every contract is checked first; while one is invalid nothing is started. What an earlier run left unfinished is
 resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at once, and loses nothing either.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitInterrupted),
 		Example: `  llac run
   llac run municipalities population
   llac run --portal live --dir live
@@ -57,6 +63,8 @@ resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at 
 	o.register(cmd)
 	cmd.Flags().BoolVar(&o.force, "force", false, "fetch even what the source says has not changed")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Minute, "leave what is not finished by then to the next run; 0: never")
+	cmd.Flags().BoolVar(&o.noMarts, "no-marts", false, "do not build the marts")
+	cmd.Flags().StringVar(&o.project, "dbt", defaultProject, "folder of the dbt project, of which the marts are built")
 	cmd.RunE = a.run("run", func(ctx context.Context, args []string) (reply, error) { return a.runRun(ctx, o, args) })
 	return cmd
 }
@@ -68,6 +76,12 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	}
 	if o.timeout < 0 {
 		return reply{}, negative(o.timeout)
+	}
+	if !o.noMarts {
+		var missing *marts.ProjectError
+		if err := marts.CheckProject(o.project); errors.As(err, &missing) {
+			return reply{}, fail(exitUsage, err, "--dbt names the folder of the dbt project; --no-marts runs the datasets alone")
+		}
 	}
 	options := pipeline.Options{
 		Settings: settings, Contracts: a.contracts, Datasets: args, Force: o.force, Timeout: o.timeout, By: whoami(),
@@ -82,7 +96,23 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	defer a.tellStop(ctx, screen)()
 	result, err := pipeline.Run(ctx, options)
 	screen.clear()
-	r := reply{data: result, text: func(t *text) { runReport(t, a.dir, result) }}
+	data := runReply{Result: result}
+	var martsErr error
+	if err == nil && !o.noMarts {
+		// What is published is whole, whether or not every dataset is well: marts are built of it.
+		data.Marts, martsErr = a.buildMarts(ctx, martsOptions{project: o.project, force: false}, screen)
+	}
+	if data.Marts != nil && martsErr == nil && ctx.Err() == nil {
+		data.Answer = a.answer(ctx)
+	}
+	r := reply{data: data, text: func(t *text) {
+		runReport(t, a.dir, result)
+		if data.Marts != nil {
+			t.line("")
+			martsReport(t, a.dir, data.Marts)
+		}
+		answerText(t, data.Answer, cmp.Or(a.OutWidth, 100))
+	}}
 	if result.Datasets == nil {
 		r.text = nil
 	}
@@ -93,10 +123,20 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	case err != nil && result.StartedAt.IsZero():
 		r.data = nil // nothing was begun
 	}
-	if err == nil && !result.Good() {
+	switch {
+	case err == nil && !result.Good():
 		err = a.ill(result)
+	case err == nil && martsErr != nil:
+		err = a.martsFailure(martsErr, true)
 	}
 	return r, err
+}
+
+// runReply is the data of `llac run`.
+type runReply struct {
+	pipeline.Result
+	Marts  *martsReply  `json:"marts,omitempty"`  // nothing with --no-marts, or where the run did not come to its end
+	Answer *answerReply `json:"answer,omitempty"` // nothing where the marts have no such figures
 }
 
 // settings are the pipeline's settings as the flags and the environment say.

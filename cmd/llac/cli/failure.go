@@ -8,6 +8,7 @@ import (
 	"github.com/llac-project/llac/cmd/llac/deploy"
 	"github.com/llac-project/llac/cmd/llac/ingest"
 	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/aws"
@@ -41,6 +42,7 @@ func (a *App) classify(err error) *failure {
 		service  *deploy.UnknownServiceError
 		nobody   *deploy.CredentialsError
 		input    *ingest.InputError
+		project  *marts.ProjectError
 	)
 	switch {
 	case errors.As(err, &known):
@@ -50,6 +52,8 @@ func (a *App) classify(err error) *failure {
 		return &failure{status: exitContract, err: err, hint: "mend the lines above; " + a.llac("datasets check") + " says whether all is well"}
 	case errors.As(err, &folder):
 		return &failure{status: exitUsage, err: err, hint: "--datasets names the folder of the contracts"}
+	case errors.As(err, &project):
+		return &failure{status: exitUsage, err: err, hint: "--dbt names the folder of the dbt project"}
 	case errors.As(err, &unknown):
 		return &failure{status: exitUsage, err: err, hint: "a dataset is added by adding <name>" + contract.FileSuffix + " to " + a.contracts}
 	case errors.As(err, &owned):

@@ -73,7 +73,7 @@ func (m *machine) manifests(dataset string) []lake.Manifest {
 func TestIngest(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
-	if stdout, stderr, status := m.llac(ctx, "run", "municipalities"); status != 0 {
+	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	page := m.archived("municipalities")[0]
@@ -95,7 +95,7 @@ func TestIngest(t *testing.T) {
 		t.Errorf("the fetcher had no part in it:\n%s", stdout)
 	}
 	// The next run asks the portal, which was not asked for what is published.
-	if stdout, _, status = m.llac(ctx, "run", "municipalities"); status != 0 || !strings.Contains(stdout, "municipalities  published") {
+	if stdout, _, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 || !strings.Contains(stdout, "municipalities  published") {
 		t.Errorf("the run after: exit status %d\n%s", status, stdout)
 	}
 
@@ -117,7 +117,7 @@ func TestIngest(t *testing.T) {
 func TestIngestOfASlice(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
-	if stdout, stderr, status := m.llac(ctx, "run", "population"); status != 0 {
+	if stdout, stderr, status := m.llac(ctx, "run", "population", "--no-marts"); status != 0 {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	pages := m.archived("population")
@@ -133,7 +133,7 @@ func TestIngestOfASlice(t *testing.T) {
 func TestAnIngestThatDied(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
-	if stdout, stderr, status := m.llac(ctx, "run", "municipalities"); status != 0 {
+	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	contracts, err := contract.LoadDir("../../../datasets")
@@ -166,7 +166,7 @@ func TestAnIngestThatDied(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(m.dir, "unfinished.json"), lake.Encode(pending), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, status := m.llac(ctx, "run", "municipalities")
+	stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts")
 	if status != 0 {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}

@@ -101,6 +101,9 @@ func facts(p events.Payload) []string {
 		if len(p.ByReason) > 0 {
 			out = append(out, "quarantined: "+reasons(p.ByReason))
 		}
+		for _, dataset := range sortedKeys(p.References) {
+			out = append(out, "matched with "+dataset+", snapshot "+p.References[dataset])
+		}
 		return out
 	case events.StagingAccepted:
 		if len(p.Missing) > 0 {

@@ -88,6 +88,15 @@ func Look(ctx context.Context, dir string) (*Cloud, error) {
 	return cloud, nil
 }
 
+// Open opens the local cloud of dir to work on its lake without the services. note tells others what is at work. The
+// error is a *NoLakeError where nothing is, and an *aws.OwnedError when another process has the directory.
+func Open(ctx context.Context, dir, note string) (*Cloud, error) {
+	if _, err := os.Stat(filepath.Join(dir, "queues")); errors.Is(err, fs.ErrNotExist) {
+		return nil, &NoLakeError{dir}
+	}
+	return open(ctx, dir, note)
+}
+
 // connect gives the SDK clients connections of their own: to a loopback address, many at once, and closed before the
 // cloud is, which would otherwise wait for those that were opened and never used.
 func connect(dir string, config awssdk.Config) *Cloud {

@@ -21,6 +21,9 @@ type municipality struct {
 	comarca     string
 	province    string // "08", "17", "25" or "43"
 	people      [2]int // population on 1 January of populationYears
+
+	former        string // name until 2023 to 2025; empty: the same
+	formerComarca string // comarca until 2023; empty: the same
 }
 
 // populationYears are the years of municipality.people.
@@ -60,6 +63,16 @@ func readFacts() (facts, error) {
 			}
 		}
 		f.municipalities = append(f.municipalities, m)
+	}
+	if rows, err = readTable("former.csv", 3); err != nil {
+		return f, err
+	}
+	for _, r := range rows {
+		at := slices.IndexFunc(f.municipalities, func(m municipality) bool { return m.code == r[0] })
+		if at < 0 {
+			return f, fmt.Errorf("facts/former.csv: there is no municipality %s", r[0])
+		}
+		f.municipalities[at].former, f.municipalities[at].formerComarca = r[1], r[2]
 	}
 	pairs := func(name string) (out []namedCode, err error) {
 		rows, err := readTable(name, 2)

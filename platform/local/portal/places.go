@@ -9,13 +9,16 @@ type Place struct {
 	Comarca     string
 	Province    string // "08", "17", "25" or "43"
 	People      int
+
+	Former        string // name until 2023 to 2025; empty: the same
+	FormerComarca string // comarca until 2023; empty: the same
 }
 
 // Places lists the municipalities in code order.
 func Places() []Place {
 	var out []Place
 	for _, m := range loadFacts().municipalities {
-		out = append(out, Place{m.code, m.name, m.natural, m.comarcaCode, m.comarca, m.province, m.people[1]})
+		out = append(out, Place{m.code, m.name, m.natural, m.comarcaCode, m.comarca, m.province, m.people[1], m.former, m.formerComarca})
 	}
 	return out
 }

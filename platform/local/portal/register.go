@@ -26,6 +26,10 @@ type RegisterCounts struct {
 	Duplicates int // rows that repeat an earlier row to the letter
 	Conflicts  int // rows that repeat an earlier row's registre with other content; so many registres have two truths
 	Invalid    int // rows with an impossible date, capacity or registre; none of them is repeated
+
+	// Of the registres that are valid and have one truth: those whose municipality is on no list, and those without one.
+	Unknown  int
+	Nameless int
 }
 
 var registerColumns = []Column{
@@ -66,8 +70,10 @@ func newRegister(f facts, seed uint64, size int) (Dataset, RegisterCounts) {
 		chosen = chosen[n:]
 		return out
 	}
+	refused := map[int]bool{}
 	for i, at := range take(counts.Invalid) {
 		spoil(rows[at], i)
+		refused[at] = true
 	}
 	repeats := map[int][]Row{} // by the index after which the repeated row comes
 	for _, at := range take(counts.Duplicates) {
@@ -77,6 +83,16 @@ func newRegister(f facts, seed uint64, size int) (Dataset, RegisterCounts) {
 	for _, at := range take(counts.Conflicts) {
 		after := maker.farFrom(at, len(rows))
 		repeats[after] = append(repeats[after], maker.contradict(rows[at]))
+		refused[at] = true
+	}
+	for i, r := range rows {
+		switch name, named := r["municipi"].(string); {
+		case refused[i]:
+		case !named:
+			counts.Nameless++
+		case slices.Contains(unknownPlaces, name):
+			counts.Unknown++
+		}
 	}
 	all := make([]Row, 0, size)
 	for i, r := range rows {
@@ -175,12 +191,18 @@ func (m *serviceMaker) service(index int) Row {
 	if place.comarcaCode == "39" && !r.perMille(250) {
 		row["comarca"] = "Val d'Aran"
 	}
+	if place.formerComarca != "" && m.number%3 == 0 {
+		row["comarca"] = place.formerComarca // the register follows late
+	}
 	for _, hole := range holes {
 		if r.perMille(hole.missing) {
 			delete(row, hole.field)
 		} else if r.perMille(hole.null) {
 			row[hole.field] = "null"
 		}
+	}
+	if bare, cut := withoutArticle(place.name); cut && row["municipi"] == bare && row["comarca"] == nil {
+		row["municipi"] = place.name // who leaves out both leaves out too much
 	}
 	return row
 }
@@ -228,6 +250,9 @@ func capacity(r *random, kind string) string {
 	return "0"
 }
 
+// unknownPlaces are what a hand writes that does not know.
+var unknownPlaces = []string{"Municipi desconegut", "Fora de Catalunya", "Pendent de revisar"}
+
 // spelling is a municipality's name as the register's many hands write it.
 func spelling(r *random, place municipality) string {
 	switch n := r.below(1000); {
@@ -239,9 +264,52 @@ func spelling(r *random, place municipality) string {
 		return strings.ToUpper(place.name)
 	case n < 66:
 		return place.name + " "
+	case n < 74:
+		return decomposed.Replace(place.name)
+	case n < 80:
+		return decomposed.Replace(place.natural)
+	case n < 92:
+		return unaccented.Replace(place.name)
+	case n < 95:
+		return place.natural + " (" + place.comarca + ")"
+	case n < 101:
+		return unknownPlaces[n%len(unknownPlaces)]
+	// What only some names have, in more of them.
+	case n < 180:
+		return strings.ReplaceAll(place.name, "'", "’")
+	case n < 220:
+		return strings.ReplaceAll(place.natural, "'", "´")
+	case n < 260:
+		bare, _ := withoutArticle(place.name)
+		return bare
+	case n < 560 && place.former != "":
+		return place.former
 	}
 	return place.name // "Hospitalet de Llobregat, l'"
 }
+
+// withoutArticle is a name without the article after its comma, and whether it has one: other commas have longer words
+// behind them.
+func withoutArticle(name string) (string, bool) {
+	bare, article, cut := strings.Cut(name, ", ")
+	if !cut || len(article) > len("els") {
+		return name, false
+	}
+	return bare, true
+}
+
+// decomposed writes an accented letter as two characters, and unaccented without its accent.
+var decomposed, unaccented = func() (*strings.Replacer, *strings.Replacer) {
+	const letters, bases, accents = "àáèéíïòóúüçñÀÁÈÉÍÏÒÓÚÜÇÑ", "aaeeiioouucnAAEEIIOOUUCN", "\u0300\u0301\u0300\u0301\u0301\u0308\u0300\u0301\u0301\u0308\u0327\u0303"
+	marks := []rune(accents)
+	var two, one []string
+	for i, letter := range []rune(letters) {
+		base := bases[i : i+1]
+		two = append(two, string(letter), base+string(marks[i%len(marks)]))
+		one = append(one, string(letter), base)
+	}
+	return strings.NewReplacer(two...), strings.NewReplacer(one...)
+}()
 
 func postcode(r *random, place municipality) string {
 	if place.code == "080193" {

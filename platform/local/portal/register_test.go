@@ -102,12 +102,16 @@ func TestRegisterCounts(t *testing.T) {
 	}
 	seen := map[string]first{}
 	var duplicates, conflicts, invalid, acrossPages int
+	unknown, nameless := map[string]bool{}, map[string]bool{}
 	for i, r := range rows {
 		key, text := r["registre"].(string), fmt.Sprint(r)
 		before, repeated := seen[key]
 		switch {
 		case !repeated:
 			seen[key] = first{i, text}
+			if name, named := r["municipi"].(string); valid(r) {
+				unknown[key], nameless[key] = slices.Contains(unknownPlaces, name), !named
+			}
 		case before.row == text:
 			duplicates++
 			if before.at/1000 != i/1000 {
@@ -115,6 +119,7 @@ func TestRegisterCounts(t *testing.T) {
 			}
 		default:
 			conflicts++
+			unknown[key], nameless[key] = false, false
 		}
 		if !valid(r) {
 			invalid++
@@ -125,6 +130,17 @@ func TestRegisterCounts(t *testing.T) {
 	}
 	if len(seen) != counts.Distinct || duplicates != counts.Duplicates || conflicts != counts.Conflicts || invalid != counts.Invalid {
 		t.Errorf("found %d distinct, %d duplicates, %d conflicts, %d invalid; announced %+v", len(seen), duplicates, conflicts, invalid, counts)
+	}
+	count := func(m map[string]bool) (n int) {
+		for _, is := range m {
+			if is {
+				n++
+			}
+		}
+		return n
+	}
+	if count(unknown) != counts.Unknown || count(nameless) != counts.Nameless || counts.Unknown < 50 || counts.Nameless < 1 {
+		t.Errorf("found %d rows of unknown places, %d of none; announced %+v", count(unknown), count(nameless), counts)
 	}
 	if acrossPages < duplicates*9/10 {
 		t.Errorf("only %d of %d duplicates lie on another page of 1,000", acrossPages, duplicates)
@@ -166,11 +182,17 @@ func TestRegisterQuirks(t *testing.T) {
 	t.Parallel()
 	rows, _ := defaultRegister()
 	f := loadFacts()
-	published, natural := map[string]bool{}, map[string]bool{}
+	published, natural, former, articleless := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, m := range f.municipalities {
 		published[m.name] = true
 		if m.natural != m.name {
 			natural[m.natural] = true
+		}
+		if m.former != "" {
+			former[m.former] = true
+		}
+		if bare, cut := withoutArticle(m.name); cut {
+			articleless[bare] = true
 		}
 	}
 	kinds, count := map[string]int{}, map[string]int{}
@@ -188,6 +210,17 @@ func TestRegisterQuirks(t *testing.T) {
 		is("double space", strings.Contains(town, "  "))
 		is("trailing space", strings.HasSuffix(town, " "))
 		is("upper case", town != "" && strings.ToUpper(town) == town)
+		is("decomposed", strings.ContainsAny(town, "\u0300\u0301\u0308\u0327"))
+		is("typographic apostrophe", strings.Contains(town, "’"))
+		is("acute accent for an apostrophe", strings.Contains(town, "´"))
+		is("no article", articleless[town])
+		is("comarca in parentheses", strings.HasSuffix(town, ")"))
+		is("former name", former[town])
+		is("former comarca", r["comarca"] == "Osona" && (town == "Prats de Lluçanès" || town == "Olost" || town == "Alpens" || town == "Lluçà"))
+		is("unknown place", slices.Contains(unknownPlaces, town))
+		if articleless[town] && r["comarca"] == nil {
+			t.Errorf("neither article nor comarca: %v", r)
+		}
 		is("Val d'Aran", r["comarca"] == "Val d'Aran")
 		is("Aran", r["comarca"] == "Aran")
 		is("capacity 0", r["capacitat"] == "0")
@@ -209,7 +242,9 @@ func TestRegisterQuirks(t *testing.T) {
 	}
 	for quirk, least := range map[string]int{
 		"article after a comma": 20, "article first": 30, "double space": 20, "trailing space": 10, "upper case": 50,
-		"Val d'Aran": 10, "Aran": 3, "capacity 0": 3000, "capacity null": 30, "no capacity": 200, "no telephone": 1000,
+		"Val d'Aran": 10, "Aran": 3, "capacity 0": 3000, "capacity null": 30,
+		"decomposed": 30, "typographic apostrophe": 10, "acute accent for an apostrophe": 5, "no article": 20, "comarca in parentheses": 10, "former name": 3,
+		"former comarca": 1, "unknown place": 50, "no capacity": 200, "no telephone": 1000,
 		"no town": 1, "no comarca": 40, "no NIF": 100, "qualification null": 20, "district": 1500,
 	} {
 		if count[quirk] < least {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/services/stager/matching"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected sections of testdata/cases")
@@ -61,6 +62,7 @@ type testCase struct {
 	input    string // everything before the expected section
 	contract *contract.Contract
 	slice    string
+	finders  map[string]matching.Finder
 	pages    []string
 	expected string
 }
@@ -76,6 +78,8 @@ func parseCase(t *testing.T, text string) testCase {
 			c.contract = parseContract(t, body)
 		case head == "slice":
 			c.slice = strings.TrimSpace(body)
+		case strings.HasPrefix(head, "names of "):
+			c.finders = parseNames(t, c.finders, strings.TrimPrefix(head, "names of "), body)
 		case strings.HasPrefix(head, "page"):
 			c.pages = append(c.pages, body)
 		default:
@@ -86,6 +90,26 @@ func parseCase(t *testing.T, text string) testCase {
 		t.Fatal("the case has no contract")
 	}
 	return c
+}
+
+// parseNames reads what a column is matched with: the matching's options in JSON, then an entry a line, of id, name and group.
+func parseNames(t *testing.T, into map[string]matching.Finder, column, text string) map[string]matching.Finder {
+	t.Helper()
+	first, rest, _ := strings.Cut(text, "\n")
+	var o matching.Options
+	if err := json.Unmarshal([]byte(first), &o); err != nil {
+		t.Fatalf("names of %s: %v", column, err)
+	}
+	var entries []matching.Entry
+	for _, line := range strings.Fields(rest) {
+		parts := append(strings.Split(line, "|"), "", "")
+		entries = append(entries, matching.Entry{ID: parts[0], Name: strings.ReplaceAll(parts[1], "_", " "), Group: strings.ReplaceAll(parts[2], "_", " ")})
+	}
+	if into == nil {
+		into = map[string]matching.Finder{}
+	}
+	into[column] = matching.New(entries, o)
+	return into
 }
 
 // parseContract reads a contract from JSON. "Drop" lists columns that are not staged.
@@ -112,7 +136,7 @@ func parseContract(t *testing.T, text string) *contract.Contract {
 	for i := range c.Fields {
 		f := &c.Fields[i]
 		f.Staged = !slices.Contains(c.Drop, f.Name)
-		if f.Source == "" {
+		if f.Source == "" && !f.Derived() {
 			f.Source = f.Name
 		}
 		if f.Type == "" {
@@ -124,7 +148,7 @@ func parseContract(t *testing.T, text string) *contract.Contract {
 
 func (c testCase) inputOf() Input {
 	in := Input{
-		Contract: c.contract, Slice: c.slice,
+		Contract: c.contract, Slice: c.slice, Finders: c.finders,
 		Lineage: Lineage{
 			Source: "Font: exemple", SourceSystem: "portal.example", SourceURL: "https://portal.example/d/abcd-1234",
 			SourceUpdatedAt: "2025-08-02", Slot: "20250803T140512", RunID: "20250803T140512",

@@ -22,6 +22,7 @@ type column struct {
 	precision int  // decimals
 	width     int  // decimals: bytes
 	folder    bool // of the partition or the slice: its values become folders' names
+	match     int  // number in plan.matches of the match that it comes of, + 1; 0: it is read from the source
 }
 
 func newColumn(f contract.Field, required bool) (*column, error) {

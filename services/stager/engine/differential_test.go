@@ -258,6 +258,9 @@ func TestGeneratedRuns(t *testing.T) {
 				describe(t, in)
 			}
 			met["staged"] += r.Staged
+			if len(in.Finders) > 0 {
+				met["matched"] += r.Staged
+			}
 			met["duplicates"] += r.Duplicates
 			for code, n := range r.ByReason {
 				met[code] += n
@@ -265,7 +268,7 @@ func TestGeneratedRuns(t *testing.T) {
 		})
 	}
 	t.Logf("met: %v", met)
-	for _, what := range []string{"staged", "duplicates", "missing_required", "bad_type", "bad_text", "bad_integer", "bad_number", "bad_decimal", "bad_boolean", "bad_date",
+	for _, what := range []string{"staged", "matched", "duplicates", "missing_required", "bad_type", "bad_text", "bad_integer", "bad_number", "bad_decimal", "bad_boolean", "bad_date",
 		"bad_timestamp", "unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition", "wrong_slice", "key_conflict", "bad_row", "bad_page"} {
 		if met[what] < 10 {
 			t.Errorf("%s was met %d times only", what, met[what])

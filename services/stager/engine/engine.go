@@ -7,6 +7,7 @@ import (
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/services/stager/matching"
 )
 
 // Options say how a run is staged. None of them changes a byte of the output but Level.
@@ -38,6 +39,10 @@ type Input struct {
 	Slice    string // the run's slice; empty when the dataset is not sliced
 	Lineage  Lineage
 	Pages    []Page // in page order
+
+	// Finders are the references made ready, by the column that is matched with one. Invariant 6: their answers are part of
+	// what a run's bytes come from.
+	Finders map[string]matching.Finder
 
 	// Validated says that every page has been read to its end before. One that cannot be is then not the page that was
 	// validated, or this build reads pages differently: the run fails. Otherwise the rest of the page is quarantined.
@@ -103,8 +108,8 @@ type FileResult struct {
 // SimulatorSystem is the source system of rows that no portal ever served (invariant 11).
 const SimulatorSystem = "simulator"
 
-// simulated says whether a source system is no official portal: a simulator, or a server that only speaks a portal's
+// Simulated says whether a source system is no official portal: a simulator, or a server that only speaks a portal's
 // protocol ("unofficial:<host>").
-func simulated(system string) bool {
+func Simulated(system string) bool {
 	return system == SimulatorSystem || strings.HasPrefix(system, "unofficial:")
 }

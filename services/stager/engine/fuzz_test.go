@@ -47,11 +47,12 @@ func FuzzStage(f *testing.F) {
 		f.Add([]byte(smallPage[:n]), []byte(smallPage[3:]), byte(n%2))
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte, number byte) {
-		c := parseContract(t, fuzzContracts[int(number)%len(fuzzContracts)])
+		c := testCase{contract: parseContract(t, fuzzContracts[int(number)%len(fuzzContracts)])}
 		if number >= 128 {
-			c = fuzzGenerator(number).contract
+			g := fuzzGenerator(number)
+			c.contract, c.finders = g.contract, g.finders
 		}
-		in := testCase{contract: c}.inputOf()
+		in := c.inputOf()
 		in.Pages = []Page{newPage("landing/things/page-0", string(first)), newPage("landing/things/page-1", string(second))}
 		agreeOnce(t, in)
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/services/stager/matching"
 )
 
 // generator makes contracts and pages at random: the same ones for the same seed.
@@ -23,6 +24,7 @@ type generator struct {
 	slice    string
 	pools    map[string][]genCell // by source field: what its values are drawn from
 	personal int                  // personal values made so far
+	finders  map[string]matching.Finder
 }
 
 // genCell is one value of a record. Of a text every row chooses its own spelling.
@@ -44,7 +46,7 @@ func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 // input makes a whole run.
 func (g *generator) input() Input {
 	g.makeContract()
-	in := Input{Contract: g.contract, Slice: g.slice, Lineage: Lineage{
+	in := Input{Contract: g.contract, Slice: g.slice, Finders: g.finders, Lineage: Lineage{
 		Source: "Font: exemple", SourceSystem: pick(g, "portal.example", "portal.example", "simulator", "unofficial:127.0.0.1:9"),
 		SourceURL: "https://portal.example/d/abcd-1234", SourceUpdatedAt: pick(g, "", "2025-08-02"), Slot: "20250803T140512", RunID: "20250803T140512-y2024",
 	}}
@@ -126,6 +128,66 @@ func (g *generator) makeContract() {
 			}
 		}
 	}
+	if g.once(3) {
+		g.match(0)
+		if g.once(3) {
+			g.match(1)
+		}
+	}
+}
+
+// match adds a column that is matched, by a field of its own or another column's, and the columns that tell of it.
+func (g *generator) match(i int) {
+	c := g.contract
+	f := contract.Field{Name: fmt.Sprintf("m%d", i), Source: fmt.Sprintf("name%d", i), Type: contract.Text, Staged: true, Match: &contract.Match{Name: "name"}}
+	if other := pick(g, c.Fields...); g.once(3) && other.Classification != "personal" && !other.Derived() {
+		f.Source = other.Source
+	}
+	if g.once(3) {
+		f.NullLiterals = []string{"null", "-"}
+	}
+	if g.once(8) {
+		f.Classification = "internal"
+	}
+	g.fillPool(&f, false, false)
+	f.Mapping, f.Default = nil, nil // the pool's
+	for _, w := range c.Fields {
+		if w.Staged && w.Type == contract.Text && w.Classification != "personal" && w.Match == nil && !w.Derived() && g.once(2) {
+			f.Match.Within, f.Match.Group = w.Name, "group"
+		}
+	}
+	told := []contract.Field{f}
+	if !g.once(4) {
+		told = append(told, contract.Field{Name: f.Name + "_how", Type: contract.Text, Staged: true, MethodOf: f.Name})
+	}
+	if !g.once(4) {
+		told = append(told, contract.Field{Name: f.Name + "_sure", Type: contract.Number, Staged: true, ConfidenceOf: f.Name})
+	}
+	for _, f := range told { // in any order
+		c.Fields = slices.Insert(c.Fields, g.IntN(len(c.Fields)+1), f)
+	}
+	if g.finders == nil {
+		g.finders = map[string]matching.Finder{}
+	}
+	g.finders[f.Name] = finderOf(i)
+}
+
+// finderOf answers by a name's and a group's lengths alone, in every way there is.
+type finderOf int
+
+func (o finderOf) Find(name, group string) matching.Result {
+	id := fmt.Sprintf("id-%d-%d", len(name)%7, len(group)%3)
+	switch n := (int(o) + len(name) + 3*len(group)) % 8; {
+	case name == "":
+		return matching.Result{Method: matching.NoName}
+	case n < 4:
+		return matching.Result{ID: id, Method: matching.ExactInGroup, Confidence: 1}
+	case n == 4:
+		return matching.Result{ID: id, Method: matching.TokensInGroup, Confidence: float64(700+len(name)%300) / 1000}
+	case n == 5:
+		return matching.Result{Method: matching.NotMatched}
+	}
+	return matching.Result{Method: matching.Ambiguous}
 }
 
 func (g *generator) field(i int) contract.Field {

@@ -310,11 +310,11 @@ func (j *job) finish() error {
 
 // newJob prepares a pass.
 func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
-	p, err := newPlan(in.Contract, in.Slice)
+	p, err := newPlan(in.Contract, in.Slice, in.Finders)
 	if err != nil {
 		return nil, err
 	}
-	p.simulated = simulated(in.Lineage.SourceSystem)
+	p.simulated = Simulated(in.Lineage.SourceSystem)
 	schema := arrowschema.Schema(in.Contract)
 	for _, col := range p.columns {
 		if fields, ok := schema.FieldsByName(col.field.Name); ok && !fields[0].Nullable {

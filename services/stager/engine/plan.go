@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/services/stager/matching"
 )
 
 // plan is a contract made ready for rows. It knows nothing of fields that are not staged: their values are never read.
@@ -19,22 +20,24 @@ type plan struct {
 	slice     string
 	simulated bool // no portal vouches for the rows
 	exposed   []exposed
+	matches   []match
+	raws      int // values of a record that are told apart: one a column, and the name of each match
 }
 
 // exposed is a source field whose values a quarantine row may show.
 type exposed struct {
-	name   []byte // as a row's JSON holds it, with its colon
-	column int    // made of it
+	name []byte // as a row's JSON holds it, with its colon
+	raw  int    // where its value is laid
 }
 
-func newPlan(c *contract.Contract, slice string) (*plan, error) {
+func newPlan(c *contract.Contract, slice string, finders map[string]matching.Finder) (*plan, error) {
 	p := &plan{bySource: map[string][]int{}, sliceBy: -1, slice: slice}
 	personal, hidden := map[string]string{}, map[string]bool{}
 	for _, f := range c.Fields {
 		if f.Personal() {
 			personal[f.Source] = f.Name
 		}
-		if !f.Staged || !public(f) {
+		if !f.Derived() && (!f.Staged || !public(f)) {
 			hidden[f.Source] = true
 		}
 	}
@@ -54,7 +57,9 @@ func newPlan(c *contract.Contract, slice string) (*plan, error) {
 		}
 		col.folder = inPartition || c.Slicing != nil && c.Slicing.Column == f.Name
 		p.columns = append(p.columns, col)
-		p.bySource[f.Source] = append(p.bySource[f.Source], at)
+		if f.Match == nil && !f.Derived() {
+			p.bySource[f.Source] = append(p.bySource[f.Source], at)
+		}
 		if !inPartition {
 			p.files = append(p.files, at)
 		}
@@ -62,7 +67,16 @@ func newPlan(c *contract.Contract, slice string) (*plan, error) {
 			p.sliceBy = at
 		}
 	}
+	if err := p.prepareMatches(c, finders); err != nil {
+		return nil, err
+	}
 	for i, col := range p.columns {
+		if col.field.Derived() {
+			continue
+		}
+		if col.match > 0 {
+			i = p.matches[col.match-1].name
+		}
 		if s := col.field.Source; !hidden[s] {
 			hidden[s] = true // once is enough
 			p.exposed = append(p.exposed, exposed{append(appendJSON(nil, s), ':'), i})

@@ -91,17 +91,17 @@ func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Pag
 const maxShown = 1 << 10
 
 // show renders the part of a record that anybody may see, in contract order (invariant 8: no field that is personal,
-// internal or unknown to the contract, and no value longer than it must be). raw holds its values by column.
+// internal or unknown to the contract, and no value longer than it must be). raw holds its values as a worker lays them out.
 func (p *plan) show(raw [][]byte) []byte {
 	b := nothingShown[:1:1]
 	for _, f := range p.exposed {
-		if raw[f.column] == nil {
+		if raw[f.raw] == nil {
 			continue
 		}
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = append(append(b, f.name...), shorten(raw[f.column])...)
+		b = append(append(b, f.name...), shorten(raw[f.raw])...)
 	}
 	if len(b) == 1 {
 		return nothingShown

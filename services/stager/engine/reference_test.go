@@ -139,11 +139,14 @@ func refColumns(c *contract.Contract) []string {
 func refShown(c *contract.Contract, rec refRecord) map[string]string {
 	out := map[string]string{}
 	for _, f := range c.Fields {
-		if raw, there := rec.fields[f.Source]; there {
+		if raw, there := rec.fields[f.Source]; there && !f.Derived() {
 			out[f.Source] = string(raw)
 		}
 	}
 	for _, f := range c.Fields {
+		if f.Derived() {
+			continue
+		}
 		if !f.Staged || f.Classification != "" && f.Classification != "public" {
 			delete(out, f.Source)
 		}
@@ -158,9 +161,15 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 	var all []byte
 	for _, f := range refStagedFields(c) {
 		required := f.Required || f.Default != nil || slices.Contains(c.Key, f.Name) || slices.Contains(c.Partition, f.Name)
+		at := f.Name
 		v, bad := refRead(f, required, rec.fields[f.Source])
+		if f.Match != nil {
+			v, at, bad = refMatch(in, f, f, rec)
+		} else if f.Derived() {
+			v, at, bad = refMatch(in, f, *c.Field(f.MethodOf + f.ConfidenceOf), rec)
+		}
 		if bad != "" {
-			return nil, f.Name, bad
+			return nil, at, bad
 		}
 		values[f.Name] = v
 		all = append(all, v.encoded...)
@@ -198,6 +207,40 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 	row.cells = append(row.cells, in.Lineage.SourceSystem, c.Source.ID, url, updated, refOrigin(in.Lineage.SourceSystem, rec),
 		in.Lineage.Slot, in.Lineage.RunID, in.Pages[page].Key, hex.EncodeToString(sum[:16]))
 	return row, "", ""
+}
+
+// refMatch looks a name up for one of the columns that come of it; at is the column of which a value is no text.
+func refMatch(in Input, f, matched contract.Field, rec refRecord) (v refValue, at string, bad Code) {
+	read := func(f contract.Field) string {
+		text, null, wrong := refText(f, string(rec.fields[f.Source]))
+		if wrong != "" && bad == "" {
+			at, bad = f.Name, wrong
+		}
+		if null {
+			return ""
+		}
+		return text
+	}
+	name, group := read(matched), ""
+	if matched.Match.Within != "" {
+		group = read(*in.Contract.Field(matched.Match.Within))
+	}
+	if bad != "" {
+		return v, at, bad
+	}
+	r := in.Finders[matched.Name].Find(name, group)
+	null := refValue{cell: refNull, encoded: []byte{0}}
+	switch {
+	case f.ConfidenceOf != "" && !r.Judged(), f.Match != nil && r.ID == "":
+		return null, "", ""
+	case f.ConfidenceOf != "":
+		v, bad = refCast(contract.Field{Type: contract.Number}, strconv.FormatFloat(r.Confidence, 'f', -1, 64))
+	case f.MethodOf != "":
+		v, bad = refCast(contract.Field{Type: contract.Text}, string(r.Method))
+	default:
+		v, bad = refCast(contract.Field{Type: contract.Text}, r.ID)
+	}
+	return v, f.Name, bad
 }
 
 // refOrigin is what a row is said to be. Only an official portal publishes, and only by saying nothing else.

@@ -28,10 +28,11 @@ type worker struct {
 	columnOf []int    // by the reader's ID of a name: the column made of it, or what else it stands for
 	hashes   []uint32 // of the raw values
 	touched  uint32   // keeps fetch from being left out by the compiler
-	raw      [][]byte // by column, of the row at hand
+	raw      [][]byte // of the row at hand: by column, then the name of each match
 	cells    []cell   // of the row at hand
 	number   []uint32 // of the cells, as a batch holds them; 0 where the cell is null
 	direct   []scratch
+	found    []found // by match
 
 	learnt  [][]uint32 // see batch; only who takes the batches touches it
 	byPath  map[string]uint32
@@ -55,8 +56,8 @@ func newWorker(j *job) (*worker, error) {
 	n := len(p.columns)
 	return &worker{
 		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, rivals: j.rivals, memoBytes: j.options.memoBytes(), files: j.files.columns,
-		memos: make([]memo, n), raw: make([][]byte, n), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
-		direct: make([]scratch, n), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
+		memos: make([]memo, n), raw: make([][]byte, p.raws), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
+		direct: make([]scratch, n), found: make([]found, len(p.matches)), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
 
@@ -207,6 +208,9 @@ func (w *worker) spread(rec source.Row) uint8 {
 			}
 		}
 	}
+	for i := range w.plan.matches {
+		w.join(i)
+	}
 	return w.plan.originOf(origin)
 }
 
@@ -294,7 +298,7 @@ func (w *worker) cell(i int) *rejection {
 func (w *worker) directly(i int) *rejection {
 	col, c, s := w.plan.columns[i], &w.cells[i], &w.direct[i]
 	w.number[i] = 0
-	v, bad := col.read(w.raw[i])
+	v, bad := w.value(i)
 	if bad != nil {
 		return bad
 	}

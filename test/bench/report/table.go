@@ -49,7 +49,7 @@ func (r Report) Markdown() string {
 	part := func(format string, a ...any) { parts = append(parts, fmt.Sprintf(format, a...)) }
 
 	m := r.Machine
-	part("%s, %s, %d cores, %s, llac at %s, %d rounds%s.", m.System, m.CPU, m.Cores, m.Go, m.Build, m.Rounds, beside(m.Packages))
+	part("%s, %s, %d cores, %s, llac at %s, %d rounds%s.%s", m.System, m.CPU, m.Cores, m.Go, m.Build, m.Rounds, beside(m.Packages), busy(m))
 	for _, why := range r.LeftOut {
 		part("Left out: %s", why)
 	}
@@ -98,6 +98,9 @@ func (r Report) Markdown() string {
 		}
 		part("### Pipeline\n\n%s", t)
 	}
+	if r.Marts != nil && len(r.Marts.Warm) > 0 {
+		part("%s", martsTables(*r.Marts))
+	}
 	if len(r.Benchmarks) > 0 {
 		var lines strings.Builder
 		last := ""
@@ -121,6 +124,14 @@ func beside(packages []string) string {
 		return ""
 	}
 	return "; beside " + strings.Join(packages, ", ")
+}
+
+// busy warns of figures that were taken beside other work.
+func busy(m Machine) string {
+	if m.Load < 0.5 {
+		return ""
+	}
+	return fmt.Sprintf(" The machine had other work: a load of %.1f when the bench began.", m.Load)
 }
 
 // The generated part of a document lies between these lines.

@@ -21,8 +21,11 @@ import (
 // Usage is what a program took.
 type Usage struct {
 	Wall    float64 `json:"wall_seconds"`
-	CPU     float64 `json:"cpu_seconds"` // user and system
-	PeakRSS int64   `json:"peak_rss_bytes"`
+	CPU     float64 `json:"cpu_seconds"`    // user and system
+	PeakRSS int64   `json:"peak_rss_bytes"` // of the largest of its processes
+	// Together is the most that its processes held at one time, as it was seen every few milliseconds; 0: nobody looked,
+	// or the system does not tell.
+	Together int64 `json:"together_rss_bytes,omitempty"`
 }
 
 const mark = "LLAC_BENCH_TIMED"
@@ -30,6 +33,15 @@ const mark = "LLAC_BENCH_TIMED"
 // Run runs a program to its end and answers what it took and what it wrote to its standard output. When ctx is done the
 // program is killed, with all that it has started.
 func Run(ctx context.Context, argv, environment []string) (Usage, []byte, error) {
+	return run(ctx, argv, environment, false)
+}
+
+// Watched is Run for a program of several processes: it also looks at what they hold together.
+func Watched(ctx context.Context, argv, environment []string) (Usage, []byte, error) {
+	return run(ctx, argv, environment, true)
+}
+
+func run(ctx context.Context, argv, environment []string, watch bool) (Usage, []byte, error) {
 	var u Usage
 	self, err := os.Executable()
 	if err != nil {
@@ -52,7 +64,12 @@ func Run(ctx context.Context, argv, environment []string) (Usage, []byte, error)
 	if err != nil {
 		return u, nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
+	most := func() int64 { return 0 }
+	if watch {
+		most = watchBelow(c.Process.Pid)
+	}
 	usage, readErr := io.ReadAll(told)
+	together := most()
 	if err := c.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return u, nil, ctx.Err()
@@ -62,6 +79,7 @@ func Run(ctx context.Context, argv, environment []string) (Usage, []byte, error)
 	if err := errors.Join(readErr, json.Unmarshal(usage, &u)); err != nil {
 		return u, nil, fmt.Errorf("read what %s took: %w; does main call timed.Serve?", argv[0], err)
 	}
+	u.Together = together
 	return u, out.Bytes(), nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,17 @@ func TestMain(m *testing.M) {
 		for i := range held {
 			held[i] = byte(i)
 		}
-		os.Exit(int(held[0]))
+		if os.Getenv("TIMED_TEST_CHILD") != "" { // one more that holds as much, at the same time
+			child := exec.Command(os.Args[0])
+			child.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "TIMED_TEST_CHILD=") })
+			if err := child.Run(); err != nil {
+				os.Exit(1)
+			}
+		}
+		for start := time.Now(); os.Getenv("TIMED_TEST_LASTING") != "" && time.Since(start) < 20*interval; { // long enough to be seen
+			held[0]++
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -43,6 +55,19 @@ func TestMemoryIsTheProgramsOwn(t *testing.T) {
 	}
 	if big.PeakRSS < 100<<20 || big.PeakRSS > 160<<20 || big.CPU <= 0 || big.Wall <= 0 {
 		t.Errorf("a program that holds 100 MiB took %+v", big)
+	}
+}
+
+func TestProcessesTogether(t *testing.T) {
+	if _, err := os.Stat("/proc/self/statm"); err != nil {
+		t.Skip("only Linux says what processes hold")
+	}
+	both, _, err := Watched(t.Context(), []string{os.Args[0]}, append(os.Environ(), "TIMED_TEST_HOLD="+strings.Repeat("x", 60), "TIMED_TEST_CHILD=1", "TIMED_TEST_LASTING=1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if both.Together < 110<<20 || both.Together > 200<<20 || both.PeakRSS > 100<<20 {
+		t.Errorf("two processes of 60 MiB each took %+v", both)
 	}
 }
 

@@ -1,0 +1,29 @@
+{#-
+  What DuckDB and Trino (so Athena) say differently. Each macro has one default, in Trino's words, and one for DuckDB.
+  Models use nothing else that the two do not share.
+-#}
+
+{% macro md5_text(text) %}{{ return(adapter.dispatch('md5_text', 'llac')(text)) }}{% endmacro %}
+{% macro default__md5_text(text) %}lower(to_hex(md5(to_utf8({{ text }})))){% endmacro %}
+{% macro duckdb__md5_text(text) %}md5({{ text }}){% endmacro %}
+
+{% macro composed(text) %}{{ return(adapter.dispatch('composed', 'llac')(text)) }}{% endmacro %}
+{% macro default__composed(text) %}normalize({{ text }}, NFC){% endmacro %}
+{% macro duckdb__composed(text) %}nfc_normalize({{ text }}){% endmacro %}
+
+{% macro replace_all(text, pattern, replacement) %}{{ return(adapter.dispatch('replace_all', 'llac')(text, pattern, replacement)) }}{% endmacro %}
+{% macro default__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}'){% endmacro %}
+{% macro duckdb__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g'){% endmacro %}
+
+{#- Division of integers that are not negative, without the remainder. -#}
+{% macro divide_whole(dividend, divisor) %}{{ return(adapter.dispatch('divide_whole', 'llac')(dividend, divisor)) }}{% endmacro %}
+{% macro default__divide_whole(dividend, divisor) %}(({{ dividend }}) / ({{ divisor }})){% endmacro %}
+{% macro duckdb__divide_whole(dividend, divisor) %}(({{ dividend }}) // ({{ divisor }})){% endmacro %}
+
+{% macro add_days(day, count) %}{{ return(adapter.dispatch('add_days', 'llac')(day, count)) }}{% endmacro %}
+{% macro default__add_days(day, count) %}date_add('day', {{ count }}, {{ day }}){% endmacro %}
+{% macro duckdb__add_days(day, count) %}({{ day }} + cast({{ count }} as integer)){% endmacro %}
+
+{% macro add_months(day, count) %}{{ return(adapter.dispatch('add_months', 'llac')(day, count)) }}{% endmacro %}
+{% macro default__add_months(day, count) %}date_add('month', {{ count }}, {{ day }}){% endmacro %}
+{% macro duckdb__add_months(day, count) %}cast({{ day }} + to_months(cast({{ count }} as integer)) as date){% endmacro %}

@@ -1,0 +1,90 @@
+{#- The columns that every table of the quarterly GDP shares. -#}
+{% macro staged_gdp(dataset) -%}
+with source as (
+
+    select * from {{ source('staging', dataset) }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        quarter_code,
+        sector_code,
+        geography_code,
+        metric_code,
+
+        -- names
+        sector_name,
+        {{ folded('sector_name') }} as sector_name_folded,
+        source_status,
+
+        -- numbers
+        cast(amount as decimal(14, 1)) as amount,
+        cast(substr(quarter_code, 1, 4) as integer) as year,
+        cast(substr(quarter_code, length(quarter_code), 1) as integer) as quarter,
+
+        -- dates
+        try_cast(substr(source_updated_at, 1, 10) as date) as source_updated_date,
+
+        -- lineage
+        source_system,
+        data_origin,
+        ingested_process_at as source_snapshot_id,
+        row_hash as source_row_hash
+
+    from source
+
+)
+
+select * from renamed
+{%- endmacro %}
+
+{#- The register of social services as one snapshot has it. The daily fact reads several. -#}
+{% macro staged_social_services(relation, snapshot_id) -%}
+with source as (
+
+    select * from {{ relation }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        social_service_register_id,
+        municipality_id,
+        district_id,
+        cast('{{ snapshot_id }}' as varchar) as source_snapshot_id,
+
+        -- names
+        service_type_name,
+        {{ folded('service_type_name') }} as service_type_name_folded,
+        service_qualification_name,
+        {{ folded('service_qualification_name') }} as service_qualification_name_folded,
+        municipality_name,
+        comarca_name,
+        {{ folded('comarca_name') }} as comarca_name_folded,
+        postal_code,
+        municipality_match_method,
+
+        -- numbers
+        cast(capacity as integer) as capacity,
+        cast(municipality_match_confidence as double) as municipality_match_confidence,
+
+        -- dates
+        inscription_date,
+        {{ slot_date("'" ~ snapshot_id ~ "'") }} as service_date,
+
+        -- lineage
+        source_system,
+        data_origin,
+        row_hash as source_row_hash
+
+    from source
+
+)
+
+select * from renamed
+{%- endmacro %}

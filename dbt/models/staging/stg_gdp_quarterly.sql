@@ -1,0 +1,1 @@
+{{ staged_gdp('gdp_quarterly') }}

@@ -1,0 +1,34 @@
+with source as (
+
+    select * from {{ source('staging', 'municipalities') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        municipality_id,
+        comarca_id,
+
+        -- names
+        municipality_name,
+        comarca_name,
+
+        -- dates
+        {{ slot_date('ingested_process_at') }} as snapshot_date,
+
+        -- lineage
+        source_system,
+        data_origin,
+        ingested_process_at as source_snapshot_id,
+        row_hash as source_row_hash
+
+    from source
+
+    -- the source's own codes for "not stated" and "others" are no municipalities
+    where municipality_id not in ('999998', '999999')
+
+)
+
+select * from renamed

@@ -1,0 +1,9 @@
+{#- The columns identify a row: none is null and no two rows share them. The failing rows are the keys. -#}
+{% test is_key(model, columns) %}
+select
+    {{ columns | join(', ') }},
+    count(*) as row_count
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1 or {{ columns | join(' is null or ') }} is null
+{% endtest %}

@@ -1,0 +1,205 @@
+package dbtsource
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/arrowschema"
+)
+
+// Name is the name of the dbt source that all datasets are tables of.
+const Name = "staging"
+
+// header begins every generated file and tells them from those of others.
+const header = "# Generated from "
+
+// Column is one column of a staged relation.
+type Column struct {
+	Name        string
+	Type        string // as SQL engines agree on it: varchar, bigint, double, decimal(p,s), boolean, date, timestamp
+	Description string
+	Field       *contract.Field // nil: a lineage column
+}
+
+// Columns are the columns of a snapshot's relation in their order: those of the files, then those of the partitions.
+func Columns(c *contract.Contract) []Column {
+	var out []Column
+	for _, f := range arrowschema.Columns(c) {
+		out = append(out, Column{f.Name, sqlType(f), f.Description, &f})
+	}
+	for _, l := range arrowschema.LineageColumns {
+		out = append(out, Column{Name: l.Name, Type: "varchar", Description: l.Description})
+	}
+	for _, name := range c.Partition {
+		if f := c.Field(name); f != nil {
+			out = append(out, Column{name, sqlType(*f), f.Description, f})
+		}
+	}
+	return out
+}
+
+func sqlType(f contract.Field) string {
+	switch f.Type {
+	case contract.Integer:
+		return "bigint"
+	case contract.Number:
+		return "double"
+	case contract.Decimal:
+		return fmt.Sprintf("decimal(%d,%d)", f.Precision, f.Scale)
+	case contract.Boolean:
+		return "boolean"
+	case contract.Date:
+		return "date"
+	case contract.Timestamp:
+		return "timestamp"
+	}
+	return "varchar"
+}
+
+// Source is the dbt source file of a contract.
+func Source(c *contract.Contract) []byte {
+	w := &writer{}
+	w.line(0, "%sdatasets/%s%s by make generate. Change the contract, not this file.", header, c.Dataset, contract.FileSuffix)
+	w.line(0, "version: 2")
+	w.line(0, "")
+	w.line(0, "sources:")
+	w.line(1, "- name: %s", Name)
+	w.line(2, "schema: %s", text("{{ var('staging_schema', 'staging') }}"))
+	w.line(2, "tables:")
+	w.line(3, "- name: %s", c.Dataset)
+	w.line(4, "identifier: %s", text(c.Dataset+"__{{ var('snapshots', {}).get('"+c.Dataset+"', 'none') | lower }}"))
+	w.line(4, "description: %s", words(c.Title+". "+sentence(c.Grain)+" "+sentence(c.Purpose)+" "+c.Attribution))
+	w.line(4, "config:")
+	freshness(w, c)
+	w.line(5, "meta:")
+	for _, m := range [][2]string{
+		{"grain", c.Grain}, {"attribution", c.Attribution}, {"licence", c.Licence}, {"licence_url", c.LicenceURL},
+		{"source", c.Source.Kind + " " + c.Source.ID}, {"owner", c.Owner},
+	} {
+		if m[1] != "" {
+			w.line(6, "%s: %s", m[0], words(m[1]))
+		}
+	}
+	if len(c.Key) > 0 {
+		w.line(6, "key: %s", list(c.Key))
+	}
+	if len(c.Key) > 1 {
+		w.line(4, "data_tests:") // is_key is the project's own
+		w.line(5, "- is_key:")
+		w.line(7, "arguments:")
+		w.line(8, "columns: %s", list(c.Key))
+	}
+	w.line(4, "columns:")
+	for _, column := range Columns(c) {
+		w.line(5, "- name: %s", column.Name)
+		w.line(6, "data_type: %s", column.Type)
+		w.line(6, "description: %s", words(column.Description))
+		tests(w, c, column)
+	}
+	return w.Bytes()
+}
+
+// freshness is the contract's SLA. The source itself does not say when it was last looked at: the runner does.
+func freshness(w *writer, c *contract.Contract) {
+	if c.SLA.Freshness <= 0 {
+		return
+	}
+	w.line(5, "freshness:")
+	w.line(6, "warn_after: %s", age(c.SLA.Freshness))
+	w.line(6, "error_after: %s", age(2*c.SLA.Freshness))
+	w.line(5, "loaded_at_query: %s",
+		text("select cast('{{ var('checked_at', {}).get('"+c.Dataset+"', '1970-01-01T00:00:00Z') | replace('T', ' ') | replace('Z', '') }}' as timestamp)"))
+}
+
+// age writes a duration in the largest unit of dbt's that it is whole in.
+func age(d time.Duration) string {
+	for _, u := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}} {
+		if d%u.length == 0 {
+			return fmt.Sprintf("{count: %d, period: %s}", d/u.length, u.name)
+		}
+	}
+	return fmt.Sprintf("{count: %d, period: minute}", (d+time.Minute-1)/time.Minute)
+}
+
+// tests are those of a column that follow from the contract. What else a candidate is refused for the gate has checked.
+func tests(w *writer, c *contract.Contract, column Column) {
+	var values []string
+	if f := column.Field; f != nil && len(f.Mapping) > 0 {
+		values = slices.Collect(maps.Values(f.Mapping))
+		if f.Default != nil {
+			values = append(values, *f.Default)
+		}
+		slices.Sort(values)
+		values = slices.Compact(values)
+	}
+	key := len(c.Key) == 1 && c.Key[0] == column.Name
+	if !key && values == nil {
+		return
+	}
+	w.line(6, "data_tests:")
+	if key {
+		w.line(7, "- not_null")
+		w.line(7, "- unique")
+	}
+	if values != nil {
+		w.line(7, "- accepted_values:")
+		w.line(9, "arguments:")
+		for i := range values {
+			values[i] = strings.ReplaceAll(values[i], "'", "''") // dbt puts them between quotes as they are
+		}
+		w.line(10, "values: %s", list(values))
+		if column.Type != "varchar" {
+			w.line(10, "quote: false")
+		}
+	}
+}
+
+// writer writes YAML, two spaces a step.
+type writer struct{ bytes.Buffer }
+
+func (w *writer) line(steps int, format string, args ...any) {
+	line := strings.Repeat("  ", steps) + fmt.Sprintf(format, args...)
+	w.WriteString(strings.TrimRight(line, " ") + "\n")
+}
+
+// text is a text as YAML reads it, whatever is in it: JSON's is YAML's.
+func text(s string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a text can always be encoded
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// words is text that dbt must not take for its template language.
+func words(s string) string {
+	for _, open := range []string{"{{", "{%", "{#"} {
+		s = strings.ReplaceAll(s, open, open[:1]+" "+open[1:])
+	}
+	return text(strings.Join(strings.Fields(s), " "))
+}
+
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
+}
+
+func list(values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = text(v)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -1,0 +1,213 @@
+package matching
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// catalan is a piece of the list of municipalities, with the pitfalls of the whole; test/matching has all of it.
+var catalan = []Entry{
+	{"080193", "Barcelona", "Barcelonès"},
+	{"081017", "Hospitalet de Llobregat, l'", "Barcelonès"},
+	{"081691", "Prat de Llobregat, el", "Baix Llobregat"},
+	{"082053", "Sant Cugat del Vallès", "Vallès Occidental"},
+	{"082384", "Sant Quirze del Vallès", "Vallès Occidental"},
+	{"082665", "Cerdanyola del Vallès", "Vallès Occidental"},
+	{"170486", "Castell d'Aro, Platja d'Aro i s'Agaró", "Baix Empordà"},
+	{"171870", "Saus, Camallera i Llampaies", "Alt Empordà"},
+	{"251214", "Les", "Aran"},
+	{"250576", "Bòrdes, Es", "Aran"},
+	{"250557", "Biosca", "Solsonès"},
+	{"080804", "Fígols", "Berguedà"},
+	{"259084", "Fígols i Alinyà", "Alt Urgell"},
+	{"431732", "Vilella Alta, la", "Priorat"},
+	{"431747", "Vilella Baixa, la", "Priorat"},
+	{"250404", "Balaguer", "Noguera"},
+	{"250220", "Bellcaire d'Urgell", "Noguera"},
+	{"430271", "Bisbal de Montsant, la", "Priorat"},
+	{"081751", "Puig-reig", "Berguedà"},
+	{"170001", "Bell-lloc", "Maresme"}, // two that are invented, for homonyms
+	{"170002", "Bell-lloc", "Osona"},
+	{"170003", "Vil·la de Dalt", "Osona"},
+	{"170004", "Vil·la de Baix", "Osona"},
+	{"999998", "No consta", "No consta"},
+}
+
+func names() *Names {
+	return New(catalan, Options{
+		Grouped: true, Except: []string{"999998"}, GroupAliases: map[string]string{"Val d'Aran": "Aran", "Osona": "Berguedà"},
+		Aliases: map[string]string{
+			"Bisbal de Falset, la": "Bisbal de Montsant, la", "Barcelona": "Balaguer", "Nowhere": "There is none", "": "Barcelona",
+		},
+	})
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	n := names()
+	for _, c := range []struct {
+		name, group string
+		want        Result
+	}{
+		{"Barcelona", "Barcelonès", Result{"080193", ExactInGroup, 1}},
+		{"  BARCELONA ", "barcelones", Result{"080193", ExactInGroup, 1}},
+		{"Hospitalet de Llobregat, l'", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"L'Hospitalet de Llobregat", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"l’hospitalet  de\u00a0llobregat", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"L´HOSPITALET DE LLOBREGAT", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"Hospitalet de Llobregat (l')", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"Hospitalet de Llobregat, l' (Barcelonès)", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"L Hospitalet de Llobregat", "Barcelonès", Result{"081017", ExactInGroup, 1}},
+		{"Sant Cugat del Valle\u0300s", "Vallès Occidental", Result{"082053", ExactInGroup, 1}},
+		{"St. Cugat del Vallès", "Vallès Occidental", Result{"082053", ExactInGroup, 1}},
+		{"Castell d'Aro, Platja d'Aro i s'Agaró", "Baix Empordà", Result{"170486", ExactInGroup, 1}},
+		{"Saus, Camallera i Llampaies", "Alt Empordà", Result{"171870", ExactInGroup, 1}},
+		{"Es Bòrdes", "Val d'Aran", Result{"250576", ExactInGroup, 1}},
+		{"Les", "Val d’Aran", Result{"251214", ExactInGroup, 1}},
+		{"Puigreig", "el Berguedà", Result{"081751", ExactInGroup, 1}},
+		{"Puig Reig", "Berguedà", Result{"081751", ExactInGroup, 1}},
+		{"Vil.la de Dalt", "Osona", Result{"170003", ExactInGroup, 1}},
+		{"Viŀla de Dalt", "Osona", Result{"170003", ExactInGroup, 1}},
+		{"Vil-la de Dalt", "Osona", Result{"170003", ExactInGroup, 1}},
+		{"Bisbal de Falset, la", "Priorat", Result{"430271", ExactInGroup, 1}},
+
+		{"Biosca", "Segarra", Result{"250557", Exact, 0.8}},
+		{"Biosca", "", Result{"250557", Exact, 0.95}},
+		{"Biosca", " - ", Result{"250557", Exact, 0.95}},
+		{"Les", "", Result{"251214", Exact, 0.95}},
+		{"Les", "Priorat", Result{"251214", Exact, 0.8}},
+
+		{"Hospitalet de Llobregat", "Barcelonès", Result{"081017", TokensInGroup, 0.916}},
+		{"Prat de Llobregat", "Baix Llobregat", Result{"081691", TokensInGroup, 0.916}},
+		{"Ajuntament de Sant Cugat del Vallès", "Vallès Occidental", Result{"082053", TokensInGroup, 0.8}},
+		{"Sant Cugat del Vallès Occidental", "Vallès Occidental", Result{"082053", TokensInGroup, 0.848}},
+
+		// Never a guess.
+		{"Bell-lloc", "", Result{Method: Ambiguous}},
+		{"Bell-lloc", "Priorat", Result{Method: Ambiguous}},
+		{"Bell-lloc", "Maresme", Result{"170001", ExactInGroup, 1}},
+		{"La Vilella, Alta i Baixa", "Priorat", Result{Method: Ambiguous}},
+		{"Vil·la", "Osona", Result{Method: Unmatched}},
+		{"Fígols", "Alt Urgell", Result{Method: Ambiguous}}, // of the Alt Urgell, in short; or the one of the Berguedà
+		{"Bellcaire d'Urgell (Balaguer)", "Noguera", Result{"250220", ExactInGroup, 1}},
+		{"Balaguer, Bellcaire d'Urgell", "Noguera", Result{Method: Ambiguous}},
+
+		{"Hospitalet de Llobregat", "", Result{Method: Unmatched}}, // a form of a name counts within a group alone
+		{"Municipi desconegut", "Barcelonès", Result{Method: Unmatched}},
+		{"Sant", "Vallès Occidental", Result{Method: Unmatched}},
+		{"Sant Cugat Sesgarrigues", "Vallès Occidental", Result{Method: Unmatched}},
+		{"No consta", "No consta", Result{Method: Unmatched}},
+		{"Nowhere", "Osona", Result{Method: Unmatched}},
+
+		{"", "Barcelonès", Result{Method: NoName}},
+		{" -- ", "Barcelonès", Result{Method: NoName}},
+	} {
+		if got := n.Find(c.name, c.group); got != c.want {
+			t.Errorf("%q in %q: got %+v, want %+v", c.name, c.group, got, c.want)
+		}
+	}
+}
+
+// TestOneGroup: without groups the whole reference is one.
+func TestOneGroup(t *testing.T) {
+	t.Parallel()
+	n := New(catalan, Options{})
+	for name, want := range map[string]Result{
+		"el prat de llobregat": {"081691", ExactInGroup, 1},
+		"Prat de Llobregat":    {"081691", TokensInGroup, 0.916},
+		"Bell-lloc":            {Method: Ambiguous},
+		"No consta":            {"999998", ExactInGroup, 1},
+		"Atlantis":             {Method: Unmatched},
+	} {
+		if got := n.Find(name, "Osona"); got != want {
+			t.Errorf("%q: got %+v, want %+v", name, got, want)
+		}
+	}
+	if got := New(nil, Options{}).Find("Barcelona", ""); got != (Result{Method: Unmatched}) {
+		t.Errorf("an empty reference: %+v", got)
+	}
+	if got := Nobody.Find("Barcelona", ""); got != (Result{Method: NotMatched}) || got.Judged() {
+		t.Errorf("nobody: %+v", got)
+	}
+}
+
+// TestATieIsNull: of two rows that a name may mean none is taken, in any step, whatever their order.
+func TestATieIsNull(t *testing.T) {
+	t.Parallel()
+	two := []Entry{{"1", "Vilanova de Dalt", "g"}, {"2", "Vilanova de Dalt", "g"}, {"3", "Torre Alta", "g"}, {"4", "Torre Baixa", "g"}, {"5", "Pla", "a"}, {"6", "Pla", "b"}}
+	for i := range 200 { // the more names, the more a word weighs that few have
+		two = append(two, Entry{fmt.Sprint("other", i), fmt.Sprint("other", i), "other"})
+	}
+	for range 8 {
+		two = append(two[len(two)-1:], two[:len(two)-1]...)
+		n := New(two, Options{Grouped: true})
+		for _, name := range []string{"Vilanova de Dalt", "la Vilanova Dalt", "Vilanova de Dalt i més", "Torre Alta i Baixa", "Pla"} {
+			if got := n.Find(name, "g"); got != (Result{Method: Ambiguous}) {
+				t.Errorf("%q: got %+v, want no id, ambiguous", name, got)
+			}
+		}
+	}
+	// One id under two names is no tie.
+	n := New([]Entry{{"1", "Pla", "a"}, {"1", "el Pla", "a"}, {"1", "Pla", "b"}}, Options{Grouped: true})
+	for _, group := range []string{"a", "b", "c", ""} {
+		if got := n.Find("Pla", group); got.ID != "1" {
+			t.Errorf("in %q: %+v", group, got)
+		}
+	}
+}
+
+// TestOrderDoesNotMatter: the answers follow from the entries and not from their order.
+func TestOrderDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	back := slices.Clone(catalan)
+	slices.Reverse(back)
+	a, b := New(catalan, Options{Grouped: true}), New(back, Options{Grouped: true})
+	for _, e := range catalan {
+		for _, name := range []string{e.Name, strings.ToUpper(e.Name), "x " + e.Name, strings.Join(strings.Fields(e.Name)[1:], " ")} {
+			for _, group := range []string{e.Group, "Osona", ""} {
+				if x, y := a.Find(name, group), b.Find(name, group); x != y {
+					t.Errorf("%q in %q: %+v and %+v", name, group, x, y)
+				}
+			}
+		}
+	}
+}
+
+// FuzzFind: any name and group, in any reference, give one answer twice, an id of the reference or none, and never a panic.
+func FuzzFind(f *testing.F) {
+	for _, e := range catalan {
+		f.Add(e.Name, e.Group, "Vila, la\nVila Alta\nla Vila", "x")
+	}
+	f.Add("(((,", ")", ",la\n(la)\n,", "l'")
+	f.Add("\xff, l'", "\u0301", "\u0300\n·l·l·", "ŀ")
+	n := names()
+	f.Fuzz(func(t *testing.T, name, group, list, alias string) {
+		var entries []Entry
+		ids := map[string]bool{"": true}
+		for i, line := range strings.Split(list, "\n") {
+			e := Entry{fmt.Sprint(i % 5), line, line[:len(line)/2]}
+			ids[e.ID] = true
+			entries = append(entries, e)
+		}
+		o := Options{Grouped: len(list)%2 == 0, Aliases: map[string]string{alias: entries[0].Name}, GroupAliases: map[string]string{alias: group}, Except: []string{"3"}}
+		small, again := New(entries, o), New(entries, o)
+		for _, e := range catalan {
+			ids[e.ID] = true
+		}
+		for _, n := range []*Names{n, small} {
+			r := n.Find(name, group)
+			if !ids[r.ID] || r.ID == "3" && n == small || r.Confidence < 0 || r.Confidence > 1 || (r.ID == "") != (r.Confidence == 0) || r != n.Find(name, group) {
+				t.Fatalf("%q in %q: %+v", name, group, r)
+			}
+			found := r.Method == ExactInGroup || r.Method == Exact || r.Method == TokensInGroup
+			if found != (r.ID != "") {
+				t.Fatalf("%q in %q: %+v", name, group, r)
+			}
+		}
+		if a, b := small.Find(name, group), again.Find(name, group); a != b {
+			t.Fatalf("%q in %q: %+v and %+v", name, group, a, b)
+		}
+	})
+}
