@@ -83,8 +83,9 @@ deploy-of-%:
 	@$(MAKE) --no-print-directory package-of-$*
 	@$(LLAC) deploy upload $* --env "$(ENV)" --packages "$(PACKAGES_DIR)"
 	@root=terraform/services/$*; files="$(abspath $(PACKAGES_DIR))/$*.$(ENV)"; plan="$$files.plan"; \
+	  given="$(foreach f,$(wildcard $(addprefix $(CURDIR)/terraform/environments/$(ENV)/,env.tfvars services.tfvars)),-var-file=$(f))"; \
 	  $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
-	  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" -var-file="$$files.tfvars.json" -out="$$plan" && \
+	  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" $$given -var-file="$$files.tfvars.json" -out="$$plan" && \
 	  if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
 	  $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
 

@@ -140,6 +140,7 @@ func TestWhatAPlanHolds(t *testing.T) {
 		{"mode":"managed","type":"aws_scheduler_schedule","name":"odd","values":{"schedule_expression":"cron(0/5 * ? * MON *)"}},
 		{"mode":"managed","type":"aws_synthetics_canary","name":"c","values":{"schedule":[{"expression":"rate(1 hour)"}]}},
 		{"mode":"managed","type":"aws_kms_key","name":"k","values":{}},
+		{"mode":"managed","type":"aws_cloudwatch_metric_alarm","name":"share","values":{"metric_query":[{"expression":"a/b","metric":[]},{"metric":[{}]},{"metric":[{}]}]}},
 		{"mode":"data","type":"aws_unheard_of","name":"x","values":{}}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +150,9 @@ func TestWhatAPlanHolds(t *testing.T) {
 	}
 	e := table.Estimate("dev", s, nil, 1)
 	if l := line(t, e.Idle, "kms_key"); l.USD != 1 {
+		t.Errorf("%+v", l)
+	}
+	if l := line(t, e.Idle, "alarm"); l.Quantity != 2 { // of two metrics
 		t.Errorf("%+v", l)
 	}
 	if l := line(t, e.Idle, "canary_run"); l.Quantity != 720 {

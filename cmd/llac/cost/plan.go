@@ -23,13 +23,14 @@ const Month = 30 * 24 * time.Hour
 // Standing is what stands in an environment, as Terraform's plans say.
 type Standing struct {
 	Plans    int            `json:"plans"`
-	Counts   map[string]int `json:"resources"`      // by type
-	Memory   map[string]int `json:"memory_mb"`      // by service
-	Unknown  []string       `json:"unknown"`        // types that the table does not know
-	Rates    []string       `json:"unknown_rates"`  // schedules that cannot be counted
-	Calls    float64        `json:"schedule_calls"` // a month
-	Mappings int            `json:"mappings"`       // that wait for messages
-	Zones    int            `json:"endpoint_zones"` // of interface endpoints
+	Counts   map[string]int `json:"resources"`       // by type
+	Memory   map[string]int `json:"memory_mb"`       // by service
+	Unknown  []string       `json:"unknown"`         // types that the table does not know
+	Rates    []string       `json:"unknown_rates"`   // schedules that cannot be counted
+	Calls    float64        `json:"schedule_calls"`  // a month
+	Watched  int            `json:"alarmed_metrics"` // by alarms, beyond the first of each
+	Mappings int            `json:"mappings"`        // that wait for messages
+	Zones    int            `json:"endpoint_zones"`  // of interface endpoints
 	canaries float64        // runs a month
 }
 
@@ -64,7 +65,10 @@ type values struct {
 	State              string   `json:"state"`
 	VPCEndpointType    string   `json:"vpc_endpoint_type"`
 	SubnetIDs          []string `json:"subnet_ids"`
-	Schedule           []struct {
+	MetricQuery        []struct {
+		Metric []json.RawMessage `json:"metric"`
+	} `json:"metric_query"`
+	Schedule []struct {
 		Expression string `json:"expression"`
 	} `json:"schedule"`
 }
@@ -134,6 +138,12 @@ func (s *Standing) take(t Table, m module) error {
 			if v.Enabled == nil || *v.Enabled {
 				s.Mappings++
 			}
+		case "aws_cloudwatch_metric_alarm": // one of an expression over several metrics is paid for each of them
+			metrics := 0
+			for _, q := range v.MetricQuery {
+				metrics += len(q.Metric)
+			}
+			s.Watched += max(0, metrics-1)
 		case "aws_vpc_endpoint":
 			if v.VPCEndpointType == "Interface" {
 				s.Zones += max(1, len(v.SubnetIDs))
@@ -217,6 +227,7 @@ func (t Table) Idle(s *Standing, datasets int) []Usage {
 	if s.Counts["aws_lambda_function"] > 0 {
 		add("custom_metric", "", float64(telemetry.CountSeries()))
 	}
+	add("alarm", "", float64(s.Watched))
 	add("interface_endpoint", "", float64(s.Zones))
 	add("canary_run", "", s.canaries)
 	polls := t.assume("pollers") * Month.Seconds() / t.assume("poll_seconds")

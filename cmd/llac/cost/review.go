@@ -20,7 +20,7 @@ type Reviewed struct {
 // ExplorerCommand asks AWS what a month has cost, by service. It costs a cent.
 func ExplorerCommand(env string, month time.Time) string {
 	return fmt.Sprintf("aws ce get-cost-and-usage --granularity MONTHLY --metrics UnblendedCost --group-by Type=DIMENSION,Key=SERVICE "+
-		`--time-period Start=%s,End=%s --filter '{"Tags":{"Key":"llac:env","Values":[%q]}}' > costs.json`, month.Format(time.DateOnly), month.AddDate(0, 1, 0).Format(time.DateOnly), env)
+		`--time-period Start=%s,End=%s --filter '{"Tags":{"Key":"environment","Values":[%q]}}' > costs.json`, month.Format(time.DateOnly), month.AddDate(0, 1, 0).Format(time.DateOnly), env)
 }
 
 // ReadActual reads what Cost Explorer answered: USD by AWS service.
