@@ -264,7 +264,42 @@ func (s *session) Export(ctx context.Context, model string, order []string, meta
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
 		pairs = append(pairs, duckdb.Name(key)+": "+duckdb.Text(metadata[key]))
 	}
-	sql := "copy (select * from " + workSchema + "." + duckdb.Name(model) + " order by " + strings.Join(by, ", ") + ") to " + duckdb.Text(file) +
+	table := workSchema + "." + duckdb.Name(model)
+	cuts, err := s.Query(ctx, cutsOf(table, order[0], sortedRows), 0)
+	if err != nil {
+		return err
+	}
+	sql := "copy (" + inOrder(table, order[0], strings.Join(by, ", "), cuts.Values) + ") to " + duckdb.Text(file) +
 		" (format parquet, compression zstd, kv_metadata {" + strings.Join(pairs, ", ") + "})"
 	return s.execute(ctx, []string{sql})
+}
+
+// sortedRows is how many rows are sorted at a time: few enough that no sort has to go to disk.
+const sortedRows = 500_000
+
+// cutsOf is a query for ranges of a column, in order, each of about so many rows of a table. They follow from the rows
+// alone, so that the same rows give the same file.
+func cutsOf(table, column string, rows int) string {
+	name := duckdb.Name(column)
+	return fmt.Sprintf(`select min(value)::varchar, max(value)::varchar, any_value(typeof(value)) from (
+  select value, (sum(n) over (order by value) - n) // %d as part from (select %s as value, count(*) as n from %s where %[2]s is not null group by value)
+) group by part order by part`, rows, name, table)
+}
+
+// inOrder selects a table in the order of by, which begins with the column: range after range, because DuckDB keeps the
+// order of what it puts one below the other, and sorting all at once costs twice the time when memory is short.
+func inOrder(table, column, by string, cuts [][]any) string {
+	if len(cuts) < 2 {
+		return "select * from " + table + " order by " + by
+	}
+	name := duckdb.Name(column)
+	ranges := []string{name + " is null"}
+	for _, cut := range cuts {
+		least, most, kind := duckdb.Text(fmt.Sprint(cut[0])), duckdb.Text(fmt.Sprint(cut[1])), fmt.Sprint(cut[2])
+		ranges = append(ranges, name+" between cast("+least+" as "+kind+") and cast("+most+" as "+kind+")")
+	}
+	for i, r := range ranges {
+		ranges[i] = "(select * from " + table + " where " + r + " order by " + by + ")"
+	}
+	return strings.Join(ranges, " union all ")
 }
