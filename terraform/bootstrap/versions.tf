@@ -7,4 +7,10 @@ terraform {
       version = "~> 5.100"
     }
   }
+
+  # The bucket is made here: terraform/tf keeps the first state locally and then moves it in.
+  backend "s3" {
+    encrypt      = true
+    use_lockfile = true
+  }
 }

@@ -1,11 +1,12 @@
-# Four alarms a service. Each tells once, and once more when it is over.
+# Four alarms a service. Each tells once, and once more when it is over. Of a run that fails the notice of stacks/monitoring tells at once,
+# with its reason; the alarm of the dead letters tells of those that nobody has dealt with for an hour, and of those without a run.
 
 locals {
   alarms = {
     dead-letters = {
-      why       = "${var.name} has given events up. llac dlq list ${var.name} shows them with their reasons; llac dlq try, replay or discard deals with them."
+      why       = "Events that ${var.name} has given up lie there for an hour. llac dlq list ${var.name} shows them with their reasons; llac dlq try, replay or discard deals with them."
       namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.dead_letter.name }
-      statistic = "Maximum", threshold = 0, period = 300, periods = 1
+      statistic = "Minimum", threshold = 0, period = 3600, periods = 1
     }
     undelivered = {
       why       = "SNS could not deliver events to ${var.name}. Look at the queue's policy and key, then send the messages of ${local.full_name}-undelivered on."

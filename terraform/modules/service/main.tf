@@ -71,12 +71,6 @@ resource "aws_lambda_function" "this" {
     mode = "Active"
   }
 
-  # Text leaves the lines as the service writes them: they are JSON already, and CloudWatch finds metrics in them.
-  logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.this.name
-  }
-
   dynamic "vpc_config" {
     for_each = var.vpc == null ? [] : [var.vpc]
 
@@ -97,8 +91,9 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # Without the rights to its queue and its logs the function would fail its first calls.
-  depends_on = [aws_iam_role_policy.this]
+  # Without the rights to its queue and its logs the function would fail its first calls. Lambda logs to the group that bears its name, as
+  # text: lines stay as the service writes them, JSON in which CloudWatch finds the metrics.
+  depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }
 
 resource "aws_lambda_alias" "live" {

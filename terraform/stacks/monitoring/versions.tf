@@ -7,4 +7,10 @@ terraform {
       version = "~> 5.100"
     }
   }
+
+  # Bucket, key (<env>/<folder>.tfstate) and region are given to init.
+  backend "s3" {
+    encrypt      = true
+    use_lockfile = true
+  }
 }
