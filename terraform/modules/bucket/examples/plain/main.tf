@@ -15,6 +15,6 @@ data "aws_caller_identity" "current" {}
 
 module "bucket" {
   source = "../.."
-  name   = "llac-example-things-${data.aws_caller_identity.current.account_id}"
+  name   = "llac-example-${var.thing}-${data.aws_caller_identity.current.account_id}"
   rules  = [{ prefix = "", noncurrent_days = 30 }]
 }

@@ -11,11 +11,6 @@ terraform {
   }
 }
 
-variable "artifact_sha256" {
-  description = "Digest of the package."
-  type        = string
-}
-
 data "aws_caller_identity" "current" {}
 data "aws_region" "current" {}
 
