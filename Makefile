@@ -27,13 +27,67 @@ FUNCTIONS_LDFLAGS := -s -w -buildid=
 FUNCTIONS_DIR ?= bin/functions
 FUNCTIONS_OS ?= linux
 FUNCTIONS_ARCH ?= arm64
+SERVICES := $(notdir $(wildcard services/*))
+
+# What a service is made of. Its build is named after the last commit that changed any of it, so that a commit to another
+# service leaves its package as it was; "-changed" says that something of it is not committed.
+SOURCES = events platform ':!platform/local' services/$(1) go.work go.work.sum Makefile
+FUNCTIONS_BUILD ?=
+build_name = if [ -n "$(FUNCTIONS_BUILD)" ]; then echo "$(FUNCTIONS_BUILD)"; \
+  elif b=$$(git log -1 --abbrev=12 --format=%h -- $(call SOURCES,$(1)) 2>/dev/null) && [ -n "$$b" ]; then \
+    if [ -n "$$(git status --porcelain -- $(call SOURCES,$(1)))" ]; then echo "$$b-changed"; else echo "$$b"; fi; \
+  else echo unversioned; fi
+# The commit of the whole tree is not stamped in: it would make another package of the same service.
+build_function = CGO_ENABLED=0 GOOS=$(FUNCTIONS_OS) GOARCH=$(FUNCTIONS_ARCH) go build -trimpath -buildvcs=false -tags $(FUNCTIONS_TAGS) \
+  -ldflags "$(FUNCTIONS_LDFLAGS) -X github.com/llac-project/llac/platform/runtime.version=$$build" \
+  -o "$(FUNCTIONS_DIR)/$(1)/bootstrap" ./services/$(1)/cmd/$(1)
 
 .PHONY: functions
 functions: ## build the six services as Lambda functions: bin/functions/<service>/bootstrap
-	@for s in $(notdir $(wildcard services/*)); do \
-	  CGO_ENABLED=0 GOOS=$(FUNCTIONS_OS) GOARCH=$(FUNCTIONS_ARCH) go build -trimpath -tags $(FUNCTIONS_TAGS) -ldflags '$(FUNCTIONS_LDFLAGS)' \
-	    -o "$(FUNCTIONS_DIR)/$$s/bootstrap" ./services/$$s/cmd/$$s || exit 1; \
-	done
+	@$(foreach s,$(SERVICES),build=$$($(call build_name,$(s))); $(call build_function,$(s)) || exit 1;)
+
+PACKAGES_DIR ?= bin/packages
+LLAC ?= bin/llac
+named = test -n "$(SERVICE)" || { echo "which service? make $(1) SERVICE=<one of: $(SERVICES)>$(2)" >&2; exit 2; }; \
+  test -f "services/$(SERVICE)/go.mod" || { echo "there is no service \"$(SERVICE)\"; the services are: $(SERVICES)" >&2; exit 2; }
+
+.PHONY: bin/llac
+bin/llac:
+	@mkdir -p bin
+	@go build -o bin/llac ./cmd/llac
+
+.PHONY: package
+package: ## zip one service for Lambda, the same bytes for the same build: make package SERVICE=stager
+	@$(call named,package)
+	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) package-of-$(SERVICE)
+
+package-of-%:
+	@build=$$($(call build_name,$*)); $(call build_function,$*) && \
+	  $(LLAC) deploy package $* --program "$(FUNCTIONS_DIR)/$*/bootstrap" --build "$$build" --out "$(PACKAGES_DIR)"
+
+TERRAFORM ?= terraform
+# A person is asked before the plan is applied; APPLY=yes answers for a program.
+APPLY ?=
+
+.PHONY: deploy
+deploy: ## plan and apply one service's root, and no other: make deploy SERVICE=stager ENV=dev
+	@$(call named,deploy, ENV=dev)
+	@test -n "$(ENV)" || { echo "into which environment? make deploy SERVICE=$(SERVICE) ENV=dev" >&2; exit 2; }
+	@command -v $(TERRAFORM) >/dev/null || { echo "terraform is not found; install 1.11 or later, or say where it is: make deploy TERRAFORM=/path/to/terraform …" >&2; exit 2; }
+	@test -d "terraform/services/$(SERVICE)" || { echo "there is no root terraform/services/$(SERVICE)" >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) deploy-of-$(SERVICE)
+
+# In this order: nothing is built, uploaded or planned that the neighbours could not live with.
+deploy-of-%:
+	@build=$$($(call build_name,$*)); $(LLAC) deploy check $* --env "$(ENV)" --build "$$build"
+	@$(MAKE) --no-print-directory package-of-$*
+	@$(LLAC) deploy upload $* --env "$(ENV)" --packages "$(PACKAGES_DIR)"
+	@root=terraform/services/$*; files="$(abspath $(PACKAGES_DIR))/$*.$(ENV)"; plan="$$files.plan"; \
+	  given="$(foreach f,$(wildcard $(addprefix $(CURDIR)/terraform/environments/$(ENV)/,env.tfvars services.tfvars)),-var-file=$(f))"; \
+	  $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
+	  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" $$given -var-file="$$files.tfvars.json" -out="$$plan" && \
+	  if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
+	  $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
 
 .PHONY: test
 test: ## all tests that need no JVM, cloud account or Terraform
@@ -41,11 +95,19 @@ test: ## all tests that need no JVM, cloud account or Terraform
 	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
 	go run ./test/skips "$$json"
 
+.PHONY: test-trino
+test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB; dbt-athena against moto. Needs Java 17, Maven, Python; minutes
+	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
+	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags trino -timeout 40m ./test/trino && \
+	go run ./test/skips "$$json"
+
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(gofmt -l $(MODULES))" || { echo "not formatted (make format):"; gofmt -l $(MODULES); exit 1; }
 	go vet $(PACKAGES)
+	go vet -tags trino ./test/trino
 	go tool staticcheck $(PACKAGES)
+	go tool staticcheck -tags trino ./test/trino
 
 .PHONY: format
 format: ## gofmt everything

@@ -16,7 +16,7 @@ const Operator = "operator"
 var Flow = []ServiceFlow{
 	{
 		Service: Operator,
-		Emits:   types(RunRequested{}),
+		Emits:   types(RunRequested{}, LandingWritten{}), // the latter of files that a person collected
 	},
 	{
 		Service:  "scheduler",

@@ -1,7 +1,7 @@
 {#-
   A mart that grows by days. DuckDB deletes the days that come again and inserts. Athena keeps plain Parquet tables, where
-  rows cannot be deleted: it writes the touched months again. The Trino of the tests has tables that only grow: there the
-  whole table is written again from its old rows and the new ones.
+  rows cannot be deleted: it writes the touched months again. So does the Trino of the tests, whose inserts are told to
+  replace the partitions that they write to.
 -#}
 {% macro daily_config() -%}
 {%- if target.type == 'duckdb' -%}
@@ -9,19 +9,15 @@
 {%- elif target.type == 'athena' -%}
 {{ config(materialized='incremental', incremental_strategy='insert_overwrite', partitioned_by=['service_month'], format='parquet', on_schema_change='fail') }}
 {%- else -%}
-{{ config(materialized='table') }}
+{%- set session = target.database ~ '.insert_existing_partitions_behavior' -%}
+{{ config(
+    materialized='incremental', incremental_strategy='append', properties={'partitioned_by': "ARRAY['service_month']"}, on_schema_change='fail',
+    pre_hook="set session " ~ session ~ " = 'OVERWRITE'", post_hook="reset session " ~ session
+) }}
 {%- endif -%}
 {%- endmacro %}
 
-{#- Whether the table's old rows stay and are added to. -#}
-{% macro adds_to_existing() -%}
-{%- if target.type in ('duckdb', 'athena') -%}
-{{ return(is_incremental()) }}
-{%- endif -%}
-{{ return(execute and not flags.FULL_REFRESH and load_relation(this) is not none) }}
-{%- endmacro %}
-
-{#- Whether old rows must be written again beside the new ones: all of them, or those of the touched months. -#}
+{#- Whether the old rows of the touched months must be written again beside the new ones. -#}
 {% macro rewrites_existing() -%}
-{{ return(target.type != 'duckdb' and adds_to_existing()) }}
+{{ return(target.type != 'duckdb' and is_incremental()) }}
 {%- endmacro %}

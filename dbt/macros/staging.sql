@@ -56,7 +56,7 @@ renamed as (
         social_service_register_id,
         municipality_id,
         district_id,
-        '{{ snapshot_id }}' as source_snapshot_id,
+        cast('{{ snapshot_id }}' as varchar) as source_snapshot_id,
 
         -- names
         service_type_name,

@@ -77,6 +77,8 @@ func (d *document) readSchema(c *Contract, object node) {
 	case !name.exists():
 	case !identifier.MatchString(c.Dataset):
 		d.report(name, identifierHint, "%q is not a dataset name", c.Dataset)
+	case c.Dataset == "marts":
+		d.report(name, "use another name", "state/marts and runs/marts are the marts' own, so no dataset has this name")
 	default:
 		base := filepath.Base(d.file)
 		if want, ok := strings.CutSuffix(base, FileSuffix); ok && want != c.Dataset {

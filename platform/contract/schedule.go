@@ -201,6 +201,22 @@ func (c *Contract) NextSlot(after time.Time) (time.Time, bool) {
 	return next, next.After(after)
 }
 
+// Slots is how many slots are due after from and up to to.
+func (c *Contract) Slots(from, to time.Time) int {
+	calendar, err := c.SLA.calendar()
+	if err != nil {
+		return 0
+	}
+	n := 0
+	calendar.due(from, func(at time.Time) bool {
+		if at.After(from) && !at.After(to) {
+			n++
+		}
+		return !at.After(to)
+	})
+	return n
+}
+
 // DueSlot is the latest due time at or before now, in UTC; false when there was none in the past five years.
 func (c *Contract) DueSlot(now time.Time) (time.Time, bool) {
 	calendar, err := c.SLA.calendar()

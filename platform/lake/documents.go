@@ -24,6 +24,16 @@ type Manifest struct {
 	FinishedAt  time.Time          `json:"finished_at"`
 	Restarts    int                `json:"restarts,omitempty"` // attempts given up because the source changed under us
 	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests that earlier deliveries handed on
+	Manual      *Manual            `json:"manual,omitempty"`   // set where a person collected the pages, and no portal was asked
+}
+
+// Manual says who collected a landing's pages by hand, and why.
+type Manual struct {
+	By      string   `json:"by"`
+	Reason  string   `json:"reason"`
+	Files   []string `json:"files"`         // their names, one a page; not where they lay
+	URL     string   `json:"url,omitempty"` // where the person says they are from
+	Vouched bool     `json:"vouched"`       // whether the person says that the contract's portal sent exactly these bytes
 }
 
 // ManifestPage is one landed page.

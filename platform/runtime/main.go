@@ -80,12 +80,15 @@ func (set settings) options(ctx context.Context, s Service, log, metricLines io.
 	if err != nil {
 		return Options{}, err
 	}
+	ports := NewPorts(s.Name, PortOptions{
+		AWS: config, DataBucket: set.dataBucket, ConfigBucket: set.configBucket, Portals: set.portals, AppToken: set.appToken,
+		AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint, Memory: set.memoryOf(s.Name), Temporary: set.temporary,
+	})
+	if s.Catalogue != nil && set.glueDatabase != "" {
+		ports.Catalogue = s.Catalogue(ports, CatalogueOptions{AWS: config, Database: set.glueDatabase, Bucket: set.dataBucket})
+	}
 	return Options{
-		AWS: config, Env: set.env, Telemetry: t,
-		Ports: NewPorts(s.Name, PortOptions{
-			AWS: config, DataBucket: set.dataBucket, ConfigBucket: set.configBucket, Portals: set.portals, AppToken: set.appToken,
-			AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint, Memory: set.memoryOf(s.Name), Temporary: set.temporary,
-		}),
+		AWS: config, Env: set.env, Telemetry: t, Ports: ports,
 		QueueURL: set.queueURL, DeadLetterURL: set.deadLetterURL, TopicARN: set.topicARN,
 		Pollers: set.pollers, Concurrency: set.concurrency, MaxReceives: set.maxReceives,
 		Visibility: set.visibility, Timeout: set.timeout, Grace: set.grace, Backoff: set.backoff,

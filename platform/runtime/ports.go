@@ -44,7 +44,7 @@ func NewPorts(service string, o PortOptions) Ports {
 	p := Ports{
 		Lake:      lake.NewS3(o.AWS, o.DataBucket, o.Clock),
 		Contracts: &ConfigContracts{Store: lake.NewS3(o.AWS, o.ConfigBucket, o.Clock)},
-		BaseURL:   o.Portals.BaseURL, NewAttempt: newAttempt, Clock: o.Clock, Build: Build(), AllowSimulated: o.AllowSimulated,
+		BaseURL:   o.Portals.BaseURL, NewAttempt: NewAttempt, Clock: o.Clock, Build: Build(), AllowSimulated: o.AllowSimulated,
 		Memory: o.Memory, Temporary: o.Temporary, Failpoint: Failpoints(service, o.Failpoint),
 	}
 	p.fill(o.Telemetry)
@@ -73,7 +73,7 @@ func (p *Ports) fill(t *telemetry.Telemetry) {
 		p.Failpoint = func(string) {}
 	}
 	if p.NewAttempt == nil {
-		p.NewAttempt = newAttempt
+		p.NewAttempt = NewAttempt
 	}
 	if p.BaseURL == nil {
 		p.BaseURL = Portals(nil).BaseURL
@@ -160,8 +160,8 @@ func (p Portals) Hosts() []string {
 	return hosts
 }
 
-// newAttempt makes the id of a try: eight of [a-z2-7], 40 random bits.
-func newAttempt() string {
+// NewAttempt makes the id of a try: eight of [a-z2-7], 40 random bits.
+func NewAttempt() string {
 	var b [5]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))

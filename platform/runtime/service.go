@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
@@ -29,6 +31,10 @@ type Service struct {
 	// Receipt is the key under which the stage records that it has dealt with the event. An empty key means
 	// that dealing with the event twice has no effect by its nature, and no receipt is kept.
 	Receipt func(events.Event) string
+
+	// Catalogue makes the port to the query engine's tables. Nil: the service has no business with them, and does not
+	// carry Glue's client.
+	Catalogue func(Ports, CatalogueOptions) Catalogue
 
 	// GaveUp makes the events that follow when a message goes to the dead-letter queue. Nil: a RunFailed where
 	// the event belongs to a run.
@@ -56,8 +62,25 @@ type Ports struct {
 	Temporary string
 	// DeadLetters shows the dead letters of the environment's services. Run and Lambda put it in.
 	DeadLetters DeadLetters
+	// Catalogue keeps the query engine's tables. Nil: there are none, as in the local cloud.
+	Catalogue Catalogue
 	// Failpoint dies at a named point when a test asked for it. Never nil.
 	Failpoint func(name string)
+}
+
+// Catalogue keeps the tables that people query at what the pointers say. Both calls are harmless when repeated.
+type Catalogue interface {
+	// Follow brings the tables of a dataset to its pointer.
+	Follow(ctx context.Context, dataset string) error
+	// Forget removes the table of a superseded snapshot.
+	Forget(ctx context.Context, dataset, snapshot string) error
+}
+
+// CatalogueOptions say where a catalogue is.
+type CatalogueOptions struct {
+	AWS      aws.Config
+	Database string // Glue's
+	Bucket   string // the data bucket, to which the tables lead
 }
 
 // DeadLetters looks at what services gave up on, and changes nothing of it.

@@ -18,6 +18,7 @@ import (
 // settings are what a service's program reads from its environment.
 type settings struct {
 	env, dataBucket, configBucket     string
+	glueDatabase                      string
 	queueURL, deadLetterURL, topicARN string
 	portals                           Portals
 	appToken                          string
@@ -99,6 +100,14 @@ var environment = []setting{
 		}},
 	{name: "LLAC_DATA_BUCKET", required: true, help: "the bucket of the lake", set: text(func(s *settings) *string { return &s.dataBucket })},
 	{name: "LLAC_CONFIG_BUCKET", required: true, help: "the bucket of the contracts", set: text(func(s *settings) *string { return &s.configBucket })},
+	{name: "LLAC_GLUE_DATABASE", help: "the Glue database whose tables follow the pointers; default: there are no tables",
+		set: func(s *settings, v string) error {
+			if len(v) > 255 || strings.ContainsFunc(v, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
+				return fmt.Errorf("want at most 255 of a-z, 0-9 and _, such as llac_dev_staging")
+			}
+			s.glueDatabase = v
+			return nil
+		}},
 	{name: "LLAC_QUEUE_URL", help: "the queue to consume; default: found by its name, llac-<env>-<service>", set: address(func(s *settings) *string { return &s.queueURL })},
 	{name: "LLAC_DEAD_LETTER_QUEUE_URL", help: "its dead-letter queue; default: found by its name, llac-<env>-<service>-dlq", set: address(func(s *settings) *string { return &s.deadLetterURL })},
 	{name: "LLAC_TOPIC_ARN", help: "the topic to publish on; default: llac-<env>-<service> in the queue's account and region",

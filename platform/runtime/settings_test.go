@@ -78,13 +78,13 @@ func TestMemorySettings(t *testing.T) {
 func TestWrongSettingsAreAllNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := readSettings(lookup(map[string]string{
-		"LLAC_ENV": "Prod!", "LLAC_CONFIG_BUCKET": "c", "LLAC_QUEUE_URL": "queue", "LLAC_TOPIC_ARN": "arn", "LLAC_PORTAL": "socrata=http://example.org",
+		"LLAC_ENV": "Prod!", "LLAC_CONFIG_BUCKET": "c", "LLAC_QUEUE_URL": "queue", "LLAC_GLUE_DATABASE": "llac-dev", "LLAC_TOPIC_ARN": "arn", "LLAC_PORTAL": "socrata=http://example.org",
 		"LLAC_ALLOW_SIMULATED": "perhaps", "LLAC_POLLERS": "0", "LLAC_VISIBILITY": "1s", "LLAC_LOG_LEVEL": "loud", "OTEL_EXPORTER_OTLP_ENDPOINT": "s3cr3t",
 	}))
 	if err == nil {
 		t.Fatal("taken")
 	}
-	for _, want := range []string{"LLAC_ENV:", "LLAC_DATA_BUCKET is not set", "LLAC_QUEUE_URL:", "LLAC_TOPIC_ARN:", "LLAC_PORTAL:", "must be https",
+	for _, want := range []string{"LLAC_ENV:", "LLAC_DATA_BUCKET is not set", "LLAC_QUEUE_URL:", "LLAC_GLUE_DATABASE:", "LLAC_TOPIC_ARN:", "LLAC_PORTAL:", "must be https",
 		"LLAC_ALLOW_SIMULATED:", "LLAC_POLLERS:", "LLAC_VISIBILITY:", "LLAC_LOG_LEVEL:", "OTEL_EXPORTER_OTLP_ENDPOINT:"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in: %v", want, err)
@@ -154,7 +154,7 @@ func TestAttemptIDs(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 1000 {
-		a := newAttempt()
+		a := NewAttempt()
 		if len(a) != 8 || strings.Trim(a, "abcdefghijklmnopqrstuvwxyz234567") != "" || seen[a] {
 			t.Fatal(a)
 		}

@@ -93,8 +93,10 @@ func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Eve
 
 func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, what fate, err error) {
 	took := w.ports.Clock.Now().Sub(started)
-	w.ports.Metrics.Record(ctx, "process_duration", float64(took)/float64(time.Millisecond), telemetry.Milliseconds,
-		telemetry.KeyOutcome, what.String())
+	if what != release { // nothing was dealt with, and nothing failed
+		w.ports.Metrics.Record(ctx, "process_duration", float64(took)/float64(time.Millisecond), telemetry.Milliseconds,
+			telemetry.KeyOutcome, what.String())
+	}
 	span.SetAttributes(attribute.String("llac.outcome", what.String()))
 	log := w.ports.Log.With("outcome", what.String(), "duration_ms", took.Milliseconds())
 	switch what {

@@ -13,13 +13,13 @@ import (
 // Namespace is the CloudWatch namespace of all metrics.
 const Namespace = "Llac"
 
-// KeyOutcome is the property that becomes a dimension; its default is "ok".
+// KeyOutcome is the property that becomes a dimension, "ok" or "failed"; its default is "ok".
 const KeyOutcome = "outcome"
 
-const defaultOutcome = "ok"
+const defaultOutcome = outcomeOK
 
-// EMF writes each measurement as one line in CloudWatch's embedded metric format (CloudWatch user guide,
-// "Specification: Embedded metric format"). Lambda turns such lines of stdout into metrics without any call.
+// EMF writes each measurement as one line of JSON. One of AllSeries is in CloudWatch's embedded metric format (CloudWatch
+// user guide, "Specification: Embedded metric format"), and becomes a metric without any call; another is a log line like any.
 type EMF struct {
 	service   string
 	clock     clock.Clock
@@ -66,16 +66,21 @@ func (e *EMF) Record(ctx context.Context, name string, value float64, unit Unit,
 			line[k] = redacted
 		}
 	}
-	line[KeyOutcome] = fmt.Sprint(line[KeyOutcome]) // a dimension must be text
+	outcome := fmt.Sprint(line[KeyOutcome]) // a dimension must be text
+	if line[KeyOutcome] = twofold(outcome); line[KeyOutcome] != outcome {
+		line[keyResult] = outcome
+	}
 	line[KeyService] = e.service
 	line[name] = value
-	line["_aws"] = emfHeader{
-		Timestamp: e.clock.Now().UnixMilli(),
-		CloudWatchMetrics: []emfDirective{{
-			Namespace:  Namespace,
-			Dimensions: [][]string{{KeyService, KeyOutcome}},
-			Metrics:    []emfMetric{{Name: name, Unit: unit}},
-		}},
+	if isSeries(name) {
+		line["_aws"] = emfHeader{
+			Timestamp: e.clock.Now().UnixMilli(),
+			CloudWatchMetrics: []emfDirective{{
+				Namespace:  Namespace,
+				Dimensions: [][]string{{KeyService, KeyOutcome}},
+				Metrics:    []emfMetric{{Name: name, Unit: unit}},
+			}},
+		}
 	}
 	b, err := json.Marshal(line)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// instruments records measurements with OpenTelemetry: durations as histograms, all else as counters.
+// instruments records measurements with OpenTelemetry: durations as histograms, levels as gauges, all else as counters.
 type instruments struct {
 	meter metric.Meter
 	mu    sync.Mutex
@@ -40,9 +40,13 @@ func (i *instruments) instrument(name string, unit Unit) func(context.Context, f
 		return add
 	}
 	var add func(context.Context, float64, metric.MeasurementOption)
-	if unit == Milliseconds {
-		if h, err := i.meter.Float64Histogram(name, metric.WithUnit("ms")); err == nil {
+	if unit == Milliseconds || unit == Seconds {
+		if h, err := i.meter.Float64Histogram(name, metric.WithUnit(ucum(unit))); err == nil {
 			add = func(ctx context.Context, v float64, o metric.MeasurementOption) { h.Record(ctx, v, o) }
+		}
+	} else if seriesOf(name).Gauge {
+		if g, err := i.meter.Float64Gauge(name, metric.WithUnit(ucum(unit))); err == nil {
+			add = func(ctx context.Context, v float64, o metric.MeasurementOption) { g.Record(ctx, v, o) }
 		}
 	} else if c, err := i.meter.Float64Counter(name, metric.WithUnit(ucum(unit))); err == nil {
 		add = func(ctx context.Context, v float64, o metric.MeasurementOption) { c.Add(ctx, v, o) }
@@ -53,8 +57,13 @@ func (i *instruments) instrument(name string, unit Unit) func(context.Context, f
 
 // ucum is the unit in OpenTelemetry's notation.
 func ucum(u Unit) string {
-	if u == Bytes {
+	switch u {
+	case Bytes:
 		return "By"
+	case Milliseconds:
+		return "ms"
+	case Seconds:
+		return "s"
 	}
 	return "1"
 }

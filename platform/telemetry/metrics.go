@@ -10,10 +10,11 @@ const (
 	Count        Unit = "Count"
 	Bytes        Unit = "Bytes"
 	Milliseconds Unit = "Milliseconds"
+	Seconds      Unit = "Seconds"
 )
 
-// Metrics records measurements. Few series: the dimensions are service and outcome, everything else is a property
-// that costs nothing until somebody asks for it.
+// Metrics records measurements. Few of them are series (AllSeries), by service and outcome; all else are properties, which
+// cost nothing until somebody asks for them.
 type Metrics interface {
 	// Record adds one value. Properties are alternating keys and values (dataset, portal host, status...).
 	Record(ctx context.Context, name string, value float64, unit Unit, properties ...any)

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,21 @@ type Telemetry struct {
 	metrics *sdkmetric.MeterProvider
 }
 
+// spanTLS and pointTLS make an exporter offer TLS 1.2 or later to a collector at an https address, and do nothing to another.
+func spanTLS(base string) otlptracehttp.Option {
+	if strings.HasPrefix(base, "https:") {
+		return otlptracehttp.WithTLSClientConfig(&tls.Config{MinVersion: tls.VersionTLS12})
+	}
+	return otlptracehttp.WithInsecure()
+}
+
+func pointTLS(base string) otlpmetrichttp.Option {
+	if strings.HasPrefix(base, "https:") {
+		return otlpmetrichttp.WithTLSClientConfig(&tls.Config{MinVersion: tls.VersionTLS12})
+	}
+	return otlpmetrichttp.WithInsecure()
+}
+
 // Setup builds a service's telemetry. Where nothing is exported, spans are not recorded, but ids still are made and
 // handed on, so that logs and envelopes of a run share one trace id.
 func Setup(ctx context.Context, c Config) (*Telemetry, error) {
@@ -90,13 +106,13 @@ func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 	var recorders several
 	if c.Endpoint != "" {
 		base := strings.TrimSuffix(c.Endpoint, "/")
-		spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(base+"/v1/traces"), otlptracehttp.WithTimeout(exportTimeout))
+		spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(base+"/v1/traces"), otlptracehttp.WithTimeout(exportTimeout), spanTLS(base))
 		if err != nil {
 			return nil, fmt.Errorf("set up the export of traces to %s: %w", base, err)
 		}
 		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
 		options = append(options, sdktrace.WithBatcher(spans, sdktrace.WithExportTimeout(exportTimeout)))
-		points, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(base+"/v1/metrics"), otlpmetrichttp.WithTimeout(exportTimeout))
+		points, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(base+"/v1/metrics"), otlpmetrichttp.WithTimeout(exportTimeout), pointTLS(base))
 		if err != nil {
 			return nil, fmt.Errorf("set up the export of metrics to %s: %w", base, err)
 		}

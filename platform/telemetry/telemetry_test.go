@@ -176,18 +176,37 @@ func TestMetricLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	m := NewEMF(&out, "fetcher", noon, Forbid("nom_titular"))
-	m.Record(With(t.Context(), KeyCorrelationID, "r1"), "portal_response", 12.5, Milliseconds,
+	m.Record(With(t.Context(), KeyCorrelationID, "r1"), "portal_response_time", 12.5, Milliseconds,
 		"outcome", "throttled", "host", "example.org", "NOM_TITULAR", "somebody", 7, "skipped")
 	want := `{"NOM_TITULAR":"[redacted]","_aws":{"Timestamp":1754222400000,"CloudWatchMetrics":[{"Namespace":"Llac",` +
-		`"Dimensions":[["service","outcome"]],"Metrics":[{"Name":"portal_response","Unit":"Milliseconds"}]}]},` +
-		`"correlation_id":"r1","host":"example.org","outcome":"throttled","portal_response":12.5,"service":"fetcher"}` + "\n"
+		`"Dimensions":[["service","outcome"]],"Metrics":[{"Name":"portal_response_time","Unit":"Milliseconds"}]}]},` +
+		`"correlation_id":"r1","host":"example.org","outcome":"failed","portal_response_time":12.5,"result":"throttled","service":"fetcher"}` + "\n"
 	if out.String() != want {
 		t.Errorf("line:\n%swant:\n%s", out.String(), want)
 	}
 	out.Reset()
-	m.Record(t.Context(), "rows", 1, Count)
+	m.Record(t.Context(), "rows_staged", 1, Count)
 	if !strings.Contains(out.String(), `"outcome":"ok"`) {
 		t.Errorf("no default outcome in %s", out.String())
+	}
+	// What is no series is no metric, and costs nothing.
+	out.Reset()
+	m.Record(t.Context(), "rows_fetched", 7, Count, "dataset", "things")
+	if want := `{"dataset":"things","outcome":"ok","rows_fetched":7,"service":"fetcher"}` + "\n"; out.String() != want {
+		t.Errorf("line:\n%swant:\n%s", out.String(), want)
+	}
+}
+
+func TestSeriesAreFew(t *testing.T) {
+	t.Parallel()
+	if n := CountSeries(); n > MaxSeries {
+		t.Errorf("%d series, and %d are what the budget has room for: make one of them a property", n, MaxSeries)
+	}
+	// Whatever a stage calls its outcome, there are two.
+	for outcome, want := range map[string]string{"ok": "ok", "unchanged": "ok", "retry": "failed", "dead_letter": "failed", "": "failed", "of tomorrow": "failed"} {
+		if got := twofold(outcome); got != want {
+			t.Errorf("%q becomes %q, want %q", outcome, got, want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/catalogue"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -15,10 +16,11 @@ import (
 
 // Service is the landing janitor.
 var Service = runtime.Service{
-	Name:     "landing-janitor",
-	Consumes: events.Consumes("landing-janitor"),
-	Emits:    events.Emits("landing-janitor"),
-	New:      func(p runtime.Ports) runtime.Handler { return janitor{p}.handle },
+	Name:      "landing-janitor",
+	Consumes:  events.Consumes("landing-janitor"),
+	Emits:     events.Emits("landing-janitor"),
+	New:       func(p runtime.Ports) runtime.Handler { return janitor{p}.handle },
+	Catalogue: catalogue.New,
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingPublished:

@@ -33,6 +33,12 @@ func (j janitor) sweep(ctx context.Context, now time.Time) error {
 }
 
 func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now time.Time) error {
+	if j.ports.Catalogue != nil {
+		// First, and nothing is swept where it fails: a table that is behind the pointer shows what is about to go.
+		if err := j.ports.Catalogue.Follow(ctx, c.Dataset); err != nil {
+			return err
+		}
+	}
 	pointer, _, err := lake.ReadPointer(ctx, j.ports.Lake, c.Dataset)
 	if err != nil {
 		return err
@@ -90,8 +96,14 @@ func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now tim
 	return j.remove(ctx, c.Dataset, "orphans", now, orphans)
 }
 
-// sweepSnapshot deletes the objects of one superseded snapshot, but for the parts that a kept one carries on.
+// sweepSnapshot deletes the table and the objects of one superseded snapshot, but for the parts that a kept one carries on.
 func (j janitor) sweepSnapshot(ctx context.Context, old lake.Pointer, now time.Time, named map[string]bool) error {
+	if j.ports.Catalogue != nil {
+		// A table without its objects would answer with no rows, and without an error.
+		if err := j.ports.Catalogue.Forget(ctx, old.Dataset, old.Snapshot); err != nil {
+			return err
+		}
+	}
 	var doomed []lake.EvidenceEntry
 	for _, part := range old.Parts {
 		if named[prefix(part.Candidate.Key)] {

@@ -18,7 +18,7 @@ const samplesPerRule = 5
 func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (Verdict, error) {
 	v := Verdict{
 		Dataset: candidate.Run.Dataset, RunID: candidate.Run.RunID, Attempt: candidate.Attempt, Candidate: ref,
-		ContractSHA256: c.SHA256, Build: g.ports.Build, References: map[string]string{},
+		ContractSHA256: c.SHA256, Build: g.ports.Build, References: map[string]string{}, MatchedWith: candidate.References,
 	}
 	var baseline *lake.PointerPart
 	// A baseline counts only from the same kind of source: simulated data say nothing of real ones.
@@ -40,7 +40,11 @@ func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object
 		v.Rules = append(v.Rules, mixed)
 	}
 	for _, rule := range c.Quality {
-		v.Rules = append(v.Rules, m.apply(rule, candidate, baseline))
+		result := m.apply(rule, candidate, baseline)
+		if rule.Metric == "reference_orphans" {
+			result.Note = v.otherSnapshot(c.Field(rule.Column))
+		}
+		v.Rules = append(v.Rules, result)
 	}
 	v.Passed = true
 	for _, r := range v.Rules {
@@ -48,6 +52,26 @@ func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object
 	}
 	v.DecidedAt = g.ports.Clock.Now()
 	return v, nil
+}
+
+// otherSnapshot tells that a column's values were found in another snapshot than the one they are looked up in. The rule
+// holds against what is published now, because that is what readers will join with: an id that went meanwhile is an orphan.
+func (v Verdict) otherSnapshot(f *contract.Field) string {
+	if f == nil || f.Match == nil || f.Reference == nil {
+		return ""
+	}
+	found, looked := v.MatchedWith[f.Reference.Dataset], v.References[f.Reference.Dataset]
+	if found == looked {
+		return ""
+	}
+	return fmt.Sprintf("found in snapshot %s of %s, looked up in %s", dash(found), f.Reference.Dataset, dash(looked))
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }
 
 // simulated says whether a source system is not a real portal (invariant 11).

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/catalogue"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -14,10 +15,11 @@ import (
 
 // Service is the quality gate.
 var Service = runtime.Service{
-	Name:     "quality-gate",
-	Consumes: events.Consumes("quality-gate"),
-	Emits:    events.Emits("quality-gate"),
-	New:      func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
+	Name:      "quality-gate",
+	Consumes:  events.Consumes("quality-gate"),
+	Emits:     events.Emits("quality-gate"),
+	New:       func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
+	Catalogue: catalogue.New,
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingWritten:
@@ -38,16 +40,36 @@ func (g gate) handle(ctx context.Context, in events.Event) ([]events.Event, erro
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
+	var out []events.Event
 	switch p := payload.(type) {
 	case events.StagingWritten:
-		return g.written(ctx, p)
+		out, err = g.written(ctx, p)
 	case events.ExtractionUnchanged:
 		if p.Slice == "" {
 			return nil, nil // nothing new to publish, and nobody waits for it
 		}
-		return g.unchanged(ctx, p)
+		out, err = g.unchanged(ctx, p)
+	default:
+		err = runtime.Permanent(fmt.Errorf("the quality gate does not deal with %s", in.Type))
 	}
-	return nil, runtime.Permanent(fmt.Errorf("the quality gate does not deal with %s", in.Type))
+	if err != nil {
+		return nil, err
+	}
+	return out, g.follow(ctx, out)
+}
+
+// follow brings the tables to the pointer before anybody is told of a publication: who hears of a snapshot finds its
+// table. Where it fails the event is not told, and the next delivery, which finds the pointer moved, comes here again.
+func (g gate) follow(ctx context.Context, out []events.Event) error {
+	if g.ports.Catalogue == nil {
+		return nil
+	}
+	for _, e := range out {
+		if e.Type == (events.StagingPublished{}).EventType() {
+			return g.ports.Catalogue.Follow(ctx, e.Subject)
+		}
+	}
+	return nil
 }
 
 // written audits a candidate and, when it passes, publishes it or lets it wait for the other slices of its slot.

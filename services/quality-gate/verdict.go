@@ -23,6 +23,7 @@ type Verdict struct {
 	ContractSHA256 string            `json:"contract_sha256"`
 	ComparedWith   string            `json:"compared_with,omitempty"` // the published snapshot
 	References     map[string]string `json:"references,omitempty"`    // dataset -> snapshot that was looked up
+	MatchedWith    map[string]string `json:"matched_with,omitempty"`  // dataset -> snapshot that the stager found values in
 	Passed         bool              `json:"passed"`
 	Rules          []RuleResult      `json:"rules"`
 	DecidedAt      time.Time         `json:"decided_at"`

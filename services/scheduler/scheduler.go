@@ -134,15 +134,21 @@ const takeOver = time.Hour
 func (s scheduler) tick(ctx context.Context, in events.Event, p events.ScheduleTicked, contracts []*contract.Contract) ([]events.Event, error) {
 	var out []events.Event
 	var failures []error
+	stale := 0
 	for _, c := range contracts {
-		made, err := s.dataset(ctx, in, c, p.ScheduledAt)
+		made, old, err := s.dataset(ctx, in, c, p.ScheduledAt)
 		out = append(out, made...)
+		if old {
+			stale++
+		}
 		if err != nil {
 			failures = append(failures, err)
 			s.ports.Log.ErrorContext(ctx, "dataset cannot be scheduled by this tick", "dataset", c.Dataset, "error", err.Error())
 			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
 		}
 	}
+	// At every tick, so that an alarm hears of the end of it, and that a missing tick is missing here too.
+	s.ports.Metrics.Record(ctx, "datasets_stale", float64(stale), telemetry.Count)
 	// Invariant 5: a dataset that cannot be scheduled does not stop the others: their requests are made now, and the
 	// next tick looks at it again. Where nothing can be scheduled at all the lake is away, and this tick is tried again.
 	if len(failures) > 0 && len(failures) == len(contracts) {
@@ -151,15 +157,15 @@ func (s scheduler) tick(ctx context.Context, in events.Event, p events.ScheduleT
 	return out, nil
 }
 
-// dataset does for one dataset what a tick is for.
-func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) ([]events.Event, error) {
+// dataset does for one dataset what a tick is for, and says whether it is stale.
+func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) ([]events.Event, bool, error) {
 	var out []events.Event
 	var failed error
 	if due, ok := c.DueSlot(now); ok {
 		out, failed = s.request(ctx, in, c, request{Slot: lake.Slot(due), Trigger: scheduled})
 	}
-	made, err := s.freshness(ctx, in, c, now)
-	return append(out, made...), errors.Join(failed, err)
+	made, stale, err := s.freshness(ctx, in, c, now)
+	return append(out, made...), stale, errors.Join(failed, err)
 }
 
 func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunRequested, contracts []*contract.Contract, unusable error) ([]events.Event, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -178,7 +179,11 @@ func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float
 	m := s.ports.Metrics
 	m.Record(ctx, "rows_staged", float64(c.Staged), telemetry.Count, about...)
 	m.Record(ctx, "rows_duplicate", float64(c.Duplicates), telemetry.Count, about...)
-	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, about...)
+	share := 0.0
+	if c.RowsIn > 0 {
+		share = 100 * float64(c.Quarantined) / float64(c.RowsIn)
+	}
+	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, append(slices.Clone(about), "rows_in", c.RowsIn, "quarantine_percent", share)...)
 	m.Record(ctx, "bytes_staged", float64(c.Bytes), telemetry.Bytes, about...)
 	m.Record(ctx, "staging_time", milliseconds, telemetry.Milliseconds, about...)
 }

@@ -70,6 +70,21 @@ var guards = []Guard{
 		Module: "test", Test: "./e2e TestLateRun",
 	},
 	{
+		Name: "a publication is told while the tables are behind the pointer",
+		File: "services/quality-gate/gate.go", Edits: []Edit{{"return out, g.follow(ctx, out)", "_ = g.follow(ctx, out)\n\treturn out, nil"}},
+		Module: "services/quality-gate", Test: ". TestNothingIsToldWhileTheTablesAreBehind",
+	},
+	{
+		Name: "a slow follower takes readers of the public table back",
+		File: "platform/catalogue/catalogue.go", Edits: []Edit{{"VersionId: there.VersionId, ", ""}},
+		Module: "platform", Test: "./catalogue TestASlowFollower",
+	},
+	{
+		Name: "a snapshot that the public table shows is swept",
+		File: "services/landing-janitor/sweep.go", Edits: []Edit{{"if err := j.ports.Catalogue.Follow(ctx, c.Dataset); err != nil {", "if err := j.ports.Catalogue.Follow(ctx, c.Dataset); false {"}},
+		Module: "services/landing-janitor", Test: ". TestNothingIsSweptWhileATableIsBehind",
+	},
+	{
 		Name: "simulated data are published where only real ones may be",
 		File: "services/quality-gate/audit.go", Edits: []Edit{{"case !g.ports.AllowSimulated:", "case false:"}},
 		Module: "services/quality-gate", Test: ". TestSimulatedData",
@@ -243,6 +258,18 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestRowHash",
 	},
 
+	// An id that was guessed.
+	{
+		Name: "of two rows that a name may mean one is taken",
+		File: "services/stager/matching/names.go", Edits: []Edit{{"if id != \"\" && n.names[at].id != id {", "if id != \"\" && n.names[at].id == \"\" {"}},
+		Module: "services/stager", Test: "./matching TestATieIsNull",
+	},
+	{
+		Name: "of two names that a shorter form may mean one is taken",
+		File: "services/stager/matching/names.go", Edits: []Edit{{"if b.strange || id != best && (", "if b.strange && id != best && ("}},
+		Module: "services/stager", Test: "./matching TestATieIsNull",
+	},
+
 	// A staged file that is not what its rows are, or not whole, or not the same from run to run.
 	{
 		Name: "numbers and places are mixed up when a dictionary is given up within a row group",
@@ -310,6 +337,17 @@ var guards = []Guard{
 		Module: "cmd/llac", Test: "./cli TestStageGolden/stage$",
 	},
 
+	{
+		Name: "real rows are matched with a simulated reference",
+		File: "services/stager/references.go", Edits: []Edit{{"&& !engine.Simulated(sourceSystem) {", "&& engine.Simulated(sourceSystem) {"}},
+		Module: "services/stager", Test: ". TestReferencesThatCannotBeUsed/simulated",
+	},
+	{
+		Name: "rows that somebody vouches for are matched with a folder that nobody does",
+		File: "cmd/llac/cli/stage_references.go", Edits: []Edit{{"if s.Simulated && !ledger.Simulated(o.sourceSystem) {", "if s.Simulated && ledger.Simulated(o.sourceSystem) {"}},
+		Module: "cmd/llac", Test: "./cli TestStageReferenceRefused",
+	},
+
 	// A secret or personal field in what people see.
 	{
 		Name: "a contract stages a personal field under another name",
@@ -317,6 +355,11 @@ var guards = []Guard{
 		Module: "platform", Test: "./contract Test",
 	},
 
+	{
+		Name: "a contract matches within a personal field",
+		File: "platform/contract/match.go", Edits: []Edit{{"case w.Personal():", "case w.Personal() && !w.Personal():"}},
+		Module: "platform", Test: "./contract TestBadContractsAreExplained/match_personal",
+	},
 	{
 		Name: "a personal field is staged",
 		File: "services/stager/engine/plan.go", Edits: []Edit{
@@ -351,5 +394,69 @@ var guards = []Guard{
 		Name: "a panic while a run is staged takes the service down",
 		File: "services/stager/engine/pages.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
 		Module: "services/stager", Test: "./engine TestPanicsAreFaults",
+	},
+
+	// Marts.
+	{
+		Name: "marts are published although a test failed",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"\tif failing {\n", "\tif false {\n"}},
+		Module: "cmd/llac", Test: "./marts TestOneTestThatFails",
+	},
+	{
+		Name: "one build of marts writes over another's",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
+		Module: "cmd/llac", Test: "./marts TestTwoBuildsAtOnce",
+	},
+	{
+		Name: "two builds of marts have one id",
+		File: "cmd/llac/marts/record.go", Edits: []Edit{{"_, outcome, err := store.PutIfAbsent(ctx, lake.MartsClaimKey(build), lake.Encode(who))", "_, err := store.Put(ctx, lake.MartsClaimKey(build), lake.Encode(who))\n\t\toutcome := lake.Created"}},
+		Module: "cmd/llac", Test: "./marts TestTwoBuildsAtOnce",
+	},
+	{
+		Name: "readers see marts that are not all written",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"{\"export\", b.export}, {\"publish\", b.publish},", "{\"publish\", b.publish}, {\"export\", b.export},"}},
+		Module: "cmd/llac", Test: "./marts TestACrashLeavesReadersAsTheyWere",
+	},
+	{
+		Name: "marts are made of simulated and real datasets together",
+		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
+		Module: "cmd/llac", Test: "./marts TestPlanRefusesToMix",
+	},
+	{
+		Name: "marts of real datasets go on from simulated ones",
+		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {", "if false {"}},
+		Module: "cmd/llac", Test: "./marts TestPlanGoesOnOnlyFromItsLike",
+	},
+	{
+		Name: "a mart hides where its rows come from",
+		File: "cmd/llac/marts/build.go", Edits: []Edit{{"if err := honest(m, b.plan.Simulated()); err != nil {", "if false {"}},
+		Module: "cmd/llac", Test: "./marts TestRowsThatHideTheirOrigin",
+	},
+
+	// A look at the data.
+	{
+		Name: "a query writes over a file of the lake",
+		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"if token not in (\"string_const\", \"comment\") and", "if False and"}},
+		Module: "cmd/llac", Test: "./duckdb TestLookChangesNothing",
+	},
+	{
+		Name: "a query reads files that are not the lake's",
+		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"run(\"set enable_external_access = false\")", "pass"}},
+		Module: "cmd/llac", Test: "./duckdb TestLookChangesNothing",
+	},
+	{
+		Name: "an answer from simulated data does not say so",
+		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"return [n for n in used if self.views[n][\"simulated\"]]", "return []"}},
+		Module: "cmd/llac", Test: "./duckdb TestLook$",
+	},
+	{
+		Name: "an invented figure is told as a fact",
+		File: "cmd/llac/answer/answer.go", Edits: []Edit{{"case invented > 0:", "case false:"}, {" and data_origin in ('recorded', 'published')\norder", "\norder"}},
+		Module: "cmd/llac", Test: "./answer TestPopulationRefused",
+	},
+	{
+		Name: "a file of simulated data does not say so",
+		File: "cmd/llac/cli/cmd_export.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
+		Module: "cmd/llac", Test: "./cli TestSQLAndExport",
 	},
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,12 +27,15 @@ import (
 
 // App is the tool and the world it stands in.
 type App struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Clock          clock.Clock
 	Getenv         func(string) string
 	Terminal       bool // standard error is a terminal: progress may be drawn
 	Color          bool // standard output is a terminal that wants colours
-	Width          int  // columns of the terminal
+	Width          int  // columns of the terminal that standard error is
+	OutWidth       int  // columns of the terminal that standard output is; 0: it is none
+	Interactive    bool // standard input and output are a terminal: a shell may be opened
 
 	// LimitMemory makes the process keep to a budget, PeakMemory is the most it has had, both in bytes; nil: neither is
 	// done. Both are of the whole process.
@@ -48,6 +52,7 @@ type App struct {
 	contracts string
 	json      bool
 	status    int
+	patient   atomic.Bool // Ctrl-C is for a shell that runs in us, and ends nothing
 }
 
 // The defaults of the flags that every command has.
@@ -65,20 +70,29 @@ func Main() int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	go func() {
-		<-signals
-		cancel()
-		<-signals
-		fmt.Fprintln(os.Stderr)
-		os.Exit(exitInterrupted)
-	}()
-	a := &App{Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv, LimitMemory: memory.Limit, PeakMemory: memory.Peak}
+	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv, LimitMemory: memory.Limit, PeakMemory: memory.Peak}
 	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
 	a.Terminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
 	a.Color = term.IsTerminal(int(os.Stdout.Fd())) && !plain
 	if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
 		a.Width = w
 	}
+	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		a.OutWidth = w
+		a.Interactive = term.IsTerminal(int(os.Stdin.Fd()))
+	}
+	go func() {
+		for s := range signals {
+			if s == os.Interrupt && a.patient.Load() {
+				continue
+			}
+			if ctx.Err() != nil {
+				fmt.Fprintln(os.Stderr)
+				os.Exit(exitInterrupted)
+			}
+			cancel()
+		}
+	}()
 	return a.Execute(ctx, os.Args[1:])
 }
 

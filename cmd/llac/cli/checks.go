@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/llac-project/llac/cmd/llac/filelake"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/aws"
@@ -129,6 +130,23 @@ func (a *App) checkContracts(context.Context) []finding {
 		return []finding{{"contracts", ill, err.Error(), "--datasets names the folder of the contracts"}}
 	}
 	return []finding{{"contracts", well, plural(len(contracts), "contract") + " in " + a.contracts + ", all valid", ""}}
+}
+
+// checkMarts looks whether the marts are those of the published snapshots.
+func (a *App) checkMarts(ctx context.Context) []finding {
+	if a.shut() {
+		return nil
+	}
+	m, err := martsStatusOf(ctx, filelake.Open(a.dir, pipeline.DataBucket))
+	switch {
+	case err != nil:
+		return []finding{{"marts", ill, err.Error(), "look at the file system"}}
+	case m == nil:
+		return []finding{{"marts", well, "never built; " + a.llac("run") + " builds them", ""}}
+	case len(m.Behind) > 0:
+		return []finding{{"marts", warn, "build " + m.Build + " is behind " + and(m.Behind), a.llac("marts") + " builds them anew"}}
+	}
+	return []finding{{"marts", well, "build " + m.Build + ", " + plural(m.Models, "model"), ""}}
 }
 
 // checkWork looks who owns the directory, what the queues hold, and what is not at its end.

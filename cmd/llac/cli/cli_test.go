@@ -104,16 +104,38 @@ func TestGolden(t *testing.T) {
 		{"datasets_check_broken", "datasets check testdata/broken/places.odcs.yaml"},
 		{"datasets_check_missing", "datasets check testdata/none.odcs.yaml"},
 		{"datasets_no_folder", "datasets list --datasets testdata/none"},
-		{"run_broken", "run --datasets testdata/broken"},
-		{"run_unknown", "run --datasets testdata/datasets nothing"},
+		{"run_broken", "run --datasets testdata/broken --no-marts"},
+		{"run_unknown", "run --datasets testdata/datasets --no-marts nothing"},
+		{"run_no_project", "run --datasets testdata/datasets --dbt testdata/none"},
+		{"marts_list", "marts list"},
+		{"marts_no_project", "marts --datasets testdata/datasets --dbt testdata/none"},
+		{"marts_bad_engine", "marts --engine athena"},
+		{"marts_unknown", "marts bake"},
+		{"datasets_dbt_no_project", "datasets dbt --datasets testdata/datasets --dbt testdata/none"},
 		{"run_bad_portal", "run --portal real"},
 		{"run_bad_level", "run --log-level loud"},
+		{"deploy_check_ok", "deploy check stager --deployed testdata/deployed/first.json --build new"},
+		{"deploy_check_refused", "deploy check stager --deployed testdata/deployed/older.json --build new"},
+		{"deploy_check_order", "deploy check --deployed testdata/deployed/older.json --build new"},
+		{"deploy_check_same", "deploy check --deployed testdata/deployed/same.json"},
+		{"deploy_check_unknown", "deploy check baker --deployed testdata/deployed/first.json"},
+		{"deploy_check_of_nothing", "deploy check stager"},
+		{"deploy_check_bad_file", "deploy check stager --deployed testdata/deployed/none.json"},
+		{"cost_idle", "cost --plan ../cost/testdata/dev"},
+		{"help_cost", "help cost"},
+		{"help_ingest", "help ingest"},
+		{"help_deploy_check", "help deploy check"},
 		{"unknown_command", "jump"},
 		{"unknown_flag", "status --colour"},
 		{"exit_codes", "help exit-codes"},
 		{"help", "help"},
 		{"help_run", "help run"},
+		{"help_marts", "help marts"},
 		{"help_stage", "help stage"},
+		{"help_sql", "help sql"},
+		{"help_export", "help export"},
+		{"export_of_missing_files", "export places"},
+		{"export_of_nothing", "export nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +230,7 @@ func TestBodiesOfOthersAreNotShown(t *testing.T) {
 func TestNothingHere(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"}} {
+	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"}, {"sql", "select 1"}, {"export", "population"}} {
 		_, stderr, status := llac(t, append(args, "--dir", dir)...)
 		if status != 8 || !strings.Contains(stderr, "llac run --dir "+dir) {
 			t.Errorf("%v: exit status %d, %q", args, status, stderr)
@@ -246,7 +268,7 @@ func TestLooksBesideTheOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	letterIDs(t, dir)
-	if _, stderr, status := llac(t, "run", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 || !strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
+	if _, stderr, status := llac(t, "run", "--no-marts", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 || !strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("run: %d %s", status, stderr)
 	}
 }
@@ -275,7 +297,7 @@ func TestDoctor(t *testing.T) {
 		return out, status
 	}
 	got, status := results("--datasets", "testdata/datasets")
-	for check, want := range map[string]string{"directory": "ok", "loopback": "ok", "contracts": "ok", "owner": "ok", "queues": "ok", "dead letters": "warn", "unfinished": "ok"} {
+	for check, want := range map[string]string{"directory": "ok", "loopback": "ok", "contracts": "ok", "marts": "warn", "owner": "ok", "queues": "ok", "dead letters": "warn", "unfinished": "ok"} {
 		if got[check] != want {
 			t.Errorf("%s is %q, want %s", check, got[check], want)
 		}

@@ -37,7 +37,7 @@ func (a *App) doctorCommand() *cobra.Command {
 func (a *App) runDoctor(ctx context.Context) (reply, error) {
 	var findings []finding
 	for _, check := range []func(context.Context) []finding{
-		checkGo, checkPython, a.checkDirectory, a.checkDisk, checkPorts, a.checkContracts, a.checkWork,
+		checkGo, checkPython, a.checkDirectory, a.checkDisk, checkPorts, a.checkContracts, a.checkMarts, a.checkWork,
 	} {
 		findings = append(findings, check(ctx)...)
 	}

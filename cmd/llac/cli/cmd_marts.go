@@ -68,7 +68,7 @@ var martsStatuses = []int{exitOK, exitError, exitUsage, exitContract, exitOwned,
 
 // martsReply is what `llac marts` and `llac run` say of the marts.
 type martsReply struct {
-	State        string           `json:"state"` // built, up_to_date, failed or missing
+	State        string           `json:"state"` // built, up_to_date, failed, old or missing
 	Build        string           `json:"build,omitempty"`
 	PublishedAt  time.Time        `json:"published_at,omitzero"`
 	Models       []martRow        `json:"models"`
@@ -94,8 +94,9 @@ type martRow struct {
 const (
 	martsBuilt   = "built"
 	martsCurrent = "up_to_date"
-	martsFailed  = "failed"
-	martsMissing = "missing"
+	martsFailed  = "failed"  // a model or a test did
+	martsMissing = "missing" // there are none
+	martsOld     = "old"     // those of an earlier build
 )
 
 func (a *App) runMarts(ctx context.Context, o martsOptions) (reply, error) {
@@ -219,9 +220,13 @@ func (m *martsReply) fill(out marts.Outcome, err error) {
 	case err == nil:
 		m.State = martsCurrent
 	default:
+		var failed *marts.FailedError
 		m.Reason = err.Error()
-		if m.pointer != nil || m.Failure != nil {
+		switch {
+		case errors.As(err, &failed):
 			m.State = martsFailed
+		case m.pointer != nil:
+			m.State = martsOld
 		}
 	}
 	if m.pointer == nil {

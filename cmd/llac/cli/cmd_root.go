@@ -30,7 +30,8 @@ EXIT STATUS
 	flags.StringVar(&a.contracts, "datasets", defaultContracts, "folder of the dataset contracts")
 	flags.BoolVar(&a.json, "json", false, "answer one JSON document and nothing else")
 	cmd.AddCommand(a.runCommand(), a.statusCommand(), a.runsCommand(), a.showCommand(), a.dlqCommand(), a.datasetsCommand(), a.martsCommand(),
-		a.stageCommand(), a.doctorCommand(), a.simulatorCommand(), a.versionCommand(), exitCodesTopic())
+		a.sqlCommand(), a.exportCommand(), a.stageCommand(), a.ingestCommand(), a.doctorCommand(), a.simulatorCommand(),
+		a.deployCommand(), a.costCommand(), a.versionCommand(), exitCodesTopic())
 	cmd.SetVersionTemplate("llac {{.Version}}\n")
 	return cmd
 }

@@ -102,12 +102,16 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 		// What is published is whole, whether or not every dataset is well: marts are built of it.
 		data.Marts, martsErr = a.buildMarts(ctx, martsOptions{project: o.project, force: false}, screen)
 	}
+	if data.Marts != nil && martsErr == nil && ctx.Err() == nil {
+		data.Answer = a.answer(ctx)
+	}
 	r := reply{data: data, text: func(t *text) {
 		runReport(t, a.dir, result)
 		if data.Marts != nil {
 			t.line("")
 			martsReport(t, a.dir, data.Marts)
 		}
+		answerText(t, data.Answer, cmp.Or(a.OutWidth, 100))
 	}}
 	if result.Datasets == nil {
 		r.text = nil
@@ -131,7 +135,8 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 // runReply is the data of `llac run`.
 type runReply struct {
 	pipeline.Result
-	Marts *martsReply `json:"marts,omitempty"` // nothing with --no-marts, or where the run did not come to its end
+	Marts  *martsReply  `json:"marts,omitempty"`  // nothing with --no-marts, or where the run did not come to its end
+	Answer *answerReply `json:"answer,omitempty"` // nothing where the marts have no such figures
 }
 
 // settings are the pipeline's settings as the flags and the environment say.

@@ -30,6 +30,8 @@ type stageOptions struct {
 	slice          string
 	run            string
 	sourceSystem   string
+	references     []string
+	unmatched      bool
 	force          bool
 }
 
@@ -68,10 +70,16 @@ OUTPUT
 WHERE THE ROWS COME FROM
   Nobody vouches for files in a folder. So each row says source_system ` + unofficialFolder + `, and data_origin "invented" unless
   the row itself says "recorded"; the files' metadata say that they are simulated. Who knows better names the portal's
-  host with --source-system, and vouches for it.` +
+  host with --source-system, and vouches for it.
+
+COLUMNS FOUND BY A NAME
+  A column that the contract matches with another dataset (llacMatch) needs that dataset's staged files: say
+  --reference <dataset>=<path> for each, where path is a Parquet file, a folder of them, or the --out of its own staging.
+  With --unmatched, columns whose dataset is not given stay null, and the method says not_matched.` +
 			exitStatus(exitOK, exitError, exitUsage, exitContract, exitNotFound, exitExists, exitInterrupted),
-		Example: `  llac stage datasets/social_services.odcs.yaml --in pages --out staged
-  llac stage datasets/municipalities.odcs.yaml --in pages --out staged --force --json | jq .data.by_reason`,
+		Example: `  llac stage datasets/municipalities.odcs.yaml --in towns --out staged
+  llac stage datasets/social_services.odcs.yaml --in pages --out staged --reference municipalities=staged
+  llac stage datasets/social_services.odcs.yaml --in pages --out staged --unmatched --force --json | jq .data.by_reason`,
 		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -89,12 +97,14 @@ WHERE THE ROWS COME FROM
 	f.StringVar(&o.slice, "slice", "", "only this slice of the dataset: rows of others are quarantined")
 	f.StringVar(&o.run, "run", "stage", "what the rows name as their run, in correlation_id and ingested_process_at")
 	f.StringVar(&o.sourceSystem, "source-system", unofficialFolder, "host of the portal that served the pages, or simulator")
+	f.StringArrayVar(&o.references, "reference", nil, "staged files of a dataset that columns are matched with, as `dataset=path`; may be repeated")
+	f.BoolVar(&o.unmatched, "unmatched", false, "leave columns null that are matched with a dataset for which there is no --reference")
 	f.BoolVar(&o.force, "force", false, "replace what an earlier staging of the dataset left in --out, once the new one is whole")
 	for _, name := range []string{"in", "out"} {
 		_ = cmd.MarkFlagRequired(name)
 		_ = cmd.MarkFlagDirname(name)
 	}
-	for _, name := range []string{"memory", "level", "workers", "slice", "run", "source-system"} {
+	for _, name := range []string{"memory", "level", "workers", "slice", "run", "source-system", "reference"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 	cmd.RunE = a.run("stage", func(ctx context.Context, args []string) (reply, error) { return a.runStage(ctx, o, args[0]) })
@@ -119,10 +129,14 @@ type stageReply struct {
 	Seconds        float64          `json:"seconds"`
 	PeakRSS        int64            `json:"peak_rss_bytes,omitempty"` // of the process; nothing where the system does not say
 	MemoryBudget   int64            `json:"memory_budget_bytes"`
-	Staging        string           `json:"staging,omitempty"`    // folder; nothing when no row was staged
-	Quarantine     string           `json:"quarantine,omitempty"` // file; nothing when no row was refused
-	Query          string           `json:"query,omitempty"`      // DuckDB SQL that reads the folder
-	Warnings       []string         `json:"warnings"`
+
+	References map[string]string `json:"references,omitempty"` // dataset to the path that columns were matched with
+	Unmatched  []string          `json:"unmatched,omitempty"`  // columns that are null because nothing was given to match them with
+
+	Staging    string   `json:"staging,omitempty"`    // folder; nothing when no row was staged
+	Quarantine string   `json:"quarantine,omitempty"` // file; nothing when no row was refused
+	Query      string   `json:"query,omitempty"`      // DuckDB SQL that reads the folder
+	Warnings   []string `json:"warnings"`
 }
 
 func (a *App) runStage(ctx context.Context, o stageOptions, contractFile string) (reply, error) {
@@ -135,6 +149,10 @@ func (a *App) runStage(ctx context.Context, o stageOptions, contractFile string)
 	}
 	if a.LimitMemory != nil {
 		a.LimitMemory(int64(o.memory))
+	}
+	with, err := a.stageReferences(o, c)
+	if err != nil {
+		return reply{}, err
 	}
 	pages, err := folder.Open(o.in, int64(o.memory)/4)
 	switch {
@@ -152,7 +170,7 @@ func (a *App) runStage(ctx context.Context, o stageOptions, contractFile string)
 	if err != nil {
 		return reply{}, fail(exitError, fmt.Errorf("make the output: %w", err), "--out names a folder that may be written to")
 	}
-	data, err := a.stage(ctx, o, c, pages, out)
+	data, err := a.stage(ctx, o, c, with, pages, out)
 	if err != nil {
 		if left := out.Discard(); left != nil && !errors.Is(err, left) {
 			err = errors.Join(err, left)
@@ -163,14 +181,14 @@ func (a *App) runStage(ctx context.Context, o stageOptions, contractFile string)
 }
 
 // stage stages the pages and publishes the output.
-func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, pages *folder.Pages, out *folder.Output) (stageReply, error) {
+func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, with stageReferences, pages *folder.Pages, out *folder.Output) (stageReply, error) {
 	screen, started := a.newScreen(), a.Clock.Now()
 	slot := o.run
 	if head, _, sliced := strings.Cut(o.run, "-"); sliced && isSlot(head) {
 		slot = head
 	}
 	result, err := engine.Stage(ctx, engine.Input{
-		Contract: c, Slice: o.slice, Pages: pages.Pages,
+		Contract: c, Slice: o.slice, Pages: pages.Pages, Finders: with.finders,
 		Lineage: engine.Lineage{Source: o.sourceSystem, SourceSystem: o.sourceSystem, Slot: slot, RunID: o.run},
 	}, out, engine.Options{
 		Memory: int64(o.memory), Level: o.level, Workers: o.workers, Temporary: out.Temporary(),
@@ -192,7 +210,7 @@ func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, p
 		Dataset: c.Dataset, SourceSystem: o.sourceSystem, Simulated: ledger.Simulated(o.sourceSystem), Pages: len(pages.Pages),
 		MalformedPages: result.ByReason[badPage], RowsIn: result.RowsIn, Staged: result.Staged, Duplicates: result.Duplicates,
 		Quarantined: result.Quarantined, ByReason: result.ByReason, BytesIn: pages.Bytes(), Seconds: a.Clock.Now().Sub(started).Seconds(),
-		MemoryBudget: int64(o.memory), Warnings: []string{},
+		MemoryBudget: int64(o.memory), References: with.paths, Unmatched: with.unmatched, Warnings: []string{},
 	}
 	for _, f := range result.Files {
 		if f.Quarantine {
@@ -325,6 +343,12 @@ func stageText(t *text, r stageReply) {
 		line += fmt.Sprintf("; at most %s of memory, of %s", mebibytes(r.PeakRSS), mebibytes(r.MemoryBudget))
 	}
 	t.line("%s", line)
+	for _, dataset := range sortedKeys(r.References) {
+		t.line("Matched with %s: %s", dataset, r.References[dataset])
+	}
+	if len(r.Unmatched) > 0 {
+		t.line("Not matched, and null in every row: %s", and(r.Unmatched))
+	}
 	switch { // invariant 11
 	case r.Staged == 0:
 	case r.Simulated:

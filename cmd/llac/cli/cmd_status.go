@@ -10,7 +10,9 @@ import (
 
 	"github.com/llac-project/llac/cmd/llac/filelake"
 	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 )
 
@@ -21,6 +23,15 @@ type statusReply struct {
 	// DeadLetters counts all of them by service, also those of no dataset; null where we may not open the queues.
 	DeadLetters map[string]int `json:"dead_letters"`
 	Running     *owner         `json:"running,omitempty"` // the process that owns the directory now
+	Marts       *martsStatus   `json:"marts"`             // null: never built
+}
+
+// martsStatus is where the marts stand.
+type martsStatus struct {
+	Build       string    `json:"build"`
+	PublishedAt time.Time `json:"published_at"`
+	Models      int       `json:"models"`
+	Behind      []string  `json:"behind"` // datasets of which another snapshot is published than the marts are made of
 }
 
 // owner is the process that owns a state directory.
@@ -79,7 +90,20 @@ func (a *App) runStatus(ctx context.Context) (reply, error) {
 		}
 		out.Datasets = append(out.Datasets, s)
 	}
+	if out.Marts, err = martsStatusOf(ctx, l.Lake); err != nil {
+		return reply{}, err
+	}
 	return reply{data: out, text: func(t *text) { statusText(t, out, len(letters)) }}, nil
+}
+
+// martsStatusOf reads where the marts stand; nil where they were never built.
+func martsStatusOf(ctx context.Context, store lake.Store) (*martsStatus, error) {
+	p, _, err := lake.ReadMartsPointer(ctx, store)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	behind, err := marts.Behind(ctx, store, p)
+	return &martsStatus{p.Build, p.PublishedAt, len(p.Models), behind}, err
 }
 
 // deadLetters lists the dead letters; a lake whose queues were never made has none.
@@ -135,6 +159,14 @@ func statusText(t *text, r statusReply, letters int) {
 			}
 			return ""
 		})
+	switch m := r.Marts; {
+	case m == nil:
+		t.line("\nMarts: never built; %s builds them.", t.llac("marts"))
+	case len(m.Behind) > 0:
+		t.line("\nMarts: build %s of %s, %s, behind %s; %s builds them anew.", m.Build, stamp(m.PublishedAt), plural(m.Models, "model"), and(m.Behind), t.llac("marts"))
+	default:
+		t.line("\nMarts: build %s of %s, %s, of the snapshots above.", m.Build, stamp(m.PublishedAt), plural(m.Models, "model"))
+	}
 	for _, s := range r.Datasets {
 		if s.Held != nil {
 			t.line("\n%s is held at %s since %s by %s: %s.", s.Dataset, s.Snapshot, stamp(s.Held.At), s.Held.By, s.Held.Reason)

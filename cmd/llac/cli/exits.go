@@ -18,6 +18,9 @@ const (
 	exitNotFound    = 8
 	exitExists      = 9
 	exitMarts       = 10
+	exitRefused     = 11
+	exitCredentials = 12
+	exitOverBudget  = 13
 	exitInterrupted = 130
 )
 
@@ -29,15 +32,18 @@ var exits = []struct {
 }{
 	{exitOK, "", "everything that was asked for was done"},
 	{exitError, "error", "something failed that no other status stands for"},
-	{exitUsage, "usage", "the command line is wrong, or names a dataset that no contract describes"},
+	{exitUsage, "usage", "the command line is wrong, or names a dataset that no contract describes; a query cannot be understood or would write"},
 	{exitContract, "contract_invalid", "a contract is invalid; nothing was started"},
 	{exitUnpublished, "not_published", "a dataset failed or was refused, so that it is neither published nor unchanged"},
 	{exitOwned, "owned", "another process owns the state directory"},
 	{exitTimeout, "timeout", "not finished within --timeout; the next llac run resumes"},
 	{exitUnwell, "unwell", "doctor found something that has to be mended"},
-	{exitNotFound, "not_found", "there is no such run, dead letter, lake or page"},
+	{exitNotFound, "not_found", "there is no such run, dead letter, lake, page or table, or a table's files are gone"},
 	{exitExists, "exists", "the output is there already, and --force was not given"},
 	{exitMarts, "marts_missing", "the datasets are published, the marts are missing or are those of an earlier build"},
+	{exitRefused, "refused", "the services that run could not live with the deploy; nothing was done"},
+	{exitCredentials, "no_credentials", "there are no AWS credentials that can be used; nothing was done"},
+	{exitOverBudget, "over_budget", "a month would cost more than the budget, or stands on things whose price is not known"},
 	{exitInterrupted, "interrupted", "interrupted by Ctrl-C or SIGTERM; nothing is half-written, and the next llac run resumes runs"},
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/cmd/llac/ingest"
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
@@ -37,6 +39,9 @@ func (a *App) classify(err error) *failure {
 		unknown  *pipeline.UnknownDatasetError
 		owned    *aws.OwnedError
 		none     *pipeline.NoLakeError
+		service  *deploy.UnknownServiceError
+		nobody   *deploy.CredentialsError
+		input    *ingest.InputError
 		project  *marts.ProjectError
 	)
 	switch {
@@ -59,6 +64,12 @@ func (a *App) classify(err error) *failure {
 		return &failure{status: exitInterrupted, err: pipeline.ErrInterrupted, hint: a.llac("run") + " resumes it: what was done is kept"}
 	case errors.Is(err, ledger.ErrNoRun):
 		return &failure{status: exitNotFound, err: err, hint: a.llac("runs") + " lists the runs of this lake"}
+	case errors.As(err, &service):
+		return &failure{status: exitUsage, err: err, hint: "name one of them"}
+	case errors.As(err, &input):
+		return &failure{status: exitUsage, err: err, hint: input.Fix}
+	case errors.As(err, &nobody):
+		return &failure{status: exitCredentials, err: err, hint: "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"}
 	case errors.As(err, &none):
 		return &failure{status: exitNotFound, err: err, hint: a.llac("run") + " fills it"}
 	}

@@ -153,6 +153,14 @@ func prepared(t *testing.T) (dir string, dead events.Event) {
 	b.published("20250801T051500")
 	b.rejected("20250802T051500")
 	dead = b.failed("20250803T051500")
+	b.put(lake.MartsPointerKey, lake.MartsPointer{
+		Build: "20250801T060000", PublishedAt: time.Date(2025, 8, 1, 6, 0, 20, 0, time.UTC), Snapshots: map[string]string{"places": "20250731T051500"}, Models: []lake.Mart{
+			{Name: "agg_places_yearly", Kind: "aggregate", Grain: "One row per place and year.", Build: "20250801T060000", Rows: 12_000, Tests: 4, SourceSystem: "simulator",
+				DataOrigins: map[string]int64{"recorded": 11_000, "invented": 1000}},
+			{Name: "dim_places", Kind: "dimension", Grain: "One row per place.", Build: "20250731T060000", Rows: 6000, Tests: 9, SourceSystem: "example.cat", DataOrigins: map[string]int64{"published": 6000}},
+			{Name: "dim_time", Kind: "dimension", Grain: "One row per day.", Build: "20250731T060000", Rows: 366, Tests: 3, DataOrigins: map[string]int64{"generated": 366}},
+		},
+	})
 	config := laketest.NewMemory()
 	if err := runtime.DeployContracts(context.Background(), config, contracts); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,10 @@ func (s *screen) step(p marts.Step) {
 
 // martsReport is the table of the marts that `llac marts` and `llac run` end with.
 func martsReport(t *text, dir string, m *martsReply) {
+	if m.State != martsBuilt && m.State != martsCurrent {
+		martsTrouble(t, m)
+		return
+	}
 	var rows [][]string
 	for _, r := range m.Models {
 		lasts := "-"
@@ -63,8 +67,6 @@ func martsReport(t *text, dir string, m *martsReply) {
 		t.line("%s", line)
 	case martsCurrent:
 		t.line("Marts: up to date, build %s of %s.", m.Build, stamp(m.PublishedAt))
-	default:
-		martsTrouble(t, m)
 	}
 	if len(m.Models) > 0 {
 		t.line("Files: %s   What each is: %s", pipeline.Place(dir, "marts"), t.llac("marts docs"))

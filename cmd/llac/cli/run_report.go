@@ -153,24 +153,22 @@ func (a *App) ill(r pipeline.Result) error {
 
 // files tells where the published files are and how to query them.
 func files(t *text, dir string, r pipeline.Result) {
-	var simulated, unofficial []string
-	heading := "\nThe published files, and a query for each:"
+	var simulated, unofficial, published []string
 	for _, d := range r.Datasets {
 		if d.Table == nil {
 			continue
 		}
-		if heading != "" {
-			t.line("%s", heading)
-			heading = ""
-		}
+		published = append(published, d.Dataset)
 		switch { // Invariant 11: by what lies there, whatever this run fetched.
 		case d.Table.SourceSystem == ledger.Simulator:
 			simulated = append(simulated, d.Dataset)
 		case d.Table.Simulated:
 			unofficial = append(unofficial, d.Dataset)
 		}
-		t.line("\n%s, snapshot %s, %s:", d.Dataset, d.Table.Snapshot, provenance(d.Table.SourceSystem))
-		t.line("duckdb -c %s", shellText(d.Table.Layout+" LIMIT 10"))
+	}
+	if len(published) > 0 {
+		t.line("\nLook at what is published, each a table of its name (%s for a shell; llac run --json has DuckDB's own query of each):", t.llac("sql"))
+		t.line("  %s", t.llac(`sql "select * from `+published[0]+` limit 10"`))
 	}
 	if len(simulated) > 0 {
 		t.line("\nSimulated: %s.", and(simulated))

@@ -25,7 +25,12 @@ type machine struct {
 
 func newMachine(t *testing.T, faults ...portal.Fault) *machine {
 	t.Helper()
-	m := &machine{t: t, dir: t.TempDir(), sim: portal.New(portal.Options{RegisterRows: 300})}
+	return machineOf(t, portal.Options{RegisterRows: 300}, faults...)
+}
+
+func machineOf(t *testing.T, o portal.Options, faults ...portal.Fault) *machine {
+	t.Helper()
+	m := &machine{t: t, dir: t.TempDir(), sim: portal.New(o)}
 	if err := m.sim.SetFaults(faults...); err != nil {
 		t.Fatal(err)
 	}
@@ -58,13 +63,13 @@ func wants(t *testing.T, what, text string, parts ...string) {
 func TestRunThenLook(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
-	stdout, stderr, status := m.llac(ctx, "run", "municipalities")
+	stdout, stderr, status := m.llac(ctx, "run", "--no-marts", "municipalities")
 	if status != 0 {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	wants(t, "standard error", stderr, "simulated")
-	wants(t, "the report", stdout, "municipalities  published", "949", "simulated", "LANDING-JANITOR", "duckdb -c", "*.parquet", "Simulated: municipalities")
-	stdout, _, status = m.llac(ctx, "run", "municipalities", "--json")
+	wants(t, "the report", stdout, "municipalities  published", "949", "simulated", "LANDING-JANITOR", `llac sql "select * from municipalities limit 10" --dir `, "Simulated: municipalities")
+	stdout, _, status = m.llac(ctx, "run", "--no-marts", "municipalities", "--json")
 	var reply struct {
 		OK   bool
 		Data struct {
@@ -78,7 +83,7 @@ func TestRunThenLook(t *testing.T) {
 		reply.Data.Datasets[0].State != "unchanged" || !reply.Data.Datasets[0].Simulated {
 		t.Errorf("run --json: %v, exit status %d\n%s", err, status, stdout)
 	}
-	stdout, _, _ = m.llac(ctx, "run", "municipalities")
+	stdout, _, _ = m.llac(ctx, "run", "--no-marts", "municipalities")
 	wants(t, "the second report", stdout, "municipalities  unchanged", "has not changed", reply.Data.Datasets[0].Snapshot)
 	stdout, _, status = m.llac(ctx, "status")
 	wants(t, "status", stdout, "municipalities", "fresh (within 9 d)", "never published")
@@ -95,7 +100,7 @@ func TestRunThenLook(t *testing.T) {
 func TestFailReplay(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t, portal.Fault{Kind: portal.Status, Portal: "socrata", Status: 404}), context.Background()
-	stdout, stderr, status := m.llac(ctx, "run", "municipalities")
+	stdout, stderr, status := m.llac(ctx, "run", "--no-marts", "municipalities")
 	if status != 4 {
 		t.Fatalf("run: exit status %d, want 4\n%s%s", status, stdout, stderr)
 	}
@@ -147,7 +152,7 @@ func TestInterruptAndResume(t *testing.T) {
 	a.Stderr, a.Terminal, a.Width = terminal, true, 80
 	done := make(chan int, 1)
 	go func() {
-		done <- a.Execute(ctx, []string{"run", "municipalities", "--dir", m.dir, "--datasets", "../../../datasets"})
+		done <- a.Execute(ctx, []string{"run", "--no-marts", "municipalities", "--dir", m.dir, "--datasets", "../../../datasets"})
 	}()
 	// The fetcher waits for a page that does not come.
 	poll(t, func() bool { return strings.Contains(terminal.String(), "extracting") })
@@ -160,7 +165,7 @@ func TestInterruptAndResume(t *testing.T) {
 	if err := m.sim.SetFaults(); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, status := m.llac(context.Background(), "run", "municipalities")
+	stdout, stderr, status := m.llac(context.Background(), "run", "--no-marts", "municipalities")
 	if status != 0 {
 		t.Errorf("resumed: exit status %d\n%s%s", status, stdout, stderr)
 	}

@@ -22,6 +22,13 @@ func timelineText(t *text, l ledger.Timeline) {
 	trace := strings.Join(l.Traces, ", ")
 	t.line("trace %s   trigger %s   first to last %s", dash(trace), dash(l.Trigger), lasted(float64(l.FinishedAt.Sub(l.StartedAt).Milliseconds())))
 
+	for _, m := range l.Manual {
+		word := "nobody vouches that the portal sent it"
+		if m.Vouched {
+			word = m.By + " vouches that the portal sent it"
+		}
+		t.line("collected by hand by %s: %s (%s; %s)", m.By, m.Reason, strings.Join(m.Files, ", "), word)
+	}
 	sliced := len(l.Runs) > 1
 	t.line("")
 	for _, h := range l.Hops {
@@ -42,7 +49,9 @@ func timelineText(t *text, l ledger.Timeline) {
 			name += " [" + strings.TrimPrefix(h.Run, l.Slot+"-") + "]"
 		}
 		t.line("%s  %-24s %s", h.StartedAt.UTC().Format("15:04:05.000"), name, took)
-		t.line("    told %s (%s)", h.Event, h.EventID)
+		if h.Event != "" {
+			t.line("    told %s (%s)", h.Event, h.EventID)
+		}
 		if h.HeldBack {
 			t.line("    held the run back until the datasets it refers to are published")
 		}
@@ -91,6 +100,9 @@ func facts(p events.Payload) []string {
 		out := []string{fmt.Sprintf("%s rows in = %s staged + %s duplicate + %s quarantined; %s of Parquet", count(p.RowsIn), count(p.Staged), count(p.Duplicates), count(p.Quarantined), size(p.Bytes))}
 		if len(p.ByReason) > 0 {
 			out = append(out, "quarantined: "+reasons(p.ByReason))
+		}
+		for _, dataset := range sortedKeys(p.References) {
+			out = append(out, "matched with "+dataset+", snapshot "+p.References[dataset])
 		}
 		return out
 	case events.StagingAccepted:

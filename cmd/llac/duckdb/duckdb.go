@@ -2,13 +2,17 @@ package duckdb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os/exec"
+	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/llac-project/llac/platform/local/python"
 )
@@ -16,8 +20,8 @@ import (
 //go:embed requirements.txt
 var requirements string
 
-//go:embed run.py
-var program string
+//go:embed programs
+var programs embed.FS
 
 // Requirements are the packages of the environment, as pip writes them.
 func Requirements() []string { return strings.Fields(requirements) }
@@ -63,33 +67,22 @@ type Error struct {
 	Kind      string `json:"kind"` // DuckDB's class: ParserException, CatalogException, …
 	Message   string `json:"message"`
 	Statement string `json:"statement"`
+
+	// Of a look.
+	Code string `json:"code"` // refused (by DuckDB), read_only, missing, usage, interrupted
+	Hint string `json:"hint"` // what to do about it
 }
 
 func (e *Error) Error() string { return e.Message }
 
 // Run runs a job. The error is *Error where DuckDB refused a statement.
 func (e Engine) Run(ctx context.Context, job Job) (Rows, error) {
-	in, err := json.Marshal(job)
-	if err != nil {
-		return Rows{}, fmt.Errorf("encode the job for DuckDB: %w", err)
-	}
-	c := e.Environment.Command(ctx, "-c", program)
-	c.Stdin = bytes.NewReader(in)
-	out, err := c.Output()
-	if ctx.Err() != nil {
-		return Rows{}, context.Cause(ctx)
-	}
-	if err != nil {
-		return Rows{}, fmt.Errorf("run DuckDB in %s: %w%s; remove that folder to have it made anew", e.Environment.Python(), err, tail(err))
-	}
 	var answer struct {
 		Rows
 		Error *Error `json:"error"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(out))
-	decoder.UseNumber()
-	if err := decoder.Decode(&answer); err != nil {
-		return Rows{}, fmt.Errorf("read DuckDB's answer: %w", err)
+	if err := e.program(ctx, "run", job, &answer, Streams{}); err != nil {
+		return Rows{}, err
 	}
 	if answer.Error != nil {
 		return Rows{}, answer.Error
@@ -97,13 +90,83 @@ func (e Engine) Run(ctx context.Context, job Job) (Rows, error) {
 	return answer.Rows, nil
 }
 
-// tail is the last line that a failed process wrote to its standard error.
-func tail(err error) string {
-	exit, ok := err.(*exec.ExitError)
-	if !ok {
-		return ""
+// Streams are those of a program. The zero value gives it nothing to read and drops what it writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// The files of a program's folder.
+const (
+	jobName    = "job.json"
+	reportName = "report.json"
+	spillName  = "spill" // what does not fit into memory
+)
+
+// program runs one of the Python programs: it gets job, and what it reports is decoded into report. Where ctx ends it is
+// interrupted, and killed when it does not heed that.
+func (e Engine) program(ctx context.Context, name string, job, report any, s Streams) (err error) {
+	folder, err := os.MkdirTemp("", "llac-duckdb-")
+	if err != nil {
+		return fmt.Errorf("make a folder for DuckDB: %w", err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(exit.Stderr)), "\n")
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	if j, ok := job.(spilling); ok {
+		spill := filepath.Join(folder, spillName)
+		if err := os.Mkdir(spill, 0o700); err != nil {
+			return fmt.Errorf("make a folder for DuckDB: %w", err)
+		}
+		j.spillTo(spill)
+	}
+	in, err := json.Marshal(job)
+	if err != nil {
+		return fmt.Errorf("encode the job for DuckDB: %w", err)
+	}
+	if err := os.CopyFS(folder, programs); err != nil {
+		return fmt.Errorf("lay out the programs for DuckDB: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, jobName), in, 0o600); err != nil {
+		return fmt.Errorf("write the job for DuckDB: %w", err)
+	}
+	// Isolated, so that no file of the folder we stand in is taken for a module.
+	c := e.Environment.Command(ctx, "-I", "-B", "-X", "utf8", "-c", "import sys; sys.path.insert(0, sys.argv[1] + '/programs'); import main; main.main()", folder, name)
+	c.Stdin, c.Stdout, c.WaitDelay = s.In, s.Out, time.Second
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	said := &lastLine{}
+	c.Stderr = said
+	if s.Err != nil {
+		c.Stderr = s.Err
+	}
+	failed := c.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	out, err := os.ReadFile(filepath.Join(folder, reportName))
+	if failed != nil || err != nil {
+		return fmt.Errorf("run DuckDB in %s: %w%s; remove that folder to have it made anew", e.Environment.Python(), cmp.Or(failed, err), said)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.UseNumber()
+	if err := decoder.Decode(report); err != nil {
+		return fmt.Errorf("read DuckDB's answer: %w", err)
+	}
+	return nil
+}
+
+// spilling is a job that is told where to put what does not fit into memory.
+type spilling interface{ spillTo(folder string) }
+
+// lastLine keeps the end of what a process writes to its standard error.
+type lastLine struct{ b []byte }
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.b = append(l.b, p...)
+	l.b = l.b[max(0, len(l.b)-4096):]
+	return len(p), nil
+}
+
+func (l *lastLine) String() string {
+	lines := strings.Split(strings.TrimSpace(string(l.b)), "\n")
 	if last := lines[len(lines)-1]; last != "" {
 		return ": " + last
 	}

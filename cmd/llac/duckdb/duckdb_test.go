@@ -57,6 +57,15 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestOptimizerThatLosesRows: see programs/database.py.
+func TestOptimizerThatLosesRows(t *testing.T) {
+	t.Parallel()
+	rows, err := engine(t).Run(t.Context(), Job{Query: "select current_setting('disabled_optimizers')"})
+	if err != nil || !reflect.DeepEqual(rows.Values, [][]any{{"outer_join_simplification"}}) {
+		t.Errorf("got %v, %v", rows.Values, err)
+	}
+}
+
 func TestQuoting(t *testing.T) {
 	t.Parallel()
 	if got := Text("l'Hospitalet") + Name(`a"b`); got != `'l''Hospitalet'"a""b"` {

@@ -55,6 +55,7 @@ type run struct {
 	superseded      *events.RunSuperseded
 	deleted         *events.LandingDeleted
 	failures        []events.Failure
+	byHand          bool // a person landed it
 }
 
 // Add takes an event into the account and says whether it told anything new.
@@ -80,7 +81,7 @@ func (a *Account) Add(e events.Event) bool {
 	case events.ExtractionFailed:
 		a.of(p.Run).fail(p.Failure)
 	case events.LandingWritten:
-		a.of(p.Run).written = &p
+		a.of(p.Run).written, a.of(p.Run).byHand = &p, e.Source == "/llac/"+events.Operator
 	case events.LandingValidated:
 		a.of(p.Run).validated = &p
 	case events.LandingRejected:

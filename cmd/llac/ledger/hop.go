@@ -17,7 +17,7 @@ import (
 // Hop is one stage's dealing with one event, as its receipt or its failure record says.
 type Hop struct {
 	Run        string // the folder it was found in: a run id, or the slot of a sliced request
-	Stage      string // "fetcher", "scheduler-dependants"
+	Stage      string // "fetcher", "scheduler-dependants"; "operator" for what a person landed
 	Part       int    // of an extraction that was handed on; 0 otherwise
 	Service    string
 	EventID    string // what the stage was told
@@ -91,6 +91,9 @@ func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 		return Hop{}, false, nil
 	}
 	stage, rest, _ := strings.Cut(strings.TrimSuffix(path.Base(key), ".json"), ".")
+	if r.Service == events.Operator {
+		stage = events.Operator // what a person landed in the fetcher's place
+	}
 	h := Hop{
 		Run: path.Base(path.Dir(key)), Stage: stage, Service: r.Service, EventID: r.EventID, EventType: r.EventType,
 		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, TraceID: r.TraceID, SpanID: r.SpanID, Build: r.Build, Events: r.Events,

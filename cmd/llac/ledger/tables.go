@@ -18,7 +18,6 @@ type Table struct {
 	Simulated    bool     `json:"simulated"` // invariant 11: said of the table itself, whoever published it and when
 	Globs        []string `json:"globs"`     // of the Parquet files
 	Query        string   `json:"query"`     // DuckDB SQL that reads them
-	Layout       string   `json:"-"`         // the same with a line for each glob
 }
 
 // sqlTypes are DuckDB's names of the column types a partition may have.
@@ -43,14 +42,13 @@ func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) strin
 			}
 		}
 	}
-	options := hive(c, "ingested_process_at")
-	t.Query, t.Layout = selectFrom(t.Globs, options, "", " "), selectFrom(t.Globs, options, "\n  ", "\n  ")
+	t.Query = selectFrom(t.Globs, hive(c, "ingested_process_at"))
 	return t
 }
 
 // Query is DuckDB SQL that reads the Parquet files of a dataset staged into a folder, partition below partition.
 func Query(c *contract.Contract, folder string) string {
-	return selectFrom([]string{folder + strings.Repeat("/*", len(c.Partition)) + "/*.parquet"}, hive(c), "", " ")
+	return selectFrom([]string{folder + strings.Repeat("/*", len(c.Partition)) + "/*.parquet"}, hive(c))
 }
 
 // hive are the options by which DuckDB reads the partitions of a contract, below folders of text that are above them.
@@ -73,8 +71,8 @@ func hive(c *contract.Contract, above ...string) string {
 	return "hive_types = {" + strings.Join(types, ", ") + "}"
 }
 
-// selectFrom is the query that reads the globs, with open before the first of them and gap before what follows.
-func selectFrom(globs []string, options, open, gap string) string {
+// selectFrom is the query that reads the globs.
+func selectFrom(globs []string, options string) string {
 	files := make([]string, len(globs))
 	for i, g := range globs {
 		files[i] = "'" + strings.ReplaceAll(g, "'", "''") + "'"
@@ -83,7 +81,7 @@ func selectFrom(globs []string, options, open, gap string) string {
 	if len(files) != 1 {
 		before, after = "[", "]"
 	}
-	return "SELECT * FROM read_parquet(" + before + open + strings.Join(files, ","+gap) + after + "," + gap + options + ")"
+	return "SELECT * FROM read_parquet(" + before + strings.Join(files, ", ") + after + ", " + options + ")"
 }
 
 // Exact is DuckDB SQL that reads exactly the files a snapshot's pointer names: the files' columns, then those of the

@@ -25,9 +25,6 @@ func TestTableOf(t *testing.T) {
 	if want := "SELECT * FROM read_parquet('/it''s/staging/d/ingested_process_at=r-a/*.parquet', hive_partitioning = false)"; whole.Query != want {
 		t.Errorf("query %s, want %s", whole.Query, want)
 	}
-	if want := "SELECT * FROM read_parquet(\n  '/it''s/staging/d/ingested_process_at=r-a/*.parquet',\n  hive_partitioning = false)"; whole.Layout != want {
-		t.Errorf("layout %s, want %s", whole.Layout, want)
-	}
 	c := &contract.Contract{Partition: []string{"year", "district_id"}, Fields: []contract.Field{{Name: "year", Type: contract.Integer}, {Name: "district_id", Type: contract.Text}}}
 	value := func(year, district string) []lake.PartitionValue {
 		return []lake.PartitionValue{{Column: "year", Value: year}, {Column: "district_id", Value: district}}

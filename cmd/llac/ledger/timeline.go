@@ -21,6 +21,8 @@ type Timeline struct {
 	Hops     []Step     `json:"hops"`
 	Verdicts []Verdict  `json:"verdicts,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Manual says who collected the pages by hand; nothing where the fetcher did.
+	Manual []lake.Manual `json:"manual,omitempty"`
 	// Quarantine holds the keys of the rejected rows, which only tools that may see personal values open.
 	Quarantine []string `json:"quarantine_keys,omitempty"`
 }
@@ -68,6 +70,15 @@ type Evidence struct {
 	Archived  int       `json:"archived"`
 	RawPolicy string    `json:"raw_policy"`
 	DecidedAt time.Time `json:"decided_at"`
+}
+
+// Snapshot reads the pointer of a published snapshot, current or superseded; nil where there is none.
+func (l Ledger) Snapshot(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
+	p, _, err := lake.ReadPointer(ctx, l.Lake, dataset)
+	if err != nil || p != nil && p.Snapshot == snapshot {
+		return p, err
+	}
+	return lake.ReadHistory(ctx, l.Lake, dataset, snapshot)
 }
 
 // Timeline reads a request hop by hop; slice, a run id, narrows it to one slice. ErrNoRun: it left nothing.
@@ -121,6 +132,26 @@ func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline
 	return t, nil
 }
 
+// manual reads who collected the pages of a run by hand, from its manifest in landing or, later, in the archive.
+func (l Ledger) manual(ctx context.Context, r *run, t *Timeline) error {
+	if r.written == nil || !r.byHand {
+		return nil
+	}
+	o := r.written.Manifest
+	m, err := lake.ReadDocument[lake.Manifest](ctx, l.Lake, o)
+	if errors.Is(err, lake.ErrNotFound) {
+		o.Key, o.VersionID = lake.ArchiveKey(o.Key), "" // the same bytes, elsewhere
+		m, err = lake.ReadDocument[lake.Manifest](ctx, l.Lake, o)
+	}
+	if errors.Is(err, lake.ErrNotFound) { // a contract that keeps no raw pages
+		return nil
+	}
+	if err == nil && m.Manual != nil {
+		t.Manual = append(t.Manual, *m.Manual)
+	}
+	return err
+}
+
 func step(h Hop, emitted map[string]time.Time) Step {
 	s := Step{
 		Run: h.Run, Stage: h.Stage, Part: h.Part, EventID: h.EventID, Event: events.Name(h.EventType), StartedAt: h.StartedAt,
@@ -144,6 +175,9 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // documents reads the verdict, the evidence and the candidate of one run. What the janitor has deleted since, with
 // its own evidence, is left out.
 func (l Ledger) documents(ctx context.Context, r *run, t *Timeline) error {
+	if err := l.manual(ctx, r, t); err != nil {
+		return err
+	}
 	var verdict events.Object
 	switch {
 	case r.rejected != nil:

@@ -270,11 +270,11 @@ func (b *build) parse(ctx context.Context) (err error) {
 		fill = append(fill, n.Name)
 	}
 	for _, l := range b.record.LeftOut {
-		kept := "it is not there yet"
+		kept := "there is none yet"
 		if l.Kept != "" {
 			kept = "what build " + l.Kept + " made of it stays"
 		}
-		b.notice("%s is left out, because %s was never published: %s.", l.Model, strings.Join(l.Datasets, " and "), kept)
+		b.notice("%s is left out, because %s %s not there: %s.", l.Model, strings.Join(l.Datasets, " and "), map[bool]string{true: "is", false: "are"}[len(l.Datasets) == 1], kept)
 	}
 	if made == 0 {
 		return fmt.Errorf("no mart can be made of what is published (%s): %w", strings.Join(slices.Sorted(maps.Keys(b.plan.Snapshots)), ", "), ErrNothingPublished)

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import sys
+import threading
 
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)  # what a library prints must not get between the answers
@@ -11,12 +12,14 @@ os.dup2(2, 1)  # what a library prints must not get between the answers
 import duckdb  # noqa: E402
 
 state = {"manifest": None, "progress": None}
+lock = threading.Lock()  # dbt's threads tell of progress at once
 
 
 def say(line):
-    json.dump(line, answers, ensure_ascii=False)
-    answers.write("\n")
-    answers.flush()
+    line = json.dumps(line, ensure_ascii=False) + "\n"
+    with lock:
+        answers.write(line)
+        answers.flush()
 
 
 def text(value):
@@ -121,7 +124,8 @@ def heard(event):
         return
     node = event.data.node_info
     if event.info.name == "NodeFinished":
-        progress["done"] += 1
+        with lock:
+            progress["done"] += 1
     say({"progress": {"node": node.node_name, "type": node.resource_type, "started": event.info.name == "NodeStart", "done": progress["done"]}})
 
 

@@ -21,7 +21,7 @@ type Pending struct {
 	Slot    string       `json:"slot"`
 	Why     string       `json:"why"`    // why it was asked for, for a person
 	Portal  string       `json:"portal"` // the --portal it began with
-	Event   events.Event `json:"event"`  // the run.requested, to publish again as it was
+	Event   events.Event `json:"event"`  // the run.requested, or the landing.written of what was collected by hand, to publish again as it was
 }
 
 // Request names the pending request.

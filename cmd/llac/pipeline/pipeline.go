@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -36,6 +37,7 @@ type Settings struct {
 	MaxReceives int               // tries of a message; default messaging.DefaultMaxReceives
 	Grace       time.Duration     // for work under way when the pipeline is stopped; default 10 s
 	Failpoint   string            // "<service>.<point>" at which the process kills itself; only tests of crashes set it
+	MetricLines io.Writer         // takes metrics as CloudWatch would; nil: none
 	Note        string            // told to whoever is refused the same directory
 	Faults      func(*http.Request) aws.Fault
 	Trouble     func(string) // told, once a host, that a portal does not answer as it should; nil: nobody
@@ -186,7 +188,7 @@ func (p *Pipeline) serviceOptions(ctx context.Context, s runtime.Service) (runti
 func (p *Pipeline) telemetry(ctx context.Context, service string) (*telemetry.Telemetry, error) {
 	t, err := telemetry.Setup(ctx, telemetry.Config{
 		Service: service, Env: Env, Build: runtime.Build(), Log: p.log, Level: p.settings.LogLevel, Clock: p.settings.Clock,
-		Endpoint: p.settings.Endpoint, SpanFile: SpanFile(p.settings.Dir),
+		Endpoint: p.settings.Endpoint, SpanFile: SpanFile(p.settings.Dir), MetricLines: p.settings.MetricLines,
 	})
 	if err == nil {
 		p.shutdown = append(p.shutdown, t.Shutdown)

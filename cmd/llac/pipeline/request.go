@@ -11,15 +11,17 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/llac-project/llac/cmd/llac/ingest"
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
 // request makes the request of a dataset: a slot of its own and a trace of its own.
 func (r *runner) request(ctx context.Context, store lake.Store, dataset, why string) (Pending, error) {
-	at, err := freeSlot(ctx, store, dataset, r.Options.Clock.Now())
+	at, err := FreeSlot(ctx, store, dataset, r.Options.Clock.Now())
 	if err != nil {
 		return Pending{}, err
 	}
@@ -36,9 +38,28 @@ func (r *runner) request(ctx context.Context, store lake.Store, dataset, why str
 	return Pending{Dataset: dataset, Slot: slot, Why: why, Portal: r.result.Portal, Event: e}, nil
 }
 
-// freeSlot is now, or the first second after it in which no run of the dataset was asked for: slots count seconds, and
+// land lands a collection and makes it a request of its own, with a trace of its own.
+func (r *runner) land(ctx context.Context, store lake.Store, pages *ingest.Pages, dataset string) (Pending, error) {
+	at, err := FreeSlot(ctx, store, dataset, r.Options.Clock.Now())
+	if err != nil {
+		return Pending{}, err
+	}
+	slot := lake.Slot(at)
+	ctx, span := r.operator.Tracer.Start(ctx, "ingest "+dataset, trace.WithNewRoot(), trace.WithAttributes(
+		attribute.String(telemetry.KeyDataset, dataset), attribute.String(telemetry.KeyCorrelationID, pages.Run(slot).RunID)))
+	defer span.End()
+	landed, err := pages.Land(ctx, store, slot, runtime.NewAttempt(), at)
+	if err != nil {
+		return Pending{}, err
+	}
+	e := ingest.Event(landed, at)
+	e.TraceParent, e.TraceState = telemetry.TraceParent(ctx), telemetry.TraceState(ctx)
+	return Pending{Dataset: dataset, Slot: slot, Why: "collected by hand", Portal: r.result.Portal, Event: e}, nil
+}
+
+// FreeSlot is now, or the first second after it in which no run of the dataset was asked for: slots count seconds, and
 // a request in a slot that is taken would be the other one.
-func freeSlot(ctx context.Context, store lake.Store, dataset string, now time.Time) (time.Time, error) {
+func FreeSlot(ctx context.Context, store lake.Store, dataset string, now time.Time) (time.Time, error) {
 	for at := now.Truncate(time.Second); ; at = at.Add(time.Second) {
 		taken := false
 		err := store.List(ctx, lake.RunPrefix(dataset, lake.Slot(at)), func(lake.Info) bool { taken = true; return false })
@@ -51,8 +72,14 @@ func freeSlot(ctx context.Context, store lake.Store, dataset string, now time.Ti
 	}
 }
 
-// publish puts the request on the operator's topic. Publishing it again is harmless: the scheduler knows its id.
+// publish puts the request on the operator's topic. Publishing it again is harmless: the scheduler knows its id, and the
+// validator has its receipt of what was landed by hand.
 func (r *runner) publish(ctx context.Context, p Pending) error {
+	if p.Event.Type == (events.LandingWritten{}).EventType() {
+		if err := ingest.Receipt(ctx, r.ledger.Lake, p.Event, runtime.Build()); err != nil {
+			return fmt.Errorf("record what was landed by hand: %w", err)
+		}
+	}
 	ctx = telemetry.WithTraceParent(ctx, p.Event.TraceParent, p.Event.TraceState)
 	if err := r.publisher.PublishEvents(ctx, r.topology.Topics[messaging.OperatorTopic], []events.Event{p.Event}); err != nil {
 		return fmt.Errorf("ask for a run of %s: %w", p.Dataset, err)

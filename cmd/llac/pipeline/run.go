@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/llac-project/llac/cmd/llac/ingest"
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
@@ -23,6 +24,8 @@ type Options struct {
 	Force     bool          // fetch even what the source says has not changed
 	Timeout   time.Duration // after which it is left to a later run; 0: none
 	By        string        // who asks, for the record
+	// Ingest is landed instead of asking for the one dataset of Datasets; nil: the portal is asked.
+	Ingest *ingest.Collection
 
 	Progress func([]Progress) // told whenever something is new; nil: nobody
 	Notice   func(string)     // told what a person should know at once; nil: nobody
@@ -108,6 +111,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r := &runner{Options: o, contracts: contracts}
+	if o.Ingest != nil {
+		// What is wrong with the files is told before anything is started.
+		if r.collected, err = ingest.Read(wanted[0], *o.Ingest); err != nil {
+			return Result{}, err
+		}
+	}
 	r.result = Result{Portal: o.Portal, StartedAt: o.Clock.Now()}
 	if r.result.Portal == "" {
 		r.result.Portal = PortalSimulator
@@ -172,6 +181,7 @@ type runner struct {
 	requests  []Pending // that this run waits for
 	resumed   map[ledger.Request]bool
 	nudged    bool
+	collected *ingest.Pages // by hand; nil: nothing
 	result    Result
 }
 
@@ -219,6 +229,9 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 	if err := r.resume(ctx); err != nil {
 		return err
 	}
+	if r.collected != nil {
+		return r.ingest(ctx, store, wanted[0].Dataset)
+	}
 	why := map[string]string{}
 	all, err := r.withReferences(ctx, store, wanted, why)
 	if err != nil {
@@ -249,6 +262,21 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 		}
 	}
 	return nil
+}
+
+// ingest lands what was collected and tells of it. What dies before the wish is on disk has told nobody: the command is
+// given again, and the janitor sweeps what was landed.
+func (r *runner) ingest(ctx context.Context, store lake.Store, dataset string) error {
+	p, err := r.land(ctx, store, r.collected, dataset)
+	if err != nil {
+		return err
+	}
+	r.tracker.watch(p.Request(), false)
+	if err := r.docket.add(p); err != nil {
+		return err
+	}
+	r.requests = append(r.requests, p)
+	return r.publish(ctx, p)
 }
 
 // withReferences adds the datasets that the wanted ones refer to and that were never published: the scheduler holds a

@@ -20,7 +20,7 @@ checked as (
         quarter_start_date,
         adjustment,
         base_revision,
-        '{{ identity }}' as identity,
+        cast('{{ identity }}' as varchar) as identity,
         max(case when sector_id = '{{ whole }}' then gdp_meur end) as whole_meur,
         {#- a part that is missing makes the sum null, and the identity cannot be judged #}
         {% for part in parts -%}

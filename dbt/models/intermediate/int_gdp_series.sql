@@ -12,10 +12,10 @@ with series as (
         sector_name,
         sector_name_folded,
         metric_code,
-        '{{ adjustment }}' as adjustment,
-        '{{ price_basis }}' as price_basis,
+        cast('{{ adjustment }}' as varchar) as adjustment,
+        cast('{{ price_basis }}' as varchar) as price_basis,
         -- each of the three tables is of Idescat's 2024 revision; the closed 2019 one is another table
-        '2024' as base_revision,
+        cast('2024' as varchar) as base_revision,
         amount,
         source_status,
         source_updated_date,

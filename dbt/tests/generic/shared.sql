@@ -48,21 +48,23 @@ where
 
 {#- Within each series no date is missing between the first and the last, a day or so many months apart. -#}
 {% test no_gaps(model, column_name, by=[], months=none) %}
-select *
-from (
+{%- set columns = (by + [column_name]) | join(', ') %}
+with dates as (
+
+    select distinct {{ columns }} from {{ model }}
+
+),
+
+pairs as (
+
     select
-        {% for column in by %}{{ column }}, {% endfor %}
-        {{ column_name }},
-        lead({{ column_name }}) over (
-            {% if by %}partition by {{ by | join(', ') }} {% endif %}order by {{ column_name }}
-        ) as next_date
-    from (
-        select distinct
-            {% for column in by %}{{ column }}, {% endfor %}
-            {{ column_name }}
-        from {{ model }}
-    ) as dates
-) as pairs
+        {{ columns }},
+        lead({{ column_name }}) over ({{ 'partition by ' ~ by | join(', ') if by }} order by {{ column_name }}) as next_date
+    from dates
+
+)
+
+select * from pairs
 where next_date <> {{ add_days(column_name, 1) if months is none else add_months(column_name, months) }}
 {% endtest %}
 

@@ -20,12 +20,10 @@ var short = map[string]string{"st": "sant", "sta": "santa"}
 // plain takes case, accents and the forms of characters away: "L’Hospitalet", composed or not, and "l'hospitalet" are one.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.Is(unicode.Mn, r):
+		if unicode.Is(unicode.Mn, r) {
 			return -1
-		default:
-			return unicode.ToLower(r)
 		}
+		return unicode.ToLower(r)
 	}, norm.NFKD.String(name))
 }
 
@@ -107,16 +105,12 @@ func cutRemark(name string) (before, remark string, ok bool) {
 // articleFirst answers a plain name's words. What stands after its last comma comes first when it is an article: the
 // commas of "Saus, Camallera i Llampaies" stay where they are.
 func articleFirst(name string) []string {
-	at := strings.LastIndexByte(name, ',')
-	if at < 0 {
-		return words(name)
+	if at := strings.LastIndexByte(name, ','); at >= 0 {
+		if first, last := words(name[:at]), words(name[at:]); len(first) > 0 && isArticle(last) {
+			return append(last, first...)
+		}
 	}
-	first := words(name[:at])
-	if last := words(name[at:]); len(first) == 0 || !isArticle(last) {
-		return words(name)
-	} else {
-		return append(last, first...)
-	}
+	return words(name)
 }
 
 func isArticle(words []string) bool { return len(words) == 1 && slices.Contains(articles, words[0]) }

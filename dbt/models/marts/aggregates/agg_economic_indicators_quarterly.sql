@@ -70,7 +70,7 @@ housing_members as (
 housing_totals as (
     {% for geography, id in [('comarca', 'comarca_id'), ('catalonia', "'09'")] %}
     select
-        '{{ geography }}' as geography_type,
+        cast('{{ geography }}' as varchar) as geography_type,
         {{ id }} as geography_id,
         quarter_start_date,
         {{ complete_sum('dwellings_started', 'count(*) - count(dwellings_started)') }} as housing_started,
@@ -109,7 +109,7 @@ last_days as (
 services_totals as (
     {% for geography, id in [('comarca', 'services.comarca_id'), ('catalonia', "'09'")] %}
     select
-        '{{ geography }}' as geography_type,
+        cast('{{ geography }}' as varchar) as geography_type,
         {{ id }} as geography_id,
         services.quarter_start_date,
         max(services.service_date) as registered_places_date,
@@ -140,17 +140,17 @@ population as (
 rows_of_marts as (
 
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         quarter_start_date
     from gdp_quarters
-    union
+    union distinct
     select
         geography_type,
         geography_id,
         quarter_start_date
     from housing_totals
-    union
+    union distinct
     select
         geography_type,
         geography_id,

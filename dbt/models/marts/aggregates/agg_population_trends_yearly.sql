@@ -43,10 +43,21 @@ members as (
 
 ),
 
+members_of_years as (
+
+    select
+        year,
+        cast(count(*) as integer) as municipalities,
+        cast(count(*) - count(population) as integer) as municipalities_missing
+    from members
+    group by year
+
+),
+
 totals as (
 
     select
-        'municipality' as geography_type,
+        cast('municipality' as varchar) as geography_type,
         municipality_id as geography_id,
         year,
         cast(population as bigint) as population,
@@ -60,7 +71,7 @@ totals as (
     union all
 
     select
-        'comarca' as geography_type,
+        cast('comarca' as varchar) as geography_type,
         comarca_id as geography_id,
         year,
         {{ complete_sum('population', 'count(*) - count(population)') }} as population,
@@ -76,24 +87,17 @@ totals as (
 
     -- Catalonia's total is the source's own
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         population.year,
         cast(population.population as bigint) as population,
-        cast(count_of_members.municipalities as integer) as municipalities,
-        cast(count_of_members.municipalities - count_of_members.municipalities_known as integer) as municipalities_missing,
+        members_of_years.municipalities,
+        members_of_years.municipalities_missing,
         population.source_system,
         population.data_origin
     from {{ ref('stg_population') }} as population
-    inner join (
-        select
-            year,
-            count(*) as municipalities,
-            count(population) as municipalities_known
-        from members
-        group by year
-    ) as count_of_members
-        on population.year = count_of_members.year
+    inner join members_of_years
+        on population.year = members_of_years.year
     where population.is_catalonia and population.sex = 'total'
 
 ),
@@ -120,10 +124,16 @@ of_age as (
 
 ),
 
+age_years as (
+
+    select distinct year from of_age
+
+),
+
 ages as (
 
     select
-        'municipality' as geography_type,
+        cast('municipality' as varchar) as geography_type,
         municipality_id as geography_id,
         year,
         cast(population_ge65 as bigint) as population_ge65,
@@ -136,7 +146,7 @@ ages as (
     union all
 
     select
-        'comarca' as geography_type,
+        cast('comarca' as varchar) as geography_type,
         municipalities.comarca_id as geography_id,
         age_years.year,
         {{ complete_sum('of_age.population_ge65', 'count(*) - count(of_age.population_ge65)') }} as population_ge65,
@@ -144,7 +154,7 @@ ages as (
         {{ weakest_system('of_age.source_system') }} as source_system,
         {{ weakest_origin('of_age.data_origin') }} as data_origin
     from municipalities
-    cross join (select distinct year from of_age) as age_years
+    cross join age_years
     left join of_age
         on
             municipalities.municipality_id = of_age.municipality_id
@@ -155,8 +165,8 @@ ages as (
     union all
 
     select
-        'catalonia' as geography_type,
-        '09' as geography_id,
+        cast('catalonia' as varchar) as geography_type,
+        cast('09' as varchar) as geography_id,
         year,
         cast(population_ge65 as bigint) as population_ge65,
         cast(population_all_ages as bigint) as population_all_ages,
@@ -167,26 +177,20 @@ ages as (
 
 ),
 
+-- a year and those it is compared with, by windows: joining the totals to themselves makes more stages than Athena takes
 compared as (
 
     select
         totals.*,
-        next_year.population as population_end,
-        next_year.data_origin as next_data_origin,
-        next_year.source_system as next_source_system,
-        five_years_before.population as population_5y_before,
-        five_years_before.data_origin as before_data_origin
+        {%- set years = 'over (partition by geography_type, geography_id order by year range between ' %}
+        {%- set next_year = years ~ '1 following and 1 following)' %}
+        {%- set five_years_before = years ~ '5 preceding and 5 preceding)' %}
+        max(population) {{ next_year }} as population_end,
+        max(data_origin) {{ next_year }} as next_data_origin,
+        max(source_system) {{ next_year }} as next_source_system,
+        max(population) {{ five_years_before }} as population_5y_before,
+        max(data_origin) {{ five_years_before }} as before_data_origin
     from totals
-    left join totals as next_year
-        on
-            totals.geography_type = next_year.geography_type
-            and totals.geography_id = next_year.geography_id
-            and totals.year + 1 = next_year.year
-    left join totals as five_years_before
-        on
-            totals.geography_type = five_years_before.geography_type
-            and totals.geography_id = five_years_before.geography_id
-            and totals.year - 5 = five_years_before.year
 
 ),
 

@@ -92,7 +92,7 @@ described as (
         case when grouped.services_without_capacity = 0 then grouped.known_capacity end as total_capacity,
         grouped.known_capacity,
         grouped.services_without_capacity,
-        '{{ snapshot_of("social_services") }}' as source_snapshot_id,
+        cast('{{ snapshot_of("social_services") }}' as varchar) as source_snapshot_id,
         grouped.source_system,
         grouped.data_origin
     from grouped

@@ -7,6 +7,6 @@ select
     sector_level,
     classification_version,
     is_aggregate,
-    'llac' as source_system,
-    'recorded' as data_origin
+    cast('llac' as varchar) as source_system,
+    cast('recorded' as varchar) as data_origin
 from {{ ref('economic_sectors') }}

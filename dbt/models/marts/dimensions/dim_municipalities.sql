@@ -51,8 +51,8 @@ recorded as (
         ) as valid_to,
         history.valid_from_precision,
         history.valid_from_source,
-        'llac' as source_system,
-        'recorded' as data_origin
+        cast('llac' as varchar) as source_system,
+        cast('recorded' as varchar) as data_origin
     from history
     left join published
         on history.municipality_id = published.municipality_id
@@ -128,6 +128,28 @@ kept as (
 
 ),
 
+known_ids as (
+
+    select distinct municipality_id from known
+
+),
+
+unchanged_ids as (
+
+    select municipality_id
+    from compared
+    where
+        valid_to is null
+        and is_unchanged
+
+),
+
+builds as (
+
+    select count(*) = 0 as is_first from published
+
+),
+
 -- what the list has and no open version says
 opened as (
 
@@ -136,31 +158,28 @@ opened as (
         current_list.municipality_name,
         current_list.comarca_id,
         case
-            when any_published.is_first_build and of_municipality.municipality_id is null then date '{{ var("history_start_date") }}'
+            when builds.is_first and known_ids.municipality_id is null then date '{{ var("history_start_date") }}'
             else snapshot_day.snapshot_date
         end as valid_from,
         cast(null as date) as valid_to,
         case
-            when any_published.is_first_build and of_municipality.municipality_id is null then 'unknown'
+            when builds.is_first and known_ids.municipality_id is null then 'unknown'
             else 'snapshot'
         end as valid_from_precision,
         case
-            when any_published.is_first_build and of_municipality.municipality_id is null then cast(null as varchar)
+            when builds.is_first and known_ids.municipality_id is null then cast(null as varchar)
             else 'First seen in snapshot ' || snapshot_day.source_snapshot_id
         end as valid_from_source,
         current_list.source_system,
         current_list.data_origin
     from current_list
     cross join snapshot_day
-    cross join (select count(*) = 0 as is_first_build from published) as any_published
-    left join (select distinct municipality_id from known) as of_municipality
-        on current_list.municipality_id = of_municipality.municipality_id
-    left join compared
-        on
-            current_list.municipality_id = compared.municipality_id
-            and compared.valid_to is null
-            and compared.is_unchanged
-    where compared.municipality_id is null
+    cross join builds
+    left join known_ids
+        on current_list.municipality_id = known_ids.municipality_id
+    left join unchanged_ids
+        on current_list.municipality_id = unchanged_ids.municipality_id
+    where unchanged_ids.municipality_id is null
 
 ),
 

@@ -47,12 +47,12 @@ described as (
         cast(date_trunc('month', date_day) as date) as month_start_date,
         case cast(extract(month from date_day) as integer)
             {%- for name in ['gener', 'febrer', 'març', 'abril', 'maig', 'juny', 'juliol', 'agost', 'setembre', 'octubre', 'novembre', 'desembre'] %}
-            when {{ loop.index }} then '{{ name }}'
+            when {{ loop.index }} then cast('{{ name }}' as varchar)
             {%- endfor %}
         end as month_name_ca,
         case cast(extract(month from date_day) as integer)
             {%- for name in ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'] %}
-            when {{ loop.index }} then '{{ name }}'
+            when {{ loop.index }} then cast('{{ name }}' as varchar)
             {%- endfor %}
         end as month_name_en,
         cast({{ divide_whole('extract(doy from thursday) - 1', 7) }} + 1 as integer) as iso_week,
@@ -64,8 +64,8 @@ described as (
         extract(month from date_day) * 100 + extract(day from date_day) in (
             101, 106, 501, 624, 815, 911, 1012, 1101, 1206, 1208, 1225, 1226
         ) as is_fixed_holiday,
-        'llac' as source_system,
-        'generated' as data_origin
+        cast('llac' as varchar) as source_system,
+        cast('generated' as varchar) as data_origin
     from thursdays
 
 )

@@ -14,16 +14,22 @@ compared as (
         quarter_before.amount as amount_a_quarter_before,
         year_before.amount as amount_a_year_before
     from levels
-    {%- for before, distance in [('quarter_before', 1), ('year_before', 4)] %}
-    left join levels as {{ before }}
+    left join levels as quarter_before
         on
-            levels.sector_code = {{ before }}.sector_code
-            and levels.metric_code = {{ before }}.metric_code
-            and levels.adjustment = {{ before }}.adjustment
-            and levels.price_basis = {{ before }}.price_basis
-            and levels.base_revision = {{ before }}.base_revision
-            and levels.quarter_number - {{ distance }} = {{ before }}.quarter_number
-    {%- endfor %}
+            levels.sector_code = quarter_before.sector_code
+            and levels.metric_code = quarter_before.metric_code
+            and levels.adjustment = quarter_before.adjustment
+            and levels.price_basis = quarter_before.price_basis
+            and levels.base_revision = quarter_before.base_revision
+            and levels.quarter_number - 1 = quarter_before.quarter_number
+    left join levels as year_before
+        on
+            levels.sector_code = year_before.sector_code
+            and levels.metric_code = year_before.metric_code
+            and levels.adjustment = year_before.adjustment
+            and levels.price_basis = year_before.price_basis
+            and levels.base_revision = year_before.base_revision
+            and levels.quarter_number - 4 = year_before.quarter_number
 
 ),
 
@@ -34,7 +40,7 @@ measured as (
         quarter_start_date,
         sector_id,
         sector_name as source_sector_name,
-        '09' as geography_id,
+        cast('09' as varchar) as geography_id,
         adjustment,
         price_basis,
         base_revision,

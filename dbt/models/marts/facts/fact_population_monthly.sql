@@ -21,7 +21,7 @@ joined as (
         monthly.population,
         monthly.reference_date,
         monthly.is_interpolated,
-        case when monthly.is_interpolated then 'linear by month, between two 1 January' end as interpolation_method,
+        case when monthly.is_interpolated then cast('linear by month, between two 1 January' as varchar) end as interpolation_method,
         monthly.source_status,
         monthly.source_snapshot_id,
         monthly.source_row_hash,

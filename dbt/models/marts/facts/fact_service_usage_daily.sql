@@ -5,6 +5,16 @@
     'registered_services', 'registered_places', 'known_places', 'services_without_capacity', 'new_services', 'closed_services',
     'match_confidence', 'is_observed', 'source_snapshot_id', 'source_system', 'data_origin', 'service_month',
 ] -%}
+{%- set carried_columns = [
+    ('service_date', 'date'), ('municipality_id', 'varchar'), ('comarca_id', 'varchar'), ('service_type_id', 'varchar'),
+    ('service_qualification_id', 'varchar'), ('registered_services', 'integer'), ('known_places', 'integer'),
+    ('services_without_capacity', 'integer'), ('match_confidence', 'double'), ('source_snapshot_id', 'varchar'),
+    ('source_system', 'varchar'), ('data_origin', 'varchar'),
+] -%}
+{%- set existing_columns = [] -%}
+{%- for column, type in carried_columns -%}
+{%- do existing_columns.append('old_rows.' ~ column if is_incremental() else 'cast(null as ' ~ type ~ ') as ' ~ column) -%}
+{%- endfor -%}
 {%- set group_columns = ['municipality_id', 'register_comarca_id', 'service_type_id', 'service_qualification_id'] %}
 
 with services as (
@@ -44,6 +54,14 @@ days as (
         lead(service_date) over (order by service_date) as next_date
     from services
     group by service_date
+
+),
+
+first_day as (
+
+    select min(service_date) as service_date
+    from days
+    where is_added = 1
 
 ),
 
@@ -137,6 +155,21 @@ calendar as (
 
 ),
 
+-- the last day that the table has: none, when it is made whole
+last_day as (
+
+    select {{ 'max(service_date) as service_date from ' ~ this if is_incremental() else 'cast(null as date) as service_date' }}
+
+),
+
+existing as (
+
+    select
+        {{ existing_columns | join(',\n        ') }}
+    {{ 'from ' ~ this ~ ' as old_rows inner join last_day on old_rows.service_date = last_day.service_date' if is_incremental() else 'where false' }}
+
+),
+
 counted as (
 
     select
@@ -161,30 +194,29 @@ counted as (
     -- a day without a snapshot is like the last observed day before it
     select
         calendar.date_day as service_date,
-        {{ group_columns | join(',\n        ') }},
-        registered_services,
-        known_places,
-        services_without_capacity,
+        of_days.{{ group_columns | join(',\n        of_days.') }},
+        of_days.registered_services,
+        of_days.known_places,
+        of_days.services_without_capacity,
         cast(null as integer) as new_services,
         cast(null as integer) as closed_services,
-        match_confidence,
+        of_days.match_confidence,
         false as is_observed,
-        source_snapshot_id,
-        source_system,
-        data_origin
+        of_days.source_snapshot_id,
+        of_days.source_system,
+        of_days.data_origin
     from of_days
     inner join calendar
         on
-            calendar.date_day > of_days.service_date
-            and calendar.date_day < of_days.next_date
+            of_days.service_date < calendar.date_day
+            and of_days.next_date > calendar.date_day
     where
         of_days.registered_services > 0
-        {%- if adds_to_existing() %}
-        -- from the last day that the table has, the table's own rows are carried on
-        and of_days.is_added = 1
+        and {{ 'of_days.is_added = 1' if is_incremental() else 'true' }}
 
     union all
 
+    -- and so is a day between the last one that the table has and the first that is added
     select
         calendar.date_day as service_date,
         existing.municipality_id,
@@ -201,16 +233,13 @@ counted as (
         existing.source_snapshot_id,
         existing.source_system,
         existing.data_origin
-    from {{ this }} as existing
-    cross join (select min(service_date) as first_date from days where is_added = 1) as added
-    inner join (select max(service_date) as last_date from {{ this }}) as reached
-        on existing.service_date = reached.last_date
+    from existing
+    cross join first_day
     inner join calendar
         on
-            calendar.date_day > reached.last_date
-            and calendar.date_day < added.first_date
+            existing.service_date < calendar.date_day
+            and first_day.service_date > calendar.date_day
     where existing.registered_services > 0
-        {%- endif %}
 
 ),
 
@@ -254,6 +283,18 @@ keyed as (
         described.*
     from described
 
+),
+
+written_days as (
+
+    select distinct service_date from keyed
+
+),
+
+touched_months as (
+
+    select distinct service_month from keyed
+
 )
 
 select
@@ -263,12 +304,13 @@ from keyed
 
 union all
 
+-- the other days of the months that are written again
 select
-    existing.{{ columns | join(',\n    existing.') }}
-from {{ this }} as existing
-where
-    existing.service_date not in (select service_date from keyed)
-    {%- if target.type == 'athena' %}
-    and existing.service_month in (select service_month from keyed)
-    {%- endif %}
+    old_rows.{{ columns | join(',\n    old_rows.') }}
+from {{ this }} as old_rows
+inner join touched_months
+    on old_rows.service_month = touched_months.service_month
+left join written_days
+    on old_rows.service_date = written_days.service_date
+where written_days.service_date is null
 {%- endif %}

@@ -1,22 +1,19 @@
-"""Runs one job, given as JSON on standard input, and answers as JSON on standard output. See duckdb.go for the members."""
-import json
-import sys
-
+"""Runs one job: the statements in order, then the query. See duckdb.go for the members of the job and of the answer."""
 import duckdb
+
+import database
+import values
 
 
 def text(value):
-    """A value as JSON takes it, without loss: what is no text, number or truth becomes DuckDB's own text for it."""
-    if value is None or isinstance(value, (bool, str)):
+    """A value without loss: what is no text, truth or number that JSON keeps becomes the database's text for it."""
+    if value is None or isinstance(value, (bool, str)) or isinstance(value, int) and abs(value) <= values.EXACT:
         return value
-    if isinstance(value, int) and abs(value) <= 2**53:
-        return value
-    return str(value)
+    return values.text(value)
 
 
-def main():
-    job = json.load(sys.stdin)
-    connection = duckdb.connect(job.get("database") or ":memory:", read_only=job.get("read_only", False), config=job.get("settings") or {})
+def main(job):
+    connection = database.connect(job.get("database") or ":memory:", job.get("read_only", False), job.get("settings"))
     at = ""
     try:
         for at in job.get("statements") or []:
@@ -31,11 +28,8 @@ def main():
                 rows = result.fetchmany(limit + 1) if limit else result.fetchall()
                 answer["more"] = bool(limit) and len(rows) > limit
                 answer["rows"] = [[text(v) for v in row] for row in (rows[:limit] if limit else rows)]
+        return answer
     except duckdb.Error as error:
-        answer = {"error": {"kind": type(error).__name__, "message": str(error), "statement": at}}
+        return {"error": {"kind": type(error).__name__, "message": str(error), "statement": at}}
     finally:
         connection.close()
-    json.dump(answer, sys.stdout, ensure_ascii=False)
-
-
-main()

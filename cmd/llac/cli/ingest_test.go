@@ -1,0 +1,247 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/llac-project/llac/cmd/llac/ingest"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// archived writes what a run of a dataset archived as files, as a person would have saved them, in the pages' order.
+func (m *machine) archived(dataset string) []string {
+	m.t.Helper()
+	pages, err := filepath.Glob(filepath.Join(m.dir, "lake", "data", "archive", dataset, "*", "*.json.zst"))
+	if err != nil || len(pages) == 0 {
+		m.t.Fatalf("no archived pages of %s: %v", dataset, err)
+	}
+	unpack, err := zstd.NewReader(nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer unpack.Close()
+	var out []string
+	folder := m.t.TempDir()
+	for _, p := range pages {
+		packed, err := os.ReadFile(p)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		body, err := unpack.DecodeAll(packed, nil)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		name := filepath.Join(folder, strings.TrimSuffix(filepath.Base(p), ".zst"))
+		if err := os.WriteFile(name, body, 0o644); err != nil {
+			m.t.Fatal(err)
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+// manifests reads the archived manifests of a dataset that a person collected.
+func (m *machine) manifests(dataset string) []lake.Manifest {
+	m.t.Helper()
+	found, _ := filepath.Glob(filepath.Join(m.dir, "lake", "data", "archive", dataset, "*", "_manifest.*.json"))
+	var out []lake.Manifest
+	for _, f := range found {
+		var one lake.Manifest
+		b, err := os.ReadFile(f)
+		if err == nil {
+			err = json.Unmarshal(b, &one)
+		}
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if one.Manual != nil {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+func TestIngest(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	page := m.archived("municipalities")[0]
+	args := []string{"ingest", "--dataset", "municipalities", "--file", page, "--reason", "the portal is down"}
+	stdout, stderr, status := m.llac(ctx, args...)
+	if status != 0 {
+		t.Fatalf("ingest: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	// Invariant 11: nobody vouched, and every word of it says so.
+	wants(t, "the report", stdout, "municipalities  published", "949", "unofficial:manual")
+	made := m.manifests("municipalities")
+	if len(made) != 1 || made[0].Manual.Reason != "the portal is down" || made[0].Manual.By == "" || made[0].Manual.Vouched || made[0].Manual.Files[0] != filepath.Base(page) ||
+		made[0].Run.Trigger != "manual" || made[0].Description.SourceSystem != ingest.Unofficial || made[0].Description.Rows != -1 {
+		t.Fatalf("manifests %+v", made)
+	}
+	stdout, _, _ = m.llac(ctx, "show", "latest", "municipalities")
+	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "nobody vouches", "operator", "said landing.written", "evidence")
+	if strings.Contains(stdout, "fetcher") {
+		t.Errorf("the fetcher had no part in it:\n%s", stdout)
+	}
+	// The next run asks the portal, which was not asked for what is published.
+	if stdout, _, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 || !strings.Contains(stdout, "municipalities  published") {
+		t.Errorf("the run after: exit status %d\n%s", status, stdout)
+	}
+
+	// Vouched for, it counts as the portal's; and a simulator's data never replace it.
+	if stdout, stderr, status = m.llac(ctx, append(args, "--vouch", "--url", "https://analisi.transparenciacatalunya.cat/resource/9aju-tpwc.json")...); status != 0 {
+		t.Fatalf("ingest --vouch: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	wants(t, "the report", stdout, "real (analisi.transparenciacatalunya.cat)")
+	stdout, _, _ = m.llac(ctx, "show", "latest", "municipalities")
+	wants(t, "show", stdout, "vouches that the portal sent it")
+	stdout, _, status = m.llac(ctx, args...)
+	if status != 4 {
+		t.Errorf("unofficial over real: exit status %d\n%s", status, stdout)
+	}
+	wants(t, "the report", stdout, "rejected", "simulated_is_not_real")
+}
+
+// A slice that nobody vouches for is not put beside slices of another source.
+func TestIngestOfASlice(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "population", "--no-marts"); status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	pages := m.archived("population")
+	page := pages[len(pages)-1]
+	stdout, _, status := m.llac(ctx, "ingest", "--dataset", "population", "--slice", "2024", "--file", page, "--reason", "a test")
+	if status != 4 {
+		t.Errorf("exit status %d\n%s", status, stdout)
+	}
+	wants(t, "the report", stdout, "slices_missing")
+}
+
+// What died between the landing and the event that tells of it, the next run takes up.
+func TestAnIngestThatDied(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	contracts, err := contract.LoadDir("../../../datasets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c *contract.Contract
+	for _, one := range contracts {
+		if one.Dataset == "municipalities" {
+			c = one
+		}
+	}
+	pages, err := ingest.Read(c, ingest.Collection{Files: m.archived("municipalities"), By: "somebody", Reason: "a test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud, err := pipeline.Look(ctx, m.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(time.Minute).UTC().Truncate(time.Second)
+	landed, err := pages.Land(ctx, cloud.Lake(), lake.Slot(at), "aaaa", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cloud.Close(); err != nil {
+		t.Fatal(err)
+	}
+	pending := map[string]any{"requests": []pipeline.Pending{{Dataset: "municipalities", Slot: lake.Slot(at), Why: "collected by hand", Portal: "simulator", Event: ingest.Event(landed, at)}}}
+	if err := os.WriteFile(filepath.Join(m.dir, "unfinished.json"), lake.Encode(pending), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts")
+	if status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	wants(t, "standard error", stderr, "Resuming run "+lake.Slot(at))
+	wants(t, "the report", stdout, "municipalities  published", lake.Slot(at), "unofficial:manual")
+}
+
+func TestWhatCannotBeIngested(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	folder := t.TempDir()
+	write := func(name string, body []byte) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, body, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("good.json", []byte(`[{"codi":"080193"}]`))
+	huge := write("huge.json", nil)
+	if err := os.Truncate(huge, ingest.Largest+1); err != nil {
+		t.Fatal(err)
+	}
+	why := []string{"--reason", "a test"}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no dataset":           {append(why, "--file", good), "no dataset is named"},
+		"an unknown dataset":   {append(why, "--file", good, "--dataset", "nothing"), "no contract describes nothing"},
+		"no file":              {append(why, "--dataset", "municipalities"), "no file is named"},
+		"no reason":            {[]string{"--file", good, "--dataset", "municipalities"}, "no reason is given"},
+		"a blank reason":       {[]string{"--file", good, "--dataset", "municipalities", "--reason", "  "}, "no reason is given"},
+		"a file that is not":   {append(why, "--dataset", "municipalities", "--file", filepath.Join(folder, "none.json")), "no such file"},
+		"a folder":             {append(why, "--dataset", "municipalities", "--file", folder), "is no file"},
+		"too large":            {append(why, "--dataset", "municipalities", "--file", huge), "a page at most"},
+		"packed":               {append(why, "--dataset", "municipalities", "--file", write("p.json", []byte("\x1f\x8b\x08rest"))), "is packed"},
+		"not JSON":             {append(why, "--dataset", "municipalities", "--file", write("page.csv", []byte("codi;nom\n1;Abella"))), "is no page of socrata"},
+		"a web page":           {append(why, "--dataset", "municipalities", "--file", write("page.html", []byte("<!DOCTYPE html>"))), "JSON, not CSV or a web page"},
+		"half a page":          {append(why, "--dataset", "municipalities", "--file", write("half.json", []byte(`[{"codi":"080193"},{"codi`))), "is no page of socrata"},
+		"nothing in it":        {append(why, "--dataset", "municipalities", "--file", write("empty.json", nil)), "is no page of socrata"},
+		"a page twice":         {append(why, "--dataset", "municipalities", "--file", good, "--file", write("copy.json", []byte(`[{"codi":"080193"}]`))), "hold the same bytes"},
+		"a slice of the whole": {append(why, "--dataset", "municipalities", "--file", good, "--slice", "2024"), "has no slices"},
+		"no slice":             {append(why, "--dataset", "population", "--file", good), "is fetched in slices"},
+		"an unknown slice":     {append(why, "--dataset", "population", "--file", good, "--slice", "1714"), `"1714" is none of`},
+		"no address":           {append(why, "--dataset", "municipalities", "--file", good, "--url", "somewhere"), "is no web address"},
+		"vouched for another":  {append(why, "--dataset", "municipalities", "--file", good, "--vouch", "--url", "https://example.org/x"), "the source of municipalities is analisi.transparenciacatalunya.cat"},
+		"a bad environment":    {append(why, "--dataset", "municipalities", "--file", good, "--env", "Dev!"), "is no name of an environment"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, status := m.llac(ctx, append([]string{"ingest"}, c.args...)...)
+			if status != 2 || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "next: ") {
+				t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		if _, err := os.Stat(filepath.Join(m.dir, "lake")); err == nil {
+			t.Error("something was landed")
+		}
+	})
+}
+
+// A page of another shape is landed, kept, and refused by the validator as the fetcher's would be.
+func TestIngestOfAnotherShape(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	page := filepath.Join(t.TempDir(), "page.json")
+	if err := os.WriteFile(page, []byte(`[{"codi_ine":"08019","nom":"Barcelona"}]`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, status := m.llac(ctx, "ingest", "--dataset", "municipalities", "--file", page, "--reason", "a test")
+	if status != 4 {
+		t.Errorf("exit status %d\n%s", status, stdout)
+	}
+	wants(t, "the report", stdout, "rejected", "field_missing")
+}

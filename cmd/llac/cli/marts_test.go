@@ -1,0 +1,200 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/cmd/llac/cli"
+	"github.com/llac-project/llac/cmd/llac/duckdb"
+	"github.com/llac-project/llac/platform/local/aws"
+	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/local/python"
+)
+
+// project is the repository's dbt project.
+const project = "../../../dbt"
+
+// on makes the machine's tool make marts by another engine.
+func (m *machine) on(engine func(context.Context, io.Writer) (duckdb.Engine, error)) {
+	before := m.app
+	m.app = func(stdout, stderr *bytes.Buffer) *cli.App {
+		a := before(stdout, stderr)
+		a.Engine = engine
+		return a
+	}
+}
+
+func (m *machine) file(parts ...string) string {
+	return filepath.Join(append([]string{m.dir}, parts...)...)
+}
+
+// martsAnswer is what --json says of marts.
+type martsAnswer struct {
+	State, Build, Reason string
+	Models               []struct {
+		Name         string
+		Rows, Tests  int64
+		Build        string
+		SourceSystem string `json:"source_system"`
+		Reused       bool
+	}
+	Failure *struct {
+		Nodes []struct {
+			Name     string
+			Failures int
+			Rows     [][]any
+		}
+	}
+}
+
+// A machine without Python, or with an environment that does not work, publishes its datasets and says that the marts
+// are missing.
+func TestRunWithoutPython(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	for i, c := range []struct {
+		name   string
+		engine func(context.Context, io.Writer) (duckdb.Engine, error)
+		want   []string // on standard error
+	}{
+		{"no Python", func(context.Context, io.Writer) (duckdb.Engine, error) {
+			return duckdb.Engine{}, fmt.Errorf("environment marts: %w", &python.NoPythonError{})
+		}, []string{"no Python of at least 3.10 found", "install one"}},
+		{"pip cannot install", func(_ context.Context, progress io.Writer) (duckdb.Engine, error) {
+			fmt.Fprint(progress, "making a virtual environment in somewhere, once\ninstalling dbt")
+			return duckdb.Engine{}, errors.New("environment marts: pip install dbt-core==1.11.16: exit status 1: no such host")
+		}, []string{"Marts: making a virtual environment", "no such host"}},
+		{"the environment's Python is gone", func(context.Context, io.Writer) (duckdb.Engine, error) { return duckdb.Engine{}, nil },
+			[]string{"does not work", "remove that folder to have it made anew"}},
+	} {
+		m.on(c.engine)
+		stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--dbt", project)
+		if status != 10 {
+			t.Errorf("%s: exit status %d, want 10\n%s%s", c.name, status, stdout, stderr)
+		}
+		outcome := "municipalities  published"
+		if i > 0 {
+			outcome = "municipalities  unchanged"
+		}
+		wants(t, "the report", stdout, outcome)
+		wants(t, "standard error", stderr, append(c.want, "the datasets are published, the marts are not", "llac marts", "--no-marts leaves them out")...)
+	}
+	stdout, _, status := m.llac(ctx, "run", "municipalities", "--dbt", project, "--json")
+	var reply struct {
+		OK   bool
+		Data struct {
+			Datasets []struct{ State string }
+			Marts    martsAnswer
+		}
+		Error struct{ Code, Hint string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &reply); err != nil || status != 10 || reply.OK || reply.Error.Code != "marts_missing" || reply.Error.Hint == "" ||
+		len(reply.Data.Datasets) != 1 || reply.Data.Datasets[0].State != "unchanged" || reply.Data.Marts.State != "missing" || reply.Data.Marts.Reason == "" {
+		t.Errorf("run --json: %v, exit status %d\n%s", err, status, stdout)
+	}
+	if stdout, _, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 || strings.Contains(stdout, "Marts") {
+		t.Errorf("run --no-marts: exit status %d\n%s", status, stdout)
+	}
+	stdout, _, _ = m.llac(ctx, "status")
+	wants(t, "status", stdout, "Marts: never built; llac marts")
+	if _, stderr, status := m.llac(ctx, "marts", "list"); status != 8 || !strings.Contains(stderr, "there are no marts here yet") {
+		t.Errorf("marts list: exit status %d, %s", status, stderr)
+	}
+	// Who owns the directory is not disturbed, and is named.
+	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) { return duckdb.Engine{}, nil })
+	owner, err := aws.Start(ctx, aws.Options{Dir: m.dir, OwnerNote: "somebody's run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	if _, stderr, status := m.llac(ctx, "marts", "--dbt", project); status != 5 || !strings.Contains(stderr, "somebody's run") {
+		t.Errorf("marts beside an owner: exit status %d, %s", status, stderr)
+	}
+}
+
+func TestMartsOfNoLake(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "none")
+	for _, args := range [][]string{{"marts", "--dbt", project}, {"marts", "list"}} {
+		if _, stderr, status := llac(t, append(args, "--dir", dir, "--datasets", "testdata/datasets")...); status != 8 || !strings.Contains(stderr, "there is no lake here yet") {
+			t.Errorf("%v: exit status %d, %s", args, status, stderr)
+		}
+	}
+}
+
+// TestMarts is the whole way with the real project: a run ends with the marts' table, the next has nothing to do and
+// needs no Python, a failing test shows its rows and changes nothing, and the documentation is one page.
+func TestMarts(t *testing.T) {
+	t.Parallel()
+	_, err := duckdb.Open(t.Context(), io.Discard)
+	var none *python.NoPythonError
+	if errors.As(err, &none) {
+		t.Skip(err)
+	}
+	m, ctx := machineOf(t, portal.Options{}), context.Background()
+	stdout, stderr, status := m.llac(ctx, "run", "--dbt", project)
+	if status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	wants(t, "the report", stdout, "GRAIN: ONE ROW PER", "dim_municipalities ", "fact_service_usage_daily ", "agg_economic_indicators_quarterly ", "simulated, recorded",
+		"simulated, invented", "the project's own, generated", "tests passed, in ", "Marts: build ")
+	m.looksAtMarts(stdout)
+	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) {
+		return duckdb.Engine{}, errors.New("Python was asked for, and nothing has changed")
+	})
+	stdout, stderr, status = m.llac(ctx, "run", "--dbt", project)
+	if status != 0 {
+		t.Errorf("the second run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	wants(t, "the second report", stdout, "Marts: up to date, build ")
+	stdout, _, _ = m.llac(ctx, "status")
+	wants(t, "status", stdout, "of the snapshots above")
+	m.on(nil)
+
+	// Every mart that was published is listed, is of the simulator or of the project itself, and has passed a test.
+	stdout, _, _ = m.llac(ctx, "marts", "list", "--json")
+	var list struct{ Data martsAnswer }
+	if err := json.Unmarshal([]byte(stdout), &list); err != nil || len(list.Data.Models) < 9 {
+		t.Fatalf("marts list --json: %v\n%s", err, stdout)
+	}
+	for _, mart := range list.Data.Models {
+		if mart.Rows == 0 || mart.Tests == 0 || mart.SourceSystem != "simulator" && mart.SourceSystem != "" {
+			t.Errorf("got %+v", mart)
+		}
+	}
+
+	// A test that fails.
+	broken := filepath.Join(t.TempDir(), "dbt")
+	if err := os.CopyFS(broken, os.DirFS(project)); err != nil {
+		t.Fatal(err)
+	}
+	test := "select municipality_id, municipality_name from {{ ref('dim_municipalities') }} where is_current and comarca_id = '13' order by 1"
+	if err := os.WriteFile(filepath.Join(broken, "tests", "assert_nobody_lives_in_barcelones.sql"), []byte(test), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, status = m.llac(ctx, "marts", "--dbt", broken)
+	if status != 10 {
+		t.Errorf("marts with a failing test: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	wants(t, "the report", stdout, "assert_nobody_lives_in_barcelones (test of dim_municipalities)", "municipality_name", "080193", "Barcelona", "Readers keep the marts of build "+list.Data.Build)
+	wants(t, "standard error", stderr, "1 model or test failed, so nothing of build", "llac marts", m.file("marts", "failed"))
+	stdout, _, _ = m.llac(ctx, "marts", "list", "--json")
+	var after struct{ Data martsAnswer }
+	if err := json.Unmarshal([]byte(stdout), &after); err != nil || after.Data.Build != list.Data.Build {
+		t.Errorf("a failing test, and readers see build %s: %v", after.Data.Build, err)
+	}
+
+	stdout, stderr, status = m.llac(ctx, "marts", "docs", "--dbt", project)
+	page, err := os.ReadFile(m.file("marts", "docs.html"))
+	if err != nil || status != 0 || !bytes.Contains(page, []byte("fact_population_monthly")) || !strings.Contains(stdout, "docs.html") {
+		t.Errorf("marts docs: %v, exit status %d\n%s%s", err, status, stdout, stderr)
+	}
+}

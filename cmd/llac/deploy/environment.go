@@ -1,0 +1,64 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/runtime"
+)
+
+// The buckets of an environment, as terraform/stacks/storage names them.
+func (a Account) dataBucket(env string) string   { return "llac-" + env + "-data-" + a.ID }
+func (a Account) configBucket(env string) string { return "llac-" + env + "-config-" + a.ID }
+
+// Lake is the data bucket of an environment.
+func (a Account) Lake(env string) lake.Store {
+	return lake.NewS3(a.AWS, a.dataBucket(env), clock.System{})
+}
+
+// Contracts are the contracts in force in an environment.
+func (a Account) Contracts(ctx context.Context, env string) ([]*contract.Contract, error) {
+	return (&runtime.ConfigContracts{Store: lake.NewS3(a.AWS, a.configBucket(env), clock.System{})}).Current(ctx)
+}
+
+// Contract is a dataset's contract in force in an environment.
+func (a Account) Contract(ctx context.Context, env, dataset string) (*contract.Contract, error) {
+	all, err := a.Contracts(ctx, env)
+	i := slices.IndexFunc(all, func(c *contract.Contract) bool { return c.Dataset == dataset })
+	if i >= 0 {
+		return all[i], nil // that another cannot be used does not matter here
+	}
+	if err == nil {
+		var names []string
+		for _, c := range all {
+			names = append(names, c.Dataset)
+		}
+		err = errors.New("there are contracts of " + strings.Join(names, ", "))
+	}
+	return nil, fmt.Errorf("no contract of %s is in force in %s: %w", dataset, env, err)
+}
+
+// Tell publishes an event on the operator's topic of an environment.
+func (a Account) Tell(ctx context.Context, env string, e events.Event) error {
+	publisher, err := messaging.NewPublisher(messaging.PublisherConfig{AWS: a.AWS})
+	if err != nil {
+		return err
+	}
+	partition := "aws"
+	switch {
+	case strings.HasPrefix(a.AWS.Region, "cn-"):
+		partition = "aws-cn"
+	case strings.HasPrefix(a.AWS.Region, "us-gov-"):
+		partition = "aws-us-gov"
+	}
+	topic := strings.Join([]string{"arn", partition, "sns", a.AWS.Region, a.ID, messaging.TopicName(env, messaging.OperatorTopic)}, ":")
+	return errors.Join(publisher.PublishEvents(ctx, topic, []events.Event{e}), publisher.Close())
+}

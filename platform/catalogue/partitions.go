@@ -1,0 +1,118 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/glue"
+	"github.com/aws/aws-sdk-go-v2/service/glue/types"
+)
+
+// What Glue takes in one call.
+const (
+	createBatch = 100
+	updateBatch = 100
+	deleteBatch = 25
+)
+
+// ensurePartitions registers exactly these partitions of a snapshot's table.
+func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []types.PartitionInput) error {
+	there, err := k.partitions(ctx, table, len(want) > 0)
+	if err != nil {
+		return err
+	}
+	var create []types.PartitionInput
+	var update []types.BatchUpdatePartitionRequestEntry
+	for _, p := range want {
+		at := identity(p.Values)
+		old, ok := there[at]
+		delete(there, at)
+		switch {
+		case !ok:
+			create = append(create, p)
+		case !sameStorage(old.StorageDescriptor, p.StorageDescriptor):
+			update = append(update, types.BatchUpdatePartitionRequestEntry{PartitionInput: &p, PartitionValueList: p.Values})
+		}
+	}
+	for batch := range slices.Chunk(create, createBatch) {
+		if err := k.createPartitions(ctx, table, batch); err != nil {
+			return err
+		}
+	}
+	for batch := range slices.Chunk(update, updateBatch) {
+		k.Log.WarnContext(ctx, "partitions of a snapshot's table were not as they were made; they are put right", "table", table, "partitions", len(batch))
+		out, err := k.Glue.BatchUpdatePartition(ctx, &glue.BatchUpdatePartitionInput{DatabaseName: &k.Database, TableName: &table, Entries: batch})
+		if err == nil && len(out.Errors) > 0 {
+			err = detail(out.Errors[0].ErrorDetail, out.Errors[0].PartitionValueList)
+		}
+		if err != nil {
+			return k.wrap("update partitions of", table, err)
+		}
+	}
+	var strangers []types.PartitionValueList
+	for _, p := range there {
+		strangers = append(strangers, types.PartitionValueList{Values: p.Values})
+	}
+	slices.SortFunc(strangers, func(a, b types.PartitionValueList) int { return slices.Compare(a.Values, b.Values) })
+	for batch := range slices.Chunk(strangers, deleteBatch) {
+		k.Log.WarnContext(ctx, "a snapshot's table had partitions that are none of the snapshot's; they are taken off it", "table", table, "partitions", len(batch))
+		out, err := k.Glue.BatchDeletePartition(ctx, &glue.BatchDeletePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionsToDelete: batch})
+		if err == nil {
+			for _, e := range out.Errors {
+				if !is(e.ErrorDetail, "EntityNotFoundException") {
+					err = detail(e.ErrorDetail, e.PartitionValues)
+				}
+			}
+		}
+		if err != nil {
+			return k.wrap("delete partitions of", table, err)
+		}
+	}
+	return nil
+}
+
+// createPartitions registers partitions. Another who is making the same table may be faster, and has made the same.
+func (k Catalogue) createPartitions(ctx context.Context, table string, batch []types.PartitionInput) error {
+	out, err := k.Glue.BatchCreatePartition(ctx, &glue.BatchCreatePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionInputList: batch})
+	if err == nil {
+		for _, e := range out.Errors {
+			if !is(e.ErrorDetail, "AlreadyExistsException") {
+				err = detail(e.ErrorDetail, e.PartitionValues)
+			}
+		}
+	}
+	return k.wrap("create partitions of", table, err)
+}
+
+// partitions reads a table's partitions by their values; a table that is to have none is not asked about them.
+func (k Catalogue) partitions(ctx context.Context, table string, expected bool) (map[string]types.Partition, error) {
+	out := map[string]types.Partition{}
+	if !expected {
+		return out, nil
+	}
+	pages := glue.NewGetPartitionsPaginator(k.Glue, &glue.GetPartitionsInput{DatabaseName: &k.Database, TableName: &table})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, k.wrap("read partitions of", table, err)
+		}
+		for _, p := range page.Partitions {
+			out[identity(p.Values)] = p
+		}
+	}
+	return out, nil
+}
+
+func identity(values []string) string { return strings.Join(values, "\x00") }
+
+func is(e *types.ErrorDetail, code string) bool { return e != nil && text(e.ErrorCode) == code }
+
+func detail(e *types.ErrorDetail, values []string) error {
+	if e == nil {
+		return errors.New("Glue refused partition " + strings.Join(values, "/") + " and does not say why")
+	}
+	return fmt.Errorf("partition %s: %s: %s", strings.Join(values, "/"), text(e.ErrorCode), text(e.ErrorMessage))
+}

@@ -1,0 +1,1 @@
+scan_limit_gib = 1

@@ -1,0 +1,63 @@
+variables {
+  env = "dev"
+}
+
+run "who_hears_whom" {
+  command = plan
+
+  assert {
+    condition     = output.subscriptions["validator"] == { fetcher = ["cat.llac.landing.written.v1"] }
+    error_message = "The validator hears what the fetcher has landed, and nothing else."
+  }
+  assert {
+    condition     = output.subscriptions["fetcher"]["fetcher"] == ["cat.llac.extraction.continued.v1"]
+    error_message = "The fetcher hands a long extraction on to itself."
+  }
+  assert {
+    condition     = output.subscriptions["scheduler"]["operator"] == ["cat.llac.run.requested.v1"]
+    error_message = "People ask the scheduler for runs."
+  }
+  assert {
+    condition     = alltrue([for c in values(output.subscriptions) : alltrue([for types in values(c) : !contains(types, "cat.llac.schedule.ticked.v1") && !contains(types, "cat.llac.sweep.ticked.v1")])])
+    error_message = "Ticks are sent straight into a queue, past any topic."
+  }
+  assert {
+    condition     = toset(keys(output.services)) == toset(keys(output.subscriptions))
+    error_message = "Every service that hears something has a size, and the other way round."
+  }
+}
+
+run "sizes" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for s in values(output.services) : s.maximum_concurrency >= 2])
+    error_message = "Lambda takes no mapping with fewer than two at once."
+  }
+  assert {
+    condition     = alltrue([for name, s in output.services : s.batch_size == (contains(["scheduler", "landing-janitor"], name) ? 10 : 1)])
+    error_message = "The heavy stages take one event at a time."
+  }
+  assert {
+    condition     = [for name, s in output.services : name if s.allow_recursion] == ["fetcher"]
+    error_message = "Only the fetcher calls itself."
+  }
+}
+
+run "names" {
+  command = plan
+
+  assert {
+    condition     = output.databases == { staging = "llac_dev_staging", marts = "llac_dev_marts" } && output.prefix == "llac-dev"
+    error_message = "llac-<env>-<thing>, with underscores where Athena wants them."
+  }
+}
+
+run "a_name_that_is_none" {
+  command = plan
+
+  variables {
+    env = "Dev_1"
+  }
+  expect_failures = [var.env]
+}

@@ -1,0 +1,14 @@
+output "function_name" {
+  description = "Name of the function."
+  value       = module.service.function_name
+}
+
+output "version" {
+  description = "Version of the function that the alias names."
+  value       = module.service.version
+}
+
+output "record" {
+  description = "What is recorded of the deploy, by SSM parameter."
+  value       = module.service.record
+}

@@ -1,0 +1,37 @@
+# What runs, for llac deploy check and for going back. The package that ran before is read from the record before it is written
+# anew, so that an apply of the package that runs changes nothing.
+
+data "aws_ssm_parameters_by_path" "recorded" {
+  path = local.record
+}
+
+locals {
+  record   = "/llac/${var.env}/services/${var.name}"
+  recorded = zipmap(data.aws_ssm_parameters_by_path.recorded.names, nonsensitive(data.aws_ssm_parameters_by_path.recorded.values))
+  running  = lookup(local.recorded, "${local.record}/sha256", "none")
+
+  event_types = var.event_types == null ? { consumes = [], emits = [], build = "" } : var.event_types
+
+  records = {
+    version  = var.artifact_version
+    sha256   = var.artifact_sha256
+    previous = local.running == var.artifact_sha256 ? lookup(local.recorded, "${local.record}/previous", "none") : local.running
+    event_types = jsonencode({
+      consumes = local.event_types.consumes
+      emits    = local.event_types.emits
+      build    = local.event_types.build == "" ? var.artifact_version : local.event_types.build
+    })
+  }
+}
+
+resource "aws_ssm_parameter" "record" {
+  for_each = local.records
+
+  name        = "${local.record}/${each.key}"
+  description = "Of the ${var.name} that runs in ${var.env}."
+  type        = "String"
+  value       = each.value
+
+  # What is recorded is what runs: first the alias moves, then the record.
+  depends_on = [aws_lambda_alias.live]
+}

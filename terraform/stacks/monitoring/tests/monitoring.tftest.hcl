@@ -1,0 +1,144 @@
+mock_provider "aws" {
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "123456789012" }
+  }
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws" }
+  }
+  override_data {
+    target = data.aws_ssm_parameter.alarm_topic
+    values = { value = "arn:aws:sns:eu-west-1:123456789012:llac-dev-alarms" }
+  }
+  mock_resource "aws_sqs_queue" {
+    override_during = plan
+    defaults        = { arn = "arn:aws:sqs:eu-west-1:123456789012:llac-dev-notices" }
+  }
+  mock_resource "aws_iam_role" {
+    override_during = plan
+    defaults        = { arn = "arn:aws:iam::123456789012:role/llac-dev-notices" }
+  }
+}
+
+variables {
+  env = "dev"
+}
+
+run "heartbeat" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.heartbeat.treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.heartbeat.evaluation_periods == 3
+    error_message = "A tick that is missing is the alarm."
+  }
+}
+
+run "every_alarm_says_when_it_is_over" {
+  command = plan
+
+  assert {
+    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.freshness, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine] :
+    a.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:llac-dev-alarms"]) && a.ok_actions == a.alarm_actions])
+    error_message = "One notification an incident, one when it is over."
+  }
+}
+
+run "every_alarm_says_what_to_do" {
+  command = plan
+
+  assert {
+    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.freshness, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine] :
+    can(regex("llac |saved query|Look at", a.alarm_description))])
+    error_message = "Each names the next step."
+  }
+}
+
+run "budget" {
+  command = plan
+
+  assert {
+    condition     = toset([for n in aws_budgets_budget.this[0].notification : n.threshold]) == toset([15, 25, 30]) && alltrue([for n in aws_budgets_budget.this[0].notification : n.threshold_type == "ABSOLUTE_VALUE"]) && aws_budgets_budget.this[0].limit_amount == "30.0"
+    error_message = "Told at 15, 25 and 30 dollars."
+  }
+}
+
+run "budget_of_the_environment" {
+  command = plan
+
+  variables {
+    budget_of_tag = true
+  }
+  assert {
+    condition     = one(aws_budgets_budget.this[0].cost_filter).values == tolist(["user:environment$dev"])
+    error_message = "The filter is AWS's form of a tag."
+  }
+}
+
+run "notices" {
+  command = plan
+
+  assert {
+    condition     = output.notices["quality-gate"] == ["cat.llac.staging.rejected.v1", "cat.llac.run.failed.v1"] && output.notices["scheduler"] == ["cat.llac.dataset.stale.v1", "cat.llac.dataset.recovered.v1"]
+    error_message = "People are told of what ends a run badly, and of a dataset that is stale or fresh again."
+  }
+  assert {
+    condition     = strcontains(aws_pipes_pipe.notices[0].target_parameters[0].input_template, "llac show <$.body.correlationid>")
+    error_message = "A notice names the run and the next command."
+  }
+}
+
+run "no_notices" {
+  command = plan
+
+  variables {
+    notices = false
+  }
+  assert {
+    condition     = length(aws_pipes_pipe.notices) == 0 && length(aws_sns_topic_subscription.notices) == 0
+    error_message = "Off is off."
+  }
+}
+
+run "dashboards" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_dashboard.this)) == toset(["operational", "business"])
+    error_message = "Two dashboards."
+  }
+  assert {
+    condition     = alltrue([for d in values(aws_cloudwatch_dashboard.this) : alltrue([for w in jsondecode(d.dashboard_body).widgets : w.properties.title != "" && w.x + w.width <= 24])])
+    error_message = "Every widget has a title and fits the page."
+  }
+}
+
+run "saved_queries" {
+  command = plan
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_query_definition.this["run by correlation id"].query_string, "filter correlation_id") && length(aws_cloudwatch_query_definition.this["run by correlation id"].log_group_names) == 6
+    error_message = "A run is found by its id, in the logs of all six."
+  }
+}
+
+run "on_moto" {
+  command = plan
+
+  variables {
+    local = true
+  }
+  assert {
+    condition     = length(aws_budgets_budget.this) == 0 && length(aws_xray_sampling_rule.this) == 0
+    error_message = "moto has neither budgets nor sampling rules."
+  }
+}
+
+run "amounts_that_fall" {
+  command = plan
+
+  variables {
+    budget_alerts = [30, 15]
+  }
+  expect_failures = [var.budget_alerts]
+}

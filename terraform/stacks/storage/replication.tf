@@ -1,0 +1,97 @@
+# A second copy of what cannot be made again, in another region. Never of landing, quarantine, dead letters, nor archives with personal
+# fields (DESIGN 2). Deletes are not replicated: the copy outlives a mistake, and has a lifecycle of its own.
+
+locals {
+  replicated = var.replica_region == null ? [] : concat(
+    ["staging/", "marts/", "state/", "evidence/", "quality/", "runs/"],
+    [for d in sort(tolist(var.datasets)) : "archive/${d}/"],
+  )
+  replicates     = var.replica_region == null ? 0 : 1
+  replica_bucket = "${local.prefix}-replica-${local.account}"
+}
+
+provider "aws" {
+  alias             = "replica"
+  region            = coalesce(var.replica_region, var.region)
+  s3_use_path_style = var.local
+
+  default_tags {
+    tags = module.conventions.tags
+  }
+}
+
+module "replica" {
+  source    = "../../modules/bucket"
+  count     = local.replicates
+  providers = { aws = aws.replica }
+
+  name  = local.replica_bucket
+  rules = [{ prefix = "", standard_ia = 30, noncurrent_days = 90 }]
+}
+
+resource "aws_iam_role" "replication" {
+  count       = local.replicates
+  name        = "${local.prefix}-replication"
+  description = "S3 copies the named prefixes to ${local.replica_bucket}."
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "S3"
+      Effect    = "Allow"
+      Principal = { Service = "s3.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "replication" {
+  count = local.replicates
+  name  = "statements"
+  role  = aws_iam_role.replication[0].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [for s in jsondecode(templatefile("${path.module}/../../policies/replication.json", {
+      data_bucket    = local.data_arn
+      replica_bucket = module.replica[0].arn
+    })).statements : { for k, v in s : k => v if !contains(["reason", "by"], k) }]
+  })
+}
+
+resource "aws_s3_bucket_replication_configuration" "this" {
+  count  = local.replicates
+  bucket = module.data.name
+  role   = aws_iam_role.replication[0].arn
+
+  dynamic "rule" {
+    for_each = { for i, p in local.replicated : p => i }
+
+    content {
+      id       = trimsuffix(replace(rule.key, "/", "-"), "-")
+      priority = rule.value
+      status   = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      delete_marker_replication {
+        status = "Disabled"
+      }
+
+      destination {
+        bucket        = module.replica[0].arn
+        storage_class = "STANDARD_IA"
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = !var.kms
+      error_message = "Replication of objects under a customer key needs a key in the other region, which this stack does not make: use one of the two."
+    }
+  }
+}

@@ -1,0 +1,113 @@
+mock_provider "aws" {
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "123456789012" }
+  }
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws" }
+  }
+}
+
+mock_provider "aws" {
+  alias = "replica"
+}
+
+variables {
+  env = "dev"
+}
+
+run "retention" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for r in module.data.rules : r.expiration == null])
+    error_message = "No rule deletes a current object of the lake: a snapshot superseded today is 90 days old for nobody but the janitor."
+  }
+  assert {
+    condition     = { for r in module.data.rules : r.prefix => r.standard_ia if r.standard_ia != null } == { "staging/" = 30, "marts/" = 30 }
+    error_message = "Staging and marts, and nothing else, go to Standard-IA at 30 days."
+  }
+  assert {
+    condition     = alltrue([for r in module.data.rules : r.noncurrent_days == 1 if contains(["landing/", "quarantine/", "archive/"], r.prefix)])
+    error_message = "Landing keeps no noncurrent version, nor do the other layers that may hold personal fields."
+  }
+  assert {
+    condition     = toset([for r in module.data.rules : r.prefix]) == toset(["landing/", "staging/", "marts/", "quarantine/", "quality/", "archive/", "evidence/", "state/", "runs/", "dead-letters/"])
+    error_message = "Every prefix of the lake has a stated retention."
+  }
+}
+
+run "layers" {
+  command = plan
+
+  assert {
+    condition     = toset([for s in local.layer_statements : s.Effect]) == toset(["Deny"])
+    error_message = "The bucket opens itself to nobody: the roles' own policies allow."
+  }
+  assert {
+    condition     = one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "WriteStaging"]) == ["arn:aws:iam::123456789012:role/llac-dev-stager"]
+    error_message = "The stager alone writes staging."
+  }
+  assert {
+    condition     = !contains(one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "ReadRawArchive"]), "arn:aws:iam::123456789012:role/llac-dev-dbt")
+    error_message = "Marts are not made from raw pages."
+  }
+  assert {
+    condition     = contains(one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "DeleteByTheJanitorAlone"]), "arn:aws:iam::123456789012:role/llac-dev-landing-janitor")
+    error_message = "The janitor deletes."
+  }
+}
+
+run "other_accounts" {
+  command = plan
+
+  variables {
+    reader_account_ids = ["210987654321"]
+  }
+  assert {
+    condition     = [for s in local.layer_statements : s.Resource if s.Effect == "Allow"] == [["arn:aws:s3:::llac-dev-data-123456789012/marts/*", "arn:aws:s3:::llac-dev-data-123456789012/state/marts/*"]]
+    error_message = "Another account reads marts and their pointer, and nothing else."
+  }
+}
+
+run "athena" {
+  command = plan
+
+  assert {
+    condition     = aws_athena_workgroup.this.configuration[0].bytes_scanned_cutoff_per_query == 1073741824 && aws_athena_workgroup.this.configuration[0].enforce_workgroup_configuration
+    error_message = "A query scans no more than the limit, whatever its client says."
+  }
+  assert {
+    condition     = aws_athena_workgroup.this.configuration[0].result_configuration[0].encryption_configuration[0].encryption_option == "SSE_S3"
+    error_message = "Results are encrypted."
+  }
+}
+
+run "replication" {
+  command = plan
+
+  variables {
+    replica_region = "eu-central-1"
+    datasets       = ["municipalities"]
+  }
+  assert {
+    condition     = alltrue([for p in output.replicated : !startswith(p, "landing/") && !startswith(p, "quarantine/") && !startswith(p, "dead-letters/") && p != "archive/"]) && contains(output.replicated, "archive/municipalities/")
+    error_message = "Landing, quarantine and dead letters are never copied, and archives only of datasets that are named."
+  }
+  assert {
+    condition     = alltrue([for r in aws_s3_bucket_replication_configuration.this[0].rule : r.delete_marker_replication[0].status == "Disabled"])
+    error_message = "A copy outlives a mistake."
+  }
+}
+
+run "no_replica_of_personal_archives" {
+  command = plan
+
+  variables {
+    replica_region    = "eu-central-1"
+    datasets          = ["social_services"]
+    personal_datasets = ["social_services"]
+  }
+  expect_failures = [var.datasets]
+}

@@ -1,0 +1,5 @@
+# Every role is made in the apply to moto.
+github_repository   = "llac-project/llac"
+operator_principals = ["arn:aws:iam::123456789012:user/operator"]
+archive_principals  = ["arn:aws:iam::123456789012:user/archivist"]
+reader_account_ids  = ["210987654321"]

@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// TestMunicipalitiesAreFoundByName: of the whole register, each row has the code of its municipality, but for those whose
+// municipality is on no list or is not named; and the run says by which snapshot.
+func TestMunicipalitiesAreFoundByName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "social_services", "municipalities")
+	got := w.run()["social_services"]
+	want(t, got, ledger.Published)
+	balanced(t, got)
+
+	methods := map[string]int{}
+	rows := 0
+	pointer, reference := w.pointer("social_services"), w.pointer("municipalities")
+	for _, o := range pointer.Parts[0].Objects {
+		w.parquet(o.Key, func(column map[string]string) {
+			rows++
+			methods[column["municipality_match_method"]]++
+			id, confident := column["municipality_id"], column["municipality_match_confidence"]
+			switch column["municipality_match_method"] {
+			case "exact_in_group", "exact", "tokens_in_group":
+				if len(id) != 6 || confident == "" || confident == "0" {
+					t.Errorf("a match without its id or confidence: %v", column)
+				}
+			default:
+				if id != "" {
+					t.Errorf("an id that was not found: %v", column)
+				}
+			}
+		})
+	}
+	counts := w.portal.Register()
+	if methods["unmatched"] != counts.Unknown || methods["no_name"] != counts.Nameless || methods["ambiguous"] != 0 || int64(rows) != got.Staged {
+		t.Errorf("of %d rows %v; the register has %d of unknown places and %d of none", rows, methods, counts.Unknown, counts.Nameless)
+	}
+	if methods["tokens_in_group"] == 0 || methods["exact"] == 0 || methods["exact_in_group"] < rows*9/10 {
+		t.Errorf("matched by %v", methods)
+	}
+	w.look(func(c *pipeline.Cloud) {
+		candidate, err := lake.ReadDocument[lake.Candidate](t.Context(), c.Lake(), pointer.Parts[0].Candidate)
+		if err != nil || candidate.References["municipalities"] != reference.Snapshot {
+			t.Errorf("matched with %v, %v; published is %s", candidate.References, err, reference.Snapshot)
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package tls
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+// offers listens and answers with what the first client to come offers.
+func offers(t *testing.T) (address string, offered <-chan []uint16) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	found := make(chan []uint16, 1)
+	config := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		select {
+		case found <- hello.SupportedVersions:
+		default:
+		}
+		return nil, errors.New("only looking")
+	}}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_ = tls.Server(c, config).Handshake() // always refused
+			}()
+		}
+	}()
+	return "https://" + l.Addr().String(), found
+}
+
+func check(t *testing.T, offered <-chan []uint16) {
+	t.Helper()
+	select {
+	case versions := <-offered:
+		if len(versions) == 0 {
+			t.Error("the client named no version")
+		}
+		for _, v := range versions {
+			if v < tls.VersionTLS12 {
+				t.Errorf("the client offers %s", tls.VersionName(v))
+			}
+		}
+	case <-time.After(time.Minute):
+		t.Error("no client came")
+	}
+}
+
+func TestPortalClients(t *testing.T) {
+	t.Parallel()
+	for _, kind := range source.Kinds() {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			address, offered := offers(t)
+			client, err := source.New(kind, source.Options{Allow: []string{"127.0.0.1"}, MaxTries: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := map[string]string{"socrata": "abcd-1234", "idescat": "pmh/446/477/mun", "ckan": "0b2c6c7e-1d2f-4a5b-8c9d-0e1f2a3b4c5d"}[kind]
+			if _, err := client.Describe(t.Context(), source.Target{Kind: kind, BaseURL: address, ID: id}, events.Validators{}); err == nil {
+				t.Error("described")
+			}
+			check(t, offered)
+		})
+	}
+}
+
+func TestCollector(t *testing.T) {
+	t.Parallel()
+	address, offered := offers(t)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Config{Service: "stager", Log: io.Discard, Endpoint: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tel.Metrics.Record(t.Context(), "rows_staged", 1, telemetry.Count)
+	_, span := tel.Tracer.Start(t.Context(), "process")
+	span.End()
+	if err := tel.Shutdown(t.Context()); err == nil {
+		t.Error("exported")
+	}
+	check(t, offered)
+}
+
+// The real programs, as they are started, with AWS at our address.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"./services/validator/cmd/validator": nil, // all six are one main
+		"./cmd/llac":                         {"deploy", "check", "stager", "--env", "dev"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, offered := offers(t)
+			program := filepath.Join(t.TempDir(), "program")
+			build := exec.Command("go", "build", "-o", program, name)
+			build.Dir = filepath.Join("..", "..")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			c := exec.CommandContext(ctx, program, args...)
+			c.Env = append(os.Environ(), "LLAC_ENV=dev", "LLAC_DATA_BUCKET=d", "LLAC_CONFIG_BUCKET=c", "AWS_REGION=eu-west-1",
+				"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL="+address)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			check(t, offered)
+			stop()
+			_ = c.Wait() // it was killed, or has given up
+		})
+	}
+}
+
+// makers are the files that make an HTTP client or a TLS configuration of their own, and why. A new one belongs here, and
+// into a test above.
+var makers = map[string]string{
+	"platform/source/caller.go":   "TestPortalClients",
+	"platform/telemetry/setup.go": "TestCollector",
+	"cmd/llac/pipeline/cloud.go":  "to the local cloud, http on the loopback interface alone",
+	"test/bench/staging/cloud.go": "the same",
+	"test/trino/client.go":        "to the engine of a test, http on the loopback interface alone",
+}
+
+// Whoever makes a client of their own could forget it: the places where it is done are known.
+func TestNobodyElseMakesAClient(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	suspects := map[string]bool{"http.Transport": true, "http.Client": true, "http.DefaultClient": true, "http.DefaultTransport": true, "http.Get": true, "http.Post": true, "http.Head": true, "tls.Config": true}
+	found := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if i, ok := n.(*ast.Ident); ok && i.Name == "InsecureSkipVerify" {
+				t.Errorf("%s does not check certificates", rel)
+			}
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := s.X.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			name := pkg.Name + "." + s.Sel.Name
+			if !suspects[name] {
+				return true
+			}
+			found[rel] = true
+			if makers[rel] == "" {
+				t.Errorf("%s uses %s: it may offer an old TLS version; use the clients that there are, or show by a test here that it does not", rel, name)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file := range makers {
+		if !found[file] {
+			t.Errorf("%s makes no client any more; take it off the list", file)
+		}
+	}
+}
