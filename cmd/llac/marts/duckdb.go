@@ -24,12 +24,10 @@ import (
 var program string
 
 // The settings of the work database. One thread a query, so that sums are added up in one order and files are written in
-// one; dbt makes two models at a time. DuckDB keeps to the limit of memory but for a few tens of MB; beside it dbt takes
-// 200 MB and llac 100, and all of it is to stay within 1 GiB over years of data. What does not fit goes to disk.
+// one; dbt makes two models at a time. How much memory there is says the project's profile.
 const (
 	queryThreads = 1
 	dbtThreads   = 2
-	memoryLimit  = "500MB"
 )
 
 // DuckDB makes models on this machine, in the managed environment.
@@ -80,7 +78,7 @@ func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, erro
 	err = s.call(ctx, map[string]any{
 		"do": "open", "folder": folder, "project": project, "schema": workSchema, "threads": dbtThreads, "packages": packages,
 		"database": filepath.Join(folder, "marts.duckdb"),
-		"settings": map[string]any{"threads": queryThreads, "memory_limit": memoryLimit, "temp_directory": filepath.Join(folder, "spill"), "autoinstall_known_extensions": false},
+		"settings": map[string]any{"threads": queryThreads, "temp_directory": filepath.Join(folder, "spill"), "autoinstall_known_extensions": false},
 	}, nil, &s.versions)
 	if err != nil {
 		_ = s.Close() // the first error says more
@@ -274,8 +272,11 @@ func (s *session) Export(ctx context.Context, model string, rows int64, order []
 	}
 	sql := "copy (" + inOrder(table, order[0], strings.Join(by, ", "), cuts.Values) + ") to " + duckdb.Text(file) +
 		" (format parquet, compression zstd, kv_metadata {" + strings.Join(pairs, ", ") + "})"
-	return s.execute(ctx, []string{sql})
+	return s.execute(ctx, []string{keepOrder, sql})
 }
+
+// keepOrder has DuckDB keep the order of what a query puts one below the other, whatever the project's profile says.
+const keepOrder = "set preserve_insertion_order = true"
 
 // sortedRows is how many rows are sorted at a time: few enough that no sort has to go to disk.
 const sortedRows = 500_000
@@ -289,8 +290,8 @@ func cutsOf(table, column string, rows int) string {
 ) group by part order by part`, rows, name, table)
 }
 
-// inOrder selects a table in the order of by, which begins with the column: range after range, because DuckDB keeps the
-// order of what it puts one below the other, and sorting all at once costs twice the time when memory is short.
+// inOrder selects a table in the order of by, which begins with the column: range after range, because sorting all at once
+// costs twice the time when memory is short. It needs keepOrder.
 func inOrder(table, column, by string, cuts [][]any) string {
 	if len(cuts) < 2 {
 		return "select * from " + table + " order by " + by

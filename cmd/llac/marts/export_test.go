@@ -71,8 +71,9 @@ func TestInOrder(t *testing.T) {
 			}
 			file := duckdb.Text(filepath.Join(t.TempDir(), "rows.parquet"))
 			got, err := e.Run(t.Context(), duckdb.Job{
-				Database: database, Settings: map[string]any{"threads": queryThreads}, Statements: []string{"copy (" + query + ") to " + file + " (format parquet)"},
-				Query: "select a, b from read_parquet(" + file + ", file_row_number = true) order by file_row_number",
+				Database: database, Settings: map[string]any{"threads": queryThreads, "preserve_insertion_order": false},
+				Statements: []string{keepOrder, "copy (" + query + ") to " + file + " (format parquet)"},
+				Query:      "select a, b from read_parquet(" + file + ", file_row_number = true) order by file_row_number",
 			})
 			if err != nil {
 				t.Fatal(err)

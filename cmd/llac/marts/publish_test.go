@@ -84,7 +84,7 @@ func (d *dry) Query(_ context.Context, sql string, _ int) (duckdb.Rows, error) {
 }
 
 // Export writes what looks like a Parquet file to who looks at its ends.
-func (d *dry) Export(_ context.Context, _ string, _ []string, metadata map[string]string, file string) error {
+func (d *dry) Export(_ context.Context, _ string, _ int64, _ []string, metadata map[string]string, file string) error {
 	footer := fmt.Sprint(metadata)
 	return os.WriteFile(file, []byte("PAR1"+d.rows+footer+string([]byte{byte(len(footer)), byte(len(footer) >> 8), 0, 0})+"PAR1"), 0o644)
 }
