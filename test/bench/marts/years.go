@@ -76,6 +76,9 @@ func (w *world) exact(dataset string) string {
 	return "(" + ledger.Exact(w.base[dataset], w.contracts[dataset], func(key string) string { return pipeline.Place(w.dir, key) }) + ")"
 }
 
+// hour is that of the day at which the register is read.
+const hour = 5 * time.Hour
+
 // snapshot is one that the bench makes: a query for its rows, with the columns of files and then those of partitions.
 type snapshot struct{ slot, query string }
 
@@ -220,7 +223,7 @@ where service % 2 = 0`,
 	}
 	var all []snapshot
 	for i, day := range days {
-		slot := lake.Slot(day.Add(5 * time.Hour))
+		slot := lake.Slot(day.Add(hour))
 		all = append(all, snapshot{slot, fmt.Sprintf("select * exclude (service) replace (%s as ingested_process_at) from pool where (service * 7919 + %d) %% 997 >= 50 order by social_service_register_id",
 			duckdb.Text(slot), 5*(number+i))})
 	}
