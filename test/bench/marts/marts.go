@@ -107,7 +107,7 @@ func (b Bench) years(ctx context.Context, w *world, r *Result) error {
 		if err := w.publishPopulation(ctx, years); err != nil {
 			return err
 		}
-		s, err := b.scale(ctx, "fact_population_monthly", fmt.Sprintf("%d years of months", years), "--full-refresh")
+		s, err := b.scale(ctx, "fact_population_monthly", count(years, "of months"), "--full-refresh")
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (b Bench) years(ctx context.Context, w *world, r *Result) error {
 			return err
 		}
 		done = until
-		s, err := b.scale(ctx, "fact_service_usage_daily", fmt.Sprintf("%d years of days", years), "--full-refresh")
+		s, err := b.scale(ctx, "fact_service_usage_daily", count(years, "of days"), "--full-refresh")
 		if err != nil {
 			return err
 		}
@@ -133,6 +133,13 @@ func (b Bench) years(ctx context.Context, w *world, r *Result) error {
 	s, err := b.scale(ctx, "fact_service_usage_daily", fmt.Sprintf("one day more than %d years", serviceYears))
 	r.NextDay = &s
 	return err
+}
+
+func count(years int, of string) string {
+	if years == 1 {
+		return "1 year " + of
+	}
+	return fmt.Sprintf("%d years %s", years, of)
 }
 
 func (b Bench) say(format string, args ...any) {

@@ -128,7 +128,7 @@ func beside(packages []string) string {
 
 // busy warns of figures that were taken beside other work.
 func busy(m Machine) string {
-	if m.Load < 0.5 {
+	if m.Load < 1 {
 		return ""
 	}
 	return fmt.Sprintf(" The machine had other work: a load of %.1f when the bench began.", m.Load)
