@@ -36,7 +36,7 @@ functions: ## build the six services as Lambda functions: bin/functions/<service
 	done
 
 .PHONY: test
-test: ## all tests that need no JVM, cloud account or Terraform
+test: ## all tests that need no JVM or cloud account
 	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
 	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
 	go run ./test/skips "$$json"
@@ -52,8 +52,8 @@ format: ## gofmt everything
 	gofmt -w $(MODULES)
 
 .PHONY: generate
-generate: ## event schemas and the AsyncAPI document from the Go types
-	go generate ./events/...
+generate: ## event schemas and the AsyncAPI document from the Go types; Terraform's flow, the services' roots and docs/security.md
+	go generate ./events/... ./test/terraform
 
 .PHONY: alone
 alone: ## build and test every module on its own, without the workspace
@@ -74,6 +74,14 @@ bench-write: ## the same, with ten million rows too, into docs/performance.md
 .PHONY: bench-profile
 bench-profile: ## stage the bench's data under the profiler; files in .cache/profile
 	go run ./test/bench -only profile $(ARGS)
+
+.PHONY: lint-terraform
+lint-terraform: ## tflint and checkov over terraform/, in tools of the project's own
+	go run ./test/terraform/lint
+
+.PHONY: test-aws
+test-aws: ## everything under terraform/ applied to moto, and its second plans held against test/aws/plan_allow.txt
+	LLAC_TEST_AWS=1 go test -count=1 -timeout 20m -v ./test/aws
 
 .PHONY: clean
 clean: ## remove built files and the local lake (.llac)

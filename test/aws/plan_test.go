@@ -46,13 +46,3 @@ func TestAllowList(t *testing.T) {
 		t.Error("a line without a reason is taken")
 	}
 }
-
-// TestSecondPlans holds plans that apply.sh has left against the list. LLAC_PLANS names their folder.
-func TestSecondPlans(t *testing.T) {
-	t.Parallel()
-	folder := os.Getenv("LLAC_PLANS")
-	if folder == "" {
-		t.Skip("LLAC_PLANS names no folder: test/aws/apply.sh leaves one")
-	}
-	SecondPlans(t, folder)
-}
