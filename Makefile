@@ -90,7 +90,7 @@ deploy-of-%:
 	  $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
 
 .PHONY: test
-test: ## all tests that need no JVM, cloud account or Terraform
+test: ## all tests that need no JVM or cloud account
 	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
 	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
 	go run ./test/skips "$$json"
@@ -114,8 +114,8 @@ format: ## gofmt everything
 	gofmt -w $(MODULES)
 
 .PHONY: generate
-generate: ## event schemas and the AsyncAPI document from the Go types, dbt sources from the contracts
-	go generate ./events/...
+generate: ## event schemas and the AsyncAPI document from the Go types, dbt sources from the contracts, Terraform's flow and roots
+	go generate ./events/... ./test/terraform
 	go run ./cmd/llac datasets dbt
 
 .PHONY: alone
@@ -137,6 +137,14 @@ bench-write: ## the same, with ten million rows too, into docs/performance.md
 .PHONY: bench-profile
 bench-profile: ## stage the bench's data under the profiler; files in .cache/profile
 	go run ./test/bench -only profile $(ARGS)
+
+.PHONY: lint-terraform
+lint-terraform: ## tflint and checkov over terraform/, in tools of the project's own
+	go run ./test/terraform/lint
+
+.PHONY: test-aws
+test-aws: ## everything under terraform/ applied to moto, and its second plans held against test/aws/plan_allow.txt
+	LLAC_TEST_AWS=1 go test -count=1 -timeout 20m -v ./test/aws
 
 .PHONY: clean
 clean: ## remove built files and the local lake (.llac)

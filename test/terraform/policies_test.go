@@ -10,6 +10,7 @@ import (
 var (
 	action = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]+$`)
 	sid    = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+	tag    = regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]*$`) // what IAM takes as a tag's value
 )
 
 // everything lists the actions for which AWS knows no resources that could be named.
@@ -29,6 +30,9 @@ func TestPolicies(t *testing.T) {
 	for name, p := range policies(t) {
 		if p.About == "" {
 			t.Errorf("%s: nobody can tell what it is for: fill in about", name)
+		}
+		if !tag.MatchString(p.ArchitectureName) {
+			t.Errorf("%s: architecture_name becomes a tag, which takes no %q", name, p.ArchitectureName)
 		}
 		seen := map[string]bool{}
 		for _, s := range p.Statements {

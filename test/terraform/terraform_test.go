@@ -1,8 +1,10 @@
 package terraform
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,4 +32,15 @@ func roots(t *testing.T) []string {
 		}
 	}
 	return out
+}
+
+// withoutCaches leaves out what terraform has put into the work tree: providers, and the state of a first apply.
+type withoutCaches struct{ fs.FS }
+
+func (f withoutCaches) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(f.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() == ".terraform" || strings.HasPrefix(e.Name(), "terraform.tfstate") || e.Name() == "backend_override.tf" ||
+			strings.HasPrefix(name, "modules/") && e.Name() == ".terraform.lock.hcl"
+	}), err
 }

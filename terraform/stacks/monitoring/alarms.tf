@@ -48,7 +48,7 @@ resource "aws_cloudwatch_metric_alarm" "portals" {
   metric_query {
     id          = "availability"
     label       = "share of good answers"
-    expression  = "good / (good + FILL(bad, 0))"
+    expression  = "FILL(good, 0) / (FILL(good, 0) + FILL(bad, 0))" # nobody asked: 0 / 0 is no value
     return_data = true
   }
 

@@ -25,7 +25,7 @@ locals {
   business = [
     { title = "Datasets not refreshed in time", stat = "Maximum", metrics = [[local.ours, "datasets_stale", "service", "scheduler", "outcome", "ok", { label = "stale datasets" }]] },
     { title = "Age of each dataset (hours)", type = "log", query = local.queries["freshness"] },
-    { title = "Availability of the portals (share of good answers)", expressions = [{ expression = "good / (good + FILL(bad, 0))", label = "availability" }], stat = "SampleCount", period = 3600,
+    { title = "Availability of the portals (share of good answers)", expressions = [{ expression = "FILL(good, 0) / (FILL(good, 0) + FILL(bad, 0))", label = "availability" }], stat = "SampleCount", period = 3600,
       metrics = [
         [local.ours, "portal_response_time", "service", "fetcher", "outcome", "ok", { id = "good", visible = false }],
         [local.ours, "portal_response_time", "service", "fetcher", "outcome", "failed", { id = "bad", visible = false }],

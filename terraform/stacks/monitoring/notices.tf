@@ -79,8 +79,9 @@ resource "aws_iam_role_policy" "notices" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [for s in jsondecode(templatefile("${path.module}/../../policies/notices.json", {
-      queue = aws_sqs_queue.notices[0].arn
-      topic = local.topic
+      prefix = local.prefix
+      queue  = aws_sqs_queue.notices[0].arn
+      topic  = local.topic
     })).statements : { for k, v in s : k => v if !contains(["reason", "by"], k) }]
   })
 }
@@ -101,7 +102,7 @@ resource "aws_pipes_pipe" "notices" {
 
   # A path that an event does not have leaves nothing.
   target_parameters {
-    input_template = "Llac ${var.env}: <$.body.type>, dataset <$.body.subject>, run <$.body.correlationid>, service <$.body.data.failure.service>. Why: <$.body.data.failure.reason><$.body.data.problems[0].message>. Next: llac show <$.body.correlationid> --env ${var.env}, or llac runs <$.body.subject> --env ${var.env}."
+    input_template = "\"Llac ${var.env}: <$.body.type>, dataset <$.body.subject>, run <$.body.correlationid>, service <$.body.data.failure.service>. Why: <$.body.data.failure.reason><$.body.data.problems[0].message>. Next: llac show <$.body.correlationid> --env ${var.env}, or llac runs <$.body.subject> --env ${var.env}.\""
   }
 
   depends_on = [aws_iam_role_policy.notices]

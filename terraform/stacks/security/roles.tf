@@ -37,7 +37,7 @@ locals {
     archive        = { policy = "archive", shared = [], name = "", why = "Reads raw pages, personal fields included." }
     dbt            = { policy = "dbt", shared = ["s3-data-lake", "athena-query"], name = "DBTExecutionRole", why = "Builds the marts." }
     github-actions = { policy = "deploy", shared = [], name = "GitHubActionsRole", why = "Deploys services, and no stack." }
-    github-plan    = { policy = "plan", shared = [], name = "GitHubActionsRole (plan)", why = "Plans services; changes nothing." }
+    github-plan    = { policy = "plan", shared = [], name = "GitHubActionsRole / plan", why = "Plans services; changes nothing." }
     reader         = { policy = null, shared = ["s3-data-lake", "athena-query"], name = "CrossAccountReadRole", why = "Other accounts read what is published." }
   }
   trusts = merge(local.by_people, local.by_github, local.by_accounts)

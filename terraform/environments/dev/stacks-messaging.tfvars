@@ -1,0 +1,1 @@
+# alarm_emails = ["data-team@example.org"]

@@ -1,0 +1,2 @@
+# github_repository   = "owner/llac"
+# operator_principals = ["arn:aws:iam::<account>:user/<name>"]

@@ -1,0 +1,2 @@
+budget_alerts = [15, 25, 30]
+trace_share   = 0.1

@@ -1,0 +1,199 @@
+package terraform
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// program is the terraform that is tested with: TERRAFORM, else the one in PATH. LLAC_REQUIRE_ALL makes its absence a failure.
+func program(t *testing.T) string {
+	t.Helper()
+	name := os.Getenv("TERRAFORM")
+	if name == "" {
+		name = "terraform"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv("LLAC_REQUIRE_ALL") == "" {
+		t.Skip("terraform is not found; install 1.11 or later")
+	}
+	if err != nil {
+		t.Fatal("terraform is not found; install 1.11 or later: ", err)
+	}
+	return path
+}
+
+// workspace is a copy of terraform/ in which nothing is shared with other runs, and the environment to run terraform in.
+type workspace struct {
+	program, dir string
+	env          []string
+}
+
+var (
+	once   sync.Once
+	shared workspace
+	reason error
+	// few keeps the provider, of half a gigabyte of memory, from running many times at once.
+	few = make(chan struct{}, 2)
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir)
+	}
+	os.Exit(code)
+}
+
+func prepare(t *testing.T) workspace {
+	t.Helper()
+	path := program(t)
+	once.Do(func() { shared, reason = newWorkspace(path) })
+	if reason != nil {
+		t.Fatal(reason)
+	}
+	return shared
+}
+
+func newWorkspace(path string) (workspace, error) {
+	dir, err := os.MkdirTemp("", "llac-terraform-")
+	if err != nil {
+		return workspace{}, err
+	}
+	w := workspace{program: path, dir: dir}
+	if err := os.CopyFS(filepath.Join(dir, "terraform"), withoutCaches{os.DirFS(filepath.Join(repository, "terraform"))}); err != nil {
+		return w, err
+	}
+	config, err := CLIConfig(dir)
+	if err != nil {
+		return w, err
+	}
+	for _, e := range os.Environ() {
+		// Nothing of the caller's reaches terraform that would change what it does, and nobody's credentials.
+		if name, _, _ := strings.Cut(e, "="); !strings.HasPrefix(name, "TF_") && !strings.HasPrefix(name, "AWS_") {
+			w.env = append(w.env, e)
+		}
+	}
+	w.env = append(w.env, "TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-1")
+	return w, nil
+}
+
+func (w workspace) run(t *testing.T, folder string, args ...string) (string, error) {
+	t.Helper()
+	few <- struct{}{}
+	defer func() { <-few }()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, w.program, append([]string{"-chdir=" + filepath.Join(w.dir, "terraform", folder)}, args...)...)
+	c.Env = w.env
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+func (w workspace) must(t *testing.T, folder string, args ...string) string {
+	t.Helper()
+	out, err := w.run(t, folder, args...)
+	if err != nil {
+		t.Fatalf("terraform %s in terraform/%s: %v\n%s", strings.Join(args, " "), folder, err, out)
+	}
+	return out
+}
+
+// TestFormat fails where `terraform fmt -recursive terraform` would write.
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	if out, err := w.run(t, ".", "fmt", "-recursive", "-check", "-list=true"); err != nil {
+		t.Errorf("not formatted (terraform fmt -recursive terraform): %v\n%s", err, out)
+	}
+}
+
+// TestValid validates every root and every example. Of the six services' roots, which are generated alike, one stands for all.
+func TestValid(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	folders := append(roots(t), "services/stager")
+	examples, err := filepath.Glob(filepath.Join(repository, "terraform/modules/*/examples/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range examples {
+		rel, err := filepath.Rel(filepath.Join(repository, "terraform"), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, rel)
+	}
+	for _, folder := range folders {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			init := []string{"init", "-backend=false", "-input=false", "-no-color"}
+			if !strings.HasPrefix(folder, "modules/") {
+				init = append(init, "-lockfile=readonly") // of a root the provider is the one that is locked
+			}
+			w.must(t, folder, init...)
+			w.must(t, folder, "validate", "-no-color")
+		})
+	}
+}
+
+// TestModules runs `terraform test` where there are tests: a mocked provider, no account, no network.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	folders, err := filepath.Glob(filepath.Join(repository, "terraform/*/*/tests"))
+	if err != nil || len(folders) == 0 {
+		t.Fatal("no tests are found: ", err)
+	}
+	for _, f := range folders {
+		folder, err := filepath.Rel(filepath.Join(repository, "terraform"), filepath.Dir(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			// Beside the copy that is validated: init in one folder twice at the same time would be a race.
+			at := filepath.Join(w.dir, "tests", folder)
+			data := append(w.env, "TF_DATA_DIR="+at) //nolint:gocritic // a copy is meant
+			own := workspace{program: w.program, dir: w.dir, env: data}
+			own.must(t, folder, "init", "-backend=false", "-input=false", "-no-color")
+			out := own.must(t, folder, "test", "-no-color")
+			if !strings.Contains(out, "Success!") {
+				t.Errorf("it ran no test:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestScript: what is asked of terraform/tf by mistake is refused with what there is instead.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("a shell script")
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no arguments":         {nil, "terraform/tf <env> <root> <command>"},
+		"a root that is none":  {[]string{"dev", "services/cleaner", "plan"}, "there is no root terraform/services/cleaner"},
+		"an unknown env":       {[]string{"staging", "stacks/storage", "plan"}, "there is no environment staging"},
+		"before the bootstrap": {[]string{"dev", "stacks/storage", "plan"}, "bootstrap apply makes its bucket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c2 := exec.CommandContext(t.Context(), filepath.Join(repository, "terraform/tf"), c.args...)
+			c2.Env = append(os.Environ(), "LLAC_ACCOUNT_FILE="+filepath.Join(t.TempDir(), "account.hcl"), "LLAC_TF_DATA="+t.TempDir(), "LLAC_STATE_BUCKET=")
+			out, err := c2.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), c.want) {
+				t.Errorf("got %v: %s, want %q", err, out, c.want)
+			}
+		})
+	}
+}
