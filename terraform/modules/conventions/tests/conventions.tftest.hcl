@@ -6,8 +6,8 @@ run "who_hears_whom" {
   command = plan
 
   assert {
-    condition     = output.subscriptions["validator"] == { fetcher = ["cat.llac.landing.written.v1"] }
-    error_message = "The validator hears what the fetcher has landed, and nothing else."
+    condition     = output.subscriptions["validator"] == { fetcher = ["cat.llac.landing.written.v1"], operator = ["cat.llac.landing.written.v1"] }
+    error_message = "The validator hears what the fetcher or a person has landed, and nothing else."
   }
   assert {
     condition     = output.subscriptions["fetcher"]["fetcher"] == ["cat.llac.extraction.continued.v1"]
