@@ -157,16 +157,8 @@ func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p
 // columns are those of a staged table, in the order that ledger.Exact gives.
 func columns(c *contract.Contract) []duckdb.ViewColumn {
 	var out []duckdb.ViewColumn
-	for _, f := range arrowschema.Columns(c) {
+	for _, f := range slices.Concat(arrowschema.InFiles(c), arrowschema.InPath(c)) {
 		out = append(out, duckdb.ViewColumn{Name: f.Name, Description: f.Description})
-	}
-	for _, f := range arrowschema.LineageColumns {
-		out = append(out, duckdb.ViewColumn{Name: f.Name, Description: f.Description})
-	}
-	for _, name := range c.Partition {
-		if f := c.Field(name); f != nil {
-			out = append(out, duckdb.ViewColumn{Name: f.Name, Description: f.Description})
-		}
 	}
 	return out
 }

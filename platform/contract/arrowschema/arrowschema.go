@@ -37,16 +37,10 @@ const descriptionKey = "description"
 // partition columns (hive keeps those in the path), then the lineage columns.
 func Schema(c *contract.Contract) *arrow.Schema {
 	var fields []arrow.Field
-	for _, f := range Columns(c) {
+	for _, f := range InFiles(c) {
 		fields = append(fields, arrow.Field{
 			Name: f.Name, Type: DataType(f), Nullable: !f.Required && f.Default == nil,
 			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{f.Description}),
-		})
-	}
-	for _, l := range LineageColumns {
-		fields = append(fields, arrow.Field{
-			Name: l.Name, Type: arrow.BinaryTypes.String, Nullable: l.Nullable,
-			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{l.Description}),
 		})
 	}
 	return arrow.NewSchema(fields, nil)
@@ -60,6 +54,29 @@ func Columns(c *contract.Contract) []contract.Field {
 		if f.Staged && !f.Personal() && !slices.Contains(c.Partition, f.Name) {
 			out = append(out, f)
 		}
+	}
+	return out
+}
+
+// InFiles are the columns of a contract's staged files in order: the contract's own, then those of the lineage.
+func InFiles(c *contract.Contract) []contract.Field {
+	out := Columns(c)
+	for _, l := range LineageColumns {
+		out = append(out, contract.Field{Name: l.Name, Type: contract.Text, Required: !l.Nullable, Description: l.Description})
+	}
+	return out
+}
+
+// InPath are the columns that are in a staged file's path alone, in the contract's order. A table has them after those of
+// its files.
+func InPath(c *contract.Contract) []contract.Field {
+	var out []contract.Field
+	for _, name := range c.Partition {
+		f := contract.Field{Name: name, Type: contract.Text}
+		if named := c.Field(name); named != nil {
+			f = *named
+		}
+		out = append(out, f)
 	}
 	return out
 }

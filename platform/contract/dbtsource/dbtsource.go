@@ -24,22 +24,14 @@ type Column struct {
 	Name        string
 	Type        string // as SQL engines agree on it: varchar, bigint, double, decimal(p,s), boolean, date, timestamp
 	Description string
-	Field       *contract.Field // nil: a lineage column
+	Field       contract.Field
 }
 
 // Columns are the columns of a snapshot's relation in their order: those of the files, then those of the partitions.
 func Columns(c *contract.Contract) []Column {
 	var out []Column
-	for _, f := range arrowschema.Columns(c) {
-		out = append(out, Column{f.Name, sqlType(f), f.Description, &f})
-	}
-	for _, l := range arrowschema.LineageColumns {
-		out = append(out, Column{Name: l.Name, Type: "varchar", Description: l.Description})
-	}
-	for _, name := range c.Partition {
-		if f := c.Field(name); f != nil {
-			out = append(out, Column{name, sqlType(*f), f.Description, f})
-		}
+	for _, f := range slices.Concat(arrowschema.InFiles(c), arrowschema.InPath(c)) {
+		out = append(out, Column{f.Name, sqlType(f), f.Description, f})
 	}
 	return out
 }
@@ -133,7 +125,7 @@ func age(d time.Duration) string {
 // tests are those of a column that follow from the contract. What else a candidate is refused for the gate has checked.
 func tests(w *writer, c *contract.Contract, column Column) {
 	var values []string
-	if f := column.Field; f != nil && len(f.Mapping) > 0 {
+	if f := column.Field; len(f.Mapping) > 0 {
 		values = slices.Collect(maps.Values(f.Mapping))
 		if f.Default != nil {
 			values = append(values, *f.Default)

@@ -24,25 +24,14 @@ type Column struct {
 const maxComment = 255
 
 // Columns are the columns inside a contract's staged files: its own, then the lineage columns.
-func Columns(c *contract.Contract) []Column {
-	var out []Column
-	for _, f := range arrowschema.Columns(c) {
-		out = append(out, column(f))
-	}
-	for _, l := range arrowschema.LineageColumns {
-		out = append(out, column(contract.Field{Name: l.Name, Type: contract.Text, Description: l.Description}))
-	}
-	return out
-}
+func Columns(c *contract.Contract) []Column { return columns(arrowschema.InFiles(c)) }
 
 // PartitionKeys are the columns that are in the path alone, in the contract's order.
-func PartitionKeys(c *contract.Contract) []Column {
+func PartitionKeys(c *contract.Contract) []Column { return columns(arrowschema.InPath(c)) }
+
+func columns(fields []contract.Field) []Column {
 	var out []Column
-	for _, name := range c.Partition {
-		f := contract.Field{Name: name, Type: contract.Text}
-		if named := c.Field(name); named != nil {
-			f = *named
-		}
+	for _, f := range fields {
 		out = append(out, column(f))
 	}
 	return out
