@@ -129,11 +129,7 @@ func (a *App) runExport(ctx context.Context, o exportOptions, name string) (repl
 			return reply{}, err
 		}
 	}
-	progress := a.Stderr
-	if a.json {
-		progress = io.Discard
-	}
-	engine, err := a.openEngine(ctx, progress)
+	engine, err := a.openEngine(ctx, a.asides())
 	if err != nil {
 		return reply{}, err
 	}

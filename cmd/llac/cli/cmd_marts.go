@@ -144,10 +144,7 @@ func (a *App) tryMarts(ctx context.Context, o martsOptions, s *screen, m *martsR
 	if plan.Current(runtime.Build()) && !o.force && !o.fullRefresh {
 		return marts.Outcome{Marts: plan.Published}, nil
 	}
-	notice := s.notice
-	if a.json {
-		notice = func(string) {}
-	}
+	notice := a.notices(s)
 	if stale, err := dbtsource.Stale(o.project, contracts); err == nil && len(stale) > 0 {
 		notice(fmt.Sprintf("The dbt sources are not what the contracts say (%s); %s writes them anew.", strings.Join(stale, ", "), a.llac("datasets dbt")))
 	}
@@ -349,11 +346,7 @@ func (a *App) runMartsDocs(ctx context.Context, project, out string) (reply, err
 		out = filepath.Join(a.dir, "marts", "docs.html")
 	}
 	screen := a.newScreen()
-	notice := screen.notice
-	if a.json {
-		notice = func(string) {}
-	}
-	engine, err := a.openEngine(ctx, &lineWriter{each: notice})
+	engine, err := a.openEngine(ctx, &lineWriter{each: a.notices(screen)})
 	if err != nil {
 		return reply{}, a.martsFailure(err, false)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,11 +154,7 @@ func (a *App) open(ctx context.Context) (duckdb.Engine, views.Tables, error) {
 	if len(tables.All) == 0 {
 		return duckdb.Engine{}, tables, fail(exitNotFound, fmt.Errorf("nothing is published in %s yet", a.dir), a.llac("run")+" publishes")
 	}
-	progress := a.Stderr
-	if a.json {
-		progress = io.Discard
-	}
-	engine, err := a.openEngine(ctx, progress)
+	engine, err := a.openEngine(ctx, a.asides())
 	return engine, tables, err
 }
 

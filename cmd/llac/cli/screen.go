@@ -33,6 +33,22 @@ func (a *App) newScreen() *screen {
 	return &screen{out: a.Stderr, now: time.Now, width: width, live: a.Terminal && !a.json}
 }
 
+// asides is where a person is told of what goes on beside the answer. --json is asked by a machine: nobody is told.
+func (a *App) asides() io.Writer {
+	if a.json {
+		return io.Discard
+	}
+	return a.Stderr
+}
+
+// notices tells lines on a screen, unless --json asks for one document and nothing else.
+func (a *App) notices(s *screen) func(string) {
+	if a.json {
+		return func(string) {}
+	}
+	return s.notice
+}
+
 // notice writes a line that stays.
 func (s *screen) notice(line string) {
 	s.mu.Lock()

@@ -176,5 +176,15 @@ func (l *lastLine) String() string {
 // Text quotes a text as SQL writes it.
 func Text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
+// Files is a call that reads exactly these Parquet files, all of whose columns are inside; options follow as they are.
+func Files(files []string, options ...string) string {
+	quoted := make([]string, len(files))
+	for i, f := range files {
+		quoted[i] = Text(f)
+	}
+	arguments := append([]string{"[" + strings.Join(quoted, ", ") + "]", "hive_partitioning = false"}, options...)
+	return "read_parquet(" + strings.Join(arguments, ", ") + ")"
+}
+
 // Name quotes a name as SQL writes it.
 func Name(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/llac-project/llac/platform/contract"
@@ -35,6 +37,22 @@ type Status struct {
 	Held             *lake.Hold `json:"held,omitempty"`
 	LastRun          *Summary   `json:"last_run,omitempty"`
 	DeadLetters      *int       `json:"dead_letters,omitempty"` // nothing where the queues could not be asked
+}
+
+// Published names the datasets that have a pointer, whether or not a contract of theirs is in force.
+func (l Ledger) Published(ctx context.Context) ([]string, error) {
+	var out []string
+	err := l.Lake.List(ctx, "state/", func(i lake.Info) bool {
+		dataset, _, _ := strings.Cut(strings.TrimPrefix(i.Key, "state/"), "/")
+		if i.Key == lake.PointerKey(dataset) && i.Key != lake.MartsPointerKey {
+			out = append(out, dataset)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the pointers: %w", err)
+	}
+	return out, nil
 }
 
 // Status reads where the dataset of a contract stands at the time now.

@@ -90,12 +90,11 @@ func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string)
 	var files []string
 	for _, part := range p.Parts {
 		for _, o := range part.Objects {
-			files = append(files, duckdb.Text(place(o.Key)))
+			files = append(files, place(o.Key))
 		}
 	}
-	from := "read_parquet([" + strings.Join(files, ", ") + "], hive_partitioning = false"
 	if len(c.Partition) == 0 {
-		return "SELECT * FROM " + from + ")"
+		return "SELECT * FROM " + duckdb.Files(files)
 	}
 	columns := "* EXCLUDE (filename)"
 	for _, name := range c.Partition {
@@ -106,5 +105,5 @@ func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string)
 		}
 		columns += ", " + value + " AS " + duckdb.Name(name)
 	}
-	return "SELECT " + columns + " FROM " + from + ", filename = true)"
+	return "SELECT " + columns + " FROM " + duckdb.Files(files, "filename = true")
 }

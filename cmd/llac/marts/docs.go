@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -62,19 +63,12 @@ func Docs(ctx context.Context, o Options, out string) (err error) {
 
 // Behind names the datasets of which a newer snapshot is published than the marts have, or another where none was.
 func Behind(ctx context.Context, store lake.Store, marts *lake.MartsPointer) ([]string, error) {
-	out := []string{}
-	err := store.List(ctx, "state/", func(i lake.Info) bool {
-		dataset, isPointer := dataset(i.Key)
-		if isPointer {
-			out = append(out, dataset)
-		}
-		return true
-	})
+	published, err := ledger.Ledger{Lake: store}.Published(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the pointers: %w", err)
+		return nil, err
 	}
-	behind := out[:0]
-	for _, dataset := range out {
+	behind := []string{}
+	for _, dataset := range published {
 		p, _, err := lake.ReadPointer(ctx, store, dataset)
 		if err != nil {
 			return nil, err
@@ -84,11 +78,4 @@ func Behind(ctx context.Context, store lake.Store, marts *lake.MartsPointer) ([]
 		}
 	}
 	return behind, nil
-}
-
-// dataset is whose pointer a key is.
-func dataset(key string) (string, bool) {
-	folder, name := filepath.Split(filepath.FromSlash(key))
-	dataset := filepath.Base(folder)
-	return dataset, name == "current.json" && key == lake.PointerKey(dataset) && key != lake.MartsPointerKey
 }

@@ -24,9 +24,9 @@ import (
 func Query(m lake.Mart, place func(key string) string) string {
 	files := make([]string, len(m.Objects))
 	for i, o := range m.Objects {
-		files[i] = duckdb.Text(place(o.Key))
+		files[i] = place(o.Key)
 	}
-	return "SELECT * FROM read_parquet([" + strings.Join(files, ", ") + "], hive_partitioning = false)"
+	return "SELECT * FROM " + duckdb.Files(files)
 }
 
 // measure fills in what the built table of a mart says of itself.

@@ -76,14 +76,7 @@ func Read(ctx context.Context, l Lake) (Tables, error) {
 	var t Tables
 	contracts := &runtime.ConfigContracts{Store: l.Config}
 	var quarantined []Table
-	var names []string
-	err := l.Data.List(ctx, "state/", func(i lake.Info) bool {
-		name, found := strings.CutSuffix(strings.TrimPrefix(i.Key, "state/"), "/current.json")
-		if found && !strings.Contains(name, "/") && i.Key != lake.MartsPointerKey {
-			names = append(names, name)
-		}
-		return true
-	})
+	names, err := ledger.Ledger{Lake: l.Data}.Published(ctx)
 	if err != nil {
 		return t, err
 	}
@@ -183,7 +176,7 @@ func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Tabl
 	if len(v.Files) == 0 {
 		return nil, ctx.Err()
 	}
-	v.Query = exactly(v.Files)
+	v.Query = "SELECT * FROM " + duckdb.Files(v.Files)
 	return []Table{{View: v, Kind: "quarantine", Grain: "One row per row refused.", Snapshots: of.Snapshots,
 		Sources: of.Sources, Attribution: of.Attribution, Licences: of.Licences, UpdatedAt: of.UpdatedAt}}, nil
 }
@@ -202,17 +195,8 @@ func (l Lake) mart(ctx context.Context, m lake.Mart) Table {
 	for _, c := range m.Columns {
 		t.Columns = append(t.Columns, duckdb.ViewColumn{Name: c.Name, Description: c.Description})
 	}
-	t.Query = exactly(t.Files)
+	t.Query = "SELECT * FROM " + duckdb.Files(t.Files)
 	return t
-}
-
-// exactly reads Parquet files that hold all their columns.
-func exactly(files []string) string {
-	quoted := make([]string, len(files))
-	for i, f := range files {
-		quoted[i] = duckdb.Text(f)
-	}
-	return "SELECT * FROM read_parquet([" + strings.Join(quoted, ", ") + "], hive_partitioning = false)"
 }
 
 // add adds a file to a view, and says of the view when it is not what the pointer names.
