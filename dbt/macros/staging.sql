@@ -41,6 +41,52 @@ renamed as (
 select * from renamed
 {%- endmacro %}
 
+{#- The columns that the tables of population share; more are those that tell one's groups apart. -#}
+{% macro staged_population(dataset, more=[]) -%}
+with source as (
+
+    select * from {{ source('staging', dataset) }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        territory_id,
+        municipality_id,
+
+        -- names
+        territory_name,
+        sex,
+        {%- for column in more %}
+        {{ column }},
+        {%- endfor %}
+        source_status,
+
+        -- numbers
+        cast(year as integer) as year,
+        cast(population as integer) as population,
+
+        -- booleans
+        coalesce(territory_id = 'TOTAL', false) as is_catalonia,
+
+        -- dates
+        {{ year_start('year') }} as reference_date,
+
+        -- lineage
+        source_system,
+        data_origin,
+        ingested_process_at as source_snapshot_id,
+        row_hash as source_row_hash
+
+    from source
+
+)
+
+select * from renamed
+{%- endmacro %}
+
 {#- The register of social services as one snapshot has it. The daily fact reads several. -#}
 {% macro staged_social_services(relation, snapshot_id) -%}
 with source as (
