@@ -6,7 +6,7 @@ export CGO_ENABLED ?= 0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/llac and the six services
@@ -32,6 +32,8 @@ SERVICES := $(notdir $(wildcard services/*))
 # What a service is made of. Its build is named after the last commit that changed any of it, so that a commit to another
 # service leaves its package as it was; "-changed" says that something of it is not committed.
 SOURCES = events platform ':!platform/local' services/$(1) go.work go.work.sum Makefile
+# What its Terraform root is made of, beside it. Not the stacks: an administrator applies those.
+ROOT_SOURCES = $(addprefix terraform/,services/$(1) $(addprefix modules/,conventions deployment service) policies/$(1).json flow.json environments/*/env.tfvars environments/*/services.tfvars)
 FUNCTIONS_BUILD ?=
 build_name = if [ -n "$(FUNCTIONS_BUILD)" ]; then echo "$(FUNCTIONS_BUILD)"; \
   elif b=$$(git log -1 --abbrev=12 --format=%h -- $(call SOURCES,$(1)) 2>/dev/null) && [ -n "$$b" ]; then \
@@ -65,6 +67,17 @@ package-of-%:
 	@build=$$($(call build_name,$*)); $(call build_function,$*) && \
 	  $(LLAC) deploy package $* --program "$(FUNCTIONS_DIR)/$*/bootstrap" --build "$$build" --out "$(PACKAGES_DIR)"
 
+.PHONY: sources
+sources: ## what a service and its root are made of, as paths for git; a change of one is a change of the service: make sources SERVICE=stager
+	@$(call named,sources)
+	@printf '%s\n' $(call SOURCES,$(SERVICE)) $(foreach f,$(call ROOT_SOURCES,$(SERVICE)),'$(f)')
+
+.PHONY: sbom
+sbom: ## package one service and write its bill of materials (CycloneDX) beside: make sbom SERVICE=stager
+	@$(call named,sbom)
+	@$(MAKE) --no-print-directory package
+	@$(LLAC) deploy bom $(SERVICE) --packages "$(PACKAGES_DIR)"
+
 TERRAFORM ?= terraform
 # A person is asked before the plan is applied; APPLY=yes answers for a program.
 APPLY ?=
@@ -77,17 +90,45 @@ deploy: ## plan and apply one service's root, and no other: make deploy SERVICE=
 	@test -d "terraform/services/$(SERVICE)" || { echo "there is no root terraform/services/$(SERVICE)" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) deploy-of-$(SERVICE)
 
+# Plans a service's root with what llac has written for it, into $$plan.
+plan_root = root=terraform/services/$(1); files="$(abspath $(PACKAGES_DIR))/$(1).$(ENV)"; plan="$$files.plan"; \
+  given="$(foreach f,$(wildcard $(addprefix $(CURDIR)/terraform/environments/$(ENV)/,env.tfvars services.tfvars)),-var-file=$(f))"; \
+  $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
+  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" $$given -var-file="$$files.tfvars.json" -out="$$plan"
+
 # In this order: nothing is built, uploaded or planned that the neighbours could not live with.
 deploy-of-%:
 	@build=$$($(call build_name,$*)); $(LLAC) deploy check $* --env "$(ENV)" --build "$$build"
 	@$(MAKE) --no-print-directory package-of-$*
 	@$(LLAC) deploy upload $* --env "$(ENV)" --packages "$(PACKAGES_DIR)"
-	@root=terraform/services/$*; files="$(abspath $(PACKAGES_DIR))/$*.$(ENV)"; plan="$$files.plan"; \
-	  given="$(foreach f,$(wildcard $(addprefix $(CURDIR)/terraform/environments/$(ENV)/,env.tfvars services.tfvars)),-var-file=$(f))"; \
-	  $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
-	  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" $$given -var-file="$$files.tfvars.json" -out="$$plan" && \
+	@$(call plan_root,$*) && \
 	  if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
 	  $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
+
+.PHONY: deploy-changed
+deploy-changed: ## deploy every service that differs from what runs, consumers before producers: make deploy-changed ENV=dev
+	@test -n "$(ENV)" || { echo "into which environment? make deploy-changed ENV=dev" >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) && mkdir -p "$(PACKAGES_DIR)"
+	@files="$(PACKAGES_DIR)/$(ENV)" && \
+	  $(LLAC) deploy running --env "$(ENV)" --json >"$$files.running.json" && $(LLAC) deploy check --env "$(ENV)" --json >"$$files.order.json" && \
+	  services=$$(go run ./test/changed --running "$$files.running.json" --order "$$files.order.json" --lines) && \
+	  for service in $$services; do $(MAKE) --no-print-directory deploy SERVICE=$$service || exit 1; done
+
+.PHONY: plan
+plan: ## plan one service's root around the package that runs; changes nothing: make plan SERVICE=stager ENV=dev
+	@$(call named,plan, ENV=dev)
+	@test -n "$(ENV)" || { echo "in which environment? make plan SERVICE=$(SERVICE) ENV=dev" >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) plan-of-$(SERVICE)
+
+# The role that plans may upload nothing, so that the package is the one that runs. Beside the plan a summary without any
+# value, for places where everybody reads.
+plan-of-%:
+	@mkdir -p "$(PACKAGES_DIR)"; status=0; $(LLAC) deploy running $* --env "$(ENV)" --out "$(PACKAGES_DIR)" || status=$$?; \
+	  case $$status in 0) ;; 8) echo "There is nothing to plan around until it is deployed."; \
+	    echo "$*: not deployed into $(ENV) yet" >"$(PACKAGES_DIR)/$*.$(ENV).plan.md"; exit 0;; *) exit $$status;; esac; \
+	  $(call plan_root,$*) && \
+	  $(TERRAFORM) -chdir=$$root show -json "$$plan" >"$$plan.json" && go run ./test/planned --service $* --env "$(ENV)" "$$plan.json" >"$$plan.md"; \
+	  status=$$?; rm -f "$$plan.json"; exit $$status
 
 .PHONY: test
 test: ## all tests that need no JVM or cloud account
@@ -137,6 +178,11 @@ bench-write: ## the same, with ten million rows too, into docs/performance.md
 .PHONY: bench-profile
 bench-profile: ## stage the bench's data under the profiler; files in .cache/profile
 	go run ./test/bench -only profile $(ARGS)
+
+VULNERABILITIES ?= $(PACKAGES)
+.PHONY: vulncheck
+vulncheck: ## govulncheck over all modules; GOVULNDB names another database than https://vuln.go.dev
+	@go run ./test/vulncheck $(VULNERABILITIES)
 
 .PHONY: lint-terraform
 lint-terraform: ## tflint and checkov over terraform/, in tools of the project's own

@@ -27,7 +27,7 @@ EXIT STATUS
 		Args: subcommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.deployCheckCommand(), a.deployPackageCommand(), a.deployUploadCommand())
+	cmd.AddCommand(a.deployCheckCommand(), a.deployRunningCommand(), a.deployPackageCommand(), a.deployBOMCommand(), a.deployUploadCommand())
 	return cmd
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -74,28 +73,23 @@ type SSM interface {
 // never deployed is not among them.
 func Running(ctx context.Context, client SSM, env string) (Deployed, error) {
 	d := Deployed{}
-	pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: aws.String(servicesPath(env)), Recursive: aws.Bool(true)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	err := eachParameter(ctx, client, env, func(service, what, value string) error {
+		if what != "event_types" {
+			return nil
+		}
+		var s Speech
+		err := json.Unmarshal([]byte(value), &s)
+		if err == nil {
+			err = s.check()
+		}
 		if err != nil {
-			return nil, fmt.Errorf("read what runs in %s from the SSM parameters under %s: %w", env, servicesPath(env), err)
+			return fmt.Errorf("SSM parameter %s does not say what runs: %w; an apply of terraform/services/%s writes it anew", SpeechParameter(env, service), err, service)
 		}
-		for _, p := range page.Parameters {
-			name := aws.ToString(p.Name)
-			service, what, _ := strings.Cut(strings.TrimPrefix(name, servicesPath(env)), "/")
-			if what != "event_types" || Known(service) != nil {
-				continue
-			}
-			var s Speech
-			err := json.Unmarshal([]byte(aws.ToString(p.Value)), &s)
-			if err == nil {
-				err = s.check()
-			}
-			if err != nil {
-				return nil, fmt.Errorf("SSM parameter %s does not say what runs: %w; an apply of terraform/services/%s writes it anew", name, err, service)
-			}
-			d[service] = s
-		}
+		d[service] = s
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return d, nil
 }

@@ -1,0 +1,255 @@
+// Command changed says which services a change is about, as a JSON list for a matrix of GitHub Actions, or a line each:
+//
+//	go run ./test/changed --base origin/main          # since the branch left main
+//	go run ./test/changed --running running.json --order order.json --lines
+//
+// What a service is made of, the Makefile says (make sources SERVICE=stager); which services there are, go.work. With
+// --running, the answer of llac deploy running --json, each service is compared with the build of it that runs; --order, the
+// answer of llac deploy check --json, puts first and in order what may not be deployed in any. A service that cannot be
+// compared counts as changed: it is deployed once too often rather than not at all.
+//
+// Reasons go to standard error. Exit status: 0 it was found out, 1 it could not be, 2 the command line is wrong.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], ".", os.Stdout, os.Stderr))
+}
+
+func run(args []string, dir string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("changed", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	base := flags.String("base", "", "commit since which to look; of a branch: since it left it. Forty zeros: everything is new")
+	head := flags.String("head", "HEAD", "commit up to which to look")
+	running := flags.String("running", "", "file of llac deploy running --json, instead of --base: since the builds that run")
+	order := flags.String("order", "", "file of llac deploy check --json: what differs in its events, in the order to deploy it")
+	lines := flags.Bool("lines", false, "a service a line instead of a JSON list")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if (*base == "") == (*running == "") || flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "changed: since when? give either --base <commit> or --running <file>")
+		return 2
+	}
+	t := tree{dir: dir, head: *head, log: stderr}
+	found, err := t.find(*base, *running, *order)
+	if err != nil {
+		fmt.Fprintln(stderr, "changed:", err)
+		return 1
+	}
+	if *lines {
+		for _, s := range found {
+			fmt.Fprintln(stdout, s)
+		}
+		return 0
+	}
+	if err := json.NewEncoder(stdout).Encode(found); err != nil {
+		fmt.Fprintln(stderr, "changed:", err)
+		return 1
+	}
+	return 0
+}
+
+// tree is the source tree that is looked at, up to a commit.
+type tree struct {
+	dir, head string
+	log       io.Writer
+}
+
+// find lists the changed services, in the order to deploy them where one was given.
+func (t tree) find(base, running, order string) ([]string, error) {
+	services, err := t.services()
+	if err != nil {
+		return nil, err
+	}
+	since := map[string]string{}
+	var first []string
+	if running != "" {
+		since, err = builds(running)
+	} else {
+		base, err = t.left(base)
+		for _, s := range services {
+			since[s] = base
+		}
+	}
+	if err == nil && order != "" {
+		first, err = ordered(order)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range first {
+		if !slices.Contains(services, s) {
+			return nil, fmt.Errorf("%s names %q, which is no service of go.work; llac and the tree are of different commits", order, s)
+		}
+		fmt.Fprintf(t.log, "%s: its events differ from those of the build that runs\n", s)
+	}
+	out := append([]string{}, first...) // a list even where it is empty
+	for _, s := range services {
+		if slices.Contains(first, s) {
+			continue
+		}
+		why, err := t.why(s, since[s])
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			fmt.Fprintf(t.log, "%s: %s\n", s, why)
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		fmt.Fprintln(t.log, "no service has changed")
+	}
+	return out, nil
+}
+
+// services are those of go.work, in its order.
+func (t tree) services() ([]string, error) {
+	said, err := t.output("go", "work", "edit", "-json", "go.work")
+	if err != nil {
+		return nil, fmt.Errorf("read go.work: %w", err)
+	}
+	var work struct{ Use []struct{ DiskPath string } }
+	if err := json.Unmarshal(said, &work); err != nil {
+		return nil, fmt.Errorf("read go.work: %w", err)
+	}
+	var out []string
+	for _, use := range work.Use {
+		if folder, name := path.Split(path.Clean(use.DiskPath)); folder == "services/" {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("go.work uses no module under services/")
+	}
+	return out, nil
+}
+
+var zeros = regexp.MustCompile(`^0{40}$`)
+
+// left is where head left the line of base; empty where everything counts as new: GitHub says forty zeros when a branch is
+// pushed for the first time, and names a commit that is gone when it was pushed by force.
+func (t tree) left(base string) (string, error) {
+	if zeros.MatchString(base) {
+		return "", nil
+	}
+	if !t.has(base) {
+		shallow, err := t.output("git", "rev-parse", "--is-shallow-repository")
+		if err != nil {
+			return "", err
+		}
+		if strings.TrimSpace(string(shallow)) == "true" {
+			return "", fmt.Errorf("commit %s is not in this clone, which is shallow: git fetch --unshallow, or fetch-depth: 0 at actions/checkout", base)
+		}
+		fmt.Fprintf(t.log, "commit %s is gone: everything counts as changed\n", base)
+		return "", nil
+	}
+	at, err := t.output("git", "merge-base", base, t.head)
+	if err != nil {
+		return "", fmt.Errorf("%s and %s have no commit in common that this clone knows; in a shallow one, git fetch --unshallow, or fetch-depth: 0 at actions/checkout: %w", base, t.head, err)
+	}
+	return strings.TrimSpace(string(at)), nil
+}
+
+func (t tree) has(commit string) bool {
+	_, err := t.output("git", "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{commit}")
+	return err == nil
+}
+
+// why says why a service counts as changed since a commit; "" where it does not.
+func (t tree) why(service, since string) (string, error) {
+	if since == "" {
+		return "there is nothing to compare it with", nil
+	}
+	if !t.has(since) {
+		return fmt.Sprintf("build %s is of no commit that this clone knows", since), nil
+	}
+	sources, err := t.output("make", "--no-print-directory", "sources", "SERVICE="+service)
+	if err != nil {
+		return "", fmt.Errorf("what %s is made of: %w", service, err)
+	}
+	diff := append([]string{"diff", "--name-only", "--no-renames", "-z", since, t.head, "--"}, strings.Fields(string(sources))...)
+	changed, err := t.output("git", diff...)
+	if err != nil {
+		return "", err
+	}
+	files := strings.FieldsFunc(string(changed), func(r rune) bool { return r == 0 })
+	switch len(files) {
+	case 0:
+		return "", nil
+	case 1:
+		return files[0], nil
+	}
+	return fmt.Sprintf("%s and %d more", files[0], len(files)-1), nil
+}
+
+// output runs a program in the tree.
+func (t tree) output(program string, args ...string) ([]byte, error) {
+	c := exec.Command(program, args...)
+	c.Dir = t.dir
+	// A make that has started this one must not tell ours what to do.
+	c.Env = slices.DeleteFunc(os.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, "MAKEFLAGS=") || strings.HasPrefix(s, "MFLAGS=") || strings.HasPrefix(s, "MAKELEVEL=") || strings.HasPrefix(s, "MAKEOVERRIDES=")
+	})
+	var said bytes.Buffer
+	c.Stderr = &said
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w: %s", program, args[0], err, strings.TrimSpace(said.String()))
+	}
+	return out, nil
+}
+
+// builds reads which build of each service runs.
+func builds(file string) (map[string]string, error) {
+	var services []struct{ Service, Build string }
+	if err := data(file, "services", &services); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, s := range services {
+		out[s.Service] = s.Build
+	}
+	return out, nil
+}
+
+// ordered reads in what order to deploy what speaks otherwise than what runs.
+func ordered(file string) ([]string, error) {
+	var out []string
+	err := data(file, "order", &out)
+	return out, err
+}
+
+// data reads one field of the data of an answer of llac.
+func data(file, field string, into any) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var answer struct{ Data map[string]json.RawMessage }
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return fmt.Errorf("%s is no answer of llac --json: %w", file, err)
+	}
+	if answer.Data[field] == nil {
+		return fmt.Errorf("%s has no data.%s; it is another command's answer, or a failure", file, field)
+	}
+	if err := json.Unmarshal(answer.Data[field], into); err != nil {
+		return fmt.Errorf("%s: data.%s: %w", file, field, err)
+	}
+	return nil
+}
