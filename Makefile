@@ -59,13 +59,14 @@ bin/llac:
 	@go build -o bin/llac ./cmd/llac
 
 .PHONY: package
-package: ## zip one service for Lambda, the same bytes for the same build: make package SERVICE=stager
+package: ## zip one service for Lambda, the same bytes for the same build, with its bill of materials: make package SERVICE=stager
 	@$(call named,package)
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) package-of-$(SERVICE)
 
 package-of-%:
 	@build=$$($(call build_name,$*)); $(call build_function,$*) && \
 	  $(LLAC) deploy package $* --program "$(FUNCTIONS_DIR)/$*/bootstrap" --build "$$build" --out "$(PACKAGES_DIR)"
+	@$(LLAC) deploy bom $* --packages "$(PACKAGES_DIR)"
 
 .PHONY: sources
 sources: ## what a service and its root are made of, as paths for git; a change of one is a change of the service: make sources SERVICE=stager
@@ -73,10 +74,7 @@ sources: ## what a service and its root are made of, as paths for git; a change 
 	@printf '%s\n' $(call SOURCES,$(SERVICE)) $(foreach f,$(call ROOT_SOURCES,$(SERVICE)),'$(f)')
 
 .PHONY: sbom
-sbom: ## package one service and write its bill of materials (CycloneDX) beside: make sbom SERVICE=stager
-	@$(call named,sbom)
-	@$(MAKE) --no-print-directory package
-	@$(LLAC) deploy bom $(SERVICE) --packages "$(PACKAGES_DIR)"
+sbom: package ## the same as package, whose bill of materials (CycloneDX) is beside it: make sbom SERVICE=stager
 
 TERRAFORM ?= terraform
 # A person is asked before the plan is applied; APPLY=yes answers for a program.

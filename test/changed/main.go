@@ -80,6 +80,9 @@ func (t tree) find(base, running, order string) ([]string, error) {
 	var first []string
 	if running != "" {
 		since, err = builds(running)
+		if err == nil {
+			err = t.notOlder(since)
+		}
 	} else {
 		base, err = t.left(base)
 		for _, s := range services {
@@ -169,6 +172,27 @@ func (t tree) left(base string) (string, error) {
 func (t tree) has(commit string) bool {
 	_, err := t.output("git", "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{commit}")
 	return err == nil
+}
+
+// notOlder refuses a tree that is older than a build that runs: a deploy that waited while main went on must not go back.
+func (t tree) notOlder(builds map[string]string) error {
+	for service, build := range builds {
+		if !t.has(build) {
+			continue
+		}
+		at, err := t.output("git", "merge-base", t.head, build)
+		if err != nil {
+			continue // no common history: it counts as changed
+		}
+		ends, err := t.output("git", "rev-parse", t.head+"^{commit}", build+"^{commit}")
+		if err != nil {
+			return err
+		}
+		if tips := strings.Fields(string(ends)); string(bytes.TrimSpace(at)) == tips[0] && tips[0] != tips[1] {
+			return fmt.Errorf("nothing is to be deployed from here: build %s of %s, which runs, is of a later commit; to go back to this one on purpose, make deploy SERVICE=%s", build, service, service)
+		}
+	}
+	return nil
 }
 
 // why says why a service counts as changed since a commit; "" where it does not.

@@ -243,6 +243,7 @@ func TestSinceWhatRuns(t *testing.T) {
 	for name, c := range map[string]struct{ running, order, want string }{
 		"another service": {`{"data":{"services":[]}}`, `{"data":{"order":["baker"]}}`, `names "baker"`},
 		"another answer":  {`{"data":{}}`, `{"data":{"order":[]}}`, "no data.services"},
+		"a later build":   {`{"data":{"services":[{"service":"stager","build":"` + r.git("commit-tree", "-p", "HEAD", "-m", "later", "HEAD^{tree}") + `"}]}}`, `{"data":{"order":[]}}`, "is of a later commit"},
 		"no answer":       {`llac: no AWS credentials`, `{"data":{"order":[]}}`, "no answer of llac --json"},
 	} {
 		write(running, c.running)

@@ -13,7 +13,7 @@ func (a *App) deployBOMCommand() *cobra.Command {
 	var o deployOptions
 	cmd := &cobra.Command{
 		Use:   "bom <service>",
-		Short: "Write a package's bill of materials; make sbom packages the service first",
+		Short: "Write a package's bill of materials; make package does it",
 		Long: `bom writes <service>.cdx.json beside a package, in CycloneDX's form: the digest of the package, and every module that is in its
 program, as the linker has recorded them. The same package gives the same bytes.` + exitStatus(exitOK, exitError, exitUsage),
 		Args: cobra.ExactArgs(1),
@@ -32,6 +32,9 @@ type bomReply struct {
 }
 
 func runBOM(service string, o deployOptions) (reply, error) {
+	if err := deploy.Known(service); err != nil {
+		return reply{}, err
+	}
 	release, file, err := deploy.WriteBOM(o.out, service)
 	if err != nil {
 		return reply{}, fail(exitError, err, "make sbom SERVICE="+service)

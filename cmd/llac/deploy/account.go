@@ -76,17 +76,24 @@ func (a Account) ArtifactsBucket() string { return "llac-artifacts-" + a.ID }
 // StateBucket holds the state of every root.
 func (a Account) StateBucket() string { return "llac-state-" + a.ID }
 
-// Upload puts a package into the artifacts bucket, and its release beside it, so that somebody who goes back to it knows
-// what it speaks. It is named by its digest, so that one which is there is the same.
+// Upload puts a package into the artifacts bucket, and beside it its release, so that somebody who goes back to it knows
+// what it speaks, and its bill of materials. It is named by its digest, so that one which is there is the same.
 func (a Account) Upload(ctx context.Context, folder string, r Release) (already bool, err error) {
 	body, err := os.ReadFile(filepath.Join(folder, r.Service+".zip"))
 	if err != nil {
 		return false, fmt.Errorf("read the package of %s: %w", r.Service, err)
 	}
+	bom, err := os.ReadFile(filepath.Join(folder, BOMFile(r.Service)))
+	if err != nil {
+		return false, fmt.Errorf("read the bill of materials of %s: %w; make package SERVICE=%s writes it", r.Service, err, r.Service)
+	}
 	bucket := lake.NewS3(a.AWS, a.ArtifactsBucket(), clock.System{})
 	_, outcome, err := bucket.PutIfAbsent(ctx, r.Key, body)
 	if err == nil {
 		_, err = bucket.Put(ctx, strings.TrimSuffix(r.Key, ".zip")+".json", lake.Encode(r))
+	}
+	if err == nil {
+		_, err = bucket.Put(ctx, strings.TrimSuffix(r.Key, ".zip")+".cdx.json", bom)
 	}
 	switch {
 	case errors.Is(err, lake.ErrExists):
