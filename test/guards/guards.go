@@ -459,4 +459,16 @@ var guards = []Guard{
 		File: "cmd/llac/cli/cmd_export.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
 		Module: "cmd/llac", Test: "./cli TestSQLAndExport",
 	},
+
+	// A deploy.
+	{
+		Name: "a deploy that was overtaken takes an environment back",
+		File: "test/changed/main.go", Edits: []Edit{{"if err == nil {\n\t\t\terr = t.notOlder(since)\n\t\t}", "if err == nil {\n\t\t\t_ = t.notOlder(since)\n\t\t}"}},
+		Module: "test", Test: "./changed TestSinceWhatRuns",
+	},
+	{
+		Name: "vulnerabilities that were not looked for count as not found",
+		File: "test/vulncheck/main.go", Edits: []Edit{{"\t\treturn unchecked\n", "\t\treturn 0\n"}},
+		Module: "test", Test: "./vulncheck TestWithoutADatabaseNothingIsGreen",
+	},
 }
