@@ -1,0 +1,153 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/llac-project/llac/events"
+)
+
+// planned is a terraform that writes down how it is called, and shows a plan with a value in it that is nobody's business.
+func planned(t *testing.T) (program, record string) {
+	t.Helper()
+	dir := t.TempDir()
+	program, record = filepath.Join(dir, "terraform"), filepath.Join(dir, "calls")
+	const plan = `{"resource_changes": [{"address": "aws_sqs_queue.it", "change": {"actions": ["update"], "before": {"tags": "s3cret"}, "after": {"tags": "s3cret-2"}}}]}`
+	body := "#!/bin/sh\necho \"$@\" >> " + record + "\ncase \"$*\" in *' show '*) echo '" + plan + "';; esac\n"
+	if err := os.WriteFile(program, []byte(body), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return program, record
+}
+
+// TestPlanAndDeployOfWhatChanged records five services as running this very commit and the validator as running another one.
+func TestPlanAndDeployOfWhatChanged(t *testing.T) {
+	t.Parallel()
+	git := exec.Command("git", "rev-parse", "HEAD")
+	git.Dir = root(t)
+	commit, err := git.Output()
+	if err != nil {
+		t.Skip("this tree is no Git clone: ", err)
+	}
+	moto, env := startMoto(t)
+	parameters, objects := ssm.NewFromConfig(moto.Config), s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := aws.String("llac-artifacts-" + motoAccount)
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(service, what, value string) {
+		t.Helper()
+		if _, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: aws.String("/llac/dev/services/" + service + "/" + what), Value: &value, Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	digest := strings.Repeat("ab", 32)
+	for _, f := range events.Flow {
+		if len(f.Consumes) == 0 || f.Service == "scheduler" { // the scheduler was never deployed
+			continue
+		}
+		build := strings.TrimSpace(string(commit))
+		if f.Service == "validator" {
+			build = "0123456789ab"
+		}
+		speech, err := json.Marshal(map[string]any{"consumes": events.Consumes(f.Service), "emits": events.Emits(f.Service), "build": build})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(f.Service, "event_types", string(speech))
+		put(f.Service, "version", build)
+		put(f.Service, "sha256", digest)
+		put(f.Service, "previous", "none")
+	}
+	program, calls := planned(t)
+	out := t.TempDir()
+	made := func(args ...string) (string, bool) {
+		t.Helper()
+		return run(t, root(t), env, append(args, "ENV=dev", "APPLY=yes", "TERRAFORM="+program, "FUNCTIONS_DIR="+out+"/functions", "PACKAGES_DIR="+out)...)
+	}
+
+	said, ok := made("plan", "SERVICE=stager")
+	if !ok {
+		t.Fatal(said)
+	}
+	summary, err := os.ReadFile(filepath.Join(out, "stager.dev.plan.md"))
+	if err != nil || !strings.Contains(string(summary), "| update | `aws_sqs_queue.it` | tags |") || strings.Contains(string(summary)+said, "s3cret") {
+		t.Errorf("summary %q, error %v; said\n%s", summary, err, said)
+	}
+	var told struct {
+		SHA256 string `json:"artifact_sha256"`
+		Key    string `json:"artifact_key"`
+		Build  string `json:"artifact_version"`
+	}
+	b, err := os.ReadFile(filepath.Join(out, "stager.dev.tfvars.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &told)
+	}
+	if err != nil || told.SHA256 != digest || told.Key != "functions/stager/"+digest+".zip" || told.Build != strings.TrimSpace(string(commit)) {
+		t.Errorf("terraform is told %+v of the package that runs, error %v", told, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(out, "*.plan.json")); len(left) > 0 {
+		t.Errorf("the plan's values lie about: %v", left)
+	}
+	if inBucket, err := objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: bucket}); err != nil || len(inBucket.Contents) > 0 {
+		t.Errorf("a plan has uploaded %v, error %v", inBucket.Contents, err)
+	}
+	if called := verbs(t, calls); !slices.Equal(called, []string{"stager init", "stager plan", "stager show"}) {
+		t.Errorf("terraform was called as %v", called)
+	}
+	if said, ok = made("plan", "SERVICE=scheduler"); !ok || !strings.Contains(said, "was never deployed into dev") {
+		t.Errorf("a plan of what does not run: %v\n%s", ok, said)
+	}
+
+	if err := os.Remove(calls); err != nil {
+		t.Fatal(err)
+	}
+	if said, ok = made("deploy-changed"); !ok {
+		t.Fatal(said)
+	}
+	want := []string{"scheduler init", "scheduler plan", "scheduler apply", "validator init", "validator plan", "validator apply"}
+	if called := verbs(t, calls); !slices.Equal(called, want) {
+		t.Errorf("terraform was called as %v, want %v\n%s", called, want, said)
+	}
+	if !strings.Contains(said, "validator: build 0123456789ab is of no commit that this clone knows") || !strings.Contains(said, "scheduler: its events differ from those of the build that runs") {
+		t.Errorf("no reason was told:\n%s", said)
+	}
+	r, _ := packed(t, out, "validator")
+	for _, name := range []string{".zip", ".json", ".cdx.json"} {
+		if _, err := objects.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("functions/validator/" + r.SHA256 + name)}); err != nil {
+			t.Errorf("%s is not beside the package in the bucket: %v", name, err)
+		}
+	}
+}
+
+// verbs are the roots that terraform was called in, each with the command.
+func verbs(t *testing.T, calls string) []string {
+	t.Helper()
+	log, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for line := range strings.Lines(string(log)) {
+		words := strings.Fields(line)
+		out = append(out, strings.TrimPrefix(words[0], "-chdir=terraform/services/")+" "+words[1])
+	}
+	return out
+}
