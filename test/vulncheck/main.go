@@ -5,6 +5,8 @@
 // The database is https://vuln.go.dev, or what GOVULNDB names: a URL, file:///… for a copy of it
 // (https://vuln.go.dev/vulndb.zip, unpacked).
 //
+// A package is named by its path, or by its folder from the top of the workspace, ./events/... .
+//
 // Exit status: 0 no known vulnerability is reached, 3 one is, 4 the database cannot be read and nothing was checked, 1 anything
 // else failed, 2 the command line is wrong. Through make each of them but 0 is "Error <status>".
 package main
@@ -32,6 +34,9 @@ const (
 	unchecked = 4
 )
 
+// ours begins the paths of this project's packages.
+const ours = "github.com/llac-project/llac/"
+
 const (
 	publicDatabase = "https://vuln.go.dev"
 	databaseTime   = 30 * time.Second
@@ -55,14 +60,28 @@ func run(ctx context.Context, packages []string, database string, stdout, stderr
 			"next: where there is no network, unpack %s/vulndb.zip of another machine and set GOVULNDB=file:///path/to/it\n", err, publicDatabase)
 		return unchecked
 	}
-	program, err := build(ctx)
+	top, err := workspace(ctx)
+	if err != nil {
+		fmt.Fprintln(stderr, "vulncheck:", err)
+		return failed
+	}
+	program, err := build(ctx, top)
 	if err != nil {
 		fmt.Fprintln(stderr, "vulncheck:", err)
 		return failed
 	}
 	defer func() { _ = os.RemoveAll(filepath.Dir(program)) }()
 	fmt.Fprintf(stdout, "database %s of %s\n", database, modified.UTC().Format(time.RFC3339))
-	c := exec.CommandContext(ctx, program, append([]string{"-db", database}, packages...)...)
+	arguments := []string{"-db", database}
+	for _, p := range packages {
+		if folder, relative := strings.CutPrefix(p, "./"); relative {
+			p = ours + folder
+		}
+		arguments = append(arguments, p)
+	}
+	c := exec.CommandContext(ctx, program, arguments...)
+	// It refuses to start where there is no go.mod, as at the top of a workspace.
+	c.Dir = filepath.Join(top, "test")
 	c.Stdout, c.Stderr = stdout, stderr
 	err = c.Run()
 	var exit *exec.ExitError
@@ -114,20 +133,28 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 }
 
-// build builds govulncheck in its own module: its requirements are none of the workspace's.
-func build(ctx context.Context) (string, error) {
-	top, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
-	workspace := strings.TrimSpace(string(top))
-	if err != nil || workspace == "" || workspace == "off" {
-		return "", fmt.Errorf("run it inside the workspace, with go.work (error: %w)", err)
+// workspace is the folder of go.work.
+func workspace(ctx context.Context) (string, error) {
+	said, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOWORK: %w", err)
 	}
+	file := strings.TrimSpace(string(said))
+	if file == "" || file == "off" {
+		return "", errors.New("there is no go.work here; run it inside the source tree, without GOWORK=off")
+	}
+	return filepath.Dir(file), nil
+}
+
+// build builds govulncheck in its own module: its requirements are none of the workspace's.
+func build(ctx context.Context, top string) (string, error) {
 	dir, err := os.MkdirTemp("", "llac-vulncheck")
 	if err != nil {
 		return "", err
 	}
 	program := filepath.Join(dir, "govulncheck")
 	c := exec.CommandContext(ctx, "go", "build", "-o", program, "golang.org/x/vuln/cmd/govulncheck")
-	c.Dir = filepath.Join(filepath.Dir(workspace), "tools")
+	c.Dir = filepath.Join(top, "tools")
 	c.Env = append(slices.Clone(os.Environ()), "GOWORK=off")
 	if said, err := c.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("build govulncheck: %w\n%s", err, said), os.RemoveAll(dir))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-const events = "github.com/llac-project/llac/events"
+const events = "./events"
 
 // database writes a database of vulnerabilities with one in it, of a function of the standard library, that is mended in a
 // Go that does not exist yet.
