@@ -35,7 +35,7 @@ locals {
   ]
 
   alarm_names = concat(
-    flatten([for s in local.services : [for a in ["dead-letters", "undelivered", "failing", "slow", "degraded"] : "${local.prefix}-${s}-${a}"]]),
+    flatten([for s in local.services : [for a in ["dead-letters", "undelivered", "failing", "slow", "degraded"] : "${local.prefix}-${s}-${a}" if a != "slow" || !module.conventions.services[s].allow_recursion]]),
     [for a in concat(["heartbeat", "freshness", "portals", "quarantine", "clock-dead-letters"], var.notices ? ["notices"] : []) : "${local.prefix}-${a}"],
   )
 
