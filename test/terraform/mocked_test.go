@@ -49,6 +49,9 @@ func mocked(t *testing.T, folder, variables string) []resource {
 	if err == nil {
 		err = os.CopyFS(filepath.Join(dir, "terraform"), withoutCaches{os.DirFS(filepath.Join(repository, "terraform"))})
 	}
+	if err == nil {
+		err = os.CopyFS(filepath.Join(dir, "datasets"), os.DirFS(filepath.Join(repository, "datasets")))
+	}
 	const name = "planned"
 	at := filepath.Join(dir, "terraform", folder, name)
 	if err == nil {
