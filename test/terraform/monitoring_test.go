@@ -48,11 +48,19 @@ func watched(t *testing.T) []resource {
 func plannedWatch(t *testing.T) []resource {
 	all := mocked(t, "stacks/monitoring", `dashboards = ["operational", "business"]`)
 	all = append(all, mocked(t, "stacks/messaging", "")...)
-	// The module's own test is of the stager; the others differ by their name, and the fetcher by calling itself.
-	for _, r := range mocked(t, "modules/service", "") {
-		if r.Type != "aws_cloudwatch_metric_alarm" {
-			continue
+	for _, r := range ofServices(t) {
+		if r.Type == "aws_cloudwatch_metric_alarm" {
+			all = append(all, r)
 		}
+	}
+	return all
+}
+
+// ofServices are the resources of the six services: the module's own test is of the stager, from which the others differ by their
+// name, and the fetcher by calling itself.
+func ofServices(t *testing.T) []resource {
+	var all []resource
+	for _, r := range mocked(t, "modules/service", "") {
 		for _, service := range services() {
 			if service == "fetcher" && r.Index == "slow" {
 				continue
