@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -31,6 +32,33 @@ func (r resource) text(attribute string) string {
 // answers what would be made. What AWS alone knows is missing.
 func mocked(t *testing.T, folder, variables string) []resource {
 	t.Helper()
+	plansMutex.Lock()
+	one := plans[folder+"\n"+variables]
+	if one == nil {
+		one = &planOnce{}
+		plans[folder+"\n"+variables] = one
+	}
+	plansMutex.Unlock()
+	one.once.Do(func() { one.made = planned(t, folder, variables) })
+	if len(one.made) == 0 {
+		t.Fatalf("there is no plan of terraform/%s; another test says why", folder)
+	}
+	return one.made
+}
+
+// planOnce is a plan that is made once for all tests: each takes seconds. Nobody changes it.
+type planOnce struct {
+	once sync.Once
+	made []resource
+}
+
+var (
+	plansMutex sync.Mutex
+	plans      = map[string]*planOnce{}
+)
+
+func planned(t *testing.T, folder, variables string) []resource {
+	t.Helper()
 	w := prepare(t)
 	tests, err := filepath.Glob(filepath.Join(repository, "terraform", folder, "tests", "*.tftest.hcl"))
 	if err != nil || len(tests) != 1 {
@@ -52,7 +80,7 @@ func mocked(t *testing.T, folder, variables string) []resource {
 	if err == nil {
 		err = os.CopyFS(filepath.Join(dir, "datasets"), os.DirFS(filepath.Join(repository, "datasets")))
 	}
-	const name = "planned"
+	const name = "plan"
 	at := filepath.Join(dir, "terraform", folder, name)
 	if err == nil {
 		err = os.MkdirAll(at, 0o755)

@@ -30,23 +30,10 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-var (
-	watchedOnce sync.Once
-	watchedAll  []resource
-)
-
 // watched is everything by which an environment is watched: the stack, and the services' own alarms.
 func watched(t *testing.T) []resource {
 	t.Helper()
-	watchedOnce.Do(func() { watchedAll = plannedWatch(t) })
-	if len(watchedAll) == 0 {
-		t.Fatal("the plans could not be made; another test says why")
-	}
-	return watchedAll
-}
-
-func plannedWatch(t *testing.T) []resource {
-	all := mocked(t, "stacks/monitoring", `dashboards = ["operational", "business"]`)
+	all := slices.Clone(mocked(t, "stacks/monitoring", `dashboards = ["operational", "business"]`))
 	all = append(all, mocked(t, "stacks/messaging", "")...)
 	for _, r := range ofServices(t) {
 		if r.Type == "aws_cloudwatch_metric_alarm" {
