@@ -111,8 +111,9 @@ func TestToggles(t *testing.T) {
 		t.Logf("%s after %s", what, time.Since(started).Round(time.Second))
 	}
 	// What bootstrap makes is TestApply's; here its two buckets are enough, and spare a minute.
-	put(t, m.Endpoint+"/llac-state-"+Account, "")
-	put(t, m.Endpoint+"/llac-artifacts-"+Account, "")
+	const here = `<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>`
+	put(t, m.Endpoint+"/llac-state-"+Account, here)
+	put(t, m.Endpoint+"/llac-artifacts-"+Account, here)
 	together("storage and security",
 		w.apply(t.Context(), "dev", "stacks/storage", "-var=kms=true"),
 		w.apply(t.Context(), "dev", "stacks/security", "-var=vpc=true", "-var-file="+absolute(t, "security.tfvars")),
