@@ -32,6 +32,7 @@ func (r resource) text(attribute string) string {
 // answers what would be made. What AWS alone knows is missing.
 func mocked(t *testing.T, folder, variables string) []resource {
 	t.Helper()
+	prepare(t) // skips each test where there is no terraform
 	plansMutex.Lock()
 	one := plans[folder+"\n"+variables]
 	if one == nil {

@@ -430,7 +430,7 @@ func passes(filter string, line map[string]any) bool {
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	template, filters := "", []string{}
-	for _, r := range mocked(t, "stacks/monitoring", "") {
+	for _, r := range watched(t) {
 		switch r.Type {
 		case "aws_pipes_pipe":
 			template = r.Change.After["target_parameters"].([]any)[0].(map[string]any)["input_template"].(string)
