@@ -11,6 +11,7 @@ var catalogue = []Payload{
 	StagingWritten{}, StagingAccepted{}, StagingPublished{}, StagingRejected{},
 	RunSuperseded{}, RunFailed{}, LandingDeleted{},
 	DatasetStale{}, DatasetRecovered{},
+	IncidentOpened{}, IncidentClosed{},
 }
 
 // Object names one stored object so exactly that nothing else can be mistaken for it.
@@ -274,3 +275,30 @@ type DatasetRecovered struct {
 
 func (DatasetRecovered) EventType() string         { return "cat.llac.dataset.recovered.v1" }
 func (p DatasetRecovered) About() (string, string) { return p.Dataset, "" }
+
+// IncidentOpened says that the runs of a dataset have begun to end badly, or that it has become stale. It is said once,
+// however many runs fail after, until IncidentClosed: people are told by it.
+type IncidentOpened struct {
+	Dataset string    `json:"dataset"`
+	RunID   string    `json:"run_id,omitempty"`  // the run that ended badly; empty when no run did
+	Service string    `json:"service,omitempty"` // the stage that ended it
+	Since   time.Time `json:"since"`
+	Summary string    `json:"summary"` // dataset, run and reason in one line without a quotation mark; never a personal value
+	Next    string    `json:"next"`    // the command to look with, without --env
+}
+
+func (IncidentOpened) EventType() string         { return "cat.llac.incident.opened.v1" }
+func (p IncidentOpened) About() (string, string) { return p.Dataset, p.RunID }
+
+// IncidentClosed says that a dataset's source was read with success after an incident had been opened.
+type IncidentClosed struct {
+	Dataset     string    `json:"dataset"`
+	RunID       string    `json:"run_id,omitempty"` // the run that opened it
+	Since       time.Time `json:"since"`
+	LastSuccess time.Time `json:"last_success"`
+	Summary     string    `json:"summary"` // in one line, as that of IncidentOpened
+	Next        string    `json:"next"`
+}
+
+func (IncidentClosed) EventType() string         { return "cat.llac.incident.closed.v1" }
+func (p IncidentClosed) About() (string, string) { return p.Dataset, p.RunID }

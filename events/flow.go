@@ -20,8 +20,8 @@ var Flow = []ServiceFlow{
 	},
 	{
 		Service:  "scheduler",
-		Consumes: types(ScheduleTicked{}, RunRequested{}, StagingPublished{}),
-		Emits:    types(ExtractionRequested{}, DatasetStale{}, DatasetRecovered{}),
+		Consumes: types(ScheduleTicked{}, RunRequested{}, StagingPublished{}, ExtractionFailed{}, LandingRejected{}, StagingRejected{}, RunFailed{}),
+		Emits:    types(ExtractionRequested{}, DatasetStale{}, DatasetRecovered{}, IncidentOpened{}, IncidentClosed{}),
 		Direct:   types(ScheduleTicked{}),
 	},
 	{

@@ -10,8 +10,14 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// Namespace is the CloudWatch namespace of all metrics.
-const Namespace = "Llac"
+// Namespace is the CloudWatch namespace of an environment's metrics. Service and outcome are all the dimensions there are, so
+// that dev and prod in one account would add up to one number without it (terraform/modules/conventions says the same).
+func Namespace(env string) string {
+	if env == "" {
+		return "Llac"
+	}
+	return "Llac/" + env
+}
 
 // KeyOutcome is the property that becomes a dimension, "ok" or "failed"; its default is "ok".
 const KeyOutcome = "outcome"
@@ -22,15 +28,16 @@ const defaultOutcome = outcomeOK
 // user guide, "Specification: Embedded metric format"), and becomes a metric without any call; another is a log line like any.
 type EMF struct {
 	service   string
+	namespace string
 	clock     clock.Clock
 	forbidden Forbidden
 	mu        sync.Mutex
 	w         io.Writer
 }
 
-// NewEMF writes to w, which must be the program's standard output for CloudWatch to see it.
-func NewEMF(w io.Writer, service string, c clock.Clock, forbidden Forbidden) *EMF {
-	return &EMF{w: w, service: service, clock: c, forbidden: forbidden}
+// NewEMF writes an environment's measurements to w, which must be the program's standard output for CloudWatch to see them.
+func NewEMF(w io.Writer, env, service string, c clock.Clock, forbidden Forbidden) *EMF {
+	return &EMF{w: w, namespace: Namespace(env), service: service, clock: c, forbidden: forbidden}
 }
 
 type emfHeader struct {
@@ -76,7 +83,7 @@ func (e *EMF) Record(ctx context.Context, name string, value float64, unit Unit,
 		line["_aws"] = emfHeader{
 			Timestamp: e.clock.Now().UnixMilli(),
 			CloudWatchMetrics: []emfDirective{{
-				Namespace:  Namespace,
+				Namespace:  e.namespace,
 				Dimensions: [][]string{{KeyService, KeyOutcome}},
 				Metrics:    []emfMetric{{Name: name, Unit: unit}},
 			}},

@@ -121,7 +121,7 @@ func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 		recorders = append(recorders, newInstruments(t.metrics.Meter(scope)))
 	}
 	if c.MetricLines != nil {
-		recorders = append(recorders, NewEMF(c.MetricLines, c.Service, c.Clock, c.Forbidden))
+		recorders = append(recorders, NewEMF(c.MetricLines, c.Env, c.Service, c.Clock, c.Forbidden))
 	}
 	switch len(recorders) {
 	case 0:

@@ -175,10 +175,10 @@ func TestSpanFile(t *testing.T) {
 func TestMetricLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	m := NewEMF(&out, "fetcher", noon, Forbid("nom_titular"))
+	m := NewEMF(&out, "dev", "fetcher", noon, Forbid("nom_titular"))
 	m.Record(With(t.Context(), KeyCorrelationID, "r1"), "portal_response_time", 12.5, Milliseconds,
 		"outcome", "throttled", "host", "example.org", "NOM_TITULAR", "somebody", 7, "skipped")
-	want := `{"NOM_TITULAR":"[redacted]","_aws":{"Timestamp":1754222400000,"CloudWatchMetrics":[{"Namespace":"Llac",` +
+	want := `{"NOM_TITULAR":"[redacted]","_aws":{"Timestamp":1754222400000,"CloudWatchMetrics":[{"Namespace":"Llac/dev",` +
 		`"Dimensions":[["service","outcome"]],"Metrics":[{"Name":"portal_response_time","Unit":"Milliseconds"}]}]},` +
 		`"correlation_id":"r1","host":"example.org","outcome":"failed","portal_response_time":12.5,"result":"throttled","service":"fetcher"}` + "\n"
 	if out.String() != want {

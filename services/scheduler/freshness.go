@@ -16,67 +16,92 @@ import (
 
 // freshnessState remembers what was said last, and by which event, so that it is said once and never lost.
 type freshnessState struct {
-	Stale   bool      `json:"stale"`
-	Since   time.Time `json:"since"`
-	EventID string    `json:"event_id"`
+	Stale    bool      `json:"stale"`
+	Since    time.Time `json:"since"`
+	EventID  string    `json:"event_id"`
+	Incident *incident `json:"incident,omitempty"` // the latest; nil: there never was one
 }
 
 // freshness compares the last successful look at the source with the contract. A dataset that was never published
 // is not stale: its first run is what is missing, and that shows elsewhere. What a tick finds is measured, whatever is said.
 func (s scheduler) freshness(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) (out []events.Event, stale bool, err error) {
-	if c.SLA.Freshness <= 0 {
-		return nil, false, nil
-	}
-	pointer, _, err := lake.ReadPointer(ctx, s.ports.Lake, c.Dataset)
-	if err != nil || pointer == nil {
+	last, err := s.lastSuccess(ctx, c.Dataset)
+	if err != nil || last.IsZero() {
 		return nil, false, err
-	}
-	last := pointer.PublishedAt
-	cursor, err := lake.ReadCursor(ctx, s.ports.Lake, c.Dataset)
-	if err != nil {
-		return nil, false, err
-	}
-	if cursor != nil && cursor.LastSuccess.After(last) {
-		last = cursor.LastSuccess
 	}
 	deadline := last.Add(c.SLA.Freshness)
-	stale = now.After(deadline)
-	s.ports.Metrics.Record(ctx, "freshness_age", now.Sub(last).Seconds(), telemetry.Seconds,
-		telemetry.KeyDataset, c.Dataset, "freshness_limit", c.SLA.Freshness.Seconds(), "stale", stale)
-	out, err = s.tellFreshness(ctx, in, c.Dataset, now, last, deadline)
+	stale = c.SLA.Freshness > 0 && now.After(deadline)
+	if c.SLA.Freshness > 0 {
+		s.ports.Metrics.Record(ctx, "freshness_age", now.Sub(last).Seconds(), telemetry.Seconds,
+			telemetry.KeyDataset, c.Dataset, "freshness_limit", c.SLA.Freshness.Seconds(), "stale", stale)
+	}
+	out, err = s.tellFreshness(ctx, in, c.Dataset, now, last, deadline, stale)
 	return out, stale, err
 }
 
-// tellFreshness tells once that a dataset has become stale, or fresh again.
-func (s scheduler) tellFreshness(ctx context.Context, in events.Event, dataset string, now, last, deadline time.Time) ([]events.Event, error) {
+// lastSuccess is when a dataset's source was last read with success; zero for one that was never published.
+func (s scheduler) lastSuccess(ctx context.Context, dataset string) (time.Time, error) {
+	pointer, _, err := lake.ReadPointer(ctx, s.ports.Lake, dataset)
+	if err != nil || pointer == nil {
+		return time.Time{}, err
+	}
+	last := pointer.PublishedAt
+	cursor, err := lake.ReadCursor(ctx, s.ports.Lake, dataset)
+	if err == nil && cursor != nil && cursor.LastSuccess.After(last) {
+		last = cursor.LastSuccess
+	}
+	return last, err
+}
+
+// said reads what was said last of a dataset, with the ETag to swap it by.
+func (s scheduler) said(ctx context.Context, dataset string) (freshnessState, string, error) {
 	key := lake.StateKey(dataset, "freshness")
 	var state freshnessState
 	b, info, err := s.ports.Lake.Get(ctx, key)
 	switch {
 	case errors.Is(err, lake.ErrNotFound):
+		return state, "", nil
 	case err != nil:
+		return state, "", err
+	}
+	if err := json.Unmarshal(b, &state); err != nil {
+		return state, "", runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
+	}
+	return state, info.ETag, nil
+}
+
+// tellFreshness tells once that a dataset has become stale, or fresh again, and what that means for people.
+func (s scheduler) tellFreshness(ctx context.Context, in events.Event, dataset string, now, last, deadline time.Time, stale bool) ([]events.Event, error) {
+	state, etag, err := s.said(ctx, dataset)
+	if err != nil {
 		return nil, err
-	default:
-		if err := json.Unmarshal(b, &state); err != nil {
-			return nil, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
-		}
 	}
 	// Ticks may come out of order; an older one knows nothing new.
 	if now.Before(state.Since) {
 		return nil, nil
 	}
-	stale := now.After(deadline)
-	if stale == state.Stale && state.EventID != in.ID {
-		return nil, nil
-	}
+	next := state
 	if stale != state.Stale {
-		_, err := s.ports.Lake.CompareAndSwap(ctx, key, lake.Encode(freshnessState{Stale: stale, Since: now, EventID: in.ID}), info.ETag)
-		if err != nil {
+		next.Stale, next.Since, next.EventID = stale, now, in.ID
+	}
+	switch i := state.Incident; {
+	case stale && !i.open():
+		next.Incident = staleIncident(in.ID, dataset, now, last, deadline)
+	case !stale && i.open() && last.After(i.Since):
+		next.Incident = i.close(in.ID, dataset, last)
+	}
+	if next != state {
+		if _, err := s.ports.Lake.CompareAndSwap(ctx, lake.StateKey(dataset, "freshness"), lake.Encode(next), etag); err != nil {
 			return nil, err
 		}
 	}
-	if stale {
-		return []events.Event{events.New(events.DatasetStale{Dataset: dataset, LastSuccess: last, Deadline: deadline})}, nil
+	var out []events.Event
+	switch {
+	case next.EventID != in.ID:
+	case next.Stale:
+		out = append(out, events.New(events.DatasetStale{Dataset: dataset, LastSuccess: last, Deadline: deadline}))
+	default:
+		out = append(out, events.New(events.DatasetRecovered{Dataset: dataset, LastSuccess: last}))
 	}
-	return []events.Event{events.New(events.DatasetRecovered{Dataset: dataset, LastSuccess: last})}, nil
+	return append(out, next.Incident.events(in.ID, dataset)...), nil
 }

@@ -45,6 +45,11 @@ func receiptKey(in events.Event) string {
 		if p, err := events.As[events.StagingPublished](in); err == nil {
 			return lake.ReceiptKey(p.Dataset, p.RunID, "scheduler-dependants", 0)
 		}
+	default:
+		// A run may end badly more than once: it is tried again, and fails again.
+		if bad, ok := badEnd(in); ok {
+			return lake.ReceiptKey(bad.run.Dataset, bad.run.RunID, "scheduler-incident."+lake.SHA256([]byte(in.ID))[:12], 0)
+		}
 	}
 	return ""
 }
@@ -72,6 +77,9 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 		return s.requested(ctx, in, p, contracts, unusable)
 	case events.StagingPublished:
 		return s.release(ctx, in, p.Dataset, contracts)
+	}
+	if bad, ok := badEnd(in); ok {
+		return s.endedBadly(ctx, in, bad)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the scheduler does not deal with %s", in.Type))
 }

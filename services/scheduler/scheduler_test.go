@@ -70,6 +70,10 @@ func words(t *testing.T, out []events.Event) []string {
 			said = append(said, p.Dataset+" stale")
 		case events.DatasetRecovered:
 			said = append(said, p.Dataset+" recovered")
+		case events.IncidentOpened:
+			said = append(said, p.Dataset+" opened")
+		case events.IncidentClosed:
+			said = append(said, p.Dataset+" closed")
 		default:
 			t.Errorf("the scheduler said %s", e.Type)
 		}
@@ -418,17 +422,17 @@ func TestStaleOnceAndRecoveredOnce(t *testing.T) {
 		return slices.DeleteFunc(said, func(s string) bool { return strings.Contains(s, "/") })
 	}
 	expect(t, freshness("2025-08-05T16:32:00Z")) // exactly 36 hours
-	expect(t, freshness("2025-08-05T16:33:00Z"), "things stale")
+	expect(t, freshness("2025-08-05T16:33:00Z"), "things stale", "things opened")
 	expect(t, freshness("2025-08-05T16:40:00Z"))
 	expect(t, freshness("2025-08-06T16:40:00Z"))
 	// Looking and finding nothing new is a success too.
 	b.Put(t, lake.CursorKey("things"), lake.Cursor{Dataset: "things", LastSuccess: at("2025-08-06T16:41:00Z")})
-	expect(t, freshness("2025-08-06T16:45:00Z"), "things recovered")
+	expect(t, freshness("2025-08-06T16:45:00Z"), "things recovered", "things closed")
 	expect(t, freshness("2025-08-06T16:50:00Z"))
 	// A tick that was late on its way does not turn the clock back.
 	b.Put(t, lake.CursorKey("things"), lake.Cursor{Dataset: "things", LastSuccess: at("2025-08-04T04:32:00Z")})
 	expect(t, freshness("2025-08-06T16:44:00Z"))
-	expect(t, freshness("2025-08-06T16:55:00Z"), "things stale")
+	expect(t, freshness("2025-08-06T16:55:00Z"), "things stale", "things opened")
 }
 
 func TestALateTickSaysNothingOfFreshness(t *testing.T) {
@@ -457,7 +461,7 @@ func TestStalenessIsNotLostOnRedelivery(t *testing.T) {
 	if _, err := b.try("2025-08-05T17:00:00Z"); !errors.Is(err, runtimetest.ErrCrashed) {
 		t.Fatalf("error %v", err)
 	}
-	if got := b.tick("2025-08-05T17:00:00Z"); !slices.Contains(got, "things stale") {
+	if got := b.tick("2025-08-05T17:00:00Z"); !slices.Contains(got, "things stale") || !slices.Contains(got, "things opened") {
 		t.Errorf("the redelivery said %q", got)
 	}
 }

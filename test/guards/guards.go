@@ -37,6 +37,26 @@ var guards = []Guard{
 		Module: "services/scheduler", Test: ". TestARedeliveredTickAsksAgain",
 	},
 	{
+		Name: "each failure of a dataset is told to people, and not the first alone",
+		File: "services/scheduler/incident.go", Edits: []Edit{{"state.Incident.open() || last.After(since)", "last.After(since)"}},
+		Module: "services/scheduler", Test: ". TestOneNotificationAnIncidentAndOneWhenItIsOver",
+	},
+	{
+		Name: "a failure that is over is told to people",
+		File: "services/scheduler/incident.go", Edits: []Edit{{"state.Incident.open() || last.After(since)", "state.Incident.open() || last.After(since) && false"}},
+		Module: "services/scheduler", Test: ". TestABadEndThatIsOver",
+	},
+	{
+		Name: "an incident is told to nobody when the scheduler dies before its receipt",
+		File: "services/scheduler/incident.go", Edits: []Edit{{"if state.Incident != nil && state.Incident.EventID == in.ID {", "if false {"}},
+		Module: "services/scheduler", Test: ". TestAnIncidentIsNotLostOnRedelivery",
+	},
+	{
+		Name: "nobody hears that a dataset is well again",
+		File: "services/scheduler/freshness.go", Edits: []Edit{{"case !stale && i.open() && last.After(i.Since):", "case false:"}},
+		Module: "services/scheduler", Test: ". TestOneNotificationAnIncidentAndOneWhenItIsOver",
+	},
+	{
 		Name: "a failed run ends in silence",
 		File: "platform/runtime/giveup.go", Edits: []Edit{{"\tif err == nil {\n\t\terr = w.publish(ctx, out)\n\t}\n", "\t_ = out\n"}},
 		Module: "platform", Test: "./runtime TestTransientFailureIsRetriedThenGivenUp",

@@ -71,6 +71,9 @@ func newWorkspace(path string) (workspace, error) {
 	if err := os.CopyFS(filepath.Join(dir, "terraform"), withoutCaches{os.DirFS(filepath.Join(repository, "terraform"))}); err != nil {
 		return w, err
 	}
+	if err := os.CopyFS(filepath.Join(dir, "datasets"), os.DirFS(filepath.Join(repository, "datasets"))); err != nil {
+		return w, err // the storage stack asks the contracts what is personal
+	}
 	config, err := CLIConfig(dir)
 	if err != nil {
 		return w, err

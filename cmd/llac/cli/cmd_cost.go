@@ -22,6 +22,7 @@ import (
 // costOptions are the flags of `llac cost`.
 type costOptions struct {
 	plans  []string
+	beside []string
 	env    string
 	cloud  bool
 	check  bool
@@ -40,16 +41,21 @@ receipts of the last published run of each dataset in the lake, times the runs t
 version. Durations are those of the machine that ran it; what neither plan nor receipt tells is an assumption, in the same file as
 the prices, which bear a date.
 
+What AWS gives for free it gives once an account. --beside takes the plans of another environment in the account, such as those of
+prod when --plan are dev's: it uses up the free metrics, alarms, dashboards and requests first.
+
 --check fails when a month would cost more than the environment's budget, or when the plans hold something whose price is not known.
 --month says how to review a month that is over, and with --actual puts what AWS has charged beside what was expected.` +
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials, exitOverBudget),
 		Example: `  for r in terraform/stacks/* terraform/services/*; do terraform -chdir=$r show -json plan > plans/$(basename $r).json; done
   llac cost --plan plans
   llac cost --plan plans --env dev --check
+  llac cost --plan plans/dev --beside plans/prod
   llac cost --plan plans --month 2025-10 --actual costs.json`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringArrayVar(&o.plans, "plan", nil, "a plan of Terraform in JSON, or a folder of them; may be given several times")
+	cmd.Flags().StringArrayVar(&o.beside, "beside", nil, "plans of what else stands in the account and uses up what is free")
 	cmd.Flags().StringVar(&o.env, "env", "dev", "the environment, whose budget counts")
 	cmd.Flags().BoolVar(&o.cloud, "cloud", false, "read the runs from the environment's lake instead of --dir")
 	cmd.Flags().BoolVar(&o.check, "check", false, "fail when a month would cost more than the budget")
@@ -99,6 +105,14 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 	} else {
 		out.Notes = append(out.Notes, "no --plan is given: what an idle month costs is not counted")
 	}
+	var beside *cost.Standing
+	if len(o.beside) > 0 {
+		var err error
+		if beside, err = table.ReadPlans(o.beside); err != nil {
+			return reply{}, fail(exitUsage, err, "terraform show -json <plan> > plans/<root>.json")
+		}
+		out.Notes = append(out.Notes, "what stands beside it in the account uses up what is free first")
+	}
 	l, contracts, err := a.costLedger(ctx, o)
 	if err != nil {
 		return reply{}, err
@@ -113,7 +127,7 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 	case err != nil:
 		return reply{}, err
 	}
-	out.Estimate = table.Estimate(o.env, standing, runs, max(len(contracts), len(runs)))
+	out.Estimate = table.Estimate(o.env, standing, runs, max(len(contracts), len(runs)), beside)
 	if standing != nil {
 		for _, kind := range standing.Unknown {
 			out.Notes = append(out.Notes, kind+" has no price in the table, and is not counted")

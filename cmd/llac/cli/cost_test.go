@@ -40,6 +40,8 @@ func TestCost(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &reply); err != nil || !reply.OK || reply.Data.IdleUSD <= 0 || reply.Data.MonthUSD <= reply.Data.IdleUSD || len(reply.Data.Runs) != 1 {
 		t.Errorf("%v\n%s", err, stdout)
 	}
+	stdout, _, _ = m.llac(ctx, "cost", "--plan", devPlans, "--beside", devPlans)
+	wants(t, "beside another environment", stdout, "note: what stands beside it in the account uses up what is free first")
 	stdout, _, status = m.llac(ctx, "cost")
 	wants(t, "without a plan", stdout, "note: no --plan is given")
 	if status != 0 {
@@ -75,6 +77,7 @@ func TestACostThatIsTooHigh(t *testing.T) {
 		"over the budget":      {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway"), "--check"}, 13, "and its budget is $15.00"},
 		"not known":            {[]string{"--plan", devPlans, "--plan", plan("aws_db_instance"), "--check"}, 13, "the estimate is not whole"},
 		"only looked at":       {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway")}, 0, ""},
+		"no such neighbour":    {[]string{"--plan", devPlans, "--beside", "nowhere.json"}, 2, "nowhere.json"},
 		"within prod's budget": {[]string{"--plan", devPlans, "--check", "--env", "prod"}, 0, ""},
 		"no plan to check":     {[]string{"--check"}, 2, "would leave out what costs most"},
 		"no such plan":         {[]string{"--plan", "nowhere.json"}, 2, "nowhere.json"},

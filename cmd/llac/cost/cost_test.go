@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -76,7 +77,7 @@ func TestAnIdleMonth(t *testing.T) {
 	if s.Plans != 9 || s.Counts["aws_cloudwatch_metric_alarm"] != 23 || s.Mappings != 6 || s.Memory["stager"] != 1769 || s.Calls != 2880+30 || len(s.Unknown)+len(s.Rates) != 0 || s.Counts["aws_caller_identity"] != 0 {
 		t.Errorf("%+v", s)
 	}
-	e := table.Estimate("dev", s, nil, 10)
+	e := table.Estimate("dev", s, nil, 10, nil)
 	if l := line(t, e.Idle, "custom_metric"); l.Quantity != float64(telemetry.CountSeries()) || !near(l.USD, 0.30*float64(telemetry.CountSeries()-10)) {
 		t.Errorf("%+v", l)
 	}
@@ -84,11 +85,97 @@ func TestAnIdleMonth(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	// Five polls of twenty seconds for each of six mappings, day and night.
-	if l := line(t, e.Idle, "sqs_request"); math.Abs(l.Quantity-(6*5*30*24*3600/20+2*2910)) > 1 || !near(l.USD, (l.Quantity-1e6)*0.4e-6) {
+	if l := line(t, e.Idle, "sqs_request"); math.Abs(l.Quantity-((6+float64(s.Counts["aws_pipes_pipe"]))*5*30*24*3600/20+2*2910)) > 1 || !near(l.USD, (l.Quantity-1e6)*0.4e-6) {
 		t.Errorf("%+v", l)
 	}
 	if e.IdleUSD != e.MonthUSD || e.IdleUSD < 4 || e.IdleUSD > 7 || e.Over() || e.Budget != 15 || e.Architecture != 11.25 {
 		t.Errorf("%+v", e)
+	}
+}
+
+// Two environments of one account share what is free: dev alone, dev beside prod, and both in one bill.
+func TestWhatIsFreeIsFreeOnce(t *testing.T) {
+	t.Parallel()
+	table := cost.Prices()
+	read := func(paths ...string) *cost.Standing {
+		t.Helper()
+		s, err := table.ReadPlans(paths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	entries, err := os.ReadDir(dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prod := t.TempDir()
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dev, e.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(prod, e.Name()), []byte(strings.ReplaceAll(string(b), "llac-dev-", "llac-prod-")), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone := table.Estimate("dev", read(dev), nil, 10, nil)
+	beside := table.Estimate("dev", read(dev), nil, 10, read(prod))
+	together := table.Estimate("dev", read(dev, prod), nil, 10, nil)
+	if together.Standing.Sweeps != 60 || len(together.Standing.Envs) != 2 {
+		t.Errorf("%+v", together.Standing)
+	}
+	if l := line(t, together.Idle, "custom_metric"); l.Quantity != float64(2*telemetry.CountSeries()) || l.Free != 10 {
+		t.Errorf("%+v", l)
+	}
+	if l := line(t, beside.Idle, "custom_metric"); l.Free != 0 || !near(l.USD, 0.30*float64(telemetry.CountSeries())) {
+		t.Errorf("%+v", l)
+	}
+	if !near(together.IdleUSD, alone.IdleUSD+beside.IdleUSD) || beside.IdleUSD <= alone.IdleUSD+4 {
+		t.Errorf("dev alone %.2f, beside prod %.2f, both %.2f", alone.IdleUSD, beside.IdleUSD, together.IdleUSD)
+	}
+	three := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_dashboard","name":"d","values":{}},`, 4), ","))
+	if l := line(t, table.Estimate("dev", read(three), nil, 1, nil).Idle, "dashboard"); l.USD != 3 {
+		t.Errorf("a fourth dashboard: %+v", l)
+	}
+}
+
+// A pipe that waits at its queue is polled for as a function is.
+func TestAPipeWaits(t *testing.T) {
+	t.Parallel()
+	table := cost.Prices()
+	s, err := table.ReadPlans([]string{write(t, `{"mode":"managed","type":"aws_pipes_pipe","name":"p","values":{}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if usd := table.List(table.Idle(s, 10)); usd < 0.2 || usd > 0.3 {
+		t.Errorf("%.3f a month", usd)
+	}
+}
+
+// Every kind of resource that Terraform makes is in the table: priced, or free by being there.
+func TestEveryKindOfTerraformIsKnown(t *testing.T) {
+	t.Parallel()
+	table, known := cost.Prices(), map[string]bool{"aws_synthetics_canary": true}
+	for _, kind := range table.Free {
+		known[kind] = true
+	}
+	kinds := 0
+	err := filepath.WalkDir("../../../terraform", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".tf") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`(?m)^resource "([a-z0-9_]+)"`).FindAllStringSubmatch(string(b), -1) {
+			kinds++
+			if table.Resources[m[1]] == "" && !known[m[1]] {
+				t.Errorf("%s makes a %s: put its price into prices.json, or its name among those that are free", path, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil || kinds < 50 {
+		t.Fatalf("%d resources, %v", kinds, err)
 	}
 }
 
@@ -111,7 +198,7 @@ func TestAChangeThatIsTooDear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := table.Estimate("dev", s, nil, 10); !e.Over() || e.Month[0].What != "nat_gateway" {
+	if e := table.Estimate("dev", s, nil, 10, nil); !e.Over() || e.Month[0].What != "nat_gateway" {
 		t.Errorf("%+v", e.Month)
 	}
 	// The same again: a hundred alarms by for_each are a hundred alarms.
@@ -119,10 +206,10 @@ func TestAChangeThatIsTooDear(t *testing.T) {
 	if s, err = table.ReadPlans([]string{dev, many}); err != nil {
 		t.Fatal(err)
 	}
-	if e := table.Estimate("dev", s, nil, 10); !e.Over() {
+	if e := table.Estimate("dev", s, nil, 10, nil); !e.Over() {
 		t.Errorf("133 alarms are within the budget: %v", e.MonthUSD)
 	}
-	if e := table.Estimate("playground", s, nil, 10); e.Over() || e.Budget != 0 {
+	if e := table.Estimate("playground", s, nil, 10, nil); e.Over() || e.Budget != 0 {
 		t.Error("an environment without a budget is over it")
 	}
 }
@@ -148,7 +235,7 @@ func TestWhatAPlanHolds(t *testing.T) {
 	if len(s.Unknown) != 1 || s.Unknown[0] != "aws_db_instance" || s.Zones != 2 || s.Mappings != 0 || s.Calls != 30 || len(s.Rates) != 1 {
 		t.Errorf("%+v", s)
 	}
-	e := table.Estimate("dev", s, nil, 1)
+	e := table.Estimate("dev", s, nil, 1, nil)
 	if l := line(t, e.Idle, "kms_key"); l.USD != 1 {
 		t.Errorf("%+v", l)
 	}
@@ -240,7 +327,7 @@ func TestRunsAsTheyAreMeasured(t *testing.T) {
 			t.Errorf("%.0f %s are modelled, and %.0f were made", modelled[i], what, real[i])
 		}
 	}
-	e := table.Estimate("dev", s, runs, len(contracts))
+	e := table.Estimate("dev", s, runs, len(contracts), nil)
 	if e.RunsUSD <= 0 || !near(e.MonthUSD, e.IdleUSD+e.RunsUSD) || len(e.Services) < 7 || e.Over() {
 		t.Errorf("%+v", e)
 	}
@@ -273,7 +360,7 @@ func TestReview(t *testing.T) {
 	if err != nil || actual["AmazonCloudWatch"] != 9.5 {
 		t.Fatal(actual, err)
 	}
-	lines := table.Review(table.Estimate("dev", s, nil, 10).Month, actual)
+	lines := table.Review(table.Estimate("dev", s, nil, 10, nil).Month, actual)
 	if lines[0].Service != "AmazonCloudWatch" || lines[0].Expected < 3 || lines[0].Actual != 9.5 {
 		t.Errorf("%+v", lines)
 	}

@@ -28,6 +28,8 @@ type Standing struct {
 	Unknown  []string       `json:"unknown"`         // types that the table does not know
 	Rates    []string       `json:"unknown_rates"`   // schedules that cannot be counted
 	Calls    float64        `json:"schedule_calls"`  // a month
+	Sweeps   float64        `json:"sweeps"`          // of them, those of once a day
+	Envs     []string       `json:"environments"`    // that have functions, each with metrics of its own
 	Watched  int            `json:"alarmed_metrics"` // by alarms, beyond the first of each
 	Mappings int            `json:"mappings"`        // that wait for messages
 	Zones    int            `json:"endpoint_zones"`  // of interface endpoints
@@ -133,7 +135,11 @@ func (s *Standing) take(t Table, m module) error {
 		}
 		switch r.Type {
 		case "aws_lambda_function":
-			s.Memory[serviceOf(v.FunctionName)] = v.MemorySize
+			service := serviceOf(v.FunctionName)
+			s.Memory[service] = v.MemorySize
+			if env := strings.TrimSuffix(strings.TrimPrefix(v.FunctionName, "llac-"), "-"+service); !slices.Contains(s.Envs, env) {
+				s.Envs = append(s.Envs, env)
+			}
 		case "aws_lambda_event_source_mapping":
 			if v.Enabled == nil || *v.Enabled {
 				s.Mappings++
@@ -152,6 +158,9 @@ func (s *Standing) take(t Table, m module) error {
 			if n, ok := callsAMonth(v.ScheduleExpression); v.State == "DISABLED" {
 			} else if ok {
 				s.Calls += n
+				if n <= float64(Month/(24*time.Hour)) {
+					s.Sweeps += n
+				}
 			} else {
 				s.Rates = append(s.Rates, v.ScheduleExpression)
 			}
@@ -224,23 +233,16 @@ func (t Table) Idle(s *Standing, datasets int) []Usage {
 		add(t.Resources[kind], "", float64(s.Counts[kind]))
 	}
 	// The services' own metrics are in no plan: they come to be when something is measured.
-	if s.Counts["aws_lambda_function"] > 0 {
-		add("custom_metric", "", float64(telemetry.CountSeries()))
-	}
+	add("custom_metric", "", float64(telemetry.CountSeries()*len(s.Envs)))
 	add("alarm", "", float64(s.Watched))
 	add("interface_endpoint", "", float64(s.Zones))
 	add("canary_run", "", s.canaries)
 	polls := t.assume("pollers") * Month.Seconds() / t.assume("poll_seconds")
 	add("sqs_request", "", float64(s.Mappings)*polls)
-	pipes := float64(s.Counts["aws_pipes_pipe"]) * Month.Seconds() / t.assume("poll_seconds")
-	add("sqs_request", "", pipes)
+	add("sqs_request", "", float64(s.Counts["aws_pipes_pipe"])*polls) // a pipe waits at its queue as a mapping does
 
 	// The ticks find nothing to do, and look.
-	ticks, sweeps := s.Calls, 30.0
-	if ticks < sweeps {
-		sweeps = 0
-	}
-	ticks -= sweeps
+	ticks, sweeps := s.Calls-s.Sweeps, s.Sweeps
 	add("schedule_call", "", s.Calls)
 	for _, one := range []struct {
 		service string

@@ -70,11 +70,15 @@ type Line struct {
 	USD      float64 `json:"usd"`
 }
 
-// Bill sums usages up, takes off what is free, and answers a line for each thing, the dearest first.
-func (t Table) Bill(all []Usage) ([]Line, float64) {
-	sums := map[string]float64{}
+// Bill sums usages up, takes off what is free, and answers a line for each thing, the dearest first. What is free is so once an
+// account: usages of others in it, beside, take theirs first.
+func (t Table) Bill(all, beside []Usage) ([]Line, float64) {
+	sums, taken := map[string]float64{}, map[string]float64{}
 	for _, u := range all {
 		sums[u.What] += u.Quantity
+	}
+	for _, u := range beside {
+		taken[u.What] += u.Quantity
 	}
 	var out []Line
 	total := 0.0
@@ -83,7 +87,8 @@ func (t Table) Bill(all []Usage) ([]Line, float64) {
 		if !ok {
 			panic(fmt.Sprintf("cost: %q has no price", what)) // ours to put into the table
 		}
-		l := Line{What: what, Text: p.Text, Quantity: sums[what], Unit: p.Unit, Free: p.Free, Price: p.USD, USD: math.Max(0, sums[what]-p.Free) * p.USD}
+		free := math.Max(0, p.Free-taken[what])
+		l := Line{What: what, Text: p.Text, Quantity: sums[what], Unit: p.Unit, Free: free, Price: p.USD, USD: math.Max(0, sums[what]-free) * p.USD}
 		total += l.USD
 		out = append(out, l)
 	}

@@ -203,13 +203,17 @@ type Share struct {
 	USD     float64 `json:"usd_month"`
 }
 
-// Estimate puts an idle month and its runs together. Either may be missing.
-func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int) Estimate {
+// Estimate puts an idle month and its runs together. Either may be missing. Beside is what else stands in the account, idle, and
+// uses up what is free; nil: nothing.
+func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int, beside *Standing) Estimate {
 	e := Estimate{AsOf: t.AsOf, Region: t.Region, Env: env, Standing: s, Runs: runs, Architecture: t.Architecture, Budget: t.Budgets[env]}
-	var idle []Usage
+	var idle, others []Usage
+	if beside != nil {
+		others = t.Idle(beside, datasets)
+	}
 	if s != nil {
 		idle = t.Idle(s, datasets)
-		e.Idle, e.IdleUSD = t.Bill(idle)
+		e.Idle, e.IdleUSD = t.Bill(idle, others)
 	}
 	all := slices.Clone(idle)
 	shares := map[string]float64{}
@@ -231,7 +235,7 @@ func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int) Estim
 		e.Services = append(e.Services, Share{of, usd})
 	}
 	slices.SortFunc(e.Services, func(a, b Share) int { return strings.Compare(a.Service, b.Service) })
-	e.Month, e.MonthUSD = t.Bill(append(all, added...))
+	e.Month, e.MonthUSD = t.Bill(append(all, added...), others)
 	e.RunsUSD = e.MonthUSD - e.IdleUSD // what is free is taken off once
 	return e
 }

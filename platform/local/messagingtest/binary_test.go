@@ -261,7 +261,7 @@ func TestServiceAsLambda(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Errorf("not JSON: %s", line)
 		}
-		metric = metric || l["_aws"] != nil && l["outcome"] == "failed" && l["result"] == "dead_letter" && l["service"] == "testservice"
+		metric = metric || l["_aws"] != nil && strings.Contains(line, `"Namespace":"Llac/test"`) && l["outcome"] == "failed" && l["result"] == "dead_letter" && l["service"] == "testservice"
 		logged = logged || l["event_id"] == "good2" && l["correlation_id"] == "20250803T140512" && l["dataset"] == "municipalities" &&
 			l["trace_id"] == "5759e988bd862e3fe1be46a994272793" && l["service"] == "testservice"
 	}

@@ -12,3 +12,8 @@ output "rules" {
   description = "The lifecycle as it was asked for, for tests and for the page on retention."
   value       = var.rules
 }
+
+output "accelerated" {
+  description = "The bucket's name where uploads may take the edge locations' way; else nothing."
+  value       = aws_s3_bucket_accelerate_configuration.this[*].bucket
+}

@@ -8,6 +8,11 @@ output "parameters" {
   value       = "/llac/${var.env}"
 }
 
+output "metric_namespace" {
+  description = "CloudWatch namespace of what the services measure (telemetry.Namespace): one an environment, or dev and prod would add up."
+  value       = "Llac/${var.env}"
+}
+
 output "services" {
   description = "Size and limits of each service, by name."
   value       = local.services

@@ -1,10 +1,12 @@
-# Four alarms a service. Each tells once, and once more when it is over. Of a run that fails the notice of stacks/monitoring tells at once,
+# Five alarms a service, four of one that hands long work on to itself. Each tells once, and once more when it is over. Of a run that fails the notice of stacks/monitoring tells at once,
 # with its reason; the alarm of the dead letters tells of those that nobody has dealt with for an hour, and of those without a run.
 
 locals {
-  alarms = {
+  alarms = { for name, a in local.all_alarms : name => a if name != "slow" || !var.allow_recursion }
+
+  all_alarms = {
     dead-letters = {
-      why       = "Events that ${var.name} has given up lie there for an hour. llac dlq list ${var.name} shows them with their reasons; llac dlq try, replay or discard deals with them."
+      why       = "Events that ${var.name} has given up lie there for an hour. `llac dlq list ${var.name} --env ${var.env}` shows them with their reasons; `llac dlq show <id> --env ${var.env}` says more of one, `llac dlq replay <id> --env ${var.env}` tries it again."
       namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.dead_letter.name }
       statistic = "Minimum", threshold = 0, period = 3600, periods = 1
     }
@@ -14,12 +16,18 @@ locals {
       statistic = "Maximum", threshold = 0, period = 300, periods = 1
     }
     failing = {
-      why       = "Calls of ${var.name} ended without an answer: it crashed, ran out of time or memory, or could not start. Its log says more: llac trace, or the saved query \"errors\"."
+      why       = "Calls of ${var.name} ended without an answer: it crashed, ran out of time or memory, or could not start. The saved query \"errors\" says more."
       namespace = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = local.full_name }
       statistic = "Sum", threshold = 0, period = 300, periods = 1
     }
+    # Who hands on to itself works up to its deadline on purpose.
+    slow = {
+      why       = "A call of ${var.name} took more than four fifths of the ${var.timeout} seconds that it may take: the next may not end. Look at the saved queries \"slowest events\" and \"memory and cost\"; more memory is more processor time (sizes in environments/${var.env}/services.tfvars)."
+      namespace = "AWS/Lambda", metric = "Duration", dimensions = { FunctionName = local.full_name }
+      statistic = "Maximum", threshold = 800 * var.timeout, period = 300, periods = 1
+    }
     degraded = {
-      why       = "Events have waited for ${var.name} for ${var.oldest_message_alarm_minutes} minutes. It is held back, paused, or does not keep up; llac status shows the queues."
+      why       = "Events have waited for ${var.name} for ${var.oldest_message_alarm_minutes} minutes. It is held back, paused, or does not keep up; `llac status --env ${var.env}` shows the queues."
       namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = aws_sqs_queue.this.name }
       statistic = "Maximum", threshold = 60 * var.oldest_message_alarm_minutes, period = 300, periods = 2
     }

@@ -3,8 +3,8 @@
 # The scheduler measures at every tick how many datasets are stale: no measurement, no tick.
 resource "aws_cloudwatch_metric_alarm" "heartbeat" {
   alarm_name          = "${local.prefix}-heartbeat"
-  alarm_description   = "The scheduler has not dealt with a tick for ${var.heartbeat_minutes} minutes: no run is started and nobody watches freshness. Look at the schedule ${local.prefix}-tick, its queue ${local.prefix}-clock-dlq and the scheduler's alarms."
-  namespace           = var.metric_namespace
+  alarm_description   = "The scheduler has not dealt with a tick for ${var.heartbeat_minutes} minutes: no run is started and nobody watches freshness. Look at the schedule ${local.prefix}-tick, its queue ${local.prefix}-clock-dlq and the scheduler's alarms, then at `llac status --env ${var.env}`."
+  namespace           = local.ours
   metric_name         = "datasets_stale"
   dimensions          = { service = "scheduler", outcome = "ok" }
   statistic           = "SampleCount"
@@ -19,8 +19,8 @@ resource "aws_cloudwatch_metric_alarm" "heartbeat" {
 
 resource "aws_cloudwatch_metric_alarm" "freshness" {
   alarm_name          = "${local.prefix}-freshness"
-  alarm_description   = "A dataset has not been refreshed within its contract's freshness. llac status names it, llac runs <dataset> shows its last runs; the saved query \"freshness\" has every dataset's age."
-  namespace           = var.metric_namespace
+  alarm_description   = "A dataset has not been refreshed within its contract's freshness. `llac status --env ${var.env}` names it, `llac runs --dataset <dataset> --env ${var.env}` shows its last runs; the saved query \"freshness\" has every dataset's age."
+  namespace           = local.ours
   metric_name         = "datasets_stale"
   dimensions          = { service = "scheduler", outcome = "ok" }
   statistic           = "Maximum"
@@ -30,8 +30,9 @@ resource "aws_cloudwatch_metric_alarm" "freshness" {
   evaluation_periods  = 1
   # Without ticks nothing is known: the heartbeat tells.
   treat_missing_data = "ignore"
-  alarm_actions      = [local.topic]
-  ok_actions         = [local.topic]
+  # One notification an incident: where there are notices they tell of it, naming dataset and run, and this is for the dashboard.
+  alarm_actions = var.notices ? [] : [local.topic]
+  ok_actions    = var.notices ? [] : [local.topic]
 }
 
 # No canary asks the portals, which would cost more than all the rest and ask them without need: the fetcher asks them anyway, and measures.
@@ -59,7 +60,7 @@ resource "aws_cloudwatch_metric_alarm" "portals" {
       id = metric_query.key
 
       metric {
-        namespace   = var.metric_namespace
+        namespace   = local.ours
         metric_name = "portal_response_time"
         dimensions  = { service = "fetcher", outcome = metric_query.value }
         stat        = "SampleCount"
@@ -71,7 +72,7 @@ resource "aws_cloudwatch_metric_alarm" "portals" {
 
 resource "aws_cloudwatch_metric_alarm" "quarantine" {
   alarm_name          = "${local.prefix}-quarantine"
-  alarm_description   = "More than ${floor(var.quarantine_share * 100)} % of the rows staged within an hour were set aside. The saved query \"quarantine\" says of which dataset; llac show <run> gives the reasons."
+  alarm_description   = "More than ${floor(var.quarantine_share * 100)} % of the rows staged within an hour were set aside. The saved query \"quarantine\" says of which dataset and run; `llac show <dataset>/<run> --env ${var.env}` gives the reasons."
   comparison_operator = "GreaterThanThreshold"
   threshold           = var.quarantine_share
   evaluation_periods  = 1
@@ -93,7 +94,7 @@ resource "aws_cloudwatch_metric_alarm" "quarantine" {
       id = metric_query.key
 
       metric {
-        namespace   = var.metric_namespace
+        namespace   = local.ours
         metric_name = metric_query.value
         dimensions  = { service = "stager", outcome = "ok" }
         stat        = "Sum"
@@ -130,7 +131,7 @@ resource "aws_cloudwatch_event_target" "health" {
       status  = "$.detail.statusCode"
       started = "$.detail.startTime"
     }
-    input_template = "\"Llac ${var.env}: AWS Health says <what> of <service> (<status>, since <started>). Next: look at the AWS Health Dashboard; runs are retried by themselves, and llac status shows what waits.\""
+    input_template = "\"Llac ${var.env}: AWS Health says <what> of <service> (<status>, since <started>). Next: look at the AWS Health Dashboard; runs are retried by themselves, and `llac status --env ${var.env}` shows what waits.\""
   }
 }
 

@@ -1,8 +1,6 @@
-# Two dashboards. An account's first three cost nothing.
+# Two dashboards. An account's first three cost nothing, as long as each shows at most 50 metrics.
 
 locals {
-  ours = var.metric_namespace
-
   # Widgets are laid out in rows of two; each row is six units high.
   operational = [
     { title = "Alarms", type = "alarms" },
@@ -11,14 +9,13 @@ locals {
     [for s in local.services : [local.ours, "process_duration", "service", s, "outcome", "failed", { label = "${s} failed" }]]) },
     { title = "Time an event takes, p95 (ms)", stat = "p95", metrics = [for s in local.services : [local.ours, "process_duration", "service", s, "outcome", "ok", { label = s }]] },
     { title = "Calls that ended without an answer", stat = "Sum", metrics = [for s in local.services : ["AWS/Lambda", "Errors", "FunctionName", "${local.prefix}-${s}", { label = s }]] },
-    { title = "Throttled calls", stat = "Sum", metrics = [for s in local.services : ["AWS/Lambda", "Throttles", "FunctionName", "${local.prefix}-${s}", { label = s }]] },
     { title = "Age of the oldest waiting event (s)", stat = "Maximum", metrics = [for s in local.services : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "${local.prefix}-${s}", { label = s }]] },
     { title = "Dead letters", stat = "Maximum", metrics = [for s in local.services : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${local.prefix}-${s}-dlq", { label = s }]] },
     { title = "Volume: rows", stat = "Sum", metrics = [[local.ours, "rows_staged", "service", "stager", "outcome", "ok", { label = "staged" }], [local.ours, "rows_quarantined", "service", "stager", "outcome", "ok", { label = "set aside" }]] },
     { title = "Volume: bytes staged", stat = "Sum", metrics = [[local.ours, "bytes_staged", "service", "stager", "outcome", "ok", { label = "bytes" }]] },
     { title = "Portals: answer time, p95 (ms)", stat = "p95", metrics = [[local.ours, "portal_response_time", "service", "fetcher", "outcome", "ok", { label = "good" }], [local.ours, "portal_response_time", "service", "fetcher", "outcome", "failed", { label = "bad" }]] },
     { title = "Cost drivers: seconds of functions", stat = "Sum", metrics = [for s in local.services : ["AWS/Lambda", "Duration", "FunctionName", "${local.prefix}-${s}", { label = s }]] },
-    { title = "Cost drivers: log lines (bytes)", stat = "Sum", metrics = [for s in local.services : ["AWS/Logs", "IncomingBytes", "LogGroupName", "/aws/lambda/${local.prefix}-${s}", { label = s }]] },
+    { title = "Cost drivers: memory and time of functions", type = "log", query = local.queries["memory and cost"] },
     { title = "Cost of the account this month ($, once a day; us-east-1, where billing metrics are on)", stat = "Maximum", region = "us-east-1", period = 86400, metrics = [["AWS/Billing", "EstimatedCharges", "Currency", "USD", { label = "estimated" }]] },
   ]
 
@@ -38,8 +35,8 @@ locals {
   ]
 
   alarm_names = concat(
-    flatten([for s in local.services : [for a in ["dead-letters", "undelivered", "failing", "degraded"] : "${local.prefix}-${s}-${a}"]]),
-    [for a in ["heartbeat", "freshness", "portals", "quarantine", "clock-dead-letters"] : "${local.prefix}-${a}"],
+    flatten([for s in local.services : [for a in ["dead-letters", "undelivered", "failing", "slow", "degraded"] : "${local.prefix}-${s}-${a}" if a != "slow" || !module.conventions.services[s].allow_recursion]]),
+    [for a in concat(["heartbeat", "freshness", "portals", "quarantine", "clock-dead-letters"], var.notices ? ["notices"] : []) : "${local.prefix}-${a}"],
   )
 
   dashboards = { for name, widgets in { operational = local.operational, business = local.business } : name => {
@@ -62,7 +59,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  for_each       = local.dashboards
+  for_each       = { for name, body in local.dashboards : name => body if contains(var.dashboards, name) }
   dashboard_name = "${local.prefix}-${each.key}"
   dashboard_body = jsonencode(each.value)
 }

@@ -27,4 +27,5 @@ locals {
   here      = { for s in ["pipes", "sns", "sqs"] : s => "arn:${local.partition}:${s}:${var.region}:${local.account}" }
   topic     = nonsensitive(data.aws_ssm_parameter.alarm_topic.value)
   services  = keys(module.conventions.services)
+  ours      = module.conventions.metric_namespace
 }

@@ -1,8 +1,9 @@
-# A run that ends badly is told to people once, with its reason and the next command: the topics' events, by a queue and a pipe, into the
-# alarms' topic. No program of ours is between, so that it tells of a service that is broken too.
+# An incident is told to people once when it begins and once when it is over, with run, reason and next command. Which of many failures is the
+# first is known to the scheduler alone, which has a state a dataset (services/scheduler/incident.go); a queue and a pipe take what it says into
+# the alarms' topic. Of a scheduler that is broken itself the heartbeat tells.
 
 locals {
-  notable = ["run.failed", "extraction.failed", "landing.rejected", "staging.rejected", "dataset.stale", "dataset.recovered"]
+  notable = ["incident.opened", "incident.closed"]
   told = { for who, f in module.conventions.flow : who => [for t in f.emits : t if contains(local.notable, replace(trimprefix(t, "cat.llac."), "/\\.v[0-9]+$/", ""))]
     if length([for t in f.emits : t if contains(local.notable, replace(trimprefix(t, "cat.llac."), "/\\.v[0-9]+$/", ""))]) > 0 && var.notices
   }
@@ -89,7 +90,7 @@ resource "aws_iam_role_policy" "notices" {
 resource "aws_pipes_pipe" "notices" {
   count       = local.told_at_all
   name        = local.queue
-  description = "Tells people of runs that ended badly."
+  description = "Tells people of incidents: runs that end badly, datasets that are stale, and that they are well again."
   role_arn    = aws_iam_role.notices[0].arn
   source      = aws_sqs_queue.notices[0].arn
   target      = local.topic
@@ -100,10 +101,28 @@ resource "aws_pipes_pipe" "notices" {
     }
   }
 
-  # A path that an event does not have leaves nothing.
+  # A template has no conditions, so that the sentence is made by who knows what happened. Both fields are in every event of the two types.
   target_parameters {
-    input_template = "\"Llac ${var.env}: <$.body.type>, dataset <$.body.subject>, run <$.body.correlationid>, service <$.body.data.failure.service>. Why: <$.body.data.failure.reason><$.body.data.problems[0].message>. Next: llac show <$.body.correlationid> --env ${var.env}, or llac runs <$.body.subject> --env ${var.env}.\""
+    input_template = "\"Llac ${var.env}: <$.body.data.summary>. Next: `<$.body.data.next> --env ${var.env}`\""
   }
 
   depends_on = [aws_iam_role_policy.notices]
+}
+
+# What people should have been told and were not.
+resource "aws_cloudwatch_metric_alarm" "notices" {
+  count               = local.told_at_all
+  alarm_name          = "${local.prefix}-notices"
+  alarm_description   = "Notices have waited for a quarter of an hour: the pipe ${local.queue} does not take them to people. Look at its state and its role; `llac status --env ${var.env}` shows what they would have said."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.notices[0].name }
+  statistic           = "Maximum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 900
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic]
+  ok_actions          = [local.topic]
 }

@@ -4,6 +4,6 @@ output "dashboards" {
 }
 
 output "notices" {
-  description = "What people are told of, by who says it."
+  description = "The events that become notices, by who says them."
   value       = local.told
 }

@@ -15,12 +15,6 @@ variable "local" {
   default     = false
 }
 
-variable "metric_namespace" {
-  description = "Namespace of the services' own metrics (telemetry.Namespace)."
-  type        = string
-  default     = "Llac"
-}
-
 variable "budget_alerts" {
   description = "Dollars a month at which the budget tells. The last is its limit."
   type        = list(number)
@@ -77,8 +71,19 @@ variable "trace_share" {
   default     = 1
 }
 
+variable "dashboards" {
+  description = "Which dashboards there are. An account's first three, of at most 50 metrics each, cost nothing; each further one $3 a month."
+  type        = set(string)
+  default     = ["operational"]
+
+  validation {
+    condition     = length(setsubtract(var.dashboards, ["operational", "business"])) == 0
+    error_message = "There are an operational and a business dashboard."
+  }
+}
+
 variable "notices" {
-  description = "Whether an event that ends a run badly is sent to people with run, reason and next command. It is a queue and an EventBridge Pipe, about $0.2 a month of polling."
+  description = "Whether people are told when the runs of a dataset begin to end badly, with run, reason and next command, and when they are well again. It is a queue and an EventBridge Pipe, about $0.25 a month of polling."
   type        = bool
   default     = true
 }

@@ -2,9 +2,20 @@
 # fields (DESIGN 2). Deletes are not replicated: the copy outlives a mistake, and has a lifecycle of its own.
 
 locals {
+  # Nobody keeps a second list of what is personal: the contracts say it. Replication has no filter that excludes, so that the archives which may
+  # go are named, and one without a contract here goes nowhere. A dataset that is added is replicated from the next apply.
+  contract_folder = coalesce(var.contracts, "${path.module}/../../../datasets")
+  contracts = {
+    for f in fileset(local.contract_folder, var.replica_region == null ? "none" : "*.odcs.yaml") : trimsuffix(f, ".odcs.yaml") => yamldecode(file("${local.contract_folder}/${f}"))
+  }
+  without_personal = [
+    for dataset, c in local.contracts : dataset
+    if alltrue(flatten([for s in c.schema : [for p in s.properties : contains(["public", "internal"], lookup(p, "classification", "public"))]]))
+  ]
+
   replicated = var.replica_region == null ? [] : concat(
     ["staging/", "marts/", "state/", "evidence/", "quality/", "runs/"],
-    [for d in sort(tolist(var.datasets)) : "archive/${d}/"],
+    [for d in sort(local.without_personal) : "archive/${d}/"],
   )
   replicates     = var.replica_region == null ? 0 : 1
   replica_bucket = "${local.prefix}-replica-${local.account}"
@@ -88,6 +99,10 @@ resource "aws_s3_bucket_replication_configuration" "this" {
   }
 
   lifecycle {
+    precondition {
+      condition     = length(local.contracts) > 0
+      error_message = "There is no contract (*.odcs.yaml) in ${local.contract_folder}: no archive would be replicated. Say where the contracts are: contracts."
+    }
     precondition {
       condition     = !var.kms
       error_message = "Replication of objects under a customer key needs a key in the other region, which this stack does not make: use one of the two."

@@ -44,21 +44,10 @@ variable "replica_region" {
   default     = null
 }
 
-variable "personal_datasets" {
-  description = "Datasets whose contracts classify a field as personal: their archives are never replicated."
-  type        = set(string)
-  default     = []
-}
-
-variable "datasets" {
-  description = "Datasets whose archives may be replicated, by name. Replication has no filter that excludes, so that those which may go are named."
-  type        = set(string)
-  default     = []
-
-  validation {
-    condition     = length(setintersection(var.datasets, var.personal_datasets)) == 0
-    error_message = "An archive with personal fields is never replicated (docs/security.md)."
-  }
+variable "contracts" {
+  description = "Folder of the contracts, which say whose archives may be replicated; null: datasets/ of this tree. It is read only where there is a replica_region."
+  type        = string
+  default     = null
 }
 
 variable "reader_account_ids" {

@@ -61,3 +61,12 @@ run "a_name_that_is_none" {
   }
   expect_failures = [var.env]
 }
+
+run "metrics" {
+  command = plan
+
+  assert {
+    condition     = output.metric_namespace == "Llac/dev"
+    error_message = "Dev and prod of one account do not add up."
+  }
+}

@@ -126,12 +126,28 @@ run "alarms" {
   command = plan
 
   assert {
-    condition     = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset(["dead-letters", "undelivered", "failing", "degraded"])
-    error_message = "Four alarms."
+    condition     = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset(["dead-letters", "undelivered", "failing", "slow", "degraded"])
+    error_message = "Five alarms."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["slow"].threshold == 1000 * var.timeout * 4 / 5
+    error_message = "Lambda measures durations in milliseconds."
   }
   assert {
     condition     = alltrue([for a in values(aws_cloudwatch_metric_alarm.this) : length(a.alarm_actions) == 1 && length(a.ok_actions) == 1 && a.treat_missing_data == "notBreaching"])
     error_message = "Each tells when it begins and when it is over."
+  }
+}
+
+run "alarms_of_who_hands_on_to_itself" {
+  command = plan
+
+  variables {
+    allow_recursion = true
+  }
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "slow")
+    error_message = "It works up to its deadline on purpose."
   }
 }
 

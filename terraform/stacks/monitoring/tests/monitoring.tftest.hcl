@@ -38,9 +38,13 @@ run "every_alarm_says_when_it_is_over" {
   command = plan
 
   assert {
-    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.freshness, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine] :
+    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine, aws_cloudwatch_metric_alarm.notices[0]] :
     a.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:llac-dev-alarms"]) && a.ok_actions == a.alarm_actions])
     error_message = "One notification an incident, one when it is over."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.freshness.alarm_actions) == 0
+    error_message = "Of a stale dataset the notice tells, naming it, and nobody tells twice."
   }
 }
 
@@ -79,12 +83,12 @@ run "notices" {
   command = plan
 
   assert {
-    condition     = output.notices["quality-gate"] == ["cat.llac.staging.rejected.v1", "cat.llac.run.failed.v1"] && output.notices["scheduler"] == ["cat.llac.dataset.stale.v1", "cat.llac.dataset.recovered.v1"]
-    error_message = "People are told of what ends a run badly, and of a dataset that is stale or fresh again."
+    condition     = output.notices == { scheduler = ["cat.llac.incident.opened.v1", "cat.llac.incident.closed.v1"] }
+    error_message = "People are told when an incident begins and when it is over, and not of every failure in between."
   }
   assert {
-    condition     = strcontains(aws_pipes_pipe.notices[0].target_parameters[0].input_template, "llac show <$.body.correlationid>")
-    error_message = "A notice names the run and the next command."
+    condition     = aws_pipes_pipe.notices[0].target_parameters[0].input_template == "\"Llac dev: <$.body.data.summary>. Next: `<$.body.data.next> --env dev`\""
+    error_message = "A notice says what happened and the next command."
   }
 }
 
@@ -95,8 +99,12 @@ run "no_notices" {
     notices = false
   }
   assert {
-    condition     = length(aws_pipes_pipe.notices) == 0 && length(aws_sns_topic_subscription.notices) == 0
+    condition     = length(aws_pipes_pipe.notices) == 0 && length(aws_sns_topic_subscription.notices) == 0 && length(aws_cloudwatch_metric_alarm.notices) == 0
     error_message = "Off is off."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.freshness.alarm_actions) == 1
+    error_message = "Then the alarm tells that something is stale."
   }
 }
 
@@ -104,8 +112,20 @@ run "dashboards" {
   command = plan
 
   assert {
+    condition     = toset(keys(aws_cloudwatch_dashboard.this)) == toset(["operational"])
+    error_message = "Three dashboards of an account cost nothing: one of dev, two of prod."
+  }
+}
+
+run "both_dashboards" {
+  command = plan
+
+  variables {
+    dashboards = ["operational", "business"]
+  }
+  assert {
     condition     = toset(keys(aws_cloudwatch_dashboard.this)) == toset(["operational", "business"])
-    error_message = "Two dashboards."
+    error_message = "Both."
   }
   assert {
     condition     = alltrue([for d in values(aws_cloudwatch_dashboard.this) : alltrue([for w in jsondecode(d.dashboard_body).widgets : w.properties.title != "" && w.x + w.width <= 24])])
@@ -141,4 +161,13 @@ run "amounts_that_fall" {
     budget_alerts = [30, 15]
   }
   expect_failures = [var.budget_alerts]
+}
+
+run "a_dashboard_that_is_none" {
+  command = plan
+
+  variables {
+    dashboards = ["executive"]
+  }
+  expect_failures = [var.dashboards]
 }

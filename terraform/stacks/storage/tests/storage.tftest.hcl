@@ -89,11 +89,14 @@ run "replication" {
 
   variables {
     replica_region = "eu-central-1"
-    datasets       = ["municipalities"]
   }
   assert {
     condition     = alltrue([for p in output.replicated : !startswith(p, "landing/") && !startswith(p, "quarantine/") && !startswith(p, "dead-letters/") && p != "archive/"]) && contains(output.replicated, "archive/municipalities/")
-    error_message = "Landing, quarantine and dead letters are never copied, and archives only of datasets that are named."
+    error_message = "Landing, quarantine and dead letters are never copied, and archives only by dataset."
+  }
+  assert {
+    condition     = !contains(output.replicated, "archive/social_services/") && length([for p in output.replicated : p if startswith(p, "archive/")]) == length(fileset("../../../datasets", "*.odcs.yaml")) - 1
+    error_message = "The archive of social services holds names and addresses of people and is never copied; every other is."
   }
   assert {
     condition     = alltrue([for r in aws_s3_bucket_replication_configuration.this[0].rule : r.delete_marker_replication[0].status == "Disabled"])
@@ -101,13 +104,43 @@ run "replication" {
   }
 }
 
-run "no_replica_of_personal_archives" {
+run "contracts_that_are_not_there" {
   command = plan
 
   variables {
-    replica_region    = "eu-central-1"
-    datasets          = ["social_services"]
-    personal_datasets = ["social_services"]
+    replica_region = "eu-central-1"
+    contracts      = "./tests"
   }
-  expect_failures = [var.datasets]
+  expect_failures = [aws_s3_bucket_replication_configuration.this]
+}
+
+run "no_replica_under_a_key" {
+  command = plan
+
+  variables {
+    replica_region = "eu-central-1"
+    kms            = true
+  }
+  expect_failures = [aws_s3_bucket_replication_configuration.this]
+}
+
+run "transfer_acceleration" {
+  command = plan
+
+  variables {
+    transfer_acceleration = true
+  }
+  assert {
+    condition     = length(module.data.accelerated) == 1 && length(module.config.accelerated) == 0
+    error_message = "Of the data bucket alone."
+  }
+}
+
+run "plain" {
+  command = plan
+
+  assert {
+    condition     = length(output.replicated) == 0 && length(module.data.accelerated) == 0 && length(aws_kms_key.lake) == 0
+    error_message = "Everything that costs more is off."
+  }
 }
