@@ -109,7 +109,7 @@ func TestGolden(t *testing.T) {
 		{"run_no_project", "run --datasets testdata/datasets --dbt testdata/none"},
 		{"marts_list", "marts list"},
 		{"marts_no_project", "marts --datasets testdata/datasets --dbt testdata/none"},
-		{"marts_bad_engine", "marts --engine athena"},
+		{"marts_bad_env", "marts build --env Dev!"},
 		{"marts_unknown", "marts bake"},
 		{"datasets_dbt_no_project", "datasets dbt --datasets testdata/datasets --dbt testdata/none"},
 		{"run_bad_portal", "run --portal real"},
