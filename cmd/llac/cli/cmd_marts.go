@@ -64,7 +64,7 @@ changed, so that a table which somebody deleted is mended. Athena itself builds 
 		c.RunE = a.run("marts", func(ctx context.Context, _ []string) (reply, error) { return a.runMarts(ctx, o) })
 	}
 	cmd.PersistentFlags().StringVar(&a.martsEnv, "env", "", "environment of the cloud whose marts are meant, such as dev; without it those in --dir")
-	cmd.AddCommand(build, a.martsListCommand(), a.martsDocsCommand())
+	cmd.AddCommand(build, a.martsListCommand(), a.martsDocsCommand(), a.martsCleanCommand())
 	return cmd
 }
 

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
@@ -29,6 +31,7 @@ import (
 	"github.com/llac-project/llac/cmd/llac/filelake"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/catalogue"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws/conformance"
@@ -235,11 +238,26 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 	}
 	m.on(nil)
 
-	// Marts of the same rows keep their objects and their builds' tables; the public ones tell of the new build.
-	stdout, stderr, status = m.llac(ctx, "marts", "--env", "dev", "--dbt", project, "--force", "--json")
+	// Two machines build at once: one moves the pointer, and the other says so. Marts of the same rows keep their objects and
+	// their builds' tables; the public ones tell of the new build.
+	other := machineOf(t, portal.Options{})
+	other.in(e)
+	var both sync.WaitGroup
+	var statuses [2]int
+	var said [2]string
+	for i, machine := range []*machine{m, other} {
+		both.Go(func() {
+			_, said[i], statuses[i] = machine.llac(ctx, "marts", "--env", "dev", "--dbt", project, "--force")
+		})
+	}
+	both.Wait()
+	lost := slices.Index(statuses[:], 10)
+	if lost < 0 || statuses[1-lost] != 0 || !strings.Contains(said[lost], "another build, ") || !strings.Contains(said[lost], "nothing of this one is published") {
+		t.Errorf("two builds: exit statuses %v\n%s\n%s", statuses, said[0], said[1])
+	}
 	again := e.pointer()
-	if status != 0 || again.Build == cloud.Build {
-		t.Fatalf("marts --force: exit status %d, build %s\n%s%s", status, again.Build, stdout, stderr)
+	if again.Build == cloud.Build {
+		t.Errorf("readers see build %s", again.Build)
 	}
 	for _, mart := range again.Models {
 		if mart.Build != cloud.Build {
@@ -251,6 +269,25 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Errorf("left behind: %v (%v)", left, err)
 	}
 
+	// What no reader has seen for 90 days goes, by its version: here the file of a build that was killed. The rest stays.
+	stray := lake.MartKey("fact", "fact_roads", "20200101T000000")
+	if _, err := e.lake.Put(ctx, stray, []byte("half a mart")); err != nil {
+		t.Fatal(err)
+	}
+	before := m.app
+	m.app = func(stdout, stderr *bytes.Buffer) *cli.App {
+		a := before(stdout, stderr)
+		a.Clock = later{}
+		return a
+	}
+	stdout, stderr, status = m.llac(ctx, "marts", "clean", "--env", "dev")
+	wants(t, "marts clean", stdout, "fact_roads", "never published", "Deleted 1 file of 1 build", "11 files stay")
+	versions, err := s3.NewFromConfig(e.account.AWS).ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: awssdk.String(e.account.DataBucket("dev")), Prefix: &stray})
+	if err != nil || status != 0 || len(versions.Versions)+len(versions.DeleteMarkers) != 0 {
+		t.Errorf("marts clean: exit status %d, %v; left %+v\n%s", status, err, versions, stderr)
+	}
+	m.app = before
+
 	page := filepath.Join(t.TempDir(), "marts.html")
 	if stdout, stderr, status := m.llac(ctx, "marts", "docs", "--env", "dev", "--dbt", project, "--out", page); status != 0 {
 		t.Errorf("marts docs --env: exit status %d\n%s%s", status, stdout, stderr)
@@ -259,6 +296,11 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Errorf("the page: %v", err)
 	}
 }
+
+// later is a clock that is half a year ahead.
+type later struct{ clock.System }
+
+func (later) Now() time.Time { return time.Now().AddDate(0, 6, 0) }
 
 // matches holds a mart's tables against its file: where it lies, and its columns and their types as Arrow reads them.
 func (e *environment) matches(p *lake.MartsPointer, m lake.Mart) {
@@ -284,7 +326,7 @@ func (e *environment) matches(p *lake.MartsPointer, m lake.Mart) {
 		}
 		kind = strings.ReplaceAll(strings.TrimPrefix(kind, "decimal128"), " ", "")
 		if strings.HasPrefix(kind, "(") {
-			kind = "decimal" + strings.ReplaceAll(kind, ",", ",")
+			kind = "decimal" + kind
 		}
 		want = append(want, f.Name+" "+kind)
 	}
