@@ -111,7 +111,7 @@ func TestGolden(t *testing.T) {
 		{"marts_no_project", "marts --datasets testdata/datasets --dbt testdata/none"},
 		{"marts_bad_env", "marts build --env Dev!"},
 		{"marts_unknown", "marts bake"},
-		{"marts_clean", "marts clean --dry-run --datasets testdata/datasets"},
+		{"marts_clean", "marts clean --dry-run"},
 		{"marts_clean_now", "marts clean --days 0"},
 		{"datasets_dbt_no_project", "datasets dbt --datasets testdata/datasets --dbt testdata/none"},
 		{"run_bad_portal", "run --portal real"},

@@ -150,12 +150,15 @@ func (a *App) tryMarts(ctx context.Context, o martsOptions, s *screen, m *martsR
 }
 
 func (a *App) tryMartsIn(ctx context.Context, l martsLake, o martsOptions, s *screen, m *martsReply) (marts.Outcome, error) {
-	var err error
+	contracts, err := l.contracts(ctx)
+	if err != nil {
+		return marts.Outcome{}, err
+	}
 	if m.pointer, _, err = lake.ReadMartsPointer(ctx, l.look); err != nil {
 		return marts.Outcome{}, err
 	}
 	// Where nothing has changed neither Python nor the directory's lock is needed.
-	plan, err := marts.ReadPlan(ctx, l.look, l.contracts, o.project, o.fullRefresh)
+	plan, err := marts.ReadPlan(ctx, l.look, contracts, o.project, o.fullRefresh)
 	if err != nil {
 		return marts.Outcome{}, err
 	}
@@ -163,7 +166,7 @@ func (a *App) tryMartsIn(ctx context.Context, l martsLake, o martsOptions, s *sc
 		return marts.Outcome{Marts: plan.Published}, nil
 	}
 	notice := a.notices(s)
-	if stale, err := dbtsource.Stale(o.project, l.contracts); err == nil && len(stale) > 0 {
+	if stale, err := dbtsource.Stale(o.project, contracts); err == nil && len(stale) > 0 {
 		mend := a.llac("datasets dbt") + " writes them anew"
 		if a.martsEnv != "" {
 			mend = "build from the work tree whose contracts are in force in " + a.martsEnv
@@ -179,7 +182,7 @@ func (a *App) tryMartsIn(ctx context.Context, l martsLake, o martsOptions, s *sc
 		return marts.Outcome{}, err
 	}
 	out, err := marts.Build(ctx, marts.Options{
-		Store: store, Engine: marts.DuckDB{Engine: engine, Place: l.place}, Copies: l.copies, Contracts: l.contracts, Project: o.project, Folder: l.folder,
+		Store: store, Engine: marts.DuckDB{Engine: engine, Place: l.place}, Copies: l.copies, Contracts: contracts, Project: o.project, Folder: l.folder,
 		Clock: a.Clock, Code: runtime.Build(), By: whoami(), Force: o.force, FullRefresh: o.fullRefresh, Notice: notice, Progress: s.step,
 		Failpoint: runtime.Failpoints("marts", a.Getenv("LLAC_FAILPOINT")),
 	})
@@ -382,6 +385,10 @@ func (a *App) runMartsDocs(ctx context.Context, project, out string) (reply, err
 	if err != nil {
 		return reply{}, err
 	}
+	contracts, err := l.contracts(ctx)
+	if err != nil {
+		return reply{}, err
+	}
 	if err := marts.CheckProject(project); err != nil {
 		return reply{}, err
 	}
@@ -394,7 +401,7 @@ func (a *App) runMartsDocs(ctx context.Context, project, out string) (reply, err
 		return reply{}, a.martsFailure(err, false)
 	}
 	err = marts.Docs(ctx, marts.Options{
-		Store: l.look, Engine: marts.DuckDB{Engine: engine, Place: l.place}, Copies: l.copies, Contracts: l.contracts, Project: project, Clock: a.Clock,
+		Store: l.look, Engine: marts.DuckDB{Engine: engine, Place: l.place}, Copies: l.copies, Contracts: contracts, Project: project, Clock: a.Clock,
 	}, out)
 	if err != nil {
 		return reply{}, a.martsFailure(err, false)

@@ -393,6 +393,16 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Errorf("marts docs --env: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	e.asked.judge(t)
+
+	// Where the tables cannot be brought to the marts, that is said, and what is published stays.
+	if _, err := e.glue.DeleteDatabase(ctx, &glue.DeleteDatabaseInput{Name: awssdk.String(martsDatabase)}); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, status = m.llac(ctx, "marts", "--env", "dev", "--dbt", project)
+	wants(t, "standard error", stderr, "the tables of the marts in Glue are not what is published", "stack storage makes the database", "llac marts --env dev")
+	if status != 10 || e.pointer().Build != again.Build {
+		t.Errorf("no database: exit status %d, readers see build %s", status, e.pointer().Build)
+	}
 	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("fact_population_monthly")) {
 		t.Errorf("the page: %v", err)
 	}

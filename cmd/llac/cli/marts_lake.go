@@ -19,13 +19,14 @@ import (
 
 // martsLake is a lake whose marts are built: the one in dir, or an environment's.
 type martsLake struct {
-	look      lake.Store // to read, without keeping anybody waiting
-	contracts []*contract.Contract
-	folder    string // for what a build writes on this machine
-	files     string // where a person finds the marts
-	place     func(key string) string
-	copies    *marts.Copies
-	tables    *catalogue.Marts // that follow the marts' pointer; nil: there are none
+	look   lake.Store // to read, without keeping anybody waiting
+	folder string     // for what a build writes on this machine
+	files  string     // where a person finds the marts
+	place  func(key string) string
+	copies *marts.Copies
+	tables *catalogue.Marts // that follow the marts' pointer; nil: there are none
+
+	contracts func(ctx context.Context) ([]*contract.Contract, error)
 
 	// own answers the lake to write to, when nobody else builds in the folder; release gives it back.
 	own func(ctx context.Context) (store lake.Store, release func() error, err error)
@@ -34,23 +35,26 @@ type martsLake struct {
 // martsLake opens the lake that marts are to be built in.
 func (a *App) martsLake(ctx context.Context) (martsLake, error) {
 	if a.martsEnv == "" {
-		return a.martsHere()
+		return a.martsHere(), nil
 	}
 	account, err := a.account(ctx, a.martsEnv)
 	if err != nil {
 		return martsLake{}, err
 	}
-	// What is in force there counts, not what this work tree holds.
-	contracts, err := account.Contracts(ctx, a.martsEnv)
-	if err != nil {
-		return martsLake{}, fail(exitError, fmt.Errorf("read the contracts in force in %s: %w", a.martsEnv, err), "llac datasets publish --env "+a.martsEnv+" puts those of this work tree in force there")
-	}
 	store, tables := account.Lake(a.martsEnv), account.Marts(a.martsEnv, slog.New(slog.DiscardHandler))
 	folder := filepath.Join(a.dir, "cloud", a.martsEnv)
 	copies := &marts.Copies{Store: store, Folder: filepath.Join(folder, "copies")}
 	return martsLake{
-		look: store, contracts: contracts, folder: filepath.Join(folder, "marts"), files: "s3://" + account.DataBucket(a.martsEnv) + "/marts",
+		look: store, folder: filepath.Join(folder, "marts"), files: "s3://" + account.DataBucket(a.martsEnv) + "/marts",
 		place: copies.Place, copies: copies, tables: &tables,
+		// What is in force there counts, not what this work tree holds.
+		contracts: func(ctx context.Context) ([]*contract.Contract, error) {
+			all, err := account.Contracts(ctx, a.martsEnv)
+			if err != nil {
+				return nil, fail(exitError, fmt.Errorf("read the contracts in force in %s: %w", a.martsEnv, err), "llac datasets publish --env "+a.martsEnv+" puts those of this work tree in force there")
+			}
+			return all, nil
+		},
 		// Two machines may build at once: each under an id of its own, and one of them moves the pointer.
 		own: func(context.Context) (lake.Store, func() error, error) {
 			release, err := aws.Own(folder, "llac marts --env "+a.martsEnv)
@@ -59,13 +63,10 @@ func (a *App) martsLake(ctx context.Context) (martsLake, error) {
 	}, nil
 }
 
-func (a *App) martsHere() (martsLake, error) {
-	contracts, err := pipeline.LoadContracts(a.contracts)
-	if err != nil {
-		return martsLake{}, err
-	}
+func (a *App) martsHere() martsLake {
 	return martsLake{
-		look: filelake.Open(a.dir, pipeline.DataBucket), contracts: contracts, folder: filepath.Join(a.dir, "marts"), files: pipeline.Place(a.dir, "marts"), place: a.place,
+		look: filelake.Open(a.dir, pipeline.DataBucket), folder: filepath.Join(a.dir, "marts"), files: pipeline.Place(a.dir, "marts"), place: a.place,
+		contracts: func(context.Context) ([]*contract.Contract, error) { return pipeline.LoadContracts(a.contracts) },
 		own: func(ctx context.Context) (lake.Store, func() error, error) {
 			cloud, err := pipeline.Open(ctx, a.dir, "llac marts")
 			if err != nil {
@@ -73,7 +74,7 @@ func (a *App) martsHere() (martsLake, error) {
 			}
 			return cloud.Lake(), cloud.Close, nil
 		},
-	}, nil
+	}
 }
 
 // account is the one that an environment is in.
