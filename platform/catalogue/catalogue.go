@@ -135,8 +135,12 @@ func (k Catalogue) Forget(ctx context.Context, dataset, snapshot string) error {
 	if public != nil && public.Parameters[parameterSnapshot] == snapshot {
 		return fmt.Errorf("table %s.%s shows snapshot %s, which is to be deleted; nothing of it is", k.Database, dataset, snapshot)
 	}
-	name := TableName(dataset, snapshot)
-	_, err = k.Glue.DeleteTable(ctx, &glue.DeleteTableInput{DatabaseName: &k.Database, Name: &name})
+	return k.remove(ctx, TableName(dataset, snapshot))
+}
+
+// remove deletes a table; one that is not there is removed already.
+func (k Catalogue) remove(ctx context.Context, name string) error {
+	_, err := k.Glue.DeleteTable(ctx, &glue.DeleteTableInput{DatabaseName: &k.Database, Name: &name})
 	if missing(err) {
 		return nil
 	}

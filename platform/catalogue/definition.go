@@ -67,7 +67,7 @@ func (k Catalogue) define(ctx context.Context, p *lake.Pointer) (definition, err
 			d.partitions = append(d.partitions, types.PartitionInput{Values: f.values, StorageDescriptor: k.storage(columns, f.folder)})
 		}
 	}
-	d.public = k.view(c, p, append(slices.Clone(columns), keys...), about)
+	d.public = k.view(p.Dataset, TableName(p.Dataset, p.Snapshot), describe(c, p), append(slices.Clone(columns), keys...), about)
 	return d, nil
 }
 
@@ -143,17 +143,17 @@ func (k Catalogue) storage(columns []gluetable.Column, folder string) *types.Sto
 	}
 }
 
-// view is the public table.
-func (k Catalogue) view(c *contract.Contract, p *lake.Pointer, columns []gluetable.Column, about map[string]string) types.TableInput {
+// view is a public table: a view of every column of another.
+func (k Catalogue) view(name, of, description string, columns []gluetable.Column, about map[string]string) types.TableInput {
 	v := View{Catalog: "awsdatacatalog", Schema: k.Database}
 	var names []string
 	for _, col := range columns {
 		v.Columns = append(v.Columns, ViewColumn{col.Name, col.Trino})
 		names = append(names, quoted(col.Name))
 	}
-	v.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + quoted(k.Database) + "." + quoted(TableName(p.Dataset, p.Snapshot))
+	v.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + quoted(k.Database) + "." + quoted(of)
 	return types.TableInput{
-		Name: aws.String(lower(p.Dataset)), TableType: aws.String("VIRTUAL_VIEW"), Description: aws.String(describe(c, p)),
+		Name: aws.String(lower(name)), TableType: aws.String("VIRTUAL_VIEW"), Description: aws.String(description),
 		ViewOriginalText: aws.String(v.encode()),
 		ViewExpandedText: aws.String("/* Presto View */"),
 		StorageDescriptor: &types.StorageDescriptor{
@@ -165,8 +165,12 @@ func (k Catalogue) view(c *contract.Contract, p *lake.Pointer, columns []gluetab
 
 // describe says in words what a table shows.
 func describe(c *contract.Contract, p *lake.Pointer) string {
-	s := fmt.Sprintf("%s Snapshot %s from %s, %d rows. %s", c.Grain, p.Snapshot, p.SourceSystem, p.Rows, c.Attribution)
-	s = strings.Join(strings.Fields(s), " ")
+	return description("%s Snapshot %s from %s, %d rows. %s", c.Grain, p.Snapshot, p.SourceSystem, p.Rows, c.Attribution)
+}
+
+// description makes one line that Glue takes.
+func description(format string, args ...any) string {
+	s := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
 	if len(s) > maxDescription {
 		s = strings.ToValidUTF8(s[:maxDescription], "")
 	}

@@ -9,4 +9,7 @@
 // by several calls, between which a reader would see some of both. It never moves back (invariant 10): it is changed only
 // as long as nobody else has changed it since, and the pointer is read after that. Whatever dies in between, to follow
 // again ends at the pointer.
+//
+// The marts have a database of their own, kept likewise at their one pointer: a table for each build that wrote a mart,
+// <mart>__<build>, and the mart's public view.
 package catalogue

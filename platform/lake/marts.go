@@ -24,6 +24,9 @@ func MartsFailureKey(build string) string { return "runs/marts/" + build + ".fai
 // MartsClaimKey is the key by which a build takes its id: two builds never have the same.
 func MartsClaimKey(build string) string { return "runs/marts/" + build + ".started.json" }
 
+// MartsCleanedKey is the key of the record of a clearing away of old builds' files.
+func MartsCleanedKey(slot string) string { return "runs/marts/" + slot + ".cleaned.json" }
+
 // MartsPointer is state/marts/current.json: which build of each mart a reader sees. It moves in one step, by
 // compare-and-swap, when every model of a build is written and every test has passed (invariants 2 and 3).
 type MartsPointer struct {

@@ -19,6 +19,7 @@ digest() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum 
 arguments() { # of a root
   case "$1" in
     stacks/security) echo "-var-file=$here/security.tfvars" ;;
+    stacks/marts) echo "-var=github_repository=llac-project/llac" ;;
     services/*) echo "-var=artifact_sha256=$(digest "$packages/${1#services/}.zip")" ;;
   esac
 }
@@ -55,8 +56,8 @@ done
 all apply stacks/storage stacks/security # neither needs the other
 apply stacks/messaging
 # shellcheck disable=SC2086
-all apply $(printf 'services/%s ' $services) stacks/monitoring
+all apply $(printf 'services/%s ' $services) stacks/monitoring stacks/marts
 [ -n "${LLAC_NO_SECOND_PLAN:-}" ] && exit
 LLAC_APPLY_PARALLEL=2
 # shellcheck disable=SC2086
-all plan bootstrap stacks/storage stacks/security stacks/messaging stacks/monitoring $(printf 'services/%s ' $services)
+all plan bootstrap stacks/storage stacks/security stacks/messaging stacks/monitoring stacks/marts $(printf 'services/%s ' $services)

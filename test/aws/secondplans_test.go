@@ -20,8 +20,8 @@ func SecondPlans(t *testing.T, folder string) {
 		t.Fatal(err)
 	}
 	plans, err := filepath.Glob(filepath.Join(folder, "*.json"))
-	if err != nil || len(plans) < 11 {
-		t.Fatalf("%d plans in %s, want one of each of the eleven roots (%v)", len(plans), folder, err)
+	if err != nil || len(plans) < 12 {
+		t.Fatalf("%d plans in %s, want one of each of the twelve roots (%v)", len(plans), folder, err)
 	}
 	needed := map[Allowed]bool{}
 	for _, name := range plans {

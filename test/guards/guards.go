@@ -438,6 +438,31 @@ var guards = []Guard{
 		Module: "cmd/llac", Test: "./marts TestACrashLeavesReadersAsTheyWere",
 	},
 	{
+		Name: "marts of an environment are made of bytes that nobody published",
+		File: "cmd/llac/marts/copies.go", Edits: []Edit{{"case err == nil && size == o.Size && sum == o.SHA256:", "case err == nil && size+o.Size >= 0 && sum != \"\":"}},
+		Module: "cmd/llac", Test: "./marts TestCopiesOfWhatIsNotWhatWasPublished",
+	},
+	{
+		Name: "marts of an environment are made of a copy that was changed since",
+		File: "cmd/llac/marts/copies.go", Edits: []Edit{{"err == nil && size == o.Size && sum == o.SHA256 {", "err == nil && size == o.Size && sum != \"\" {"}},
+		Module: "cmd/llac", Test: "./marts TestCopies",
+	},
+	{
+		Name: "a slow follower takes readers of the marts back to an earlier build",
+		File: "platform/catalogue/marts.go", Edits: []Edit{{"public[m.Name], err = tables.table(ctx, m.Name)", "public[m.Name], err = nil, nil"}, {"flipped, err := tables.flip(ctx, public[*view.Name], view)", "there, _ := tables.table(ctx, *view.Name)\n\t\tflipped, err := tables.flip(ctx, there, view)"}},
+		Module: "platform", Test: "./catalogue TestMartsASlowFollower",
+	},
+	{
+		Name: "files of marts that readers saw lately are deleted",
+		File: "cmd/llac/marts/clean.go", Edits: []Edit{{"\t\tadd(r.Marts)\n", ""}},
+		Module: "cmd/llac", Test: "./marts TestClean$",
+	},
+	{
+		Name: "files of marts are deleted before anything says why",
+		File: "cmd/llac/marts/clean.go", Edits: []Edit{{"_, _, err := o.Store.PutIfAbsent(ctx, lake.MartsCleanedKey(lake.Slot(at)), lake.Encode(c))", "var err error"}},
+		Module: "cmd/llac", Test: "./marts TestClean$",
+	},
+	{
 		Name: "marts are made of simulated and real datasets together",
 		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
 		Module: "cmd/llac", Test: "./marts TestPlanRefusesToMix",

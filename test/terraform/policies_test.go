@@ -88,6 +88,7 @@ func TestLayers(t *testing.T) {
 		{"validator", "runs", "landing runs", ""},
 		{"stager", "quarantine runs staging", "landing quarantine runs staging", ""},
 		{"quality-gate", "quality runs state", "quality runs staging state", ""},
+		{"dbt", "marts runs state", "", "marts"}, // S3DataLakePolicy reads for it
 		{"landing-janitor", "archive dead-letters evidence runs state", "archive dead-letters evidence landing quality runs staging state", "landing staging"},
 	} {
 		if got := layers(c.service, "s3:PutObject"); got != c.writes {

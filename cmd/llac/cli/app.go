@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/llac-project/llac/cmd/llac/deploy"
 	"github.com/llac-project/llac/cmd/llac/duckdb"
 	"github.com/llac-project/llac/cmd/llac/filelake"
 	"github.com/llac-project/llac/cmd/llac/ledger"
@@ -45,11 +46,15 @@ type App struct {
 	// Engine is where the marts are made; nil: the managed environment, which is installed on first use.
 	Engine func(ctx context.Context, progress io.Writer) (duckdb.Engine, error)
 
+	// Account is the account that an environment is in; nil: the one whose credentials are found as every AWS tool does.
+	Account func(ctx context.Context, env string) (deploy.Account, error)
+
 	// Pipeline lets a test change how the pipeline is run; nil: as the flags say.
 	Pipeline func(*pipeline.Settings)
 
 	dir       string
 	contracts string
+	martsEnv  string // environment whose marts are meant; empty: those in dir
 	json      bool
 	status    int
 	patient   atomic.Bool // Ctrl-C is for a shell that runs in us, and ends nothing
@@ -120,10 +125,13 @@ func plainly(err error) error {
 func (a *App) llac(words string) string {
 	line := "llac " + words
 	verb, _, _ := strings.Cut(words, " ")
+	if verb == "marts" && a.martsEnv != "" {
+		line += " --env " + a.martsEnv
+	}
 	if a.dir != defaultDir && verb != "datasets" {
 		line += " --dir " + shellWord(a.dir)
 	}
-	if a.contracts != defaultContracts && (verb == "run" || verb == "datasets" || verb == "marts") {
+	if a.contracts != defaultContracts && (verb == "run" || verb == "datasets" || verb == "marts" && a.martsEnv == "") {
 		line += " --datasets " + shellWord(a.contracts)
 	}
 	return line

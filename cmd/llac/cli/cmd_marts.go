@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/cmd/llac/deploy"
 	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/filelake"
 	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/contract"
@@ -28,7 +28,6 @@ import (
 // martsOptions are the flags of `llac marts`.
 type martsOptions struct {
 	project     string
-	engine      string
 	force       bool
 	fullRefresh bool
 }
@@ -42,11 +41,16 @@ func (a *App) martsCommand() *cobra.Command {
 and test them. Only when all tests have passed do readers see the new marts, all at once; else they keep the old ones and
 the rows that are wrong are shown. Where nothing has changed nothing is done.
 
-dbt and DuckDB live in a Python environment of Llac's own, made on first use; nothing else of this machine is touched. On
-Athena the marts cannot be built yet: --engine has only duckdb, over the lake in --dir.` + exitStatus(martsStatuses...),
+dbt and DuckDB live in a Python environment of Llac's own, made on first use; nothing else of this machine is touched.
+
+With --env the marts of an environment of the cloud are built, on this machine and by the same engine: the contracts are those in
+force there, its snapshots are copied to --dir and checked against the digests in their pointers, and the marts are written to its
+data bucket. Then its tables in Glue, by which Athena reads the marts, are brought to what is published: also where nothing has
+changed, so that a table which somebody deleted is mended. Athena itself builds nothing.` + exitStatus(martsStatuses...),
 		Example: `  llac marts
   llac marts list
   llac marts docs --out marts.html
+  llac marts build --env dev
   llac marts --json | jq '.data.milliseconds'`,
 		Args: subcommands,
 	}
@@ -55,16 +59,16 @@ Athena the marts cannot be built yet: --engine has only duckdb, over the lake in
 	}
 	for _, c := range []*cobra.Command{cmd, build} {
 		c.Flags().StringVar(&o.project, "dbt", defaultProject, "folder of the dbt project")
-		c.Flags().StringVar(&o.engine, "engine", "duckdb", "where the models are made: duckdb")
 		c.Flags().BoolVar(&o.force, "force", false, "build although nothing has changed")
 		c.Flags().BoolVar(&o.fullRefresh, "full-refresh", false, "make the tables that grow by the day anew, of all snapshots that are still kept")
 		c.RunE = a.run("marts", func(ctx context.Context, _ []string) (reply, error) { return a.runMarts(ctx, o) })
 	}
-	cmd.AddCommand(build, a.martsListCommand(), a.martsDocsCommand())
+	cmd.PersistentFlags().StringVar(&a.martsEnv, "env", "", "environment of the cloud whose marts are meant, such as dev; without it those in --dir")
+	cmd.AddCommand(build, a.martsListCommand(), a.martsDocsCommand(), a.martsCleanCommand())
 	return cmd
 }
 
-var martsStatuses = []int{exitOK, exitError, exitUsage, exitContract, exitOwned, exitNotFound, exitMarts, exitInterrupted}
+var martsStatuses = []int{exitOK, exitError, exitUsage, exitContract, exitOwned, exitNotFound, exitMarts, exitCredentials, exitInterrupted}
 
 // martsReply is what `llac marts` and `llac run` say of the marts.
 type martsReply struct {
@@ -78,7 +82,10 @@ type martsReply struct {
 	Reason       string           `json:"reason,omitempty"` // why they are missing or old
 	Milliseconds map[string]int64 `json:"milliseconds,omitempty"`
 	Tests        []marts.Test     `json:"tests,omitempty"`
+	Database     string           `json:"database,omitempty"` // of Glue, whose tables follow the marts
+	Tables       []string         `json:"tables,omitempty"`   // of it that were made or changed
 
+	files   string // where they lie
 	pointer *lake.MartsPointer
 	lasted  time.Duration
 }
@@ -100,11 +107,10 @@ const (
 )
 
 func (a *App) runMarts(ctx context.Context, o martsOptions) (reply, error) {
-	if o.engine != "duckdb" {
-		return reply{}, fail(exitUsage, fmt.Errorf("--engine %s: there is no such engine yet", o.engine), "say duckdb; that on Athena comes with the deployment to the cloud")
-	}
-	if _, err := a.ledger(); err != nil {
-		return reply{}, err
+	if a.martsEnv == "" {
+		if _, err := a.ledger(); err != nil {
+			return reply{}, err
+		}
 	}
 	screen := a.newScreen()
 	defer a.tellStop(ctx, screen)()
@@ -112,7 +118,7 @@ func (a *App) runMarts(ctx context.Context, o martsOptions) (reply, error) {
 	if err != nil {
 		err = a.martsFailure(err, false)
 	}
-	return reply{data: m, text: func(t *text) { martsReport(t, a.dir, m) }}, err
+	return reply{data: m, text: func(t *text) { martsReport(t, m) }}, err
 }
 
 // buildMarts builds the marts of the lake in dir, where they are not up to date already. It is the one way to them, of
@@ -128,16 +134,31 @@ func (a *App) buildMarts(ctx context.Context, o martsOptions, s *screen) (*marts
 }
 
 func (a *App) tryMarts(ctx context.Context, o martsOptions, s *screen, m *martsReply) (marts.Outcome, error) {
-	contracts, err := pipeline.LoadContracts(a.contracts)
+	l, err := a.martsLake(ctx)
 	if err != nil {
 		return marts.Outcome{}, err
 	}
-	files := filelake.Open(a.dir, pipeline.DataBucket)
-	if m.pointer, _, err = lake.ReadMartsPointer(ctx, files); err != nil {
+	m.files = l.files
+	out, err := a.tryMartsIn(ctx, l, o, s, m)
+	if l.tables == nil {
+		return out, err
+	}
+	m.Database = l.tables.Database
+	touched, followErr := l.follow(ctx)
+	m.Tables = touched
+	return out, errors.Join(err, followErr)
+}
+
+func (a *App) tryMartsIn(ctx context.Context, l martsLake, o martsOptions, s *screen, m *martsReply) (marts.Outcome, error) {
+	contracts, err := l.contracts(ctx)
+	if err != nil {
+		return marts.Outcome{}, err
+	}
+	if m.pointer, _, err = lake.ReadMartsPointer(ctx, l.look); err != nil {
 		return marts.Outcome{}, err
 	}
 	// Where nothing has changed neither Python nor the directory's lock is needed.
-	plan, err := marts.ReadPlan(ctx, files, contracts, o.project, o.fullRefresh)
+	plan, err := marts.ReadPlan(ctx, l.look, contracts, o.project, o.fullRefresh)
 	if err != nil {
 		return marts.Outcome{}, err
 	}
@@ -146,22 +167,26 @@ func (a *App) tryMarts(ctx context.Context, o martsOptions, s *screen, m *martsR
 	}
 	notice := a.notices(s)
 	if stale, err := dbtsource.Stale(o.project, contracts); err == nil && len(stale) > 0 {
-		notice(fmt.Sprintf("The dbt sources are not what the contracts say (%s); %s writes them anew.", strings.Join(stale, ", "), a.llac("datasets dbt")))
+		mend := a.llac("datasets dbt") + " writes them anew"
+		if a.martsEnv != "" {
+			mend = "build from the work tree whose contracts are in force in " + a.martsEnv
+		}
+		notice(fmt.Sprintf("The dbt sources are not what the contracts say (%s); %s.", strings.Join(stale, ", "), mend))
 	}
 	engine, err := a.openEngine(ctx, &lineWriter{each: notice})
 	if err != nil {
 		return marts.Outcome{}, err
 	}
-	cloud, err := pipeline.Open(ctx, a.dir, "llac marts")
+	store, release, err := l.own(ctx)
 	if err != nil {
 		return marts.Outcome{}, err
 	}
 	out, err := marts.Build(ctx, marts.Options{
-		Store: cloud.Lake(), Engine: marts.DuckDB{Engine: engine, Place: a.place}, Contracts: contracts, Project: o.project, Folder: filepath.Join(a.dir, "marts"),
+		Store: store, Engine: marts.DuckDB{Engine: engine, Place: l.place}, Copies: l.copies, Contracts: contracts, Project: o.project, Folder: l.folder,
 		Clock: a.Clock, Code: runtime.Build(), By: whoami(), Force: o.force, FullRefresh: o.fullRefresh, Notice: notice, Progress: s.step,
 		Failpoint: runtime.Failpoints("marts", a.Getenv("LLAC_FAILPOINT")),
 	})
-	return out, errors.Join(err, cloud.Close())
+	return out, errors.Join(err, release())
 }
 
 // place is the file of an object of the lake, wherever who reads it stands.
@@ -252,13 +277,17 @@ func (a *App) martsFailure(err error, inRun bool) error {
 		owned    *aws.OwnedError
 		problems contract.Problems
 		folder   *pipeline.FolderError
+		nobody   *deploy.CredentialsError
+		known    *failure
+		altered  *lake.IntegrityError
+		tables   *tablesError
 	)
 	build := a.llac("marts")
 	hint := build + " tries again"
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, pipeline.ErrInterrupted):
 		return fail(exitInterrupted, pipeline.ErrInterrupted, build+" builds the marts; those that were published stay")
-	case errors.As(err, &project), errors.As(err, &problems), errors.As(err, &folder), errors.As(err, &owned) && !inRun:
+	case errors.As(err, &project), errors.As(err, &problems), errors.As(err, &folder), errors.As(err, &nobody), errors.As(err, &known), errors.As(err, &owned) && !inRun:
 		return a.classify(err)
 	case errors.As(err, &noPython):
 		hint = "then " + build + " builds them"
@@ -269,6 +298,10 @@ func (a *App) martsFailure(err error, inRun bool) error {
 		}
 	case errors.As(err, &lost):
 		hint = a.llac("marts list") + " shows the other's; " + build + " builds again, where the datasets are newer"
+	case errors.As(err, &altered):
+		hint = "somebody has changed the lake: look who; what was published before stays"
+	case errors.As(err, &tables):
+		hint = "Athena's readers may see marts of an earlier build; " + build + " brings the tables to what is published, and builds nothing again"
 	case errors.As(err, &mixed):
 		hint = "keep them in directories of their own: llac run --portal live --dir live"
 	case errors.Is(err, marts.ErrNothingPublished):
@@ -288,10 +321,23 @@ func (a *App) martsListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"status"},
 		Short:   "The marts that readers see: grain, rows, tests, build",
-		Long:    "list shows the published marts, and of which datasets newer snapshots are published. It needs no Python." + exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+		Long:    "list shows the published marts, and of which datasets newer snapshots are published. It needs no Python." + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Args:    cobra.NoArgs,
 		RunE:    a.run("marts list", func(ctx context.Context, _ []string) (reply, error) { return a.runMartsList(ctx) }),
 	}
+}
+
+// martsStore is the lake whose marts are meant, for looking at.
+func (a *App) martsStore(ctx context.Context) (lake.Store, error) {
+	if a.martsEnv != "" {
+		account, err := a.account(ctx, a.martsEnv)
+		if err != nil {
+			return nil, err
+		}
+		return account.Lake(a.martsEnv), nil
+	}
+	l, err := a.ledger()
+	return l.Lake, err
 }
 
 // martsListReply is the data of `llac marts list`.
@@ -301,11 +347,11 @@ type martsListReply struct {
 }
 
 func (a *App) runMartsList(ctx context.Context) (reply, error) {
-	l, err := a.ledger()
+	store, err := a.martsStore(ctx)
 	if err != nil {
 		return reply{}, err
 	}
-	p, _, err := lake.ReadMartsPointer(ctx, l.Lake)
+	p, _, err := lake.ReadMartsPointer(ctx, store)
 	if err != nil {
 		return reply{}, err
 	}
@@ -313,7 +359,7 @@ func (a *App) runMartsList(ctx context.Context) (reply, error) {
 		return reply{}, fail(exitNotFound, errors.New("there are no marts here yet"), a.llac("marts")+" builds them")
 	}
 	out := martsListReply{MartsPointer: p}
-	if out.Behind, err = marts.Behind(ctx, l.Lake, p); err != nil {
+	if out.Behind, err = marts.Behind(ctx, store, p); err != nil {
 		return reply{}, err
 	}
 	return reply{data: out, text: func(t *text) { martsListText(t, out) }}, nil
@@ -325,17 +371,21 @@ func (a *App) martsDocsCommand() *cobra.Command {
 		Use:   "docs",
 		Short: "Write one page about the marts: every model, column, test and where it comes from",
 		Long: `docs writes dbt's documentation of the project and of the published marts as one page that needs no server: open it in a
-browser. It changes nothing in the lake.` + exitStatus(exitOK, exitError, exitUsage, exitContract, exitMarts, exitInterrupted),
+browser. It changes nothing in the lake.` + exitStatus(exitOK, exitError, exitUsage, exitContract, exitMarts, exitCredentials, exitInterrupted),
 		Args: cobra.NoArgs,
 		RunE: a.run("marts docs", func(ctx context.Context, _ []string) (reply, error) { return a.runMartsDocs(ctx, project, out) }),
 	}
 	cmd.Flags().StringVar(&project, "dbt", defaultProject, "folder of the dbt project")
-	cmd.Flags().StringVar(&out, "out", "", "the page's file (default <dir>/marts/docs.html)")
+	cmd.Flags().StringVar(&out, "out", "", "the page's file (default <dir>/marts/docs.html; with --env <dir>/cloud/<env>/marts/docs.html)")
 	return cmd
 }
 
 func (a *App) runMartsDocs(ctx context.Context, project, out string) (reply, error) {
-	contracts, err := pipeline.LoadContracts(a.contracts)
+	l, err := a.martsLake(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	contracts, err := l.contracts(ctx)
 	if err != nil {
 		return reply{}, err
 	}
@@ -343,7 +393,7 @@ func (a *App) runMartsDocs(ctx context.Context, project, out string) (reply, err
 		return reply{}, err
 	}
 	if out == "" {
-		out = filepath.Join(a.dir, "marts", "docs.html")
+		out = filepath.Join(l.folder, "docs.html")
 	}
 	screen := a.newScreen()
 	engine, err := a.openEngine(ctx, &lineWriter{each: a.notices(screen)})
@@ -351,7 +401,7 @@ func (a *App) runMartsDocs(ctx context.Context, project, out string) (reply, err
 		return reply{}, a.martsFailure(err, false)
 	}
 	err = marts.Docs(ctx, marts.Options{
-		Store: filelake.Open(a.dir, pipeline.DataBucket), Engine: marts.DuckDB{Engine: engine, Place: a.place}, Contracts: contracts, Project: project, Clock: a.Clock,
+		Store: l.look, Engine: marts.DuckDB{Engine: engine, Place: l.place}, Copies: l.copies, Contracts: contracts, Project: project, Clock: a.Clock,
 	}, out)
 	if err != nil {
 		return reply{}, a.martsFailure(err, false)

@@ -109,7 +109,7 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 		runReport(t, a.dir, result)
 		if data.Marts != nil {
 			t.line("")
-			martsReport(t, a.dir, data.Marts)
+			martsReport(t, data.Marts)
 		}
 		answerText(t, data.Answer, cmp.Or(a.OutWidth, 100))
 	}}

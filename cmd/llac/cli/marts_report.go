@@ -7,7 +7,6 @@ import (
 
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/marts"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -30,7 +29,7 @@ func (s *screen) step(p marts.Step) {
 }
 
 // martsReport is the table of the marts that `llac marts` and `llac run` end with.
-func martsReport(t *text, dir string, m *martsReply) {
+func martsReport(t *text, m *martsReply) {
 	if m.State != martsBuilt && m.State != martsCurrent {
 		martsTrouble(t, m)
 		return
@@ -69,7 +68,14 @@ func martsReport(t *text, dir string, m *martsReply) {
 		t.line("Marts: up to date, build %s of %s.", m.Build, stamp(m.PublishedAt))
 	}
 	if len(m.Models) > 0 {
-		t.line("Files: %s   What each is: %s", pipeline.Place(dir, "marts"), t.llac("marts docs"))
+		t.line("Files: %s   What each is: %s", m.files, t.llac("marts docs"))
+	}
+	switch {
+	case m.Database == "":
+	case len(m.Tables) > 0:
+		t.line("Tables: %s of %s made or changed, so that Athena reads this.", count(int64(len(m.Tables))), m.Database)
+	default:
+		t.line("Tables: those of %s were right already.", m.Database)
 	}
 }
 

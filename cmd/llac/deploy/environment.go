@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/glue"
+
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/catalogue"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
@@ -15,13 +19,23 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// The buckets of an environment, as terraform/stacks/storage names them.
-func (a Account) dataBucket(env string) string   { return "llac-" + env + "-data-" + a.ID }
+// DataBucket is the name of an environment's data bucket. terraform/stacks/storage names it and the config bucket so.
+func (a Account) DataBucket(env string) string { return "llac-" + env + "-data-" + a.ID }
+
 func (a Account) configBucket(env string) string { return "llac-" + env + "-config-" + a.ID }
 
 // Lake is the data bucket of an environment.
 func (a Account) Lake(env string) lake.Store {
-	return lake.NewS3(a.AWS, a.dataBucket(env), clock.System{})
+	return lake.NewS3(a.AWS, a.DataBucket(env), clock.System{})
+}
+
+// Marts are the tables of an environment's marts.
+func (a Account) Marts(env string, log *slog.Logger) catalogue.Marts {
+	return catalogue.Marts{
+		// Glue takes no hyphen in a name that nobody quotes (terraform/modules/conventions).
+		Glue: glue.NewFromConfig(a.AWS), Database: "llac_" + strings.ReplaceAll(env, "-", "_") + "_marts",
+		Bucket: a.DataBucket(env), Lake: a.Lake(env), Log: log,
+	}
 }
 
 // Contracts are the contracts in force in an environment.

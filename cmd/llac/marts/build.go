@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Store       lake.Store
 	Engine      Engine
+	Copies      *Copies // that the engine reads, of a lake that lies elsewhere; nil: it reads the lake's own files
 	Contracts   []*contract.Contract
 	Project     string // folder of the dbt project
 	Folder      string // for what a build writes on this machine; one build at a time uses it
@@ -120,7 +121,11 @@ func (b *build) run(ctx context.Context) (err error) {
 		err = errors.Join(err, b.session.Close())
 	}
 	if err == nil {
-		return os.RemoveAll(b.folder)
+		err = os.RemoveAll(b.folder)
+		if b.Copies != nil {
+			err = errors.Join(err, b.Copies.Keep())
+		}
+		return err
 	}
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), os.RemoveAll(b.folder))
@@ -178,10 +183,28 @@ func (b *build) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.record.Versions = b.session.Versions()
+	if err := b.copy(ctx, b.plan); err != nil {
+		return err
+	}
 	if err := b.session.Relate(ctx, b.plan.relations()); err != nil {
 		return fmt.Errorf("open the snapshots: %w", err)
 	}
 	return b.complete(ctx)
+}
+
+// copy has what a plan reads where the engine finds it.
+func (o Options) copy(ctx context.Context, p *Plan) error {
+	if o.Copies == nil {
+		return nil
+	}
+	progress := o.Progress
+	if progress == nil {
+		progress = func(Step) {}
+	}
+	if err := o.Copies.Bring(ctx, p.reads(), progress); err != nil {
+		return fmt.Errorf("copy what is built from: %w", err)
+	}
+	return nil
 }
 
 // complete leaves out snapshots that lack columns of their contract: they were staged under an earlier one, and no model

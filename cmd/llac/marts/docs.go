@@ -12,7 +12,7 @@ import (
 )
 
 // Docs writes one page about the project and the published marts to a file. Of the options it needs the store, the
-// engine, the contracts, the project and the clock. A lake in which nothing is published has a page too.
+// engine with its copies, the contracts, the project and the clock. A lake in which nothing is published has a page too.
 func Docs(ctx context.Context, o Options, out string) (err error) {
 	folder, err := os.MkdirTemp("", "llac-docs-*")
 	if err != nil {
@@ -31,6 +31,9 @@ func Docs(ctx context.Context, o Options, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := o.copy(ctx, plan); err != nil {
+		return err
+	}
 	if err := s.Relate(ctx, plan.relations()); err != nil {
 		return fmt.Errorf("open the published marts: %w", err)
 	}

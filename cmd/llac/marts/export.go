@@ -17,6 +17,7 @@ import (
 	"github.com/llac-project/llac/cmd/llac/duckdb"
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract/gluetable"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -41,6 +42,9 @@ func measure(ctx context.Context, s Session, m *lake.Mart, n Node) error {
 		name, _ := row[0].(string)
 		kind, _ := row[1].(string)
 		has[name] = true
+		if _, err := gluetable.OfDuckDB(name, kind, ""); err != nil {
+			return fmt.Errorf("model %s: %w", n.Name, err) // here too, or a model that is right on this machine would fail in the cloud
+		}
 		m.Columns = append(m.Columns, lake.MartColumn{Name: name, Type: kind, Description: n.Columns[name]})
 	}
 	if !has["source_system"] || !has["data_origin"] {

@@ -370,6 +370,19 @@ func (p *Plan) relations() []Relation {
 	return out
 }
 
+// reads are the objects of all that the models read.
+func (p *Plan) reads() []events.Object {
+	var out []events.Object
+	for _, r := range p.relations() {
+		if r.Snapshot != nil {
+			out = append(out, objects(r.Snapshot)...)
+		} else {
+			out = append(out, r.Mart.Objects...)
+		}
+	}
+	return out
+}
+
 // variables are the dbt project's.
 func (p *Plan) variables(now time.Time) map[string]any {
 	checked := map[string]string{}

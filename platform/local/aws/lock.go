@@ -76,6 +76,19 @@ func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
 	return o, nil
 }
 
+// Own holds a directory, which is made where missing, for work that nobody else may do there at the same time, without a
+// cloud in it. It answers an *OwnedError when another process holds it.
+func Own(dir, note string) (release func() error, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make %s: %w", dir, err)
+	}
+	o, err := takeOwnership(dir, note, time.Now().UTC())
+	if err != nil {
+		return nil, err
+	}
+	return o.release, nil
+}
+
 // announce writes who owns the directory and where the cloud listens.
 func (o *ownership) announce(endpoint string) error {
 	o.who.Endpoint = endpoint

@@ -28,11 +28,13 @@ func TestMoto(t *testing.T) {
 	t.Cleanup(func() { _ = moto.Close() })
 	client := glue.NewFromConfig(moto.Config)
 	var databases atomic.Int64
-	cataloguetest.Conformance(t, func(t *testing.T) cataloguetest.Glue {
+	open := func(t *testing.T) cataloguetest.Glue {
 		name := fmt.Sprintf("llac_test%d_staging", databases.Add(1))
 		if _, err := client.CreateDatabase(t.Context(), &glue.CreateDatabaseInput{DatabaseInput: &types.DatabaseInput{Name: &name}}); err != nil {
 			t.Fatal(err)
 		}
 		return cataloguetest.Glue{API: client, Database: name}
-	})
+	}
+	cataloguetest.Conformance(t, open)
+	cataloguetest.Marts(t, open)
 }

@@ -35,7 +35,7 @@ locals {
   about = {
     operator       = { policy = "operator", shared = ["cloudwatch-logs", "athena-query", "s3-data-lake"], name = "", why = "Who runs Llac: asks for runs, deals with dead letters, rolls back, deploys contracts." }
     archive        = { policy = "archive", shared = [], name = "", why = "Reads raw pages, personal fields included." }
-    dbt            = { policy = "dbt", shared = ["s3-data-lake", "athena-query"], name = "DBTExecutionRole", why = "Builds the marts." }
+    dbt            = { policy = "dbt", shared = ["s3-data-lake"], name = "DBTExecutionRole", why = "Builds the marts." }
     github-actions = { policy = "deploy", shared = [], name = "GitHubActionsRole", why = "Deploys services, and no stack." }
     github-plan    = { policy = "plan", shared = [], name = "GitHubActionsRole / plan", why = "Plans services; changes nothing." }
     reader         = { policy = null, shared = ["s3-data-lake", "athena-query"], name = "CrossAccountReadRole", why = "Other accounts read what is published." }
