@@ -1,0 +1,193 @@
+package iam
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Need is one action on one resource.
+type Need struct {
+	Action   string
+	Resource string
+	Context  map[string]string
+	For      string // the operation that asked first
+}
+
+// line is one of actions.json.
+type line struct {
+	Service   string `json:"service"`
+	Operation string `json:"operation"`
+	When      string `json:"when"`
+	Needs     []struct {
+		Action string   `json:"action"`
+		On     []string `json:"on"` // kinds of Operation.On, or "*"
+	} `json:"needs"`
+	Source string `json:"source"` // AWS's document, and its page
+}
+
+// performed is one of performed.json: what AWS performs on the roles.
+type performed struct {
+	By       string   `json:"by"`
+	Action   []string `json:"actions"`
+	Resource []string `json:"resources"` // as in the policies, words not filled in
+	Roles    []string `json:"roles"`
+}
+
+var (
+	//go:embed actions.json
+	actionsTable []byte
+	//go:embed performed.json
+	performedTable []byte
+
+	actions    = parse[[]line](actionsTable)
+	performeds = parse[[]performed](performedTable)
+)
+
+func parse[T any](b []byte) T {
+	var v T
+	if err := json.Unmarshal(b, &v); err != nil {
+		panic("test/iam: " + err.Error()) // a table of ours
+	}
+	return v
+}
+
+// Needs is what an operation asks of its role's policy, by the first table.
+func (o Operation) Needs() ([]Need, error) {
+	i := slices.IndexFunc(actions, func(l line) bool { return l.Service == o.Service && l.Operation == o.Name && l.When == o.When })
+	if i < 0 && o.When != "" {
+		i = slices.IndexFunc(actions, func(l line) bool { return l.Service == o.Service && l.Operation == o.Name && l.When == "" })
+	}
+	if i < 0 {
+		return nil, fmt.Errorf("%s is not in actions.json; look it up in AWS's service authorization reference and add its line", o)
+	}
+	var out []Need
+	for _, n := range actions[i].Needs {
+		found := false
+		for _, kind := range n.On {
+			arns := o.On[kind]
+			if kind == "*" {
+				arns = []string{"*"}
+			}
+			for _, arn := range arns {
+				found = true
+				out = append(out, Need{Action: n.Action, Resource: arn, Context: o.Context, For: o.String()})
+			}
+		}
+		if !found && o.Name != "DeleteObjects" { // which may name versions alone
+			return nil, fmt.Errorf("%s: %s is of %s, and the request names none; see Account.Read", o, n.Action, strings.Join(n.On, ", "))
+		}
+	}
+	return out, nil
+}
+
+// key is what makes two needs one.
+func (n Need) key() string {
+	k := n.Action + " " + n.Resource
+	for _, c := range slices.Sorted(maps.Keys(n.Context)) {
+		k += " " + c + "=" + n.Context[c]
+	}
+	return k
+}
+
+// Judge compares the statements that a role's own program uses (those without "by") with what it needed. Every line
+// names a difference; none means that the policy is the least that does.
+func Judge(statements []Statement, needs []Need) ([]string, error) {
+	own := slices.DeleteFunc(slices.Clone(statements), func(s Statement) bool { return s.By != "" })
+	all, err := grants(own)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	alone := make([]bool, len(all)) // whether something would be refused without this grant
+	used := make([]bool, len(all))
+	refused := map[string]bool{}
+	for _, n := range needs {
+		var by []int
+		for i, g := range all {
+			if g.allows(n) {
+				by = append(by, i)
+				used[i] = true
+			}
+		}
+		switch len(by) {
+		case 0:
+			// One line an action and folder says it all.
+			if k := n.Action + " " + folder(n.Resource); !refused[k] {
+				refused[k] = true
+				out = append(out, fmt.Sprintf("%s needs %s on %s, which no statement allows", n.For, n.Action, n.Resource))
+			}
+		case 1:
+			alone[by[0]] = true
+		}
+	}
+	for i, g := range all {
+		switch {
+		case !used[i]:
+			out = append(out, fmt.Sprintf("%s: nothing that was recorded needs it", g))
+		case !alone[i]:
+			out = append(out, fmt.Sprintf("%s: another grant allows all that it does", g))
+		}
+	}
+	return out, nil
+}
+
+// Refused lists the needs that no statement allows, whoever performs them: for policies that bound others.
+func Refused(statements []Statement, needs []Need) ([]string, error) {
+	all, err := grants(slices.DeleteFunc(slices.Clone(statements), func(s Statement) bool { return s.Sid == "Keys" }))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, n := range needs {
+		if !slices.ContainsFunc(all, func(g grant) bool { return g.allows(n) }) {
+			out = append(out, fmt.Sprintf("%s needs %s on %s, which no statement allows", n.For, n.Action, n.Resource))
+		}
+	}
+	return out, nil
+}
+
+func folder(arn string) string { return arn[:strings.LastIndexByte(arn, '/')+1] }
+
+// JudgePerformed compares a role's statements with "by" with the second table. The policy is as it is written, its words
+// not filled in.
+func JudgePerformed(role string, statements []Statement) []string {
+	list := func(by string, action, resource []string) []string {
+		var out []string
+		for _, a := range action {
+			for _, r := range resource {
+				out = append(out, fmt.Sprintf("%s: %s on %s", by, a, r))
+			}
+		}
+		return out
+	}
+	var has, want []string
+	for _, s := range statements {
+		if s.By != "" {
+			has = append(has, list(s.By, s.Action, s.Resource)...)
+			if s.Condition != nil {
+				has = append(has, s.By+": a condition, of which performed.json knows nothing")
+			}
+		}
+	}
+	for _, p := range performeds {
+		if slices.Contains(p.Roles, role) {
+			want = append(want, list(p.By, p.Action, p.Resource)...)
+		}
+	}
+	var out []string
+	for _, w := range want {
+		if !slices.Contains(has, w) {
+			out = append(out, "missing: "+w)
+		}
+	}
+	for i, h := range has {
+		if !slices.Contains(want, h) || slices.Contains(has[:i], h) {
+			out = append(out, "too much: "+h)
+		}
+	}
+	return out
+}
