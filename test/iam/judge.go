@@ -34,6 +34,7 @@ type performed struct {
 	By       string   `json:"by"`
 	Action   []string `json:"actions"`
 	Resource []string `json:"resources"` // as in the policies, words not filled in
+	Where    any      `json:"where"`     // the statement's condition
 	Roles    []string `json:"roles"`
 }
 
@@ -125,6 +126,9 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 		}
 	}
 	for i, g := range all {
+		if why := wide(g, needs); why != "" {
+			out = append(out, fmt.Sprintf("%s: %s", g, why))
+		}
 		switch {
 		case !used[i]:
 			out = append(out, fmt.Sprintf("%s: nothing that was recorded needs it", g))
@@ -135,9 +139,32 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 	return out, nil
 }
 
+// wide says why a grant is wider than it has to be, whatever was recorded: an object's pattern names its layer, a table's
+// its database, and a condition that every request can meet is there.
+func wide(g grant, needs []Need) string {
+	if object, ok := strings.CutPrefix(g.resource, "arn:aws:s3:::"); ok && strings.Contains(object, "/") {
+		if _, key, _ := strings.Cut(object, "/"); strings.ContainsAny(key[:strings.IndexByte(key+"/", '/')], "*?") {
+			return "its objects are of no layer; name one"
+		}
+	}
+	if strings.HasPrefix(g.resource, "arn:aws:glue:") {
+		if parts := strings.Split(g.resource, "/"); len(parts) > 1 && strings.ContainsAny(parts[1], "*?") {
+			return "it is of no database; name one"
+		}
+	}
+	for _, n := range needs {
+		for key := range n.Context {
+			if g.allows(n) && !slices.ContainsFunc(g.values, func(v value) bool { return v.key == key }) {
+				return "it could be narrowed by " + key
+			}
+		}
+	}
+	return ""
+}
+
 // Refused lists the needs that no statement allows, whoever performs them: for policies that bound others.
 func Refused(statements []Statement, needs []Need) ([]string, error) {
-	all, err := grants(slices.DeleteFunc(slices.Clone(statements), func(s Statement) bool { return s.Sid == "Keys" }))
+	all, err := grants(statements)
 	if err != nil {
 		return nil, err
 	}
@@ -155,11 +182,15 @@ func folder(arn string) string { return arn[:strings.LastIndexByte(arn, '/')+1] 
 // JudgePerformed compares a role's statements with "by" with the second table. The policy is as it is written, its words
 // not filled in.
 func JudgePerformed(role string, statements []Statement) []string {
-	list := func(by string, action, resource []string) []string {
+	list := func(by string, action, resource []string, where any) []string {
+		condition := ""
+		if b, err := json.Marshal(where); err == nil && string(b) != "null" {
+			condition = " where " + string(b)
+		}
 		var out []string
 		for _, a := range action {
 			for _, r := range resource {
-				out = append(out, fmt.Sprintf("%s: %s on %s", by, a, r))
+				out = append(out, fmt.Sprintf("%s: %s on %s%s", by, a, r, condition))
 			}
 		}
 		return out
@@ -167,15 +198,12 @@ func JudgePerformed(role string, statements []Statement) []string {
 	var has, want []string
 	for _, s := range statements {
 		if s.By != "" {
-			has = append(has, list(s.By, s.Action, s.Resource)...)
-			if s.Condition != nil {
-				has = append(has, s.By+": a condition, of which performed.json knows nothing")
-			}
+			has = append(has, list(s.By, s.Action, s.Resource, s.Condition)...)
 		}
 	}
 	for _, p := range performeds {
 		if slices.Contains(p.Roles, role) {
-			want = append(want, list(p.By, p.Action, p.Resource)...)
+			want = append(want, list(p.By, p.Action, p.Resource, p.Where)...)
 		}
 	}
 	var out []string

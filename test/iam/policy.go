@@ -86,7 +86,9 @@ type Environment struct {
 // DataBucket, ConfigBucket and Database are named as terraform/stacks/storage names them.
 func (e Environment) DataBucket() string   { return "llac-" + e.Name + "-data-" + e.ID }
 func (e Environment) ConfigBucket() string { return "llac-" + e.Name + "-config-" + e.ID }
-func (e Environment) Database() string     { return "llac_" + strings.ReplaceAll(e.Name, "-", "_") + "_staging" }
+func (e Environment) Database() string {
+	return "llac_" + strings.ReplaceAll(e.Name, "-", "_") + "_staging"
+}
 
 // ServiceWords are what the policy of a service may name: read from the call of templatefile in modules/deployment itself, so
 // that a test which passes has seen what Terraform renders.
@@ -219,7 +221,7 @@ func conditions(s Statement) ([][]value, error) {
 
 // allows says whether a grant lets a need pass.
 func (g grant) allows(n Need) bool {
-	if !like(strings.ToLower(g.action), strings.ToLower(n.Action)) || !matches(g.resource, n.Resource) {
+	if !strings.EqualFold(g.action, n.Action) || !matches(g.resource, n.Resource) { // actions are named one by one: no wildcards
 		return false
 	}
 	for _, v := range g.values {

@@ -1,8 +1,12 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package iam
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -49,9 +53,9 @@ func services() []string {
 
 const (
 	// patience bounds one wait. Two cores that others use too make it long.
-	patience = time.Minute
-	// functionTimeout is short, so that a fetch can be made to go beyond it.
-	functionTimeout = 6 * time.Second
+	patience = 3 * time.Minute
+	// fetcherTimeout is short, so that a fetch can be made to go beyond it.
+	fetcherTimeout = 6 * time.Second
 )
 
 // world is a local cloud with a simulated portal, moto's Glue, and the six services as Lambda functions: each with the
@@ -74,7 +78,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	built := make(chan error, 1)
+	binaries := t.TempDir()
+	go func() { built <- build(context.WithoutCancel(t.Context()), binaries) }()
 	moto, err := conformance.StartMoto(context.WithoutCancel(t.Context()), os.Stderr)
+	if failed := <-built; failed != nil {
+		t.Fatal(failed)
+	}
 	if err != nil {
 		if os.Getenv("LLAC_REQUIRE_ALL") == "1" {
 			t.Fatal(err)
@@ -131,14 +141,6 @@ func newWorld(t *testing.T) *world {
 	}
 	w.sqs = sqs.NewFromConfig(w.cloud.Config())
 	w.lake = lake.NewS3(w.cloud.Config(), here.DataBucket(), clock.System{})
-	binaries := t.TempDir()
-	for _, s := range services() {
-		build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(binaries, s), "./cmd/"+s)
-		build.Dir = filepath.Join(repository, "services", s) // each in its own module, workspace or not
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", s, err, out)
-		}
-	}
 	running, stop := context.WithCancel(ctx)
 	var functions sync.WaitGroup
 	t.Cleanup(functions.Wait)
@@ -147,6 +149,18 @@ func newWorld(t *testing.T) *world {
 		w.start(running, &functions, s, filepath.Join(binaries, s))
 	}
 	return w
+}
+
+// build builds the services' own programs.
+func build(ctx context.Context, into string) error {
+	for _, s := range services() {
+		c := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(into, s), "./cmd/"+s)
+		c.Dir = filepath.Join(repository, "services", s) // each in its own module, workspace or not
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", s, err, out)
+		}
+	}
+	return nil
 }
 
 func address(t *testing.T, text string) *url.URL {
@@ -187,13 +201,13 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service, b
 		w.t.Fatal(err)
 	}
 	mapping := lambdatest.EventSource{
-		API: api, SQS: w.sqs, QueueURL: w.topology.Queues[service], QueueARN: w.cloud.QueueARN(messaging.QueueName(here.Name, service)), Timeout: functionTimeout,
+		API: api, SQS: w.sqs, QueueURL: w.topology.Queues[service], QueueARN: w.cloud.QueueARN(messaging.QueueName(here.Name, service)), Timeout: 2 * time.Minute,
 	}
 	if service != "scheduler" && service != "landing-janitor" {
 		mapping.Batch = 1
 	}
-	if service == "stager" || service == "landing-janitor" {
-		mapping.Timeout = time.Minute
+	if service == "fetcher" {
+		mapping.Timeout = fetcherTimeout
 	}
 	functions.Go(func() {
 		defer log.Close()
@@ -253,8 +267,8 @@ func (w *world) deploy(more ...string) {
 	}
 }
 
-// request asks for a run as the operator does.
-func (w *world) request(dataset string, at time.Time, force bool) {
+// request asks for a run as the operator does, and answers its slot.
+func (w *world) request(dataset string, at time.Time, force bool) string {
 	w.t.Helper()
 	e := events.New(events.RunRequested{Dataset: dataset, RequestedAt: at, Trigger: "manual", RequestedBy: "iam", Force: force})
 	e.ID, e.Source, e.Time = "operator/"+dataset+at.Format("/150405.000"), "/llac/operator", at
@@ -265,6 +279,7 @@ func (w *world) request(dataset string, at time.Time, force bool) {
 	if err := publisher.PublishEvents(w.t.Context(), w.topology.Topics[events.Operator], []events.Event{e}); err != nil {
 		w.t.Fatal(err)
 	}
+	return lake.Slot(at)
 }
 
 // send puts an event straight into a service's queue, as a schedule does.
@@ -286,9 +301,26 @@ func (w *world) sendText(queue, body string) {
 	}
 }
 
-// until hears what is said on all topics until it is enough.
-func (w *world) until(what string, enough func(events.Event) bool) {
+// ended waits until each of these datasets has said an event of this type; of the run of a slot, where one is named.
+func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 	w.t.Helper()
+	left := map[string]bool{}
+	for _, d := range datasets {
+		left[d] = true
+	}
+	enough := func(e events.Event) bool {
+		var run events.Run
+		_ = json.Unmarshal(e.Data, &run) // what has no run is of none
+		if e.Type == p.EventType() && strings.HasPrefix(run.RunID, slot) {
+			delete(left, e.Subject)
+		}
+		return len(left) == 0
+	}
+	for _, e := range w.heard {
+		if enough(e) {
+			return
+		}
+	}
 	url := w.topology.Queues["observer"]
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		out, err := w.sqs.ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
@@ -311,22 +343,7 @@ func (w *world) until(what string, enough func(events.Event) bool) {
 			return
 		}
 	}
-	w.fail("%s: not within %s", what, patience)
-}
-
-// ended waits until each of these datasets has said an event of this type.
-func (w *world) ended(p events.Payload, datasets ...string) {
-	w.t.Helper()
-	left := map[string]bool{}
-	for _, d := range datasets {
-		left[d] = true
-	}
-	w.until(fmt.Sprintf("%s of %v", events.Name(p.EventType()), datasets), func(e events.Event) bool {
-		if e.Type == p.EventType() {
-			delete(left, e.Subject)
-		}
-		return len(left) == 0
-	})
+	w.fail("%s of %v, slot %q: not within %s", events.Name(p.EventType()), slices.Sorted(maps.Keys(left)), slot, patience)
 }
 
 // quiet waits until no service's queue holds a message, waiting or in flight.
