@@ -162,7 +162,8 @@ func wide(g grant, needs []Need) string {
 	return ""
 }
 
-// Refused lists the needs that no statement allows, whoever performs them: for policies that bound others.
+// Refused lists the needs that no statement allows: for policies that bound others, and for recordings of a part of what a
+// role does.
 func Refused(statements []Statement, needs []Need) ([]string, error) {
 	all, err := grants(statements)
 	if err != nil {
@@ -175,6 +176,22 @@ func Refused(statements []Statement, needs []Need) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// JudgePart judges some statements of a role by the needs that they allow: for a recording of a part of what the role does,
+// which Refused holds against all of its statements.
+func JudgePart(statements []Statement, needs []Need, sids ...string) ([]string, error) {
+	part := slices.DeleteFunc(slices.Clone(statements), func(s Statement) bool { return !slices.Contains(sids, s.Sid) })
+	if len(part) != len(sids) {
+		return nil, fmt.Errorf("of the statements %v only %d are there", sids, len(part))
+	}
+	all, err := grants(part)
+	if err != nil {
+		return nil, err
+	}
+	return Judge(part, slices.DeleteFunc(slices.Clone(needs), func(n Need) bool {
+		return !slices.ContainsFunc(all, func(g grant) bool { return g.allows(n) })
+	}))
 }
 
 func folder(arn string) string { return arn[:strings.LastIndexByte(arn, '/')+1] }

@@ -29,6 +29,26 @@ type Statement struct {
 	Condition map[string]any `json:"Condition"`
 }
 
+// Role renders the policies that a role of stacks/security has, its own and those it shares, as one list of statements.
+func (e Environment) Role(repository string, policies ...string) ([]Statement, error) {
+	words, err := e.SharedWords(repository)
+	if err != nil {
+		return nil, err
+	}
+	var out []Statement
+	for _, name := range policies {
+		p, err := Render(repository, name, words)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range p.Statements {
+			s.Sid = name + "/" + s.Sid
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
 // Read reads a policy as it is written, its words not filled in.
 func Read(repository, name string) (Policy, error) {
 	return decode(repository, name, func(text string) (string, error) { return text, nil })
@@ -189,7 +209,7 @@ func grants(statements []Statement) ([]grant, error) {
 }
 
 // operators are the conditions that can be judged. A value more of each lets more pass.
-var operators = []string{"StringEquals", "StringLike", "ArnEquals", "ArnLike"}
+var operators = []string{"StringEquals", "StringLike", "ArnEquals", "ArnLike", "ForAnyValue:StringEquals"}
 
 // conditions lists the ways in which a statement's condition can be met.
 func conditions(s Statement) ([][]value, error) {
