@@ -310,13 +310,16 @@ func (w *world) faults() {
 	w.deploy(contractOf("libraries", librariesID, 25, `B\d{4}`, true), contractOf("collections", collectionsID, 8000, `B\d{5}`, false))
 	w.interfere(f.before)
 	// A slow portal makes the fetcher hand the rest of its pages on.
-	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Slow, Delay: 2 * time.Second, Dataset: librariesID, Pages: true, Count: 2}); err != nil {
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Slow, Delay: 2 * time.Second, Dataset: librariesID, Pages: true, Count: 4}); err != nil {
 		w.t.Fatal(err)
 	}
 	start := time.Now().UTC()
 	slot := w.request("libraries", start, false)
 	w.ended(events.ExtractionContinued{}, slot, "libraries")
 	w.ended(events.LandingDeleted{}, slot, "libraries")
+	if err := w.portal.SetFaults(); err != nil {
+		w.t.Fatal(err)
+	}
 
 	// Unchanged, and then a second snapshot, with all that the cloud can lose.
 	w.cloud.SetFault(f.cloud)

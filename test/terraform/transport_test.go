@@ -156,7 +156,9 @@ func denies(h holder, r resource, text string) string {
 		case "aws_s3_bucket":
 			bucket := name("bucket")
 			ends := func(end string) bool {
-				return slices.ContainsFunc(of, func(arn string) bool { return arn == name("arn")+strings.TrimPrefix(end, bucket) || strings.HasSuffix(arn, ":::"+end) })
+				return slices.ContainsFunc(of, func(arn string) bool {
+					return arn == name("arn")+strings.TrimPrefix(end, bucket) || strings.HasSuffix(arn, ":::"+end)
+				})
 			}
 			if ends(bucket) && ends(bucket+"/*") {
 				return ""
