@@ -14,6 +14,10 @@
 // What must hold: the statements of terraform/policies/<service>.json without "by" are the least that the happy run and
 // the fault suite need. Adding or removing any statement, action, resource pattern or value of a condition fails.
 //
+// For another role: give its program the recorder's address and an access key id, render its policies (Environment.Role),
+// and hold the recording against them (Refused), and the statements that it is to need all of against the recording
+// (JudgePart). test/deploy does.
+//
 // What it does not prove: that a pattern could not be narrower (terraform's TestLayers holds the layers), or that AWS asks
 // for what its documents say. The first run in a real account is that proof.
 package iam

@@ -36,6 +36,8 @@ type performed struct {
 	Resource []string `json:"resources"` // as in the policies, words not filled in
 	Where    any      `json:"where"`     // the statement's condition
 	Roles    []string `json:"roles"`
+	// Toggle is the sid of a statement that terraform/modules/service adds to every service where a variable asks for it.
+	Toggle string `json:"toggle"`
 }
 
 var (

@@ -54,6 +54,28 @@ func TestPerformed(t *testing.T) {
 	}
 }
 
+// TestToggles holds the statements that modules/service adds where a variable asks for them against the second table.
+func TestToggles(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(filepath.Join("..", "..", "terraform", "modules", "service", "role.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var has, want []string
+	statement := regexp.MustCompile(`Sid\s+= "(\w+)"\s+Effect\s+= "Allow"\s+Action\s+= \[([^\]]*)\]\s+Resource\s+= \[([^\]]*)\]`)
+	for _, m := range statement.FindAllStringSubmatch(string(b), -1) {
+		has = append(has, m[1]+": "+strings.ReplaceAll(m[2], `"`, "")+" on "+m[3])
+	}
+	for _, p := range performeds {
+		if p.Toggle != "" {
+			want = append(want, p.Toggle+": "+strings.Join(p.Action, ", ")+" on "+strings.Join(p.Resource, ", "))
+		}
+	}
+	if n := strings.Count(string(b), "Effect"); n != len(want)+1 || !slices.Equal(has, want) { // one more is the trust
+		t.Errorf("role.tf adds\n%s\nthe table says\n%s\n(%d statements)", strings.Join(has, "\n"), strings.Join(want, "\n"), n)
+	}
+}
+
 // TestTable: a line is there once, and says where it is from.
 func TestTable(t *testing.T) {
 	t.Parallel()
