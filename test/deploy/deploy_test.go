@@ -4,6 +4,8 @@ package deploy
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,13 +20,15 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/local/aws/conformance"
+	"github.com/llac-project/llac/test/iam"
 )
 
 // motoAccount is the account that moto answers for.
 const motoAccount = "123456789012"
 
-// startMoto starts moto and answers the environment in which programs meet it.
-func startMoto(t *testing.T) (*conformance.Moto, []string) {
+// startMoto starts moto and answers the environment in which programs meet it. What they ask is held against the policies
+// of the role that they would have; parts are the statements that the test needs all of.
+func startMoto(t *testing.T, policies, parts []string) (*conformance.Moto, []string) {
 	t.Helper()
 	moto, err := conformance.StartMoto(t.Context(), os.Stderr)
 	if err != nil {
@@ -34,13 +38,44 @@ func startMoto(t *testing.T) (*conformance.Moto, []string) {
 		t.Skip("moto is not available: ", err)
 	}
 	t.Cleanup(func() { _ = moto.Close() })
-	return moto, []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + *moto.Config.BaseEndpoint}
+	address, err := url.Parse(*moto.Config.BaseEndpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := iam.Environment{Name: "dev", Account: iam.Account{Region: "eu-west-1", ID: motoAccount}}
+	recorder, err := iam.NewRecorder(t.Context(), here.Account, http.DefaultTransport.(*http.Transport).Clone(), func(iam.Operation) *url.URL { return address }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = recorder.Close()
+		if t.Failed() {
+			return
+		}
+		statements, err := here.Role(root(t), policies...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		needs := recorder.Needs("person")
+		refused, err := iam.Refused(statements, needs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unneeded, err := iam.JudgePart(statements, needs, parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, problem := range slices.Concat(recorder.Strange(), refused, unneeded) {
+			t.Errorf("terraform/policies/%v: %s", policies, problem)
+		}
+	})
+	return moto, []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=person", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + recorder.Address()}
 }
 
 // TestDeploy deploys the validator: first refused, because the stager that runs does not hear it; then as it should be.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
-	moto, env := startMoto(t)
+	moto, env := startMoto(t, []string{"deploy"}, []string{"deploy/ReadPackages", "deploy/UploadPackages"})
 	parameters, objects := ssm.NewFromConfig(moto.Config), s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
 	bucket := aws.String("llac-artifacts-" + motoAccount)
 	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{

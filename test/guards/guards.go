@@ -516,4 +516,21 @@ var guards = []Guard{
 		File: "test/vulncheck/main.go", Edits: []Edit{{"\t\treturn unchecked\n", "\t\treturn 0\n"}},
 		Module: "test", Test: "./vulncheck TestWithoutADatabaseNothingIsGreen",
 	},
+
+	// What a role may do.
+	{
+		Name: "a service may do what nothing that it does needs",
+		File: "terraform/policies/quality-gate.json", Edits: []Edit{{"\"glue:UpdateTable\", ", "\"glue:UpdateTable\", \"glue:DeleteTable\", "}},
+		Module: "test", Test: "./iam TestServices",
+	},
+	{
+		Name: "a service may not do what it does",
+		File: "terraform/policies/stager.json", Edits: []Edit{{"${data_bucket}/state/*/current.json", "${data_bucket}/state/*/cursor.json"}},
+		Module: "test", Test: "./iam TestServices",
+	},
+	{
+		Name: "a queue takes messages over plain HTTP",
+		File: "terraform/stacks/messaging/schedules.tf", Edits: []Edit{{"Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:*\"", "Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:SendMessage\""}},
+		Module: "test", Test: "./terraform TestModules/stacks/messaging",
+	},
 }

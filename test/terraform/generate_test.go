@@ -13,6 +13,7 @@ import (
 	"text/template"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/test/iam"
 )
 
 //go:generate go test -run TestGenerated . -update
@@ -121,42 +122,18 @@ const (
 `
 )
 
-// A Policy is terraform/policies/<role>.json: the statements of a role or of a managed policy, each with its reason.
-type Policy struct {
-	ArchitectureName string      `json:"architecture_name"`
-	About            string      `json:"about"`
-	Statements       []Statement `json:"statements"`
-}
-
-// A Statement is one of IAM's, with who performs it where that is not the role's own program.
-type Statement struct {
-	Sid       string         `json:"Sid"`
-	Reason    string         `json:"reason"`
-	By        string         `json:"by"`
-	Effect    string         `json:"Effect"`
-	Action    []string       `json:"Action"`
-	Resource  []string       `json:"Resource"`
-	Condition map[string]any `json:"Condition"`
-}
-
-func policies(t *testing.T) map[string]Policy {
+// policies are those of terraform/policies, by role or managed policy.
+func policies(t *testing.T) map[string]iam.Policy {
 	files, err := filepath.Glob(filepath.Join(repository, "terraform/policies/*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no policies: ", err)
 	}
-	all := map[string]Policy{}
+	all := map[string]iam.Policy{}
 	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		if all[name], err = iam.Read(repository, name); err != nil {
 			t.Fatal(err)
 		}
-		d := json.NewDecoder(bytes.NewReader(b))
-		d.DisallowUnknownFields()
-		var p Policy
-		if err := d.Decode(&p); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		all[strings.TrimSuffix(filepath.Base(file), ".json")] = p
 	}
 	return all
 }
@@ -185,7 +162,7 @@ func securityPage(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-func policyTable(p Policy) string {
+func policyTable(p iam.Policy) string {
 	var b strings.Builder
 	if p.ArchitectureName != "" {
 		fmt.Fprintf(&b, "The architecture's **%s**. ", p.ArchitectureName)

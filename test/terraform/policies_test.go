@@ -86,7 +86,7 @@ func TestLayers(t *testing.T) {
 		{"scheduler", "runs state", "runs state", ""},
 		{"fetcher", "landing runs state", "landing runs state", ""},
 		{"validator", "runs", "landing runs", ""},
-		{"stager", "quarantine runs staging", "landing quarantine runs staging", ""},
+		{"stager", "quarantine runs staging", "landing quarantine runs staging state", ""},
 		{"quality-gate", "quality runs state", "quality runs staging state", ""},
 		{"dbt", "marts runs state", "", "marts"}, // S3DataLakePolicy reads for it
 		{"landing-janitor", "archive dead-letters evidence runs state", "archive dead-letters evidence landing quality runs staging state", "landing staging"},

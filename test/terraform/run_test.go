@@ -167,12 +167,34 @@ func TestModules(t *testing.T) {
 			data := append(slices.Clip(w.env), "TF_DATA_DIR="+at) // clipped, or tests at the same time would share what is appended
 			own := workspace{program: w.program, dir: w.dir, env: data}
 			own.must(t, folder, "init", "-backend=false", "-input=false", "-no-color")
-			out := own.must(t, folder, "test", "-no-color")
-			if !strings.Contains(out, "Success!") {
-				t.Errorf("it ran no test:\n%s", out)
+			exposed := declared(t, filepath.Join(repository, "terraform", folder))
+			if len(exposed) == 0 {
+				if out := own.must(t, folder, "test", "-no-color"); !strings.Contains(out, "Success!") {
+					t.Errorf("it ran no test:\n%s", out)
+				}
+				return
+			}
+			// Queues, topics and buckets: the runs' plans are looked at, too.
+			out, err := own.run(t, folder, "test", "-json", "-verbose")
+			if err != nil || !strings.Contains(out, `"status":"pass"`) {
+				t.Fatalf("terraform test in terraform/%s: %v\n%s", folder, err, without(out, `"test_plan"`))
+			}
+			for _, problem := range insecure(planned(t, out), exposed) {
+				t.Error(problem)
 			}
 		})
 	}
+}
+
+// without leaves out the lines with a text.
+func without(out, text string) string {
+	var left []string
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, text) {
+			left = append(left, line)
+		}
+	}
+	return strings.Join(left, "")
 }
 
 // TestScript: what is asked of terraform/tf by mistake is refused with what there is instead.

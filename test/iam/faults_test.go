@@ -1,0 +1,385 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package iam
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/glue"
+	gluetypes "github.com/aws/aws-sdk-go-v2/service/glue/types"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/catalogue"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/local/aws"
+	"github.com/llac-project/llac/platform/local/portal"
+)
+
+// happy publishes all ten datasets, looks at their sources once more, and sweeps.
+func (w *world) happy() {
+	w.t.Helper()
+	w.deploy()
+	datasets := datasetFiles(w.t)
+	if len(datasets) != 10 {
+		w.t.Fatalf("there are %d datasets: look whether this run still reaches what their policies are for", len(datasets))
+	}
+	// In the order of the alphabet, in which datasets come before those that they refer to, and are held back.
+	for _, d := range datasets {
+		w.request(d, time.Now().UTC(), false)
+	}
+	w.ended(events.LandingDeleted{}, "", datasets...)
+	w.quiet()
+	// The clock's own: it finds slots that are due, sources that have not changed, and one dataset that became stale.
+	w.age("municipalities", 60*24*time.Hour)
+	w.send("scheduler", "tick", events.ScheduleTicked{ScheduledAt: time.Now().UTC()})
+	w.ended(events.DatasetStale{}, "", "municipalities")
+	w.ended(events.ExtractionUnchanged{}, "", slices.DeleteFunc(datasets, func(d string) bool { return d == "municipalities" })...)
+	w.quiet()
+	w.sweep(24 * time.Hour)
+}
+
+// age makes a pointer look as if it had been published before.
+func (w *world) age(dataset string, by time.Duration) {
+	w.t.Helper()
+	p, etag, err := lake.ReadPointer(w.t.Context(), w.lake, dataset)
+	if err != nil || p == nil {
+		w.t.Fatalf("pointer of %s: %v %v", dataset, p, err)
+	}
+	p.PublishedAt = p.PublishedAt.Add(-by)
+	if _, err := w.lake.CompareAndSwap(w.t.Context(), lake.PointerKey(dataset), lake.Encode(p), etag); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// sweep sends the daily tick, of a day to come.
+func (w *world) sweep(ahead time.Duration) {
+	w.t.Helper()
+	at := time.Now().UTC().Add(ahead)
+	w.send("landing-janitor", "sweep/"+lake.Slot(at), events.SweepTicked{ScheduledAt: at})
+	w.quiet()
+	if _, _, err := w.lake.Get(w.t.Context(), "runs/_sweeps/"+lake.Slot(at)+".json"); err != nil {
+		w.fail("the sweep has left no receipt: %v", err)
+	}
+}
+
+// librariesID is a dataset of the tests: partitioned, with a row that is set aside.
+const librariesID = "llib-0001"
+
+// libraries are n rows; of every hundredth the code is none.
+func libraries(n int) portal.Dataset {
+	d := portal.Dataset{ID: librariesID, Title: "Biblioteques", Columns: []portal.Column{{Name: "codi"}, {Name: "nom"}, {Name: "districte"}}}
+	for i := range n {
+		row := portal.Row{"codi": fmt.Sprintf("B%04d", i), "nom": fmt.Sprintf("Biblioteca %d", i), "districte": fmt.Sprint(i%10 + 1)}
+		if i%100 == 50 {
+			row["codi"] = "?"
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return d
+}
+
+// collectionsID is a dataset so large that its files go up in parts.
+const collectionsID = "lcol-0001"
+
+// collections are rows of text that no encoder makes small; every other is set aside, with what may be shown of it.
+func collections() portal.Dataset {
+	d := portal.Dataset{ID: collectionsID, Title: "Fons", Columns: []portal.Column{{Name: "codi"}, {Name: "nom"}, {Name: "districte"}}}
+	text := make([]byte, 720)
+	for i := range 24_000 {
+		_, _ = rand.Read(text) // never fails
+		row := portal.Row{"codi": fmt.Sprintf("B%05d", i), "nom": base64.RawURLEncoding.EncodeToString(text), "districte": "1"}
+		if i%2 == 1 {
+			row["codi"] = "?"
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return d
+}
+
+// contractOf is the contract of one of the two.
+func contractOf(name, id string, pageSize int, pattern string, partitioned bool) string {
+	partition := "\n        partitioned: true\n        partitionKeyPosition: 1"
+	if !partitioned {
+		partition = ""
+	}
+	return strings.NewReplacer("{name}", name, "{id}", id, "{page}", fmt.Sprint(pageSize), "{pattern}", pattern, "{partition}", partition).Replace(`
+apiVersion: v3.1.0
+kind: DataContract
+id: test-{name}
+name: Of the test
+version: 1.0.0
+status: active
+description: {purpose: Of the test.}
+team: {name: Tests}
+servers:
+  - server: portal
+    type: api
+    location: https://analisi.transparenciacatalunya.cat
+    customProperties:
+      - {property: llacPortal, value: socrata}
+      - {property: llacSourceId, value: {id}}
+      - {property: llacPageSize, value: {page}}
+schema:
+  - name: {name}
+    logicalType: object
+    dataGranularityDescription: One row per library.
+    customProperties:
+      - {property: llacKeyConflict, value: quarantine}
+      - property: llacDrift
+        value: {added: report, missing: reject, retyped: reject}
+    properties:
+      - name: library_id
+        physicalName: codi
+        logicalType: string
+        logicalTypeOptions: {pattern: '{pattern}'}
+        required: true
+        primaryKey: true
+        primaryKeyPosition: 1
+        description: Code.
+      - name: library_name
+        physicalName: nom
+        logicalType: string
+        required: true
+        description: Name.
+      - name: district_id
+        physicalName: districte
+        logicalType: string
+        required: true{partition}
+        description: District.
+        customProperties:
+          - {property: llacPadLeft, value: 2}
+    quality:
+      - name: does_not_shrink
+        type: custom
+        engine: llac
+        implementation: {metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20}
+slaProperties:
+  - {property: frequency, value: 1, unit: d, scheduler: cron, schedule: "0 6 * * *"}
+  - {property: latency, value: 2, unit: d}
+  - {property: retention, value: 90, unit: d}
+customProperties:
+  - {property: llacTimezone, value: Europe/Madrid}
+  - {property: llacLicence, value: Open}
+  - {property: llacLicenceUrl, value: "https://example.org/licence"}
+  - {property: llacAttribution, value: Invented by the test.}
+`)
+}
+
+// faults go wrong once each; what is left over at the end was never met.
+type faults struct {
+	mu     sync.Mutex
+	w      *world
+	struck map[string]bool
+}
+
+// once says true the first time that it is asked about a name.
+func (f *faults) once(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.struck[name] {
+		return false
+	}
+	f.struck[name] = true
+	return true
+}
+
+// varying is what tells apart keys of one shape: numbers, and digests.
+var varying = regexp.MustCompile(`[0-9a-f]{12,}|[0-9]+`)
+
+// cloud loses the answer to a service's first publication and to its first write of each shape of key in the layers that
+// are read back, after it has refused one and let another lose a race. The SDK waits before it tries again, so that not
+// every answer can be lost.
+func (f *faults) cloud(r *http.Request) aws.Fault {
+	m := credential.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil || !slices.Contains(services(), m[1]) {
+		return aws.Fault{}
+	}
+	role, key := m[1], r.URL.Path
+	switch {
+	case r.Form.Get("Action") == "Publish":
+		return aws.Fault{LoseResponse: f.once("published by " + role)}
+	case r.Method == http.MethodPut && r.URL.Query().Has("uploadId"): // see before
+	case r.Method == http.MethodPost && r.URL.Query().Has("uploadId"):
+		return aws.Fault{LoseResponse: f.once("completed")}
+	case r.Method == http.MethodPut && strings.Contains(key, "/runs/collections/") && f.once("refused "+role):
+		// A failed try that no retry of the SDK mends: the message is put back.
+		return aws.Fault{Status: http.StatusBadRequest, Code: "InvalidRequest"}
+	case r.Method == http.MethodPut && strings.Contains(key, "/state/") && f.once("raced "+key):
+		return aws.Fault{Status: http.StatusPreconditionFailed}
+	case r.Method == http.MethodPut:
+		parts := strings.Split(key, "/")
+		shape := parts[2] + "/" + varying.ReplaceAllString(parts[len(parts)-1], "#")
+		lost := slices.Contains([]string{"landing", "staging", "quarantine", "runs"}, parts[2]) && f.once("put "+role+" "+shape)
+		return aws.Fault{LoseResponse: lost}
+	}
+	return aws.Fault{}
+}
+
+// before refuses a part of an upload to each layer, and spoils the tables of a snapshot between its making and the flip.
+func (f *faults) before(o Operation, rw http.ResponseWriter, r *http.Request) bool {
+	switch public := here.arn("glue", "table/"+here.Database()+"/libraries"); {
+	case o.Name == "UploadPart" && f.once("part of "+layerOf(o)):
+		_, _ = io.Copy(io.Discard, r.Body) // else the client would see a broken connection, and try again
+		rw.Header().Set("Content-Type", "application/xml")
+		rw.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(rw, "<Error><Code>InvalidRequest</Code><Message>refused by the test</Message></Error>")
+		return true
+	case o.Service == "glue" && o.Name == "CreateTable" && slices.Equal(o.On["table"], []string{public}) && f.once("flip"):
+		f.w.spoil("libraries")
+		rw.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		rw.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(rw).Encode(map[string]string{"__type": "InvalidInputException", "message": "refused by the test"})
+		return true
+	}
+	return false
+}
+
+// layerOf is the layer of the lake that an operation is on.
+func layerOf(o Operation) string { return strings.Split(o.On["object"][0], "/")[1] }
+
+// spoil changes a snapshot's table by hand: its location, and of its partitions one moved, one gone, and one that is
+// nobody's.
+func (w *world) spoil(dataset string) {
+	ctx, database := w.t.Context(), here.Database()
+	p, _, err := lake.ReadPointer(ctx, w.lake, dataset)
+	if err != nil || p == nil {
+		w.t.Errorf("pointer of %s: %v %v", dataset, p, err)
+		return
+	}
+	name := catalogue.TableName(dataset, p.Snapshot)
+	got, err := w.glue.GetTable(ctx, &glue.GetTableInput{DatabaseName: &database, Name: &name})
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	partitions, err := w.glue.GetPartitions(ctx, &glue.GetPartitionsInput{DatabaseName: &database, TableName: &name})
+	if err != nil || len(partitions.Partitions) < 2 {
+		w.t.Errorf("%d partitions of %s: %v", len(partitions.Partitions), name, err)
+		return
+	}
+	elsewhere := "s3://elsewhere/"
+	moved, gone := partitions.Partitions[0], partitions.Partitions[1]
+	moved.StorageDescriptor.Location = &elsewhere
+	_, err = w.glue.UpdatePartition(ctx, &glue.UpdatePartitionInput{
+		DatabaseName: &database, TableName: &name, PartitionValueList: moved.Values,
+		PartitionInput: &gluetypes.PartitionInput{Values: moved.Values, StorageDescriptor: moved.StorageDescriptor},
+	})
+	if err == nil {
+		_, err = w.glue.CreatePartition(ctx, &glue.CreatePartitionInput{
+			DatabaseName: &database, TableName: &name,
+			PartitionInput: &gluetypes.PartitionInput{Values: []string{"nobody's"}, StorageDescriptor: moved.StorageDescriptor},
+		})
+	}
+	if err == nil {
+		_, err = w.glue.DeletePartition(ctx, &glue.DeletePartitionInput{DatabaseName: &database, TableName: &name, PartitionValues: gone.Values})
+	}
+	if err == nil {
+		storage := *got.Table.StorageDescriptor
+		storage.Location = &elsewhere
+		_, err = w.glue.UpdateTable(ctx, &glue.UpdateTableInput{DatabaseName: &database, TableInput: &gluetypes.TableInput{
+			Name: &name, StorageDescriptor: &storage, PartitionKeys: got.Table.PartitionKeys, Parameters: got.Table.Parameters, TableType: got.Table.TableType,
+		}})
+	}
+	if err != nil {
+		w.t.Errorf("spoil %s: %v", name, err)
+	}
+}
+
+// faults is the suite of what goes wrong: answers that are lost, so that every event comes twice; a refused write in each
+// stage; lost races; tables changed by hand; uploads in parts, broken off; a fetch in two parts; refused landings and
+// candidates; a run that is too late; messages that nobody understands; and, a hundred days on, the sweeps.
+func (w *world) faults() {
+	w.t.Helper()
+	f := &faults{w: w, struck: map[string]bool{}}
+	if err := w.portal.Add(libraries(100)); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.portal.Add(collections()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.deploy(contractOf("libraries", librariesID, 25, `B\d{4}`, true), contractOf("collections", collectionsID, 8000, `B\d{5}`, false))
+	w.interfere(f.before)
+	// A slow portal makes the fetcher hand the rest of its pages on.
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Slow, Delay: 2 * time.Second, Dataset: librariesID, Pages: true, Count: 4}); err != nil {
+		w.t.Fatal(err)
+	}
+	start := time.Now().UTC()
+	slot := w.request("libraries", start, false)
+	w.ended(events.ExtractionContinued{}, slot, "libraries")
+	w.ended(events.LandingDeleted{}, slot, "libraries")
+	if err := w.portal.SetFaults(); err != nil {
+		w.t.Fatal(err)
+	}
+
+	// Unchanged, and then a second snapshot, with all that the cloud can lose.
+	w.cloud.SetFault(f.cloud)
+	w.ended(events.ExtractionUnchanged{}, w.request("libraries", start.Add(time.Second), false), "libraries")
+	if err := w.portal.RepublishAs(librariesID, portal.ChangeNothing, ""); err != nil {
+		w.t.Fatal(err)
+	}
+	first, second := w.request("collections", start, false), w.request("libraries", start.Add(2*time.Second), false)
+	w.ended(events.LandingDeleted{}, second, "libraries")
+	w.ended(events.LandingDeleted{}, first, "collections")
+
+	// A run that comes too late, a landing that is refused, and a candidate.
+	w.ended(events.RunSuperseded{}, w.request("libraries", start.Add(-time.Hour), true), "libraries")
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.DropField, Field: "nom", Dataset: librariesID}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.ended(events.LandingRejected{}, w.request("libraries", start.Add(3*time.Second), true), "libraries")
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Shrink, Dataset: librariesID}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.ended(events.StagingRejected{}, w.request("libraries", start.Add(4*time.Second), true), "libraries")
+	if err := w.portal.SetFaults(); err != nil {
+		w.t.Fatal(err)
+	}
+
+	// A message that no retry mends: a record of the failure, and a dead letter. One is no event at all.
+	for _, s := range services() {
+		e := events.New(events.RunFailed{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}})
+		e.ID, e.Source, e.Time = "astray/"+s, "/llac/iam", start
+		body, err := e.Marshal()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.sendText(w.topology.Queues[s], string(body))
+	}
+	w.quiet()
+
+	// What abandoned attempts leave, and tables that somebody has changed.
+	for _, key := range []string{lake.LandingPageKey("libraries", "20260101T000000", 0, strings.Repeat("a", 64)), lake.StagingKey("libraries", "20260101T000000", "gone", nil)} {
+		if _, err := w.lake.Put(w.t.Context(), key, []byte("[]")); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.spoil("libraries")
+	public, database := "libraries", here.Database()
+	if _, err := w.glue.DeleteTable(w.t.Context(), &glue.DeleteTableInput{DatabaseName: &database, Name: &public}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.sweep(100 * 24 * time.Hour)
+	w.sweep(101 * 24 * time.Hour)
+	w.cloud.SetFault(nil)
+	w.interfere(nil)
+	for _, name := range []string{"flip", "part of staging", "part of quarantine"} {
+		if f.once(name) {
+			w.t.Errorf("the fault %q was never met", name)
+		}
+	}
+	for _, s := range services() {
+		if f.once("refused " + s) {
+			w.t.Errorf("no write of %s was refused", s)
+		}
+	}
+}
