@@ -31,7 +31,7 @@ EXIT STATUS
 	flags.BoolVar(&a.json, "json", false, "answer one JSON document and nothing else")
 	cmd.AddCommand(a.runCommand(), a.statusCommand(), a.runsCommand(), a.showCommand(), a.dlqCommand(), a.datasetsCommand(), a.martsCommand(),
 		a.sqlCommand(), a.exportCommand(), a.stageCommand(), a.ingestCommand(), a.doctorCommand(), a.simulatorCommand(),
-		a.deployCommand(), a.costCommand(), a.versionCommand(), exitCodesTopic())
+		a.deployCommand(), a.costCommand(), a.restoreCommand(), a.versionCommand(), exitCodesTopic())
 	cmd.SetVersionTemplate("llac {{.Version}}\n")
 	return cmd
 }
