@@ -21,5 +21,7 @@ func TestCloud(t *testing.T) {
 	}
 	w := newWorld(t, at)
 	d := w.deployed(t)
+	t.Run("functions, mappings and schedules are as they should be", func(t *testing.T) { configured(t, w, d); templates(t, d) })
 	t.Run("the services run on what Terraform made", func(t *testing.T) { flowRuns(t, w, d) })
+	t.Run("wrong wiring ends the flow", func(t *testing.T) { broken(t, w, d) })
 }

@@ -296,3 +296,55 @@ func (w *world) follow(t *testing.T, tables map[string]gluetypes.Table, p *lake.
 		t.Errorf("table %s leads to %d folders, the pointer names %d", name, len(got), len(want))
 	}
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// attributes are those of a queue, by its ARN.
+func (w *world) attributes(t *testing.T, arn string) map[string]string {
+	t.Helper()
+	url := w.moto.Endpoint + "/" + Account + "/" + arn[strings.LastIndex(arn, ":")+1:]
+	a, err := w.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
+	if err != nil {
+		t.Fatalf("queue %s: %v", arn, err)
+	}
+	return a.Attributes
+}
+
+func (w *world) isPublished(t *testing.T, dataset string) bool {
+	t.Helper()
+	p, _, err := lake.ReadPointer(t.Context(), w.lake, dataset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p != nil
+}
+
+// forget lets a dataset be as if it had never been run: the next tick asks for it.
+func (w *world) forget(t *testing.T, dataset string) {
+	t.Helper()
+	for _, layer := range []string{"state", "runs", "landing", "staging", "archive", "evidence", "quality", "quarantine"} {
+		for _, key := range w.keys(t, layer+"/"+dataset+"/") {
+			_, info, err := w.lake.Get(t.Context(), key)
+			if err == nil {
+				err = w.lake.Delete(t.Context(), key, info.VersionID)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// clean empties all queues.
+func (w *world) clean(t *testing.T) {
+	t.Helper()
+	list, err := w.sqs.ListQueues(context.WithoutCancel(t.Context()), &sqs.ListQueuesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range list.QueueUrls {
+		if _, err := w.sqs.PurgeQueue(context.WithoutCancel(t.Context()), &sqs.PurgeQueueInput{QueueUrl: &url}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

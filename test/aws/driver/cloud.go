@@ -36,6 +36,8 @@ type Cloud struct {
 	deployed Deployed
 	sqs      *sqs.Client
 	cancel   context.CancelFunc
+	stop     chan struct{}
+	once     sync.Once
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -49,7 +51,7 @@ type Cloud struct {
 // Start begins to poll for every enabled mapping. Close the Cloud.
 func Start(ctx context.Context, d Deployed, o Options) (*Cloud, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &Cloud{options: o, deployed: d, sqs: sqs.NewFromConfig(o.AWS), cancel: cancel, heard: map[string]int{}, kills: map[string]int{}, latest: time.Now()}
+	c := &Cloud{options: o, deployed: d, sqs: sqs.NewFromConfig(o.AWS), cancel: cancel, stop: make(chan struct{}), heard: map[string]int{}, kills: map[string]int{}, latest: time.Now()}
 	for _, m := range d.Mappings {
 		if !m.Enabled {
 			continue
@@ -66,17 +68,33 @@ func Start(ctx context.Context, d Deployed, o Options) (*Cloud, error) {
 	return c, nil
 }
 
-// Close stops polling and the functions.
+// patience is how long Close waits for batches in hand.
+const patience = 3 * time.Second
+
+// Close stops polling and the functions. A poll under way is waited for: broken off, it would go on in the cloud, and what it receives
+// would be nobody's for a visibility.
 func (c *Cloud) Close() error {
-	c.cancel()
+	c.once.Do(func() { close(c.stop) })
+	late := time.AfterFunc(patience, c.cancel)
+	defer late.Stop()
 	c.running.Wait()
+	c.cancel()
 	return nil
+}
+
+func (c *Cloud) stopped() bool {
+	select {
+	case <-c.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // poll is the poller of one mapping, with one instance of its function. An instance that failed to start, ended, or ran into its timeout is
 // followed by another, as Lambda does it.
 func (c *Cloud) poll(ctx context.Context, m Mapping, url string) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !c.stopped() {
 		c.instance(ctx, m, url)
 	}
 }
@@ -92,9 +110,12 @@ func (c *Cloud) instance(ctx context.Context, m Mapping, url string) {
 		return
 	}
 	ended := make(chan struct{})
+	alive, dies := context.WithCancel(ctx)
+	defer dies()
 	go func() {
 		_ = process.Wait() // how it ended is told where it matters
 		close(ended)
+		dies() // nobody will answer a batch that it has in hand
 	}()
 	defer func() {
 		_ = syscall.Kill(-process.Process.Pid, syscall.SIGKILL)
@@ -106,7 +127,7 @@ func (c *Cloud) instance(ctx context.Context, m Mapping, url string) {
 			c.options.Invoked(service, process.Process)
 		}
 	}}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !c.stopped() {
 		select {
 		case <-ended:
 			// Lambda starts another for the next batch. One that ends at once never becomes ready: its configuration is wrong.
@@ -115,13 +136,14 @@ func (c *Cloud) instance(ctx context.Context, m Mapping, url string) {
 			return
 		default:
 		}
-		r, err := source.Once(ctx)
+		r, err := source.Once(alive)
 		if r.Received > 0 {
 			c.count(service, 0, -1)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return
+		case alive.Err() != nil: // told above
 		case err != nil && r.Received > 0:
 			c.mu.Lock()
 			c.kills[service]++
