@@ -85,7 +85,7 @@ func newWorld(t *testing.T, at string) *world {
 	}
 	w.env = append(os.Environ(), "AWS_ENDPOINT_URL="+m.Endpoint, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true",
 		"TF_CLI_CONFIG_FILE="+cli, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "LLAC_LOCAL=1", "LLAC_TF_DATA="+filepath.Join(w.plans, ".terraform"), "LLAC_ACCOUNT_FILE="+filepath.Join(w.plans, "account.hcl"),
-		"LLAC="+filepath.Join(root(t), "bin", "llac"), "PACKAGES_DIR="+w.packages, "APPLY=yes", "ENV="+env,
+		"LLAC="+w.llac(t), "PACKAGES_DIR="+w.packages, "FUNCTIONS_DIR="+filepath.Join(w.plans, "functions"), "APPLY=yes", "ENV="+env,
 	)
 	w.lake, w.sqs, w.glue = lake.NewS3(w.config, dataBucket, clock.System{}), sqs.NewFromConfig(w.config), glue.NewFromConfig(w.config)
 	if w.contracts, err = contract.LoadDir(filepath.Join(root(t), "datasets")); err != nil {
@@ -96,8 +96,6 @@ func newWorld(t *testing.T, at string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.portal.Close)
-	w.must(t, "make", "bin/llac")
-	w.must(t, "make", "functions", "FUNCTIONS_OS=", "FUNCTIONS_ARCH=", "FUNCTIONS_DIR="+w.binaries)
 	return w
 }
 
