@@ -80,11 +80,33 @@ TERRAFORM ?= terraform
 # A person is asked before the plan is applied; APPLY=yes answers for a program.
 APPLY ?=
 
+# What a command on an environment needs before anything is begun.
+in_env = test -n "$(ENV)" || { echo "$(1)" >&2; exit 2; }; \
+  test -d "terraform/environments/$(ENV)" || { echo "there is no environment \"$(ENV)\"; there are: $(notdir $(wildcard terraform/environments/*))" >&2; exit 2; }; \
+  $(with_terraform)
+with_terraform = command -v $(TERRAFORM) >/dev/null || { echo "terraform is not found; install 1.11 or later, or say where it is: TERRAFORM=/path/to/terraform" >&2; exit 2; }
+
+.PHONY: bootstrap
+bootstrap: ## once an account: the buckets of the state and of the packages, and GitHub's way in
+	@$(with_terraform)
+	@TERRAFORM=$(TERRAFORM) terraform/tf dev bootstrap apply $(if $(APPLY),-auto-approve)
+	@echo "Next: make stacks ENV=dev"
+
+.PHONY: stacks
+stacks: ## what an environment's services stand on, in order: storage and security, messaging, monitoring and marts: make stacks ENV=dev
+	@$(call in_env,into which environment? make stacks ENV=dev)
+	@$(MAKE) --no-print-directory stack-of-storage stack-of-security
+	@$(MAKE) --no-print-directory stack-of-messaging
+	@$(MAKE) --no-print-directory stack-of-monitoring stack-of-marts
+	@echo "Next: make deploy-changed ENV=$(ENV)"
+
+stack-of-%:
+	@TERRAFORM=$(TERRAFORM) terraform/tf $(ENV) stacks/$* apply $(if $(APPLY),-auto-approve)
+
 .PHONY: deploy
 deploy: ## plan and apply one service's root, and no other: make deploy SERVICE=stager ENV=dev
 	@$(call named,deploy, ENV=dev)
-	@test -n "$(ENV)" || { echo "into which environment? make deploy SERVICE=$(SERVICE) ENV=dev" >&2; exit 2; }
-	@command -v $(TERRAFORM) >/dev/null || { echo "terraform is not found; install 1.11 or later, or say where it is: make deploy TERRAFORM=/path/to/terraform …" >&2; exit 2; }
+	@$(call in_env,into which environment? make deploy SERVICE=$(SERVICE) ENV=dev)
 	@test -d "terraform/services/$(SERVICE)" || { echo "there is no root terraform/services/$(SERVICE)" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) deploy-of-$(SERVICE)
 
@@ -94,14 +116,26 @@ plan_root = root=terraform/services/$(1); files="$(abspath $(PACKAGES_DIR))/$(1)
   $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
   $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" $$given -var-file="$$files.tfvars.json" -out="$$plan"
 
+apply_root = if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
+  $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
+
 # In this order: nothing is built, uploaded or planned that the neighbours could not live with.
 deploy-of-%:
 	@build=$$($(call build_name,$*)); $(LLAC) deploy check $* --env "$(ENV)" --build "$$build"
 	@$(MAKE) --no-print-directory package-of-$*
 	@$(LLAC) deploy upload $* --env "$(ENV)" --packages "$(PACKAGES_DIR)"
-	@$(call plan_root,$*) && \
-	  if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
-	  $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
+	@$(call plan_root,$*) && $(apply_root)
+
+.PHONY: rollback
+rollback: ## take a service back to the package that ran before, if its neighbours can live with it: make rollback SERVICE=stager ENV=dev
+	@$(call named,rollback, ENV=dev)
+	@$(call in_env,in which environment? make rollback SERVICE=$(SERVICE) ENV=dev)
+	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) rollback-of-$(SERVICE)
+
+rollback-of-%:
+	@mkdir -p "$(PACKAGES_DIR)" && $(LLAC) deploy running $* --env "$(ENV)" --previous --out "$(PACKAGES_DIR)"
+	@$(LLAC) deploy check $* --env "$(ENV)" --release "$(PACKAGES_DIR)/$*.$(ENV).release.json"
+	@$(call plan_root,$*) && $(apply_root)
 
 .PHONY: deploy-changed
 deploy-changed: ## deploy every service that differs from what runs, consumers before producers: make deploy-changed ENV=dev
@@ -188,7 +222,7 @@ lint-terraform: ## tflint and checkov over terraform/, in tools of the project's
 	go run ./test/terraform/lint
 
 .PHONY: test-aws
-test-aws: ## everything under terraform/ applied to moto, and its second plans held against test/aws/plan_allow.txt
+test-aws: ## everything under terraform/ applied to moto, the services run on it, one deployed and taken back, second plans; about ten minutes
 	LLAC_TEST_AWS=1 go test -count=1 -timeout 20m -v ./test/aws
 
 .PHONY: clean

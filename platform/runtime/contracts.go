@@ -64,12 +64,15 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	return p, nil
 }
 
+// ErrNoContracts says that no contract was ever put in force, or that the list of them is gone.
+var ErrNoContracts = errors.New("no contracts are deployed (" + lake.ContractIndexKey + " is missing in the config bucket)")
+
 // Current lists the contracts in force, in the order of the index. Invariant 5: one that cannot be used does not take the
 // others with it; they are returned together with an error that names it.
 func (c *ConfigContracts) Current(ctx context.Context) ([]*contract.Contract, error) {
 	b, _, err := c.Store.Get(ctx, lake.ContractIndexKey)
 	if errors.Is(err, lake.ErrNotFound) {
-		return nil, Permanent(fmt.Errorf("no contracts are deployed (%s is missing in the config bucket)", lake.ContractIndexKey))
+		return nil, Permanent(ErrNoContracts)
 	}
 	if err != nil {
 		return nil, err

@@ -26,6 +26,10 @@ const (
 func (j janitor) sweep(ctx context.Context, now time.Time) error {
 	kept := j.keepLetters(ctx, now)
 	contracts, failed := j.ports.Contracts.Current(ctx)
+	if errors.Is(failed, runtime.ErrNoContracts) {
+		j.ports.Log.WarnContext(ctx, "nothing is in force yet, so nothing was swept", "error", failed.Error())
+		return kept
+	}
 	for _, c := range contracts {
 		failed = errors.Join(failed, j.sweepDataset(ctx, c, now))
 	}

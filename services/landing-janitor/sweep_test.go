@@ -9,6 +9,8 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/lake/laketest"
+	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
@@ -249,4 +251,12 @@ func TestOneBrokenDataset(t *testing.T) {
 			t.Errorf("%s: the other dataset was not swept", name)
 		}
 	}
+}
+
+// The sweep of an environment whose contracts are yet to come is no dead letter.
+func TestSweepBeforeAnyContract(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	b.Ports.Contracts = &runtime.ConfigContracts{Store: laketest.NewMemory()}
+	b.swept(day)
 }

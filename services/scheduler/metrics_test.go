@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/lake/laketest"
+	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 	"github.com/llac-project/llac/platform/telemetry"
 )
@@ -48,5 +51,25 @@ func TestEveryTickMeasuresFreshness(t *testing.T) {
 		if !slices.Contains(m.all, want) {
 			t.Errorf("no %q in %q", want, m.all)
 		}
+	}
+}
+
+// An environment whose contracts are yet to come is not in trouble: its ticks are no dead letters. They are not counted either, so that the
+// heartbeat alarm tells of a list of contracts that is gone.
+func TestTickBeforeAnyContract(t *testing.T) {
+	t.Parallel()
+	b := runtimetest.New(t)
+	m := &measured{}
+	b.Ports.Metrics = m
+	b.Ports.Contracts = &runtime.ConfigContracts{Store: laketest.NewMemory()}
+	tick := func(p events.Payload) ([]events.Event, error) {
+		return b.Deliver(t.Context(), Service, runtimetest.Event("one"+p.EventType(), p))
+	}
+	out, err := tick(events.ScheduleTicked{ScheduledAt: b.Clock.Now()})
+	if err != nil || len(out) > 0 || len(m.all) > 0 {
+		t.Errorf("a tick without contracts: %v, %v, measured %q", out, err, m.all)
+	}
+	if _, err := tick(events.RunRequested{Dataset: "things", RequestedAt: b.Clock.Now(), Trigger: "manual"}); !errors.Is(err, runtime.ErrNoContracts) {
+		t.Errorf("a person who asks for a run is told %v", err)
 	}
 }

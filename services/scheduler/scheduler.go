@@ -63,6 +63,11 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 		return nil, runtime.Permanent(err)
 	}
 	contracts, unusable := s.ports.Contracts.Current(ctx)
+	if _, tick := payload.(events.ScheduleTicked); tick && errors.Is(unusable, runtime.ErrNoContracts) {
+		// An environment that was just made: nothing can be due. That no tick is counted tells of a list that is gone.
+		s.ports.Log.WarnContext(ctx, "nothing is in force yet: llac datasets publish", "error", unusable.Error())
+		return nil, nil
+	}
 	if len(contracts) == 0 && unusable != nil {
 		return nil, unusable
 	}

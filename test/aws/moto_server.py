@@ -1,10 +1,13 @@
-"""moto's server, with three things put right that would otherwise keep our Terraform from being applied to it as it is.
+"""moto's server, with four things put right that would otherwise keep our Terraform from being applied to it as it is.
 
 Conditions: moto takes every Deny of a bucket policy as unconditional, since it knows no condition but StringEquals. Ours deny
 plain HTTP, and everybody but the roles that may write a layer; moto would lock the driver out of the lake. Here a Deny with
 a condition that moto does not know denies nobody. What the conditions say is tested where they are made, by `terraform test`.
 
 Recursion: moto has no GetFunctionRecursionConfig and PutFunctionRecursionConfig. Here a function remembers what it was told.
+
+Mappings: moto would run a mapped function in Docker for every message, and count a receive when it cannot. Here a mapping is only
+remembered; the driver acts it out.
 
 Saved queries: moto has none of CloudWatch Logs' query definitions. Here they are kept, and found again by the beginning of their name.
 """
@@ -24,6 +27,7 @@ from moto.awslambda.responses import LambdaResponse
 from moto.iam import access_control
 from moto.iam.policy_conditions import CONDITION_OPERATIONS
 from moto.logs.responses import LogsResponse
+from moto.sqs.models import Queue
 
 permitted = access_control.IAMPolicyStatement.is_action_permitted
 
@@ -37,6 +41,9 @@ def knowing_conditions(self, *args, **kwargs):
 
 
 access_control.IAMPolicyStatement.is_action_permitted = knowing_conditions
+
+# Read anew each time, and so always empty: nothing that moto notes in it stays.
+Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, mappings: None)
 
 FUNCTION = re.compile(r"/functions/([^/]+)/recursion-config")
 

@@ -3,6 +3,7 @@
 package aws
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/test/terraform"
 )
 
@@ -215,4 +217,30 @@ func put(t *testing.T, address, body string) {
 	if answer.StatusCode != http.StatusOK {
 		t.Fatalf("moto does not take %s: %s", address, answer.Status)
 	}
+}
+
+// emptyPackages are packages of programs that do nothing, where only Terraform is looked at.
+func emptyPackages(t *testing.T) string {
+	dir := t.TempDir()
+	for _, f := range events.Flow {
+		file, err := os.Create(filepath.Join(dir, f.Service+".zip"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := zip.NewWriter(file)
+		w, err := z.CreateHeader(&zip.FileHeader{Name: "bootstrap", Method: zip.Deflate})
+		if err == nil {
+			_, err = w.Write([]byte("#!/bin/sh\n# " + f.Service + "\n"))
+		}
+		if err == nil {
+			err = z.Close()
+		}
+		if err == nil {
+			err = file.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

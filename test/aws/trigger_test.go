@@ -20,7 +20,7 @@ import (
 // then, Terraform does not want it back as it was, and the connection still has it after another apply.
 func TestTriggersToken(t *testing.T) {
 	if os.Getenv("LLAC_TEST_AWS") == "" {
-		return // as TestApply
+		return // as TestCloud
 	}
 	t.Parallel()
 	m, err := StartMoto(t.Context(), "moto_server.py", os.Stderr)

@@ -37,6 +37,7 @@ type deployOptions struct {
 	release       string
 	build         string
 	program, out  string
+	previous      bool
 }
 
 func (a *App) deployCheckCommand() *cobra.Command {

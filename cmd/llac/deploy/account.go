@@ -104,6 +104,24 @@ func (a Account) Upload(ctx context.Context, folder string, r Release) (already 
 	return outcome == lake.AlreadyMine, nil
 }
 
+// Before fetches the release of the package that ran before the one that runs.
+func (a Account) Before(ctx context.Context, r Recorded) (Release, error) {
+	if r.Previous == "" {
+		return Release{}, fmt.Errorf("%s has been deployed once, or its record of the package before is gone", r.Service)
+	}
+	key := strings.TrimSuffix(ArtifactKey(r.Service, r.Previous), ".zip") + ".json"
+	release, _, err := lake.ReadState[Release](ctx, lake.NewS3(a.AWS, a.ArtifactsBucket(), clock.System{}), key)
+	switch {
+	case err != nil:
+		return Release{}, fmt.Errorf("fetch the release of the package that ran before: %w", err)
+	case release == nil:
+		return Release{}, fmt.Errorf("s3://%s/%s is not there: the package that ran before %s cannot be deployed again as it is", a.ArtifactsBucket(), key, r.Build)
+	case release.Service != r.Service || release.SHA256 != r.Previous:
+		return Release{}, fmt.Errorf("s3://%s/%s is of %s %s: somebody has changed it; look who", a.ArtifactsBucket(), key, release.Service, release.SHA256)
+	}
+	return *release, nil
+}
+
 // Backend is where a root's state is, in the words of terraform init -backend-config.
 func (a Account) Backend(env, root string) string {
 	return fmt.Sprintf("bucket = %q\nkey    = %q\nregion = %q\n", a.StateBucket(), env+"/"+root+".tfstate", a.AWS.Region)

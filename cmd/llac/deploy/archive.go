@@ -46,6 +46,14 @@ type Release struct {
 // Speech is what the release consumes and emits.
 func (r Release) Speech() Speech { return Speech{Consumes: r.Consumes, Emits: r.Emits, Build: r.Build} }
 
+// Write writes the release to a file, for a check against what runs.
+func (r Release) Write(file string) error {
+	if err := os.WriteFile(file, lake.Encode(r), 0o644); err != nil {
+		return fmt.Errorf("write the release of %s: %w", r.Service, err)
+	}
+	return nil
+}
+
 // UnknownServiceError names a service that there is not.
 type UnknownServiceError struct{ Service string }
 

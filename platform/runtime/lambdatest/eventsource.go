@@ -21,6 +21,7 @@ type EventSource struct {
 	QueueARN string
 	Batch    int           // messages an invocation at the most; default and at most 10
 	Timeout  time.Duration // of the function
+	Received func(n int)   // told when a batch is about to be handed over; nil: nobody
 }
 
 // Result is what became of one batch.
@@ -48,6 +49,9 @@ func (e EventSource) Once(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	r := Result{Received: len(out.Messages)}
+	if e.Received != nil {
+		e.Received(r.Received)
+	}
 	answer, err := e.API.Invoke(ctx, payload, e.Timeout)
 	r.Answer = answer
 	if r.Failed = failures(answer, out.Messages); err != nil || r.Failed == nil {
