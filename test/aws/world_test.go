@@ -103,7 +103,7 @@ func newWorld(t *testing.T, at string) *world {
 func (w *world) command(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), name, args...)
-	c.Dir, c.Env = root(t), w.env
+	c.Dir, c.Env = root(t), slices.Clone(w.env)
 	return c
 }
 
