@@ -42,7 +42,7 @@ func TestPlanAndDeployOfWhatChanged(t *testing.T) {
 	if err != nil {
 		t.Skip("this tree is no Git clone: ", err)
 	}
-	moto, env := startMoto(t)
+	moto, env := startMoto(t, []string{"deploy"}, nil)
 	parameters, objects := ssm.NewFromConfig(moto.Config), s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
 	bucket := aws.String("llac-artifacts-" + motoAccount)
 	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{

@@ -1,11 +1,10 @@
 package terraform
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +18,8 @@ type resource struct {
 	Name    string `json:"name"`
 	Index   any    `json:"index"`
 	Change  struct {
-		After map[string]any `json:"after"`
+		After   map[string]any `json:"after"`
+		Unknown map[string]any `json:"after_unknown"`
 	} `json:"change"`
 }
 
@@ -40,7 +40,7 @@ func mocked(t *testing.T, folder, variables string) []resource {
 		plans[folder+"\n"+variables] = one
 	}
 	plansMutex.Unlock()
-	one.once.Do(func() { one.made = planned(t, folder, variables) })
+	one.once.Do(func() { one.made = planOf(t, folder, variables) })
 	if len(one.made) == 0 {
 		t.Fatalf("there is no plan of terraform/%s; another test says why", folder)
 	}
@@ -58,7 +58,7 @@ var (
 	plans      = map[string]*planOnce{}
 )
 
-func planned(t *testing.T, folder, variables string) []resource {
+func planOf(t *testing.T, folder, variables string) []resource {
 	t.Helper()
 	w := prepare(t)
 	tests, err := filepath.Glob(filepath.Join(repository, "terraform", folder, "tests", "*.tftest.hcl"))
@@ -96,22 +96,8 @@ func planned(t *testing.T, folder, variables string) []resource {
 	own := workspace{program: w.program, dir: dir, env: append(w.env[:len(w.env):len(w.env)], "TF_DATA_DIR="+filepath.Join(dir, "data"))}
 	own.must(t, folder, "init", "-backend=false", "-input=false", "-no-color", "-test-directory="+name)
 	out := own.must(t, folder, "test", "-json", "-verbose", "-test-directory="+name)
-	for line := range bytes.Lines([]byte(out)) {
-		var message struct {
-			Type string `json:"type"`
-			Plan struct {
-				Changes []resource `json:"resource_changes"`
-			} `json:"test_plan"`
-		}
-		if json.Unmarshal(line, &message) == nil && message.Type == "test_plan" {
-			var made []resource
-			for _, r := range message.Plan.Changes {
-				if r.Mode == "managed" {
-					made = append(made, r)
-				}
-			}
-			return made
-		}
+	for _, changes := range planned(t, out) { // one run
+		return slices.DeleteFunc(changes, func(r resource) bool { return r.Mode != "managed" })
 	}
 	t.Fatalf("terraform test of %s told of no plan", folder)
 	return nil

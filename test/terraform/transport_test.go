@@ -43,16 +43,6 @@ func declared(t *testing.T, folder string) []string {
 	return out
 }
 
-// resource is one of a plan: what will be there after an apply.
-type resource struct {
-	Address string `json:"address"`
-	Type    string `json:"type"`
-	Change  struct {
-		After   map[string]any `json:"after"`
-		Unknown map[string]any `json:"after_unknown"`
-	} `json:"change"`
-}
-
 // planned reads what each run of `terraform test -json -verbose` plans, by the run's name.
 func planned(t *testing.T, out string) map[string][]resource {
 	t.Helper()
