@@ -158,7 +158,8 @@ func (w *world) deployed(t *testing.T) driver.Deployed {
 // act starts to act out d.
 func (w *world) act(t *testing.T, d driver.Deployed, invoked func(string, *os.Process)) *driver.Cloud {
 	t.Helper()
-	c, err := driver.Start(t.Context(), d, driver.Options{AWS: w.config, Binaries: w.binaries, Extra: w.extra(), Logs: w.plans, Invoked: invoked})
+	// Not the test's context, which ends before its clean-up: see Close.
+	c, err := driver.Start(context.WithoutCancel(t.Context()), d, driver.Options{AWS: w.config, Binaries: w.binaries, Extra: w.extra(), Logs: w.plans, Invoked: invoked})
 	if err != nil {
 		t.Fatal(err)
 	}

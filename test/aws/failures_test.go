@@ -1,0 +1,154 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package aws
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
+	local "github.com/llac-project/llac/platform/local/aws"
+	"github.com/llac-project/llac/test/aws/driver"
+)
+
+// timesOut lets the scheduler's function hang in the middle of a batch of three, until Lambda kills it. The messages come back when their
+// visibility is over, and each dataset is run once. The times are shorter here than Terraform's, which is what is waited for otherwise.
+func timesOut(t *testing.T, w *world, d driver.Deployed) {
+	const service = "scheduler"
+	d = clone(d)
+	m := mapping(&d, service)
+	m.Function.Timeout = 2 * time.Second
+	url := w.moto.Endpoint + "/" + Account + "/" + m.Queue[strings.LastIndex(m.Queue, ":")+1:]
+	visibility := func(seconds string) {
+		if _, err := w.sqs.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"VisibilityTimeout": seconds}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := w.attributes(t, m.Queue)["VisibilityTimeout"]
+	visibility("4")
+	defer visibility(was)
+
+	datasets, before := []string{"service_types", "service_qualifications", "municipalities"}, map[string]string{}
+	account := deploy.Account{AWS: w.config, ID: Account}
+	for i, name := range datasets {
+		p, _, err := lake.ReadPointer(t.Context(), w.lake, name)
+		if err != nil || p == nil {
+			t.Fatal(p, err)
+		}
+		before[name] = p.Snapshot
+		at := time.Now().UTC().Truncate(time.Second)
+		e := events.New(events.RunRequested{Dataset: name, RequestedAt: at, RequestedBy: "test", Trigger: "manual", Force: true})
+		e.ID, e.Source, e.Time, e.CorrelationID = fmt.Sprintf("%s/%s/operator-%d", name, lake.Slot(at), i), "/llac/operator", at, lake.Slot(at)
+		if err := account.Tell(t.Context(), env, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var once sync.Once
+	c := w.act(t, d, func(s string, process *os.Process) {
+		if s == service {
+			once.Do(func() { _ = process.Signal(syscall.SIGSTOP) })
+		}
+	})
+	if err := waitFor(c, 15*time.Second, func() (bool, string) {
+		for _, name := range datasets {
+			p, _, err := lake.ReadPointer(t.Context(), w.lake, name)
+			if err != nil || p.Snapshot <= before[name] {
+				return false, name + " is not published anew"
+			}
+		}
+		return true, ""
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if c.Kills(service) != 1 || c.Heard(service) < 2*len(datasets) {
+		t.Errorf("killed %d times, heard %d messages: want one kill, and each message again", c.Kills(service), c.Heard(service))
+	}
+	for _, name := range datasets {
+		if runs := w.keys(t, "runs/"+name+"/"); count(runs, "/requested.json") < 2 {
+			t.Errorf("the runs of %s: %v", name, runs)
+		}
+		p, _, _ := lake.ReadPointer(t.Context(), w.lake, name)
+		if p.Previous != before[name] {
+			t.Errorf("%s was run more than once: %s follows %s, before it was %s", name, p.Snapshot, p.Previous, before[name])
+		}
+	}
+	for name, n := range w.depths(t, "-dlq", "-undelivered") {
+		if n > 0 {
+			t.Errorf("%s holds %d messages", name, n)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func count(keys []string, suffix string) (n int) {
+	for _, k := range keys {
+		if strings.HasSuffix(k, suffix) {
+			n++
+		}
+	}
+	return n
+}
+
+// undeliverable shows where a message goes that SNS cannot deliver, by the attributes that Terraform gave the subscription. moto has no
+// dead-letter queues of subscriptions, so that this is done on the local cloud.
+func undeliverable(t *testing.T, w *world) {
+	client, arn, topic, endpoint := w.subscription(t, "validator", "stager")
+	made, err := client.GetSubscriptionAttributes(t.Context(), &sns.GetSubscriptionAttributesInput{SubscriptionArn: &arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud, err := local.Start(t.Context(), local.Options{Dir: t.TempDir(), AccountID: Account})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cloud.Close()
+	queues, topics := sqs.NewFromConfig(cloud.Config()), sns.NewFromConfig(cloud.Config())
+	urls := map[string]string{}
+	for _, name := range []string{endpoint, endpoint + "-undelivered"} {
+		name = name[strings.LastIndex(name, ":")+1:]
+		q, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls[name] = aws.ToString(q.QueueUrl)
+	}
+	to, err := topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String(topic[strings.LastIndex(topic, ":")+1:])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := map[string]string{}
+	for _, name := range []string{"FilterPolicy", "RawMessageDelivery", "RedrivePolicy"} {
+		attributes[name] = made.Attributes[name]
+	}
+	if _, err := topics.Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: to.TopicArn, Protocol: aws.String("sqs"), Endpoint: &endpoint, Attributes: attributes}); err != nil {
+		t.Fatal(err)
+	}
+	queue := endpoint[strings.LastIndex(endpoint, ":")+1:]
+	if _, err := queues.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(urls[queue])}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := topics.Publish(t.Context(), &sns.PublishInput{TopicArn: to.TopicArn, Message: aws.String(`{"it": "is an event"}`), MessageAttributes: map[string]snstypes.MessageAttributeValue{
+		"type": {DataType: aws.String("String"), StringValue: aws.String("cat.llac.landing.validated.v1")},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: aws.String(urls[queue+"-undelivered"]), WaitTimeSeconds: 5, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
+	if err != nil || len(got.Messages) != 1 || !strings.Contains(aws.ToString(got.Messages[0].Body), "is an event") {
+		t.Errorf("%+v, %v: the message is lost", got, err)
+	}
+}
