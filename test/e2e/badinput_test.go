@@ -194,7 +194,7 @@ func TestPortalDown(t *testing.T) {
 func (w *world) letters(n int, service, says string) {
 	w.t.Helper()
 	w.look(func(c *pipeline.Cloud) {
-		all, err := c.Letters(w.t.Context(), "")
+		all, err := c.Queues().Letters(w.t.Context(), "")
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func (w *world) letters(n int, service, says string) {
 func (w *world) replay() {
 	w.t.Helper()
 	w.look(func(c *pipeline.Cloud) {
-		if _, err := c.Replay(w.t.Context(), "", func(pipeline.Letter) bool { return true }); err != nil {
+		if _, err := c.Queues().Replay(w.t.Context(), "", func(pipeline.Letter) bool { return true }); err != nil {
 			w.t.Fatal(err)
 		}
 	})

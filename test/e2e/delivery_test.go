@@ -120,7 +120,7 @@ func TestUnknownEvents(t *testing.T) {
 		}
 	}
 	w.idle(p)
-	letters, err := p.Cloud.Letters(t.Context(), "stager")
+	letters, err := p.Cloud.Queues().Letters(t.Context(), "stager")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/llac-project/llac/cmd/llac/deploy"
@@ -54,7 +55,7 @@ type App struct {
 
 	dir       string
 	contracts string
-	martsEnv  string // environment whose marts are meant; empty: those in dir
+	env       string // environment of the cloud that is meant; empty: what is in dir
 	json      bool
 	status    int
 	patient   atomic.Bool // Ctrl-C is for a shell that runs in us, and ends nothing
@@ -125,13 +126,13 @@ func plainly(err error) error {
 func (a *App) llac(words string) string {
 	line := "llac " + words
 	verb, _, _ := strings.Cut(words, " ")
-	if verb == "marts" && a.martsEnv != "" {
-		line += " --env " + a.martsEnv
+	if a.env != "" && verb != "deploy" && words != "datasets check" {
+		line += " --env " + a.env
 	}
-	if a.dir != defaultDir && verb != "datasets" {
+	if a.dir != defaultDir && (a.env == "" || verb == "marts") && verb != "datasets" {
 		line += " --dir " + shellWord(a.dir)
 	}
-	if a.contracts != defaultContracts && (verb == "run" || verb == "datasets" || verb == "marts" && a.martsEnv == "") {
+	if a.contracts != defaultContracts && (verb == "datasets" || a.env == "" && (verb == "run" || verb == "marts")) {
 		line += " --datasets " + shellWord(a.contracts)
 	}
 	return line
@@ -205,8 +206,20 @@ func (a *App) run(name string, f func(ctx context.Context, args []string) (reply
 	}
 }
 
-// ledger reads the lake's plain files: it works whether or not a pipeline runs, and disturbs none.
-func (a *App) ledger() (ledger.Ledger, error) {
+// withEnv gives a command --env: it then looks at an environment of the cloud instead of at this machine.
+func (a *App) withEnv(flags *pflag.FlagSet) {
+	flags.StringVar(&a.env, "env", "", "environment of the cloud that is meant, such as dev; without it, what is in --dir")
+}
+
+// ledger reads a lake: that of an environment, or this machine's plain files. It works whether or not a pipeline runs, and disturbs none.
+func (a *App) ledger(ctx context.Context) (ledger.Ledger, error) {
+	if a.env != "" {
+		account, err := a.account(ctx, a.env)
+		if err != nil {
+			return ledger.Ledger{}, err
+		}
+		return ledger.Ledger{Lake: account.Lake(a.env)}, nil
+	}
 	if _, err := os.Stat(filepath.Join(a.dir, "lake")); errors.Is(err, os.ErrNotExist) {
 		return ledger.Ledger{}, &pipeline.NoLakeError{Dir: a.dir}
 	} else if err != nil {

@@ -137,16 +137,7 @@ func (a *App) checkMarts(ctx context.Context) []finding {
 	if a.shut() {
 		return nil
 	}
-	m, err := martsStatusOf(ctx, filelake.Open(a.dir, pipeline.DataBucket))
-	switch {
-	case err != nil:
-		return []finding{{"marts", ill, err.Error(), "look at the file system"}}
-	case m == nil:
-		return []finding{{"marts", well, "never built; " + a.llac("run") + " builds them", ""}}
-	case len(m.Behind) > 0:
-		return []finding{{"marts", warn, "build " + m.Build + " is behind " + and(m.Behind), a.llac("marts") + " builds them anew"}}
-	}
-	return []finding{{"marts", well, "build " + m.Build + ", " + plural(m.Models, "model"), ""}}
+	return a.checkMartsOf(ctx, filelake.Open(a.dir, pipeline.DataBucket))
 }
 
 // checkWork looks who owns the directory, what the queues hold, and what is not at its end.
@@ -182,7 +173,7 @@ func (a *App) checkWork(ctx context.Context) []finding {
 	} {
 		total, where := 0, []string{}
 		for _, s := range pipeline.Services {
-			d, depthErr := cloud.QueueDepth(ctx, kind.name(pipeline.Env, s.Name))
+			d, depthErr := cloud.Queues().Depth(ctx, kind.name(pipeline.Env, s.Name))
 			if err = errors.Join(err, depthErr); d.Total() > 0 {
 				total += d.Total()
 				where = append(where, s.Name+" "+count(d.Total()))

@@ -162,7 +162,7 @@ func (a *App) costLedger(ctx context.Context, o costOptions) (*ledger.Ledger, []
 		contracts, err := account.Contracts(ctx, o.env)
 		return &ledger.Ledger{Lake: account.Lake(o.env)}, contracts, err
 	}
-	l, err := a.ledger()
+	l, err := a.ledger(ctx)
 	var none *pipeline.NoLakeError
 	if errors.As(err, &none) {
 		contracts, err := pipeline.LoadContracts(a.contracts)

@@ -20,7 +20,7 @@ import (
 func (a *App) datasetsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "datasets",
-		Short: "The dataset contracts: list, check, dbt",
+		Short: "The dataset contracts: list, check, dbt, publish",
 		Long: `A dataset is one file, <name>.odcs.yaml, in the folder of the contracts. Adding a dataset is adding its file.` +
 			exitStatus(exitOK, exitError, exitUsage, exitContract),
 		Args: subcommands,
@@ -42,7 +42,7 @@ the rest of the folder.` + exitStatus(exitOK, exitError, exitUsage, exitContract
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"yaml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
-	}, a.datasetsDBTCommand())
+	}, a.datasetsDBTCommand(), a.datasetsPublishCommand())
 	return cmd
 }
 

@@ -20,10 +20,11 @@ func (a *App) dlqCommand() *cobra.Command {
 		Use:   "dlq",
 		Short: "The messages that a service gave up on: list, show, replay",
 		Long: `A dead letter is a message that a service gave up on, kept with its original body and the reason in that service's
-dead-letter queue. Its run has stopped there. Nothing is lost: mend the cause, and replay it.` + exitStatus(exitOK, exitError, exitUsage, exitUnpublished, exitOwned, exitNotFound, exitInterrupted),
+dead-letter queue. Its run has stopped there. Nothing is lost: mend the cause, and replay it.` + exitStatus(exitOK, exitError, exitUsage, exitUnpublished, exitOwned, exitNotFound, exitCredentials, exitInterrupted),
 		Args: subcommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	a.withEnv(cmd.PersistentFlags())
 	cmd.AddCommand(a.dlqListCommand(), a.dlqShowCommand(), a.dlqReplayCommand())
 	return cmd
 }
@@ -95,12 +96,25 @@ func (a *App) runDLQList(ctx context.Context, service string) (reply, error) {
 }
 
 func (a *App) look(ctx context.Context, service string) ([]pipeline.Letter, error) {
+	if a.env != "" {
+		queues, err := a.queues(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return queues.Letters(ctx, service)
+	}
 	cloud, err := pipeline.Look(ctx, a.dir)
 	if err != nil {
 		return nil, err
 	}
-	letters, err := cloud.Letters(ctx, service)
+	letters, err := cloud.Queues().Letters(ctx, service)
 	return letters, errors.Join(err, cloud.Close())
+}
+
+// queues are those of the environment.
+func (a *App) queues(ctx context.Context) (pipeline.Queues, error) {
+	account, err := a.account(ctx, a.env)
+	return pipeline.Queues{AWS: account.AWS, Env: a.env}, err
 }
 
 func (a *App) dlqShowCommand() *cobra.Command {
@@ -175,7 +189,8 @@ func (a *App) dlqReplayCommand() *cobra.Command {
 		Short: "Send dead letters back to their service and let it deal with them",
 		Long: `replay sends a dead letter's original body back to its service's queue and then deletes the letter, in this order, so
 that nothing is lost between the two; who did the work already knows the event by its id. It then runs the services
-until they have nothing left to do, unless a llac run is at work in the directory, whose services take it.` +
+until they have nothing left to do, unless a llac run is at work in the directory, whose services take it. In an environment of
+the cloud (--env) its functions take it.` +
 			exitStatus(exitOK, exitError, exitUsage, exitUnpublished, exitTimeout, exitNotFound, exitInterrupted),
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -202,9 +217,11 @@ func (a *App) runDLQReplay(ctx context.Context, o replayOptions, args []string) 
 	if o.timeout < 0 {
 		return reply{}, negative(o.timeout)
 	}
-	settings, err := a.settings(o.portalOptions, "llac dlq replay")
-	if err != nil {
-		return reply{}, err
+	var settings pipeline.Settings
+	if a.env == "" {
+		if settings, err = a.settings(o.portalOptions, "llac dlq replay"); err != nil {
+			return reply{}, err
+		}
 	}
 	// Look first: where nothing is, nothing is made.
 	letters, err := a.look(ctx, service)
@@ -218,12 +235,22 @@ func (a *App) runDLQReplay(ctx context.Context, o replayOptions, args []string) 
 	case !found:
 		return reply{}, a.noLetter(args[0])
 	}
+	var out replayReply
+	if a.env != "" {
+		queues, err := a.queues(ctx)
+		if err == nil {
+			out.Replayed, err = queues.Replay(ctx, service, chosen)
+		}
+		return reply{data: out, text: func(t *text) {
+			replayText(t, out)
+			t.line("The services of %s deal with them; %s shows what becomes of their runs.", a.env, a.llac("runs"))
+		}}, err
+	}
 	screen := a.newScreen()
 	if !a.json {
 		settings.Trouble = screen.notice
 	}
 	defer a.tellStop(ctx, screen)()
-	var out replayReply
 	p, err := pipeline.Start(ctx, settings)
 	var owned *aws.OwnedError
 	if errors.As(err, &owned) {
@@ -260,14 +287,14 @@ func (a *App) replayThere(ctx context.Context, service string, chosen func(pipel
 		return err
 	}
 	out.Running = ownerOf(cloud)
-	out.Replayed, err = cloud.Replay(ctx, service, chosen)
+	out.Replayed, err = cloud.Queues().Replay(ctx, service, chosen)
 	return errors.Join(err, cloud.Close())
 }
 
 // replayHere runs the services until they have nothing left to do.
 func (a *App) replayHere(ctx context.Context, p *pipeline.Pipeline, service string, chosen func(pipeline.Letter) bool, timeout time.Duration, out *replayReply) error {
 	var err error
-	if out.Replayed, err = p.Cloud.Replay(ctx, service, chosen); err != nil {
+	if out.Replayed, err = p.Cloud.Queues().Replay(ctx, service, chosen); err != nil {
 		return err
 	}
 	bounded := ctx
@@ -281,7 +308,7 @@ func (a *App) replayHere(ctx context.Context, p *pipeline.Pipeline, service stri
 	}
 	l := ledger.Ledger{Lake: p.Cloud.Lake()}
 	seen := map[ledger.Request]bool{}
-	left, err := p.Cloud.Letters(ctx, "")
+	left, err := p.Cloud.Queues().Letters(ctx, "")
 	if err != nil {
 		return err
 	}

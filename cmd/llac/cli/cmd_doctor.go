@@ -24,21 +24,32 @@ const (
 )
 
 func (a *App) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what keeps llac from working here",
 		Long: `doctor looks at this machine, the state directory, the contracts and the queues, and says for each whether it is well
-(ok), should be looked at (warn) or has to be mended (fail), and how. It changes nothing.` + exitStatus(exitOK, exitUsage, exitUnwell),
+(ok), should be looked at (warn) or has to be mended (fail), and how. It changes nothing.
+
+With --env it looks at an environment of the cloud instead: the account, the contracts in force, what is deployed, queues, dead
+letters, what could not be delivered, what is published and how old, whether Glue shows it, and the marts.` + exitStatus(exitOK, exitUsage, exitUnwell, exitCredentials),
 		Args: cobra.NoArgs,
 		RunE: a.run("doctor", func(ctx context.Context, _ []string) (reply, error) { return a.runDoctor(ctx) }),
 	}
+	a.withEnv(cmd.Flags())
+	return cmd
 }
 
 func (a *App) runDoctor(ctx context.Context) (reply, error) {
+	checks := []func(context.Context) []finding{checkGo, checkPython, a.checkDirectory, a.checkDisk, checkPorts, a.checkContracts, a.checkMarts, a.checkWork}
 	var findings []finding
-	for _, check := range []func(context.Context) []finding{
-		checkGo, checkPython, a.checkDirectory, a.checkDisk, checkPorts, a.checkContracts, a.checkMarts, a.checkWork,
-	} {
+	if a.env != "" {
+		var err error
+		if findings, err = a.doctorThere(ctx); err != nil {
+			return reply{}, err
+		}
+		checks = nil
+	}
+	for _, check := range checks {
 		findings = append(findings, check(ctx)...)
 	}
 	count := map[string]int{}

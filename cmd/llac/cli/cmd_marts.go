@@ -63,7 +63,7 @@ changed, so that a table which somebody deleted is mended. Athena itself builds 
 		c.Flags().BoolVar(&o.fullRefresh, "full-refresh", false, "make the tables that grow by the day anew, of all snapshots that are still kept")
 		c.RunE = a.run("marts", func(ctx context.Context, _ []string) (reply, error) { return a.runMarts(ctx, o) })
 	}
-	cmd.PersistentFlags().StringVar(&a.martsEnv, "env", "", "environment of the cloud whose marts are meant, such as dev; without it those in --dir")
+	cmd.PersistentFlags().StringVar(&a.env, "env", "", "environment of the cloud whose marts are meant, such as dev; without it those in --dir")
 	cmd.AddCommand(build, a.martsListCommand(), a.martsDocsCommand(), a.martsCleanCommand())
 	return cmd
 }
@@ -107,8 +107,8 @@ const (
 )
 
 func (a *App) runMarts(ctx context.Context, o martsOptions) (reply, error) {
-	if a.martsEnv == "" {
-		if _, err := a.ledger(); err != nil {
+	if a.env == "" {
+		if _, err := a.ledger(ctx); err != nil {
 			return reply{}, err
 		}
 	}
@@ -168,8 +168,8 @@ func (a *App) tryMartsIn(ctx context.Context, l martsLake, o martsOptions, s *sc
 	notice := a.notices(s)
 	if stale, err := dbtsource.Stale(o.project, contracts); err == nil && len(stale) > 0 {
 		mend := a.llac("datasets dbt") + " writes them anew"
-		if a.martsEnv != "" {
-			mend = "build from the work tree whose contracts are in force in " + a.martsEnv
+		if a.env != "" {
+			mend = "build from the work tree whose contracts are in force in " + a.env
 		}
 		notice(fmt.Sprintf("The dbt sources are not what the contracts say (%s); %s.", strings.Join(stale, ", "), mend))
 	}
@@ -329,14 +329,14 @@ func (a *App) martsListCommand() *cobra.Command {
 
 // martsStore is the lake whose marts are meant, for looking at.
 func (a *App) martsStore(ctx context.Context) (lake.Store, error) {
-	if a.martsEnv != "" {
-		account, err := a.account(ctx, a.martsEnv)
+	if a.env != "" {
+		account, err := a.account(ctx, a.env)
 		if err != nil {
 			return nil, err
 		}
-		return account.Lake(a.martsEnv), nil
+		return account.Lake(a.env), nil
 	}
-	l, err := a.ledger()
+	l, err := a.ledger(ctx)
 	return l.Lake, err
 }
 

@@ -44,8 +44,8 @@ func (a *App) runMartsClean(ctx context.Context, days int, dry bool) (reply, err
 	if days < 1 || days > 36500 {
 		return reply{}, fail(exitUsage, fmt.Errorf("--days %d: a build that is at work must be safe", days), "--days 90 keeps what readers saw within three months")
 	}
-	if a.martsEnv == "" {
-		if _, err := a.ledger(); err != nil {
+	if a.env == "" {
+		if _, err := a.ledger(ctx); err != nil {
 			return reply{}, err
 		}
 	}

@@ -29,7 +29,7 @@ EXIT STATUS
 	flags.StringVar(&a.dir, "dir", defaultDir, "state directory: the lake, the queues, the logs")
 	flags.StringVar(&a.contracts, "datasets", defaultContracts, "folder of the dataset contracts")
 	flags.BoolVar(&a.json, "json", false, "answer one JSON document and nothing else")
-	cmd.AddCommand(a.runCommand(), a.statusCommand(), a.runsCommand(), a.showCommand(), a.dlqCommand(), a.datasetsCommand(), a.martsCommand(),
+	cmd.AddCommand(a.runCommand(), a.backfillCommand(), a.statusCommand(), a.runsCommand(), a.showCommand(), a.dlqCommand(), a.datasetsCommand(), a.martsCommand(),
 		a.sqlCommand(), a.exportCommand(), a.stageCommand(), a.ingestCommand(), a.doctorCommand(), a.simulatorCommand(),
 		a.deployCommand(), a.costCommand(), a.restoreCommand(), a.versionCommand(), exitCodesTopic())
 	cmd.SetVersionTemplate("llac {{.Version}}\n")

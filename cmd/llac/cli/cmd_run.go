@@ -24,6 +24,7 @@ type runOptions struct {
 	timeout time.Duration
 	noMarts bool
 	project string
+	detach  bool
 }
 
 // portalOptions are the flags of every command that starts the services.
@@ -52,15 +53,21 @@ Then dbt builds the marts of what is published, in a Python environment of Llac'
 leaves them out (llac marts builds them later).
 
 Every contract is checked first; while one is invalid nothing is started. What an earlier run left unfinished is
-resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at once, and loses nothing either.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitInterrupted),
+resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at once, and loses nothing either.
+
+With --env it asks the scheduler of an environment of the cloud and follows what its services do; nothing runs here, the contracts are
+those in force there, and Ctrl-C only stops following. The marts of an environment are built by llac marts --env.` +
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitCredentials, exitInterrupted),
 		Example: `  llac run
   llac run municipalities population
   llac run --portal live --dir live
+  llac run municipalities --env dev
   llac run --json | jq '.data.datasets[] | {dataset, state, rows_staged}'`,
 		ValidArgsFunction: a.completeDatasets,
 	}
 	o.register(cmd)
+	a.withEnv(cmd.Flags())
+	cmd.Flags().BoolVar(&o.detach, "detach", false, "with --env: ask, and do not follow")
 	cmd.Flags().BoolVar(&o.force, "force", false, "fetch even what the source says has not changed")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Minute, "leave what is not finished by then to the next run; 0: never")
 	cmd.Flags().BoolVar(&o.noMarts, "no-marts", false, "do not build the marts")
@@ -70,12 +77,15 @@ resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at 
 }
 
 func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, error) {
+	if o.timeout < 0 {
+		return reply{}, negative(o.timeout)
+	}
+	if a.env != "" {
+		return a.runThere(ctx, wish{datasets: args, force: o.force, timeout: o.timeout, detach: o.detach})
+	}
 	settings, err := a.settings(o.portalOptions, "llac run")
 	if err != nil {
 		return reply{}, err
-	}
-	if o.timeout < 0 {
-		return reply{}, negative(o.timeout)
 	}
 	if !o.noMarts {
 		var missing *marts.ProjectError

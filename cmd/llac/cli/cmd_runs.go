@@ -21,10 +21,11 @@ func (a *App) runsCommand() *cobra.Command {
 		Use:   "runs",
 		Short: "The latest runs and how they ended",
 		Long: `runs lists the runs of the lake, the latest first. A run of a sliced dataset is one line for all its slices.` +
-			exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&o.dataset, "dataset", "", "only runs of this dataset")
+	a.withEnv(cmd.Flags())
 	cmd.Flags().IntVar(&o.limit, "limit", 20, "at most so many; 0: all")
 	_ = cmd.RegisterFlagCompletionFunc("dataset", a.completeDatasets)
 	cmd.RunE = a.run("runs", func(ctx context.Context, _ []string) (reply, error) { return a.runRuns(ctx, o) })
@@ -35,7 +36,7 @@ func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 	if o.limit < 0 {
 		return reply{}, fail(exitUsage, fmt.Errorf("--limit %d is negative", o.limit), "say 0 for all")
 	}
-	l, err := a.ledger()
+	l, err := a.ledger(ctx)
 	if err != nil {
 		return reply{}, err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *App) showCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "show <run | dataset/run | latest [dataset]>",
 		Short: "One run hop by hop: who did what, when, and why it ended as it did",
 		Long: `show tells a run from its receipts: every stage with its start, its duration and the wait before it, what it was told
@@ -19,7 +19,7 @@ and what it said, the gate's verdict rule by rule, the rows that were quarantine
 was deleted. All hops of a run share one trace id, under which <dir>/traces and the logs have more.
 
 A run is named by its id (20250803T140512), which may be one slice of it (20250803T140512-y2024), with or without its
-dataset before it.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+dataset before it.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Example: `  llac show latest
   llac show latest population
   llac show municipalities/20250803T140512`,
@@ -32,12 +32,14 @@ dataset before it.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound),
 			return a.completeRuns(cmd, toComplete)
 		},
 	}
+	a.withEnv(cmd.Flags())
+	return cmd
 }
 
 // completeRuns offers the latest runs.
 func (a *App) completeRuns(cmd *cobra.Command, _ string) ([]string, cobra.ShellCompDirective) {
 	out := []string{"latest"}
-	if l, err := a.ledger(); err == nil {
+	if l, err := a.ledger(cmd.Context()); err == nil {
 		if requests, err := l.Requests(cmd.Context(), ""); err == nil {
 			for _, r := range requests[:min(len(requests), 20)] {
 				out = append(out, r.Dataset+"/"+r.Slot)
@@ -48,7 +50,7 @@ func (a *App) completeRuns(cmd *cobra.Command, _ string) ([]string, cobra.ShellC
 }
 
 func (a *App) runShow(ctx context.Context, args []string) (reply, error) {
-	l, err := a.ledger()
+	l, err := a.ledger(ctx)
 	if err != nil {
 		return reply{}, err
 	}

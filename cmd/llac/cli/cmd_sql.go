@@ -160,7 +160,7 @@ func (a *App) open(ctx context.Context) (duckdb.Engine, views.Tables, error) {
 
 // tables are what is published in the lake.
 func (a *App) tables(ctx context.Context) (views.Tables, error) {
-	l, err := a.ledger()
+	l, err := a.ledger(ctx)
 	if err != nil {
 		return views.Tables{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/llac-project/llac/cmd/llac/ledger"
 	"github.com/llac-project/llac/cmd/llac/marts"
 	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 )
@@ -42,26 +43,27 @@ type owner struct {
 }
 
 func (a *App) statusCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Where every dataset stands: snapshot, freshness, last run, dead letters",
 		Long: `status shows for every dataset whose contract is deployed the published snapshot, how long ago its source was last
 checked against the freshness the contract promises, and how the last run ended. It works beside a running llac run.` +
-			exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Args: cobra.NoArgs,
 		RunE: a.run("status", func(ctx context.Context, _ []string) (reply, error) { return a.runStatus(ctx) }),
 	}
+	a.withEnv(cmd.Flags())
+	return cmd
 }
 
 func (a *App) runStatus(ctx context.Context) (reply, error) {
-	l, err := a.ledger()
+	l, err := a.ledger(ctx)
 	if err != nil {
 		return reply{}, err
 	}
-	deployed := &runtime.ConfigContracts{Store: filelake.Open(a.dir, pipeline.ConfigBucket)}
-	contracts, err := deployed.Current(ctx)
+	contracts, err := a.inForce(ctx)
 	if err != nil {
-		return reply{}, fail(exitNotFound, err, a.llac("run")+" deploys them")
+		return reply{}, err
 	}
 	out := statusReply{DeadLetters: map[string]int{}}
 	letters, owned, err := a.deadLetters(ctx)
@@ -76,8 +78,10 @@ func (a *App) runStatus(ctx context.Context) (reply, error) {
 		out.DeadLetters[letter.Service]++
 		byDataset[letter.Dataset]++
 	}
-	if out.Unfinished, err = pipeline.Unfinished(a.dir); err != nil {
-		return reply{}, err
+	if a.env == "" {
+		if out.Unfinished, err = pipeline.Unfinished(a.dir); err != nil {
+			return reply{}, err
+		}
 	}
 	now := a.Clock.Now()
 	for _, c := range contracts {
@@ -96,6 +100,26 @@ func (a *App) runStatus(ctx context.Context) (reply, error) {
 	return reply{data: out, text: func(t *text) { statusText(t, out, len(letters)) }}, nil
 }
 
+// inForce are the contracts in force, in the environment or on this machine.
+func (a *App) inForce(ctx context.Context) ([]*contract.Contract, error) {
+	if a.env == "" {
+		contracts, err := (&runtime.ConfigContracts{Store: filelake.Open(a.dir, pipeline.ConfigBucket)}).Current(ctx)
+		if err != nil {
+			return nil, fail(exitNotFound, err, a.llac("run")+" deploys them")
+		}
+		return contracts, nil
+	}
+	account, err := a.account(ctx, a.env)
+	if err != nil {
+		return nil, err
+	}
+	contracts, err := account.Contracts(ctx, a.env)
+	if err != nil {
+		return nil, fail(exitNotFound, err, a.llac("datasets publish")+" puts those of this work tree in force there")
+	}
+	return contracts, nil
+}
+
 // martsStatusOf reads where the marts stand; nil where they were never built.
 func martsStatusOf(ctx context.Context, store lake.Store) (*martsStatus, error) {
 	p, _, err := lake.ReadMartsPointer(ctx, store)
@@ -108,6 +132,10 @@ func martsStatusOf(ctx context.Context, store lake.Store) (*martsStatus, error) 
 
 // deadLetters lists the dead letters; a lake whose queues were never made has none.
 func (a *App) deadLetters(ctx context.Context) ([]pipeline.Letter, *owner, error) {
+	if a.env != "" {
+		letters, err := a.look(ctx, "")
+		return letters, nil, err
+	}
 	cloud, err := pipeline.Look(ctx, a.dir)
 	var none *pipeline.NoLakeError
 	if errors.As(err, &none) {
@@ -116,7 +144,7 @@ func (a *App) deadLetters(ctx context.Context) ([]pipeline.Letter, *owner, error
 	if err != nil {
 		return nil, nil, err
 	}
-	letters, err := cloud.Letters(ctx, "")
+	letters, err := cloud.Queues().Letters(ctx, "")
 	return letters, ownerOf(cloud), errors.Join(err, cloud.Close())
 }
 

@@ -34,30 +34,30 @@ type martsLake struct {
 
 // martsLake opens the lake that marts are to be built in.
 func (a *App) martsLake(ctx context.Context) (martsLake, error) {
-	if a.martsEnv == "" {
+	if a.env == "" {
 		return a.martsHere(), nil
 	}
-	account, err := a.account(ctx, a.martsEnv)
+	account, err := a.account(ctx, a.env)
 	if err != nil {
 		return martsLake{}, err
 	}
-	store, tables := account.Lake(a.martsEnv), account.Marts(a.martsEnv, slog.New(slog.DiscardHandler))
-	folder := filepath.Join(a.dir, "cloud", a.martsEnv)
+	store, tables := account.Lake(a.env), account.Marts(a.env, slog.New(slog.DiscardHandler))
+	folder := filepath.Join(a.dir, "cloud", a.env)
 	copies := &marts.Copies{Store: store, Folder: filepath.Join(folder, "copies")}
 	return martsLake{
-		look: store, folder: filepath.Join(folder, "marts"), files: "s3://" + account.DataBucket(a.martsEnv) + "/marts",
+		look: store, folder: filepath.Join(folder, "marts"), files: "s3://" + account.DataBucket(a.env) + "/marts",
 		place: copies.Place, copies: copies, tables: &tables,
 		// What is in force there counts, not what this work tree holds.
 		contracts: func(ctx context.Context) ([]*contract.Contract, error) {
-			all, err := account.Contracts(ctx, a.martsEnv)
+			all, err := account.Contracts(ctx, a.env)
 			if err != nil {
-				return nil, fail(exitError, fmt.Errorf("read the contracts in force in %s: %w", a.martsEnv, err), "llac datasets publish --env "+a.martsEnv+" puts those of this work tree in force there")
+				return nil, fail(exitError, fmt.Errorf("read the contracts in force in %s: %w", a.env, err), "llac datasets publish --env "+a.env+" puts those of this work tree in force there")
 			}
 			return all, nil
 		},
 		// Two machines may build at once: each under an id of its own, and one of them moves the pointer.
 		own: func(context.Context) (lake.Store, func() error, error) {
-			release, err := aws.Own(folder, "llac marts --env "+a.martsEnv)
+			release, err := aws.Own(folder, "llac marts --env "+a.env)
 			return store, release, err
 		},
 	}, nil

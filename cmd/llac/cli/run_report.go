@@ -13,6 +13,12 @@ import (
 
 // runReport is what `llac run` ends with.
 func runReport(t *text, dir string, r pipeline.Result) {
+	outcomes(t, r)
+	files(t, dir, r)
+}
+
+// outcomes tells what became of each dataset of a run.
+func outcomes(t *text, r pipeline.Result) {
 	var rows [][]string
 	var unchanged []string
 	for _, d := range r.Datasets {
@@ -45,7 +51,6 @@ func runReport(t *text, dir string, r pipeline.Result) {
 		}
 	}
 	failures(t, r)
-	files(t, dir, r)
 }
 
 // outcome is a state in words.

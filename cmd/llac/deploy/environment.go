@@ -24,6 +24,14 @@ func (a Account) DataBucket(env string) string { return "llac-" + env + "-data-"
 
 func (a Account) configBucket(env string) string { return "llac-" + env + "-config-" + a.ID }
 
+// database is the Glue database of a layer, as terraform/modules/conventions names it.
+func database(env, layer string) string {
+	return "llac_" + strings.ReplaceAll(env, "-", "_") + "_" + layer
+}
+
+// StagingDatabase is the Glue database of the published snapshots of an environment.
+func (a Account) StagingDatabase(env string) string { return database(env, "staging") }
+
 // Lake is the data bucket of an environment.
 func (a Account) Lake(env string) lake.Store {
 	return lake.NewS3(a.AWS, a.DataBucket(env), clock.System{})
@@ -33,14 +41,14 @@ func (a Account) Lake(env string) lake.Store {
 func (a Account) Marts(env string, log *slog.Logger) catalogue.Marts {
 	return catalogue.Marts{
 		// Glue takes no hyphen in a name that nobody quotes (terraform/modules/conventions).
-		Glue: glue.NewFromConfig(a.AWS), Database: "llac_" + strings.ReplaceAll(env, "-", "_") + "_marts",
+		Glue: glue.NewFromConfig(a.AWS), Database: database(env, "marts"),
 		Bucket: a.DataBucket(env), Lake: a.Lake(env), Log: log,
 	}
 }
 
 // Contracts are the contracts in force in an environment.
 func (a Account) Contracts(ctx context.Context, env string) ([]*contract.Contract, error) {
-	return (&runtime.ConfigContracts{Store: lake.NewS3(a.AWS, a.configBucket(env), clock.System{})}).Current(ctx)
+	return (&runtime.ConfigContracts{Store: a.Config(env)}).Current(ctx)
 }
 
 // Contract is a dataset's contract in force in an environment.

@@ -22,8 +22,8 @@ type Depth struct {
 // Total counts all of them.
 func (d Depth) Total() int { return d.Waiting + d.InFlight + d.Delayed }
 
-// QueueDepth asks how many messages a queue of the cloud holds. A queue that was never made holds none.
-func (c *Cloud) QueueDepth(ctx context.Context, name string) (Depth, error) {
+// Depth asks how many messages a queue of the environment holds, by its name. A queue that was never made holds none.
+func (c Queues) Depth(ctx context.Context, name string) (Depth, error) {
 	client := sqs.NewFromConfig(c.AWS)
 	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
 	defer cancel()
@@ -58,7 +58,7 @@ func (c *Cloud) QueueDepth(ctx context.Context, name string) (Depth, error) {
 func (p *Pipeline) Idle(ctx context.Context) (bool, error) {
 	for range 2 {
 		for _, s := range Services {
-			d, err := p.Cloud.QueueDepth(ctx, messaging.QueueName(Env, s.Name))
+			d, err := p.Cloud.Queues().Depth(ctx, messaging.QueueName(Env, s.Name))
 			if err != nil || d.Total() > 0 {
 				return false, err
 			}

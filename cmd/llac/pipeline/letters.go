@@ -42,17 +42,26 @@ type Letter struct {
 	queue   string // URL of the dead-letter queue
 }
 
+// Queues are the queues of an environment.
+type Queues struct {
+	AWS awssdk.Config
+	Env string
+}
+
+// Queues are the local cloud's.
+func (c *Cloud) Queues() Queues { return Queues{c.AWS, Env} }
+
 // handling is how long messages that are looked at are hidden from others who look.
 const handling = 10 * time.Second
 
 // Letters lists the dead letters of a service, or of all when service is "", the oldest first. They stay where they are.
-func (c *Cloud) Letters(ctx context.Context, service string) ([]Letter, error) {
+func (c Queues) Letters(ctx context.Context, service string) ([]Letter, error) {
 	return c.letters(ctx, service, func([]Letter) ([]Letter, error) { return nil, nil })
 }
 
 // Replay sends the original bodies of the letters that chosen picks back to the queues of their services, and answers
 // those that it sent.
-func (c *Cloud) Replay(ctx context.Context, service string, chosen func(Letter) bool) ([]Letter, error) {
+func (c Queues) Replay(ctx context.Context, service string, chosen func(Letter) bool) ([]Letter, error) {
 	var sent []Letter
 	_, err := c.letters(ctx, service, func(all []Letter) ([]Letter, error) {
 		for _, l := range all {
@@ -70,7 +79,7 @@ func (c *Cloud) Replay(ctx context.Context, service string, chosen func(Letter) 
 }
 
 // letters receives every dead letter, lets use deal with them, and puts back those that use does not answer.
-func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) ([]Letter, error)) (listed []Letter, err error) {
+func (c Queues) letters(ctx context.Context, service string, use func([]Letter) ([]Letter, error)) (listed []Letter, err error) {
 	client := sqs.NewFromConfig(c.AWS)
 	held := map[string]map[string]bool{} // receipt handles by queue
 	defer func() {
@@ -87,7 +96,7 @@ func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) 
 		if service != "" && s.Name != service {
 			continue
 		}
-		url, err := messaging.QueueURL(ctx, client, messaging.DeadLetterQueueName(Env, s.Name))
+		url, err := messaging.QueueURL(ctx, client, messaging.DeadLetterQueueName(c.Env, s.Name))
 		if isNoQueue(err) {
 			continue
 		}
@@ -111,7 +120,7 @@ func (c *Cloud) letters(ctx context.Context, service string, use func([]Letter) 
 
 // receiveAll receives every dead letter of a service and notes their receipt handles. An answer of SQS that was lost on
 // its way hides letters for a while, as somebody else who looks does: they are waited for, so that none is left out.
-func (c *Cloud) receiveAll(ctx context.Context, client *sqs.Client, service, url string, held map[string]bool) ([]Letter, error) {
+func (c Queues) receiveAll(ctx context.Context, client *sqs.Client, service, url string, held map[string]bool) ([]Letter, error) {
 	var all []Letter
 	deadline := time.Now().Add(handling + 2*time.Second) // visibility is a matter of real time
 	for {
@@ -132,7 +141,7 @@ func (c *Cloud) receiveAll(ctx context.Context, client *sqs.Client, service, url
 		if len(found) > 0 {
 			continue
 		}
-		depth, err := c.QueueDepth(ctx, messaging.DeadLetterQueueName(Env, service))
+		depth, err := c.Depth(ctx, messaging.DeadLetterQueueName(c.Env, service))
 		if err != nil {
 			return all, err
 		}
@@ -197,11 +206,11 @@ func shortID(messageID string) string {
 
 // resend sends a letter's original body and attributes back to its service and then deletes the letter.
 // Invariant 5: in this order. When the delete fails the message is there twice, which receipts make harmless.
-func (c *Cloud) resend(ctx context.Context, l Letter) error {
+func (c Queues) resend(ctx context.Context, l Letter) error {
 	client := sqs.NewFromConfig(c.AWS)
 	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
 	defer cancel()
-	name := messaging.QueueName(Env, l.Service)
+	name := messaging.QueueName(c.Env, l.Service)
 	url, err := messaging.QueueURL(call, client, name)
 	if err != nil {
 		return err

@@ -29,13 +29,21 @@ func (r *runner) request(ctx context.Context, store lake.Store, dataset, why str
 	ctx, span := r.operator.Tracer.Start(ctx, "request "+dataset, trace.WithNewRoot(), trace.WithAttributes(
 		attribute.String(telemetry.KeyDataset, dataset), attribute.String(telemetry.KeyCorrelationID, slot)))
 	defer span.End()
-	e := events.New(events.RunRequested{
-		Dataset: dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Force: r.Force,
-	})
-	e.ID, e.Source, e.Time = fmt.Sprintf("%s/%s/%s", dataset, slot, events.Operator), "/llac/"+events.Operator, at
-	e.CorrelationID = slot
+	e := Request(events.RunRequested{Dataset: dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Force: r.Force, Slices: r.Slices})
 	e.TraceParent, e.TraceState = telemetry.TraceParent(ctx), telemetry.TraceState(ctx)
 	return Pending{Dataset: dataset, Slot: slot, Why: why, Portal: r.result.Portal, Event: e}, nil
+}
+
+// Request is the event by which a person asks for a run. One of some slices alone is a backfill.
+func Request(p events.RunRequested) events.Event {
+	if len(p.Slices) > 0 {
+		p.Trigger = "backfill"
+	}
+	slot := lake.Slot(p.RequestedAt)
+	e := events.New(p)
+	e.ID, e.Source, e.Time = fmt.Sprintf("%s/%s/%s", p.Dataset, slot, events.Operator), "/llac/"+events.Operator, p.RequestedAt
+	e.CorrelationID = slot
+	return e
 }
 
 // land lands a collection and makes it a request of its own, with a trace of its own.
@@ -114,7 +122,7 @@ func (r *runner) resume(ctx context.Context) error {
 
 // stuck says why a request came to rest without an end.
 func (r *runner) stuck(ctx context.Context, store lake.Store, dataset string) (string, error) {
-	waiting, err := heldBack(ctx, store, dataset)
+	waiting, err := HeldBack(ctx, store, dataset)
 	if err != nil {
 		return "", err
 	}
@@ -122,7 +130,7 @@ func (r *runner) stuck(ctx context.Context, store lake.Store, dataset string) (s
 		return "held back until " + waiting + " is published", nil
 	}
 	for _, s := range Services {
-		d, err := r.Cloud.QueueDepth(ctx, messaging.DeadLetterQueueName(Env, s.Name))
+		d, err := r.Cloud.Queues().Depth(ctx, messaging.DeadLetterQueueName(Env, s.Name))
 		if err != nil {
 			return "", err
 		}
@@ -133,8 +141,8 @@ func (r *runner) stuck(ctx context.Context, store lake.Store, dataset string) (s
 	return "it came to rest without an end; look into " + LogFile(r.Dir), nil
 }
 
-// heldBack names the datasets that the scheduler waits for before it starts this one; "" where it does not.
-func heldBack(ctx context.Context, store lake.Store, dataset string) (string, error) {
+// HeldBack names the datasets that the scheduler waits for before it starts this one; "" where it does not.
+func HeldBack(ctx context.Context, store lake.Store, dataset string) (string, error) {
 	b, _, err := store.Get(ctx, lake.StateKey(dataset, "held"))
 	if errors.Is(err, lake.ErrNotFound) {
 		return "", nil

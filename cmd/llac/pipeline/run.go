@@ -21,6 +21,7 @@ type Options struct {
 	Settings
 	Contracts string        // folder of the contracts
 	Datasets  []string      // by name; empty: every contract
+	Slices    []string      // only these, of the one dataset named: a backfill; empty: all
 	Force     bool          // fetch even what the source says has not changed
 	Timeout   time.Duration // after which it is left to a later run; 0: none
 	By        string        // who asks, for the record
@@ -106,7 +107,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	wanted, err := choose(contracts, o.Datasets)
+	wanted, err := Choose(contracts, o.Datasets)
 	if err != nil {
 		return Result{}, err
 	}
@@ -136,8 +137,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return r.result, err
 }
 
-// choose finds the contracts of the names; no names mean all.
-func choose(contracts []*contract.Contract, names []string) ([]*contract.Contract, error) {
+// Choose finds the contracts of the names; no names mean all. An *UnknownDatasetError says which there are.
+func Choose(contracts []*contract.Contract, names []string) ([]*contract.Contract, error) {
 	if len(names) == 0 {
 		return contracts, nil
 	}

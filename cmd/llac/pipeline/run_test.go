@@ -184,7 +184,7 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 	if err != nil || look.Owner == nil {
 		t.Fatalf("Look = %+v, %v", look, err)
 	}
-	if letters, err := look.Letters(context.Background(), ""); err != nil || len(letters) != 0 {
+	if letters, err := look.Queues().Letters(context.Background(), ""); err != nil || len(letters) != 0 {
 		t.Errorf("Letters = %v, %v", letters, err)
 	}
 	if err := look.Close(); err != nil {
@@ -286,7 +286,7 @@ func TestDeadLetterIsReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // looking takes nothing away
-		letters, err := look.Letters(ctx, "")
+		letters, err := look.Queues().Letters(ctx, "")
 		if err != nil || len(letters) != 1 || letters[0].Service != "fetcher" || letters[0].Run != failed.Slot ||
 			letters[0].Event != "extraction.requested" || letters[0].Envelope == nil || letters[0].FirstReceivedAt.IsZero() {
 			t.Fatalf("Letters = %+v, %v", letters, err)
@@ -303,7 +303,7 @@ func TestDeadLetterIsReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = p.Close() }()
-	if sent, err := p.Cloud.Replay(ctx, "fetcher", func(pipeline.Letter) bool { return true }); err != nil || len(sent) != 1 {
+	if sent, err := p.Cloud.Queues().Replay(ctx, "fetcher", func(pipeline.Letter) bool { return true }); err != nil || len(sent) != 1 {
 		t.Fatalf("Replay = %+v, %v", sent, err)
 	}
 	if err := p.Drain(ctx); err != nil {
@@ -313,7 +313,7 @@ func TestDeadLetterIsReplayed(t *testing.T) {
 	if err != nil || s.State != ledger.Published || len(s.Failures) != 0 {
 		t.Errorf("after the replay: %+v, %v", s, err)
 	}
-	if letters, err := p.Cloud.Letters(ctx, ""); err != nil || len(letters) != 0 {
+	if letters, err := p.Cloud.Queues().Letters(ctx, ""); err != nil || len(letters) != 0 {
 		t.Errorf("letters after the replay: %+v, %v", letters, err)
 	}
 }

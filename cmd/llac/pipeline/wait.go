@@ -69,7 +69,7 @@ func (r *runner) silent(ctx context.Context) error {
 	}
 	// A dataset that the scheduler holds back waits for one that nobody is working on any more.
 	for _, request := range r.tracker.open() {
-		waiting, err := heldBack(ctx, r.ledger.Lake, request.Dataset)
+		waiting, err := HeldBack(ctx, r.ledger.Lake, request.Dataset)
 		if err != nil {
 			return err
 		}
