@@ -26,7 +26,6 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"
-	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/test/aws/driver"
 	"github.com/llac-project/llac/test/terraform"
 )
@@ -130,9 +129,7 @@ func (w *world) refused(t *testing.T, name string, args ...string) string {
 // publishContracts puts the project's contracts in force.
 func (w *world) publishContracts(t *testing.T) {
 	t.Helper()
-	if err := runtime.DeployContracts(t.Context(), lake.NewS3(w.config, "llac-"+env+"-config-"+Account, clock.System{}), w.contracts); err != nil {
-		t.Fatal(err)
-	}
+	w.must(t, w.llac(t), "datasets", "publish", "--env", env, "--yes")
 }
 
 // extra is all that functions get beside what Terraform gives them: where AWS and the portals are on this machine, and that what the
