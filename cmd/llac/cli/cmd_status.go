@@ -115,7 +115,7 @@ func (a *App) inForce(ctx context.Context) ([]*contract.Contract, error) {
 	}
 	contracts, err := account.Contracts(ctx, a.env)
 	if err != nil {
-		return nil, fail(exitNotFound, err, a.llac("datasets publish")+" puts those of this work tree in force there")
+		return nil, fail(exitNotFound, err, a.llac("datasets publish")+" puts those of this work tree in force there; where there is no environment "+a.env+" yet, make stacks ENV="+a.env+" makes it")
 	}
 	return contracts, nil
 }

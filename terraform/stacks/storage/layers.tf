@@ -8,7 +8,7 @@ locals {
     landing      = ["fetcher", "operator"] # llac ingest lands what a person downloaded
     staging      = ["stager"]
     quarantine   = ["stager"]
-    quality      = ["quality-gate", "operator"] # llac gate override
+    quality      = ["quality-gate"]
     archive      = ["landing-janitor"]
     evidence     = ["landing-janitor"]
     dead-letters = ["landing-janitor"]

@@ -1,0 +1,163 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/llac-project/llac/cmd/llac/filelake"
+	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/messaging"
+)
+
+// TestOperator runs an operator's commands on an environment, with the rights of the operator's role and no others. Nothing answers there: what
+// services do on what Terraform makes is shown in test/aws.
+func TestOperator(t *testing.T) {
+	t.Parallel()
+	moto, env := startMoto(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"},
+		[]string{"operator/AskForRuns", "operator/LookAtQueues", "operator/DealWithDeadLetters", "operator/DeployContracts", "operator/ReadWhatRuns"})
+	ctx := t.Context()
+	objects := s3.NewFromConfig(moto.Config)
+	for _, bucket := range []string{"llac-dev-data-" + motoAccount, "llac-dev-config-" + motoAccount} {
+		if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{
+			Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var declarations []messaging.Declaration
+	for _, s := range pipeline.Services {
+		declarations = append(declarations, messaging.Declaration{Service: s.Name, Consumes: s.Consumes, Emits: s.Emits})
+	}
+	topology, err := messaging.Deploy(ctx, moto.Config, "dev", declarations, messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queues := sqs.NewFromConfig(moto.Config)
+	dir := filepath.Join(t.TempDir(), ".llac")
+	do := func(want int, args ...string) string {
+		t.Helper()
+		c := exec.CommandContext(ctx, llac(t), args...)
+		c.Dir, c.Env = root(t), append(os.Environ(), env...)
+		out, err := c.CombinedOutput()
+		if got := c.ProcessState.ExitCode(); got != want {
+			t.Fatalf("llac %s: exit status %d, want %d (%v)\n%s", strings.Join(args, " "), got, want, err, out)
+		}
+		return string(out)
+	}
+	says := func(said string, wants ...string) {
+		t.Helper()
+		for _, want := range wants {
+			if !strings.Contains(said, want) {
+				t.Errorf("no %q in\n%s", want, said)
+			}
+		}
+	}
+
+	// Before anything is there.
+	says(do(8, "status", "--env", "dev"), "no contracts are deployed", "llac datasets publish --env dev")
+	says(do(7, "doctor", "--env", "dev"), "never deployed", "make deploy-changed ENV=dev")
+	says(do(2, "datasets", "publish"), "no environment is named")
+	says(do(2, "datasets", "publish", "--env", "dev"), "--yes")
+	says(do(0, "datasets", "publish", "--env", "dev", "--dry-run"), "added", "Nothing was changed")
+	says(do(0, "datasets", "publish", "--env", "dev", "--yes"), "added", "In force in dev")
+	says(do(0, "datasets", "publish", "--env", "dev"), "in force already")
+	says(do(1, "datasets", "publish", "--env", "dev", "--remove", "nothing"), "not in force")
+	says(do(1, "datasets", "publish", "--env", "dev", "--remove", "housing"), "its file is still in the folder")
+
+	// A lake that was run on this machine, in the place of the environment's.
+	do(0, "run", "municipalities", "--no-marts", "--dir", dir)
+	from, to := filelake.Open(dir, pipeline.DataBucket), lake.NewS3(moto.Config, "llac-dev-data-"+motoAccount, clock.System{})
+	var keys []string
+	if err := from.List(ctx, "", func(i lake.Info) bool { keys = append(keys, i.Key); return true }); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		body, _, err := from.Get(ctx, key)
+		if err == nil {
+			_, err = to.Put(ctx, key, body)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	says(do(0, "status", "--env", "dev"), "municipalities", "949", "never published")
+	says(do(0, "runs", "--env", "dev"), "municipalities", "published")
+	says(do(0, "show", "latest", "--env", "dev"), "landing-janitor")
+
+	// A dead letter goes back to its service.
+	letter, err := json.Marshal(events.New(events.LandingWritten{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(topology.DeadLetters["validator"]), MessageBody: aws.String(string(letter))}); err != nil {
+		t.Fatal(err)
+	}
+	says(do(0, "dlq", "list", "--env", "dev"), "validator", "llac dlq replay <id> --env dev")
+	says(do(0, "dlq", "replay", "--all", "--env", "dev"), "sent back to validator", "The services of dev deal with them")
+	says(do(0, "dlq", "list", "--env", "dev"), "No dead letters")
+	waiting, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(topology.Queues["validator"])})
+	if err != nil || len(waiting.Messages) != 1 || aws.ToString(waiting.Messages[0].Body) != string(letter) {
+		t.Errorf("the validator has %+v, %v", waiting, err)
+	}
+
+	// What is asked for reaches the scheduler, and is not followed for ever.
+	says(do(0, "run", "municipalities", "--env", "dev", "--detach"), "Not followed")
+	says(do(0, "backfill", "population", "--slice", "2023", "--env", "dev", "--detach"), "Not followed")
+	says(do(6, "run", "municipalities", "--env", "dev", "--timeout", "2s"), "it goes on in dev")
+	says(do(2, "run", "nothing", "--env", "dev"), "nothing")
+	says(do(2, "backfill", "housing", "--slice", "2023", "--env", "dev"), "not cut into slices")
+	var asked []string
+	for range 3 {
+		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(topology.Queues["scheduler"]), MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range got.Messages {
+			e, err := events.Parse([]byte(aws.ToString(m.Body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := events.As[events.RunRequested](e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked = append(asked, p.Dataset+" "+p.Trigger+" "+strings.Join(p.Slices, ","))
+		}
+	}
+	// population refers to municipalities, which are published: nothing else is asked for.
+	if got := strings.Join(asked, "; "); len(asked) != 3 || !strings.Contains(got, "population backfill 2023") || !strings.Contains(got, "municipalities manual ") {
+		t.Errorf("the scheduler was asked for %s", got)
+	}
+
+	// The environment as doctor sees it: what runs, and what waits.
+	for _, f := range events.Flow {
+		if len(f.Consumes) == 0 {
+			continue
+		}
+		for name, value := range map[string]string{"version": "b1", "sha256": strings.Repeat("ab", 32), "previous": "none", "event_types": `{"consumes":[],"emits":[],"build":"b1"}`} {
+			if _, err := ssm.NewFromConfig(moto.Config).PutParameter(ctx, &ssm.PutParameterInput{
+				Name: aws.String("/llac/dev/services/" + f.Service + "/" + name), Value: &value, Type: types.ParameterTypeString,
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	says(do(0, "doctor", "--env", "dev"), "6 services deployed, of 1 build", "Glue does not show what is published of municipalities", "never published")
+	says(do(2, "status", "--env", "Dev"), "no name of an environment")
+}
