@@ -533,4 +533,26 @@ var guards = []Guard{
 		File: "terraform/stacks/messaging/schedules.tf", Edits: []Edit{{"Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:*\"", "Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:SendMessage\""}},
 		Module: "test", Test: "./terraform TestModules/stacks/messaging",
 	},
+
+	// What a person changes in an environment.
+	{
+		Name: "a snapshot that is not whole in the replica is restored",
+		File: "cmd/llac/restore/state.go", Edits: []Edit{{"err = r.all(ctx, objectsOf(replica))", "err = nil"}},
+		Module: "cmd/llac", Test: "./restore TestRefusesWhatIsNotWhole",
+	},
+	{
+		Name: "a restore takes a pointer back",
+		File: "cmd/llac/restore/state.go", Edits: []Edit{{"there != nil && there.Snapshot >= replica.Snapshot", "false"}},
+		Module: "cmd/llac", Test: "./restore TestNeverOverwrites",
+	},
+	{
+		Name: "contracts overrule those that somebody published meanwhile",
+		File: "cmd/llac/deploy/contracts.go", Edits: []Edit{{"p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)", "p.store.Put(ctx, lake.ContractIndexKey, lake.Encode(p.index))"}},
+		Module: "cmd/llac", Test: "./deploy TestPublishContracts",
+	},
+	{
+		Name: "a tick before any contract is a dead letter",
+		File: "services/scheduler/scheduler.go", Edits: []Edit{{"tick && errors.Is(unusable, runtime.ErrNoContracts)", "tick && false"}},
+		Module: "services/scheduler", Test: ". TestTickBeforeAnyContract",
+	},
 }
