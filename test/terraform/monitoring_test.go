@@ -591,9 +591,6 @@ func told(t *testing.T, who, text string) int {
 	return right
 }
 
-// reaches says whether the operator's commands reach an environment in the cloud; where they do not yet, --env is not looked at.
-var reaches = sync.OnceValue(func() bool { return typed([]string{"status", "--env", "dev"}, "") == "" })
-
 // commands lets llac read each command line in a text.
 func commands(text string) (problems []string, right int) {
 	for _, m := range command.FindAllStringSubmatch(text, -1) {
@@ -606,10 +603,7 @@ func commands(text string) (problems []string, right int) {
 			}
 			path += " " + w
 		}
-		if reaches() {
-			words = append(words, "--env", "dev")
-		}
-		switch trouble := typed(words, path); {
+		switch trouble := typed(append(words, "--env", "dev"), path); {
 		case trouble != "":
 			problems = append(problems, fmt.Sprintf("%q: %s", line, trouble))
 		case !env:

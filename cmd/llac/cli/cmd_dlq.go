@@ -33,7 +33,7 @@ func (a *App) dlqListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "list [service]",
 		Short:     "The dead letters, the oldest first",
-		Long:      `list shows the dead letters of a service, or of all.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+		Long:      `list shows the dead letters of a service, or of all.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: serviceNames(),
 		RunE: a.run("dlq list", func(ctx context.Context, args []string) (reply, error) {
@@ -121,7 +121,7 @@ func (a *App) dlqShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show <id>",
 		Short: "One dead letter: its reason and its envelope, never rows",
-		Long:  `show takes the id that list shows, or the id of the event.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound),
+		Long:  `show takes the id that list shows, or the id of the event.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Args:  cobra.ExactArgs(1),
 		RunE:  a.run("dlq show", func(ctx context.Context, args []string) (reply, error) { return a.runDLQShow(ctx, args[0]) }),
 	}
@@ -191,7 +191,7 @@ func (a *App) dlqReplayCommand() *cobra.Command {
 that nothing is lost between the two; who did the work already knows the event by its id. It then runs the services
 until they have nothing left to do, unless a llac run is at work in the directory, whose services take it. In an environment of
 the cloud (--env) its functions take it.` +
-			exitStatus(exitOK, exitError, exitUsage, exitUnpublished, exitTimeout, exitNotFound, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitUnpublished, exitTimeout, exitNotFound, exitCredentials, exitInterrupted),
 		Args: cobra.MaximumNArgs(1),
 	}
 	o.register(cmd)
