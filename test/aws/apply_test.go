@@ -43,8 +43,8 @@ func TestCloud(t *testing.T) {
 	d := w.deployed(t)
 	step("functions, mappings and schedules are as they should be", func(t *testing.T) { configured(t, w, d); templates(t, d) })
 	step("the services run on what Terraform made", func(t *testing.T) { flowRuns(t, w, d) })
-	step("wrong wiring ends the flow", func(t *testing.T) { broken(t, w, d) })
 	step("a function times out in the middle of a batch", func(t *testing.T) { timesOut(t, w, d) })
+	step("wrong wiring ends the flow", func(t *testing.T) { broken(t, w, d) })
 	step("a message that cannot be delivered", func(t *testing.T) { undeliverable(t, w) })
 	step("the runbooks", func(t *testing.T) { runbooks(t, w, d) })
 	if at == "" {

@@ -201,7 +201,7 @@ func secondPlans(t *testing.T, w *world) {
 		"services-stager: update module.deployment.module.service.aws_lambda_function.this qualified_arn",
 		"services-stager: update module.deployment.module.service.aws_lambda_function.this qualified_invoke_arn",
 		"services-stager: update module.deployment.module.service.aws_lambda_alias.live function_version",
-		"services-stager: update module.deployment.module.service.aws_sqs_queue.this policy",
+		"services-stager: update module.deployment.module.service.aws_sqs_queue.this policy", // which moto writes anew when an attribute is set
 		"services-stager: update output.deployment *",
 	})
 	// An apply puts back what was changed.

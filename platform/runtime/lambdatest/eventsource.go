@@ -19,6 +19,7 @@ type EventSource struct {
 	SQS      *sqs.Client
 	QueueURL string
 	QueueARN string
+	Hidden   time.Duration // how long a batch is nobody else's; 0: as the queue says, which Lambda does
 	Batch    int           // messages an invocation at the most; default and at most 10
 	Timeout  time.Duration // of the function
 	Received func(n int)   // told when a batch is about to be handed over; nil: nobody
@@ -35,7 +36,7 @@ type Result struct {
 // with nothing visible answers a Result of nothing.
 func (e EventSource) Once(ctx context.Context) (Result, error) {
 	out, err := e.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &e.QueueURL, MaxNumberOfMessages: e.batch(), WaitTimeSeconds: 1,
+		QueueUrl: &e.QueueURL, MaxNumberOfMessages: e.batch(), WaitTimeSeconds: 1, VisibilityTimeout: int32(e.Hidden / time.Second),
 		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
 	})
 	if err != nil {

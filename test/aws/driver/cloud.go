@@ -121,7 +121,7 @@ func (c *Cloud) instance(ctx context.Context, m Mapping, url string) {
 		_ = syscall.Kill(-process.Process.Pid, syscall.SIGKILL)
 		<-ended
 	}()
-	source := lambdatest.EventSource{API: api, SQS: c.sqs, QueueURL: url, QueueARN: m.Queue, Batch: m.Batch, Timeout: m.Function.Timeout, Received: func(n int) {
+	source := lambdatest.EventSource{API: api, SQS: c.sqs, QueueURL: url, QueueARN: m.Queue, Batch: m.Batch, Hidden: m.Hidden, Timeout: m.Function.Timeout, Received: func(n int) {
 		c.count(service, n, 1)
 		if c.options.Invoked != nil {
 			c.options.Invoked(service, process.Process)

@@ -30,12 +30,14 @@ type Schedule struct {
 
 // Mapping is an event source mapping, with the function that it calls.
 type Mapping struct {
-	ID       string
-	Enabled  bool
-	Queue    string // ARN
-	Batch    int
-	Partial  bool // ReportBatchItemFailures
-	AtOnce   int  // maximum concurrency; 0: none is said
+	ID      string
+	Enabled bool
+	Queue   string // ARN
+	Batch   int
+	Partial bool // ReportBatchItemFailures
+	AtOnce  int  // maximum concurrency; 0: none is said
+	// Hidden overrules the queue's visibility for tests that do not want to wait for it; 0: the queue's own.
+	Hidden   time.Duration
 	Function Function
 }
 
