@@ -22,6 +22,7 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/local/aws/conformance"
 	"github.com/llac-project/llac/platform/messaging"
 )
 
@@ -71,7 +72,12 @@ func TestOperator(t *testing.T) {
 
 	// Before anything is there.
 	says(do(8, "status", "--env", "dev"), "no contracts are deployed", "llac datasets publish --env dev")
-	says(do(7, "doctor", "--env", "dev"), "never deployed", "make deploy-changed ENV=dev")
+	says(do(7, "doctor", "--env", "dev"), "never deployed", "missing: llac-dev-scheduler-undelivered", "make deploy-changed ENV=dev")
+	for _, s := range pipeline.Services { // Terraform makes them with each service
+		if _, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(messaging.QueueName("dev", s.Name) + "-undelivered")}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	says(do(2, "datasets", "publish"), "no environment is named")
 	says(do(2, "datasets", "publish", "--env", "dev"), "--yes")
 	says(do(0, "datasets", "publish", "--env", "dev", "--dry-run"), "added", "Nothing was changed")
@@ -160,4 +166,27 @@ func TestOperator(t *testing.T) {
 	}
 	says(do(0, "doctor", "--env", "dev"), "6 services deployed, of 1 build", "Glue does not show what is published of municipalities", "never published")
 	says(do(2, "status", "--env", "Dev"), "no name of an environment")
+}
+
+// TestNoSuchEnvironment names an environment that is not there: it is not one in which all is well, and nothing is done.
+func TestNoSuchEnvironment(t *testing.T) {
+	t.Parallel()
+	// Not as the operator: a role of dev has no right to look whether there are others.
+	moto, err := conformance.StartMoto(t.Context(), os.Stderr)
+	if err != nil && os.Getenv("LLAC_REQUIRE_ALL") != "1" {
+		t.Skip("moto is not available: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = moto.Close() })
+	env := []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + *moto.Config.BaseEndpoint}
+	for _, command := range []string{"status", "runs", "show latest", "dlq list", "dlq replay --all", "run", "doctor", "datasets publish --yes"} {
+		c := exec.CommandContext(t.Context(), llac(t), append(strings.Fields(command), "--env", "nope")...)
+		c.Dir, c.Env = root(t), append(os.Environ(), env...)
+		out, err := c.CombinedOutput()
+		if c.ProcessState.ExitCode() != 8 || !strings.Contains(string(out), "there is no environment nope in account "+motoAccount) || !strings.Contains(string(out), "make stacks ENV=nope") {
+			t.Errorf("llac %s: %v\n%s", command, err, out)
+		}
+	}
 }

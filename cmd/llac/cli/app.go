@@ -214,7 +214,7 @@ func (a *App) withEnv(flags *pflag.FlagSet) {
 // ledger reads a lake: that of an environment, or this machine's plain files. It works whether or not a pipeline runs, and disturbs none.
 func (a *App) ledger(ctx context.Context) (ledger.Ledger, error) {
 	if a.env != "" {
-		account, err := a.account(ctx, a.env)
+		account, err := a.enter(ctx)
 		if err != nil {
 			return ledger.Ledger{}, err
 		}

@@ -23,7 +23,7 @@ import (
 
 // doctorThere looks at an environment of the cloud.
 func (a *App) doctorThere(ctx context.Context) ([]finding, error) {
-	account, err := a.account(ctx, a.env)
+	account, err := a.enter(ctx)
 	var nobody *deploy.CredentialsError
 	if errors.As(err, &nobody) {
 		return nil, err // without them nothing can be looked at
@@ -99,18 +99,22 @@ func (a *App) checkQueues(ctx context.Context, account deploy.Account) []finding
 		{"dead letters", warn, a.llac("dlq list") + " shows why; " + a.llac("dlq replay <id>") + " tries again", func(s string) string { return messaging.DeadLetterQueueName(a.env, s) }},
 		{"undelivered", warn, "SNS could not put them into the service's queue: is it there, and does its policy let the topic send?", func(s string) string { return messaging.QueueName(a.env, s) + "-undelivered" }},
 	} {
-		total, where := 0, []string{}
+		total, where, missing := 0, []string{}, []string{}
 		var err error
 		for _, s := range pipeline.Services {
 			d, failed := queues.Depth(ctx, kind.name(s.Name))
 			if err = errors.Join(err, failed); d.Total() > 0 {
 				total += d.Total()
 				where = append(where, s.Name+" "+count(d.Total()))
+			} else if made, failed := queues.Made(ctx, kind.name(s.Name)); failed == nil && !made { // none is empty, too
+				missing = append(missing, kind.name(s.Name))
 			}
 		}
 		switch {
 		case err != nil:
 			out = append(out, finding{kind.check, ill, err.Error(), "may you read the attributes of the environment's queues?"})
+		case len(missing) > 0:
+			out = append(out, finding{kind.check, ill, "missing: " + and(missing), "make deploy-changed ENV=" + a.env + " makes them"})
 		case total > 0:
 			out = append(out, finding{kind.check, kind.result, plural(total, "message") + ": " + strings.Join(where, ", "), kind.fix})
 		default:
@@ -143,6 +147,9 @@ func (a *App) checkPublished(ctx context.Context, account deploy.Account, contra
 		if !strings.EqualFold(shown, s.Snapshot) {
 			behind = append(behind, c.Dataset)
 		}
+	}
+	if len(contracts) == 0 {
+		return nil // told with the contracts
 	}
 	published := len(contracts) - len(never)
 	f := finding{"published", well, plural(published, "dataset") + ", all fresh", ""}

@@ -35,7 +35,7 @@ them with the slices that are published, which are carried on as they are.
 
 Only a dataset that its contract cuts into slices can be filled: a portal tells how things are today. What was fetched earlier of
 another dataset is in the archive; what a person has kept can be landed by llac ingest.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitCredentials, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitNotFound, exitCredentials, exitInterrupted),
 		Example: `  llac backfill population --slice 2023
   llac backfill population --from 2023 --to 2024 --env dev`,
 		Args:              cobra.ExactArgs(1),

@@ -29,7 +29,7 @@ func (a *App) datasetsPublishCommand() *cobra.Command {
 all at once. Services read them with the next run: nothing is deployed. Runs under way keep the contract they began with.
 
 A dataset that is in force and has no file here stays in force; --remove ends its runs. Its published snapshots stay readable.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitCredentials),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitNotFound, exitCredentials),
 		Example: `  llac datasets publish --env dev
   llac datasets publish --env dev --remove housing --yes`,
 		Args: cobra.NoArgs,
@@ -57,7 +57,7 @@ func (a *App) runDatasetsPublish(ctx context.Context, o publishOptions) (reply, 
 	if a.env == "" {
 		return reply{}, fail(exitUsage, errors.New("no environment is named"), "llac datasets publish --env dev; on this machine llac run puts them in force")
 	}
-	account, err := a.account(ctx, a.env)
+	account, err := a.enter(ctx)
 	if err != nil {
 		return reply{}, err
 	}

@@ -113,7 +113,7 @@ func (a *App) look(ctx context.Context, service string) ([]pipeline.Letter, erro
 
 // queues are those of the environment.
 func (a *App) queues(ctx context.Context) (pipeline.Queues, error) {
-	account, err := a.account(ctx, a.env)
+	account, err := a.enter(ctx)
 	return pipeline.Queues{AWS: account.AWS, Env: a.env}, err
 }
 

@@ -31,7 +31,7 @@ func (a *App) doctorCommand() *cobra.Command {
 (ok), should be looked at (warn) or has to be mended (fail), and how. It changes nothing.
 
 With --env it looks at an environment of the cloud instead: the account, the contracts in force, what is deployed, queues, dead
-letters, what could not be delivered, what is published and how old, whether Glue shows it, and the marts.` + exitStatus(exitOK, exitUsage, exitUnwell, exitCredentials),
+letters, what could not be delivered, what is published and how old, whether Glue shows it, and the marts.` + exitStatus(exitOK, exitUsage, exitUnwell, exitNotFound, exitCredentials),
 		Args: cobra.NoArgs,
 		RunE: a.run("doctor", func(ctx context.Context, _ []string) (reply, error) { return a.runDoctor(ctx) }),
 	}

@@ -57,7 +57,7 @@ resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at 
 
 With --env it asks the scheduler of an environment of the cloud and follows what its services do; nothing runs here, the contracts are
 those in force there, and Ctrl-C only stops following. The marts of an environment are built by llac marts --env.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitCredentials, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitNotFound, exitCredentials, exitInterrupted),
 		Example: `  llac run
   llac run municipalities population
   llac run --portal live --dir live

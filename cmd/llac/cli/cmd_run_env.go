@@ -45,7 +45,7 @@ func (f *following) ended() bool { return f.stuck != "" || f.account.State().End
 
 // runThere asks the scheduler of the environment for runs, and follows them.
 func (a *App) runThere(ctx context.Context, w wish) (reply, error) {
-	account, err := a.account(ctx, a.env)
+	account, err := a.enter(ctx)
 	if err != nil {
 		return reply{}, err
 	}
@@ -61,13 +61,17 @@ func (a *App) runThere(ctx context.Context, w wish) (reply, error) {
 	notice := a.notices(screen)
 	store := account.Lake(a.env)
 	out := runReply{Result: pipeline.Result{Portals: "the portals of the contracts in force in " + a.env, StartedAt: a.Clock.Now()}}
-	all, err := withReferences(ctx, store, contracts, wanted, notice)
+	all, why, err := pipeline.WithReferences(ctx, store, contracts, wanted, notice)
 	if err != nil {
 		return reply{}, err
 	}
 	var runs []*following
 	for _, c := range all {
-		f, err := a.ask(ctx, account, store, c, w)
+		one := w
+		if !slices.Contains(wanted, c) { // what a dataset refers to is run whole
+			one.slices, one.reason = nil, why[c.Dataset]
+		}
+		f, err := a.ask(ctx, account, store, c, one)
 		if err != nil {
 			return reply{}, err
 		}
@@ -109,29 +113,6 @@ func (a *App) runThere(ctx context.Context, w wish) (reply, error) {
 		err = a.ill(out.Result)
 	}
 	return r, err
-}
-
-// withReferences puts before the wanted datasets those that they refer to and that were never published: the scheduler holds a dataset
-// back until then.
-func withReferences(ctx context.Context, store lake.Store, contracts, wanted []*contract.Contract, notice func(string)) ([]*contract.Contract, error) {
-	var out []*contract.Contract
-	for _, c := range wanted {
-		for _, name := range c.References() {
-			i := slices.IndexFunc(contracts, func(o *contract.Contract) bool { return o.Dataset == name })
-			if i < 0 || slices.Contains(wanted, contracts[i]) || slices.Contains(out, contracts[i]) {
-				continue
-			}
-			p, _, err := lake.ReadPointer(ctx, store, name)
-			if err != nil {
-				return nil, err
-			}
-			if p == nil {
-				notice(fmt.Sprintf("Also running %s: %s refers to it, and it was never published.", name, c.Dataset))
-				out = append(out, contracts[i])
-			}
-		}
-	}
-	return append(out, wanted...), nil
 }
 
 // ask asks for a run of a dataset.

@@ -109,7 +109,7 @@ func (a *App) inForce(ctx context.Context) ([]*contract.Contract, error) {
 		}
 		return contracts, nil
 	}
-	account, err := a.account(ctx, a.env)
+	account, err := a.enter(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ var exits = []struct {
 	{exitOwned, "owned", "another process owns the state directory"},
 	{exitTimeout, "timeout", "not finished within --timeout; the next llac run resumes"},
 	{exitUnwell, "unwell", "doctor or restore found something that has to be mended"},
-	{exitNotFound, "not_found", "there is no such run, dead letter, lake, page or table, or a table's files are gone; or the service was never deployed"},
+	{exitNotFound, "not_found", "there is no such run, dead letter, lake, environment, page or table, or a table's files are gone; or the service was never deployed"},
 	{exitExists, "exists", "the output is there already, and --force was not given"},
 	{exitMarts, "marts_missing", "the datasets are published, the marts are missing or are those of an earlier build"},
 	{exitRefused, "refused", "the services that run could not live with the deploy; nothing was done"},

@@ -41,6 +41,7 @@ func (a *App) classify(err error) *failure {
 		none     *pipeline.NoLakeError
 		service  *deploy.UnknownServiceError
 		nobody   *deploy.CredentialsError
+		nowhere  *deploy.NoEnvironmentError
 		input    *ingest.InputError
 		project  *marts.ProjectError
 	)
@@ -68,6 +69,8 @@ func (a *App) classify(err error) *failure {
 		return &failure{status: exitUsage, err: err, hint: "name one of them"}
 	case errors.As(err, &input):
 		return &failure{status: exitUsage, err: err, hint: input.Fix}
+	case errors.As(err, &nowhere):
+		return &failure{status: exitNotFound, err: err, hint: "look at the name, AWS_PROFILE and AWS_REGION; make stacks ENV=" + nowhere.Env + " makes an environment"}
 	case errors.As(err, &nobody):
 		return &failure{status: exitCredentials, err: err, hint: "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"}
 	case errors.As(err, &none):

@@ -85,6 +85,16 @@ func (a *App) account(ctx context.Context, env string) (deploy.Account, error) {
 	return openAccount(ctx, env)
 }
 
+// enter opens the account and looks whether the environment of --env is there: queues that were never made are empty, too, and
+// a name typed wrong must not look like an environment in which all is well.
+func (a *App) enter(ctx context.Context) (deploy.Account, error) {
+	account, err := a.account(ctx, a.env)
+	if err == nil {
+		err = account.Enter(ctx, a.env)
+	}
+	return account, err
+}
+
 // tablesError says that the marts are published and that the tables of Glue are not at them.
 type tablesError struct{ err error }
 

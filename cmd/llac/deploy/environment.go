@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/glue"
+	"github.com/aws/smithy-go"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/catalogue"
@@ -35,6 +36,27 @@ func (a Account) StagingDatabase(env string) string { return database(env, "stag
 // Lake is the data bucket of an environment.
 func (a Account) Lake(env string) lake.Store {
 	return lake.NewS3(a.AWS, a.DataBucket(env), clock.System{})
+}
+
+// NoEnvironmentError says that an account has no such environment.
+type NoEnvironmentError struct{ Env, Account, Region, Bucket string }
+
+func (e *NoEnvironmentError) Error() string {
+	return fmt.Sprintf("there is no environment %s in account %s, region %s: bucket %s is not there", e.Env, e.Account, e.Region, e.Bucket)
+}
+
+// Enter looks whether an environment is there. The error is a *NoEnvironmentError where it is not. That it has no contracts
+// yet is no error.
+func (a Account) Enter(ctx context.Context, env string) error {
+	_, _, err := a.Config(env).Get(ctx, lake.ContractIndexKey)
+	var said smithy.APIError
+	switch {
+	case errors.As(err, &said) && said.ErrorCode() == "NoSuchBucket":
+		return &NoEnvironmentError{env, a.ID, a.AWS.Region, a.configBucket(env)}
+	case err == nil || errors.Is(err, lake.ErrNotFound):
+		return nil
+	}
+	return fmt.Errorf("look into environment %s: %w", env, err)
 }
 
 // Marts are the tables of an environment's marts.

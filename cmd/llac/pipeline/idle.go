@@ -22,6 +22,17 @@ type Depth struct {
 // Total counts all of them.
 func (d Depth) Total() int { return d.Waiting + d.InFlight + d.Delayed }
 
+// Made asks whether a queue was ever made.
+func (c Queues) Made(ctx context.Context, name string) (bool, error) {
+	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
+	defer cancel()
+	_, err := messaging.QueueURL(call, sqs.NewFromConfig(c.AWS), name)
+	if isNoQueue(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Depth asks how many messages a queue of the environment holds, by its name. A queue that was never made holds none.
 func (c Queues) Depth(ctx context.Context, name string) (Depth, error) {
 	client := sqs.NewFromConfig(c.AWS)

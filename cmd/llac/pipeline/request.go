@@ -20,7 +20,7 @@ import (
 )
 
 // request makes the request of a dataset: a slot of its own and a trace of its own.
-func (r *runner) request(ctx context.Context, store lake.Store, dataset, why string) (Pending, error) {
+func (r *runner) request(ctx context.Context, store lake.Store, dataset, why string, named []string) (Pending, error) {
 	at, err := FreeSlot(ctx, store, dataset, r.Options.Clock.Now())
 	if err != nil {
 		return Pending{}, err
@@ -29,7 +29,7 @@ func (r *runner) request(ctx context.Context, store lake.Store, dataset, why str
 	ctx, span := r.operator.Tracer.Start(ctx, "request "+dataset, trace.WithNewRoot(), trace.WithAttributes(
 		attribute.String(telemetry.KeyDataset, dataset), attribute.String(telemetry.KeyCorrelationID, slot)))
 	defer span.End()
-	e := Request(events.RunRequested{Dataset: dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Force: r.Force, Slices: r.Slices})
+	e := Request(events.RunRequested{Dataset: dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Force: r.Force, Slices: named})
 	e.TraceParent, e.TraceState = telemetry.TraceParent(ctx), telemetry.TraceState(ctx)
 	return Pending{Dataset: dataset, Slot: slot, Why: why, Portal: r.result.Portal, Event: e}, nil
 }

@@ -233,8 +233,7 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 	if r.collected != nil {
 		return r.ingest(ctx, store, wanted[0].Dataset)
 	}
-	why := map[string]string{}
-	all, err := r.withReferences(ctx, store, wanted, why)
+	all, why, err := WithReferences(ctx, store, r.contracts, wanted, r.Notice)
 	if err != nil {
 		return err
 	}
@@ -243,7 +242,11 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 		if slices.ContainsFunc(r.requests, func(p Pending) bool { return p.Dataset == c.Dataset }) {
 			continue
 		}
-		p, err := r.request(ctx, store, c.Dataset, why[c.Dataset])
+		var named []string
+		if slices.Contains(wanted, c) { // what it refers to is run whole
+			named = r.Slices
+		}
+		p, err := r.request(ctx, store, c.Dataset, why[c.Dataset], named)
 		if err != nil {
 			return err
 		}
@@ -280,9 +283,10 @@ func (r *runner) ingest(ctx context.Context, store lake.Store, dataset string) e
 	return r.publish(ctx, p)
 }
 
-// withReferences adds the datasets that the wanted ones refer to and that were never published: the scheduler holds a
-// dataset back until then. They come first.
-func (r *runner) withReferences(ctx context.Context, store lake.Store, wanted []*contract.Contract, why map[string]string) ([]*contract.Contract, error) {
+// WithReferences adds the datasets that the wanted ones refer to and that were never published: the scheduler holds a
+// dataset back until then. They come first. why says of each why it is run.
+func WithReferences(ctx context.Context, store lake.Store, contracts, wanted []*contract.Contract, notice func(string)) ([]*contract.Contract, map[string]string, error) {
+	why := map[string]string{}
 	var out []*contract.Contract
 	var add func(c *contract.Contract, because string) error
 	add = func(c *contract.Contract, because string) error {
@@ -290,7 +294,7 @@ func (r *runner) withReferences(ctx context.Context, store lake.Store, wanted []
 			return nil
 		}
 		for _, name := range c.References() {
-			other := find(r.contracts, name) // there is one: the contracts were checked together
+			other := find(contracts, name) // there is one: the contracts were checked together
 			if other == nil || slices.Contains(wanted, other) {
 				continue
 			}
@@ -300,7 +304,7 @@ func (r *runner) withReferences(ctx context.Context, store lake.Store, wanted []
 			}
 			if pointer == nil {
 				if !slices.Contains(out, other) {
-					r.Notice(fmt.Sprintf("Also running %s: %s refers to it, and it was never published.", name, c.Dataset))
+					notice(fmt.Sprintf("Also running %s: %s refers to it, and it was never published.", name, c.Dataset))
 				}
 				if err := add(other, c.Dataset+" refers to it"); err != nil {
 					return err
@@ -313,10 +317,10 @@ func (r *runner) withReferences(ctx context.Context, store lake.Store, wanted []
 	}
 	for _, c := range wanted {
 		if err := add(c, "asked for"); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return out, nil
+	return out, why, nil
 }
 
 // conclude reads what became of each request from the receipts, and strikes those that have ended from the docket.

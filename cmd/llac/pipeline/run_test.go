@@ -364,3 +364,26 @@ func TestSimulatedIsInThePointer(t *testing.T) {
 		t.Errorf("pointer %+v, %v", pointer, err)
 	}
 }
+
+// TestSlicesAreOfTheDatasetNamed asks for one slice of a dataset whose reference was never published: that one is run whole.
+func TestSlicesAreOfTheDatasetNamed(t *testing.T) {
+	t.Parallel()
+	o := options(t, simulator(t), "population")
+	o.Slices = []string{"2023"}
+	r, err := pipeline.Run(t.Context(), o)
+	if err != nil || len(r.Datasets) != 2 {
+		t.Fatalf("Run = %+v, %v", r, err)
+	}
+	for _, d := range r.Datasets {
+		switch d.Dataset {
+		case "municipalities":
+			if d.State != ledger.Published || d.Trigger != "manual" {
+				t.Errorf("what is referred to: %+v", d)
+			}
+		case "population":
+			if len(d.Runs) != 1 || !strings.HasSuffix(d.Runs[0], "y2023") || d.Trigger != "backfill" {
+				t.Errorf("what was asked for: %+v", d)
+			}
+		}
+	}
+}
