@@ -347,7 +347,7 @@ func (w *world) faults() {
 
 	// A message that no retry mends: a record of the failure, and a dead letter. One is no event at all.
 	for _, s := range services() {
-		e := events.New(events.RunFailed{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}})
+		e := events.New(events.LandingDeleted{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}}) // which nobody consumes
 		e.ID, e.Source, e.Time = "astray/"+s, "/llac/iam", start
 		body, err := e.Marshal()
 		if err != nil {

@@ -144,6 +144,7 @@ var makers = map[string]string{
 	"cmd/llac/pipeline/cloud.go":  "to the local cloud, http on the loopback interface alone",
 	"test/bench/staging/cloud.go": "the same",
 	"test/trino/client.go":        "to the engine of a test, http on the loopback interface alone",
+	"test/vulncheck/main.go":      "Go's own client as it is, which offers TLS 1.2 and later; a developer's tool",
 }
 
 // Whoever makes a client of their own could forget it: the places where it is done are known.
