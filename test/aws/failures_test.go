@@ -76,11 +76,7 @@ func timesOut(t *testing.T, w *world, d driver.Deployed) {
 			t.Errorf("%s was run more than once: %s follows %s, before it was %s", name, p.Snapshot, p.Previous, before[name])
 		}
 	}
-	for name, n := range w.depths(t, "-dlq", "-undelivered") {
-		if n > 0 {
-			t.Errorf("%s holds %d messages", name, n)
-		}
-	}
+	drained(t, w, c)
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}

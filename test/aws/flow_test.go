@@ -82,6 +82,15 @@ func heard(c *driver.Cloud) string {
 // function had to complain of.
 func settled(t *testing.T, w *world, c *driver.Cloud) {
 	t.Helper()
+	drained(t, w, c)
+	for _, trouble := range c.Trouble() {
+		t.Error(trouble)
+	}
+}
+
+// drained waits until no message is anywhere, and fails for every one that was given up or could not be delivered.
+func drained(t *testing.T, w *world, c *driver.Cloud) {
+	t.Helper()
 	if err := waitFor(c, 15*time.Second, func() (bool, string) {
 		for name, n := range w.depths(t, flow...) {
 			if n > 0 {
@@ -96,8 +105,5 @@ func settled(t *testing.T, w *world, c *driver.Cloud) {
 		if n > 0 {
 			t.Errorf("%s holds %d messages", name, n)
 		}
-	}
-	for _, trouble := range c.Trouble() {
-		t.Error(trouble)
 	}
 }

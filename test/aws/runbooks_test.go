@@ -257,17 +257,6 @@ func (w *world) replicate(t *testing.T) {
 	}
 }
 
-func (w *world) deleteKey(t *testing.T, key string) {
-	t.Helper()
-	_, info, err := w.lake.Get(t.Context(), key)
-	if err == nil {
-		err = w.lake.Delete(t.Context(), key, info.VersionID)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // deadLetter puts what a service said of a dataset into the dead-letter queue of who hears it, as SQS does with a message whose receiver died
 // again and again.
 func (w *world) deadLetter(t *testing.T, dataset, from, to string) {

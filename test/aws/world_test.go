@@ -4,6 +4,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -320,13 +321,24 @@ func (w *world) forget(t *testing.T, dataset string) {
 	t.Helper()
 	for _, layer := range []string{"state", "runs", "landing", "staging", "archive", "evidence", "quality", "quarantine"} {
 		for _, key := range w.keys(t, layer+"/"+dataset+"/") {
-			_, info, err := w.lake.Get(t.Context(), key)
-			if err == nil {
-				err = w.lake.Delete(t.Context(), key, info.VersionID)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			w.deleteKey(t, key)
+		}
+	}
+}
+
+// deleteKey deletes every version of an object: with the latest alone gone, the one before would be there again.
+func (w *world) deleteKey(t *testing.T, key string) {
+	t.Helper()
+	for {
+		_, info, err := w.lake.Get(t.Context(), key)
+		if errors.Is(err, lake.ErrNotFound) {
+			return
+		}
+		if err == nil {
+			err = w.lake.Delete(t.Context(), key, info.VersionID)
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
