@@ -65,13 +65,16 @@ func (a *App) runRestore(ctx context.Context, o restoreOptions) (reply, error) {
 	screen.clear()
 	r := reply{data: report, text: func(t *text) { restoreReport(t, o.env, report) }}
 	again := "llac restore --env " + shellWord(o.env) + " --from " + shellWord(o.from)
+	if o.region != "" {
+		again += " --from-region " + shellWord(o.region)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return r, fail(exitInterrupted, errors.New("interrupted; what was copied stays, and no reader sees anything half"), again+" goes on")
 	case err != nil:
 		return r, fail(exitError, err, "give the command again: it goes on; access denied says that you are not of break_glass")
 	case !report.Good():
-		return r, fail(exitUnwell, fmt.Errorf("%s were found; all else is done", plural(len(report.Problems), "problem")), "look at the lines above; what is refused can be made again: llac run --env "+shellWord(o.env))
+		return r, fail(exitUnwell, fmt.Errorf("%s were found; all else is done", plural(len(report.Problems), "problem")), "look at the lines above: take an object that was changed away and give the command again; what the replica has not can be made again: llac run --env "+shellWord(o.env))
 	}
 	return r, nil
 }

@@ -194,17 +194,21 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// check reads an object and holds it against how it is named. It reads from the restored lake; a dry run looks at the replica.
-func (r *restoring) check(ctx context.Context, o events.Object) error {
+// where objects are checked: in the restored lake; a dry run looks at the replica.
+func (r *restoring) where() lake.Store {
+	if r.options.DryRun {
+		return r.from
+	}
+	return r.to
+}
+
+// check reads an object of a store and holds it against how it is named.
+func (r *restoring) check(ctx context.Context, store lake.Store, o events.Object) error {
 	r.mu.Lock()
 	_, known := r.checked[named{o.Key, o.SHA256}]
 	r.mu.Unlock()
-	if known {
+	if known && store == r.where() {
 		return nil
-	}
-	store := r.to
-	if r.options.DryRun {
-		store = r.from
 	}
 	body, info, err := store.Open(ctx, o.Key)
 	if err != nil {
@@ -221,18 +225,25 @@ func (r *restoring) check(ctx context.Context, o events.Object) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.checked[named{o.Key, o.SHA256}] = info.VersionID
+	if store == r.where() {
+		r.checked[named{o.Key, o.SHA256}] = info.VersionID
+	}
 	return nil
 }
 
-// all checks objects, several at a time, and answers the first that is not what it should be.
+// all checks objects where they are to be in the end.
 func (r *restoring) all(ctx context.Context, objects []events.Object) error {
+	return r.whole(ctx, r.where(), objects)
+}
+
+// whole checks objects, several at a time, and answers the first that is not what it should be.
+func (r *restoring) whole(ctx context.Context, store lake.Store, objects []events.Object) error {
 	r.tell(func(s *Step) { *s = Step{Doing: "check", Total: len(objects), Bytes: s.Bytes} })
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, o := range objects {
 		group.Go(func() error {
-			err := r.check(ctx, o)
+			err := r.check(ctx, store, o)
 			r.tell(func(s *Step) { s.Done++ })
 			return err
 		})

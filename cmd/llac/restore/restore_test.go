@@ -350,3 +350,52 @@ func folder() (string, func(), error) {
 	dir, err := os.MkdirTemp("", "llac-restore-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err
 }
+
+// The pointer is there and its files are not, or others are: what is gone comes back, and the pointer names it as it is now; what was
+// changed is told of.
+func TestBringsBackWhatAStandingPointerNames(t *testing.T) {
+	t.Parallel()
+	from, to := replica(t), laketest.NewMemory()
+	put(t, to, "quarantine/other", nil)
+	if r := run(t, from, to); !r.Good() {
+		t.Fatalf("%+v", r)
+	}
+	p := pointer(t, to, "municipalities")
+	old, err := lake.ReadDocument[lake.Pointer](t.Context(), to, *p.PreviousObject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := []events.Object{p.Parts[0].Objects[0].Object, p.Parts[0].Candidate, old.Parts[0].Objects[0].Object}
+	for _, o := range lost {
+		gone(t, to, o.Key)
+	}
+	if dry, err := restore.Restore(t.Context(), from, to, restore.Options{DryRun: true}); err != nil || !dry.Good() || dry.Copied != len(lost) {
+		t.Errorf("dry run: %+v, %v", dry, err)
+	}
+	r := run(t, from, to)
+	if !r.Good() || r.Copied != len(lost) || states(r) != "municipalities kept, service_types kept" {
+		t.Errorf("%s: %+v", states(r), r)
+	}
+	p = pointer(t, to, "municipalities")
+	if old, err = lake.ReadDocument[lake.Pointer](t.Context(), to, *p.PreviousObject); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []events.Object{p.Parts[0].Objects[0].Object, p.Parts[0].Candidate, old.Parts[0].Objects[0].Object} {
+		if _, info, err := to.Get(t.Context(), o.Key); err != nil || info.VersionID != o.VersionID || info.SHA256 != o.SHA256 {
+			t.Errorf("%s is there as %s, and named as %s (%v)", o.Key, info.VersionID, o.VersionID, err)
+		}
+	}
+	key := p.Parts[0].Objects[0].Key
+	body, _, err := to.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body[len(body)/2] ^= 1
+	put(t, to, key, body)
+	if r = run(t, from, to); r.Good() || !strings.Contains(strings.Join(r.Problems, "\n"), "municipalities stays, and is not whole") {
+		t.Errorf("changed under a standing pointer: %+v", r)
+	}
+	if b, _, _ := to.Get(t.Context(), key); !bytes.Equal(b, body) {
+		t.Error("what was changed is overwritten")
+	}
+}

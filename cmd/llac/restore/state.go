@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,12 +117,17 @@ func decode[T any](ctx context.Context, s lake.Store, key string) (*T, error) {
 
 // history brings back one superseded pointer. One whose objects are not whole is told of and left out: nobody could go back to it.
 func (r *restoring) history(ctx context.Context, key string, kept map[string]*events.Object) (*events.Object, error) {
-	if b, info, err := r.to.Get(ctx, key); err == nil {
-		info.SHA256, info.Size = lake.SHA256(b), int64(len(b))
-		o := info.Object()
-		return &o, nil
-	} else if !errors.Is(err, lake.ErrNotFound) {
+	there, info, err := lake.ReadState[lake.Pointer](ctx, r.to, key)
+	if err != nil {
 		return nil, err
+	}
+	if there != nil {
+		if there.SweptAt.IsZero() {
+			if err := r.standing(ctx, key, there, kept, info.ETag); err != nil {
+				return nil, err
+			}
+		}
+		return r.copyOf(ctx, key)
 	}
 	old, err := decode[lake.Pointer](ctx, r.from, key)
 	if err == nil && old.SweptAt.IsZero() {
@@ -137,7 +143,7 @@ func (r *restoring) history(ctx context.Context, key string, kept map[string]*ev
 	if r.options.DryRun {
 		return nil, nil
 	}
-	info, _, err := r.to.PutIfAbsent(ctx, key, r.here(old, kept))
+	info, _, err = r.to.PutIfAbsent(ctx, key, r.here(old, kept))
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +174,7 @@ func (r *restoring) pointer(ctx context.Context, name string, kept map[string]*e
 		if there.Snapshot > replica.Snapshot {
 			out.Reason = "later than the replica's " + replica.Snapshot
 		}
-		return out, nil
+		return out, r.standing(ctx, name, there, kept, etag)
 	}
 	if there != nil && there.Held != nil {
 		out.Snapshot, out.Reason = there.Snapshot, "held by "+there.Held.By+": "+there.Held.Reason
@@ -194,6 +200,46 @@ func (r *restoring) pointer(ctx context.Context, name string, kept map[string]*e
 	return out, err
 }
 
+// standing looks after a pointer that stays: what it names may have been gone and be back by now, in other versions, or be damaged, which is
+// told and not overwritten.
+func (r *restoring) standing(ctx context.Context, name string, p *lake.Pointer, kept map[string]*events.Object, etag string) error {
+	key := lake.PointerKey(name)
+	if strings.Contains(name, "/") { // one of the history
+		key = name
+	}
+	before := lake.Encode(p)
+	err := r.whole(ctx, r.to, objectsOf(p))
+	if stop := interrupted(ctx); stop != nil {
+		return stop
+	}
+	if err != nil {
+		if r.options.DryRun && errors.Is(err, lake.ErrNotFound) {
+			return nil // what a restore brings back
+		}
+		r.problem("%s stays, and is not whole: %v", name, err)
+		return nil
+	}
+	after := r.here(p, kept)
+	if r.options.DryRun || bytes.Equal(before, after) {
+		return nil
+	}
+	if _, err := r.to.CompareAndSwap(ctx, key, after, etag); err != nil && !errors.Is(err, lake.ErrChanged) {
+		return err
+	}
+	return nil // moved on meanwhile: then it is the gate's
+}
+
+// copyOf is the history's copy of a pointer as it lies in the restored lake.
+func (r *restoring) copyOf(ctx context.Context, key string) (*events.Object, error) {
+	b, info, err := r.to.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	info.SHA256, info.Size = lake.SHA256(b), int64(len(b))
+	o := info.Object()
+	return &o, nil
+}
+
 // note copies a small document of the state that no reader of data sees, where there is none.
 func (r *restoring) note(ctx context.Context, key string) error {
 	if r.options.DryRun {
@@ -211,10 +257,7 @@ func (r *restoring) note(ctx context.Context, key string) error {
 
 // archive holds the archived pages of a dataset against its evidence: they are what its numbers are made again from.
 func (r *restoring) archive(ctx context.Context, name string) error {
-	store := r.to
-	if r.options.DryRun {
-		store = r.from
-	}
+	store := r.where()
 	var keys []string
 	if err := store.List(ctx, "evidence/"+name+"/", func(i lake.Info) bool {
 		keys = append(keys, i.Key)
@@ -232,7 +275,7 @@ func (r *restoring) archive(ctx context.Context, name string) error {
 			if d.Archive == nil {
 				continue
 			}
-			switch err := r.check(ctx, *d.Archive); {
+			switch err := r.check(ctx, store, *d.Archive); {
 			case interrupted(ctx) != nil:
 				return interrupted(ctx)
 			case errors.Is(err, lake.ErrNotFound):
@@ -263,24 +306,14 @@ func (r *restoring) marts(ctx context.Context) error {
 		}
 		if there != nil && there.Build >= replica.Build {
 			out.Snapshot = there.Build
-			return nil
+			return r.standingMarts(ctx, there, etag)
 		}
-		objects := []events.Object{replica.Record}
-		for _, m := range replica.Models {
-			objects = append(objects, m.Objects...)
-		}
-		if err = r.all(ctx, objects); err == nil {
+		if err = r.all(ctx, martObjects(replica)); err == nil {
 			out.State = Restored
 			if r.options.DryRun {
 				return nil
 			}
-			for i := range replica.Models {
-				for k := range replica.Models[i].Objects {
-					o := &replica.Models[i].Objects[k]
-					o.VersionID = r.version(*o)
-				}
-			}
-			if _, err := r.to.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(replica), etag); errors.Is(err, lake.ErrChanged) {
+			if _, err := r.to.CompareAndSwap(ctx, lake.MartsPointerKey, r.martsHere(replica), etag); errors.Is(err, lake.ErrChanged) {
 				out.State, out.Reason = Kept, "built meanwhile"
 			} else if err != nil {
 				return err
@@ -293,5 +326,48 @@ func (r *restoring) marts(ctx context.Context) error {
 	}
 	out.State, out.Reason = Refused, err.Error()
 	r.problem("marts: %v; llac marts makes them again", err)
+	return nil
+}
+
+// martObjects are the objects that the marts' pointer stands on.
+func martObjects(p *lake.MartsPointer) []events.Object {
+	out := []events.Object{p.Record}
+	for _, m := range p.Models {
+		out = append(out, m.Objects...)
+	}
+	return out
+}
+
+// martsHere is the marts' pointer with the versions that its objects have in the restored lake.
+func (r *restoring) martsHere(p *lake.MartsPointer) []byte {
+	for i := range p.Models {
+		for k := range p.Models[i].Objects {
+			o := &p.Models[i].Objects[k]
+			o.VersionID = r.version(*o)
+		}
+	}
+	return lake.Encode(p)
+}
+
+// standingMarts is standing for the marts.
+func (r *restoring) standingMarts(ctx context.Context, p *lake.MartsPointer, etag string) error {
+	before := lake.Encode(p)
+	err := r.whole(ctx, r.to, martObjects(p))
+	if stop := interrupted(ctx); stop != nil {
+		return stop
+	}
+	if err != nil {
+		if !r.options.DryRun || !errors.Is(err, lake.ErrNotFound) {
+			r.problem("marts stay, and are not whole: %v; llac marts makes them again", err)
+		}
+		return nil
+	}
+	after := r.martsHere(p)
+	if r.options.DryRun || bytes.Equal(before, after) {
+		return nil
+	}
+	if _, err := r.to.CompareAndSwap(ctx, lake.MartsPointerKey, after, etag); err != nil && !errors.Is(err, lake.ErrChanged) {
+		return err
+	}
 	return nil
 }

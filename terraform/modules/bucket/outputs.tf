@@ -1,11 +1,13 @@
 output "name" {
-  description = "Name of the bucket, known once it is there."
+  description = "Name of the bucket, known once it is there and keeps versions: a replica may be named no earlier."
   value       = aws_s3_bucket.this.id
+  depends_on  = [aws_s3_bucket_versioning.this]
 }
 
 output "arn" {
   description = "ARN of the bucket."
   value       = aws_s3_bucket.this.arn
+  depends_on  = [aws_s3_bucket_versioning.this]
 }
 
 output "rules" {

@@ -66,7 +66,7 @@ variable "quarantine_share" {
 }
 
 variable "trace_share" {
-  description = "Share of requests that X-Ray keeps, beyond one a second."
+  description = "Share of requests that X-Ray keeps, beyond one a second, of what asks X-Ray's rules. Lambda decides by itself (one a second and five in a hundred), as far as its documentation says."
   type        = number
   default     = 1
 }

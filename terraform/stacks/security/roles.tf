@@ -33,7 +33,7 @@ locals {
   }
 
   about = {
-    operator       = { policy = "operator", shared = ["cloudwatch-logs", "athena-query", "s3-data-lake"], name = "", why = "Who runs Llac: asks for runs, deals with dead letters, rolls back, deploys contracts." }
+    operator       = { policy = "operator", shared = ["cloudwatch-logs", "athena-query", "s3-data-lake"], name = "", why = "Who runs Llac: asks for runs, deals with dead letters, lands files by hand, puts contracts in force." }
     archive        = { policy = "archive", shared = [], name = "", why = "Reads raw pages, personal fields included." }
     dbt            = { policy = "dbt", shared = ["s3-data-lake"], name = "DBTExecutionRole", why = "Builds the marts." }
     github-actions = { policy = "deploy", shared = [], name = "GitHubActionsRole", why = "Deploys services, and no stack." }
