@@ -18,6 +18,7 @@ require (
 	github.com/klauspost/compress v1.19.2
 	github.com/llac-project/llac/cmd/llac v0.0.0
 	github.com/llac-project/llac/events v0.0.0
+	github.com/llac-project/llac/operations v0.0.0
 	github.com/llac-project/llac/platform v0.0.0
 	github.com/llac-project/llac/platform/local v0.0.0
 	github.com/llac-project/llac/services/stager v0.0.0
@@ -118,6 +119,7 @@ require (
 replace (
 	github.com/llac-project/llac/cmd/llac => ../cmd/llac
 	github.com/llac-project/llac/events => ../events
+	github.com/llac-project/llac/operations => ../operations
 	github.com/llac-project/llac/platform => ../platform
 	github.com/llac-project/llac/platform/local => ../platform/local
 	github.com/llac-project/llac/services/fetcher => ../services/fetcher

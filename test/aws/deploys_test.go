@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/test/aws/driver"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/pipeline"
 )
 
 // measureRun runs all datasets into an empty lake and then again, and takes the seconds of each and the rows published.

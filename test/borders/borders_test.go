@@ -38,12 +38,13 @@ var allowed = map[string][]string{
 	"services/stager":          {"events", "platform", "services/stager"},
 	"services/quality-gate":    {"events", "platform", "services/quality-gate"},
 	"services/landing-janitor": {"events", "platform", "services/landing-janitor"},
-	"cmd/llac":                 {"events", "platform", "services", "cmd/llac"},
-	"test":                     {"events", "platform", "services", "cmd/llac", "test"},
+	"operations":               {"events", "platform", "services", "operations"},
+	"cmd/llac":                 {"events", "platform", "services", "operations", "cmd/llac"},
+	"test":                     {"events", "platform", "services", "operations", "cmd/llac", "test"},
 }
 
 // localUsers may import platform/local: nobody else may carry the emulators.
-var localUsers = map[string]bool{"platform/local": true, "cmd/llac": true, "test": true}
+var localUsers = map[string]bool{"platform/local": true, "operations": true, "cmd/llac": true, "test": true}
 
 // violation says why a module may not import a path, or "".
 func violation(module, path string) string {
@@ -56,7 +57,7 @@ func violation(module, path string) string {
 	}
 	if own == "platform/local" || strings.HasPrefix(own, "platform/local/") {
 		if !localUsers[module] {
-			return "only cmd/llac and tests carry the emulators"
+			return "only operations, cmd/llac and tests import the emulators"
 		}
 		return ""
 	}
@@ -65,7 +66,7 @@ func violation(module, path string) string {
 			return ""
 		}
 	}
-	return "the dependency direction is events <- platform <- services/* <- cmd/llac"
+	return "the dependency direction is events <- platform <- services/* <- operations <- cmd/llac"
 }
 
 // sources calls visit for every Go file of every module, with the module's folder.
@@ -144,6 +145,10 @@ func TestViolationsAreSeen(t *testing.T) {
 		{"services/stager", base + "platform/lake", false},
 		{"cmd/llac", base + "services/fetcher", false},
 		{"cmd/llac", base + "platform/local/portal", false},
+		{"operations", base + "platform/local/aws", false},
+		{"operations", base + "services/stager", false},
+		{"operations", base + "cmd/llac/cli", true},
+		{"services/stager", base + "operations/marts", true},
 		{"platform/local", base + "cmd/llac", true},
 	} {
 		if got := violation(c.module, c.path) != ""; got != c.bad {

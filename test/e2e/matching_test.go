@@ -3,8 +3,8 @@ package e2e
 import (
 	"testing"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/lake"
 )
 

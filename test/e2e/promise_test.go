@@ -14,8 +14,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"

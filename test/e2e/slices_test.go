@@ -3,7 +3,7 @@ package e2e
 import (
 	"testing"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/local/portal"
 )
 

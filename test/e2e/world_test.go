@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/messaging"

@@ -166,8 +166,8 @@ var guards = []Guard{
 	},
 	{
 		Name: "a staging into a folder is visible before it is whole",
-		File: "cmd/llac/folder/output.go", Edits: []Edit{{`path := o.path(o.hidden("new", "staging"), o.hidden("new", "quarantine"), of)`, "path := o.Path(of)"}},
-		Module: "cmd/llac", Test: "./folder TestPublish",
+		File: "operations/folder/output.go", Edits: []Edit{{`path := o.path(o.hidden("new", "staging"), o.hidden("new", "quarantine"), of)`, "path := o.Path(of)"}},
+		Module: "operations", Test: "./folder TestPublish",
 	},
 
 	{
@@ -419,33 +419,33 @@ var guards = []Guard{
 	// Marts.
 	{
 		Name: "marts are published although a test failed",
-		File: "cmd/llac/marts/build.go", Edits: []Edit{{"\tif failing {\n", "\tif false {\n"}},
-		Module: "cmd/llac", Test: "./marts TestOneTestThatFails",
+		File: "operations/marts/build.go", Edits: []Edit{{"\tif failing {\n", "\tif false {\n"}},
+		Module: "operations", Test: "./marts TestOneTestThatFails",
 	},
 	{
 		Name: "one build of marts writes over another's",
-		File: "cmd/llac/marts/build.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
-		Module: "cmd/llac", Test: "./marts TestTwoBuildsAtOnce",
+		File: "operations/marts/build.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
+		Module: "operations", Test: "./marts TestTwoBuildsAtOnce",
 	},
 	{
 		Name: "two builds of marts have one id",
-		File: "cmd/llac/marts/record.go", Edits: []Edit{{"_, outcome, err := store.PutIfAbsent(ctx, lake.MartsClaimKey(build), lake.Encode(who))", "_, err := store.Put(ctx, lake.MartsClaimKey(build), lake.Encode(who))\n\t\toutcome := lake.Created"}},
-		Module: "cmd/llac", Test: "./marts TestTwoBuildsAtOnce",
+		File: "operations/marts/record.go", Edits: []Edit{{"_, outcome, err := store.PutIfAbsent(ctx, lake.MartsClaimKey(build), lake.Encode(who))", "_, err := store.Put(ctx, lake.MartsClaimKey(build), lake.Encode(who))\n\t\toutcome := lake.Created"}},
+		Module: "operations", Test: "./marts TestTwoBuildsAtOnce",
 	},
 	{
 		Name: "readers see marts that are not all written",
-		File: "cmd/llac/marts/build.go", Edits: []Edit{{"{\"export\", b.export}, {\"publish\", b.publish},", "{\"publish\", b.publish}, {\"export\", b.export},"}},
-		Module: "cmd/llac", Test: "./marts TestACrashLeavesReadersAsTheyWere",
+		File: "operations/marts/build.go", Edits: []Edit{{"{\"export\", b.export}, {\"publish\", b.publish},", "{\"publish\", b.publish}, {\"export\", b.export},"}},
+		Module: "operations", Test: "./marts TestACrashLeavesReadersAsTheyWere",
 	},
 	{
 		Name: "marts of an environment are made of bytes that nobody published",
-		File: "cmd/llac/marts/copies.go", Edits: []Edit{{"case err == nil && size == o.Size && sum == o.SHA256:", "case err == nil && size+o.Size >= 0 && sum != \"\":"}},
-		Module: "cmd/llac", Test: "./marts TestCopiesOfWhatIsNotWhatWasPublished",
+		File: "operations/marts/copies.go", Edits: []Edit{{"case err == nil && size == o.Size && sum == o.SHA256:", "case err == nil && size+o.Size >= 0 && sum != \"\":"}},
+		Module: "operations", Test: "./marts TestCopiesOfWhatIsNotWhatWasPublished",
 	},
 	{
 		Name: "marts of an environment are made of a copy that was changed since",
-		File: "cmd/llac/marts/copies.go", Edits: []Edit{{"err == nil && size == o.Size && sum == o.SHA256 {", "err == nil && size == o.Size && sum != \"\" {"}},
-		Module: "cmd/llac", Test: "./marts TestCopies",
+		File: "operations/marts/copies.go", Edits: []Edit{{"err == nil && size == o.Size && sum == o.SHA256 {", "err == nil && size == o.Size && sum != \"\" {"}},
+		Module: "operations", Test: "./marts TestCopies",
 	},
 	{
 		Name: "a slow follower takes readers of the marts back to an earlier build",
@@ -454,50 +454,50 @@ var guards = []Guard{
 	},
 	{
 		Name: "files of marts that readers saw lately are deleted",
-		File: "cmd/llac/marts/clean.go", Edits: []Edit{{"\t\tadd(r.Marts)\n", ""}},
-		Module: "cmd/llac", Test: "./marts TestClean$",
+		File: "operations/marts/clean.go", Edits: []Edit{{"\t\tadd(r.Marts)\n", ""}},
+		Module: "operations", Test: "./marts TestClean$",
 	},
 	{
 		Name: "files of marts are deleted before anything says why",
-		File: "cmd/llac/marts/clean.go", Edits: []Edit{{"_, _, err := o.Store.PutIfAbsent(ctx, lake.MartsCleanedKey(lake.Slot(at)), lake.Encode(c))", "var err error"}},
-		Module: "cmd/llac", Test: "./marts TestClean$",
+		File: "operations/marts/clean.go", Edits: []Edit{{"_, _, err := o.Store.PutIfAbsent(ctx, lake.MartsCleanedKey(lake.Slot(at)), lake.Encode(c))", "var err error"}},
+		Module: "operations", Test: "./marts TestClean$",
 	},
 	{
 		Name: "marts are made of simulated and real datasets together",
-		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
-		Module: "cmd/llac", Test: "./marts TestPlanRefusesToMix",
+		File: "operations/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
+		Module: "operations", Test: "./marts TestPlanRefusesToMix",
 	},
 	{
 		Name: "marts of real datasets go on from simulated ones",
-		File: "cmd/llac/marts/plan.go", Edits: []Edit{{"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {", "if false {"}},
-		Module: "cmd/llac", Test: "./marts TestPlanGoesOnOnlyFromItsLike",
+		File: "operations/marts/plan.go", Edits: []Edit{{"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {", "if false {"}},
+		Module: "operations", Test: "./marts TestPlanGoesOnOnlyFromItsLike",
 	},
 	{
 		Name: "a mart hides where its rows come from",
-		File: "cmd/llac/marts/build.go", Edits: []Edit{{"if err := honest(m, b.plan.Simulated()); err != nil {", "if false {"}},
-		Module: "cmd/llac", Test: "./marts TestRowsThatHideTheirOrigin",
+		File: "operations/marts/build.go", Edits: []Edit{{"if err := honest(m, b.plan.Simulated()); err != nil {", "if false {"}},
+		Module: "operations", Test: "./marts TestRowsThatHideTheirOrigin",
 	},
 
 	// A look at the data.
 	{
 		Name: "a query writes over a file of the lake",
-		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"if token not in (\"string_const\", \"comment\") and", "if False and"}},
-		Module: "cmd/llac", Test: "./duckdb TestLookChangesNothing",
+		File: "operations/duckdb/programs/session.py", Edits: []Edit{{"if token not in (\"string_const\", \"comment\") and", "if False and"}},
+		Module: "operations", Test: "./duckdb TestLookChangesNothing",
 	},
 	{
 		Name: "a query reads files that are not the lake's",
-		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"run(\"set enable_external_access = false\")", "pass"}},
-		Module: "cmd/llac", Test: "./duckdb TestLookChangesNothing",
+		File: "operations/duckdb/programs/session.py", Edits: []Edit{{"run(\"set enable_external_access = false\")", "pass"}},
+		Module: "operations", Test: "./duckdb TestLookChangesNothing",
 	},
 	{
 		Name: "an answer from simulated data does not say so",
-		File: "cmd/llac/duckdb/programs/session.py", Edits: []Edit{{"return [n for n in used if self.views[n][\"simulated\"]]", "return []"}},
-		Module: "cmd/llac", Test: "./duckdb TestLook$",
+		File: "operations/duckdb/programs/session.py", Edits: []Edit{{"return [n for n in used if self.views[n][\"simulated\"]]", "return []"}},
+		Module: "operations", Test: "./duckdb TestLook$",
 	},
 	{
 		Name: "an invented figure is told as a fact",
-		File: "cmd/llac/answer/answer.go", Edits: []Edit{{"case invented > 0:", "case false:"}, {" and data_origin in ('recorded', 'published')\norder", "\norder"}},
-		Module: "cmd/llac", Test: "./answer TestPopulationRefused",
+		File: "operations/answer/answer.go", Edits: []Edit{{"case invented > 0:", "case false:"}, {" and data_origin in ('recorded', 'published')\norder", "\norder"}},
+		Module: "operations", Test: "./answer TestPopulationRefused",
 	},
 	{
 		Name: "a file of simulated data does not say so",
@@ -537,18 +537,18 @@ var guards = []Guard{
 	// What a person changes in an environment.
 	{
 		Name: "a snapshot that is not whole in the replica is restored",
-		File: "cmd/llac/restore/state.go", Edits: []Edit{{"err = r.all(ctx, objectsOf(replica))", "err = nil"}},
-		Module: "cmd/llac", Test: "./restore TestRefusesWhatIsNotWhole",
+		File: "operations/restore/state.go", Edits: []Edit{{"err = r.all(ctx, objectsOf(replica))", "err = nil"}},
+		Module: "operations", Test: "./restore TestRefusesWhatIsNotWhole",
 	},
 	{
 		Name: "a restore takes a pointer back",
-		File: "cmd/llac/restore/state.go", Edits: []Edit{{"there != nil && there.Snapshot >= replica.Snapshot", "false"}},
-		Module: "cmd/llac", Test: "./restore TestNeverOverwrites",
+		File: "operations/restore/state.go", Edits: []Edit{{"there != nil && there.Snapshot >= replica.Snapshot", "false"}},
+		Module: "operations", Test: "./restore TestNeverOverwrites",
 	},
 	{
 		Name: "contracts overrule those that somebody published meanwhile",
-		File: "cmd/llac/deploy/contracts.go", Edits: []Edit{{"p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)", "p.store.Put(ctx, lake.ContractIndexKey, lake.Encode(p.index))"}},
-		Module: "cmd/llac", Test: "./deploy TestPublishContracts",
+		File: "operations/deploy/contracts.go", Edits: []Edit{{"p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)", "p.store.Put(ctx, lake.ContractIndexKey, lake.Encode(p.index))"}},
+		Module: "operations", Test: "./deploy TestPublishContracts",
 	},
 	{
 		Name: "a tick before any contract is a dead letter",

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/llac-project/llac/cmd/llac/cost"
+	"github.com/llac-project/llac/operations/cost"
 )
 
 // asPlan writes resources as terraform show -json writes a plan.

@@ -141,7 +141,7 @@ func TestPrograms(t *testing.T) {
 var makers = map[string]string{
 	"platform/source/caller.go":   "TestPortalClients",
 	"platform/telemetry/setup.go": "TestCollector",
-	"cmd/llac/pipeline/cloud.go":  "to the local cloud, http on the loopback interface alone",
+	"operations/pipeline/cloud.go":  "to the local cloud, http on the loopback interface alone",
 	"test/bench/staging/cloud.go": "the same",
 	"test/trino/client.go":        "to the engine of a test, http on the loopback interface alone",
 	"test/vulncheck/main.go":      "Go's own client as it is, which offers TLS 1.2 and later; a developer's tool",

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
+	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/local/python"
 )
 

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
+	"github.com/llac-project/llac/operations/duckdb"
 )
 
 // TestSeen: a comparison of two real engines sees every kind of difference, and none where there is none.

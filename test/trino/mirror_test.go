@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/marts"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/marts"
 )
 
 // mirror is the engine that llac marts uses, DuckDB, and beside it Trino, which is told to do all the same, and dbt-athena,

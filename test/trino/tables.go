@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/marts"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract/dbtsource"
 	"github.com/llac-project/llac/platform/lake"

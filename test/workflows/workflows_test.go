@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/llac-project/llac/cmd/llac/cli"
-	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/platform/clock"
 )
 

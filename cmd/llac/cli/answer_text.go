@@ -8,8 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/llac-project/llac/cmd/llac/answer"
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/answer"
+	"github.com/llac-project/llac/operations/ledger"
 )
 
 // answerReply is the answer that a run ends with, or why there is none.

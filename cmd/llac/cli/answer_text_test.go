@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/llac-project/llac/cmd/llac/answer"
+	"github.com/llac-project/llac/operations/answer"
 )
 
 func TestAnswerText(t *testing.T) {

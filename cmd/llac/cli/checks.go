@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/filelake"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/filelake"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/messaging"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 )
 

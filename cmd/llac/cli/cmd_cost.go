@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/cost"
-	"github.com/llac-project/llac/cmd/llac/deploy"
-	"github.com/llac-project/llac/cmd/llac/filelake"
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/cost"
+	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/filelake"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/runtime"
 )
@@ -145,9 +145,9 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 	switch {
 	case !o.check:
 	case out.Over():
-		return r, fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD), usd(out.Budget)), "the dearest lines come first; take something away, or raise the budget in cmd/llac/cost/prices.json and in Terraform")
+		return r, fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD), usd(out.Budget)), "the dearest lines come first; take something away, or raise the budget in operations/cost/prices.json and in Terraform")
 	case len(standing.Unknown)+len(standing.Rates) > 0:
-		return r, fail(exitOverBudget, errors.New("the estimate is not whole"), "put the prices of what the notes name into cmd/llac/cost/prices.json")
+		return r, fail(exitOverBudget, errors.New("the estimate is not whole"), "put the prices of what the notes name into operations/cost/prices.json")
 	}
 	return r, nil
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/pipeline"
 )
 
 // publishOptions are the flags of `llac datasets publish`.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/platform/runtime"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/operations/deploy"
 )
 
 func (a *App) deployBOMCommand() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
+	"github.com/llac-project/llac/operations/deploy"
 )
 
 func (a *App) deployRunningCommand() *cobra.Command {

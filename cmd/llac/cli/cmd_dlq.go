@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/local/aws"
 )
 

@@ -18,9 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/views"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/views"
 )
 
 // exportOptions are the flags of `llac export`.

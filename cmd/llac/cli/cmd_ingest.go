@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/ingest"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ingest"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 )

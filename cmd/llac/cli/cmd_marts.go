@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/marts"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/marts"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/contract/dbtsource"
 	"github.com/llac-project/llac/platform/lake"

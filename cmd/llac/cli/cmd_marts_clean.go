@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/marts"
+	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 )

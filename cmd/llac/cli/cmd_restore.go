@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/restore"
+	"github.com/llac-project/llac/operations/restore"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
 )

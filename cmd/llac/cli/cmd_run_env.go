@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"

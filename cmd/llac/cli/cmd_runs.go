@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/ledger"
 )
 
 // runsOptions are the flags of `llac runs`.

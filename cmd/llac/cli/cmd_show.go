@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/ledger"
 )
 
 func (a *App) showCommand() *cobra.Command {

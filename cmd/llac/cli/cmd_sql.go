@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/filelake"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
-	"github.com/llac-project/llac/cmd/llac/views"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/filelake"
+	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/views"
 )
 
 // sqlOptions are the flags of `llac sql`.

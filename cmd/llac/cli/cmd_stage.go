@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/llac-project/llac/cmd/llac/folder"
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/folder"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/memory"

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/llac-project/llac/cmd/llac/deploy"
-	"github.com/llac-project/llac/cmd/llac/ingest"
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/marts"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/ingest"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/marts"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/aws"
 )

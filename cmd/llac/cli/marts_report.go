@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/marts"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/platform/lake"
 )
 

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/llac-project/llac/cmd/llac/cli"
-	"github.com/llac-project/llac/cmd/llac/duckdb"
+	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/local/python"

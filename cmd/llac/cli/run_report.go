@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 )
 
 // runReport is what `llac run` ends with.

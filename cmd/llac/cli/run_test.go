@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/cmd/llac/cli"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/local/portal"
 )

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 )
 
 // screen draws progress on a terminal, one line a dataset, drawn over at most ten times a second. Where standard error

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/cmd/llac/folder"
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/folder"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/services/stager/matching"
 	"github.com/llac-project/llac/services/stager/reference"

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/llac-project/llac/cmd/llac/ledger"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/events"
 	gate "github.com/llac-project/llac/services/quality-gate"
 )

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/filelake"
-	"github.com/llac-project/llac/cmd/llac/marts"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/filelake"
+	"github.com/llac-project/llac/operations/marts"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/test/bench/timed"
 )

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/llac-project/llac/cmd/llac/duckdb"
-	"github.com/llac-project/llac/cmd/llac/ledger"
-	"github.com/llac-project/llac/cmd/llac/pipeline"
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"

@@ -1,0 +1,86 @@
+package deploy_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/llac-project/llac/operations/deploy"
+)
+
+// parameters are SSM's, two a page.
+type parameters [][2]string
+
+func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPathInput, _ ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
+	if p == nil {
+		return nil, errors.New("AccessDeniedException")
+	}
+	from := len(aws.ToString(in.NextToken))
+	out := &ssm.GetParametersByPathOutput{}
+	for i := from; i < len(p) && i < from+2; i++ {
+		if strings.HasPrefix(p[i][0], aws.ToString(in.Path)) {
+			out.Parameters = append(out.Parameters, types.Parameter{Name: &p[i][0], Value: &p[i][1]})
+		}
+	}
+	if from+2 < len(p) {
+		out.NextToken = aws.String(strings.Repeat(".", from+2))
+	}
+	return out, nil
+}
+
+const speech = `{"consumes": ["cat.llac.landing.validated.v1"], "emits": ["cat.llac.staging.written.v1"], "build": "b"}`
+
+func TestRunning(t *testing.T) {
+	t.Parallel()
+	d, err := deploy.Running(t.Context(), parameters{
+		{"/llac/dev/services/stager/version", "3"}, {"/llac/dev/services/stager/sha256", "x"}, {"/llac/dev/services/gone/event_types", "none of ours"},
+		{"/llac/prod/services/fetcher/event_types", "{}"}, {deploy.SpeechParameter("dev", "stager"), speech},
+	}, "dev")
+	if err != nil || len(d) != 1 || d["stager"].Build != "b" || len(d["stager"].Consumes) != 1 {
+		t.Errorf("%+v, error %v", d, err)
+	}
+	for name, c := range map[string]struct {
+		p    parameters
+		want string
+	}{
+		"refused":     {nil, "/llac/dev/services/"},
+		"not JSON":    {parameters{{deploy.SpeechParameter("dev", "stager"), "[]"}}, "terraform/services/stager"},
+		"not events":  {parameters{{deploy.SpeechParameter("dev", "stager"), `{"consumes": ["all"]}`}}, `"all" is no event type`},
+		"nothing new": {parameters{{deploy.SpeechParameter("dev", "stager"), `{}`}}, "consumes nothing"},
+	} {
+		if _, err := deploy.Running(t.Context(), c.p, "dev"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestReadDeployed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "deployed.json")
+	for body, want := range map[string]string{
+		`{"stager": ` + speech + `}`:           "",
+		`{"baker": ` + speech + `}`:            `there is no service "baker"`,
+		`{"stager": {"consume": []}}`:          "consume",
+		`{"stager": {"consumes": ["staging"]}`: "",
+		`nothing`:                              "deployed.json",
+	} {
+		if err := os.WriteFile(path, []byte(body), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d, err := deploy.ReadDeployed(path)
+		good := strings.Contains(body, speech) && !strings.Contains(body, "baker")
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), want) || good && d["stager"].Build != "b" {
+			t.Errorf("%s: %+v, error %v", body, d, err)
+		}
+	}
+	if _, err := deploy.ReadDeployed(path + ".none"); err == nil {
+		t.Error("a file that is not there was read")
+	}
+}

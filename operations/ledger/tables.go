@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/llac-project/llac/operations/duckdb"
+	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
+)
+
+// Table is a published snapshot as a query engine opens it.
+type Table struct {
+	Dataset      string   `json:"dataset"`
+	Snapshot     string   `json:"snapshot"`
+	SourceSystem string   `json:"source_system"`
+	Simulated    bool     `json:"simulated"` // invariant 11: said of the table itself, whoever published it and when
+	Globs        []string `json:"globs"`     // of the Parquet files
+	Query        string   `json:"query"`     // DuckDB SQL that reads them
+}
+
+// sqlTypes are DuckDB's names of the column types a partition may have.
+var sqlTypes = map[contract.Type]string{
+	contract.Integer: "BIGINT", contract.Number: "DOUBLE", contract.Boolean: "BOOLEAN",
+	contract.Date: "DATE", contract.Timestamp: "TIMESTAMP",
+}
+
+// TableOf says how to open a snapshot. place turns a key into the address of its bytes.
+func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) string) Table {
+	t := Table{Dataset: p.Dataset, Snapshot: p.Snapshot, SourceSystem: p.SourceSystem, Simulated: Simulated(p.SourceSystem)}
+	for _, part := range p.Parts {
+		for _, o := range part.Objects {
+			// One glob a prefix: the folders of the partitions become stars.
+			folder := path.Dir(o.Key)
+			for range o.Partition {
+				folder = path.Dir(folder)
+			}
+			glob := place(folder) + strings.Repeat("/*", len(o.Partition)) + "/*.parquet"
+			if !slices.Contains(t.Globs, glob) {
+				t.Globs = append(t.Globs, glob)
+			}
+		}
+	}
+	t.Query = selectFrom(t.Globs, hive(c, "ingested_process_at"))
+	return t
+}
+
+// Query is DuckDB SQL that reads the Parquet files of a dataset staged into a folder, partition below partition.
+func Query(c *contract.Contract, folder string) string {
+	return selectFrom([]string{folder + strings.Repeat("/*", len(c.Partition)) + "/*.parquet"}, hive(c))
+}
+
+// hive are the options by which DuckDB reads the partitions of a contract, below folders of text that are above them.
+// Without their types DuckDB would guess them from the folders' names, and district 01 would become 1.
+func hive(c *contract.Contract, above ...string) string {
+	if len(c.Partition) == 0 {
+		return "hive_partitioning = false"
+	}
+	var types []string
+	for _, name := range above {
+		types = append(types, "'"+name+"': VARCHAR")
+	}
+	for _, name := range c.Partition {
+		kind := "VARCHAR"
+		if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
+			kind = sqlTypes[f.Type]
+		}
+		types = append(types, "'"+name+"': "+kind)
+	}
+	return "hive_types = {" + strings.Join(types, ", ") + "}"
+}
+
+// selectFrom is the query that reads the globs.
+func selectFrom(globs []string, options string) string {
+	files := make([]string, len(globs))
+	for i, g := range globs {
+		files[i] = "'" + strings.ReplaceAll(g, "'", "''") + "'"
+	}
+	before, after := "", ""
+	if len(files) != 1 {
+		before, after = "[", "]"
+	}
+	return "SELECT * FROM read_parquet(" + before + strings.Join(files, ", ") + after + ", " + options + ")"
+}
+
+// Exact is DuckDB SQL that reads exactly the files a snapshot's pointer names: the files' columns, then those of the
+// partitions, which are in the paths alone, in the contract's types. Folders above the partitions give no column.
+func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string) string {
+	var files []string
+	for _, part := range p.Parts {
+		for _, o := range part.Objects {
+			files = append(files, place(o.Key))
+		}
+	}
+	if len(c.Partition) == 0 {
+		return "SELECT * FROM " + duckdb.Files(files)
+	}
+	columns := "* EXCLUDE (filename)"
+	for _, name := range c.Partition {
+		// What may be a folder's name needs no decoding: the stager refuses all other values.
+		value := "regexp_extract(filename, " + duckdb.Text(".*/"+name+"=([^/]*)/") + ", 1)"
+		if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
+			value = "CAST(" + value + " AS " + sqlTypes[f.Type] + ")"
+		}
+		columns += ", " + value + " AS " + duckdb.Name(name)
+	}
+	return "SELECT " + columns + " FROM " + duckdb.Files(files, "filename = true")
+}
