@@ -188,7 +188,7 @@ format: ## gofmt everything
 
 .PHONY: generate
 generate: ## event schemas and the AsyncAPI document from the Go types, dbt sources from the contracts, Terraform's flow and roots
-	go generate ./events/... ./test/terraform
+	go generate ./events/... ./operations/services ./test/terraform
 	go run ./cmd/llac datasets dbt
 
 .PHONY: alone

@@ -58,6 +58,9 @@ func Consumes(service string) []string { return flowOf(service).Consumes }
 // Emits lists the event types that a service says; none for an unknown service.
 func Emits(service string) []string { return flowOf(service).Emits }
 
+// Direct lists the event types that are sent straight into a service's queue; none for an unknown service.
+func Direct(service string) []string { return flowOf(service).Direct }
+
 // Emitters lists the services that say an event type, in the order of the flow.
 func Emitters(eventType string) []string {
 	var out []string

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 )

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/deploy"
 )
 
 // The event types of the tests: what the validator says to the stager, and what the stager says to the gate.

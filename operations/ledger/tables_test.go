@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 )

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/contract/dbtsource"

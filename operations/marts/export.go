@@ -14,9 +14,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/operations/ledger"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract/gluetable"
 	"github.com/llac-project/llac/platform/lake"
 )

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/lake/laketest"
 )

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/contract/dbtsource"
 	"github.com/llac-project/llac/platform/lake"

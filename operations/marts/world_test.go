@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/operations/pipeline"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/contract/arrowschema"
 	"github.com/llac-project/llac/platform/contract/dbtsource"

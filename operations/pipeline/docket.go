@@ -10,8 +10,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/lake"
 )
 

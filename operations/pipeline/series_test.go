@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/telemetry"

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/ledger"
 )
 
 // Progress is how far one request has come.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/filelake"
 	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/operations/restore"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/lake/laketest"
 	"github.com/llac-project/llac/platform/local/portal"

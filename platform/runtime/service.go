@@ -27,6 +27,7 @@ type Service struct {
 	Consumes []string // event types, full
 	Emits    []string // event types, full
 	New      func(Ports) Handler
+	Size     Size
 
 	// Receipt is the key under which the stage records that it has dealt with the event. An empty key means
 	// that dealing with the event twice has no effect by its nature, and no receipt is kept.

@@ -24,6 +24,8 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("fetcher"),
 	Emits:    events.Emits("fetcher"),
 	New:      func(p runtime.Ports) runtime.Handler { return fetcher{p}.handle },
+	// Two functions at once are what a portal's rate limit allows.
+	Size: runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.ExtractionRequested:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/catalogue"
@@ -21,6 +22,7 @@ var Service = runtime.Service{
 	Emits:     events.Emits("landing-janitor"),
 	New:       func(p runtime.Ports) runtime.Handler { return janitor{p}.handle },
 	Catalogue: catalogue.New,
+	Size:      runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 10, MaximumConcurrency: 2},
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingPublished:

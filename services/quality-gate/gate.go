@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/catalogue"
@@ -20,6 +21,7 @@ var Service = runtime.Service{
 	Emits:     events.Emits("quality-gate"),
 	New:       func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
 	Catalogue: catalogue.New,
+	Size:      runtime.Size{MemoryMiB: 1024, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingWritten:

@@ -23,6 +23,7 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("scheduler"),
 	Emits:    events.Emits("scheduler"),
 	New:      func(p runtime.Ports) runtime.Handler { return scheduler{p}.handle },
+	Size:     runtime.Size{MemoryMiB: 256, Timeout: 2 * time.Minute, BatchSize: 10, MaximumConcurrency: 2},
 	Receipt:  receiptKey,
 	GaveUp:   func(events.Event, events.Failure) []events.Event { return nil }, // no run has begun yet
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -22,6 +23,8 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("stager"),
 	Emits:    events.Emits("stager"),
 	New:      func(p runtime.Ports) runtime.Handler { return newStager(p, engine.Stage).handle },
+	// One event per function: a run needs all of the memory.
+	Size: runtime.Size{MemoryMiB: 1024, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 4, EphemeralStorageMiB: 1024},
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingValidated](in)
 		if err != nil {

@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
@@ -16,6 +17,7 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("validator"),
 	Emits:    events.Emits("validator"),
 	New:      func(p runtime.Ports) runtime.Handler { return validator{p}.handle },
+	Size:     runtime.Size{MemoryMiB: 512, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 4},
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingWritten](in)
 		if err != nil {
