@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const devPlans = "../cost/testdata/dev"
+const devPlans = "../../../operations/cost/testdata/dev"
 
 func TestCost(t *testing.T) {
 	t.Parallel()
