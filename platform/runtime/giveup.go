@@ -27,7 +27,7 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	defer cancel()
 	out, err := w.recordFailure(ctx, d, in, reason)
 	if err == nil {
-		err = w.publish(ctx, out)
+		err = w.emit(ctx, out)
 	}
 	if err != nil {
 		return again, fmt.Errorf("give up on event %s (%s): %w", in.ID, messaging.Reason(reason), err)

@@ -42,8 +42,8 @@ func NewPorts(service string, o PortOptions) Ports {
 		o.Clock = clock.System{}
 	}
 	p := Ports{
-		Lake:      lake.NewS3(o.AWS, o.DataBucket, o.Clock),
-		Contracts: &ConfigContracts{Store: lake.NewS3(o.AWS, o.ConfigBucket, o.Clock)},
+		Lake:      lake.Counted(lake.NewS3(o.AWS, o.DataBucket, o.Clock)),
+		Contracts: &ConfigContracts{Store: lake.Counted(lake.NewS3(o.AWS, o.ConfigBucket, o.Clock))},
 		BaseURL:   o.Portals.BaseURL, NewAttempt: NewAttempt, Clock: o.Clock, Build: Build(), AllowSimulated: o.AllowSimulated,
 		Memory: o.Memory, Temporary: o.Temporary, Failpoint: Failpoints(service, o.Failpoint),
 	}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/telemetry"
 )
@@ -48,7 +49,12 @@ func (f fate) String() string {
 func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Context, fate, error) {
 	in, err := w.accept(d)
 	ctx, span := w.begin(ctx, d, in)
-	defer span.End()
+	used := new(lake.Usage)
+	ctx = lake.WithUsage(ctx, used)
+	defer func() {
+		recordUsage(span, used)
+		span.End()
+	}()
 	started := w.ports.Clock.Now()
 	var what fate
 	if err != nil {
@@ -129,7 +135,7 @@ func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event
 	})
 	if err == nil {
 		w.ports.Failpoint("receipt-publish")
-		if err = w.publish(ctx, out); err == nil {
+		if err = w.emit(ctx, out); err == nil {
 			w.ports.Failpoint("publish-ack")
 			return done, nil
 		}

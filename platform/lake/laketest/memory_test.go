@@ -11,3 +11,8 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	laketest.Conformance(t, func(*testing.T) lake.Store { return laketest.NewMemory() })
 }
+
+func TestCounted(t *testing.T) {
+	t.Parallel()
+	laketest.Conformance(t, func(*testing.T) lake.Store { return lake.Counted(laketest.NewMemory()) })
+}
