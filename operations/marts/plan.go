@@ -321,20 +321,6 @@ func (p *Plan) Current(code string) bool {
 		maps.Equal(p.Published.Snapshots, p.ids())
 }
 
-// Behind names the datasets of which the published marts have another snapshot than is published.
-func (p *Plan) Behind() []string {
-	if p.Published == nil {
-		return nil
-	}
-	var out []string
-	for _, dataset := range slices.Sorted(maps.Keys(p.Snapshots)) {
-		if p.Published.Snapshots[dataset] != p.Snapshots[dataset].Snapshot {
-			out = append(out, dataset)
-		}
-	}
-	return out
-}
-
 func (p *Plan) ids() map[string]string {
 	out := map[string]string{}
 	for dataset, s := range p.Snapshots {

@@ -73,9 +73,6 @@ type PutOptions struct {
 	Metadata    map[string]string
 }
 
-// ContentType sets the object's media type; the default is application/json for .json keys, else octets.
-func ContentType(t string) PutOption { return func(o *PutOptions) { o.ContentType = t } }
-
 // Metadata sets user metadata (lower-case ASCII keys).
 func Metadata(m map[string]string) PutOption { return func(o *PutOptions) { o.Metadata = m } }
 

@@ -13,31 +13,6 @@ import (
 // as the system attribute AWSTraceHeader.
 const XRayHeaderName = "X-Amzn-Trace-Id"
 
-// XRay is a propagator of X-Ray's header: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-// (AWS X-Ray developer guide, "Tracing header").
-type XRay struct{}
-
-var _ propagation.TextMapPropagator = XRay{}
-
-// Inject writes the header when ctx carries a span.
-func (XRay) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
-	if h := XRayHeader(ctx); h != "" {
-		carrier.Set(XRayHeaderName, h)
-	}
-}
-
-// Extract reads the header; one that is missing or malformed leaves ctx as it is.
-func (XRay) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
-	sc, ok := ParseXRayHeader(carrier.Get(XRayHeaderName))
-	if !ok {
-		return ctx
-	}
-	return trace.ContextWithRemoteSpanContext(ctx, sc)
-}
-
-// Fields names the header.
-func (XRay) Fields() []string { return []string{XRayHeaderName} }
-
 // XRayHeader is X-Ray's header for the span in ctx, or "".
 func XRayHeader(ctx context.Context) string {
 	sc := trace.SpanContextFromContext(ctx)

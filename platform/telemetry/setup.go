@@ -152,15 +152,3 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
-
-// StartRun starts the root span of a new run, a trace of its own, linked to the span in ctx. The scheduler starts
-// several runs from one tick, and each is to be followed alone. Events stamped with the context returned carry
-// the new trace. Without a span in ctx it does nothing.
-func StartRun(ctx context.Context, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
-	cause := trace.SpanFromContext(ctx)
-	options := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithAttributes(attributes...)}
-	if cause.SpanContext().IsValid() {
-		options = append(options, trace.WithLinks(trace.Link{SpanContext: cause.SpanContext()}))
-	}
-	return cause.TracerProvider().Tracer(scope).Start(ctx, "run", options...)
-}

@@ -1,7 +1,6 @@
 package matching
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -242,22 +241,5 @@ func TestNearNames(t *testing.T) {
 				t.Fatalf("%s in %s is taken for %+v", name, p.Comarca, got)
 			}
 		}
-	}
-}
-
-func BenchmarkFind(b *testing.B) {
-	var entries []matching.Entry
-	places := portal.Places()
-	for _, p := range places {
-		entries = append(entries, matching.Entry{ID: p.Code, Name: p.Name, Group: p.Comarca})
-	}
-	f := matching.New(entries, matching.Options{Grouped: true})
-	for kind, suffix := range map[string]string{"exact": "", "words": " desconegut"} {
-		b.Run(kind, func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				p := places[i%len(places)]
-				f.Find(fmt.Sprint(p.Name, suffix), p.Comarca)
-			}
-		})
 	}
 }
