@@ -14,7 +14,7 @@ import (
 
 func TestPublishContracts(t *testing.T) {
 	t.Parallel()
-	all, err := contract.LoadDir(filepath.Join("..", "..", "..", "datasets"))
+	all, err := contract.LoadDir(filepath.Join("..", "..", "datasets"))
 	if err != nil {
 		t.Fatal(err)
 	}
