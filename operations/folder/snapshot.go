@@ -58,7 +58,7 @@ func OpenSnapshot(dataset, path string, largest int64) (*Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		of, simulated, err := reference.Said(body)
+		of, simulated, err := reference.ReadOrigin(body)
 		switch {
 		case err != nil:
 			return fmt.Errorf("read %s: %w", file, err)

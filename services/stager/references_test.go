@@ -150,7 +150,7 @@ func TestReferencesThatCannotBeUsed(t *testing.T) {
 		"changed by hand": {func(_ *testing.T, w *world) {
 			w.lake.Corrupt("staging/towns/ingested_process_at=20250801T000000/towns.parquet", []byte("x"))
 		}, "integrity", true},
-		"no such column": {func(_ *testing.T, w *world) { w.contract.Field("town_id").Match.Name = "nom" }, "there is no column nom; look at the contract of towns", true},
+		"no such column": {func(_ *testing.T, w *world) { w.contract.Field("town_id").Match.Name = "nom" }, "column nom is missing; look at the contract of towns", true},
 		"out of reach": {func(_ *testing.T, w *world) {
 			w.lake.Before = func(_, key string) error {
 				if strings.HasPrefix(key, "staging/towns") {

@@ -371,7 +371,7 @@ func TestPermanentFailures(t *testing.T) {
 		"manifest counts another page": {func(t *testing.T, w *world) {
 			w.manifest.Pages[0].Rows++
 			w.land(t, "fetch2")
-		}, "its manifest counts 4"},
+		}, "the manifest counts 4"},
 		"manifest counts another landing": {func(t *testing.T, w *world) {
 			w.manifest.Rows++
 			w.land(t, "fetch2")

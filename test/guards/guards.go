@@ -188,7 +188,7 @@ var guards = []Guard{
 	{
 		Name: "a page with fewer rows than its manifest counts is staged",
 		File: "services/stager/engine/worker.go", Edits: []Edit{{"if page.Rows >= 0 && b.rows != page.Rows {", "if page.Rows >= 0 && b.rows < 0 {"}},
-		Module: "services/stager", Test: "./engine TestRowsOfThePageAreCounted",
+		Module: "services/stager", Test: "./engine TestRowCountMatchesManifest",
 	},
 	{
 		Name: "the rest of a torn page is dropped in silence",
@@ -244,7 +244,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "the second pass forgets which keys are in conflict",
-		File: "services/stager/engine/worker.go", Edits: []Edit{{"if w.rivals[key] {", "if w.rivals[key] && b.page < 0 {"}},
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if w.conflicting[key] {", "if w.conflicting[key] && b.page < 0 {"}},
 		Module: "services/stager", Test: "./engine TestCases/conflict_quarantine",
 	},
 	{
@@ -260,7 +260,7 @@ var guards = []Guard{
 	{
 		Name: "a key that lies in a file is forgotten",
 		File: "services/stager/engine/dedup.go", Edits: []Edit{{"range k.spilled {", "range k.spilled[:0] {"}},
-		Module: "services/stager", Test: "./engine TestKeysAnswerLikeAMap",
+		Module: "services/stager", Test: "./engine TestKeysBehaveLikeAMap",
 	},
 	{
 		Name: "the filter denies a key that is in the file",
@@ -286,7 +286,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "of two names that a shorter form may mean one is taken",
-		File: "services/stager/matching/names.go", Edits: []Edit{{"if b.strange || id != best && (", "if b.strange && id != best && ("}},
+		File: "services/stager/matching/names.go", Edits: []Edit{{"if b.foreign || id != best && (", "if b.foreign && id != best && ("}},
 		Module: "services/stager", Test: "./matching TestATieIsNull",
 	},
 
@@ -308,13 +308,13 @@ var guards = []Guard{
 	},
 	{
 		Name: "the files of a failed run are committed",
-		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err := j.eachPage(ctx, j.take); err != nil || len(j.found) > 0 {\n\t\t\treturn err", "if err := j.eachPage(ctx, j.take); len(j.found) > 0 {\n\t\t\treturn err"}},
+		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err := j.eachPage(ctx, j.process); err != nil || len(j.newConflicts) > 0 {\n\t\t\treturn err", "if err := j.eachPage(ctx, j.process); len(j.newConflicts) > 0 {\n\t\t\treturn err"}},
 		Module: "services/stager", Test: "./engine TestReadingFails",
 	},
 	{
 		Name: "a page's refused rows take all memory",
 		File: "services/stager/engine/worker.go", Edits: []Edit{{"if b.badBytes > maxBatchBad {", "if false {"}},
-		Module: "services/stager", Test: "./engine TestAPageOfRefusedRows",
+		Module: "services/stager", Test: "./engine TestPageOfRejectedRows",
 	},
 	{
 		Name: "a table that gives its roles to other dimensions passes for the same",
@@ -329,7 +329,7 @@ var guards = []Guard{
 	{
 		Name: "row groups lie in the order in which encoders were ready",
 		File: "services/stager/engine/parquet.go", Edits: []Edit{{"for p.next != number && p.err == nil {", "for p.next < 0 && p.err == nil {"}},
-		Module: "services/stager", Test: "./engine TestRowGroupsAreWrittenInTheirOrder",
+		Module: "services/stager", Test: "./engine TestRowGroupsAreWrittenInOrder",
 	},
 	{
 		Name: "pages are taken in the order in which workers were ready",
@@ -349,7 +349,7 @@ var guards = []Guard{
 	{
 		Name: "a row that the simulator does not mark says that a portal published it",
 		File: "services/stager/engine/plan.go", Edits: []Edit{{"case !p.simulated && (raw == nil", "case (raw == nil"}},
-		Module: "services/stager", Test: "./engine TestSimulatedSaysSo",
+		Module: "services/stager", Test: "./engine TestSimulatedRowsAreMarked",
 	},
 	{
 		Name: "rows staged from a folder say that a portal published them",
@@ -386,7 +386,7 @@ var guards = []Guard{
 			{"if f.Personal() || !f.Staged {", "if !f.Staged {"},
 			{"if as, ok := personal[f.Source]; ok {", "if as, ok := personal[f.Source]; ok && as != f.Name {"},
 		},
-		Module: "services/stager", Test: "./engine TestPersonalValuesAreNowhere",
+		Module: "services/stager", Test: "./engine TestPersonalValuesNeverLeaveThePage",
 	},
 	{
 		Name: "the engine stages a personal field under another name",

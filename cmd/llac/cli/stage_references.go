@@ -42,7 +42,7 @@ func (a *App) stageReferences(o stageOptions, c *contract.Contract) (stageRefere
 			needed = append(needed, dataset)
 		}
 		if !ok && o.unmatched {
-			with.finders[f.Name] = matching.Nobody
+			with.finders[f.Name] = matching.None
 			with.unmatched = append(with.unmatched, f.Name)
 			continue
 		}

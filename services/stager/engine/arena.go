@@ -1,14 +1,15 @@
 package engine
 
-// arena keeps small byte slices for as long as it lives itself. Invariant: what keep has answered never moves or changes.
+// arena copies small byte slices into large chunks. Invariant: a slice that keep returned never moves and never
+// changes.
 type arena struct {
 	free []byte
-	size int // bytes kept
+	size int // bytes copied
 }
 
 const arenaChunk = 64 << 10
 
-// keep copies b.
+// keep copies b into the arena and returns the copy.
 func (a *arena) keep(b []byte) []byte {
 	if len(b) > len(a.free) {
 		a.free = make([]byte, max(arenaChunk, len(b)))

@@ -6,36 +6,37 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// batch is one page made ready by a worker: the rows that have passed, in columns and numbers, and those that have not.
-// Invariant: it points into the worker's memos, which only grow, and never into the page, whose buffer is used again.
+// batch is one page as a worker prepared it: the valid rows, as columns and numbers, and the rejected rows. Invariant:
+// a batch refers to the worker's memos, which only grow, and never to the page, whose buffer is reused.
 type batch struct {
 	page  int
-	err   error // the page cannot be staged; nothing else counts
-	rows  int64 // records of the page
+	err   error // why the page cannot be staged; the other fields are then meaningless
+	rows  int64 // records in the page
 	bytes int64
 
-	good       int      // rows that have passed
-	cells      []uint32 // row by row, one for each column inside the files: see directCell
-	text       []byte   // values that no memo holds, each as rowGroup.text holds it
-	hashes     []digest // of rows
-	keys       []digest // of their keys; empty when the contract has none
+	good       int      // number of valid rows
+	cells      []uint32 // row by row, one per column inside the files; see directCell
+	text       []byte   // values that no memo holds, encoded as in rowGroup.text
+	hashes     []digest // row hashes
+	keys       []digest // key digests; empty when the contract has no key
 	origins    []uint8
-	partitions []uint32 // which of folders
+	partitions []uint32 // indexes into folders
 
-	memos    []memo                  // by column inside the files: what the worker's memo held
-	folders  [][]lake.PartitionValue // the worker's partitions
-	learnt   [][]uint32              // by column: numbers in the job's dictionaries, by number of the outcome - 1
-	bad      []quarantined
-	badBytes int // that they take
+	memos      []memo                  // the worker's memos, by column inside the files
+	folders    [][]lake.PartitionValue // the worker's partitions
+	jobNumbers [][]uint32              // by column: the value's number in the job's dictionary, indexed by outcome number - 1
+	bad        []quarantined
+	badBytes   int // memory that bad takes
 }
 
-// A cell of a batch is 0 for null, the number of an outcome, or directCell and the place of its value in text.
+// directCell marks a cell whose value is in text. A cell of a batch is 0 for null, the number of an outcome in the
+// memo, or directCell plus the value's offset in text.
 const directCell = 1 << 31
 
-// maxBatchText is the most that text may hold: well below what the place of a cell can say.
+// maxBatchText bounds text. It is well below the largest offset that a cell can hold.
 const maxBatchText = 1 << 30
 
-// maxBatchBad is the most memory that the refused rows of one page may take.
+// maxBatchBad bounds the memory of the rejected rows of one page.
 const maxBatchBad = 64 << 20
 
 func (b *batch) reset(page int) {
@@ -45,23 +46,23 @@ func (b *batch) reset(page int) {
 	}
 }
 
-// known answers the number in the job's dictionary of an outcome; 0: not learnt yet.
-func (b *batch) known(column int, number uint32) uint32 {
-	if learnt := b.learnt[column]; int(number) <= len(learnt) {
-		return learnt[number-1]
+// jobNumber returns the number that an outcome has in the job's dictionary, or 0 if it is not known yet.
+func (b *batch) jobNumber(column int, number uint32) uint32 {
+	if jobNumbers := b.jobNumbers[column]; int(number) <= len(jobNumbers) {
+		return jobNumbers[number-1]
 	}
 	return 0
 }
 
-// learn notes the number in the job's dictionary of an outcome, for all batches of the worker.
-func (b *batch) learn(column int, number, inDictionary uint32) {
-	if have := b.learnt[column]; int(number) > len(have) {
-		b.learnt[column] = append(have, make([]uint32, len(b.memos[column].outcomes)-len(have))...)
+// setJobNumber records the number that an outcome has in the job's dictionary, for all batches of the worker.
+func (b *batch) setJobNumber(column int, number, inDictionary uint32) {
+	if have := b.jobNumbers[column]; int(number) > len(have) {
+		b.jobNumbers[column] = append(have, make([]uint32, len(b.memos[column].outcomes)-len(have))...)
 	}
-	b.learnt[column][number-1] = inDictionary
+	b.jobNumbers[column][number-1] = inDictionary
 }
 
-// payload answers the value of a cell that is not null.
+// payload returns the value of a cell that is not null.
 func (b *batch) payload(column int, cell uint32, width int) []byte {
 	if cell&directCell == 0 {
 		return b.memos[column].payload(cell)
@@ -69,7 +70,7 @@ func (b *batch) payload(column int, cell uint32, width int) []byte {
 	return stored(b.text[cell&^directCell:], width)
 }
 
-// fault is a permanent error about the batch's page.
+// fault returns a permanent error about a page.
 func fault(key, format string, a ...any) error {
 	return &Fault{"stage page " + key, fmt.Errorf(format, a...)}
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/llac-project/llac/platform/contract/arrowschema"
 )
 
-// discard is a sink that keeps nothing.
+// discard is a sink that discards everything.
 type discard struct{ io.Writer }
 
 func (discard) Create(context.Context, Output) (File, error) { return discard{io.Discard}, nil }
 func (discard) Commit(context.Context) error                 { return nil }
 func (discard) Abort()                                       {}
 
-// report says how many of what were done a second.
+// report adds a metric: units of what per second.
 func report(b *testing.B, n int, what string) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), what+"/s")
 }
 
-// BenchmarkStage stages 50 pages of 1,000 rows of a column of each type.
+// BenchmarkStage stages 50 pages of 1,000 rows with a column of each type.
 func BenchmarkStage(b *testing.B) {
 	c := testCase{contract: parseContract(&testing.T{}, everyType), pages: registerPages(1, 50, 1000, 1<<30)}
 	var size int64
@@ -42,7 +42,7 @@ func BenchmarkStage(b *testing.B) {
 	report(b, 50_000, "rows")
 }
 
-// BenchmarkCasts reads raw JSON values as the contract's types, without a memo.
+// BenchmarkCasts converts raw JSON values to the contract's types, without a memo.
 func BenchmarkCasts(b *testing.B) {
 	for _, c := range []struct {
 		name, raw string
@@ -78,7 +78,7 @@ func BenchmarkCasts(b *testing.B) {
 	}
 }
 
-// texts makes n different values as a JSON page writes them.
+// texts returns n different values as a JSON page contains them.
 func texts(n int) [][]byte {
 	all := make([][]byte, n)
 	for i := range all {
@@ -87,7 +87,7 @@ func texts(n int) [][]byte {
 	return all
 }
 
-// BenchmarkMemo finds 4,096 raw values, drawn of few or of many, in a memo that knows them, and fills one.
+// BenchmarkMemo looks up 4,096 raw values, out of few or many, in a memo that contains them, and fills a memo.
 func BenchmarkMemo(b *testing.B) {
 	const asked = 4096
 	newMemo := func(all [][]byte) *memo {
@@ -100,7 +100,7 @@ func BenchmarkMemo(b *testing.B) {
 		}
 		return m
 	}
-	for _, distinct := range []int{42, memoMost} {
+	for _, distinct := range []int{42, maxMemoOutcomes} {
 		all := texts(distinct)
 		r := rand.New(rand.NewPCG(1, 1))
 		raws := make([][]byte, asked)
@@ -129,7 +129,7 @@ func BenchmarkMemo(b *testing.B) {
 	})
 }
 
-// BenchmarkDictionary numbers 4,096 values that a dictionary has, or has not.
+// BenchmarkDictionary numbers 4,096 values, known and new.
 func BenchmarkDictionary(b *testing.B) {
 	const asked = 4096
 	fill := func(d *dictionary, all [][]byte) {
@@ -167,7 +167,7 @@ func BenchmarkDictionary(b *testing.B) {
 	})
 }
 
-// BenchmarkKeys meets pages of 1,000 keys: new ones, ones in memory, ones in files.
+// BenchmarkKeys inserts pages of 1,000 keys: new keys, keys in memory, keys in files.
 func BenchmarkKeys(b *testing.B) {
 	const page, known = 1000, 1 << 20
 	all := make([]digest, known)
@@ -175,25 +175,25 @@ func BenchmarkKeys(b *testing.B) {
 		all[i] = keyDigest(fmt.Appendf(nil, "S%08d", i))
 	}
 	var hashes []uint64
-	meet := func(k *keys, keys []digest) (met int) {
-		hashes = k.touch(hashes[:0], keys)
+	insert := func(k *keys, keys []digest) (inserted int) {
+		hashes = k.prefetch(hashes[:0], keys)
 		for i := range keys {
-			there, _, err := k.meet(&keys[i], hashes[i], 0)
+			there, _, err := k.insert(&keys[i], hashes[i], 0)
 			if err != nil {
 				b.Fatal(err)
 			}
 			if there {
-				met++
+				inserted++
 			}
 		}
-		return met
+		return inserted
 	}
 	b.Run("new", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			k := newKeys(false, 1<<30, known, "")
 			for from := 0; from+page <= known; from += page {
-				meet(k, all[from:from+page])
+				insert(k, all[from:from+page])
 			}
 		}
 		report(b, known/page*page, "keys")
@@ -205,14 +205,14 @@ func BenchmarkKeys(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			k := newKeys(false, c.bytes, -1, b.TempDir())
 			defer k.close()
-			meet(k, all)
+			insert(k, all)
 			from := 0
 			b.ReportAllocs()
 			for b.Loop() {
 				if from += page; from+page > known {
 					from = 0
 				}
-				if n := meet(k, all[from:from+page]); n != page {
+				if n := insert(k, all[from:from+page]); n != page {
 					b.Fatalf("%d keys known, want all", n)
 				}
 			}
@@ -220,10 +220,10 @@ func BenchmarkKeys(b *testing.B) {
 			b.ReportMetric(float64(len(k.spilled)), "files")
 		})
 	}
-	b.Run("not-in-files", func(b *testing.B) { // what files add to a new key
+	b.Run("not-in-files", func(b *testing.B) { // the cost that files add to a new key
 		k := newKeys(false, 8<<20, -1, b.TempDir())
 		defer k.close()
-		meet(k, all)
+		insert(k, all)
 		others := make([]digest, page)
 		for i := range others {
 			others[i] = keyDigest(fmt.Appendf(nil, "T%08d", i))
@@ -274,17 +274,18 @@ func BenchmarkHybrid(b *testing.B) {
 	}
 }
 
-// BenchmarkEncoder makes compressed Parquet pages of a row group of 32 Ki rows: an id that never repeats, texts of few and
-// of many values, numbers, dates and the hash of the row.
+// BenchmarkEncoder encodes a row group of 32 Ki rows: an id that never repeats, texts of few and of many values,
+// numbers, dates and the row hash.
 func BenchmarkEncoder(b *testing.B) {
 	const rows = 32 << 10
-	schema := arrowschema.Schema(parseContract(&testing.T{}, `{"Fields":[{"Name":"id"},{"Name":"comarca"},{"Name":"name"},{"Name":"capacity","Type":"integer"},{"Name":"opened","Type":"date"}]}`))
-	form, err := newForm(schema)
+	schema := arrowschema.Schema(parseContract(&testing.T{}, `{"Fields":[{"Name":"id"},{"Name":"comarca"},{"Name":"name"},`+
+		`{"Name":"capacity","Type":"integer"},{"Name":"opened","Type":"date"}]}`))
+	format, err := newFormat(schema)
 	if err != nil {
 		b.Fatal(err)
 	}
 	columns := map[string]physical{}
-	for _, col := range form.columns {
+	for _, col := range format.columns {
 		columns[col.name] = col
 	}
 	r := rand.New(rand.NewPCG(1, 1))
@@ -318,10 +319,11 @@ func BenchmarkEncoder(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		e.begin()
+		e.reset()
 		for _, err := range []error{
 			e.plain(columns["id"], rows, func(row int) ([]byte, bool) { return ids[row], false }),
-			coded("comarca", comarca, values[:42]), coded("name", name, values), coded("capacity", capacity, whole), coded("opened", opened, days),
+			coded("comarca", comarca, values[:42]), coded("name", name, values), coded("capacity", capacity, whole),
+			coded("opened", opened, days),
 			e.fixed(columns[hashColumn], rows, 32, func(to []byte, row int) []byte { return append(to, hashes[row]...) }),
 		} {
 			if err != nil {

@@ -28,8 +28,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected sections of testdata/cases")
 
-// TestCases runs every file of testdata/cases. A case is a contract in JSON (fields are staged text of the same name
-// unless they say otherwise), its pages, and what is expected: every staged file, the quarantine, the counts.
+// TestCases runs every file of testdata/cases. A case is a contract in JSON, its pages, and the expected result: every
+// staged file, the quarantine, the counts. Fields default to staged text with a source field of the same name.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/cases/*.txt")
 	if err != nil || len(files) == 0 {
@@ -92,7 +92,8 @@ func parseCase(t *testing.T, text string) testCase {
 	return c
 }
 
-// parseNames reads what a column is matched with: the matching's options in JSON, then an entry a line, of id, name and group.
+// parseNames reads the reference of a matched column: the matching options in JSON, then one entry per line with id,
+// name and group.
 func parseNames(t *testing.T, into map[string]matching.Finder, column, text string) map[string]matching.Finder {
 	t.Helper()
 	first, rest, _ := strings.Cut(text, "\n")
@@ -103,7 +104,8 @@ func parseNames(t *testing.T, into map[string]matching.Finder, column, text stri
 	var entries []matching.Entry
 	for _, line := range strings.Fields(rest) {
 		parts := append(strings.Split(line, "|"), "", "")
-		entries = append(entries, matching.Entry{ID: parts[0], Name: strings.ReplaceAll(parts[1], "_", " "), Group: strings.ReplaceAll(parts[2], "_", " ")})
+		name, group := strings.ReplaceAll(parts[1], "_", " "), strings.ReplaceAll(parts[2], "_", " ")
+		entries = append(entries, matching.Entry{ID: parts[0], Name: name, Group: group})
 	}
 	if into == nil {
 		into = map[string]matching.Finder{}
@@ -163,7 +165,7 @@ func (c testCase) inputOf() Input {
 	return in
 }
 
-// run stages the case and renders what came of it.
+// run stages the case and formats the result.
 func (c testCase) run(t *testing.T) string {
 	t.Helper()
 	out := newMemorySink()
@@ -185,17 +187,19 @@ func (c testCase) run(t *testing.T) string {
 			t.Errorf("%s: result says %d rows, the file holds %d", outputName(f.Output), f.Rows, rec.NumRows())
 		}
 		fmt.Fprintf(&b, "%s\n", outputName(f.Output))
-		hide := []string{"source_system", "source_dataset_id", "source_url", "source_updated_at", "ingested_process_at", "correlation_id", "row_hash", "page_sha256"}
+		hide := []string{"source_system", "source_dataset_id", "source_url", "source_updated_at", "ingested_process_at",
+			"correlation_id", "row_hash", "page_sha256"}
 		writeTable(&b, rec, hide)
 	}
-	fmt.Fprintf(&b, "rows in %d = staged %d + duplicates %d + quarantined %d\n", result.RowsIn, result.Staged, result.Duplicates, result.Quarantined)
+	fmt.Fprintf(&b, "rows in %d = staged %d + duplicates %d + quarantined %d\n", result.RowsIn, result.Staged,
+		result.Duplicates, result.Quarantined)
 	for _, code := range slices.Sorted(maps.Keys(result.ByReason)) {
 		fmt.Fprintf(&b, "%s %d\n", code, result.ByReason[code])
 	}
 	return b.String()
 }
 
-// writeTable renders a table with texts quoted, one row a line.
+// writeTable formats a table, one line per row, with quoted texts.
 func writeTable(b *strings.Builder, rec arrow.Table, hide []string) {
 	columns := make([][]string, 0, rec.NumCols())
 	for i := range int(rec.NumCols()) {
@@ -259,7 +263,7 @@ type memorySink struct {
 	mu      sync.Mutex
 	files   map[string][]byte
 	aborted int
-	fail    func(name string) error // refuses a commit
+	fail    func(name string) error // rejects a commit
 }
 
 func newMemorySink() *memorySink { return &memorySink{files: map[string][]byte{}} }

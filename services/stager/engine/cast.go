@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// value is one cell of a staged row. Text aliases the page or a fresh buffer: it is copied when the row is kept.
+// value is one cell of a staged row. text may alias the page or a fresh buffer; it is copied when the row is kept.
 type value struct {
 	null   bool
 	text   []byte  // text, JSON; decimals as fixed-length big-endian two's complement
-	whole  int64   // integers; dates in days, timestamps in microseconds since 1970; booleans 0 or 1
+	whole  int64   // integers; dates in days and timestamps in microseconds since 1970; booleans 0 or 1
 	number float64 // numbers
 }
 
-// numeral is a decimal numeral taken apart: sign, digits before and after the point, exponent.
+// numeral is a parsed decimal numeral: sign, digits before and after the decimal point, exponent.
 type numeral struct {
 	negative bool
-	digits   []byte // before the point
-	fraction []byte // after it
+	digits   []byte // before the decimal point
+	fraction []byte // after the decimal point
 	exponent []byte // with its sign; empty when there is none
 }
 
-// readNumeral reads [+-]digits[.digits][e[+-]digits]. No other notation is a number here: "1,5", "0x1f", "NaN" and
-// "1_000" are somebody's text.
+// readNumeral parses [+-]digits[.digits][e[+-]digits]. No other notation counts as a number: "1,5", "0x1f", "NaN" and
+// "1_000" are text.
 func readNumeral(b []byte) (numeral, bool) {
 	var n numeral
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
@@ -53,19 +53,19 @@ func readNumeral(b []byte) (numeral, bool) {
 	return n, allDigits(b)
 }
 
-// castInteger reads a whole number of 64 bits, exactly. Portals write whole numbers as "890", 890 or 890.0; a fraction
-// other than zeros is refused, because "1.151" may well be a thousand and something, and so may "1.000".
+// castInteger parses an exact 64-bit integer. Portals write integers as "890", 890 or 890.0. A fraction other than
+// zeros is rejected, and so is "1.000": the point in "1.151" may separate thousands.
 func castInteger(b []byte) (int64, bool) {
 	n, ok := readNumeral(b)
 	if !ok || n.grouped() {
 		return 0, false
 	}
-	if len(n.fraction)+len(n.exponent) == 0 { // nearly all of them
+	if len(n.fraction)+len(n.exponent) == 0 { // the common case
 		i, err := strconv.ParseInt(string(b), 10, 64)
 		return i, err == nil
 	}
 	if n.zero() {
-		return 0, true // whatever the exponent
+		return 0, true // for any exponent
 	}
 	exponent := 0
 	if len(n.exponent) > 0 {
@@ -74,7 +74,7 @@ func castInteger(b []byte) (int64, bool) {
 			return 0, false
 		}
 	}
-	// The value is digits × 10^exponent, without the zeros that end the digits.
+	// The value is digits × 10^exponent. Trailing zeros of the digits move into the exponent.
 	digits := append(append([]byte(nil), n.digits...), n.fraction...)
 	exponent -= len(n.fraction)
 	significant := bytes.TrimRight(digits, "0")
@@ -92,21 +92,22 @@ func castInteger(b []byte) (int64, bool) {
 	return i, err == nil
 }
 
-// maxIntegerDigits is the digits of the largest whole number of 64 bits.
+// maxIntegerDigits is the number of digits of the largest 64-bit integer.
 const maxIntegerDigits = 19
 
-// grouped says whether a numeral may be thousands with a point between: one to three digits, the first no zero, a point
-// and three digits. As a whole number it has two readings, a thousand times apart.
+// grouped reports whether the point of a numeral may separate thousands: one to three digits, the first not 0, then the
+// point and three digits. Such a numeral has two readings as an integer, a factor of 1,000 apart.
 func (n numeral) grouped() bool {
 	return len(n.fraction) == 3 && len(n.digits) <= 3 && n.digits[0] != '0'
 }
 
-// zero says whether every digit is 0.
+// zero reports whether every digit is 0.
 func (n numeral) zero() bool {
 	return len(bytes.Trim(n.digits, "0"))+len(bytes.Trim(n.fraction, "0")) == 0
 }
 
-// castNumber reads a finite number of 64 bits. One too small for them is refused as one too large is.
+// castNumber parses a finite 64-bit number. It rejects a number that is too small to represent as it rejects one that
+// is too large.
 func castNumber(b []byte) (float64, bool) {
 	n, ok := readNumeral(b)
 	if !ok {
@@ -116,11 +117,11 @@ func castNumber(b []byte) (float64, bool) {
 	if err != nil || math.IsInf(f, 0) || f == 0 && !n.zero() {
 		return 0, false
 	}
-	return f + 0, true // -0 becomes 0: equal values have equal bytes
+	return f + 0, true // -0 becomes 0, so that equal values have equal bytes
 }
 
-// castDecimal reads a decimal exactly and answers it as a big-endian two's complement of width bytes, scaled by
-// 10^scale. More digits than the contract allows are refused, never rounded.
+// castDecimal parses a decimal exactly and returns it as a big-endian two's complement of width bytes, scaled by
+// 10^scale. It rejects a numeral with more digits than the contract allows and never rounds.
 func castDecimal(b []byte, precision, scale, width int) ([]byte, bool) {
 	n, ok := readNumeral(b)
 	if !ok || len(n.exponent) > 0 {
@@ -147,7 +148,7 @@ func castDecimal(b []byte, precision, scale, width int) ([]byte, bool) {
 	return unscaled.FillBytes(make([]byte, width)), true
 }
 
-// decimalText writes a decimal as castDecimal answered it, always with scale digits after the point.
+// decimalText formats a decimal that castDecimal returned, always with scale digits after the decimal point.
 func decimalText(b []byte, scale int) string {
 	unscaled := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
@@ -166,12 +167,12 @@ func decimalText(b []byte, scale int) string {
 	return digits
 }
 
-// castBoolean reads true and false, in any case, and 1 and 0.
+// castBoolean parses true and false, in any case, and 1 and 0.
 func castBoolean(b []byte) (int64, bool) {
 	switch {
 	case len(b) == 1 && (b[0] == '0' || b[0] == '1'):
 		return int64(b[0] - '0'), true
-	case len(b) == len("true") && bytes.EqualFold(b, []byte("true")): // of this length it has no letters but these
+	case len(b) == len("true") && bytes.EqualFold(b, []byte("true")): // the length excludes letters that fold to these
 		return 1, true
 	case len(b) == len("false") && bytes.EqualFold(b, []byte("false")):
 		return 0, true
@@ -179,8 +180,8 @@ func castBoolean(b []byte) (int64, bool) {
 	return 0, false
 }
 
-// castDate reads a calendar day as days since 1970-01-01. An ISO layout also takes Socrata's floating timestamps, when
-// their time is midnight.
+// castDate parses a calendar day as days since 1970-01-01. The ISO layout also accepts Socrata's floating timestamps
+// when their time is midnight.
 func castDate(b []byte, layout string) (int64, bool) {
 	if layout == "" {
 		layout = time.DateOnly
@@ -192,14 +193,14 @@ func castDate(b []byte, layout string) (int64, bool) {
 		b = b[:len(layout)]
 	}
 	t, err := time.Parse(layout, string(b))
-	if err != nil || t.Year() < 1 { // no calendar in use has a year 0
+	if err != nil || t.Year() < 1 { // there is no year 0
 		return 0, false
 	}
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400, true
 }
 
-// midnight says whether b is "T00:00:00", with any zeros as its fraction.
+// midnight reports whether b is "T00:00:00", optionally with a fraction of zeros.
 func midnight(b []byte) bool {
 	rest, ok := bytes.CutPrefix(b, []byte("T00:00:00"))
 	if !ok {
@@ -211,8 +212,8 @@ func midnight(b []byte) bool {
 	return rest[0] == '.' && len(rest) > 1 && len(bytes.Trim(rest[1:], "0")) == 0
 }
 
-// castTimestamp reads a moment of the years 1 to 9999 as microseconds since 1970 in UTC. Without a layout it takes RFC 3339 and, as UTC,
-// Socrata's floating timestamps, which carry no zone.
+// castTimestamp parses an instant of the years 1 to 9999 as microseconds since 1970 in UTC. Without a layout it accepts
+// RFC 3339 and Socrata's floating timestamps, which have no zone and are read as UTC.
 func castTimestamp(b []byte, layout string) (int64, bool) {
 	layouts := []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly}
 	if layout != "" {
@@ -220,7 +221,7 @@ func castTimestamp(b []byte, layout string) (int64, bool) {
 	}
 	for _, l := range layouts {
 		if t, err := time.Parse(l, string(b)); err == nil {
-			year := t.UTC().Year() // a zone may move it out of the years that every reader knows
+			year := t.UTC().Year() // the zone may shift it outside the years that every reader supports
 			return t.UnixMicro(), year >= 1 && year <= 9999
 		}
 	}

@@ -7,22 +7,22 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// cell is one value of a staged row, made ready for everything that is done with it. Its parts live as long as the
-// buffer or arena they were made in.
+// cell is one value of a staged row in every form that later steps need. Its slices live as long as the buffer or arena
+// that holds them.
 type cell struct {
 	null    bool
-	payload []byte // as a data page holds it, without a text's length; of a null: nil
-	hashed  []byte // as the row's hash and the key take it: no two sequences of values read alike
-	folder  folder // columns of the partition and the slice
+	payload []byte // as in a data page, without the length of a text; nil for null
+	hashed  []byte // as the row hash and the key use it: different sequences of values give different bytes
+	folder  folder // only for columns of the partition and the slice
 }
 
-// folder is a value as a folder's name, and whether it may be one.
+// folder is a value as a folder name, and whether the name is safe to use.
 type folder struct {
 	name string
 	safe bool
 }
 
-// appendPayload writes a value as Parquet's PLAIN encoding does, a text without its length, a boolean as one byte.
+// appendPayload appends a value in Parquet's PLAIN encoding, but a text without its length and a boolean as one byte.
 func appendPayload(b []byte, t contract.Type, v value) []byte {
 	switch t {
 	case contract.Text, contract.JSON, contract.Decimal:
@@ -37,7 +37,7 @@ func appendPayload(b []byte, t contract.Type, v value) []byte {
 	return binary.LittleEndian.AppendUint64(b, uint64(v.whole))
 }
 
-// appendHashed writes a value so that no two sequences of values read alike.
+// appendHashed appends a value so that different sequences of values give different bytes.
 func appendHashed(b []byte, t contract.Type, v value) []byte {
 	if v.null {
 		return append(b, 0)

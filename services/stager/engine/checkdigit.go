@@ -1,6 +1,6 @@
 package engine
 
-// idescatCheck holds, for each of the first five digits, what the digit counts towards the sixth.
+// idescatCheck holds what each of the first five digits contributes to the sixth.
 var idescatCheck = [5][10]byte{
 	{0, 2, 4, 6, 8, 1, 3, 5, 7, 9},
 	{0, 3, 8, 2, 7, 4, 1, 5, 9, 6},
@@ -9,8 +9,8 @@ var idescatCheck = [5][10]byte{
 	{0, 3, 8, 2, 7, 4, 1, 5, 9, 6},
 }
 
-// idescatMunicipality says whether code is six digits whose last follows from the first five: an Idescat code is the
-// INE's five digits and one that catches a mistyped digit or a lost leading zero.
+// idescatMunicipality reports whether code is six digits whose last is the check digit of the first five. An Idescat
+// code is the INE's five digits and a check digit that detects a mistyped digit or a lost leading zero.
 func idescatMunicipality(code []byte) bool {
 	if len(code) != 6 || !allDigits(code) {
 		return false

@@ -11,8 +11,8 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// text reads the raw JSON of a source value as the text the contract speaks of: a string without quotes and escapes,
-// any other single value as written. Nested values are texts only for JSON columns, which keep them as they are.
+// text converts the raw JSON of a source value to the text that the contract describes: a string without quotes and
+// escapes, any other single value as written. Only JSON columns accept nested values and keep them unchanged.
 func (c *column) text(raw []byte) (text []byte, null bool, bad *rejection) {
 	raw = bytes.TrimSpace(raw)
 	switch {
@@ -46,8 +46,8 @@ func (c *column) text(raw []byte) (text []byte, null bool, bad *rejection) {
 	return text, len(text) == 0 || c.isNull(text), nil
 }
 
-// unquote decodes a JSON string. Without escapes it answers a part of raw, without copying. Half a character (a lone
-// surrogate, which decoders replace: different texts would become the same) and NUL are no text.
+// unquote decodes a JSON string. Without escapes it returns a part of raw, without copying. It rejects NUL and half a
+// character (a lone surrogate): decoders replace those, so that different texts would become equal.
 func unquote(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[len(raw)-1] != '"' || !utf8.Valid(raw) {
 		return nil, false
@@ -62,8 +62,8 @@ func unquote(raw []byte) ([]byte, bool) {
 	return []byte(s), true
 }
 
-// wholeCharacters says whether every \u escape of a JSON string, alone or with the one after it, is a character other
-// than NUL. The string's grammar has been checked.
+// wholeCharacters reports whether every \u escape of a JSON string, alone or with the escape after it, is a character
+// other than NUL. The caller has checked the string's grammar.
 func wholeCharacters(raw []byte) bool {
 	for {
 		at := bytes.IndexByte(raw, '\\')
@@ -88,7 +88,7 @@ func wholeCharacters(raw []byte) bool {
 	}
 }
 
-// escaped reads the \uXXXX at the beginning of b.
+// escaped parses the \uXXXX at the beginning of b.
 func escaped(b []byte) rune {
 	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
 	if err != nil {
@@ -97,7 +97,7 @@ func escaped(b []byte) rune {
 	return rune(n)
 }
 
-// squeeze folds every run of white space, line breaks and no-break spaces included, to one space.
+// squeeze replaces every run of white space, including line breaks and no-break spaces, with one space.
 func squeeze(text []byte) []byte {
 	if squeezed(text) {
 		return text
@@ -105,7 +105,8 @@ func squeeze(text []byte) []byte {
 	return bytes.Join(bytes.FieldsFunc(text, unicode.IsSpace), []byte(" "))
 }
 
-// squeezed says that a trimmed text has no white space but single spaces. Of some texts that have none it does not.
+// squeezed reports whether a trimmed text has no white space but single spaces. It may return false for a text that has
+// none.
 func squeezed(text []byte) bool {
 	space := false
 	for _, c := range text {
@@ -115,7 +116,8 @@ func squeezed(text []byte) bool {
 		case c == ' ' && !space:
 			space = true
 		case c > 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3, c >= utf8.RuneSelf && c < 0xC0:
-			// The white space of Unicode begins with one of the bytes left out here; the second bytes are all alike.
+			// Unicode white space begins with one of the bytes excluded here. Its second bytes look like those of other
+			// characters.
 			space = false
 		default:
 			return false
@@ -124,8 +126,8 @@ func squeezed(text []byte) bool {
 	return true
 }
 
-// padLeft writes zeros before a numeral until it has width digits: "1" becomes "01". Other text stays as it is, for the
-// pattern to judge.
+// padLeft adds leading zeros to a numeral until it has width digits: "1" becomes "01". It returns other text unchanged;
+// the pattern checks it.
 func padLeft(text []byte, width int) []byte {
 	if len(text) >= width || !allDigits(text) {
 		return text

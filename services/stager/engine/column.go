@@ -11,18 +11,18 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// column turns one source field into one staged column.
+// column converts one source field to one staged column.
 type column struct {
 	field     contract.Field
-	required  bool // by the contract, or because the column is part of the key or a partition
+	required  bool // by the contract, or because the column is part of the key or the partition
 	nulls     map[string]struct{}
 	mapping   map[string][]byte
-	fallback  []byte // the default, after mapping; nil: none
+	fallback  []byte // the default, after mapping; nil if none
 	pattern   *regexp.Regexp
 	precision int  // decimals
-	width     int  // decimals: bytes
-	folder    bool // of the partition or the slice: its values become folders' names
-	match     int  // number in plan.matches of the match that it comes of, + 1; 0: it is read from the source
+	width     int  // decimals: bytes per value
+	folder    bool // part of the partition or the slice: its values become folder names
+	match     int  // index into plan.matches plus 1 for a column that a match fills; 0: read from the source
 }
 
 func newColumn(f contract.Field, required bool) (*column, error) {
@@ -41,7 +41,7 @@ func newColumn(f contract.Field, required bool) (*column, error) {
 	}
 	if f.Default != nil {
 		c.fallback = []byte(*f.Default)
-		// A default may be written as the source would write it, or as the value itself.
+		// A default may be written as the source would write it, or as the mapped value.
 		if to, ok := c.mapping[*f.Default]; ok {
 			c.fallback = to
 		}
@@ -54,17 +54,18 @@ func newColumn(f contract.Field, required bool) (*column, error) {
 		c.pattern = p
 	}
 	if f.CheckDigit != "" && f.CheckDigit != "idescat_municipality" {
-		return nil, fmt.Errorf("column %s asks for check digit %q, which this build does not know; deploy the stager first", f.Name, f.CheckDigit)
+		return nil, fmt.Errorf("column %s: unknown check digit %q; deploy a stager that supports it first", f.Name, f.CheckDigit)
 	}
 	switch f.Type {
 	case contract.Text, contract.Integer, contract.Number, contract.Boolean, contract.Date, contract.Timestamp, contract.JSON:
 	case contract.Decimal:
 		c.precision, c.width = f.Precision, decimalWidth(f.Precision)
 		if f.Precision < 1 || f.Precision > maxPrecision || f.Scale < 0 || f.Scale > f.Precision {
-			return nil, fmt.Errorf("column %s is decimal(%d,%d); want a precision of 1 to %d and a scale within it", f.Name, f.Precision, f.Scale, maxPrecision)
+			return nil, fmt.Errorf("column %s is decimal(%d,%d); want a precision of 1 to %d and a scale of 0 to the precision",
+				f.Name, f.Precision, f.Scale, maxPrecision)
 		}
 	default:
-		return nil, fmt.Errorf("column %s has type %q, which this build does not know; deploy the stager first", f.Name, f.Type)
+		return nil, fmt.Errorf("column %s: unknown type %q; deploy a stager that supports it first", f.Name, f.Type)
 	}
 	return c, nil
 }
@@ -78,8 +79,8 @@ func (c *column) isNull(text []byte) bool {
 	return ok
 }
 
-// read turns the raw JSON of a source value into the column's value: trimmed, squeezed, null literals, default, mapping,
-// padding, cast, then the contract's limits. An empty text is null.
+// read converts the raw JSON of a source value to the column's value. In order: trim, squeeze, null literals, default,
+// mapping, padding, cast, the contract's limits. An empty text is null.
 func (c *column) read(raw []byte) (value, *rejection) {
 	text, null, bad := c.text(raw)
 	switch {
@@ -125,7 +126,8 @@ func (c *column) cast(text []byte) (value, *rejection) {
 		}
 	case contract.Decimal:
 		if v.text, ok = castDecimal(text, c.precision, c.field.Scale, c.width); !ok {
-			return v, c.reject(BadDecimal, fmt.Sprintf("want a decimal of at most %d digits, %d of them after the point", c.precision, c.field.Scale))
+			want := fmt.Sprintf("want a decimal of at most %d digits, %d of them after the point", c.precision, c.field.Scale)
+			return v, c.reject(BadDecimal, want)
 		}
 	case contract.Boolean:
 		if v.whole, ok = castBoolean(text); !ok {
@@ -150,7 +152,8 @@ func layoutOr(layout, otherwise string) string {
 	return layout
 }
 
-// check applies the contract's limits. Lengths come before the pattern: a pattern never meets more than it must.
+// check applies the contract's limits. Lengths come before the pattern, which bounds the text that a pattern has to
+// match.
 func (c *column) check(text []byte, v value) *rejection {
 	f := &c.field
 	if f.MinLength != nil || f.MaxLength != nil {
@@ -183,7 +186,8 @@ func (c *column) check(text []byte, v value) *rejection {
 	return nil
 }
 
-// magnitude is what a minimum and a maximum are compared with. Texts may be bounded too, when they are numerals.
+// magnitude returns the number that a minimum and a maximum are compared with. Texts that are numerals can have bounds
+// too.
 func (c *column) magnitude(text []byte, v value) (float64, bool) {
 	switch c.field.Type {
 	case contract.Integer:
@@ -194,7 +198,7 @@ func (c *column) magnitude(text []byte, v value) (float64, bool) {
 	return castNumber(text)
 }
 
-// partitionText is the value as the name of a hive partition.
+// partitionText formats a value as the name of a Hive partition.
 func (c *column) partitionText(v value) string {
 	switch c.field.Type {
 	case contract.Integer:

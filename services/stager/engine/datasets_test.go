@@ -12,10 +12,10 @@ import (
 
 const (
 	datasets = "../../../datasets"
-	recorded = "../../../../shared/data/recorded" // what the portals were seen to answer, beside the checkout
+	recorded = "../../../../shared/data/recorded" // recorded portal responses, next to the checkout
 )
 
-// TestContractsCanBeStaged: this build can carry out every contract of the repository.
+// TestContractsCanBeStaged checks that this build supports every contract of the repository.
 func TestContractsCanBeStaged(t *testing.T) {
 	t.Parallel()
 	all, err := contract.LoadDir(datasets)
@@ -23,24 +23,24 @@ func TestContractsCanBeStaged(t *testing.T) {
 		t.Fatalf("contracts of %s: %d, %v", datasets, len(all), err)
 	}
 	for _, c := range all {
-		if _, err := newJob(Input{Contract: c, Finders: nobodyFor(c)}, Options{}, nil); err != nil {
+		if _, err := newJob(Input{Contract: c, Finders: noneFor(c)}, Options{}, nil); err != nil {
 			t.Errorf("%s: %v", c.Dataset, err)
 		}
 	}
 }
 
-// nobodyFor finds nothing for every column that is matched.
-func nobodyFor(c *contract.Contract) map[string]matching.Finder {
+// noneFor returns a Finder that matches nothing for every matched column.
+func noneFor(c *contract.Contract) map[string]matching.Finder {
 	out := map[string]matching.Finder{}
 	for _, f := range c.Fields {
 		if f.Match != nil {
-			out[f.Name] = matching.Nobody
+			out[f.Name] = matching.None
 		}
 	}
 	return out
 }
 
-// TestRecordedRegister stages what the register of social services was seen to answer, under the real contract.
+// TestRecordedRegister stages a recorded response of the register of social services under the real contract.
 func TestRecordedRegister(t *testing.T) {
 	t.Parallel()
 	const name = "socrata/ivft-vegh_seed_anonymised_3rows.json"
@@ -59,15 +59,16 @@ func TestRecordedRegister(t *testing.T) {
 		if c.Dataset != "social_services" {
 			continue
 		}
-		c := testCase{contract: c, finders: nobodyFor(c), pages: []string{string(page)}}
+		c := testCase{contract: c, finders: noneFor(c), pages: []string{string(page)}}
 		got := c.run(t)
-		for _, want := range []string{"staged/district_id=00\n", "staged/district_id=07\n", "staged/district_id=10\n", `"S00001" | "Servei de centre de dia per a persones amb addiccions"`,
+		for _, want := range []string{"staged/district_id=00\n", "staged/district_id=07\n", "staged/district_id=10\n",
+			`"S00001" | "Servei de centre de dia per a persones amb addiccions"`,
 			"1989-11-22 | 7 | ", "rows in 3 = staged 3 + duplicates 0 + quarantined 0"} {
 			if !strings.Contains(got, want) {
 				t.Errorf("got\n%s\nwant it to hold %q", got, want)
 			}
 		}
-		// Invariant 8: neither names nor telephones.
+		// Invariant 8: neither names nor telephone numbers.
 		for _, personal := range []string{"HAPPY", "901010101", "G1231231", "Llull", "Planiger"} {
 			if strings.Contains(got, personal) {
 				t.Errorf("%s is staged", personal)
@@ -78,8 +79,7 @@ func TestRecordedRegister(t *testing.T) {
 	t.Fatal("there is no contract of social_services")
 }
 
-// TestRecordedHousing stages rows of dwellings as the portal was seen to answer them, under the real contract: all are
-// read, the one that lacks its longitude too.
+// TestRecordedHousing stages recorded rows of dwellings under the real contract, including a row without longitude.
 func TestRecordedHousing(t *testing.T) {
 	t.Parallel()
 	const name = "socrata/j8h8-vxug_40rows_soda_layout.json"

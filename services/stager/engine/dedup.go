@@ -7,11 +7,13 @@ import (
 	"math/bits"
 )
 
-// digest identifies rows and keys. 128 bits of sha256: two different rows of one lake do not share one.
+// digest identifies a row or a key: 128 bits of SHA-256, enough for two different rows of one lake never to share a
+// digest.
 type digest [16]byte
 
-// keyDigest is a key that fits into fifteen bytes, with its length behind it, or 127 bits of its sha256. Invariant: it is
-// never all zeros, and no short key is like a long one's digest.
+// keyDigest returns the key itself, with its length as the last byte, when it fits into fifteen bytes, and otherwise
+// 127 bits of its SHA-256. Invariant: a digest is never all zeros, and a short key never equals the digest of a long
+// one.
 func keyDigest(key []byte) (d digest) {
 	if len(key) < len(d) {
 		copy(d[:], key)
@@ -24,30 +26,31 @@ func keyDigest(key []byte) (d digest) {
 	return d
 }
 
-// keys is the set of the keys met so far. With each may go the beginning of its row's hash, so that a row that repeats
-// another can be told from one that contradicts it. Up to limit keys are in memory; the others lie in files, which a
-// filter in memory saves from being asked in vain. Invariant: what meet answers does not depend on where a key lies.
+// keys is the set of the keys seen so far. It can store the prefix of the row's hash with each key, to distinguish a
+// repeated row from a conflicting one. Up to limit keys are in memory; the others are in files. A filter in memory
+// avoids most lookups in the files. Invariant: the result of insert does not depend on where a key is stored.
 type keys struct {
-	rows    bool // row hashes are kept
-	limit   int
-	n       int // keys in memory
-	shards  [keyShards]keyShard
-	spilled []*spilledKeys
-	folder  string // of the files
-	touched byte   // keeps touch from being left out by the compiler
+	rows       bool // row hashes are stored
+	limit      int
+	n          int // number of keys in memory
+	shards     [keyShards]keyShard
+	spilled    []*spilledKeys
+	folder     string // folder of the files
+	prefetched byte   // keeps the compiler from removing the loads in prefetch
 }
 
-// keyShards is how many tables share the keys: growing one at a time takes little more memory than the keys themselves.
+// keyShards is the number of tables that share the keys. Growing one table at a time takes little more memory than the
+// keys.
 const keyShards = 64
 
-// keyShard is an open-addressing table. A key of zeros is none.
+// keyShard is an open-addressing table. A key of all zeros marks a free slot.
 type keyShard struct {
 	keys []digest
-	rows []uint64 // nil unless row hashes are kept
+	rows []uint64 // nil unless row hashes are stored
 	n    int
 }
 
-// newKeys makes a set that keeps within the given bytes of memory and expects n keys; n < 0: not known.
+// newKeys returns a set that stays within the given bytes of memory and expects n keys; n < 0: unknown.
 func newKeys(rows bool, bytes, n int64, folder string) *keys {
 	each := int64(16)
 	if rows {
@@ -57,35 +60,35 @@ func newKeys(rows bool, bytes, n int64, folder string) *keys {
 	if n > 0 {
 		per := int(min(n, int64(k.limit)))/keyShards + 1
 		for i := range k.shards {
-			k.shards[i].grow(per+per/2+16, rows) // 24 bytes a key
+			k.shards[i].grow(per+per/2+16, rows) // 24 bytes per key
 		}
 	}
 	return k
 }
 
-// hash spreads a key over shards and slots.
+// hash returns the hash that assigns a key to a shard and a slot.
 func (d *digest) hash() uint64 { return maphash.Bytes(seed, d[:]) }
 
-// beginning is the part of a row's hash that goes with its key.
-func (d *digest) beginning() uint64 { return binary.LittleEndian.Uint64(d[:8]) }
+// prefix returns the part of a row's hash that is stored with its key.
+func (d *digest) prefix() uint64 { return binary.LittleEndian.Uint64(d[:8]) }
 
-// touch answers the hashes of keys that are about to be met, and makes the processor fetch the slots where they will be
-// looked for all at once: one after another, each would be waited for.
-func (k *keys) touch(hashes []uint64, all []digest) []uint64 {
+// prefetch returns the hashes of keys that are inserted next. It reads their slots all at once, so that the processor
+// fetches the memory in parallel instead of waiting for one slot after another.
+func (k *keys) prefetch(hashes []uint64, all []digest) []uint64 {
 	for i := range all {
 		hashes = append(hashes, all[i].hash())
 	}
 	for _, hash := range hashes {
 		if s := &k.shards[hash%keyShards]; len(s.keys) > 0 {
-			k.touched ^= s.keys[slotOf(hash, len(s.keys))][0]
+			k.prefetched ^= s.keys[slotOf(hash, len(s.keys))][0]
 		}
 	}
 	return hashes
 }
 
-// meet puts a key, whose hash is given, into the set unless it is there. same says whether the row it came with then had
-// the same hash.
-func (k *keys) meet(key *digest, hash, row uint64) (known, same bool, err error) {
+// insert adds a key, whose hash is given, unless the set contains it. same reports whether the known key came with the
+// same row hash.
+func (k *keys) insert(key *digest, hash, row uint64) (known, same bool, err error) {
 	s := &k.shards[hash%keyShards]
 	at, known := s.find(key, hash)
 	if known {
@@ -111,13 +114,13 @@ func (k *keys) meet(key *digest, hash, row uint64) (known, same bool, err error)
 	return false, false, nil
 }
 
-// slotOf is where a key is looked for first in a table of n slots.
+// slotOf returns the first slot to search for a key in a table of n slots.
 func slotOf(hash uint64, n int) int {
 	hi, _ := bits.Mul64(hash, uint64(n))
 	return int(hi)
 }
 
-// find answers the slot that holds the key, or the free one that would.
+// find returns the slot that holds the key, or the free slot for it.
 func (s *keyShard) find(key *digest, hash uint64) (at int, known bool) {
 	if len(s.keys) == 0 {
 		return 0, false

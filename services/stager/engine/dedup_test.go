@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// TestKeyDigest: different keys have different digests, short ones beside long ones, and none is the digest of no key.
+// TestKeyDigest checks that different keys, short and long, have different digests, and that no digest is all zeros.
 func TestKeyDigest(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))
 	seen := map[digest]string{}
-	meet := func(key []byte) {
+	insert := func(key []byte) {
 		d := keyDigest(key)
 		if other, ok := seen[d]; d == (digest{}) || ok && other != string(key) {
 			t.Errorf("%x and %x have the digest %x", key, other, d)
@@ -25,17 +25,17 @@ func TestKeyDigest(t *testing.T) {
 	}
 	for length := 1; length < 40; length++ {
 		key := make([]byte, length)
-		meet(key) // zeros
+		insert(key) // zeros
 		for range 2000 {
 			for i := range key {
-				key[i] = byte(r.UintN(4)) // near to each other, and to zeros
+				key[i] = byte(r.UintN(4)) // similar to each other and to zeros
 			}
-			meet(key)
+			insert(key)
 		}
 	}
 }
 
-// TestFilter: no key that is there is ever said not to be, and of the others about one in a hundred is said to be.
+// TestFilter checks that the filter contains every key that was added, and about one in a hundred of the others.
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(4, 4))
@@ -47,14 +47,14 @@ func TestFilter(t *testing.T) {
 			f.add(there[i])
 		}
 		for _, hash := range there {
-			if !f.may(hash) {
-				t.Fatalf("%d keys: %x is there and not found", n, hash)
+			if !f.mayContain(hash) {
+				t.Fatalf("%d keys: %x was added but not found", n, hash)
 			}
 		}
 		const tries = 100_000
 		wrong := 0
 		for range tries {
-			if f.may(r.Uint64()) {
+			if f.mayContain(r.Uint64()) {
 				wrong++
 			}
 		}
@@ -64,8 +64,8 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestKeysAnswerLikeAMap: however few keys fit into memory, what meet answers is what a map would.
-func TestKeysAnswerLikeAMap(t *testing.T) {
+// TestKeysBehaveLikeAMap checks that insert returns what a map would, however few keys fit into memory.
+func TestKeysBehaveLikeAMap(t *testing.T) {
 	t.Parallel()
 	for _, rows := range []bool{false, true} {
 		for _, expected := range []int64{-1, 0, 300, 1 << 20} {
@@ -80,13 +80,14 @@ func TestKeysAnswerLikeAMap(t *testing.T) {
 					for i := range batch {
 						batch[i] = keyDigest(fmt.Appendf(nil, "%d", r.IntN(20_000)))
 					}
-					hashes := k.touch(nil, batch)
+					hashes := k.prefetch(nil, batch)
 					for i := range batch {
 						row := r.Uint64N(2)
 						before, want := known[batch[i]]
-						got, same, err := k.meet(&batch[i], hashes[i], row)
+						got, same, err := k.insert(&batch[i], hashes[i], row)
 						if err != nil || got != want || rows && want && same != (before == row) {
-							t.Fatalf("%s: key %x, row %d: known %t, same %t (%v), want known %t with row %d", name, batch[i], row, got, same, err, want, before)
+							t.Fatalf("%s: key %x, row %d: known %t, same %t (%v), want known %t with row %d", name, batch[i],
+								row, got, same, err, want, before)
 						}
 						if !want {
 							known[batch[i]] = row
@@ -104,22 +105,23 @@ func TestKeysAnswerLikeAMap(t *testing.T) {
 						}
 					}
 				}
-				if len(inMemory) != k.n || slices.ContainsFunc(slices.Collect(maps.Keys(inMemory)), func(d digest) bool { _, ok := known[d]; return !ok }) {
-					t.Errorf("%s: the tables hold %d keys, said to be %d", name, len(inMemory), k.n)
+				if len(inMemory) != k.n || slices.ContainsFunc(slices.Collect(maps.Keys(inMemory)),
+					func(d digest) bool { _, ok := known[d]; return !ok }) {
+					t.Errorf("%s: the tables hold %d keys, want %d", name, len(inMemory), k.n)
 				}
 			}
 		}
 	}
 }
 
-// TestNoRoomForKeys: keys that cannot be put away are no reason to forget them: the run fails, and says what to do.
+// TestNoRoomForKeys checks that the run fails if keys cannot be written to a file.
 func TestNoRoomForKeys(t *testing.T) {
 	t.Parallel()
 	k := newKeys(false, 0, -1, t.TempDir()+"/nowhere")
 	var err error
 	for i := range 100 {
 		key := keyDigest(fmt.Appendf(nil, "%d", i))
-		if _, _, err = k.meet(&key, key.hash(), 0); err != nil {
+		if _, _, err = k.insert(&key, key.hash(), 0); err != nil {
 			break
 		}
 	}

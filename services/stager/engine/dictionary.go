@@ -6,26 +6,26 @@ import (
 )
 
 // dictionary numbers the distinct values of one column, from 1 in the order of their first row; 0 is null. It lives as
-// long as the job, and every row group picks from it the values that it uses. Invariant: a value's number never changes,
-// and whether the dictionary is still kept depends on the values and their order alone (invariant 6).
+// long as the job, and every row group selects the values that it uses. Invariant: a value's number never changes, and
+// whether the dictionary is still used depends on the values and their order alone (invariant 6).
 type dictionary struct {
 	slots  []slot
-	values [][]byte // payloads, by number - 1
+	values [][]byte // payloads, indexed by number - 1
 	texts  arena
-	plain  bool // given up: the column's values are written as they are from now on
+	plain  bool // abandoned: from now on the column's values are stored as they are
 }
 
-// What a dictionary may hold. All columns of a job share dictionaryBytes.
+// Limits of a dictionary. All columns of a job share maxDictionariesBytes.
 const (
-	dictionaryMost   = 1 << 16 // values of one column
-	dictionaryLarge  = 2 << 20 // bytes of one column
-	dictionaryBytes  = 16 << 20
-	dictionaryPerKey = 64 // bytes a value costs besides its own
+	maxDictionaryValues  = 1 << 16 // values of one column
+	maxDictionaryBytes   = 2 << 20 // bytes of one column
+	maxDictionariesBytes = 16 << 20
+	dictionaryOverhead   = 64 // bytes per value besides its payload
 )
 
-// number answers the number of a value, which it gets if it has none. 0: the dictionary holds what it may, or the values
-// hardly repeat; the caller gives the dictionary up. rows is how many the job has staged so far; shared counts the bytes
-// of all its dictionaries.
+// number returns the number of a value and assigns one to a new value. It returns 0 when the dictionary is full or the
+// values rarely repeat; the caller then abandons the dictionary. rows is the number of rows that the job has staged so
+// far; shared counts the bytes of all its dictionaries.
 func (d *dictionary) number(payload []byte, rows int64, shared *int) uint32 {
 	hash := uint32(maphash.Bytes(seed, payload))
 	if len(d.slots) > 0 {
@@ -36,9 +36,9 @@ func (d *dictionary) number(payload []byte, rows int64, shared *int) uint32 {
 			}
 		}
 	}
-	cost := len(payload) + dictionaryPerKey
-	if len(d.values) >= dictionaryMost || d.texts.size+len(payload) > dictionaryLarge || *shared+cost > dictionaryBytes ||
-		hardlyRepeats(rows, int64(len(d.values))) {
+	cost := len(payload) + dictionaryOverhead
+	if len(d.values) >= maxDictionaryValues || d.texts.size+len(payload) > maxDictionaryBytes || *shared+cost > maxDictionariesBytes ||
+		mostlyDistinct(rows, int64(len(d.values))) {
 		return 0
 	}
 	*shared += cost

@@ -17,8 +17,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// agree stages the input and compares what came of it with the reference: every file, row, cell and count. However many
-// workers and however little memory, the bytes are the same.
+// agree stages the input and compares the result with the reference: every file, row, cell and count. The bytes must be
+// the same for any number of workers and any amount of memory.
 func agree(t *testing.T, in Input) Result {
 	t.Helper()
 	temporary := t.TempDir()
@@ -26,7 +26,8 @@ func agree(t *testing.T, in Input) Result {
 	for _, o := range []Options{{Workers: 3, Temporary: temporary}, {Workers: 2, Memory: 8 << 20, Temporary: temporary}} {
 		again, out := mustStage(t, in, o)
 		if !maps.EqualFunc(first.files, out.files, bytes.Equal) {
-			t.Errorf("%d workers and %d bytes of memory give other files than one worker: %v, want %v", o.Workers, o.Memory, out.names(), first.names())
+			t.Errorf("%d workers and %d bytes of memory: got files %v, want those of one worker: %v",
+				o.Workers, o.Memory, out.names(), first.names())
 		}
 		if fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", result) {
 			t.Errorf("%d workers and %d bytes of memory give %+v, want %+v", o.Workers, o.Memory, again, result)
@@ -56,7 +57,9 @@ func compare(t *testing.T, in Input, want refResult, got Result, out *memorySink
 	if got.RowsIn != got.Staged+got.Duplicates+got.Quarantined {
 		t.Errorf("%d rows in, but %d staged + %d duplicates + %d quarantined", got.RowsIn, got.Staged, got.Duplicates, got.Quarantined)
 	}
-	if g, w := [4]int64{got.RowsIn, got.Staged, got.Duplicates, got.Quarantined}, [4]int64{want.rowsIn, want.staged, want.duplicates, int64(len(want.quarantine))}; g != w {
+	g := [4]int64{got.RowsIn, got.Staged, got.Duplicates, got.Quarantined}
+	w := [4]int64{want.rowsIn, want.staged, want.duplicates, int64(len(want.quarantine))}
+	if g != w {
 		t.Errorf("rows in, staged, duplicates, quarantined: got %v, want %v", g, w)
 	}
 	if !maps.Equal(got.ByReason, want.byReason) {
@@ -67,20 +70,21 @@ func compare(t *testing.T, in Input, want refResult, got Result, out *memorySink
 	if len(want.quarantine) > 0 {
 		files = append(files, "quarantine")
 	}
-	var told []string
+	var listed []string
 	for _, f := range got.Files {
 		name := outputName(f.Output)
-		told = append(told, name)
+		listed = append(listed, name)
 		rows := len(want.files[name])
 		if f.Quarantine {
 			rows = len(want.quarantine)
 		}
 		if f.Rows != int64(rows) || f.Bytes != int64(len(out.files[name])) {
-			t.Errorf("%s: said to hold %d rows in %d bytes, want %d rows, written %d bytes", name, f.Rows, f.Bytes, rows, len(out.files[name]))
+			t.Errorf("%s: result has %d rows and %d bytes, want %d rows and %d bytes",
+				name, f.Rows, f.Bytes, rows, len(out.files[name]))
 		}
 	}
-	if !slices.Equal(told, files) {
-		t.Errorf("files: got %v, want %v", told, files)
+	if !slices.Equal(listed, files) {
+		t.Errorf("files: got %v, want %v", listed, files)
 	}
 	slices.Sort(files)
 	if names := out.names(); !slices.Equal(names, files) {
@@ -97,7 +101,7 @@ func compare(t *testing.T, in Input, want refResult, got Result, out *memorySink
 	}
 }
 
-// comparePartitions puts files in partition order: value by value.
+// comparePartitions compares file names in partition order: value by value.
 func comparePartitions(a, b string) int {
 	values := func(name string) (out []string) {
 		for _, part := range strings.Split(name, "/")[1:] {
@@ -109,7 +113,7 @@ func comparePartitions(a, b string) int {
 	return slices.Compare(values(a), values(b))
 }
 
-// compareRows compares a staged file cell by cell and says where the first difference is.
+// compareRows compares a staged file cell by cell and reports the first difference.
 func compareRows(t *testing.T, name string, want [][]string, columns []string, table arrow.Table) {
 	t.Helper()
 	var names []string
@@ -144,7 +148,7 @@ func quoted(cell string) string {
 	return strconv.Quote(cell)
 }
 
-// refCells renders a column exactly: dates in days, timestamps in microseconds, decimals without their point.
+// refCells formats a column exactly: dates in days, timestamps in microseconds, decimals without their point.
 func refCells(column *arrow.Column) []string {
 	out := make([]string, 0, column.Len())
 	for _, chunk := range column.Data().Chunks() {
@@ -159,7 +163,7 @@ func refCells(column *arrow.Column) []string {
 			case *array.Float64:
 				out = append(out, strconv.FormatFloat(a.Value(i), 'g', -1, 64))
 			case *array.Boolean:
-				out = append(out, map[bool]string{true: "1", false: "0"}[a.Value(i)])
+				out = append(out, refBoolean(a.Value(i)))
 			case *array.Date32:
 				out = append(out, strconv.Itoa(int(a.Value(i))))
 			case *array.Timestamp:
@@ -202,7 +206,8 @@ func compareQuarantine(t *testing.T, want []refRejected, table arrow.Table) {
 			"byte_start": start, "byte_end": strconv.Itoa(w.end), "field": w.field, "code": string(w.code),
 		} {
 			if got := cells[column][row]; got != cell {
-				t.Errorf("quarantine: row %d (%s %d, %s): %s: got %s, want %s", row, w.pageKey, w.index, w.code, column, quoted(got), quoted(cell))
+				t.Errorf("quarantine: row %d (%s %d, %s): %s: got %s, want %s",
+					row, w.pageKey, w.index, w.code, column, quoted(got), quoted(cell))
 				return
 			}
 		}
@@ -216,14 +221,14 @@ func compareQuarantine(t *testing.T, want []refRejected, table arrow.Table) {
 	}
 }
 
-// compareShown compares what a quarantine row shows: the public values as they came, long ones cut.
+// compareShown compares what a quarantine row shows: the public values as received, long ones shortened.
 func compareShown(w refRejected, got string) error {
 	var shown map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(got), &shown); err != nil || !utf8.ValidString(got) {
-		return fmt.Errorf("%s is no object in UTF-8: %v", quoted(got), err)
+		return fmt.Errorf("%s is not a JSON object in UTF-8: %v", quoted(got), err)
 	}
 	if w.bad == BadText {
-		// Which parts of it can be shown is the engine's affair, as long as they are public.
+		// The engine may choose which parts of it to show, as long as they are public.
 		for name := range shown {
 			if _, public := w.shown[name]; !public {
 				return fmt.Errorf("it shows the field %q", name)
@@ -246,10 +251,11 @@ func compareShown(w refRejected, got string) error {
 
 var seeds = flag.Int("seeds", 300, "generated runs of TestGeneratedRuns")
 
-// TestGeneratedRuns stages contracts and pages made at random; -seeds makes more of them. Among them every reason must be met, or they show little.
+// TestGeneratedRuns stages random contracts and pages; -seeds sets their number. Every reason code must occur, so that
+// the runs cover all of them.
 func TestGeneratedRuns(t *testing.T) {
 	t.Parallel()
-	met := map[string]int64{}
+	seen := map[string]int64{}
 	for seed := range uint64(*seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			in := newGenerator(seed).input()
@@ -257,29 +263,32 @@ func TestGeneratedRuns(t *testing.T) {
 			if t.Failed() {
 				describe(t, in)
 			}
-			met["staged"] += r.Staged
+			seen["staged"] += r.Staged
 			if len(in.Finders) > 0 {
-				met["matched"] += r.Staged
+				seen["matched"] += r.Staged
 			}
-			met["duplicates"] += r.Duplicates
+			seen["duplicates"] += r.Duplicates
 			for code, n := range r.ByReason {
-				met[code] += n
+				seen[code] += n
 			}
 		})
 	}
-	t.Logf("met: %v", met)
-	for _, what := range []string{"staged", "matched", "duplicates", "missing_required", "bad_type", "bad_text", "bad_integer", "bad_number", "bad_decimal", "bad_boolean", "bad_date",
-		"bad_timestamp", "unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition", "wrong_slice", "key_conflict", "bad_row", "bad_page"} {
-		if met[what] < 10 {
-			t.Errorf("%s was met %d times only", what, met[what])
+	t.Logf("seen: %v", seen)
+	for _, what := range []string{"staged", "matched", "duplicates", "missing_required", "bad_type", "bad_text", "bad_integer",
+		"bad_number", "bad_decimal", "bad_boolean", "bad_date",
+		"bad_timestamp", "unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition",
+		"wrong_slice", "key_conflict", "bad_row", "bad_page"} {
+		if seen[what] < 10 {
+			t.Errorf("%s occurred %d times, want 10 at least", what, seen[what])
 		}
 	}
 }
 
-// describe logs a run that has failed.
+// describe logs a failed run.
 func describe(t *testing.T, in Input) {
 	t.Helper()
-	t.Logf("key %v (%s), partition %v, slice %q of %+v", in.Contract.Key, in.Contract.KeyConflict, in.Contract.Partition, in.Slice, in.Contract.Slicing)
+	t.Logf("key %v (%s), partition %v, slice %q of %+v", in.Contract.Key, in.Contract.KeyConflict, in.Contract.Partition,
+		in.Slice, in.Contract.Slicing)
 	for _, f := range in.Contract.Fields {
 		t.Logf("%+v", f)
 	}

@@ -11,28 +11,28 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 )
 
-// encoder turns the columns of row groups into compressed Parquet pages. It belongs to one goroutine; its buffers serve
-// one row group after another. Invariant: the same values in the same order give the same bytes (invariant 6).
+// encoder turns the columns of row groups into compressed Parquet pages. One goroutine owns it and reuses its buffers
+// for one row group after another. Invariant: the same values in the same order give the same bytes (invariant 6).
 //
 // A column whose values repeat is written as a dictionary and numbers, any other as its values. Page headers and
-// compression are arrow-go's; its column writers are not used, because they would hash all over again dictionaries that
-// are known already.
+// compression come from arrow-go. Its column writers are not used: they would hash again the dictionaries that the job
+// has already built.
 type encoder struct {
-	out    bytes.Buffer // the row group
+	out    bytes.Buffer // the encoded row group
 	pages  file.PageWriter
 	chunks []chunk
 
-	codes  []uint32 // of the column at hand, by row: for who calls
-	remap  []uint32 // from a dictionary's number to one more than the row group's
+	codes  []uint32 // buffer for callers: the current column's codes, by row
+	remap  []uint32 // from a number in the job's dictionary to the number in the row group's, plus 1
 	values [][]byte // the row group's dictionary
-	local  []uint32 // numbers in it, of the rows that are not null
+	local  []uint32 // numbers in values, of the rows that are not null
 	levels []uint32 // 0 where a row is null, else 1
-	body   []byte   // values of the page
+	body   []byte   // the page's values
 	page   []byte
 	packed bytes.Buffer
 }
 
-// chunk is one encoded column of a row group. Offsets count from the row group's beginning.
+// chunk is one encoded column of a row group. Offsets count from the beginning of the row group.
 type chunk struct {
 	info       metadata.ChunkMetaInfo
 	dictionary bool
@@ -40,7 +40,7 @@ type chunk struct {
 	statistics metadata.EncodedStatistics
 }
 
-// maxPage bounds a page of plain values, in bytes: what a reader has to hold at once.
+// maxPage bounds a page of plain values in bytes, and so what a reader has to hold at once.
 const maxPage = 1 << 20
 
 func newEncoder(level int) (*encoder, error) {
@@ -50,20 +50,20 @@ func newEncoder(level int) (*encoder, error) {
 	return e, err
 }
 
-// Tell is the offset of the next byte: arrow-go's page writer asks.
+// Tell returns the offset of the next byte. arrow-go's page writer requires it.
 func (e *encoder) Tell() int64 { return int64(e.out.Len()) }
 
-// Write takes what arrow-go's page writer writes.
+// Write implements io.Writer for arrow-go's page writer.
 func (e *encoder) Write(b []byte) (int, error) { return e.out.Write(b) }
 
-// begin forgets the row group before.
-func (e *encoder) begin() {
+// reset discards the previous row group.
+func (e *encoder) reset() {
 	e.out.Reset()
 	e.chunks = e.chunks[:0]
 }
 
-// coded encodes a column of numbers, by row; 0 is null. value answers what a number stands for, and no number is greater
-// than most.
+// coded encodes a column of numbers, one per row; 0 is null. value returns the value of a number, and no number exceeds
+// most.
 func (e *encoder) coded(col physical, codes []uint32, most int, value func(code uint32) []byte) error {
 	e.gather(codes, most, value)
 	if n := len(e.values); col.boolean || n == 0 || 3*n > 2*len(e.local) {
@@ -80,7 +80,7 @@ func (e *encoder) coded(col physical, codes []uint32, most int, value func(code 
 	e.page = e.page[:0]
 	for _, v := range e.values {
 		e.page = appendStored(e.page, v, col.width)
-		col.widen(&c.statistics, v)
+		col.updateStatistics(&c.statistics, v)
 	}
 	dictionary := file.NewDictionaryPage(memory.NewBufferBytes(e.page), int32(len(e.values)), parquet.Encodings.Plain)
 	written, err := e.pages.WriteDictionaryPage(dictionary)
@@ -91,7 +91,7 @@ func (e *encoder) coded(col physical, codes []uint32, most int, value func(code 
 	c.encodings.DictEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
 	c.info.DataPageOffset = e.Tell()
 	c.info.CompressedSize = written
-	c.info.UncompressedSize = int64(len(e.page)) // the header, some twenty bytes, is not told
+	c.info.UncompressedSize = int64(len(e.page)) // without the header of about twenty bytes
 	dictionary.Release()
 
 	width := bitWidth(len(e.values))
@@ -99,8 +99,8 @@ func (e *encoder) coded(col physical, codes []uint32, most int, value func(code 
 	return e.flush(c, col, len(codes), parquet.Encodings.RLEDict)
 }
 
-// distinct encodes a column of which nobody knows how often its values repeat. An empty text is null where the column may
-// be.
+// distinct encodes a column when it is not known how often its values repeat. An empty text is null if the column is
+// optional.
 func (e *encoder) distinct(col physical, rows int, value func(row int) []byte) error {
 	numbers := make(map[string]uint32)
 	var values [][]byte
@@ -122,7 +122,7 @@ func (e *encoder) distinct(col physical, rows int, value func(row int) []byte) e
 	return e.coded(col, e.codes, len(values), func(code uint32) []byte { return values[code-1] })
 }
 
-// gather makes the row group's own dictionary, in the order of the values' first rows.
+// gather builds the row group's own dictionary, in the order of the values' first rows.
 func (e *encoder) gather(codes []uint32, most int, value func(uint32) []byte) {
 	if most >= len(e.remap) {
 		e.remap = make([]uint32, most+most/2+1)
@@ -147,7 +147,7 @@ func (e *encoder) gather(codes []uint32, most int, value func(uint32) []byte) {
 	}
 }
 
-// plain encodes a column whose values stand for themselves.
+// plain encodes a column without a dictionary.
 func (e *encoder) plain(col physical, rows int, value func(row int) (payload []byte, null bool)) error {
 	c := e.chunk()
 	e.levels, e.body = e.levels[:0], e.body[:0]
@@ -158,7 +158,7 @@ func (e *encoder) plain(col physical, rows int, value func(row int) (payload []b
 		} else {
 			e.levels = append(e.levels, 1)
 			e.body = appendStored(e.body, v, col.width)
-			col.widen(&c.statistics, v)
+			col.updateStatistics(&c.statistics, v)
 		}
 		if len(e.body) >= maxPage || row == rows-1 {
 			if col.boolean {
@@ -173,8 +173,8 @@ func (e *encoder) plain(col physical, rows int, value func(row int) (payload []b
 	return nil
 }
 
-// fixed encodes a column of texts that are all of one length and hardly repeat: their lengths in one piece and then the
-// texts, so that the compressor does not stumble over a length before each.
+// fixed encodes a column of texts of one length that rarely repeat. All lengths precede the texts, which compresses
+// better than a length before each text.
 func (e *encoder) fixed(col physical, rows, length int, appendText func(b []byte, row int) []byte) error {
 	c := e.chunk()
 	for from := 0; from < rows; {
@@ -182,7 +182,7 @@ func (e *encoder) fixed(col physical, rows, length int, appendText func(b []byte
 		e.body = appendEqual(e.body[:0], uint64(length), to-from)
 		for row := from; row < to; row++ {
 			e.body = appendText(e.body, row)
-			col.widen(&c.statistics, e.body[len(e.body)-length:])
+			col.updateStatistics(&c.statistics, e.body[len(e.body)-length:])
 		}
 		if err := e.flush(c, col, to-from, parquet.Encodings.DeltaLengthByteArray); err != nil {
 			return err
@@ -192,15 +192,16 @@ func (e *encoder) fixed(col physical, rows, length int, appendText func(b []byte
 	return nil
 }
 
-// chunk begins a column.
+// chunk starts a column.
 func (e *encoder) chunk() *chunk {
-	e.chunks = append(e.chunks, chunk{info: metadata.ChunkMetaInfo{DictPageOffset: e.Tell(), DataPageOffset: e.Tell(), IndexPageOffset: -1}})
+	at := e.Tell()
+	e.chunks = append(e.chunks, chunk{info: metadata.ChunkMetaInfo{DictPageOffset: at, DataPageOffset: at, IndexPageOffset: -1}})
 	c := &e.chunks[len(e.chunks)-1]
 	c.statistics.SetNullCount(0)
 	return c
 }
 
-// flush writes a page of the values in body and the levels of its rows.
+// flush writes a page from the values in body and the levels of its rows.
 func (e *encoder) flush(c *chunk, col physical, rows int, encoding parquet.Encoding) error {
 	e.page = e.page[:0]
 	if col.optional {
@@ -214,7 +215,8 @@ func (e *encoder) flush(c *chunk, col physical, rows int, encoding parquet.Encod
 	e.page = append(e.page, e.body...)
 	e.packed.Reset()
 	packed := e.pages.Compress(&e.packed, e.page)
-	page := file.NewDataPageV1(memory.NewBufferBytes(packed), int32(rows), encoding, parquet.Encodings.RLE, parquet.Encodings.RLE, int32(len(e.page)))
+	levels := parquet.Encodings.RLE
+	page := file.NewDataPageV1(memory.NewBufferBytes(packed), int32(rows), encoding, levels, levels, int32(len(e.page)))
 	written, err := e.pages.WriteDataPage(page)
 	if err != nil {
 		return err
@@ -230,7 +232,7 @@ func (e *encoder) flush(c *chunk, col physical, rows int, encoding parquet.Encod
 	return nil
 }
 
-// packBooleans packs bytes of 0 and 1 eight to a byte, the lowest bit first.
+// packBooleans packs bytes of 0 and 1 into bits, the lowest bit first.
 func packBooleans(values []byte) []byte {
 	packed := values[:0]
 	for i := 0; i < len(values); i += 8 {

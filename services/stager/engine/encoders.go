@@ -6,35 +6,35 @@ import (
 	"sync"
 )
 
-// encoders write the row groups of a job, as many at once as there are workers, and commit its files. Invariant: a file is
-// committed after its last row group or aborted, and never both.
+// encoders is a pool of goroutines that encode the row groups of a job, one goroutine per worker, and commit its files.
+// Invariant: a file is either committed after its last row group or aborted, never both.
 type encoders struct {
 	ctx   context.Context
 	sink  Sink
 	files []*parquetFile
 	tasks chan func(*encoder)
-	idle  sync.WaitGroup // encoders
-	ends  sync.WaitGroup // commits
-	slots chan struct{}  // of commits
+	idle  sync.WaitGroup // waits for the encoder goroutines
+	ends  sync.WaitGroup // waits for the commits
+	slots chan struct{}  // limits concurrent commits
 
-	mu    sync.Mutex
-	eased *sync.Cond // less is held
-	held  int        // bytes of the row groups handed over
-	err   error
+	mu       sync.Mutex
+	released *sync.Cond // signals that held has decreased or an error occurred
+	held     int        // bytes of the submitted row groups
+	err      error
 }
 
-// heldBytes bounds the row groups that wait for an encoder or are with one.
+// heldBytes bounds the row groups that wait for an encoder or are being encoded.
 const heldBytes = 24 << 20
 
-// errAborted is what encoders find that are told to stop.
-var errAborted = errors.New("staging was given up")
+// errAborted stops the encoders without another cause.
+var errAborted = errors.New("staging was aborted")
 
-// commitsAtOnce bounds how many files are uploaded at a time.
+// commitsAtOnce bounds the number of concurrent uploads.
 const commitsAtOnce = 8
 
 func newEncoders(ctx context.Context, sink Sink, n, level int) (*encoders, error) {
 	s := &encoders{ctx: ctx, sink: sink, tasks: make(chan func(*encoder), n), slots: make(chan struct{}, commitsAtOnce)}
-	s.eased = sync.NewCond(&s.mu)
+	s.released = sync.NewCond(&s.mu)
 	tasks := s.tasks
 	for range n {
 		e, err := newEncoder(level)
@@ -51,15 +51,15 @@ func newEncoders(ctx context.Context, sink Sink, n, level int) (*encoders, error
 	return s, nil
 }
 
-// outputFile is a file whose row groups are handed over one after another.
+// outputFile is a file whose row groups are submitted one after another.
 type outputFile struct {
 	file   *parquetFile // nil before the first row group
-	groups int          // handed over
+	groups int          // row groups submitted
 }
 
-// do has an encoder write the next row group of a file, of so many rows and bytes; the first one begins the file. It
-// waits while too much is held.
-func (s *encoders) do(f *outputFile, of *form, o Output, rows, bytes int, encode func(*encoder) error) error {
+// submit has an encoder write the next row group of a file, of the given rows and bytes. The first row group creates
+// the file. submit blocks while too many bytes are held.
+func (s *encoders) submit(f *outputFile, of *format, o Output, rows, bytes int, encode func(*encoder) error) error {
 	if f.file == nil {
 		file, err := newParquetFile(s.ctx, of, s.sink, o)
 		if err != nil {
@@ -92,19 +92,19 @@ func (s *encoders) do(f *outputFile, of *form, o Output, rows, bytes int, encode
 	return nil
 }
 
-// hold waits until so many bytes more may be held; what is larger than may be held at all is held alone.
+// hold blocks until the given bytes fit within heldBytes. A row group larger than heldBytes is held alone.
 func (s *encoders) hold(bytes int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for bytes > 0 && s.held > 0 && s.held+bytes > heldBytes && s.err == nil {
-		s.eased.Wait()
+		s.released.Wait()
 	}
 	s.held += bytes
-	s.eased.Broadcast()
+	s.released.Broadcast()
 	return s.err
 }
 
-// finish writes the footer of a file after its last row group and commits it.
+// finish writes the footer of a file after its last row group and commits the file.
 func (s *encoders) finish(of *outputFile, about []metadatum) {
 	f := of.file
 	s.ends.Go(func() {
@@ -123,7 +123,7 @@ func (s *encoders) finish(of *outputFile, about []metadatum) {
 	})
 }
 
-// wait ends all encoders and answers what went wrong.
+// wait stops all encoders and returns the first error.
 func (s *encoders) wait() error {
 	if s.tasks != nil {
 		close(s.tasks)
@@ -134,10 +134,10 @@ func (s *encoders) wait() error {
 	return s.failed()
 }
 
-// abort ends all encoders and gives up what has not been committed.
+// abort stops all encoders and aborts the files that are not committed.
 func (s *encoders) abort() {
-	s.fail(errAborted) // what waits is not encoded any more
-	_ = s.wait()       // whoever aborts knows why
+	s.fail(errAborted) // tasks still in the queue are then skipped
+	_ = s.wait()       // the caller already has an error
 	for _, f := range s.files {
 		f.abort()
 	}
@@ -149,7 +149,7 @@ func (s *encoders) fail(err error) {
 	if s.err == nil {
 		s.err = err
 	}
-	s.eased.Broadcast()
+	s.released.Broadcast()
 }
 
 func (s *encoders) failed() error {

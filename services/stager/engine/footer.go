@@ -21,7 +21,8 @@ func (p *partition) origins() string {
 	return strings.Join(parts, ",")
 }
 
-// metadata is what a file says of itself, so that the licence's terms travel with every copy.
+// metadata returns the key-value metadata of a file's footer. It carries the licence's terms with every copy of the
+// file.
 func (j *job) metadata(origins string) []metadatum {
 	c, l := j.Contract, j.Lineage
 	all := []metadatum{

@@ -14,8 +14,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 )
 
-// compareFooter compares what a file says of itself: the licence's terms, the origins of its rows, and of every column chunk
-// the nulls and limits. A reader skips what the limits exclude, so wrong ones lose rows.
+// compareFooter compares a file's footer: the licence's terms, the origins of its rows, and the null count and limits
+// of every column chunk. A reader skips chunks by their limits, so wrong limits lose rows.
 func compareFooter(t *testing.T, in Input, name string, columns []string, rows [][]string, body []byte) {
 	t.Helper()
 	r, err := file.NewParquetReader(bytes.NewReader(body))
@@ -57,7 +57,7 @@ func compareFooter(t *testing.T, in Input, name string, columns []string, rows [
 	}
 }
 
-// refTerms are the key and value pairs of a staged file.
+// refTerms returns the key-value metadata of a staged file.
 func refTerms(in Input, columns []string, rows [][]string) map[string]string {
 	origins := map[string]int{}
 	at := slices.Index(columns, "data_origin")
@@ -73,9 +73,11 @@ func refTerms(in Input, columns []string, rows [][]string) map[string]string {
 	}
 	simulated := in.Lineage.SourceSystem == "simulator" || strings.HasPrefix(in.Lineage.SourceSystem, "unofficial:")
 	all := map[string]string{
-		"attribution": in.Contract.Attribution, "contract_sha256": in.Contract.SHA256, "data_origin": strings.Join(parts, ","), "dataset": in.Contract.Dataset,
-		"licence": in.Contract.Licence, "licence_url": in.Contract.LicenceURL, "run": in.Lineage.RunID, "simulated": strconv.FormatBool(simulated),
-		"source": in.Lineage.Source, "source_updated_at": in.Lineage.SourceUpdatedAt, "source_url": in.Lineage.SourceURL,
+		"attribution": in.Contract.Attribution, "contract_sha256": in.Contract.SHA256, "data_origin": strings.Join(parts, ","),
+		"dataset": in.Contract.Dataset,
+		"licence": in.Contract.Licence, "licence_url": in.Contract.LicenceURL, "run": in.Lineage.RunID,
+		"simulated": strconv.FormatBool(simulated),
+		"source":    in.Lineage.Source, "source_updated_at": in.Lineage.SourceUpdatedAt, "source_url": in.Lineage.SourceURL,
 	}
 	maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
 	return all
@@ -87,7 +89,7 @@ func compareStatistics(s metadata.TypedStatistics, cells []string, nulls int) er
 	}
 	if len(cells) == 0 {
 		if s.HasMinMax() {
-			return fmt.Errorf("limits of nothing")
+			return fmt.Errorf("limits without a value")
 		}
 		return nil
 	}
@@ -117,10 +119,10 @@ func compareStatistics(s metadata.TypedStatistics, cells []string, nulls int) er
 		case *metadata.Float64Statistics:
 			least, greatest = strconv.FormatFloat(s.Min(), 'g', -1, 64), strconv.FormatFloat(s.Max(), 'g', -1, 64)
 		case *metadata.BooleanStatistics:
-			least, greatest = map[bool]string{true: "1", false: "0"}[s.Min()], map[bool]string{true: "1", false: "0"}[s.Max()]
+			least, greatest = refBoolean(s.Min()), refBoolean(s.Max())
 		}
 	}
-	// A limit that is too long is left out, and read as an empty text or as none.
+	// A limit that is too long is omitted, and is read as an empty text or as none.
 	long := func(limit, want string) bool {
 		return limit == "" && (len(low) > 256 || len(high) > 256) && (len(want) > 256 || !s.HasMinMax())
 	}
@@ -130,11 +132,18 @@ func compareStatistics(s metadata.TypedStatistics, cells []string, nulls int) er
 	return nil
 }
 
-// refComplement reads a big-endian two's complement.
+// refComplement decodes a big-endian two's complement.
 func refComplement(b []byte) string {
 	n := new(big.Int).SetBytes(b)
 	if b[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
 	}
 	return n.String()
+}
+
+func refBoolean(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }

@@ -12,19 +12,25 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// fuzzContracts are what FuzzStage chooses from by its first 128 numbers; the other numbers are generated contracts.
+// fuzzContracts are the contracts that FuzzStage selects by numbers below 128; larger numbers select generated
+// contracts.
 var fuzzContracts = []string{
 	everyType,
 	`{"KeyConflict":"latest",` + everyType[1:],
-	`{"Fields":[{"Name":"v","Type":"json","NullLiterals":["","x"]},{"Name":"w","Source":"v"},{"Name":"phone","Classification":"personal"}]}`,
-	`{"Key":["n","d","b"],"KeyConflict":"latest","Fields":[{"Name":"n","Source":"v","Type":"number"},{"Name":"d","Type":"date","Format":"2/1/2006"},{"Name":"b","Type":"boolean"},{"Name":"v","Type":"decimal","Precision":38,"Scale":19}]}`,
-	`{"Key":["v"],"Partition":["p","q"],"Fields":[{"Name":"v","MinLength":1,"MaxLength":3,"Pattern":"[^x]*"},{"Name":"p"},{"Name":"q","Type":"timestamp","Default":"2024-02-29"}]}`,
-	`{"Partition":["v"],"Fields":[{"Name":"v","Type":"number","Minimum":-1e300},{"Name":"text","Mapping":{"a":"b","x":"","b":"1"},"Default":"x","PadLeft":2}]}`,
-	`{"Key":["v"],"Fields":[{"Name":"v","Type":"integer","NullLiterals":["-"],"Default":"-1"},{"Name":"text","Squeeze":true},{"Name":"code","Source":"id","CheckDigit":"idescat_municipality","CheckDigitExempt":["a"]}]}`,
+	`{"Fields":[{"Name":"v","Type":"json","NullLiterals":["","x"]},{"Name":"w","Source":"v"},{"Name":"phone",` +
+		`"Classification":"personal"}]}`,
+	`{"Key":["n","d","b"],"KeyConflict":"latest","Fields":[{"Name":"n","Source":"v","Type":"number"},{"Name":"d","Type":"date",` +
+		`"Format":"2/1/2006"},{"Name":"b","Type":"boolean"},{"Name":"v","Type":"decimal","Precision":38,"Scale":19}]}`,
+	`{"Key":["v"],"Partition":["p","q"],"Fields":[{"Name":"v","MinLength":1,"MaxLength":3,"Pattern":"[^x]*"},{"Name":"p"},` +
+		`{"Name":"q","Type":"timestamp","Default":"2024-02-29"}]}`,
+	`{"Partition":["v"],"Fields":[{"Name":"v","Type":"number","Minimum":-1e300},{"Name":"text","Mapping":{"a":"b","x":"",` +
+		`"b":"1"},"Default":"x","PadLeft":2}]}`,
+	`{"Key":["v"],"Fields":[{"Name":"v","Type":"integer","NullLiterals":["-"],"Default":"-1"},{"Name":"text","Squeeze":true},` +
+		`{"Name":"code","Source":"id","CheckDigit":"idescat_municipality","CheckDigitExempt":["a"]}]}`,
 }
 
-// FuzzStage stages any two pages under a contract chosen by number and compares what came of them with the reference: never
-// a panic, never an error, every row accounted for, and the same bytes from several workers.
+// FuzzStage stages any two pages under a contract chosen by number and compares the result with the reference: no
+// panic, no error, every row counted, and the same bytes from several workers.
 func FuzzStage(f *testing.F) {
 	files, err := filepath.Glob("testdata/cases/*.txt")
 	if err != nil {
@@ -61,38 +67,43 @@ func FuzzStage(f *testing.F) {
 func fuzzGenerator(number byte) *generator {
 	g := newGenerator(uint64(number))
 	g.makeContract()
-	g.contract.Source.Kind = source.Socrata // the reference reads broken pages of no other kind
+	g.contract.Source.Kind = source.Socrata // the reference supports broken pages of this kind only
 	return g
 }
 
-// agreeOnce compares one run of several workers with a run of one and with the reference.
+// agreeOnce compares a run with several workers with a run with one and with the reference.
 func agreeOnce(t *testing.T, in Input) {
 	t.Helper()
 	r, out := mustStage(t, in, Options{Workers: 3})
 	if _, one := mustStage(t, in, Options{Workers: 1}); !maps.EqualFunc(one.files, out.files, bytes.Equal) {
-		t.Errorf("three workers give other files than one: %v, want %v", out.names(), one.names())
+		t.Errorf("three workers and one worker give different files: %v, want %v", out.names(), one.names())
 	}
 	compare(t, in, refStage(t, in), r, out)
 }
 
-// FuzzValue feeds any bytes as a value to a column of each type, without and with every limit set.
+// FuzzValue passes any bytes as a value to a column of each type, without and with every limit set.
 func FuzzValue(f *testing.F) {
-	for _, s := range []string{`"1"`, `890.0`, `"-12.30"`, `"2024-02-29"`, `"\ud800"`, `"`, `{}`, `null`, ` "a" `, "\"\xff\"", `"9e999"`, `1e-400`, `"-"`, `"+."`,
-		`"1.151"`, `-0`, `"1969-12-31T23:59:59.9999995-12:00"`, `"0001-01-01T00:30:00+01:00"`, `"9999-12-31T00:00:00.000"`, `"TRUE"`, `"\u00a0\u2003x"`, `"0e99999"`,
+	for _, s := range []string{`"1"`, `890.0`, `"-12.30"`, `"2024-02-29"`, `"\ud800"`, `"`, `{}`, `null`, ` "a" `, "\"\xff\"",
+		`"9e999"`, `1e-400`, `"-"`, `"+."`,
+		`"1.151"`, `-0`, `"1969-12-31T23:59:59.9999995-12:00"`, `"0001-01-01T00:30:00+01:00"`, `"9999-12-31T00:00:00.000"`,
+		`"TRUE"`, `"\u00a0\u2003x"`, `"0e99999"`,
 		`"170141183460469231731687303715884105728"`, `1E+2`, `"\\u0000"`, `[{"a":[]}]`, `"29/2/2024"`, `"080193"`,
-		`0e99999999999999999999`, `"-0.0E-99999999999999999999"`, `"falſe"`, `"9999-12-31T23:59:59-01:00"`, `"9999-12-31T23:59:59.9999999Z"`} {
+		`0e99999999999999999999`, `"-0.0E-99999999999999999999"`, `"falſe"`, `"9999-12-31T23:59:59-01:00"`,
+		`"9999-12-31T23:59:59.9999999Z"`} {
 		f.Add([]byte(s))
 	}
 	low, high := -10.0, 10.0
 	minimum, maximum := 1, 20
 	var contracts []*contract.Contract
-	for _, kind := range []contract.Type{contract.Text, contract.Integer, contract.Number, contract.Decimal, contract.Boolean, contract.Date, contract.Timestamp, contract.JSON} {
+	for _, kind := range []contract.Type{contract.Text, contract.Integer, contract.Number, contract.Decimal, contract.Boolean,
+		contract.Date, contract.Timestamp, contract.JSON} {
 		free := contract.Field{Name: "v", Source: "v", Type: kind, Staged: true, Precision: 5, Scale: 2}
 		bound := free
 		bound.NullLiterals, bound.Squeeze, bound.PadLeft, bound.Pattern = []string{"null"}, true, 3, "[^x]*"
 		bound.MinLength, bound.MaxLength, bound.Minimum, bound.Maximum = &minimum, &maximum, &low, &high
 		for _, field := range []contract.Field{free, bound} {
-			contracts = append(contracts, &contract.Contract{Dataset: "things", Source: contract.Source{Kind: source.Socrata}, Fields: []contract.Field{field}})
+			contracts = append(contracts, &contract.Contract{Dataset: "things", Source: contract.Source{Kind: source.Socrata},
+				Fields: []contract.Field{field}})
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -17,20 +17,20 @@ import (
 	"github.com/llac-project/llac/services/stager/matching"
 )
 
-// generator makes contracts and pages at random: the same ones for the same seed.
+// generator creates random contracts and pages. The same seed gives the same contracts and pages.
 type generator struct {
 	*rand.Rand
 	contract *contract.Contract
 	slice    string
-	pools    map[string][]genCell // by source field: what its values are drawn from
-	personal int                  // personal values made so far
+	pools    map[string][]genCell // candidate values by source field
+	personal int                  // number of personal values created
 	finders  map[string]matching.Finder
 }
 
-// genCell is one value of a record. Of a text every row chooses its own spelling.
+// genCell is one value of a record. Each row chooses its own JSON spelling of a text.
 type genCell struct {
 	text   string
-	raw    string // JSON as it is; empty: the text is spelt
+	raw    string // JSON to write unchanged; empty: write text
 	absent bool
 }
 
@@ -38,17 +38,18 @@ func newGenerator(seed uint64) *generator {
 	return &generator{Rand: rand.New(rand.NewPCG(seed, 2)), pools: map[string][]genCell{}}
 }
 
-// once says yes once in n times.
+// once returns true once in n times.
 func (g *generator) once(n int) bool { return g.IntN(n) == 0 }
 
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
-// input makes a whole run.
+// input creates a whole run.
 func (g *generator) input() Input {
 	g.makeContract()
 	in := Input{Contract: g.contract, Slice: g.slice, Finders: g.finders, Lineage: Lineage{
 		Source: "Font: exemple", SourceSystem: pick(g, "portal.example", "portal.example", "simulator", "unofficial:127.0.0.1:9"),
-		SourceURL: "https://portal.example/d/abcd-1234", SourceUpdatedAt: pick(g, "", "2025-08-02"), Slot: "20250803T140512", RunID: "20250803T140512-y2024",
+		SourceURL: "https://portal.example/d/abcd-1234", SourceUpdatedAt: pick(g, "", "2025-08-02"), Slot: "20250803T140512",
+		RunID: "20250803T140512-y2024",
 	}}
 	bodies, rows := g.pages()
 	for i, body := range bodies {
@@ -67,7 +68,7 @@ func (g *generator) input() Input {
 	return in
 }
 
-// newPage is a page that is read into the buffer it is given, so that nobody keeps a part of another page unseen.
+// newPage returns a page that is read into the given buffer, so that keeping a part of another page fails a test.
 func newPage(key, body string) Page {
 	return Page{
 		Key: key, SHA256: lake.SHA256([]byte(body)), Rows: -1, Size: int64(len(body)),
@@ -120,7 +121,7 @@ func (g *generator) makeContract() {
 			g.pools[f.Source] = pool[:2]
 		}
 		c.Slicing = &contract.Slicing{Column: f.Name, Param: "S"}
-		// One of the field's own values, where it has a good one.
+		// One of the field's own valid values, if there is one.
 		for range 20 {
 			if v, bad := refRead(*f, true, []byte(g.spell(pick(g, g.pools[f.Source]...)))); bad == "" {
 				g.slice = v.folder
@@ -136,10 +137,12 @@ func (g *generator) makeContract() {
 	}
 }
 
-// match adds a column that is matched, by a field of its own or another column's, and the columns that tell of it.
+// match adds a matched column, from a source field of its own or of another column, and the columns of its method and
+// confidence.
 func (g *generator) match(i int) {
 	c := g.contract
-	f := contract.Field{Name: fmt.Sprintf("m%d", i), Source: fmt.Sprintf("name%d", i), Type: contract.Text, Staged: true, Match: &contract.Match{Name: "name"}}
+	f := contract.Field{Name: fmt.Sprintf("m%d", i), Source: fmt.Sprintf("name%d", i), Type: contract.Text, Staged: true,
+		Match: &contract.Match{Name: "name"}}
 	if other := pick(g, c.Fields...); g.once(3) && other.Classification != "personal" && !other.Derived() {
 		f.Source = other.Source
 	}
@@ -150,20 +153,20 @@ func (g *generator) match(i int) {
 		f.Classification = "internal"
 	}
 	g.fillPool(&f, false, false)
-	f.Mapping, f.Default = nil, nil // the pool's
+	f.Mapping, f.Default = nil, nil // fillPool sets them
 	for _, w := range c.Fields {
 		if w.Staged && w.Type == contract.Text && w.Classification != "personal" && w.Match == nil && !w.Derived() && g.once(2) {
 			f.Match.Within, f.Match.Group = w.Name, "group"
 		}
 	}
-	told := []contract.Field{f}
+	added := []contract.Field{f}
 	if !g.once(4) {
-		told = append(told, contract.Field{Name: f.Name + "_how", Type: contract.Text, Staged: true, MethodOf: f.Name})
+		added = append(added, contract.Field{Name: f.Name + "_how", Type: contract.Text, Staged: true, MethodOf: f.Name})
 	}
 	if !g.once(4) {
-		told = append(told, contract.Field{Name: f.Name + "_sure", Type: contract.Number, Staged: true, ConfidenceOf: f.Name})
+		added = append(added, contract.Field{Name: f.Name + "_sure", Type: contract.Number, Staged: true, ConfidenceOf: f.Name})
 	}
-	for _, f := range told { // in any order
+	for _, f := range added { // at random positions
 		c.Fields = slices.Insert(c.Fields, g.IntN(len(c.Fields)+1), f)
 	}
 	if g.finders == nil {
@@ -172,7 +175,7 @@ func (g *generator) match(i int) {
 	g.finders[f.Name] = finderOf(i)
 }
 
-// finderOf answers by a name's and a group's lengths alone, in every way there is.
+// finderOf returns every kind of result, depending only on the lengths of the name and the group.
 type finderOf int
 
 func (o finderOf) Find(name, group string) matching.Result {
@@ -191,7 +194,8 @@ func (o finderOf) Find(name, group string) matching.Result {
 }
 
 func (g *generator) field(i int) contract.Field {
-	f := contract.Field{Name: fmt.Sprintf("c%d", i), Source: fmt.Sprintf("f%d", i), Type: pick(g, genTypes...), Staged: !g.once(10), Required: g.once(6)}
+	f := contract.Field{Name: fmt.Sprintf("c%d", i), Source: fmt.Sprintf("f%d", i), Type: pick(g, genTypes...),
+		Staged: !g.once(10), Required: g.once(6)}
 	switch {
 	case g.once(10):
 		f.Source = pick(g, `camp "ú"/x`, "f\u2028", "😀", ":@computed_region_x", "")
@@ -254,7 +258,7 @@ func (g *generator) field(i int) contract.Field {
 
 func pointer(s string) *string { return &s }
 
-// fillPool decides what the values of a field's source are drawn from. Keys and partitions draw from few.
+// fillPool chooses the candidate values of a field's source. Keys and partitions get few.
 func (g *generator) fillPool(f *contract.Field, partition, key bool) {
 	if g.pools[f.Source] != nil {
 		return
@@ -298,15 +302,17 @@ func (g *generator) fillPool(f *contract.Field, partition, key bool) {
 	g.pools[f.Source] = pool
 }
 
-// valid makes a text that the field's type takes, as a rule.
+// valid returns a text that is usually valid for the field's type.
 func (g *generator) valid(f *contract.Field) string {
 	switch f.Type {
 	case contract.Integer:
 		return pick(g, strconv.Itoa(g.IntN(2000)-500), strconv.FormatInt(int64(g.Uint64()), 10), "0", "-0", "+5", "007", "890.0", "12.00",
 			"1.2e3", "9007199254740993", "9223372036854775807", "-9223372036854775808", "120e-1", "0.000", "1234.000")
 	case contract.Number:
-		return pick(g, strconv.Itoa(g.IntN(100)), strconv.FormatFloat(g.NormFloat64(), 'g', -1, 64), "-0", "-0.0", "0e-999", "1.0", "1.151", "1e3",
-			"1e308", "-1.7976931348623157e308", "4.9e-324", "1e-400", "2.2250738585072014E-308", "12345678901234567890", "0.1", "+1.5", "41.7592389")
+		return pick(g, strconv.Itoa(g.IntN(100)), strconv.FormatFloat(g.NormFloat64(), 'g', -1, 64), "-0", "-0.0", "0e-999",
+			"1.0", "1.151", "1e3",
+			"1e308", "-1.7976931348623157e308", "4.9e-324", "1e-400", "2.2250738585072014E-308", "12345678901234567890", "0.1",
+			"+1.5", "41.7592389")
 	case contract.Decimal:
 		digits := func(n int) (s string) {
 			for range n {
@@ -341,9 +347,11 @@ func (g *generator) valid(f *contract.Field) string {
 		if f.Format != "" {
 			return g.moment().Format(f.Format)
 		}
-		return g.moment().Format(pick(g, "2006-01-02", "2006-01-02T15:04:05", "2006-01-02T15:04:05.000", "2006-01-02 15:04:05", time.RFC3339, "2006-01-02T15:04:05.999999999Z"))
+		return g.moment().Format(pick(g, "2006-01-02", "2006-01-02T15:04:05", "2006-01-02T15:04:05.000", "2006-01-02 15:04:05",
+			time.RFC3339, "2006-01-02T15:04:05.999999999Z"))
 	case contract.JSON:
-		return pick(g, `{"type":"Point", "coordinates":[2.1,41.4]}`, `[1, 2]`, `"text"`, `""`, `"null"`, `"-"`, `3`, `{}`, "[\n]", `{"a":"\ud800","b":"\u0000"}`,
+		return pick(g, `{"type":"Point", "coordinates":[2.1,41.4]}`, `[1, 2]`, `"text"`, `""`, `"null"`, `"-"`, `3`, `{}`,
+			"[\n]", `{"a":"\ud800","b":"\u0000"}`,
 			`{"à":{"b":[{"c":null}]}}`, `true`, `-0`, `" - "`)
 	}
 	return g.text()
@@ -370,24 +378,28 @@ func (g *generator) text() string {
 	}
 	var b strings.Builder
 	for range 1 + g.IntN(3) {
-		b.WriteString(pick(g, "Sant", "Cugat", "l'Hospitalet", "Vallès", "ça", "x", "\"cita\"", `a\b`, "a/b", "😀", "\u2028", "\x01", "\x7f", "ｦ", "𝒳"))
+		b.WriteString(pick(g, "Sant", "Cugat", "l'Hospitalet", "Vallès", "ça", "x", "\"cita\"", `a\b`, "a/b", "😀", "\u2028",
+			"\x01", "\x7f", "ｦ", "𝒳"))
 		b.WriteString(pick(g, "", " ", "  ", "\u00a0", "\t", "\n", "\u2003"))
 	}
 	return b.String()
 }
 
-// odd is a value that most fields refuse.
+// odd returns a value that is invalid for most fields.
 func (g *generator) odd() genCell {
 	if g.once(2) {
-		return genCell{raw: pick(g, `"a\ud800"`, `"\udc00b"`, `"\ud83d\ud83d\ude00"`, `"\u0000"`, `"a\u0000b"`, `{"a":[1, 2]}`, `[]`, `{}`, `true`, `0`, `-0.0`, `1e400`, `1E-400`,
+		return genCell{raw: pick(g, `"a\ud800"`, `"\udc00b"`, `"\ud83d\ud83d\ude00"`, `"\u0000"`, `"a\u0000b"`, `{"a":[1, 2]}`,
+			`[]`, `{}`, `true`, `0`, `-0.0`, `1e400`, `1E-400`,
 			`123456789012345678901234567890123456789`, `""`, `"\\ud800"`, `"\ufffd"`)}
 	}
-	return genCell{text: pick(g, "1.151", "1.000", "1,5", "x", "9223372036854775808", "2023-02-29", "0000-01-01", "10000-01-01", "yes", "NaN", "Inf", "5.", ".5", "１", "0x1f",
-		"1_000", "1e19", "15e-1", "2014-10-13T25:00:00", "2014-10-13T10:00:00", "../x", "NULL", "__HIVE_DEFAULT_PARTITION__", "1e2147483648", "0e99999999999999999999", "falſe", "9999-12-31T23:59:59-01:00", "+", "-", "null",
+	return genCell{text: pick(g, "1.151", "1.000", "1,5", "x", "9223372036854775808", "2023-02-29", "0000-01-01",
+		"10000-01-01", "yes", "NaN", "Inf", "5.", ".5", "１", "0x1f",
+		"1_000", "1e19", "15e-1", "2014-10-13T25:00:00", "2014-10-13T10:00:00", "../x", "NULL", "__HIVE_DEFAULT_PARTITION__",
+		"1e2147483648", "0e99999999999999999999", "falſe", "9999-12-31T23:59:59-01:00", "+", "-", "null",
 		strings.Repeat("9", 39), "0."+strings.Repeat("0", 40)+"1")}
 }
 
-// genRecord is one record's values by source field.
+// genRecord is the values of one record by source field.
 type genRecord map[string]genCell
 
 func (g *generator) record() genRecord {
@@ -413,7 +425,7 @@ func (g *generator) record() genRecord {
 	return r
 }
 
-// spell writes a cell as JSON.
+// spell formats a cell as JSON.
 func (g *generator) spell(c genCell) string {
 	switch {
 	case c.raw != "":
@@ -426,7 +438,7 @@ func (g *generator) spell(c genCell) string {
 	return g.quote(c.text)
 }
 
-// quote writes a JSON string, some of its characters escaped without need.
+// quote formats a JSON string and escapes some characters without need.
 func (g *generator) quote(s string) string {
 	var b strings.Builder
 	escape := func(units ...uint16) {
@@ -454,7 +466,7 @@ func (g *generator) quote(s string) string {
 	return b.String()
 }
 
-// write writes a record as a JSON object: its fields in any order, with strangers among them.
+// write formats a record as a JSON object: its fields in random order, and unknown fields.
 func (g *generator) write(r genRecord, space func() string) string {
 	var members []string
 	member := func(name, raw string) string {
@@ -472,10 +484,12 @@ func (g *generator) write(r genRecord, space func() string) string {
 	g.personal++
 	members = append(members, member("telèfon", g.quote(fmt.Sprintf("PERSONAL-%d", g.personal))))
 	if g.once(4) {
-		members = append(members, member(pick(g, "stranger", "f", "F0"), pick(g, `"STRANGER"`, `{"f0":"STRANGER", "f1":[{}]}`, `[[["STRANGER"]]]`, `null`)))
+		members = append(members, member(pick(g, "stranger", "f", "F0"), pick(g, `"STRANGER"`, `{"f0":"STRANGER", "f1":[{}]}`,
+			`[[["STRANGER"]]]`, `null`)))
 	}
 	if g.once(6) {
-		members = append(members, member(":@llac_origin", pick(g, `"recorded"`, `"invented"`, `"published"`, `"who knows"`, `null`, `5`, `"record\u0065d"`)))
+		members = append(members, member(":@llac_origin", pick(g, `"recorded"`, `"invented"`, `"published"`, `"who knows"`,
+			`null`, `5`, `"record\u0065d"`)))
 	}
 	g.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 	for g.once(12) { // a name that repeats: the last one counts
@@ -485,7 +499,7 @@ func (g *generator) write(r genRecord, space func() string) string {
 	return "{" + space() + strings.Join(members, space()+","+space()) + space() + "}"
 }
 
-// pages makes the pages of a run, and how many records each holds.
+// pages creates the pages of a run, and returns how many records each holds.
 func (g *generator) pages() (bodies []string, rows []int) {
 	var all []genRecord
 	faults := g.once(2)
@@ -527,18 +541,19 @@ func (g *generator) pages() (bodies []string, rows []int) {
 	return bodies, rows
 }
 
-// spoil puts bytes that are no UTF-8 into one of a record's strings.
+// spoil inserts bytes that are not UTF-8 into one of a record's strings.
 func (g *generator) spoil(record string) string {
 	at := strings.LastIndexByte(record, '"')
 	return record[:at] + pick(g, "\xff", "\xc3", "\xed\xa0\x80", "\xf0\x9f", "\xc0\x80") + record[at:]
 }
 
-// tear makes a page that cannot be read to its end, as a rule.
+// tear returns a page that usually cannot be read to its end.
 func (g *generator) tear(body string) string {
 	at := g.IntN(len(body))
 	switch g.IntN(8) {
 	case 0:
-		return pick(g, "", " \n", "\ufeff", "nul", "null", `{"error":true,"message":"PERSONAL-0"}`, `"PERSONAL-0"`, "<html>PERSONAL-0</html>", "[", "[,]", "]")
+		return pick(g, "", " \n", "\ufeff", "nul", "null", `{"error":true,"message":"PERSONAL-0"}`, `"PERSONAL-0"`,
+			"<html>PERSONAL-0</html>", "[", "[,]", "]")
 	case 1:
 		return body + pick(g, "]", ",", "{}", "x", "\x00", "[]")
 	case 2:

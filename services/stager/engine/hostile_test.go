@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// plainRun is a run of the given pages under a contract in JSON.
+// plainRun returns a run of the given pages under a contract in JSON.
 func plainRun(t *testing.T, contract string, pages ...string) Input {
 	t.Helper()
 	return plainRunOf(parseContract(t, contract), pages...)
@@ -28,8 +28,8 @@ func plainRunOf(c *contract.Contract, pages ...string) Input {
 	return in
 }
 
-// TestCasesAgreeWithTheReference keeps the expected sections of testdata/cases honest: -update writes whatever the engine
-// does, this says whether it is right.
+// TestCasesAgreeWithTheReference checks the expected sections of testdata/cases, which -update writes from the engine's
+// output.
 func TestCasesAgreeWithTheReference(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/cases/*.txt")
@@ -43,14 +43,15 @@ func TestCasesAgreeWithTheReference(t *testing.T) {
 		}
 		c := parseCase(t, string(raw))
 		if strings.HasPrefix(c.expected, "error: prepare staging") {
-			continue // the contract cannot be carried out
+			continue // the contract is invalid
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) { agree(t, c.inputOf()) })
 	}
 }
 
-// smallPage has everything in it at which a page can break.
-const smallPage = "\ufeff[ {\"id\":\"a\",\"zone\":\"1\",\"text\":\"x\\u00e0 \\ud83d\\ude00\\n\",\"whole\":-1.5e3,\"open\":true,\"point\":{\"x\":[1,{}]},\"phone\":null} ,\n" +
+// smallPage contains every construct at which a page can break.
+const smallPage = "\ufeff[ {\"id\":\"a\",\"zone\":\"1\",\"text\":\"x\\u00e0 " +
+	"\\ud83d\\ude00\\n\",\"whole\":-1.5e3,\"open\":true,\"point\":{\"x\":[1,{}]},\"phone\":null} ,\n" +
 	`{"id":"à","text":"😀","whole":"no","zone":false},{},{"id":"c"}]` + "\n"
 
 func TestAPageCutAtEveryByte(t *testing.T) {
@@ -73,55 +74,57 @@ func TestAPageWithEveryByteReplaced(t *testing.T) {
 	}
 }
 
-func TestPagesThatAreNoPages(t *testing.T) {
+func TestInvalidPages(t *testing.T) {
 	t.Parallel()
 	good := `{"id":"a"}`
 	for name, c := range map[string]struct {
 		page                string
 		staged, quarantined int64
 	}{
-		"empty":                   {"", 0, 1},
-		"white space":             {" \r\n\t", 0, 1},
-		"byte order mark":         {"\ufeff", 0, 1},
-		"byte order mark, array":  {"\ufeff[" + good + "]", 1, 0},
-		"half a byte order mark":  {"\xef\xbb[" + good + "]", 0, 1},
-		"two byte order marks":    {"\ufeff\ufeff[" + good + "]", 0, 1},
-		"object":                  {good, 0, 1},
-		"text":                    {`"[{}]"`, 0, 1},
-		"null":                    {"null", 0, 1},
-		"HTML":                    {"<html><body>502 Bad Gateway</body></html>", 0, 1},
-		"empty array":             {"[]", 0, 0},
-		"empty array, spaced":     {" [ \n] ", 0, 0},
-		"empty array, then more":  {"[][" + good + "]", 0, 1},
-		"array, then an object":   {"[" + good + "]" + good, 1, 1},
-		"open array":              {"[", 0, 1},
-		"open array after a row":  {"[" + good, 1, 1},
-		"comma at the end":        {"[" + good + ",]", 1, 1},
-		"comma, then nothing":     {"[" + good + ", ", 1, 1},
-		"comma at the beginning":  {"[," + good + "]", 0, 1},
-		"two commas":              {"[" + good + ",," + good + "]", 1, 1},
-		"no comma":                {"[" + good + good + "]", 1, 1},
-		"single quotes":           {"[{'id':'a'}]", 0, 1},
-		"unknown escape":          {"[" + good + `,{"id":"\x41"},` + good + `]`, 1, 1},
-		"short escape":            {`[{"id":"\u12"}]`, 0, 1},
-		"raw line break":          {"[{\"id\":\"a\nb\"}]", 0, 1},
-		"leading zero":            {`[{"id":"a","whole":01}]`, 0, 1},
-		"plus":                    {`[{"id":"a","whole":+1}]`, 0, 1},
-		"NaN":                     {`[{"id":"a","number":NaN}]`, 0, 1},
-		"comment":                 {"[" + good + "/* */]", 1, 1},
-		"NUL at the end":          {"[" + good + "]\x00", 1, 1},
-		"name without quotes":     {"[{id:1}]", 0, 1},
-		"name that is a number":   {"[{1:1}]", 0, 1},
-		"no colon":                {`[{"id" "a"}]`, 0, 1},
-		"comma in an object":      {`[{"id":"a",}]`, 0, 1},
-		"rows that are no object": {`[5,"x",null,true,[` + good + `],` + good + `]`, 1, 5},
-		"rows that are no UTF-8":  {"[{\"id\":\"\xff\"},{\"\xff\":1,\"id\":\"b\"},{\"id\":\"c\",\"x\":[\"\xed\xa0\x80\"]}," + good + "]", 1, 3},
-		"no UTF-8 in a bad page":  {"[" + good + ",{\"id\":\"\xff\"", 1, 1},
-		"no UTF-8 outside texts":  {"[" + good + "\xff]", 1, 1},
+		"empty":                     {"", 0, 1},
+		"white space":               {" \r\n\t", 0, 1},
+		"byte order mark":           {"\ufeff", 0, 1},
+		"byte order mark, array":    {"\ufeff[" + good + "]", 1, 0},
+		"half a byte order mark":    {"\xef\xbb[" + good + "]", 0, 1},
+		"two byte order marks":      {"\ufeff\ufeff[" + good + "]", 0, 1},
+		"object":                    {good, 0, 1},
+		"text":                      {`"[{}]"`, 0, 1},
+		"null":                      {"null", 0, 1},
+		"HTML":                      {"<html><body>502 Bad Gateway</body></html>", 0, 1},
+		"empty array":               {"[]", 0, 0},
+		"empty array, spaced":       {" [ \n] ", 0, 0},
+		"empty array, then more":    {"[][" + good + "]", 0, 1},
+		"array, then an object":     {"[" + good + "]" + good, 1, 1},
+		"open array":                {"[", 0, 1},
+		"open array after a row":    {"[" + good, 1, 1},
+		"comma at the end":          {"[" + good + ",]", 1, 1},
+		"comma, then nothing":       {"[" + good + ", ", 1, 1},
+		"comma at the beginning":    {"[," + good + "]", 0, 1},
+		"two commas":                {"[" + good + ",," + good + "]", 1, 1},
+		"no comma":                  {"[" + good + good + "]", 1, 1},
+		"single quotes":             {"[{'id':'a'}]", 0, 1},
+		"unknown escape":            {"[" + good + `,{"id":"\x41"},` + good + `]`, 1, 1},
+		"short escape":              {`[{"id":"\u12"}]`, 0, 1},
+		"raw line break":            {"[{\"id\":\"a\nb\"}]", 0, 1},
+		"leading zero":              {`[{"id":"a","whole":01}]`, 0, 1},
+		"plus":                      {`[{"id":"a","whole":+1}]`, 0, 1},
+		"NaN":                       {`[{"id":"a","number":NaN}]`, 0, 1},
+		"comment":                   {"[" + good + "/* */]", 1, 1},
+		"NUL at the end":            {"[" + good + "]\x00", 1, 1},
+		"name without quotes":       {"[{id:1}]", 0, 1},
+		"name that is a number":     {"[{1:1}]", 0, 1},
+		"no colon":                  {`[{"id" "a"}]`, 0, 1},
+		"comma in an object":        {`[{"id":"a",}]`, 0, 1},
+		"rows that are not objects": {`[5,"x",null,true,[` + good + `],` + good + `]`, 1, 5},
+		"rows that are not UTF-8": {"[{\"id\":\"\xff\"},{\"\xff\":1,\"id\":\"b\"},{\"id\":\"c\",\"x\":[\"\xed\xa0\x80\"]}," +
+			good + "]", 1, 3},
+		"not UTF-8 in a bad page": {"[" + good + ",{\"id\":\"\xff\"", 1, 1},
+		"not UTF-8 outside texts": {"[" + good + "\xff]", 1, 1},
 		"nested 400 deep":         {`[{"id":"a","point":` + strings.Repeat("[", 400) + strings.Repeat("]", 400) + `}]`, 1, 0},
-		"nested 5000 deep":        {"[" + good + `,{"id":"b","point":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}]`, 1, 1},
-		"open 100000 deep":        {strings.Repeat("[", 100_000), 0, 1},
-		"objects 100000 deep":     {"[" + strings.Repeat(`{"a":`, 100_000), 0, 1},
+		"nested 5000 deep": {"[" + good + `,{"id":"b","point":` + strings.Repeat("[", 5000) +
+			strings.Repeat("]", 5000) + `}]`, 1, 1},
+		"open 100000 deep":    {strings.Repeat("[", 100_000), 0, 1},
+		"objects 100000 deep": {"[" + strings.Repeat(`{"a":`, 100_000), 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := agree(t, plainRun(t, everyType, c.page))
@@ -132,12 +135,15 @@ func TestPagesThatAreNoPages(t *testing.T) {
 	}
 }
 
-// TestABadRowIsNeverDropped: whatever is wrong with a row, its page or its key, it is found in the quarantine at its place.
+// TestABadRowIsNeverDropped checks that every invalid row is in the quarantine at its position, whatever is wrong with
+// it, its page or its key.
 func TestABadRowIsNeverDropped(t *testing.T) {
 	t.Parallel()
-	page := `[{"id":"a","whole":"no"},{"id":"b"},{"zone":"2"},{"id":"c","zone":"../x"},{"id":"d","text":"1"},{"id":"d","text":"2"},{"id":"e","text":["x"]},{"id":"\ud800"},5,` +
+	page := `[{"id":"a","whole":"no"},{"id":"b"},{"zone":"2"},{"id":"c","zone":"../x"},{"id":"d","text":"1"},{"id":"d",` +
+		`"text":"2"},{"id":"e","text":["x"]},{"id":"\ud800"},5,` +
 		"{\"id\":\"f\xff\"},{\"id\":\"g\"},{\"id\":"
-	want := []string{"0 whole bad_integer", "2 id missing_required", "3 zone bad_partition", "4 id key_conflict", "5 id key_conflict", "6 text bad_type", "7 id bad_text",
+	want := []string{"0 whole bad_integer", "2 id missing_required", "3 zone bad_partition", "4 id key_conflict",
+		"5 id key_conflict", "6 text bad_type", "7 id bad_text",
 		"8 null bad_row", "9 null bad_text", "11 null bad_page"}
 	_, out := mustStage(t, plainRun(t, everyType, page), Options{})
 	table := readParquet(t, out.files["quarantine"])
@@ -151,8 +157,8 @@ func TestABadRowIsNeverDropped(t *testing.T) {
 	}
 }
 
-// TestRowsAddUp: rows in = staged + duplicates + quarantined (invariant 5), in the result and in the files, for runs with
-// all of them at once under either policy. It counts in its own way, without the reference.
+// TestRowsAddUp checks rows in = staged + duplicates + quarantined (invariant 5), in the result and in the files, under
+// either policy. It counts independently of the reference.
 func TestRowsAddUp(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []contract.KeyConflict{contract.QuarantineConflicts, contract.LatestWins} {
@@ -164,33 +170,35 @@ func TestRowsAddUp(t *testing.T) {
 			for name, body := range out.files {
 				held[name == "quarantine"] += readParquet(t, body).NumRows()
 			}
-			if r.RowsIn != 600 || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined || held[false] != r.Staged || held[true] != r.Quarantined || r.Duplicates == 0 || r.Quarantined == 0 {
-				t.Errorf("%s, seed %d: 600 rows sent, the result says %+v, the files hold %d staged and %d quarantined", policy, seed, r, held[false], held[true])
+			if r.RowsIn != 600 || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined || held[false] != r.Staged ||
+				held[true] != r.Quarantined || r.Duplicates == 0 || r.Quarantined == 0 {
+				t.Errorf("%s, seed %d: 600 rows sent, the result is %+v, the files contain %d staged and %d quarantined",
+					policy, seed, r, held[false], held[true])
 			}
 		}
 	}
 }
 
-// TestPersonalValuesAreNowhere: no value of a personal field, nor of one that the contract does not know, is in a staged
-// file, in the quarantine or in an error (invariant 8), however the page is broken.
-func TestPersonalValuesAreNowhere(t *testing.T) {
+// TestPersonalValuesNeverLeaveThePage checks that no value of a personal or unknown field is in a staged file, in the
+// quarantine or in an error (invariant 8), however the page is broken.
+func TestPersonalValuesNeverLeaveThePage(t *testing.T) {
 	t.Parallel()
 	secret := []byte("PERSONAL")
 	look := func(seed any, in Input) {
 		t.Helper()
 		out := newMemorySink()
 		if _, err := Stage(t.Context(), in, out, Options{}); err != nil && strings.Contains(err.Error(), string(secret)) {
-			t.Errorf("%v: the error tells it: %v", seed, err)
+			t.Errorf("%v: the error contains it: %v", seed, err)
 		}
 		for name, body := range out.files {
 			if bytes.Contains(body, secret) {
-				t.Errorf("%v: %s holds it as plain bytes", seed, name)
+				t.Errorf("%v: the bytes of %s contain it", seed, name)
 			}
 			for _, column := range tableColumns(readParquet(t, body)) {
 				if slices.ContainsFunc(column, func(cell string) bool {
 					return strings.Contains(cell, string(secret)) || strings.Contains(cell, "STRANGER")
 				}) {
-					t.Errorf("%v: %s holds it", seed, name)
+					t.Errorf("%v: the cells of %s contain it", seed, name)
 				}
 			}
 		}
@@ -203,7 +211,7 @@ func TestPersonalValuesAreNowhere(t *testing.T) {
 	for seed := range uint64(60) {
 		g := newGenerator(1000 + seed)
 		in := g.input()
-		// Of a name that repeats, what does not count may be anybody's; here only what the personal field holds is.
+		// If a name repeats, a discarded value may be personal in any field; skip pages with such values.
 		if !slices.ContainsFunc(in.Pages, func(p Page) bool {
 			body, err := p.Read(t.Context(), nil)
 			return err != nil || bytes.Contains(body, []byte("PERSONAL-0"))
@@ -216,20 +224,27 @@ func TestPersonalValuesAreNowhere(t *testing.T) {
 	look("count", broken)
 }
 
-// TestMessagesNameNoValue: what is found in the wrong field may be anybody's; a message says what is wanted (invariant 8).
+// TestMessagesNameNoValue checks that a message states what is expected and never the value: a value in the wrong field
+// may be personal (invariant 8).
 func TestMessagesNameNoValue(t *testing.T) {
 	t.Parallel()
-	limits := `{"Key":["k"],"Partition":["zone"],"Slicing":{"Column":"slice","Param":"S"},"Fields":[{"Name":"k"},{"Name":"whole","Type":"integer"},{"Name":"number","Type":"number"},
-		{"Name":"price","Type":"decimal","Precision":9,"Scale":2},{"Name":"open","Type":"boolean"},{"Name":"day","Type":"date"},{"Name":"at","Type":"timestamp"},{"Name":"short","MaxLength":3},
-		{"Name":"wide","MinLength":30},{"Name":"digits","Pattern":"\\d*"},{"Name":"code","Mapping":{"a":"b"}},{"Name":"range","Maximum":5},{"Name":"check","CheckDigit":"idescat_municipality"},
+	limits := `{"Key":["k"],"Partition":["zone"],"Slicing":{"Column":"slice","Param":"S"},"Fields":[{"Name":"k"},` +
+		`{"Name":"whole","Type":"integer"},{"Name":"number","Type":"number"},
+		{"Name":"price","Type":"decimal","Precision":9,"Scale":2},{"Name":"open","Type":"boolean"},{"Name":"day","Type":"date"},` +
+		`{"Name":"at","Type":"timestamp"},{"Name":"short","MaxLength":3},
+		{"Name":"wide","MinLength":30},{"Name":"digits","Pattern":"\\d*"},{"Name":"code","Mapping":{"a":"b"}},{"Name":"range",` +
+		`"Maximum":5},{"Name":"check","CheckDigit":"idescat_municipality"},
 		{"Name":"zone","Default":"0"},{"Name":"slice","Default":"s"}]}`
 	const misplaced = "MISPLACED/612345678"
-	fields := []string{"whole", "number", "price", "open", "day", "at", "short", "wide", "digits", "code", "range", "check", "zone", "slice"}
+	fields := []string{"whole", "number", "price", "open", "day", "at", "short", "wide", "digits", "code", "range", "check",
+		"zone", "slice"}
 	var records []string
 	for i, field := range fields {
-		records = append(records, fmt.Sprintf(`{"k":"%d",%q:%q}`, i, field, misplaced), fmt.Sprintf(`{"k":"%d",%q:[%q]}`, i, field, misplaced), fmt.Sprintf(`{"k":"%d",%q:"%s\u0000"}`, i, field, misplaced))
+		records = append(records, fmt.Sprintf(`{"k":"%d",%q:%q}`, i, field, misplaced),
+			fmt.Sprintf(`{"k":"%d",%q:[%q]}`, i, field, misplaced), fmt.Sprintf(`{"k":"%d",%q:"%s\u0000"}`, i, field, misplaced))
 	}
-	records = append(records, `{"k":"`+misplaced+`"}`, `{"k":"`+misplaced+`","short":"x"}`, `"`+misplaced+`"`, `{"k":"`+misplaced+"\xff\"}", `{"k":"`+misplaced)
+	records = append(records, `{"k":"`+misplaced+`"}`, `{"k":"`+misplaced+`","short":"x"}`, `"`+misplaced+`"`,
+		`{"k":"`+misplaced+"\xff\"}", `{"k":"`+misplaced)
 	in := plainRun(t, limits, "["+strings.Join(records, ",")+"]")
 	in.Slice = "s"
 	r, out := mustStage(t, in, Options{})
@@ -244,27 +259,34 @@ func TestMessagesNameNoValue(t *testing.T) {
 	}
 }
 
-// TestOtherKinds stages CKAN answers and JSON-stat cubes.
+// TestOtherKinds stages CKAN responses and JSON-stat cubes.
 func TestOtherKinds(t *testing.T) {
 	t.Parallel()
 	cube := func(year string, value, status string) string {
-		return fmt.Sprintf(`{"version":"2.0","class":"dataset","label":"Població","source":"Idescat","updated":"2025-01-01","id":["YEAR","MUN","SEX"],"size":[1,3,2],
- "dimension":{"YEAR":{"category":{"index":["%s"],"label":{"%[1]s":"any"}}},"MUN":{"category":{"index":["080193","171220","TOTAL"],"label":{"080193":"Barcelona","171220":"Palmerola","TOTAL":"Catalunya"}}},
+		return fmt.Sprintf(`{"version":"2.0","class":"dataset","label":"Població","source":"Idescat","updated":"2025-01-01",`+
+			`"id":["YEAR","MUN","SEX"],"size":[1,3,2],
+ "dimension":{"YEAR":{"category":{"index":["%s"],"label":{"%[1]s":"any"}}},"MUN":{"category":{"index":["080193","171220",`+
+			`"TOTAL"],"label":{"080193":"Barcelona","171220":"Palmerola","TOTAL":"Catalunya"}}},
  "SEX":{"category":{"index":["M","F"],"label":{"M":"Homes","F":"Dones"}}}},"value": [%s],"status":{%s}}`, year, value, status)
 	}
-	agree(t, plainRun(t, `{"Source":{"Kind":"idescat"},"Key":["m","s","y"],"Partition":["y"],"Fields":[{"Name":"m","Source":"MUN"},{"Name":"name","Source":"MUN.label"},{"Name":"s","Source":"SEX"},
+	agree(t, plainRun(t, `{"Source":{"Kind":"idescat"},"Key":["m","s","y"],"Partition":["y"],"Fields":[{"Name":"m",`+
+		`"Source":"MUN"},{"Name":"name","Source":"MUN.label"},{"Name":"s","Source":"SEX"},
 		{"Name":"y","Source":"YEAR","Type":"integer"},{"Name":"v","Source":"value","Type":"integer"},{"Name":"status"}]}`,
-		cube("2023", `1,2.0,null ,"x", 5, 1.5`, ``), cube("2024", `1,2,3,4,5,6`, `"2":"..","3":"p"`), cube("2024", `1,2,3,4,5,7`, `"2":"..","3":"p"`)))
-	agree(t, plainRun(t, `{"Source":{"Kind":"ckan"},"Key":["_id"],"KeyConflict":"latest","Fields":[{"Name":"_id","Type":"integer"},{"Name":"v","Type":"number"}]}`,
-		`{"help":"x","success":true,"result":{"records":[{"_id":1,"v":"1.5"},{"_id":2,"v":null}],"total":3}}`, `{"success":true,"result":{"total":3,"records": [ {"_id":1,"v":2}]}}`))
+		cube("2023", `1,2.0,null ,"x", 5, 1.5`, ``), cube("2024", `1,2,3,4,5,6`, `"2":"..","3":"p"`),
+		cube("2024", `1,2,3,4,5,7`, `"2":"..","3":"p"`)))
+	agree(t, plainRun(t, `{"Source":{"Kind":"ckan"},"Key":["_id"],"KeyConflict":"latest","Fields":[{"Name":"_id",`+
+		`"Type":"integer"},{"Name":"v","Type":"number"}]}`,
+		`{"help":"x","success":true,"result":{"records":[{"_id":1,"v":"1.5"},{"_id":2,"v":null}],"total":3}}`,
+		`{"success":true,"result":{"total":3,"records": [ {"_id":1,"v":2}]}}`))
 }
 
-// TestOtherKindsCutAtEveryByte: of a CKAN answer the rows before the cut are staged; a cube is read whole or not at all. What
-// is left is one row of the quarantine.
+// TestOtherKindsCutAtEveryByte checks that the rows of a CKAN response before the cut are staged, that a cube is read
+// whole or not at all, and that the rest is one row of the quarantine.
 func TestOtherKindsCutAtEveryByte(t *testing.T) {
 	t.Parallel()
 	ckan := `{"success":true,"result":{"fields":[{"id":"v"}],"records":[{"v":"a"} , {"v":"b","x":[{}]},{"v":"c"}],"total":3}} `
-	cube := `{"version":"2.0","class":"dataset","label":"x","updated":"2025-01-01","id":["v"],"size":[2],"dimension":{"v":{"category":{"index":["a","b"]}}},"value":[1,2],"status":{"1":"p"}}`
+	cube := `{"version":"2.0","class":"dataset","label":"x","updated":"2025-01-01","id":["v"],"size":[2],` +
+		`"dimension":{"v":{"category":{"index":["a","b"]}}},"value":[1,2],"status":{"1":"p"}}`
 	for kind, page := range map[string]string{"ckan": ckan, "idescat": cube} {
 		for n := range strings.TrimSpace(page) {
 			out := page[:n]
@@ -283,15 +305,17 @@ func TestOtherKindsCutAtEveryByte(t *testing.T) {
 			table := readParquet(t, files.files["quarantine"])
 			cell := func(column string) string { return refCells(table.Column(table.Schema().FieldIndices(column)[0]))[0] }
 			start, err := strconv.Atoi(cell("byte_start"))
-			if err != nil || start > n || cell("byte_end") != strconv.Itoa(n) || cell("row_index") != strconv.FormatInt(staged, 10) || cell("row_json") != "{}" {
-				t.Errorf("%s cut after %d bytes: the quarantine holds row %s at %s to %s", kind, n, cell("row_index"), cell("byte_start"), cell("byte_end"))
+			if err != nil || start > n || cell("byte_end") != strconv.Itoa(n) ||
+				cell("row_index") != strconv.FormatInt(staged, 10) || cell("row_json") != "{}" {
+				t.Errorf("%s cut after %d bytes: the quarantine has row %s at %s to %s", kind, n, cell("row_index"),
+					cell("byte_start"), cell("byte_end"))
 			}
 		}
 	}
 }
 
-// TestPagesAreReadAsOftenAsNeeded: pages are read by several workers, more than once, and into buffers used before; none of
-// them may be held back.
+// TestPagesAreReadAsOftenAsNeeded checks that several workers may read pages more than once and into reused buffers,
+// and that the engine keeps no reference to a buffer.
 func TestPagesAreReadAsOftenAsNeeded(t *testing.T) {
 	t.Parallel()
 	in := plainRun(t, everyType, registerPages(5, 12, 50, 40)...)
@@ -300,7 +324,7 @@ func TestPagesAreReadAsOftenAsNeeded(t *testing.T) {
 		in.Pages[i].Read = func(ctx context.Context, into []byte) ([]byte, error) {
 			if into != nil {
 				for i := range into[:cap(into)] {
-					into[:cap(into)][i] = '!' // whoever still looks at it sees that it is gone
+					into[:cap(into)][i] = '!' // a reference to the old content now reads wrong bytes
 				}
 			}
 			return read(ctx, into)

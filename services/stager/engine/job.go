@@ -10,53 +10,53 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// How many files a run may become: a partition column of free text would make one a row, and the footer of a file, which
-// has an entry a column, is held until the file is committed.
+// Limits on the number of files. A partition column of free text would give one file per row, and the footer of a file,
+// which has an entry per column, stays in memory until the file is committed.
 const (
 	maxPartitions = 10_000
-	maxFooters    = 250_000 // columns of all files
+	maxFooters    = 250_000 // columns of all files together
 )
 
-// maxRivals bounds how many keys may be in conflict: beyond it the contract's key is none.
-const maxRivals = 1 << 20
+// maxConflictingKeys bounds the keys in conflict. Beyond it, the contract's key does not identify rows.
+const maxConflictingKeys = 1 << 20
 
-// Row groups. How many rows are held before some are written, is a constant and no part of the memory that a run is
-// given: the files' bytes follow from it (invariant 6).
+// Limits of row groups. They are constants and not part of the run's memory limit, because the files' bytes depend on
+// them (invariant 6).
 const (
-	groupRows  = 128 << 10 // of one row group
-	groupBytes = 16 << 20  // of one row group, as rowGroup.bytes counts them
-	openBytes  = 40 << 20  // of all open row groups
+	groupRows  = 128 << 10 // rows of one row group
+	groupBytes = 16 << 20  // bytes of one row group, as rowGroup.bytes counts them
+	openBytes  = 40 << 20  // bytes of all open row groups
 )
 
-// job is one run being staged, in a pass over all its pages. One goroutine takes the batches, in the order of the pages
-// from the last to the first, and decides of every row what becomes of it. Walking backwards, the first row met of a key
-// is the latest: it is kept, and those met later are duplicates.
+// job is one pass over all pages of a run. One goroutine processes the batches, from the last page to the first, and
+// decides which rows are kept. Because it walks backwards, the first row of a key that it meets is the latest: that row
+// is kept, and later ones are duplicates.
 type job struct {
 	Input
-	options Options
-	plan    *plan
-	files   *form
-	refused *form
-	rivals  map[digest]bool // keys whose rows differ, found in the first pass
-	found   map[digest]bool // those found in this pass
+	options          Options
+	plan             *plan
+	files            *format
+	quarantineFormat *format
+	conflicting      map[digest]bool // keys whose rows differ, found in the first pass
+	newConflicts     map[digest]bool // keys whose rows differ, found in this pass
 
 	result       Result
 	keys         *keys // nil before the first batch
 	keep         []bool
 	hashes       []uint64     // of the batch's keys
 	dictionaries []dictionary // by column inside the files
-	shared       int          // bytes of the dictionaries
+	shared       int          // bytes of all dictionaries
 	layout       *layout
 	partitions   []*partition
 	byPath       map[string]int
-	ofWorker     []int // partition of each of the batch's worker's, + 1
+	partitionOf  []int // by index in the batch's folders: index in partitions + 1
 	open         int   // bytes of open row groups
 	quarantine   quarantine
 	encoders     *encoders
 }
 
-// take decides about the rows of one batch.
-func (j *job) take(b *batch) error {
+// process stages the rows of one batch.
+func (j *job) process(b *batch) error {
 	if b.err != nil {
 		return b.err
 	}
@@ -64,13 +64,13 @@ func (j *job) take(b *batch) error {
 	if j.keys == nil {
 		j.keys = newKeys(j.Contract.KeyConflict != contract.LatestWins, j.options.keyBytes(), j.expected(b), j.options.Temporary)
 	}
-	if err := j.settle(b); err != nil {
+	if err := j.markDuplicates(b); err != nil {
 		return err
 	}
-	if len(j.found) > 0 {
-		return nil // this pass only counts rivals any more: nothing of it will be kept
+	if len(j.newConflicts) > 0 {
+		return nil // nothing of this pass is kept: from here on it only collects conflicting keys
 	}
-	if err := j.refuse(b.bad); err != nil {
+	if err := j.addRejected(b.bad); err != nil {
 		return err
 	}
 	if err := j.store(b); err != nil {
@@ -79,8 +79,8 @@ func (j *job) take(b *batch) error {
 	return j.seal()
 }
 
-// refuse puts rows into the quarantine, a row group at a time.
-func (j *job) refuse(rows []quarantined) error {
+// addRejected adds rows to the quarantine and writes it one row group at a time.
+func (j *job) addRejected(rows []quarantined) error {
 	for len(rows) > 0 {
 		n := j.quarantine.add(rows)
 		rows = rows[n:]
@@ -93,16 +93,16 @@ func (j *job) refuse(rows []quarantined) error {
 	return nil
 }
 
-// settle finds out which rows of a batch stay.
-func (j *job) settle(b *batch) error {
+// markDuplicates decides which rows of a batch are kept.
+func (j *job) markDuplicates(b *batch) error {
 	j.keep = slices.Grow(j.keep[:0], b.good)[:b.good]
-	j.hashes = j.keys.touch(j.hashes[:0], b.keys)
+	j.hashes = j.keys.prefetch(j.hashes[:0], b.keys)
 	for row := b.good - 1; row >= 0; row-- {
 		j.keep[row] = true
 		if len(b.keys) == 0 {
 			continue
 		}
-		known, same, err := j.keys.meet(&b.keys[row], j.hashes[row], b.hashes[row].beginning())
+		known, same, err := j.keys.insert(&b.keys[row], j.hashes[row], b.hashes[row].prefix())
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", j.Contract.Dataset, err)
 		}
@@ -112,33 +112,34 @@ func (j *job) settle(b *batch) error {
 		j.keep[row] = false
 		j.result.Duplicates++
 		if !same && j.Contract.KeyConflict != contract.LatestWins {
-			j.found[b.keys[row]] = true
-			if len(j.found) > maxRivals {
-				return &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("more than %d keys have rows that differ: %s is no key of these rows; correct the contract", maxRivals, strings.Join(j.Contract.Key, ","))}
+			j.newConflicts[b.keys[row]] = true
+			if len(j.newConflicts) > maxConflictingKeys {
+				return j.fault("more than %d keys have rows that differ: %s does not identify a row; correct the key in the contract",
+					maxConflictingKeys, strings.Join(j.Contract.Key, ","))
 			}
 		}
 	}
 	return nil
 }
 
-// store puts the rows that stay into the open row groups.
+// store adds the kept rows to the open row groups.
 func (j *job) store(b *batch) error {
-	j.ofWorker = slices.Grow(j.ofWorker[:0], len(b.folders))[:len(b.folders)]
-	clear(j.ofWorker)
+	j.partitionOf = slices.Grow(j.partitionOf[:0], len(b.folders))[:len(b.folders)]
+	clear(j.partitionOf)
 	columns := j.layout.columns
 	for row := range b.good {
 		if !j.keep[row] {
 			continue
 		}
 		at := b.partitions[row]
-		if j.ofWorker[at] == 0 {
+		if j.partitionOf[at] == 0 {
 			n, err := j.partition(b.folders[at])
 			if err != nil {
 				return err
 			}
-			j.ofWorker[at] = n + 1
+			j.partitionOf[at] = n + 1
 		}
-		p := j.partitions[j.ofWorker[at]-1]
+		p := j.partitions[j.partitionOf[at]-1]
 		if p.open == nil {
 			p.open = j.layout.newGroup(j.dictionaries)
 		}
@@ -162,14 +163,14 @@ func (j *job) store(b *batch) error {
 	return nil
 }
 
-// cell answers what a record holds for a cell of a batch.
+// cell returns the code that a record stores for a cell of a batch.
 func (j *job) cell(b *batch, g *rowGroup, column int, cell uint32) uint32 {
 	if cell == 0 {
 		return 0
 	}
 	d := &j.dictionaries[column]
 	if cell&directCell == 0 && !d.plain {
-		if n := b.known(column, cell); n != 0 {
+		if n := b.jobNumber(column, cell); n != 0 {
 			return n
 		}
 	}
@@ -178,17 +179,18 @@ func (j *job) cell(b *batch, g *rowGroup, column int, cell uint32) uint32 {
 	if !d.plain {
 		if n := d.number(payload, j.result.Staged, &j.shared); n != 0 {
 			if cell&directCell == 0 {
-				b.learn(column, cell, n)
+				b.setJobNumber(column, cell, n)
 			}
 			return n
 		}
-		j.giveUp(column, g)
+		j.abandonDictionary(column, g)
 	}
 	return g.keep(column, payload, width)
 }
 
-// giveUp ends a column's dictionary: from the row on that is being put into current, rows hold their values.
-func (j *job) giveUp(column int, current *rowGroup) {
+// abandonDictionary stops using a column's dictionary: from the row that is being added to current, rows store their
+// values.
+func (j *job) abandonDictionary(column int, current *rowGroup) {
 	j.dictionaries[column].plain = true
 	for _, p := range j.partitions {
 		if g := p.open; g != nil {
@@ -198,13 +200,13 @@ func (j *job) giveUp(column int, current *rowGroup) {
 	current.plain[column] = current.rows - 1
 }
 
-// partition finds or opens a partition.
+// partition returns the index of a partition and creates it if needed.
 func (j *job) partition(values []lake.PartitionValue) (int, error) {
 	path := partitionPath(values)
 	at, ok := j.byPath[path]
 	if !ok {
 		if most := min(maxPartitions, maxFooters/len(j.files.columns)); len(j.partitions) == most {
-			return 0, &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("more than %d partitions of %d columns; partition by a column of fewer values", most, len(j.files.columns))}
+			return 0, j.fault("more than %d partitions of %d columns; partition by a column with fewer values", most, len(j.files.columns))
 		}
 		at = len(j.partitions)
 		j.partitions = append(j.partitions, &partition{values: values})
@@ -213,7 +215,7 @@ func (j *job) partition(values []lake.PartitionValue) (int, error) {
 	return at, nil
 }
 
-// partitionPath is unique for the values, which hold no '/'.
+// partitionPath returns a unique string for the values, which never contain '/'.
 func partitionPath(values []lake.PartitionValue) string {
 	parts := make([]string, len(values))
 	for i, v := range values {
@@ -222,7 +224,7 @@ func partitionPath(values []lake.PartitionValue) string {
 	return strings.Join(parts, "/")
 }
 
-// seal hands row groups to the encoders that need not be full: while too many rows are held, the largest.
+// seal submits the largest row groups to the encoders, full or not, while too many bytes are open.
 func (j *job) seal() error {
 	for j.open > openBytes {
 		largest := j.partitions[0]
@@ -246,7 +248,7 @@ func (j *job) sealPartition(p *partition) error {
 	for i := range values {
 		values[i] = j.dictionaries[i].values
 	}
-	return j.encoders.do(&p.outputFile, j.files, Output{Partition: p.values}, g.rows, g.bytes, func(e *encoder) error {
+	return j.encoders.submit(&p.outputFile, j.files, Output{Partition: p.values}, g.rows, g.bytes, func(e *encoder) error {
 		defer g.release()
 		return j.encode(e, g, values)
 	})
@@ -256,25 +258,25 @@ func (j *job) sealQuarantine() error {
 	q := &j.quarantine
 	rows, bytes := q.open, q.bytes
 	q.open, q.bytes = nil, 0
-	return j.encoders.do(&q.outputFile, j.refused, Output{Quarantine: true}, len(rows), bytes, func(e *encoder) error {
-		return q.encode(e, j.refused, rows, j.Pages)
+	return j.encoders.submit(&q.outputFile, j.quarantineFormat, Output{Quarantine: true}, len(rows), bytes, func(e *encoder) error {
+		return q.encode(e, j.quarantineFormat, rows, j.Pages)
 	})
 }
 
-// count takes stock before anything is committed.
+// count checks the row counts before anything is committed.
 func (j *job) count() error {
 	r := &j.result
 	r.Quarantined, r.ByReason = j.quarantine.rows, j.quarantine.byReason
-	// Invariant 5: rows in = staged + duplicates + quarantined. If not, rows were lost here, and nothing is told.
+	// Invariant 5: rows in = staged + duplicates + quarantined. Otherwise rows were lost here, and the run fails.
 	if r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
-		return &Fault{"stage " + j.Contract.Dataset, fmt.Errorf("%d rows in, but %d staged + %d duplicates + %d quarantined; this is a fault of the stager, report it",
-			r.RowsIn, r.Staged, r.Duplicates, r.Quarantined)}
+		return j.fault("%d rows in, but %d staged + %d duplicates + %d quarantined; this is a bug in the stager, please report it",
+			r.RowsIn, r.Staged, r.Duplicates, r.Quarantined)
 	}
 	return nil
 }
 
-// finish writes what is still open, and commits the files: one a partition, in the order of the partitions, and the
-// quarantine when there is one.
+// finish writes the open row groups and commits the files: one per partition, in partition order, and the quarantine if
+// it has rows.
 func (j *job) finish() error {
 	slices.SortFunc(j.partitions, func(a, b *partition) int {
 		return slices.CompareFunc(a.values, b.values, func(x, y lake.PartitionValue) int { return strings.Compare(x.Value, y.Value) })
@@ -309,7 +311,7 @@ func (j *job) finish() error {
 }
 
 // newJob prepares a pass.
-func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
+func newJob(in Input, o Options, conflicting map[digest]bool) (*job, error) {
 	p, err := newPlan(in.Contract, in.Slice, in.Finders)
 	if err != nil {
 		return nil, err
@@ -318,23 +320,28 @@ func newJob(in Input, o Options, rivals map[digest]bool) (*job, error) {
 	schema := arrowschema.Schema(in.Contract)
 	for _, col := range p.columns {
 		if fields, ok := schema.FieldsByName(col.field.Name); ok && !fields[0].Nullable {
-			col.required = true // what the files cannot hold as null must not be null
+			col.required = true // the files cannot store null in this column
 		}
 	}
 	j := &job{
-		Input: in, options: o, plan: p, rivals: rivals, found: map[digest]bool{}, byPath: map[string]int{},
+		Input: in, options: o, plan: p, conflicting: conflicting, newConflicts: map[digest]bool{}, byPath: map[string]int{},
 		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)),
 	}
-	if j.files, err = newForm(schema); err != nil {
+	if j.files, err = newFormat(schema); err != nil {
 		return nil, err
 	}
-	if j.refused, err = newForm(arrowschema.QuarantineSchema()); err != nil {
+	if j.quarantineFormat, err = newFormat(arrowschema.QuarantineSchema()); err != nil {
 		return nil, err
 	}
 	return j, nil
 }
 
-// expected guesses how many rows there are, by the pages' sizes and the first batch; -1: not known.
+// fault returns a permanent error about the run.
+func (j *job) fault(format string, a ...any) error {
+	return &Fault{"stage " + j.Contract.Dataset, fmt.Errorf(format, a...)}
+}
+
+// expected estimates the number of rows from the pages' sizes and the first batch; -1 if unknown.
 func (j *job) expected(first *batch) int64 {
 	var rows, bytes int64
 	for _, p := range j.Pages {

@@ -16,7 +16,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// TestRowsThatDoNotAddUp: they are not told as if they did (invariant 5).
+// TestRowsThatDoNotAddUp checks that wrong row counts fail the run (invariant 5).
 func TestRowsThatDoNotAddUp(t *testing.T) {
 	t.Parallel()
 	for _, lose := range []func(*Result){
@@ -30,15 +30,15 @@ func TestRowsThatDoNotAddUp(t *testing.T) {
 		lose(&j.result)
 		if r := j.result; r.RowsIn == 10 && r.Staged == 5 && r.Duplicates == 3 {
 			if err := j.count(); err != nil {
-				t.Errorf("they add up, and it says %v", err)
+				t.Errorf("correct counts: got %v", err)
 			}
 			continue
 		}
-		wantFault(t, j.count(), "2 quarantined; this is a fault of the stager")
+		wantFault(t, j.count(), "2 quarantined; this is a bug in the stager")
 	}
 }
 
-// TestPagesThatChange: a second pass over pages that are no longer what they were says so. It must not end as a run of no rows.
+// TestPagesThatChange checks that a second pass over changed pages fails. It must not end as a run without rows.
 func TestPagesThatChange(t *testing.T) {
 	t.Parallel()
 	in := plainRun(t, everyType, `[{"id":"a","whole":1},{"id":"a","whole":2},{"id":"b","whole":3},{"id":"b","whole":3}]`)
@@ -52,13 +52,13 @@ func TestPagesThatChange(t *testing.T) {
 	}
 	out := newMemorySink()
 	_, err := Stage(t.Context(), in, out, Options{Workers: 1})
-	wantFault(t, err, "changed while")
+	wantFault(t, err, "changed during")
 	if len(out.files) > 0 {
 		t.Errorf("committed: %v", out.names())
 	}
 }
 
-// TestPanicsAreFaults: a panic at any place of a run ends the run and nothing else, and leaves no file open.
+// TestPanicsAreFaults checks that a panic anywhere ends the run with an error and leaves no file open.
 func TestPanicsAreFaults(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"read", "write", "commit"} {
@@ -84,18 +84,19 @@ func TestPanicsAreFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.plan.columns[1] = nil
-	wantFault(t, j.eachPage(t.Context(), j.take), "panic: ")
+	wantFault(t, j.eachPage(t.Context(), j.process), "panic: ")
 }
 
-// TestRowGroupsAreWrittenInTheirOrder: whichever encoder has its own ready first (invariant 6).
-func TestRowGroupsAreWrittenInTheirOrder(t *testing.T) {
+// TestRowGroupsAreWrittenInOrder checks the order of row groups when their encoders finish in another order (invariant
+// 6).
+func TestRowGroupsAreWrittenInOrder(t *testing.T) {
 	t.Parallel()
-	form, err := newForm(arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil))
+	format, err := newFormat(arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := newMemorySink()
-	f, err := newParquetFile(t.Context(), form, out, Output{})
+	f, err := newParquetFile(t.Context(), format, out, Output{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,8 +107,11 @@ func TestRowGroupsAreWrittenInTheirOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.begin()
-		if err := e.coded(form.columns[0], []uint32{1}, 1, func(uint32) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }); err != nil {
+		e.reset()
+		if err := e.coded(format.columns[0], []uint32{1}, 1, func(uint32) []byte {
+			return binary.LittleEndian.AppendUint64(nil,
+				uint64(n))
+		}); err != nil {
 			t.Fatal(err)
 		}
 		appended.Go(func() {
@@ -125,15 +129,17 @@ func TestRowGroupsAreWrittenInTheirOrder(t *testing.T) {
 	}
 	for row, cell := range refCells(readParquet(t, out.files["staged"]).Column(0)) {
 		if cell != strconv.Itoa(row) {
-			t.Fatalf("row group %s stands at place %d", cell, row)
+			t.Fatalf("row group %s is at position %d", cell, row)
 		}
 	}
 }
 
-// A page whose values take more than a cell can point to fails by name: it is never staged with other values.
-func TestAPageOfTooMuchText(t *testing.T) {
+// TestPageWithTooMuchText checks that a page fails if its values exceed what a cell can address. They must not be
+// staged as other values.
+func TestPageWithTooMuchText(t *testing.T) {
 	t.Parallel()
-	c := testCase{contract: parseContract(t, `{"Fields":[{"Name":"v"}]}`), pages: []string{`[{"v":"` + strings.Repeat("x", 400) + `"},{"v":"` + strings.Repeat("y", 400) + `"}]`}}
+	c := testCase{contract: parseContract(t, `{"Fields":[{"Name":"v"}]}`), pages: []string{`[{"v":"` +
+		strings.Repeat("x", 400) + `"},{"v":"` + strings.Repeat("y", 400) + `"}]`}}
 	j, err := newJob(c.inputOf(), Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -148,9 +154,9 @@ func TestAPageOfTooMuchText(t *testing.T) {
 	wantFault(t, b.err, "smaller pages")
 }
 
-// Refused rows go to the quarantine a row group at a time, also when one page holds all of them; more than a page's share
-// of memory holds is told, not kept.
-func TestAPageOfRefusedRows(t *testing.T) {
+// TestPageOfRejectedRows checks that rejected rows are written one row group at a time, even if one page holds all of
+// them, and that a page whose rejected rows exceed the memory limit fails.
+func TestPageOfRejectedRows(t *testing.T) {
 	t.Parallel()
 	page := func(rows int) string { return "[1" + strings.Repeat(",1", rows-1) + "]" }
 	const rows = 2*quarantineRows + 1
@@ -175,7 +181,7 @@ func TestAPageOfRefusedRows(t *testing.T) {
 	}
 }
 
-// A file's footer is held until the file is committed: many partitions of many columns are refused by name.
+// TestTooManyFooters checks that many partitions of many columns are rejected: footers stay in memory until the commit.
 func TestTooManyFooters(t *testing.T) {
 	t.Parallel()
 	const columns = 400
@@ -187,7 +193,8 @@ func TestTooManyFooters(t *testing.T) {
 	for i := range rows {
 		rows[i] = fmt.Sprintf(`{"p":"%d"}`, i)
 	}
-	c := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},`+strings.Join(fields, ",")+`]}`), pages: []string{"[" + strings.Join(rows, ",") + "]"}}
+	c := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},`+strings.Join(fields, ",")+`]}`),
+		pages: []string{"[" + strings.Join(rows, ",") + "]"}}
 	_, err := Stage(t.Context(), c.inputOf(), newMemorySink(), Options{})
 	wantFault(t, err, "partitions of 409 columns")
 }

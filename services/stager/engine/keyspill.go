@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// spilledKeys is a full set of keys in a file: the shards' tables, one after another, as they were in memory. The filter
-// says of nearly every key that is not in the file that it is not. Invariant: it never says so of one that is.
+// spilledKeys is a full set of keys in a file: the shards' tables one after another, as they were in memory. The filter
+// rules out nearly every key that is not in the file. Invariant: it never rules out a key that is.
 type spilledKeys struct {
 	file   *os.File
 	filter filter
@@ -17,16 +17,20 @@ type spilledKeys struct {
 		offset int64 // of the table's first slot
 		slots  int
 	}
-	width int // bytes of a slot
+	width int // bytes per slot
 }
 
-// spill moves the keys in memory into a file.
+// moreRoom is the advice when keys cannot be written to a file.
+const moreRoom = "give the stager more memory or another temporary folder"
+
+// spill moves the keys from memory to a file.
 func (k *keys) spill() (err error) {
 	file, err := os.CreateTemp(k.folder, "llac-keys-*")
 	if err != nil {
-		return fmt.Errorf("make room for %d keys in the temporary folder: %w; give the stager more memory or another temporary folder", k.n, err)
+		return fmt.Errorf("create a temporary file for %d keys: %w; "+moreRoom, k.n, err)
 	}
-	// Where a file may be removed while it is open nothing is left of it, whatever happens; elsewhere close removes it.
+	// Where the system allows it, an open file is removed at once, so that nothing remains after a crash. Elsewhere
+	// close removes it.
 	_ = os.Remove(file.Name())
 	f := &spilledKeys{file: file, filter: newFilter(k.n), width: 16}
 	k.spilled = append(k.spilled, f)
@@ -49,7 +53,7 @@ func (k *keys) spill() (err error) {
 			}
 		}
 		if _, err := file.Write(table); err != nil {
-			return fmt.Errorf("write %d keys into the temporary folder: %w; give the stager more memory or another temporary folder", k.n, err)
+			return fmt.Errorf("write %d keys to a temporary file: %w; "+moreRoom, k.n, err)
 		}
 		offset += int64(len(table))
 		clear(s.keys)
@@ -59,22 +63,22 @@ func (k *keys) spill() (err error) {
 	return nil
 }
 
-// close gives the files up.
+// close removes the files.
 func (k *keys) close() {
 	if k == nil {
 		return
 	}
 	for _, f := range k.spilled {
 		_ = f.file.Close()
-		_ = os.Remove(f.file.Name()) // mostly gone already
+		_ = os.Remove(f.file.Name()) // mostly removed already
 	}
 	k.spilled = nil
 }
 
-// find looks for a key in the file and answers what went with it.
+// find looks up a key in the file and returns the row hash stored with it.
 func (f *spilledKeys) find(key *digest, hash uint64) (known bool, row uint64, err error) {
 	s := &f.shards[hash%keyShards]
-	if s.slots == 0 || !f.filter.may(hash) {
+	if s.slots == 0 || !f.filter.mayContain(hash) {
 		return false, 0, nil
 	}
 	var block [128 * 24]byte
@@ -82,7 +86,7 @@ func (f *spilledKeys) find(key *digest, hash uint64) (known bool, row uint64, er
 		n := min(128, s.slots-at)
 		b := block[:n*f.width]
 		if _, err := f.file.ReadAt(b, s.offset+int64(at*f.width)); err != nil && !errors.Is(err, io.EOF) {
-			return false, 0, fmt.Errorf("read keys from the temporary folder: %w", err)
+			return false, 0, fmt.Errorf("read keys from a temporary file: %w", err)
 		}
 		for ; len(b) > 0; b = b[f.width:] {
 			switch digest(b[:16]) {
@@ -101,15 +105,15 @@ func (f *spilledKeys) find(key *digest, hash uint64) (known bool, row uint64, er
 	}
 }
 
-// filter is a Bloom filter: a key has six bits within one block of 64 bytes. With twelve bits a key it errs about once in
-// a hundred.
+// filter is a Bloom filter that sets six bits per key within one block of 64 bytes. With twelve bits per key about one
+// result in a hundred is a false positive.
 type filter [][8]uint64
 
 func newFilter(keys int) filter { return make(filter, keys*12/512+1) }
 
-// block answers the block of a key and the number that its bits there are read from, nine at a time.
+// block returns the block of a key and the number from which its bit positions are read, nine bits at a time.
 func (f filter) block(hash uint64) (block *[8]uint64, bits uint64) {
-	// The shard took the lowest bits of the hash and the slot the highest: what is left is mixed anew.
+	// The shard used the lowest bits of the hash and the slot the highest: mix the rest again.
 	hash *= 0x9e3779b97f4a7c15
 	return &f[slotOf(hash, len(f))], hash ^ hash>>29
 }
@@ -122,7 +126,7 @@ func (f filter) add(hash uint64) {
 	}
 }
 
-func (f filter) may(hash uint64) bool {
+func (f filter) mayContain(hash uint64) bool {
 	block, bits := f.block(hash)
 	for range 6 {
 		if block[bits>>6&7]&(1<<(bits&63)) == 0 {

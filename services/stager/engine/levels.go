@@ -5,16 +5,16 @@ import (
 	"math/bits"
 )
 
-// appendHybrid writes whole numbers of width bits in Parquet's hybrid of run-length encoding and bit packing: a run of
-// eight or more equal values as one, all else in packed groups of eight. Invariant: the bytes depend on the values alone.
+// appendHybrid appends integers of width bits in Parquet's hybrid of run-length encoding and bit packing: eight or more
+// equal values as a run, all others packed in groups of eight. Invariant: the bytes depend on the values alone.
 func appendHybrid(b []byte, values []uint32, width int) []byte {
-	literal := 0 // beginning of the values not yet written; a multiple of eight of them is before any run
+	literal := 0 // index of the first value not yet written; a multiple of eight values precede any run
 	for i := 0; i < len(values); {
 		run := 1
 		for i+run < len(values) && values[i+run] == values[i] {
 			run++
 		}
-		// A literal is whole groups: a run gives it the values that its last group lacks.
+		// Packed groups must be full: the run gives up the values that the last group needs.
 		if lacks := -(i - literal) & 7; lacks > 0 && i > literal {
 			if run-lacks < 8 {
 				i += run
@@ -44,7 +44,7 @@ func appendRun(b []byte, value uint32, n, width int) []byte {
 	return b
 }
 
-// appendPacked packs the values, the lowest bits first, and fills the last group with zeros.
+// appendPacked packs the values, the lowest bits first, and pads the last group with zeros.
 func appendPacked(b []byte, values []uint32, width int) []byte {
 	if len(values) == 0 {
 		return b
@@ -70,18 +70,18 @@ func appendPacked(b []byte, values []uint32, width int) []byte {
 	return b[:end]
 }
 
-// appendEqual writes n times the same whole number as DELTA_BINARY_PACKED does: in blocks of 128 whose differences, all
-// of them zero, take no bits.
+// appendEqual appends n times the same integer in DELTA_BINARY_PACKED encoding: blocks of 128 values whose differences
+// are all zero and take no bits.
 func appendEqual(b []byte, value uint64, n int) []byte {
 	const block, miniblocks = 128, 4
 	for _, v := range []uint64{block, miniblocks, uint64(n), value << 1} {
 		b = binary.AppendUvarint(b, v)
 	}
 	for left := n - 1; left > 0; left -= block {
-		b = append(b, make([]byte, 1+miniblocks)...) // the least difference, and the width of each miniblock
+		b = append(b, make([]byte, 1+miniblocks)...) // the smallest difference, and the width of each miniblock
 	}
 	return b
 }
 
-// bitWidth is how many bits hold every number below n, at least one.
+// bitWidth returns the number of bits, at least one, that hold every number below n.
 func bitWidth(n int) int { return max(1, bits.Len(uint(n-1))) }

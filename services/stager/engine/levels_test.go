@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// readHybrid reads n numbers of width bits as Parquet's description of the hybrid encoding says, and how many runs and
-// packed pieces they lie in.
+// readHybrid decodes n numbers of width bits according to the Parquet specification of the hybrid encoding, and counts
+// its runs and packed pieces.
 func readHybrid(b []byte, n, width int) (values []uint32, runs, pieces int, err error) {
 	for len(values) < n {
 		header, size := binary.Uvarint(b)
@@ -47,7 +47,7 @@ func readHybrid(b []byte, n, width int) (values []uint32, runs, pieces int, err 
 		b = b[count*width/8:]
 	}
 	if len(b) > 0 || slices.ContainsFunc(values[n:], func(v uint32) bool { return v != 0 }) || len(values) > n+7 {
-		return nil, 0, 0, fmt.Errorf("%d bytes and the values %v are too many", len(b), values[n:])
+		return nil, 0, 0, fmt.Errorf("%d bytes and the values %v are left over", len(b), values[n:])
 	}
 	return values[:n], runs, pieces, nil
 }
@@ -62,7 +62,7 @@ func wantHybrid(t *testing.T, values []uint32, width int) (runs, pieces int) {
 	return runs, pieces
 }
 
-// TestHybrid: runs of every length, at every place in a packed group, in every width.
+// TestHybrid encodes runs of every length, at every position in a packed group, in every width.
 func TestHybrid(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
@@ -73,12 +73,12 @@ func TestHybrid(t *testing.T) {
 			run := slices.Repeat([]uint32{some()}, length)
 			runs, pieces := wantHybrid(t, run, width)
 			if short := length < 8; short != (runs == 0) || short != (pieces == 1) {
-				t.Errorf("width %d: %d equal values lie in %d runs and %d packed pieces", width, length, runs, pieces)
+				t.Errorf("width %d: %d equal values are encoded as %d runs and %d packed pieces", width, length, runs, pieces)
 			}
 			for before := range 10 {
 				var values []uint32
 				for i := range before {
-					values = append(values, uint32(i%2)^run[0]&1) // no run of their own
+					values = append(values, uint32(i%2)^run[0]&1) // without runs
 				}
 				wantHybrid(t, slices.Concat(values, run), width)
 				wantHybrid(t, slices.Concat(values, run, []uint32{some(), some()}), width)
@@ -94,7 +94,7 @@ func TestHybrid(t *testing.T) {
 	}
 }
 
-// TestEqualLengths: DELTA_BINARY_PACKED, read as Parquet's description says.
+// TestEqualLengths decodes DELTA_BINARY_PACKED according to the Parquet specification.
 func TestEqualLengths(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 2, 127, 128, 129, 130, 256, 257, 32 << 10} {
@@ -103,7 +103,7 @@ func TestEqualLengths(t *testing.T) {
 			next := func() int64 {
 				v, size := binary.Uvarint(b)
 				if size <= 0 {
-					t.Fatalf("%d times %d: it ends too early", n, value)
+					t.Fatalf("%d times %d: it ends early", n, value)
 				}
 				b = b[size:]
 				return int64(v)

@@ -10,19 +10,19 @@ import (
 	"github.com/llac-project/llac/services/stager/matching"
 )
 
-// match finds the row of another dataset that a record's name means. Up to three columns come of it: the value found, how,
-// and how sure it is. Each of them takes for its raw value the name and the group together, so that a memo of one of them
-// knows a match again as it knows any other value.
+// match looks up the row of another dataset that a record's name refers to. It fills up to three columns: the matched
+// value, the method and the confidence. Their raw value is the name joined with the group, so that a memo remembers a
+// match like any other value.
 type match struct {
 	finder  matching.Finder
-	matched *column // whose source's field is the name
-	group   *column // nil: there is none
-	name    int     // where the name's raw value is laid
-	within  int     // and the group's
-	columns []int   // that come of it
+	matched *column // column whose source field is the name
+	group   *column // column of the group; nil if none
+	name    int     // index in worker.raw of the name's raw value
+	within  int     // index in worker.raw of the group's raw value
+	columns []int   // columns that the match fills
 }
 
-// prepareMatches finds what the columns that are matched, and those that tell how, are made of.
+// prepareMatches sets up the matches of the plan: the matched columns, and the columns of their method and confidence.
 func (p *plan) prepareMatches(c *contract.Contract, finders map[string]matching.Finder) error {
 	p.raws = len(p.columns)
 	byColumn := map[string]int{}
@@ -33,15 +33,16 @@ func (p *plan) prepareMatches(c *contract.Contract, finders map[string]matching.
 		}
 		finder := finders[f.Name]
 		if finder == nil {
-			return fmt.Errorf("column %s is matched with another dataset, which was not given; give it, or say that nothing is to be matched", f.Name)
+			return fmt.Errorf("column %s needs its reference dataset, which is missing; pass a Finder for it, or matching.None", f.Name)
 		}
 		m := match{finder: finder, matched: col, name: p.raws, columns: []int{i}}
 		p.raws++
 		if f.Match.Within != "" {
 			m.within = slices.IndexFunc(p.columns, func(c *column) bool { return c.field.Name == f.Match.Within })
 			if m.within < 0 || p.columns[m.within].field.Match != nil || p.columns[m.within].field.Derived() {
-				// Invariant 8: so it is when the column is personal.
-				return fmt.Errorf("column %s is matched within %s, which is not staged from the source; correct the contract", f.Name, f.Match.Within)
+				// Invariant 8: a personal column is not staged either.
+				return fmt.Errorf("column %s is matched within %s, which is not staged from the source; correct the contract",
+					f.Name, f.Match.Within)
 			}
 			m.group = p.columns[m.within]
 		}
@@ -57,7 +58,7 @@ func (p *plan) prepareMatches(c *contract.Contract, finders map[string]matching.
 				continue
 			}
 			if byColumn[of] == 0 {
-				return fmt.Errorf("column %s tells of the match of %s, which is not matched; correct the contract", f.Name, of)
+				return fmt.Errorf("column %s describes the match of %s, which is not matched; correct the contract", f.Name, of)
 			}
 			col.match = byColumn[of]
 			m := &p.matches[col.match-1]
@@ -68,23 +69,25 @@ func (p *plan) prepareMatches(c *contract.Contract, finders map[string]matching.
 			fits = f.Type == contract.Number && f.MethodOf == ""
 		}
 		if col.match > 0 && (col.required || col.fallback != nil || !fits) {
-			return fmt.Errorf("column %s comes of a match: it can be neither required nor part of the key or the partition, has no default and is a text, or a number if it tells how sure the match is; correct the contract", f.Name)
+			return fmt.Errorf("column %s is filled by a match: it cannot be required, part of the key or the partition, "+
+				"or have a default; its type must be text, or number for a confidence; correct the contract", f.Name)
 		}
 	}
 	return nil
 }
 
-// found is the match that a worker made last: the columns that come of one match ask for it one after the other.
+// found is the worker's last result of a match: the columns that one match fills ask for it one after another.
 type found struct {
 	raw    []byte
 	done   bool
 	result matching.Result
 	bad    *rejection
-	joined []byte // of the row at hand
+	joined []byte // buffer of joinMatch, for the current row
 }
 
-// join lays the name and the group of a match out for its columns. A length comes first, so that no two pairs read alike.
-func (w *worker) join(i int) {
+// joinMatch sets the raw value of the columns that a match fills to the name and the group. The length of the name comes
+// first, so that different pairs give different bytes.
+func (w *worker) joinMatch(i int) {
 	m, f := &w.plan.matches[i], &w.found[i]
 	name := w.raw[m.name]
 	f.joined = append(binary.AppendUvarint(f.joined[:0], uint64(len(name))), name...)
@@ -96,7 +99,7 @@ func (w *worker) join(i int) {
 	}
 }
 
-// value makes the value of column i.
+// value computes the value of column i.
 func (w *worker) value(i int) (value, *rejection) {
 	col, raw := w.plan.columns[i], w.raw[i]
 	if col.match == 0 {
@@ -113,12 +116,12 @@ func (w *worker) value(i int) (value, *rejection) {
 	case col.field.MethodOf != "":
 		return value{text: []byte(f.result.Method)}, nil
 	case col.field.ConfidenceOf != "":
-		return value{null: !f.result.Judged(), number: f.result.Confidence}, nil
+		return value{null: !f.result.HasConfidence(), number: f.result.Confidence}, nil
 	}
 	return value{null: f.result.ID == "", text: []byte(f.result.ID)}, nil
 }
 
-// find looks a name up within its group, as join has laid them out.
+// find looks up a name within its group, as joined by joinMatch.
 func (m *match) find(joined []byte) (matching.Result, *rejection) {
 	n, size := binary.Uvarint(joined)
 	name, group := joined[size:size+int(n)], joined[size+int(n):]

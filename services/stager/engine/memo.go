@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// memo remembers what became of the raw values of one column, so that a value that comes again is cleaned, cast and
-// checked once: most columns of open data repeat. It belongs to one worker. Invariant: an outcome's number never
-// changes, and neither what is at a number nor where it lies.
+// memo caches the result of each raw value of one column, so that a repeated value is cleaned, cast and checked once:
+// most columns of open data repeat. One worker owns it. Invariant: the number of an outcome, its content and its place
+// in data never change.
 type memo struct {
 	slots    []slot
-	data     []byte    // raw values and what became of them: see outcome
-	outcomes []outcome // by number - 1
+	data     []byte    // raw values and their results; see outcome
+	outcomes []outcome // indexed by number - 1
 	bad      map[uint32]*rejection
 	folders  map[uint32]folder
 	asked    int
-	off      bool // the column's values do not repeat: nothing is remembered any more
+	off      bool // the column's values do not repeat: caching is off
 }
 
-// outcome is where in data a raw value lies that the memo knows, and behind it what it became: the bytes that go into the
-// row's hash, and the payload. All of it lies together, so that finding it touches as little memory as may be.
+// outcome locates a raw value in data and, behind it, its result: the bytes for the row hash, and the payload. They are
+// adjacent so that a lookup touches as little memory as possible.
 type outcome struct {
 	at           uint32
 	raw, hashed  uint16 // bytes
@@ -27,19 +27,19 @@ type outcome struct {
 	null, failed bool
 }
 
-// slot leads from a hash to a number; number 0 is free.
+// slot maps a hash to a number; number 0 marks a free slot.
 type slot struct{ hash, number uint32 }
 
 const (
-	memoMost  = 1 << 16 // outcomes of one column
-	memoLarge = 256     // a raw value longer than this is not remembered
-	memoEach  = 64      // bytes that an outcome takes besides data
+	maxMemoOutcomes = 1 << 16 // outcomes per column
+	maxMemoValue    = 256     // bytes of a raw value; a longer one is not cached
+	memoOverhead    = 64      // bytes per outcome besides data
 )
 
-// seed makes hash tables differ from process to process. No output depends on where an entry lies in one.
+// seed randomises hash tables per process. No output depends on the position of an entry.
 var seed = maphash.MakeSeed()
 
-// find answers the number of a raw value, or 0.
+// find returns the number of a raw value, or 0.
 func (m *memo) find(raw []byte, hash uint32) uint32 {
 	if len(m.slots) == 0 {
 		return 0
@@ -58,7 +58,7 @@ func (m *memo) find(raw []byte, hash uint32) uint32 {
 	}
 }
 
-// first answers the number in the slot where a hash is looked for first; 0 in an empty memo.
+// first returns the number in the first slot to search for a hash; 0 if the memo is empty.
 func (m *memo) first(hash uint32) uint32 {
 	if len(m.slots) == 0 {
 		return 0
@@ -66,7 +66,7 @@ func (m *memo) first(hash uint32) uint32 {
 	return m.slots[hash&uint32(len(m.slots)-1)].number
 }
 
-// add remembers what a raw value becomes and answers the number of it, or 0 if that is too long to remember.
+// add stores the result of a raw value and returns its number, or 0 if the result is too long to store.
 func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
 	if bad == nil && (len(c.hashed) > math.MaxUint16 || len(c.payload) > math.MaxUint16) {
 		return 0 // a default may be long
@@ -94,30 +94,31 @@ func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
 	return number
 }
 
-// size is the memory that the memo takes, about.
-func (m *memo) size() int { return len(m.data) + memoEach*len(m.outcomes) }
+// size returns the approximate memory of the memo.
+func (m *memo) size() int { return len(m.data) + memoOverhead*len(m.outcomes) }
 
-// recall makes c what a number stands for.
+// recall sets c to the result with the given number.
 func (m *memo) recall(number uint32, c *cell) {
 	o := &m.outcomes[number-1]
 	from := o.at + uint32(o.raw)
 	c.null, c.hashed, c.payload = o.null, m.data[from:from+uint32(o.hashed)], m.payload(number)
 }
 
-// payload answers the payload of a number.
+// payload returns the payload of a number.
 func (m *memo) payload(number uint32) []byte {
 	o := &m.outcomes[number-1]
 	from := o.at + uint32(o.raw) + uint32(o.hashed)
 	return m.data[from : from+uint32(o.payload)]
 }
 
-// hardlyRepeats says whether of so many values so many distinct ones are too many to remember: nearly all of the first
-// thousands, or half of the first tens of thousands.
-func hardlyRepeats(values, distinct int64) bool {
+// mostlyDistinct reports whether too many of the values are distinct to cache them: 15 of 16 after some thousands of
+// values, half after some tens of thousands.
+func mostlyDistinct(values, distinct int64) bool {
 	return values >= 4<<10 && distinct > values-values/16 || values >= 64<<10 && distinct > values/2
 }
 
-// insert puts s, the n-th entry, into an open-addressing table of slots, growing it when it is more than half full.
+// insert adds s, the n-th entry, to an open-addressing table of slots and grows the table when it is more than half
+// full.
 func insert(slots []slot, s slot, n int) []slot {
 	if 2*n > len(slots) {
 		larger := make([]slot, max(64, 2*len(slots)))

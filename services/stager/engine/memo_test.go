@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestMemoNumbersStay: a number means the same as long as the memo lives, for who holds the memo of an earlier page, too.
-func TestMemoNumbersStay(t *testing.T) {
+// TestMemoNumbersAreStable checks that a number keeps its result as long as the memo lives, also in copies of the memo
+// that batches hold.
+func TestMemoNumbersAreStable(t *testing.T) {
 	t.Parallel()
 	type became struct {
 		cell cell
@@ -17,12 +18,12 @@ func TestMemoNumbersStay(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(6, 6))
 	var m memo
-	var before []memo // as batches hold them
+	var before []memo // copies, as batches hold them
 	want := map[string]became{}
 	numbers := map[string]uint32{}
 	for i := range 20_000 {
 		raw := fmt.Appendf(nil, "%d", r.IntN(5000))
-		hash := uint32(maphash.Bytes(seed, raw)) % 1000 // that raw values share a hash is nothing special
+		hash := uint32(maphash.Bytes(seed, raw)) % 1000 // few hashes, so that many raw values share one
 		number := m.find(raw, hash)
 		if number != numbers[string(raw)] {
 			t.Fatalf("%s is number %d, was %d", raw, number, numbers[string(raw)])
@@ -39,7 +40,7 @@ func TestMemoNumbersStay(t *testing.T) {
 			}
 			number = m.add(raw, &b.cell, b.bad, hash)
 			numbers[string(raw)], want[string(raw)] = number, b
-			clear(raw) // the page is gone
+			clear(raw) // the page buffer is reused
 		}
 		if i%500 == 0 {
 			before = append(before, m)
@@ -66,8 +67,9 @@ func TestMemoNumbersStay(t *testing.T) {
 	}
 }
 
-// TestDictionaryNumbersStay: a value's number never changes. When a dictionary holds what it may, it takes no other.
-func TestDictionaryNumbersStay(t *testing.T) {
+// TestDictionaryNumbersAreStable checks that a value's number never changes and that a full dictionary accepts no
+// value.
+func TestDictionaryNumbersAreStable(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
 	var d dictionary
@@ -86,37 +88,37 @@ func TestDictionaryNumbersStay(t *testing.T) {
 			t.Fatalf("number %d is %s, want %s", number, d.values[number-1], value)
 		}
 	}
-	full := dictionaryBytes
+	full := maxDictionariesBytes
 	if n := d.number([]byte("one more"), 40_000, &full); n != 0 {
 		t.Errorf("a full dictionary takes one more value, as number %d", n)
 	}
-	if n := d.number(make([]byte, dictionaryLarge+1), 40_000, &shared); n != 0 {
-		t.Errorf("a dictionary takes %d bytes, as number %d", dictionaryLarge+1, n)
+	if n := d.number(make([]byte, maxDictionaryBytes+1), 40_000, &shared); n != 0 {
+		t.Errorf("a dictionary takes %d bytes, as number %d", maxDictionaryBytes+1, n)
 	}
 	if n := d.number([]byte("one more"), 2*int64(len(d.values))-1+64<<10, &shared); n == 0 {
-		t.Error("a dictionary whose values repeat takes no other")
+		t.Error("a dictionary whose values repeat rejects a new value")
 	}
-	for i := len(d.values); i < dictionaryMost; i++ {
+	for i := len(d.values); i < maxDictionaryValues; i++ {
 		if d.number(fmt.Append(nil, "more ", i), 1<<30, &shared) == 0 {
-			break // by its bytes
+			break // full by bytes
 		}
 	}
 	if n := d.number([]byte("the last straw"), 1<<30, &shared); n != 0 {
 		t.Errorf("a dictionary of %d values and %d bytes takes one more", len(d.values)-1, d.texts.size)
 	}
 	if n := d.number(d.values[0], 1<<30, &full); n != 1 {
-		t.Errorf("a full dictionary forgets: number %d, want 1", n)
+		t.Errorf("a known value has number %d in a full dictionary, want 1", n)
 	}
 }
 
-// TestMemoOfWhatIsTooLong: a value that becomes more than an outcome can say leaves nothing behind, however often it comes.
-func TestMemoOfWhatIsTooLong(t *testing.T) {
+// TestMemoIgnoresLongValues checks that a result that is too long is never stored.
+func TestMemoIgnoresLongValues(t *testing.T) {
 	t.Parallel()
 	var m memo
 	long := &cell{payload: make([]byte, 1<<16), hashed: make([]byte, 1<<16)}
 	for range 3 {
 		if n := m.add([]byte("null"), long, nil, 1); n != 0 || m.size() != 0 {
-			t.Fatalf("number %d, %d bytes remembered", n, m.size())
+			t.Fatalf("number %d, %d bytes stored", n, m.size())
 		}
 	}
 }

@@ -8,20 +8,20 @@ import (
 	"sync"
 )
 
-// eachPage reads all pages, makes them ready on all processors and hands their batches to take, one at a time and from the
-// last page to the first. While some lanes wait for bytes, others work. Invariant: take sees the same batches in the same
-// order, however many lanes there are (invariant 6).
-func (j *job) eachPage(ctx context.Context, take func(*batch) error) error {
+// eachPage reads all pages, parses them on all processors and passes their batches to process, one at a time and from
+// the last page to the first. While some readers wait for bytes, other pages are parsed. Invariant: process receives
+// the same batches in the same order for any number of readers (invariant 6).
+func (j *job) eachPage(ctx context.Context, process func(*batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var lanes sync.WaitGroup
-	defer lanes.Wait()
+	var readers sync.WaitGroup
+	defer readers.Wait()
 	defer cancel()
 
-	nLanes, nWorkers := j.options.lanes(j.Pages)
-	window := nLanes + 1 // batches under way
+	nReaders, nWorkers := j.options.readers(j.Pages)
+	window := nReaders + 1 // batches in progress
 	var (
 		ready   = make([]chan *batch, window)
-		tokens  = make(chan *batch, window) // a free batch allows to begin a page
+		tokens  = make(chan *batch, window) // free batches; each permits one more page to start
 		workers = make(chan *worker, nWorkers)
 		pages   = make(chan *batch)
 	)
@@ -36,16 +36,16 @@ func (j *job) eachPage(ctx context.Context, take func(*batch) error) error {
 		}
 		workers <- w
 	}
-	for range nLanes {
-		lanes.Go(func() {
+	for range nReaders {
+		readers.Go(func() {
 			var buffer []byte
 			for b := range pages {
-				buffer = j.ready(ctx, b, buffer, workers)
+				buffer = j.prepare(ctx, b, buffer, workers)
 				ready[b.page%window] <- b
 			}
 		})
 	}
-	lanes.Go(func() {
+	readers.Go(func() {
 		defer close(pages)
 		for page := len(j.Pages) - 1; page >= 0; page-- {
 			select {
@@ -65,7 +65,7 @@ func (j *job) eachPage(ctx context.Context, take func(*batch) error) error {
 		case <-ctx.Done():
 			return fmt.Errorf("stage page %s: %w", j.Pages[page].Key, ctx.Err())
 		}
-		if err := take(b); err != nil {
+		if err := process(b); err != nil {
 			return err
 		}
 		done.Pages, done.Rows, done.Bytes = done.Pages+1, done.Rows+b.rows, done.Bytes+b.bytes
@@ -77,8 +77,8 @@ func (j *job) eachPage(ctx context.Context, take func(*batch) error) error {
 	return nil
 }
 
-// ready reads the page of b into buffer, which it answers, perhaps grown, and lets a worker make it ready.
-func (j *job) ready(ctx context.Context, b *batch, buffer []byte, workers chan *worker) []byte {
+// prepare reads the page of b into buffer, which it returns, possibly grown, and has a worker parse it.
+func (j *job) prepare(ctx context.Context, b *batch, buffer []byte, workers chan *worker) []byte {
 	page := &j.Pages[b.page]
 	var body []byte
 	err := guarded(func() (err error) {
@@ -100,17 +100,17 @@ func (j *job) ready(ctx context.Context, b *batch, buffer []byte, workers chan *
 	return body
 }
 
-// guarded turns a panic into a fault: it is no reason for a service to die with the other messages it works on.
+// guarded turns a panic into a Fault, so that it does not stop the process and the other messages it handles.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &Fault{"stage", fmt.Errorf("panic: %v; this is a fault of the stager, report it:\n%s", p, debug.Stack())}
+			err = &Fault{"stage", fmt.Errorf("panic: %v; this is a bug in the stager, please report it:\n%s", p, debug.Stack())}
 		}
 	}()
 	return f()
 }
 
-// workers is how many goroutines work at once.
+// workers returns the number of pages that are parsed concurrently.
 func (o Options) workers() int {
 	if o.Workers > 0 {
 		return o.Workers
@@ -118,25 +118,25 @@ func (o Options) workers() int {
 	return max(1, min(runtime.GOMAXPROCS(0), int(o.memory()/workerBytes)))
 }
 
-// workerBytes is the memory that a run should have for each worker, with its memos, pages, batches and encoder.
+// workerBytes is the memory that a run should have per worker, with its memos, pages, batches and encoder.
 const workerBytes = 64 << 20
 
-// readAhead is how many pages are waited for while the workers have one each.
+// readAhead is the number of pages that are read while each worker parses one.
 const readAhead = 6
 
-// lanes answers how many pages may be held at once, and how many workers there are for them: fewer than wished for when
-// the pages are large.
-func (o Options) lanes(pages []Page) (lanes, workers int) {
+// readers returns how many pages may be in memory at once, and how many workers parse them: fewer when the pages are
+// large.
+func (o Options) readers(pages []Page) (readers, workers int) {
 	var largest int64
 	for _, p := range pages {
 		largest = max(largest, p.Size)
 	}
 	workers = o.workers()
-	lanes = workers + readAhead
+	readers = workers + readAhead
 	if largest > 0 {
-		lanes = max(1, min(lanes, int(o.memory()/10/largest)))
+		readers = max(1, min(readers, int(o.memory()/10/largest)))
 	}
-	return lanes, min(workers, lanes)
+	return readers, min(workers, readers)
 }
 
 func (o Options) memory() int64 {
@@ -146,12 +146,12 @@ func (o Options) memory() int64 {
 	return DefaultMemory
 }
 
-// besidesKeys is what a run takes beside its keys, about: rows not yet written, dictionaries, memos, pages, encoders and
+// baseMemory is the approximate memory of a run without its keys: open rows, dictionaries, memos, pages, encoders and
 // the program itself.
-const besidesKeys = 192 << 20
+const baseMemory = 192 << 20
 
-// memoBytes is the memory for the memos of one worker: a tenth of all for all of them.
+// memoBytes returns the memory for the memos of one worker: all memos together get a tenth.
 func (o Options) memoBytes() int { return int(o.memory()) / 10 / o.workers() }
 
-// keyBytes is the memory left for keys.
-func (o Options) keyBytes() int64 { return max(o.memory()-besidesKeys, 16<<20) }
+// keyBytes returns the memory left for keys.
+func (o Options) keyBytes() int64 { return max(o.memory()-baseMemory, 16<<20) }

@@ -16,34 +16,34 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// What every file has in common. Changing any of these changes the bytes of all files (invariant 6).
+// Settings of every file. Changing any of them changes the bytes of all files (invariant 6).
 const (
-	createdBy     = "llac version 1.1.0 (build stager)" // in the form that readers take apart; no build, no date
-	maxStatistics = 256                                 // bytes of a minimum or maximum; longer ones are left out
+	createdBy     = "llac version 1.1.0 (build stager)" // the format that Parquet readers parse; without build or date
+	maxStatistics = 256                                 // bytes of a minimum or maximum; longer ones are omitted
 	magic         = "PAR1"
 	hashColumn    = "row_hash"
 )
 
 const maxPrecision = 38
 
-// decimalWidth is the number of bytes that hold every decimal of the precision.
+// decimalWidth returns the number of bytes that hold every decimal of the precision.
 func decimalWidth(precision int) int {
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(precision)), nil)
-	return limit.BitLen()/8 + 1 // one bit more, for the sign
+	return limit.BitLen()/8 + 1 // plus one bit for the sign
 }
 
 // metadatum is one key and value in a file's footer.
 type metadatum struct{ key, value string }
 
-// form is what all files of one schema have in common.
-type form struct {
+// format is what all files of one schema have in common.
+type format struct {
 	schema     *schema.Schema
 	columns    []physical
 	properties *parquet.WriterProperties
 }
 
-func newForm(s *arrow.Schema) (*form, error) {
-	f := &form{properties: parquet.NewWriterProperties(
+func newFormat(s *arrow.Schema) (*format, error) {
+	f := &format{properties: parquet.NewWriterProperties(
 		parquet.WithCreatedBy(createdBy), parquet.WithRootName("schema"), parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithEncodingFor(hashColumn, parquet.Encodings.DeltaLengthByteArray), parquet.WithDictionaryFor(hashColumn, false),
 	)}
@@ -63,33 +63,33 @@ func newForm(s *arrow.Schema) (*form, error) {
 	return f, nil
 }
 
-// parquetFile is a file being written. Its row groups are encoded by several goroutines, and written in their order:
-// who has encoded one waits for its turn.
+// parquetFile is a file being written. Several goroutines encode its row groups and write them in order: a goroutine
+// that has encoded one waits for its turn.
 type parquetFile struct {
-	form   *form
+	format *format
 	out    File
 	footer *metadata.FileMetaDataBuilder
 	size   int64
 	rows   int64
 
-	mu   sync.Mutex
-	turn *sync.Cond
-	next int // number of the row group to be written
-	err  error
-	over bool // committed or aborted
+	mu     sync.Mutex
+	turn   *sync.Cond
+	next   int // number of the row group to write next
+	err    error
+	closed bool // committed or aborted
 }
 
-func newParquetFile(ctx context.Context, f *form, out Sink, o Output) (*parquetFile, error) {
+func newParquetFile(ctx context.Context, f *format, out Sink, o Output) (*parquetFile, error) {
 	w, err := out.Create(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	p := &parquetFile{form: f, out: w, footer: metadata.NewFileMetadataBuilder(f.schema, f.properties, nil)}
+	p := &parquetFile{format: f, out: w, footer: metadata.NewFileMetadataBuilder(f.schema, f.properties, nil)}
 	p.turn = sync.NewCond(&p.mu)
 	return p, nil
 }
 
-// append writes row group number, which e holds, when those before it have been written.
+// append writes the row group in e, with the given number, once those before it are written.
 func (p *parquetFile) append(e *encoder, number, rows int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *parquetFile) append(e *encoder, number, rows int) error {
 	return p.err
 }
 
-// fail makes who waits for a row group that will never come go away.
+// fail wakes the goroutines that wait for a row group that will never be written.
 func (p *parquetFile) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,8 +115,8 @@ func (p *parquetFile) fail(err error) {
 }
 
 func (p *parquetFile) write(e *encoder, rows int) error {
-	if len(e.chunks) != len(p.form.columns) {
-		return fmt.Errorf("write parquet: %d columns of %d; this is a fault of the build", len(e.chunks), len(p.form.columns))
+	if len(e.chunks) != len(p.format.columns) {
+		return fmt.Errorf("write parquet: %d columns of %d; this is a bug in the stager", len(e.chunks), len(p.format.columns))
 	}
 	if p.next > math.MaxInt16 {
 		return &Fault{"write parquet", fmt.Errorf("more than %d row groups in one file; partition or slice the dataset", math.MaxInt16)}
@@ -137,7 +137,7 @@ func (p *parquetFile) write(e *encoder, rows int) error {
 		c.statistics.ApplyStatSizeLimits(maxStatistics)
 		builder.SetStats(c.statistics)
 		if err := builder.Finish(c.info, c.dictionary, false, c.encodings); err != nil {
-			return fmt.Errorf("write parquet: column %s: %w", p.form.columns[i].name, err)
+			return fmt.Errorf("write parquet: column %s: %w", p.format.columns[i].name, err)
 		}
 	}
 	if err := group.Finish(int64(e.out.Len()), int16(p.next)); err != nil {
@@ -147,7 +147,7 @@ func (p *parquetFile) write(e *encoder, rows int) error {
 	return p.put(e.out.Bytes())
 }
 
-// await waits until so many row groups have been written.
+// await blocks until the given number of row groups is written.
 func (p *parquetFile) await(groups int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,14 +162,14 @@ func (p *parquetFile) commit(ctx context.Context, about []metadatum) error {
 	if err := p.close(about); err != nil {
 		return err
 	}
-	p.over = true
+	p.closed = true
 	return p.out.Commit(ctx)
 }
 
-// abort gives the file up unless it has been committed.
+// abort discards the file unless it is committed.
 func (p *parquetFile) abort() {
-	if !p.over {
-		p.over = true
+	if !p.closed {
+		p.closed = true
 		p.out.Abort()
 	}
 }
@@ -183,7 +183,7 @@ func (p *parquetFile) close(about []metadatum) error {
 	}
 	var b bytes.Buffer
 	footer, err := p.footer.Finish()
-	p.footer = nil // the job keeps the file, but thousands of footers are much
+	p.footer = nil // the job keeps the file, but thousands of footers take much memory
 	if err != nil {
 		return fmt.Errorf("write parquet: %w", err)
 	}

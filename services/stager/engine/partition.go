@@ -8,54 +8,54 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// partition is one output file while it is being made.
+// partition is one output file while it is being written.
 type partition struct {
 	outputFile
 	values []lake.PartitionValue
-	open   *rowGroup // rows not yet handed to an encoder
-	rows   int64     // handed over, and open
+	open   *rowGroup // rows not yet submitted to an encoder
+	rows   int64     // rows submitted and open
 	origin [len(originNames)]int64
 }
 
-// rowGroup holds staged rows until they are encoded. A row is a record of so many words, one a column inside the files
-// (0: null; else the number of a value in the column's dictionary or, from row plain[column] on, one more than the place
-// of the value in text), one for page and origin, and four for the row's hash.
+// rowGroup holds staged rows until they are encoded. A row is a record of 32-bit words: one per column inside the files
+// (0: null; else the value's number in the column's dictionary or, from row plain[column] on, its place in text plus
+// 1), one for page and origin, and four for the row hash.
 type rowGroup struct {
 	layout *layout
 	rows   int
 	words  [][]uint32
 	text   [][][]byte // by column
-	plain  []int      // by column; -1: all rows hold numbers
-	bytes  int        // of the rows: what the memory they take is counted by
+	plain  []int      // by column: first row that stores its value; -1: all rows store numbers
+	bytes  int        // size of the rows, the measure of their memory
 }
 
 // layout is what all row groups of a job have in common.
 type layout struct {
 	columns  int
-	record   int // words of a row
-	perChunk int // rows of a chunk of words
+	record   int // words per row
+	perChunk int // rows per chunk of words
 	pool     pool
 }
 
 const (
 	chunkWords = 1 << 10
-	textShift  = 14  // a chunk of text is 16 KiB; a longer value has a chunk of its own
+	textShift  = 14  // a chunk of text is 16 KiB; a longer value gets a chunk of its own
 	firstText  = 256 // bytes of a column's first chunk
 )
 
-// Beside its columns a row holds its page and origin in one word, and its hash in four.
+// After its columns a row stores its page and origin in one word, and its hash in four.
 const (
-	originBits = 2
-	hashWords  = 4
-	moreWords  = 1 + hashWords
+	originBits    = 2
+	hashWords     = 4
+	overheadWords = 1 + hashWords
 )
 
 func newLayout(columns int) *layout {
-	record := columns + moreWords
+	record := columns + overheadWords
 	return &layout{columns: columns, record: record, perChunk: max(1, chunkWords/record)}
 }
 
-// newGroup makes an empty row group. plain says by column whether its dictionary has been given up.
+// newGroup returns an empty row group. It starts without numbers in the columns whose dictionary is abandoned.
 func (l *layout) newGroup(given []dictionary) *rowGroup {
 	g := &rowGroup{layout: l, plain: make([]int, l.columns), text: make([][][]byte, l.columns)}
 	for i := range g.plain {
@@ -67,7 +67,7 @@ func (l *layout) newGroup(given []dictionary) *rowGroup {
 	return g
 }
 
-// next answers the record of one more row.
+// next adds a row and returns its record.
 func (g *rowGroup) next() []uint32 {
 	at := g.rows % g.layout.perChunk
 	if at == 0 {
@@ -79,13 +79,13 @@ func (g *rowGroup) next() []uint32 {
 	return g.words[len(g.words)-1][from : from+g.layout.record]
 }
 
-// record answers the record of a row.
+// record returns the record of a row.
 func (g *rowGroup) record(row int) []uint32 {
 	from := row % g.layout.perChunk * g.layout.record
 	return g.words[row/g.layout.perChunk][from : from+g.layout.record]
 }
 
-// column gathers the cells of a column, or of the word behind the last one, into the encoder's buffer.
+// column collects the cells of a column, or of the word after the last column, in the encoder's buffer.
 func (g *rowGroup) column(e *encoder, column int) []uint32 {
 	codes := e.codes[:0]
 	record := g.layout.record
@@ -100,7 +100,7 @@ func (g *rowGroup) column(e *encoder, column int) []uint32 {
 	return codes
 }
 
-// keep puts a value into the column's text and answers its cell.
+// keep appends a value to the column's text and returns its cell.
 func (g *rowGroup) keep(column int, payload []byte, width int) uint32 {
 	text := g.text[column]
 	last := len(text) - 1
@@ -115,19 +115,19 @@ func (g *rowGroup) keep(column int, payload []byte, width int) uint32 {
 	return uint32(place) + 1
 }
 
-// kept answers the value of a cell that keep has answered.
-func (g *rowGroup) kept(column int, cell uint32, width int) []byte {
+// value returns the value of a cell that keep returned.
+func (g *rowGroup) value(column int, cell uint32, width int) []byte {
 	place := int(cell - 1)
 	return stored(g.text[column][place>>textShift][place&(1<<textShift-1):], width)
 }
 
-// release gives the chunks back.
+// release returns the chunks to the pool.
 func (g *rowGroup) release() {
 	g.layout.pool.put(g.words, slices.Concat(g.text...))
 	g.words, g.text = nil, nil
 }
 
-// appendStored writes a value so that stored finds its end: texts with their length, all others are width bytes.
+// appendStored appends a value so that stored finds its end: a text with its length, any other value as width bytes.
 func appendStored(b, payload []byte, width int) []byte {
 	if width == 0 {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
@@ -142,7 +142,7 @@ func stored(b []byte, width int) []byte {
 	return b[4 : 4+binary.LittleEndian.Uint32(b)]
 }
 
-// words writes a digest into a record.
+// words writes a digest to a record.
 func (d *digest) words(record []uint32) {
 	for i := range hashWords {
 		record[i] = binary.LittleEndian.Uint32(d[4*i:])
@@ -157,7 +157,7 @@ func digestOf(record []uint32) (d digest) {
 	return d
 }
 
-// pool keeps chunks for the next row groups. Several goroutines use it.
+// pool keeps chunks for the next row groups. It is safe for concurrent use.
 type pool struct {
 	mu   sync.Mutex
 	word [][]uint32
@@ -175,8 +175,8 @@ func (p *pool) words(n int) []uint32 {
 	return make([]uint32, n)
 }
 
-// bytes answers an empty chunk of text for a column that has so many: small ones to begin with, each twice the one before,
-// since the columns of many small partitions need no more.
+// bytes returns an empty chunk of text for a column that already has the given number of chunks. The first chunks are
+// small and double in size, because the columns of many small partitions need no more.
 func (p *pool) bytes(atLeast, have int) []byte {
 	size := max(atLeast, min(firstText<<min(have, textShift), 1<<textShift))
 	if size != 1<<textShift {

@@ -12,16 +12,16 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// physical is how a column lies in a file.
+// physical is how a column is stored in a file.
 type physical struct {
 	name     string
 	optional bool
 	boolean  bool
-	width    int // bytes of a value; 0: a text
+	width    int // bytes per value; 0 for text
 	less     func(a, b []byte) bool
 }
 
-// node is the column's place in the Parquet schema, and how its values lie in pages.
+// node returns the column's node in the Parquet schema, and how its values are stored in pages.
 func node(f arrow.Field) (schema.Node, physical, error) {
 	col := physical{name: f.Name, optional: f.Nullable, less: lessBytes}
 	repetition := parquet.Repetitions.Required
@@ -47,12 +47,14 @@ func node(f arrow.Field) (schema.Node, physical, error) {
 		n, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.DateLogicalType{}, parquet.Types.Int32, -1, -1)
 	case *arrow.TimestampType:
 		col.width, col.less = 8, lessInt64
-		n, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewTimestampLogicalType(true, schema.TimeUnitMicros), parquet.Types.Int64, -1, -1)
+		logical := schema.NewTimestampLogicalType(true, schema.TimeUnitMicros)
+		n, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, logical, parquet.Types.Int64, -1, -1)
 	case *arrow.Decimal128Type:
 		col.width, col.less = decimalWidth(int(t.Precision)), lessDecimal
-		n, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, schema.NewDecimalLogicalType(t.Precision, t.Scale), parquet.Types.FixedLenByteArray, col.width, -1)
+		logical := schema.NewDecimalLogicalType(t.Precision, t.Scale)
+		n, err = schema.NewPrimitiveNodeLogical(f.Name, repetition, logical, parquet.Types.FixedLenByteArray, col.width, -1)
 	default:
-		err = fmt.Errorf("type %s has no place in a staged file", f.Type)
+		err = fmt.Errorf("staged files do not support type %s", f.Type)
 	}
 	if err != nil {
 		return nil, col, fmt.Errorf("parquet schema: column %s: %w", f.Name, err)
@@ -60,8 +62,8 @@ func node(f arrow.Field) (schema.Node, physical, error) {
 	return n, col, nil
 }
 
-// widen makes the statistics hold v, too.
-func (col *physical) widen(s *metadata.EncodedStatistics, v []byte) {
+// updateStatistics extends the minimum and maximum to include v.
+func (col *physical) updateStatistics(s *metadata.EncodedStatistics, v []byte) {
 	if !s.HasMin || col.less(v, s.Min) {
 		s.Min, s.HasMin = append(s.Min[:0], v...), true
 	}
@@ -81,7 +83,7 @@ func lessFloat64(a, b []byte) bool {
 	return math.Float64frombits(binary.LittleEndian.Uint64(a)) < math.Float64frombits(binary.LittleEndian.Uint64(b))
 }
 
-// lessDecimal compares two's complements of one width.
+// lessDecimal compares two's complements of equal width.
 func lessDecimal(a, b []byte) bool {
 	if negative := a[0] >= 0x80; negative != (b[0] >= 0x80) {
 		return negative

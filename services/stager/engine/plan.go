@@ -9,25 +9,25 @@ import (
 	"github.com/llac-project/llac/services/stager/matching"
 )
 
-// plan is a contract made ready for rows. It knows nothing of fields that are not staged: their values are never read.
+// plan is a contract compiled for staging. It does not contain fields that are not staged: their values are never read.
 type plan struct {
 	columns   []*column        // staged columns in contract order
-	bySource  map[string][]int // source field to the columns made of it
+	bySource  map[string][]int // source field to the columns derived from it
 	key       []int            // columns of the key, in key order
 	partition []int            // columns of the partition, in order
-	files     []int            // columns inside the files: all but the partition's
-	sliceBy   int              // the column that must equal the run's slice; -1: none
+	files     []int            // columns inside the files: all but the partition columns
+	sliceBy   int              // the column that must equal the run's slice; -1 if none
 	slice     string
-	simulated bool // no portal vouches for the rows
+	simulated bool // the source system is not an official portal
 	exposed   []exposed
 	matches   []match
-	raws      int // values of a record that are told apart: one a column, and the name of each match
+	raws      int // values per record in worker.raw: one per column, and the name of each match
 }
 
-// exposed is a source field whose values a quarantine row may show.
+// exposed is a source field whose values a quarantine row may contain.
 type exposed struct {
-	name []byte // as a row's JSON holds it, with its colon
-	raw  int    // where its value is laid
+	name []byte // as in JSON, quoted and with its colon
+	raw  int    // index of its value in worker.raw
 }
 
 func newPlan(c *contract.Contract, slice string, finders map[string]matching.Finder) (*plan, error) {
@@ -37,17 +37,18 @@ func newPlan(c *contract.Contract, slice string, finders map[string]matching.Fin
 		if f.Personal() {
 			personal[f.Source] = f.Name
 		}
-		if !f.Derived() && (!f.Staged || !public(f)) {
+		if !f.Derived() && (!f.Staged || !isPublic(f)) {
 			hidden[f.Source] = true
 		}
 	}
 	for _, f := range c.Fields {
-		// Invariant 8: a personal field is never staged, whatever the contract says besides.
+		// Invariant 8: a personal field is never staged, even if the contract says so.
 		if f.Personal() || !f.Staged {
 			continue
 		}
 		if as, ok := personal[f.Source]; ok {
-			return nil, fmt.Errorf("column %s is made of the source field that column %s classifies as personal; correct the contract", f.Name, as)
+			return nil, fmt.Errorf("column %s uses the source field that column %s classifies as personal; correct the contract",
+				f.Name, as)
 		}
 		at := len(p.columns)
 		inKey, inPartition := slices.Contains(c.Key, f.Name), slices.Contains(c.Partition, f.Name)
@@ -78,26 +79,27 @@ func newPlan(c *contract.Contract, slice string, finders map[string]matching.Fin
 			i = p.matches[col.match-1].name
 		}
 		if s := col.field.Source; !hidden[s] {
-			hidden[s] = true // once is enough
+			hidden[s] = true // show it once
 			p.exposed = append(p.exposed, exposed{append(appendJSON(nil, s), ':'), i})
 		}
 	}
 	var err error
-	if p.key, err = p.named(c.Key, "key"); err != nil {
+	if p.key, err = p.columnIndexes(c.Key, "key"); err != nil {
 		return nil, err
 	}
-	if p.partition, err = p.named(c.Partition, "partition"); err != nil {
+	if p.partition, err = p.columnIndexes(c.Partition, "partition"); err != nil {
 		return nil, err
 	}
 	if len(p.files) == 0 {
-		return nil, fmt.Errorf("contract of %s stages no column inside its files; stage one that is not a partition", c.Dataset)
+		return nil, fmt.Errorf("the contract of %s stages no column inside its files; stage one that is not a partition column",
+			c.Dataset)
 	}
 	return p, nil
 }
 
-func public(f contract.Field) bool { return f.Classification == "" || f.Classification == "public" }
+func isPublic(f contract.Field) bool { return f.Classification == "" || f.Classification == "public" }
 
-func (p *plan) named(names []string, role string) ([]int, error) {
+func (p *plan) columnIndexes(names []string, role string) ([]int, error) {
 	var out []int
 	for _, name := range names {
 		at := slices.IndexFunc(p.columns, func(c *column) bool { return c.field.Name == name })
@@ -109,7 +111,8 @@ func (p *plan) named(names []string, role string) ([]int, error) {
 	return out, nil
 }
 
-// Data origins: what the simulator says of a row (source.Origin), and what every other row is.
+// Data origins, by index in originNames: what the simulator declares for a row (source.Origin), and "published" for all
+// others.
 const (
 	originPublished = iota
 	originRecorded
@@ -118,11 +121,11 @@ const (
 
 var originNames = [...]string{"published", "recorded", "invented"}
 
-// belongs answers what forbids a row to be staged although each of its values is good: its partition or its slice.
-func (p *plan) belongs(cells []cell) *rejection {
+// checkPlacement returns why a row of valid values cannot be staged: its partition or its slice.
+func (p *plan) checkPlacement(cells []cell) *rejection {
 	for _, at := range p.partition {
 		if !cells[at].folder.safe {
-			return p.columns[at].reject(BadPartition, fmt.Sprintf("want a folder's name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.' and no reader's word for null", maxPartitionLength))
+			return p.columns[at].reject(BadPartition, wantFolderName)
 		}
 	}
 	if p.sliceBy >= 0 && (cells[p.sliceBy].null || cells[p.sliceBy].folder.name != p.slice) {
@@ -131,7 +134,7 @@ func (p *plan) belongs(cells []cell) *rejection {
 	return nil
 }
 
-// conflict is the reason of a row whose key another row has, too, and differs from it.
+// conflict returns the rejection of a row whose key another, different row has.
 func (p *plan) conflict() *rejection {
 	names := make([]string, len(p.key))
 	for i, at := range p.key {
@@ -140,14 +143,14 @@ func (p *plan) conflict() *rejection {
 	return &rejection{strings.Join(names, ","), KeyConflict, "another row has this key and differs; which is true is not known"}
 }
 
-// originOf reads the simulator's word on a row; nil: it gives none. Whatever it says that we do not know is not taken for
-// real, and a simulator that says nothing, or that its row is published, is not either (invariant 11).
+// originOf reads the origin that the simulator declares for a row; nil if it declares none. An unknown origin counts as
+// invented, and so does a simulator's row without an origin or with origin "published" (invariant 11).
 func (p *plan) originOf(raw []byte) uint8 {
-	said, _ := unquote(raw)
+	origin, _ := unquote(raw)
 	switch {
-	case string(said) == "recorded":
+	case string(origin) == "recorded":
 		return originRecorded
-	case !p.simulated && (raw == nil || string(said) == "published"):
+	case !p.simulated && (raw == nil || string(origin) == "published"):
 		return originPublished
 	}
 	return originInvented
@@ -155,11 +158,14 @@ func (p *plan) originOf(raw []byte) uint8 {
 
 const maxPartitionLength = 128
 
-// hiveNulls are the folder names that readers of hive partitions take for null: DuckDB the first, in any case, Hive,
+var wantFolderName = fmt.Sprintf("want a folder name: 1 to %d of A-Z, a-z, 0-9, '.', '_' and '-', not starting with '.' "+
+	"and not a word that readers take for null", maxPartitionLength)
+
+// hiveNulls are the folder names that readers of Hive partitions read as null: DuckDB the first, in any case; Hive,
 // Athena and Spark the second.
 var hiveNulls = []string{"null", "__hive_default_partition__"}
 
-// pathSafe says whether a partition value can be part of a key, of a path and of a hive partition as it is.
+// pathSafe reports whether a partition value can be used unchanged in an object key, a path and a Hive partition.
 func pathSafe(s string) bool {
 	if s == "" || len(s) > maxPartitionLength || s[0] == '.' || slices.Contains(hiveNulls, strings.ToLower(s)) {
 		return false

@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// quarantined is one rejected row: where it stands, what is wrong with it, and what may be shown of it.
+// quarantined is one rejected row: its position, the reason, and the part of it that may be shown.
 type quarantined struct {
 	page, row  int // row is source.Row.Index
-	start, end int // bytes of the page
+	start, end int // byte offsets in the page
 	rejection
 	json []byte
 }
 
-// quarantine is the file of rejected rows. They come in the order in which the pages are read and go to the encoder a row
-// group at a time. Invariant 5: what has been added is in the file, or the run has failed.
+// quarantine is the file of rejected rows. They arrive in the order in which pages are processed and are submitted one
+// row group at a time. Invariant 5: every row that was added is in the file, or the run has failed.
 type quarantine struct {
 	outputFile
 	open     []quarantined
-	bytes    int // of the open rows' texts
+	bytes    int // memory of the open rows
 	rows     int64
 	byReason map[string]int64
 }
@@ -31,7 +31,7 @@ const (
 	quarantineBytes = 4 << 20
 )
 
-// add takes rows until they are a row group, and answers how many.
+// add takes rows until a row group is full, and returns the number of rows taken.
 func (q *quarantine) add(rows []quarantined) (taken int) {
 	if q.byReason == nil {
 		q.byReason = map[string]int64{}
@@ -49,14 +49,14 @@ func (q *quarantine) add(rows []quarantined) (taken int) {
 	return taken
 }
 
-// size is the memory that a row takes, about.
+// size returns the approximate memory of a row.
 func (r *quarantined) size() int { return len(r.json) + 128 }
 
-// full says whether the open rows are a row group.
+// full reports whether the open rows fill a row group.
 func (q *quarantine) full() bool { return len(q.open) >= quarantineRows || q.bytes >= quarantineBytes }
 
-// encode encodes rejected rows in the order of arrowschema.QuarantineSchema.
-func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Page) error {
+// encode encodes rejected rows in the column order of arrowschema.QuarantineSchema.
+func (q *quarantine) encode(e *encoder, f *format, rows []quarantined, pages []Page) error {
 	text := func(at func(*quarantined) string) func(*quarantined) []byte {
 		return func(r *quarantined) []byte { return []byte(at(r)) }
 	}
@@ -74,11 +74,11 @@ func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Pag
 		"message":     text(func(r *quarantined) string { return r.message }),
 		"row_json":    func(r *quarantined) []byte { return r.json },
 	}
-	e.begin()
+	e.reset()
 	for _, col := range f.columns {
 		at, ok := columns[col.name]
 		if !ok {
-			return &Fault{"write quarantine", fmt.Errorf("its schema has a column %s that staging does not make; this is a fault of the build", col.name)}
+			return &Fault{"write quarantine", fmt.Errorf("the stager does not fill column %s; this is a bug in the stager", col.name)}
 		}
 		if err := e.distinct(col, len(rows), func(row int) []byte { return at(&rows[row]) }); err != nil {
 			return fmt.Errorf("write quarantine: column %s: %w", col.name, err)
@@ -87,11 +87,11 @@ func (q *quarantine) encode(e *encoder, f *form, rows []quarantined, pages []Pag
 	return nil
 }
 
-// maxShown bounds one value in a quarantine row, in bytes. The whole value is in the page, at the row's position.
+// maxShown bounds one value in a quarantine row, in bytes. The page holds the whole value, at the row's position.
 const maxShown = 1 << 10
 
-// show renders the part of a record that anybody may see, in contract order (invariant 8: no field that is personal,
-// internal or unknown to the contract, and no value longer than it must be). raw holds its values as a worker lays them out.
+// show formats the public part of a record as JSON, in contract order (invariant 8: no field that is personal, internal
+// or unknown to the contract, and no long value in full). raw is laid out like worker.raw.
 func (p *plan) show(raw [][]byte) []byte {
 	b := nothingShown[:1:1]
 	for _, f := range p.exposed {
@@ -109,10 +109,10 @@ func (p *plan) show(raw [][]byte) []byte {
 	return append(b, '}')
 }
 
-// nothingShown is what is shown of a record of which nothing can be.
+// nothingShown is shown for a record without public values.
 var nothingShown = []byte("{}")
 
-// shorten answers raw, or the beginning of it as a JSON string.
+// shorten returns raw, or its beginning as a JSON string when it is long.
 func shorten(raw []byte) []byte {
 	if len(raw) <= maxShown {
 		return raw
@@ -131,7 +131,7 @@ func shorten(raw []byte) []byte {
 func appendJSON(b []byte, s string) []byte {
 	quoted, err := json.Marshal(s)
 	if err != nil {
-		quoted = []byte(`""`) // cannot happen: every string has a JSON form
+		quoted = []byte(`""`) // cannot happen: every string can be encoded as JSON
 	}
 	return append(b, quoted...)
 }

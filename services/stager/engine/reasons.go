@@ -1,12 +1,13 @@
 package engine
 
-// Code says why a row was quarantined. Codes are read by people and by the gate's rules: they never change meaning.
+// Code is the reason why a row was quarantined. People and the quality gate's rules read codes: a code never changes
+// its meaning.
 type Code string
 
 // The reason codes.
 const (
-	MissingRequired Code = "missing_required" // null or absent, and the contract requires it (or it is key or partition)
-	BadType         Code = "bad_type"         // an object or array where a single value is wanted
+	MissingRequired Code = "missing_required" // null or absent, but the contract requires it (or it is part of the key or the partition)
+	BadType         Code = "bad_type"         // an object or array where a single value is expected
 	BadText         Code = "bad_text"         // not valid UTF-8
 	BadInteger      Code = "bad_integer"
 	BadNumber       Code = "bad_number"
@@ -20,17 +21,17 @@ const (
 	TooLong         Code = "too_long"
 	OutOfRange      Code = "out_of_range"
 	CheckDigit      Code = "check_digit"
-	BadPartition    Code = "bad_partition" // the value cannot be a folder's name
+	BadPartition    Code = "bad_partition" // the value is not a valid folder name
 	WrongSlice      Code = "wrong_slice"   // the row belongs to another slice than the run's
-	KeyConflict     Code = "key_conflict"  // rows of one key differ
-	BadRow          Code = "bad_row"       // the record is no object
+	KeyConflict     Code = "key_conflict"  // rows with the same key differ
+	BadRow          Code = "bad_row"       // the record is not a JSON object
 	BadPage         Code = "bad_page"      // the page cannot be read from here to its end
 )
 
-// rejection is the first thing wrong with a row. Its message names what is wanted and never what was found: a value
-// in the wrong field may be anybody's (invariant 8).
+// rejection is the first reason against a row. Its message states what is expected, never what was found: a value in
+// the wrong field may be personal (invariant 8).
 type rejection struct {
-	field   string // column name; empty: the row as a whole
+	field   string // column name; empty for the whole row
 	code    Code
 	message string
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// The reference: staging as plainly as it can be said, for the engine to be compared with. It shares no code with the
-// engine, reads pages with encoding/json, keeps everything in maps and minds no cost.
+// The reference is the simplest implementation of staging, for comparison with the engine. It shares no code with the
+// engine, reads pages with encoding/json, keeps everything in maps and ignores cost.
 
-// refNull stands for null among the cells. No text holds a NUL.
+// refNull represents null among the cells. No text contains NUL.
 const refNull = "\x00"
 
-// refResult is what becomes of a run.
+// refResult is the result of a run.
 type refResult struct {
 	rowsIn, staged, duplicates int64
 	byReason                   map[string]int64
@@ -35,18 +35,18 @@ type refResult struct {
 type refRejected struct {
 	refRecord
 	pageKey, sha256 string
-	field           string // refNull: the row as a whole
+	field           string // refNull: the whole row
 	code            Code
-	shown           map[string]string // source field to JSON text that the row may show
+	shown           map[string]string // source field to the JSON text that the row may show
 }
 
-// refRow is a row that has passed.
+// refRow is a valid row.
 type refRow struct {
-	file, key, all string // where it goes; its key's and its own encoding
+	file, key, all string // its file; the encoding of its key and of the whole row
 	cells          []string
 }
 
-// refStage stages a run. Pages are walked last to first, rows first to last.
+// refStage stages a run. It walks pages from last to first, and rows from first to last.
 func refStage(t *testing.T, in Input) refResult {
 	t.Helper()
 	c := in.Contract
@@ -57,14 +57,15 @@ func refStage(t *testing.T, in Input) refResult {
 		row *refRow
 	}
 	var walked []verdict
-	byKey := map[string][]int{} // key to places in walked
+	byKey := map[string][]int{} // key to indexes in walked
 	for p := len(in.Pages) - 1; p >= 0; p-- {
 		body, err := in.Pages[p].Read(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, rec := range refRecords(t, c.Source.Kind, body) {
-			v := verdict{rec: refRejected{refRecord: rec, pageKey: in.Pages[p].Key, sha256: refSHA256(in.Pages[p]), field: refNull, code: rec.bad}}
+			v := verdict{rec: refRejected{refRecord: rec, pageKey: in.Pages[p].Key, sha256: refSHA256(in.Pages[p]),
+				field: refNull, code: rec.bad}}
 			v.rec.shown = refShown(c, rec)
 			if rec.bad == "" {
 				v.row, v.rec.field, v.rec.code = refPass(in, p, rec)
@@ -78,7 +79,7 @@ func refStage(t *testing.T, in Input) refResult {
 
 	duplicate := map[int]bool{}
 	for _, places := range byKey {
-		// Of one key's rows the last one in page and row order counts: the last row of the page walked first.
+		// Of the rows of one key, the last one in page and row order counts: the last row of the page walked first.
 		last := places[0]
 		differ := false
 		for _, at := range places {
@@ -113,7 +114,7 @@ func refStage(t *testing.T, in Input) refResult {
 	return out
 }
 
-// refStagedFields are the fields that may be staged at all, in order.
+// refStagedFields returns the fields that may be staged, in order.
 func refStagedFields(c *contract.Contract) []contract.Field {
 	var out []contract.Field
 	for _, f := range c.Fields {
@@ -135,7 +136,8 @@ func refColumns(c *contract.Contract) []string {
 		"ingested_process_at", "correlation_id", "landing_object_key", "row_hash")
 }
 
-// refShown lists what a quarantine row may show: the fields that are public and staged under all their names.
+// refShown returns what a quarantine row may show: the source fields that are public and staged in every column that
+// uses them.
 func refShown(c *contract.Contract, rec refRecord) map[string]string {
 	out := map[string]string{}
 	for _, f := range c.Fields {
@@ -154,7 +156,7 @@ func refShown(c *contract.Contract, rec refRecord) map[string]string {
 	return out
 }
 
-// refPass reads one record under the contract: a row, or the first thing wrong with it.
+// refPass reads one record under the contract and returns a row, or the first reason against it.
 func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 	c := in.Contract
 	values := map[string]refValue{}
@@ -209,7 +211,7 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 	return row, "", ""
 }
 
-// refMatch looks a name up for one of the columns that come of it; at is the column of which a value is no text.
+// refMatch computes a column that a match fills. at is the column whose value is not a valid text.
 func refMatch(in Input, f, matched contract.Field, rec refRecord) (v refValue, at string, bad Code) {
 	read := func(f contract.Field) string {
 		text, null, wrong := refText(f, string(rec.fields[f.Source]))
@@ -231,7 +233,7 @@ func refMatch(in Input, f, matched contract.Field, rec refRecord) (v refValue, a
 	r := in.Finders[matched.Name].Find(name, group)
 	null := refValue{cell: refNull, encoded: []byte{0}}
 	switch {
-	case f.ConfidenceOf != "" && !r.Judged(), f.Match != nil && r.ID == "":
+	case f.ConfidenceOf != "" && !r.HasConfidence(), f.Match != nil && r.ID == "":
 		return null, "", ""
 	case f.ConfidenceOf != "":
 		v, bad = refCast(contract.Field{Type: contract.Number}, strconv.FormatFloat(r.Confidence, 'f', -1, 64))
@@ -243,29 +245,29 @@ func refMatch(in Input, f, matched contract.Field, rec refRecord) (v refValue, a
 	return v, f.Name, bad
 }
 
-// refOrigin is what a row is said to be. Only an official portal publishes, and only by saying nothing else.
+// refOrigin returns a row's origin. Only an official portal publishes, and only if the row declares nothing else.
 func refOrigin(system string, rec refRecord) string {
 	simulated := system == "simulator" || strings.HasPrefix(system, "unofficial:")
-	raw, said := rec.fields[source.Origin]
+	raw, declared := rec.fields[source.Origin]
 	word, _ := refUnquote(string(raw))
 	switch {
-	case said && word == "recorded":
+	case declared && word == "recorded":
 		return "recorded"
-	case !simulated && (!said || word == "published"):
+	case !simulated && (!declared || word == "published"):
 		return "published"
 	}
 	return "invented"
 }
 
-// refRecord is one record of a page, or the rest of a page that cannot be read.
+// refRecord is one record of a page, or the unreadable rest of a page.
 type refRecord struct {
 	index, start, end int
-	fields            map[string][]byte // raw JSON by name; of a name that repeats the last
+	fields            map[string][]byte // raw JSON by name; the last value of a repeated name
 	bad               Code              // bad_row, bad_text, bad_page
-	loose             bool              // a bad page of no rows: it may begin anywhere from start on
+	loose             bool              // a bad page without rows: it may start anywhere from start on
 }
 
-// refSHA256 is what the quarantine says of a page's digest: what it was told.
+// refSHA256 returns the page's digest as the quarantine stores it.
 func refSHA256(p Page) string {
 	if p.SHA256 == "" {
 		return refNull
@@ -273,7 +275,7 @@ func refSHA256(p Page) string {
 	return p.SHA256
 }
 
-// refRecords takes a page apart.
+// refRecords parses a page.
 func refRecords(t *testing.T, kind string, page []byte) []refRecord {
 	switch kind {
 	case source.CKAN:
@@ -292,7 +294,7 @@ func refRecords(t *testing.T, kind string, page []byte) []refRecord {
 	return out
 }
 
-// refArray reads the array of records that begins at page[at]; the last record is the fault, if there is one.
+// refArray reads the array of records that starts at page[at]; after an error the last record is the bad one.
 func refArray(page []byte, at int) (out []refRecord, end int, ok bool) {
 	fault := func() ([]refRecord, int, bool) {
 		return append(out, refRecord{index: len(out), start: at, end: len(page), bad: refBadPage}), at, false
@@ -329,11 +331,11 @@ func refArray(page []byte, at int) (out []refRecord, end int, ok bool) {
 	}
 }
 
-// refObject reads an object's fields.
+// refObject returns an object's fields.
 func refObject(raw []byte) map[string][]byte {
 	out := map[string][]byte{}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	_, _ = d.Token() // the brace; the object is known to be whole
+	_, _ = d.Token() // the brace; the object is complete
 	for d.More() {
 		name, _ := d.Token()
 		var value json.RawMessage
@@ -343,13 +345,13 @@ func refObject(raw []byte) map[string][]byte {
 	return out
 }
 
-// What is wrong with a record, or a page, as a whole.
+// Codes of a whole record or page.
 const (
 	refBadRow  Code = "bad_row"
 	refBadPage Code = "bad_page"
 )
 
-// refMaxDepth bounds the nesting of a record, as source does; nobody's data come near.
+// refMaxDepth bounds the nesting of a record, as package source does. Real data are far below it.
 const refMaxDepth = 513
 
 func refDepth(raw []byte) int {
@@ -368,7 +370,7 @@ func refDepth(raw []byte) int {
 	}
 }
 
-// refSpace answers the place of the next byte that is no white space.
+// refSpace returns the position of the next byte that is not white space.
 func refSpace(page []byte, at int) int {
 	for at < len(page) && strings.IndexByte(" \t\r\n", page[at]) >= 0 {
 		at++
@@ -376,7 +378,7 @@ func refSpace(page []byte, at int) int {
 	return at
 }
 
-// refCKAN reads a whole datastore answer.
+// refCKAN reads a complete datastore response.
 func refCKAN(t *testing.T, page []byte) []refRecord {
 	t.Helper()
 	var answer struct {
@@ -389,7 +391,7 @@ func refCKAN(t *testing.T, page []byte) []refRecord {
 	return out
 }
 
-// refCube reads a whole JSON-stat cube whose values are an array.
+// refCube reads a complete JSON-stat cube whose values are an array.
 func refCube(t *testing.T, page []byte) []refRecord {
 	t.Helper()
 	type dimension struct {
@@ -410,7 +412,7 @@ func refCube(t *testing.T, page []byte) []refRecord {
 		t.Fatal(err)
 	}
 	records := []refRecord{{fields: map[string][]byte{}}}
-	for _, id := range cube.ID { // the last dimension runs fastest
+	for _, id := range cube.ID { // the last dimension varies fastest
 		var longer []refRecord
 		for _, rec := range records {
 			for _, category := range cube.Dimension[id].Category.Index {
@@ -444,7 +446,8 @@ func refCube(t *testing.T, page []byte) []refRecord {
 	return records
 }
 
-// refRoles adds the dimensions by their roles: several of one role are one, the one without is "none".
+// refRoles adds the dimensions by their roles: dimensions with one role are joined; a dimension without a role is
+// "none".
 func refRoles(fields map[string][]byte, ids []string, roles map[string][]string) {
 	byRole := map[string][]string{}
 	for _, id := range ids {
@@ -479,7 +482,7 @@ func refQuote(text string) []byte {
 	return raw
 }
 
-// refIndex is a dimension's categories in order: written as an array, or as an object with their places.
+// refIndex is the categories of a dimension in order: an array, or an object with their positions.
 type refIndex []string
 
 func (x *refIndex) UnmarshalJSON(b []byte) error {

@@ -18,14 +18,14 @@ import (
 
 // refValue is one value of a row.
 type refValue struct {
-	cell    string // as refCells renders it from a file; refNull for null
-	folder  string // as a partition's name
-	encoded []byte // as row_hash takes it: 0 for null; 1, then eight bytes or a length and bytes
+	cell    string // as refCells formats it from a file; refNull for null
+	folder  string // as a partition folder
+	encoded []byte // as row_hash encodes it: 0 for null; 1, then eight bytes or a length and bytes
 }
 
 var refFolder = regexp.MustCompile(`\A[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\z`)
 
-// refRead turns raw JSON into a field's value. No raw: the record has no such field.
+// refRead converts raw JSON to a field's value. Empty raw: the record has no such field.
 func refRead(f contract.Field, required bool, raw []byte) (refValue, Code) {
 	text, null, bad := refText(f, string(raw))
 	mapped, known := f.Mapping[text]
@@ -58,7 +58,7 @@ func refRead(f contract.Field, required bool, raw []byte) (refValue, Code) {
 
 var refDigits = regexp.MustCompile(`\A[0-9]+\z`)
 
-// refText is the text that a contract speaks of.
+// refText returns the text that a contract describes.
 func refText(f contract.Field, raw string) (text string, null bool, bad Code) {
 	raw = strings.TrimSpace(raw)
 	isNull := func(s string) bool { return slices.Contains(f.NullLiterals, s) }
@@ -84,13 +84,13 @@ func refText(f contract.Field, raw string) (text string, null bool, bad Code) {
 	return text, text == "" || isNull(text), ""
 }
 
-// refUnquote decodes a JSON string. NUL and half a character are no text.
+// refUnquote decodes a JSON string. It rejects NUL and half a character.
 func refUnquote(raw string) (string, bool) {
 	var s string
 	if raw == "" || raw[0] != '"' || json.Unmarshal([]byte(raw), &s) != nil {
 		return "", false
 	}
-	// The string as the units it is written in: a half character shows as one that is not of a pair.
+	// The UTF-16 code units of the string: half a character is a surrogate without its pair.
 	var units []uint16
 	for rest := raw[1 : len(raw)-1]; rest != ""; {
 		switch {
@@ -164,7 +164,7 @@ func refBytes(cell, folder string, b []byte) refValue {
 	return refValue{cell: cell, folder: folder, encoded: append(binary.AppendUvarint([]byte{1}, uint64(len(b))), b...)}
 }
 
-// refInteger reads a whole number of 64 bits exactly. Three digits after a point may be thousands: nobody can tell.
+// refInteger parses an exact 64-bit integer. Three digits after a point are rejected because they may be thousands.
 func refInteger(m []string, text string) (int64, bool) {
 	if m == nil || len(m[3]) == 3 && len(m[2]) <= 3 && m[2][0] != '0' {
 		return 0, false
@@ -185,7 +185,7 @@ func refInteger(m []string, text string) (int64, bool) {
 	return r.Num().Int64(), true
 }
 
-// refFloat reads a finite number; one that would become zero, and is none, is refused.
+// refFloat parses a finite number and rejects one that would underflow to zero.
 func refFloat(m []string, text string) (float64, bool) {
 	if m == nil {
 		return 0, false
@@ -197,7 +197,7 @@ func refFloat(m []string, text string) (float64, bool) {
 	return n, err == nil
 }
 
-// refDecimal reads a decimal exactly.
+// refDecimal parses an exact decimal.
 func refDecimal(text string, precision, scale int) (refValue, bool) {
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
@@ -223,7 +223,7 @@ func refDecimal(text string, precision, scale int) (refValue, bool) {
 
 var refMidnight = regexp.MustCompile(`\A(\d{4}-\d{2}-\d{2})T00:00:00(\.0+)?\z`)
 
-// refDate reads a day, at midnight UTC.
+// refDate parses a day, at midnight UTC.
 func refDate(text, layout string) (time.Time, bool) {
 	if layout == "" {
 		layout = "2006-01-02"
@@ -235,7 +235,7 @@ func refDate(text, layout string) (time.Time, bool) {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), err == nil && t.Year() >= 1
 }
 
-// refTimestamp reads a moment; without a zone it is UTC.
+// refTimestamp parses an instant; without a zone it is UTC.
 func refTimestamp(text, layout string) (time.Time, bool) {
 	layouts := []string{layout}
 	if layout == "" {
@@ -249,7 +249,7 @@ func refTimestamp(text, layout string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// refLimits applies a contract's limits in their order.
+// refLimits applies the contract's limits in order.
 func refLimits(f contract.Field, text string, v refValue) Code {
 	characters := len([]rune(text))
 	switch {
@@ -277,8 +277,8 @@ func refLimits(f contract.Field, text string, v refValue) Code {
 	return ""
 }
 
-// refMunicipality checks an Idescat code: five digits of the INE, each counted through the INE's tables A, B, C, A, B, and
-// the digit that fills their sum up to a multiple of ten.
+// refMunicipality checks an Idescat code: five digits of the INE, each mapped through the INE's tables A, B, C, A, B,
+// and the digit that completes their sum to a multiple of ten.
 func refMunicipality(code string) bool {
 	if len(code) != 6 || !refDigits.MatchString(code) {
 		return false

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// encode encodes the columns of a row group in the order of the files' schema: the contract's, then the lineage.
+// encode encodes the columns of a row group in the order of the files' schema: first the contract's columns, then the
+// lineage.
 func (j *job) encode(e *encoder, g *rowGroup, values [][][]byte) error {
-	e.begin()
+	e.reset()
 	for i, col := range j.files.columns {
 		var err error
 		if i < j.layout.columns {
@@ -36,7 +37,7 @@ func (j *job) encodeColumn(e *encoder, g *rowGroup, column int, values [][]byte)
 		case row < from:
 			return values[cell-1], false
 		default:
-			return g.kept(column, cell, col.width), false
+			return g.value(column, cell, col.width), false
 		}
 	})
 }
@@ -59,7 +60,7 @@ func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
 		return e.coded(col, codes, len(j.Pages), func(code uint32) []byte { return []byte(text(int(code - 1))) })
 	}
 	switch col.name {
-	case "source_system": // Invariant 11: simulated rows say so themselves
+	case "source_system": // Invariant 11: simulated rows are marked
 		return constant(j.Lineage.SourceSystem)
 	case "source_dataset_id":
 		return constant(j.Contract.Source.ID)
@@ -85,10 +86,10 @@ func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
 			return hex.AppendEncode(b, d[:])
 		})
 	}
-	return &Fault{"write parquet", fmt.Errorf("the schema has a column that staging does not make; this is a fault of the build")}
+	return &Fault{"write parquet", fmt.Errorf("the stager does not fill column %s; this is a bug in the stager", col.name)}
 }
 
-// url is where a page came from.
+// url returns the URL of a page.
 func (j *job) url(page int) string {
 	if u := j.Pages[page].URL; u != "" {
 		return u

@@ -13,8 +13,8 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// TestDictionariesOverflow: a column may hold few values, then more than a dictionary takes, then few again; texts may be
-// long; pages may be of any size.
+// TestDictionariesOverflow stages columns with few values, then more than a dictionary holds, then few again, with long
+// texts and pages of very different sizes.
 func TestDictionariesOverflow(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))
@@ -28,7 +28,8 @@ func TestDictionariesOverflow(t *testing.T) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			fmt.Fprintf(&b, `{"id":%d,"code":%q,"few":"%d","day":"%04d-03-%02d","price":%d.25,"z":"%d"`, n, code(i), r.IntN(5), 1900+n%200, 1+n%28, n, n%3)
+			fmt.Fprintf(&b, `{"id":%d,"code":%q,"few":"%d","day":"%04d-03-%02d","price":%d.25,"z":"%d"`, n, code(i), r.IntN(5),
+				1900+n%200, 1+n%28, n, n%3)
 			if n%7000 == 17 {
 				fmt.Fprintf(&b, `,"long":%q`, strings.Repeat(fmt.Sprint(n, " "), 20_000))
 			}
@@ -48,7 +49,8 @@ func TestDictionariesOverflow(t *testing.T) {
 	page(22_000, all)
 	page(6_000, few)
 	page(700, few)
-	contract := `{"Key":["id"],"KeyConflict":"latest","Fields":[{"Name":"id","Type":"integer"},{"Name":"code"},{"Name":"few"},{"Name":"day","Type":"date"},
+	contract := `{"Key":["id"],"KeyConflict":"latest","Fields":[{"Name":"id","Type":"integer"},{"Name":"code"},{"Name":"few"},` +
+		`{"Name":"day","Type":"date"},
 		{"Name":"price","Type":"decimal","Precision":12,"Scale":2},{"Name":"long"},{"Name":"nothing"},{"Name":"z"}]}`
 	if r := agree(t, plainRun(t, contract, pages...)); r.Staged != int64(n) {
 		t.Errorf("staged %d rows, want %d", r.Staged, n)
@@ -76,8 +78,8 @@ func TestThousandsOfPartitions(t *testing.T) {
 	}
 }
 
-// TestManyKeys: more keys and longer rows than a small memory holds, spread over partitions, some of them repeated and some
-// in conflict, near and far.
+// TestManyKeys stages more keys and longer rows than a small memory holds, over several partitions. Some keys are
+// repeated and some are in conflict, within a page and across pages.
 func TestManyKeys(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(4, 4))
@@ -88,22 +90,24 @@ func TestManyKeys(t *testing.T) {
 		for i := range 2500 {
 			key := r.IntN(40_000)
 			note := strings.Repeat(fmt.Sprintf("%x ", key*2654435761), key%40)
-			fmt.Fprintf(&b, `%s{"id":"%032d","v":%d,"day":"2024-01-%02d","note":%q}`, map[bool]string{true: "", false: ","}[i == 0], key, key+r.IntN(50)/49, 1+key%28, note)
+			fmt.Fprintf(&b, `%s{"id":"%032d","v":%d,"day":"2024-01-%02d","note":%q}`,
+				separator(i), key, key+r.IntN(50)/49, 1+key%28, note)
 		}
 		b.WriteByte(']')
 		pages = append(pages, b.String())
 	}
 	for _, policy := range []contract.KeyConflict{contract.QuarantineConflicts, contract.LatestWins} {
-		in := plainRun(t, `{"Key":["id","day"],"Partition":["day"],"Fields":[{"Name":"id"},{"Name":"v","Type":"integer"},{"Name":"day","Type":"date"},{"Name":"note"}]}`, pages...)
+		in := plainRun(t, `{"Key":["id","day"],"Partition":["day"],"Fields":[{"Name":"id"},{"Name":"v","Type":"integer"},`+
+			`{"Name":"day","Type":"date"},{"Name":"note"}]}`, pages...)
 		in.Contract.KeyConflict = policy
 		if r := agree(t, in); r.Duplicates < 1000 || policy == contract.QuarantineConflicts && r.Quarantined < 100 {
-			t.Errorf("%s: %+v shows little", policy, r)
+			t.Errorf("%s: %+v, want 1000 duplicates and 100 conflicts at least", policy, r)
 		}
 	}
 }
 
-// TestMoreKeysThanMemory: keys that do not fit go to files, and no byte of the output says so. Rows repeat and contradict
-// others that were met long before.
+// TestMoreKeysThanMemory checks that keys in files give the same bytes as keys in memory. Rows repeat and contradict
+// rows that were staged long before.
 func TestMoreKeysThanMemory(t *testing.T) {
 	t.Parallel()
 	const pages, rows = 40, 20_000
@@ -115,7 +119,7 @@ func TestMoreKeysThanMemory(t *testing.T) {
 			n := page*rows + row
 			key, value := n%distinct, 0
 			if n >= distinct && n%100 == 0 {
-				value = 1 // contradicts the first row of the key
+				value = 1 // contradicts the key's first row
 			}
 			b = fmt.Appendf(b, `,{"k":%d,"p":%d,"v":%d}`, key, key%8, value)
 		}
@@ -130,22 +134,23 @@ func TestMoreKeysThanMemory(t *testing.T) {
 	}
 	got, second := mustStage(t, in, small)
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) || !maps.EqualFunc(first.files, second.files, bytes.Equal) {
-		t.Errorf("little memory gives %+v, want %+v and the same files", got, want)
+		t.Errorf("a small memory gives %+v, want %+v and the same files", got, want)
 	}
 	small.Temporary += "/nowhere"
 	if _, err := Stage(t.Context(), in, newMemorySink(), small); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("without a temporary folder: %v; has anything been put there?", err)
+		t.Errorf("without a temporary folder: got %v, want os.ErrNotExist", err)
 	}
 }
 
-// TestWideRecords: two hundred columns of all types, a tenth of them absent from a row.
+// TestWideRecords stages two hundred columns of all types, a tenth of them absent from each row.
 func TestWideRecords(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(5)
 	g.contract = parseContract(t, `{"Key":["f0"],"KeyConflict":"latest","Fields":[{"Name":"f0","Type":"integer"}]}`)
 	g.pools["f0"] = []genCell{{text: "1"}, {text: "2"}, {raw: "3"}, {raw: "44"}, {raw: "5"}, {raw: "6"}}
 	for i := 1; i < 200; i++ {
-		f := contract.Field{Name: fmt.Sprintf("f%d", i), Source: fmt.Sprintf("f%d", i), Type: genTypes[i%len(genTypes)], Staged: true, Precision: 20, Scale: 3}
+		f := contract.Field{Name: fmt.Sprintf("f%d", i), Source: fmt.Sprintf("f%d", i), Type: genTypes[i%len(genTypes)],
+			Staged: true, Precision: 20, Scale: 3}
 		g.contract.Fields = append(g.contract.Fields, f)
 		g.pools[f.Source] = []genCell{{absent: true}}
 		for range 10 {
@@ -169,24 +174,25 @@ func TestWideRecords(t *testing.T) {
 		pages = append(pages, "["+strings.Join(records, ",")+"]")
 	}
 	if r := agree(t, plainRunOf(g.contract, pages...)); r.Staged < 3 {
-		t.Errorf("%+v shows little", r)
+		t.Errorf("staged %d rows, want 3 at least", r.Staged)
 	}
 }
 
-// TestMoreNamesThanAReaderRemembers: the contract's fields are found by their names also when they come after so many others
-// that the reader has stopped to count.
-func TestMoreNamesThanAReaderRemembers(t *testing.T) {
+// TestManyUnknownFields checks that the contract's fields are found after more unknown fields than the reader numbers.
+func TestManyUnknownFields(t *testing.T) {
 	t.Parallel()
-	var strangers strings.Builder
+	var unknown strings.Builder
 	for i := range 10_000 {
-		fmt.Fprintf(&strangers, `"s%d":1,`, i)
+		fmt.Fprintf(&unknown, `"s%d":1,`, i)
 	}
-	late := `[{"id":"a","text":"x"},{` + strangers.String() + `"whole":"no","id":"b","zone":"7","price":1.5},{"id":"c",` + strangers.String() + `"zone":"8","open":"true","te\u0078t":"y"}]`
-	agree(t, plainRun(t, everyType, `[{`+strangers.String()+`"id":"a"},{"id":"d","text":"x","whole":5}]`, late, `[{"text":"z","id":"c","zone":"8","phone":"1"}]`))
+	late := `[{"id":"a","text":"x"},{` + unknown.String() + `"whole":"no","id":"b","zone":"7","price":1.5},{"id":"c",` +
+		unknown.String() + `"zone":"8","open":"true","te\u0078t":"y"}]`
+	agree(t, plainRun(t, everyType, `[{`+unknown.String()+`"id":"a"},{"id":"d","text":"x","whole":5}]`, late,
+		`[{"text":"z","id":"c","zone":"8","phone":"1"}]`))
 }
 
-// TestLevelChangesBytesOnly: another compression level holds the same.
-func TestLevelChangesBytesOnly(t *testing.T) {
+// TestLevelChangesOnlyBytes checks that every compression level stores the same rows.
+func TestLevelChangesOnlyBytes(t *testing.T) {
 	t.Parallel()
 	in := plainRun(t, everyType, registerPages(6, 3, 300, 500)...)
 	want := refStage(t, in)
@@ -199,6 +205,14 @@ func TestLevelChangesBytesOnly(t *testing.T) {
 		}
 	}
 	if sizes[0] != sizes[DefaultLevel] {
-		t.Errorf("no level gives %d bytes, level %d gives %d", sizes[0], DefaultLevel, sizes[DefaultLevel])
+		t.Errorf("the default level gives %d bytes, level %d gives %d", sizes[0], DefaultLevel, sizes[DefaultLevel])
 	}
+}
+
+// separator returns what precedes element i of a JSON array.
+func separator(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return ","
 }

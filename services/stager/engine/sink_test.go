@@ -3,17 +3,16 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
 )
 
-// strictSink knows what became of every file, and refuses what it is told to.
+// strictSink counts what happens to every file and fails the calls that refuse selects.
 type strictSink struct {
 	mu                          sync.Mutex
 	created, committed, aborted int
-	refuse                      func(call string, n int) error // call is "create", "write" or "commit", n counts its calls from 0
+	refuse                      func(call string, n int) error // call is "create", "write" or "commit"; n counts its calls from 0
 	calls                       map[string]int
 }
 
@@ -67,8 +66,9 @@ func (f *strictFile) Commit(context.Context) error {
 
 func (f *strictFile) Abort() { f.end(&f.sink.aborted) }
 
-// TestEveryFileIsEndedOnce: whatever the sink refuses, and when, Stage answers that error and leaves no file open.
-func TestEveryFileIsEndedOnce(t *testing.T) {
+// TestEveryFileEndsOnce checks that Stage returns the sink's error, whichever call fails, and that every file is
+// committed or aborted once.
+func TestEveryFileEndsOnce(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left")
 	pages := registerPages(8, 4, 100, 300)
@@ -86,14 +86,15 @@ func TestEveryFileIsEndedOnce(t *testing.T) {
 					t.Errorf("%s %d, %d workers: got %v, want %v", call, n, workers, err, full)
 				}
 				if sink.created != sink.committed+sink.aborted {
-					t.Errorf("%s %d, %d workers: %d files created, %d committed, %d aborted", call, n, workers, sink.created, sink.committed, sink.aborted)
+					t.Errorf("%s %d, %d workers: %d files created, %d committed, %d aborted", call, n, workers, sink.created,
+						sink.committed, sink.aborted)
 				}
 			}
 		}
 	}
 }
 
-// TestReadingFails: an error of reading any page ends the run with that error and no file, whatever the other workers do.
+// TestReadingFails checks that an error of reading any page ends the run with that error and without a file.
 func TestReadingFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("connection reset")
@@ -107,7 +108,7 @@ func TestReadingFails(t *testing.T) {
 	}
 }
 
-// TestCancelled: a cancelled run says so and commits nothing after it.
+// TestCancelled checks that a cancelled run returns the context's error and commits nothing.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -120,23 +121,23 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// TestProgress: it is told after each page, by one goroutine at a time, and ends at the whole.
+// TestProgress checks that progress is reported after each page, never concurrently, and ends with all pages.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	in := plainRun(t, everyType, registerPages(11, 10, 30, 100)...)
-	var told []Progress // without a lock: the race detector sees who does not keep to it
-	r, err := Stage(t.Context(), in, newMemorySink(), Options{Workers: 3, Progress: func(p Progress) { told = append(told, p) }})
+	var reports []Progress // without a lock: the race detector finds concurrent calls
+	r, err := Stage(t.Context(), in, newMemorySink(), Options{Workers: 3, Progress: func(p Progress) { reports = append(reports, p) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(told) < 10 {
-		t.Fatalf("told %d times", len(told))
+	if len(reports) < 10 {
+		t.Fatalf("progress was reported %d times, want 10 at least", len(reports))
 	}
-	last := told[len(told)-1]
-	if last.Pages != 10 || last.Of != 10 || slices.ContainsFunc(told, func(p Progress) bool { return p.Of != 10 || p.Pages > 10 }) {
-		t.Errorf("told %+v", told)
+	last := reports[len(reports)-1]
+	if last.Pages != 10 || last.Of != 10 || slices.ContainsFunc(reports, func(p Progress) bool { return p.Of != 10 || p.Pages > 10 }) {
+		t.Errorf("got %+v, want 10 pages of 10", reports)
 	}
-	if most := slices.MaxFunc(told, func(a, b Progress) int { return int(a.Rows - b.Rows) }); most.Rows != r.RowsIn {
-		t.Errorf("told of %s rows at the most, want %d", fmt.Sprint(most.Rows), r.RowsIn)
+	if most := slices.MaxFunc(reports, func(a, b Progress) int { return int(a.Rows - b.Rows) }); most.Rows != r.RowsIn {
+		t.Errorf("at most %d rows were reported, want %d", most.Rows, r.RowsIn)
 	}
 }

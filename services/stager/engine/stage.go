@@ -6,27 +6,27 @@ import (
 	"errors"
 )
 
-// Stage stages one run. An error that says Permanent() is final; the outputs of a failed call are worthless and nobody
-// has been told of them.
+// Stage stages one run. An error whose Permanent method returns true is final. After an error the outputs are
+// incomplete and must not be used.
 //
-// It goes over the pages once. Only when rows of one key are found to differ, under a contract that says that then none of
-// them is to be believed, it goes over them a second time, knowing those keys.
+// Stage reads the pages once. It reads them a second time only if rows with the same key differ and the contract
+// quarantines such rows: the second pass then knows the conflicting keys.
 func Stage(ctx context.Context, in Input, out Sink, o Options) (Result, error) {
-	result, rivals, err := pass(ctx, in, out, o, nil)
-	if err != nil || len(rivals) == 0 {
+	result, conflicting, err := pass(ctx, in, out, o, nil)
+	if err != nil || len(conflicting) == 0 {
 		return result, err
 	}
-	result, others, err := pass(ctx, in, out, o, rivals)
+	result, others, err := pass(ctx, in, out, o, conflicting)
 	if err == nil && len(others) > 0 {
-		err = &Fault{"stage " + in.Contract.Dataset, errors.New("its pages changed while they were staged; stage them again when nobody writes them")}
+		changed := errors.New("the pages changed during staging; run it again when no process writes them")
+		err = &Fault{"stage " + in.Contract.Dataset, changed}
 	}
 	return result, err
 }
 
-// pass stages a run whose rivals are known: the keys whose rows differ. When it finds others it stages nothing and answers
-// them.
-func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]bool) (Result, map[digest]bool, error) {
-	j, err := newJob(in, o, rivals)
+// pass stages a run whose conflicting keys are known. If it finds others, it stages nothing and returns them.
+func pass(ctx context.Context, in Input, out Sink, o Options, conflicting map[digest]bool) (Result, map[digest]bool, error) {
+	j, err := newJob(in, o, conflicting)
 	if err != nil {
 		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
 	}
@@ -35,7 +35,7 @@ func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]
 		return Result{}, nil, &Fault{"prepare staging of " + in.Contract.Dataset, err}
 	}
 	err = guarded(func() error {
-		if err := j.eachPage(ctx, j.take); err != nil || len(j.found) > 0 {
+		if err := j.eachPage(ctx, j.process); err != nil || len(j.newConflicts) > 0 {
 			return err
 		}
 		if err := j.count(); err != nil {
@@ -43,9 +43,9 @@ func pass(ctx context.Context, in Input, out Sink, o Options, rivals map[digest]
 		}
 		return j.finish()
 	})
-	if err != nil || len(j.found) > 0 {
+	if err != nil || len(j.newConflicts) > 0 {
 		j.encoders.abort()
-		return Result{}, j.found, err
+		return Result{}, j.newConflicts, err
 	}
 	return j.result, nil, nil
 }

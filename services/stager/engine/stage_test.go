@@ -23,7 +23,8 @@ import (
 )
 
 // everyType is a contract with a column of each type, read from the source field of the same name.
-const everyType = `{"Dataset":"things","Licence":"Open","LicenceURL":"https://licence.example","Attribution":"Font: exemple","SHA256":"c0ffee",
+const everyType = `{"Dataset":"things","Licence":"Open","LicenceURL":"https://licence.example","Attribution":"Font: exemple",` +
+	`"SHA256":"c0ffee",
  "Source":{"ID":"abcd-1234"},"Key":["id"],"Partition":["zone"],"Fields":[
  {"Name":"id","Required":true},{"Name":"zone","PadLeft":2,"Default":"00"},
  {"Name":"text","Squeeze":true,"NullLiterals":["null"]},{"Name":"whole","Type":"integer"},{"Name":"number","Type":"number"},
@@ -42,7 +43,8 @@ func stage(t *testing.T, contract string, pages ...string) (Result, *memorySink)
 
 func TestReadBack(t *testing.T) {
 	t.Parallel()
-	page := `[{"id":"a","zone":"1","text":" x  y ","whole":"7","number":"1.5","price":"-12.3","open":true,"day":"2024-02-29","at":"2024-02-29T01:02:03.000004Z","point":{"x":1},"phone":"972"},
+	page := `[{"id":"a","zone":"1","text":" x  y ","whole":"7","number":"1.5","price":"-12.3","open":true,"day":"2024-02-29",` +
+		`"at":"2024-02-29T01:02:03.000004Z","point":{"x":1},"phone":"972"},
 {"id":"b","zone":"1","text":"null",":@llac_origin":"recorded"}]`
 	_, out := stage(t, everyType, page)
 	body := out.files["staged/zone=01"]
@@ -62,9 +64,13 @@ func TestReadBack(t *testing.T) {
 
 	var text strings.Builder
 	writeTable(&text, table, []string{"row_hash"})
-	wantRows := `id | text | whole | number | price | open | day | at | point | source_system | source_dataset_id | source_url | source_updated_at | data_origin | ingested_process_at | correlation_id | landing_object_key
-"a" | "x y" | 7 | 1.5 | -12.3 | true | 2024-02-29 | 2024-02-29T01:02:03.000004Z | "{\"x\":1}" | "portal.example" | "abcd-1234" | "https://portal.example/d/abcd-1234" | "2025-08-02" | "published" | "20250803T140512" | "20250803T140512" | "landing/things/page-0"
-"b" | null | null | null | null | null | null | null | null | "portal.example" | "abcd-1234" | "https://portal.example/d/abcd-1234" | "2025-08-02" | "recorded" | "20250803T140512" | "20250803T140512" | "landing/things/page-0"
+	wantRows := `id | text | whole | number | price | open | day | at | point | source_system | source_dataset_id | ` +
+		`source_url | source_updated_at | data_origin | ingested_process_at | correlation_id | landing_object_key
+"a" | "x y" | 7 | 1.5 | -12.3 | true | 2024-02-29 | 2024-02-29T01:02:03.000004Z | "{\"x\":1}" | "portal.example" | ` +
+		`"abcd-1234" | "https://portal.example/d/abcd-1234" | "2025-08-02" | "published" | "20250803T140512" | "20250803T140512" | ` +
+		`"landing/things/page-0"
+"b" | null | null | null | null | null | null | null | null | "portal.example" | "abcd-1234" | ` +
+		`"https://portal.example/d/abcd-1234" | "2025-08-02" | "recorded" | "20250803T140512" | "20250803T140512" | "landing/things/page-0"
 `
 	if text.String() != wantRows {
 		t.Errorf("got\n%s\nwant\n%s", text.String(), wantRows)
@@ -127,7 +133,7 @@ func TestRowHash(t *testing.T) {
 	}
 }
 
-// registerPages makes pages like the register's: duplicates across pages, conflicts, bad rows.
+// registerPages generates pages like the register's: duplicates across pages, conflicts, bad rows.
 func registerPages(seed uint64, pages, rows, keys int) []string {
 	r := rand.New(rand.NewPCG(seed, 1))
 	out := make([]string, pages)
@@ -135,7 +141,8 @@ func registerPages(seed uint64, pages, rows, keys int) []string {
 		page := make([]map[string]any, rows)
 		for i := range page {
 			key := r.IntN(keys)
-			row := map[string]any{"id": fmt.Sprintf("S%05d", key), "zone": fmt.Sprint(key % 11), "whole": fmt.Sprint(key), "text": fmt.Sprintf(" nom  %d ", key)}
+			row := map[string]any{"id": fmt.Sprintf("S%05d", key), "zone": fmt.Sprint(key % 11), "whole": fmt.Sprint(key),
+				"text": fmt.Sprintf(" nom  %d ", key)}
 			switch r.IntN(40) {
 			case 0:
 				row["whole"] = "no"
@@ -155,7 +162,7 @@ func registerPages(seed uint64, pages, rows, keys int) []string {
 	return out
 }
 
-// TestSameBytes: invariant 6. Not parallel: it changes the number of processors.
+// TestSameBytes checks invariant 6 for different numbers of processors. It is not parallel because it sets GOMAXPROCS.
 func TestSameBytes(t *testing.T) {
 	pages := registerPages(7, 20, 200, 1500)
 	_, first := stage(t, everyType, pages...)
@@ -168,12 +175,12 @@ func TestSameBytes(t *testing.T) {
 		runtime.GOMAXPROCS(n)
 		_, again := stage(t, everyType, pages...)
 		if !maps.EqualFunc(first.files, again.files, bytes.Equal) {
-			t.Errorf("other bytes with %d processors", n)
+			t.Errorf("different bytes with %d processors", n)
 		}
 	}
 }
 
-// TestRandomPages compares what is staged with what a few maps say, for rows in any order.
+// TestRandomPages compares the staged counts with counts from maps, for pages in both orders.
 func TestRandomPages(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
@@ -203,7 +210,7 @@ func TestRandomPages(t *testing.T) {
 func countByMaps(t *testing.T, pages []string) [4]int64 {
 	t.Helper()
 	var in, quarantined int64
-	byKey := map[string]map[string]int64{} // key, row: how often
+	byKey := map[string]map[string]int64{} // number of occurrences by key and row
 	for _, body := range pages {
 		var rows []map[string]string
 		if err := json.Unmarshal([]byte(body), &rows); err != nil {
@@ -245,13 +252,13 @@ func TestLongText(t *testing.T) {
 	var b strings.Builder
 	writeTable(&b, readParquet(t, out.files["staged"]), []string{"row_hash"})
 	if !strings.Contains(b.String(), "5242880 bytes") {
-		t.Errorf("the text has not survived: %s", b.String())
+		t.Errorf("the long text is missing: %s", b.String())
 	}
 	r, out := stage(t, `{"Fields":[{"Name":"v","MaxLength":100,"Pattern":"(à|x)*short"}]}`, page)
 	if r.ByReason["too_long"] != 1 || r.Staged != 1 {
 		t.Errorf("got %+v, want one row too long", r)
 	}
-	// A rejected giant is not carried along: the page has it, and the row says where.
+	// The quarantine stores a long value shortened: the page holds all of it.
 	if n := len(out.files["quarantine"]); n > 8<<10 {
 		t.Errorf("the quarantine takes %d bytes", n)
 	}
@@ -308,21 +315,23 @@ func TestTooManyPartitions(t *testing.T) {
 		fmt.Fprintf(&page, `,{"p":"%d","v":1}`, i)
 	}
 	page.WriteString(`]`)
-	in := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},{"Name":"v","Type":"integer"}]}`), pages: []string{page.String()}}.inputOf()
+	in := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},{"Name":"v","Type":"integer"}]}`),
+		pages: []string{page.String()}}.inputOf()
 	_, err := Stage(t.Context(), in, newMemorySink(), Options{})
 	wantFault(t, err, "more than 10000 partitions")
 }
 
-func TestRowsOfThePageAreCounted(t *testing.T) {
+func TestRowCountMatchesManifest(t *testing.T) {
 	t.Parallel()
 	in := testCase{contract: parseContract(t, everyType), pages: []string{`[{"id":"a"}]`}}.inputOf()
 	in.Pages[0].Rows = 2
 	_, err := Stage(t.Context(), in, newMemorySink(), Options{})
-	wantFault(t, err, "1 rows, but its manifest counts 2")
+	wantFault(t, err, "got 1 rows, but the manifest counts 2")
 }
 
-// Rows that no official portal served say so, also when the server forgets to say of each which it is.
-func TestSimulatedSaysSo(t *testing.T) {
+// TestSimulatedRowsAreMarked checks the footer of rows that no official portal served, with and without an origin per
+// row.
+func TestSimulatedRowsAreMarked(t *testing.T) {
 	t.Parallel()
 	rows := `[{"id":"a"},{"id":"b",":@llac_origin":"published"},{"id":"c",":@llac_origin":"recorded"}]`
 	for system, want := range map[string]string{
@@ -340,15 +349,15 @@ func TestSimulatedSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		footer := r.MetaData().KeyValueMetadata()
-		said, origins := footer.FindValue("simulated"), footer.FindValue("data_origin")
-		if said == nil || origins == nil || *said+" "+*origins != want {
-			t.Errorf("%s: simulated %v, origins %v, want %s", system, said, origins, want)
+		simulated, origins := footer.FindValue("simulated"), footer.FindValue("data_origin")
+		if simulated == nil || origins == nil || *simulated+" "+*origins != want {
+			t.Errorf("%s: simulated %v, origins %v, want %s", system, simulated, origins, want)
 		}
 	}
 }
 
-// TestErrorsOfOthersAreNotPermanent: what the lake or the deadline does may be mended by another try.
-func TestErrorsOfOthersAreNotPermanent(t *testing.T) {
+// TestOtherErrorsAreNotPermanent checks that an error of the lake or a deadline permits a retry.
+func TestOtherErrorsAreNotPermanent(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("connection reset")
 	newInput := func() Input {
@@ -389,6 +398,6 @@ func wantFault(t *testing.T, err error, text string) {
 	t.Helper()
 	var fault *Fault
 	if !errors.As(err, &fault) || !fault.Permanent() || !strings.Contains(err.Error(), text) {
-		t.Errorf("got %v, want a fault saying %q", err, text)
+		t.Errorf("got %v, want a Fault containing %q", err, text)
 	}
 }

@@ -12,36 +12,36 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// worker makes pages ready, one at a time. What it has learnt of one page's names and values serves the next. Invariant:
-// what becomes of a row follows from the row, the contract and the rivals alone, whoever works on it.
+// worker parses pages, one at a time. What it learns about names and values in one page serves the next. Invariant: the
+// result of a row depends only on the row, the contract and the conflicting keys, not on the worker.
 type worker struct {
-	plan      *plan
-	reader    *source.Reader
-	textLimit int             // bytes of a batch's text
-	validated bool            // a page that cannot be read to its end fails the run
-	rivals    map[digest]bool // keys whose rows differ: known in a second pass
-	files     []physical      // how the columns of plan.files lie in a file
-	memos     []memo          // by column
-	memoSize  int             // bytes of all memos
-	memoBytes int             // that they may take
+	plan        *plan
+	reader      *source.Reader
+	textLimit   int             // limit of a batch's text in bytes
+	validated   bool            // a page that cannot be read to its end fails the run
+	conflicting map[digest]bool // keys whose rows differ; known in the second pass
+	files       []physical      // how the columns of plan.files are stored in a file
+	memos       []memo          // by column
+	memoSize    int             // bytes of all memos
+	memoBytes   int             // limit of memoSize
 
-	columnOf []int    // by the reader's ID of a name: the column made of it, or what else it stands for
-	hashes   []uint32 // of the raw values
-	touched  uint32   // keeps fetch from being left out by the compiler
-	raw      [][]byte // of the row at hand: by column, then the name of each match
-	cells    []cell   // of the row at hand
-	number   []uint32 // of the cells, as a batch holds them; 0 where the cell is null
-	direct   []scratch
-	found    []found // by match
+	columnOf   []int    // by the reader's ID of a field name: the column, or one of unknownField to sharedField
+	hashes     []uint32 // of the raw values, by column
+	prefetched uint32   // keeps the compiler from removing the loads in prefetch
+	raw        [][]byte // of the current row: by column, then the name of each match
+	cells      []cell   // of the current row
+	number     []uint32 // codes of the cells, as in batch.cells; 0 for null
+	direct     []scratch
+	found      []found // by match
 
-	learnt  [][]uint32 // see batch; only who takes the batches touches it
-	byPath  map[string]uint32
-	folders [][]lake.PartitionValue
-	hashed  []byte
-	path    []byte
+	jobNumbers [][]uint32 // see batch; only the goroutine that processes batches uses it
+	byPath     map[string]uint32
+	folders    [][]lake.PartitionValue
+	hashed     []byte
+	path       []byte
 }
 
-// scratch is where a cell lies that no memo holds, until its row is kept.
+// scratch holds the current row's cell of a column when no memo holds it.
 type scratch struct{ payload, hashed []byte }
 
 func newWorker(j *job) (*worker, error) {
@@ -55,31 +55,29 @@ func newWorker(j *job) (*worker, error) {
 	}
 	n := len(p.columns)
 	return &worker{
-		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, rivals: j.rivals, memoBytes: j.options.memoBytes(), files: j.files.columns,
-		memos: make([]memo, n), raw: make([][]byte, p.raws), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
-		direct: make([]scratch, n), found: make([]found, len(p.matches)), learnt: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
+		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, conflicting: j.conflicting,
+		memoBytes: j.options.memoBytes(), files: j.files.columns, memos: make([]memo, n),
+		raw: make([][]byte, p.raws), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
+		direct: make([]scratch, n), found: make([]found, len(p.matches)),
+		jobNumbers: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
 	}, nil
 }
 
-// read makes the page ready. Only what forbids to stage the run at all is an error of the batch.
+// read parses a page into b. Only an error that prevents staging the run becomes an error of the batch.
 func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
-	for i := range w.memos {
-		if m := &w.memos[i]; !m.off && hardlyRepeats(int64(m.asked), int64(len(m.outcomes))) {
-			w.memoSize -= m.size()
-			*m = memo{off: true}
-		}
-	}
+	w.disableMemos()
 	b.bytes = int64(len(body))
-	var next, after int // the row being read, and where the one before it ended
+	var next, after int // index of the next row, and end of the previous one
 	err := w.reader.Rows(body, func(rec source.Row) error {
 		b.rows++
 		next, after = rec.Index+1, rec.End
 		w.row(b, rec)
 		if len(b.text) > w.textLimit {
-			return fault(page.Key, "its values take more than %d MiB; fetch the dataset in smaller pages", w.textLimit>>20)
+			return fault(page.Key, "its values exceed %d MiB; fetch the dataset in smaller pages", w.textLimit>>20)
 		}
 		if b.badBytes > maxBatchBad {
-			return fault(page.Key, "its refused rows, %d so far, take more than %d MiB; look at what it holds, or fetch the dataset in smaller pages", len(b.bad), maxBatchBad>>20)
+			return fault(page.Key, "its rejected rows, %d so far, exceed %d MiB; inspect the page, or fetch the dataset in smaller pages",
+				len(b.bad), maxBatchBad>>20)
 		}
 		return ctx.Err()
 	})
@@ -90,11 +88,12 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 		b.err = fault(page.Key, "%w; nothing was staged, run the dataset again", malformed)
 		return
 	case errors.As(err, &malformed):
-		// Invariant 5: what cannot be read is told, too: from the fault to the end of the page is one record.
+		// Invariant 5: unreadable bytes are counted too. They are one record, from the error to the end of the page.
 		b.rows++
 		clear(w.raw)
-		w.quarantine(b, source.Row{Index: next, Start: beginning(body, after, malformed.Offset), End: len(body)},
-			&rejection{code: BadPage, message: malformed.Err.Error() + fmt.Sprintf(" (byte %d); the rest of the page is lost: ask the source again", malformed.Offset)})
+		w.quarantine(b, source.Row{Index: next, Start: recordStart(body, after, malformed.Offset), End: len(body)},
+			&rejection{code: BadPage, message: fmt.Sprintf(
+				"%v (byte %d); the rest of the page is lost: ask the source again", malformed.Err, malformed.Offset)})
 	case errors.As(err, &permanent):
 		b.err = permanent
 		return
@@ -103,18 +102,28 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 		return
 	}
 	if page.Rows >= 0 && b.rows != page.Rows {
-		b.err = fault(page.Key, "%d rows, but its manifest counts %d; run the dataset again", b.rows, page.Rows)
+		b.err = fault(page.Key, "got %d rows, but the manifest counts %d; run the dataset again", b.rows, page.Rows)
 		return
 	}
 	for _, at := range w.plan.files {
 		b.memos = append(b.memos, w.memos[at])
 	}
-	b.folders, b.learnt = w.folders, w.learnt
+	b.folders, b.jobNumbers = w.folders, w.jobNumbers
 }
 
-// beginning answers where the record begins whose reading failed at fault: behind the white space and the one bracket or
-// comma that stand between it and the end of the record before, or the beginning of the page.
-func beginning(body []byte, after, fault int) int {
+// disableMemos turns off the memos of columns whose values rarely repeat.
+func (w *worker) disableMemos() {
+	for i := range w.memos {
+		if m := &w.memos[i]; !m.off && mostlyDistinct(int64(m.asked), int64(len(m.outcomes))) {
+			w.memoSize -= m.size()
+			*m = memo{off: true}
+		}
+	}
+}
+
+// recordStart returns where the record starts whose parsing failed at fault: after the white space and the one bracket
+// or comma that separate it from the end of the previous record or the beginning of the page.
+func recordStart(body []byte, after, fault int) int {
 	skip := func(some string, most int) {
 		for ; after < min(fault, len(body)) && most > 0 && strings.IndexByte(some, body[after]) >= 0; most-- {
 			after++
@@ -131,24 +140,24 @@ func beginning(body []byte, after, fault int) int {
 	return after
 }
 
-// space is JSON's white space.
+// space is the white space of JSON.
 const space = " \t\r\n"
 
-// row makes one record ready and puts it among the good or the bad.
+// row processes one record and adds it to the valid or the rejected rows.
 func (w *worker) row(b *batch, rec source.Row) {
-	origin := w.spread(rec)
+	origin := w.assign(rec)
 	if rec.Bad != nil {
 		w.quarantine(b, rec, unreadable(rec.Bad))
 		return
 	}
-	w.fetch()
+	w.prefetch()
 	for i := range w.plan.columns {
 		if bad := w.cell(i); bad != nil {
 			w.quarantine(b, rec, bad)
 			return
 		}
 	}
-	if bad := w.plan.belongs(w.cells); bad != nil {
+	if bad := w.plan.checkPlacement(w.cells); bad != nil {
 		w.quarantine(b, rec, bad)
 		return
 	}
@@ -159,7 +168,7 @@ func (w *worker) row(b *batch, rec source.Row) {
 	sum := sha256.Sum256(w.hashed)
 	if len(w.plan.key) > 0 {
 		key := w.key()
-		if w.rivals[key] {
+		if w.conflicting[key] {
 			w.quarantine(b, rec, w.plan.conflict())
 			return
 		}
@@ -179,8 +188,8 @@ func (w *worker) row(b *batch, rec source.Row) {
 	b.good++
 }
 
-// spread lays the record's values out by column and answers its origin. A name may repeat: the last one counts.
-func (w *worker) spread(rec source.Row) uint8 {
+// assign sets the raw values of the record by column and returns its origin. If a name repeats, the last value counts.
+func (w *worker) assign(rec source.Row) uint8 {
 	clear(w.raw)
 	var origin []byte
 	raw, columnOf := w.raw, w.columnOf
@@ -191,7 +200,7 @@ func (w *worker) spread(rec source.Row) uint8 {
 			column = columnOf[f.ID]
 		}
 		if column == unknownField {
-			column = w.learn(f)
+			column = w.resolveField(f)
 			columnOf = w.columnOf
 		}
 		switch {
@@ -209,21 +218,21 @@ func (w *worker) spread(rec source.Row) uint8 {
 		}
 	}
 	for i := range w.plan.matches {
-		w.join(i)
+		w.joinMatch(i)
 	}
 	return w.plan.originOf(origin)
 }
 
-// What a name stands for where that is not one column.
+// What a field name stands for if it is not exactly one column.
 const (
-	unknownField = -1 - iota // not yet met
+	unknownField = -1 - iota // not resolved yet
 	otherField               // not staged
-	originField              // the pseudo-field that says where a row comes from
-	sharedField              // several things are made of it
+	originField              // the pseudo-field with the row's origin
+	sharedField              // several columns use it
 )
 
-// learn finds out what a field's name stands for, and remembers it by the reader's ID.
-func (w *worker) learn(f *source.Value) int {
+// resolveField determines what a field name stands for and caches it by the reader's ID.
+func (w *worker) resolveField(f *source.Value) int {
 	column := otherField
 	switch columns := w.plan.bySource[f.Name]; {
 	case len(columns) > 1, len(columns) == 1 && f.Name == source.Origin:
@@ -242,35 +251,35 @@ func (w *worker) learn(f *source.Value) int {
 	return column
 }
 
-// fetch hashes the row's values and touches where the memos hold them, all columns together, so that the processor waits
-// for memory once and not column by column.
-func (w *worker) fetch() {
+// prefetch hashes the row's values and reads their entries in the memos, for all columns together, so that the
+// processor fetches the memory in parallel instead of waiting column by column.
+func (w *worker) prefetch() {
 	for i := range w.memos {
-		if m := &w.memos[i]; !m.off && len(w.raw[i]) <= memoLarge {
+		if m := &w.memos[i]; !m.off && len(w.raw[i]) <= maxMemoValue {
 			w.hashes[i] = uint32(maphash.Bytes(seed, w.raw[i]))
-			w.touched ^= m.first(w.hashes[i])
+			w.prefetched ^= m.first(w.hashes[i])
 		}
 	}
 	for i := range w.memos {
 		m := &w.memos[i]
 		if n := m.first(w.hashes[i]); n != 0 {
-			w.touched ^= m.outcomes[n-1].at
+			w.prefetched ^= m.outcomes[n-1].at
 		}
 	}
 }
 
-// cell makes the value of column i ready, or answers what is wrong with it.
+// cell sets cells[i] and number[i] for column i, from the memo if possible, or returns why the value is rejected.
 func (w *worker) cell(i int) *rejection {
 	raw, m := w.raw[i], &w.memos[i]
-	if m.off || len(raw) > memoLarge {
-		return w.directly(i)
+	if m.off || len(raw) > maxMemoValue {
+		return w.compute(i)
 	}
 	m.asked++
 	hash := w.hashes[i]
 	number := m.find(raw, hash)
 	if number == 0 {
-		bad := w.directly(i)
-		if len(m.outcomes) < memoMost && w.memoSize < w.memoBytes {
+		bad := w.compute(i)
+		if len(m.outcomes) < maxMemoOutcomes && w.memoSize < w.memoBytes {
 			before := m.size()
 			if n := m.add(raw, &w.cells[i], bad, hash); n != 0 && w.number[i] != 0 {
 				w.number[i] = n
@@ -294,8 +303,8 @@ func (w *worker) cell(i int) *rejection {
 	return nil
 }
 
-// directly makes the value of column i ready without a memo.
-func (w *worker) directly(i int) *rejection {
+// compute sets cells[i] and number[i] for column i without a memo.
+func (w *worker) compute(i int) *rejection {
 	col, c, s := w.plan.columns[i], &w.cells[i], &w.direct[i]
 	w.number[i] = 0
 	v, bad := w.value(i)
@@ -315,7 +324,7 @@ func (w *worker) directly(i int) *rejection {
 	return nil
 }
 
-// key digests the row's key. One of up to fifteen bytes stands for itself.
+// key returns the digest of the row's key.
 func (w *worker) key() digest {
 	if len(w.plan.key) == 1 {
 		return keyDigest(w.cells[w.plan.key[0]].hashed)
@@ -327,11 +336,11 @@ func (w *worker) key() digest {
 	return keyDigest(w.path)
 }
 
-// partition finds or opens the worker's number of the row's partition.
+// partition returns the worker's number of the row's partition and assigns one to a new partition.
 func (w *worker) partition() uint32 {
 	w.path = w.path[:0]
 	for _, at := range w.plan.partition {
-		w.path = append(append(w.path, w.cells[at].folder.name...), '/') // which no folder's name holds
+		w.path = append(append(w.path, w.cells[at].folder.name...), '/') // '/' never occurs in a folder name
 	}
 	if n, ok := w.byPath[string(w.path)]; ok {
 		return n
@@ -353,7 +362,7 @@ func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
 	b.badBytes += b.bad[len(b.bad)-1].size()
 }
 
-// unreadable is the reason of a record that its page's reader could not read.
+// unreadable returns the rejection of a record that the page reader could not parse.
 func unreadable(err error) *rejection {
 	if errors.Is(err, source.ErrNotUTF8) {
 		return &notUTF8

@@ -1,9 +1,10 @@
-// Package matching finds which row of a reference a name means: of a municipality in the list of all of them, say, as
-// the many hands of a register write it.
+// Package matching finds the row of a reference dataset that a name refers to: for example a municipality in the list
+// of all municipalities, as the many authors of a register spell it.
 //
-// What must hold: it never guesses. A name is found when one row of the reference alone can be meant, and in every other
-// case nothing is, and the method says why. The same names and the same reference give the same answers, on every
-// machine: scores are whole numbers. An answer is always an id of the reference.
+// What must hold: it never guesses. A name matches only if exactly one row of the reference can be meant. Otherwise
+// there is no match, and the method states the reason. The same names and the same reference give the same results on
+// every machine: scores are integers. A result is always an id of the reference.
 //
-// The package knows neither contracts nor files nor municipalities; that names are Catalan shows in its articles alone.
+// The package depends on neither contracts nor files and has no list of municipalities. Only its articles and
+// abbreviations are specific to Catalan.
 package matching

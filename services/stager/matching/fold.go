@@ -8,17 +8,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// articles are the words that may stand after a name's last comma, or in parentheses after it, for those at its beginning.
+// articles are the words that a name may start with and that are also written at its end, after a comma or in
+// parentheses.
 var articles = []string{"el", "la", "l", "els", "les", "es", "sa", "s", "ses", "lo", "los", "en", "na", "so"}
 
-// fillers say little of a name, however rare they are in a reference.
+// fillers are words that hardly identify a name, however rare they are in a reference.
 var fillers = append([]string{"de", "del", "dels", "d", "i"}, articles...)
 
-// short are words that are written in short.
-var short = map[string]string{"st": "sant", "sta": "santa"}
+// abbreviations maps abbreviated words to their full form.
+var abbreviations = map[string]string{"st": "sant", "sta": "santa"}
 
-// plain takes case, accents and the forms of characters away: "L’Hospitalet", composed or not, and "l'hospitalet" are one.
-func plain(name string) string {
+// fold removes case, accents and variants of characters: "L’Hospitalet", composed or not, and "l'hospitalet" become
+// equal.
+func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1
@@ -27,8 +29,8 @@ func plain(name string) string {
 	}, norm.NFKD.String(name))
 }
 
-// words takes a plain name apart. Apostrophes, hyphens and all that is neither letter nor digit stand between words; a dot
-// between two l is part of neither.
+// words splits a folded name. Apostrophes, hyphens and everything that is neither letter nor digit separate words. A
+// dot between two l (Catalan "l·l") neither separates words nor belongs to one.
 func words(name string) []string {
 	runes := []rune(name)
 	isL := func(i int) bool { return i >= 0 && i < len(runes) && runes[i] == 'l' }
@@ -37,7 +39,7 @@ func words(name string) []string {
 	end := func() {
 		if len(word) > 0 {
 			w := string(word)
-			if long, ok := short[w]; ok {
+			if long, ok := abbreviations[w]; ok {
 				w = long
 			}
 			out = append(out, w)
@@ -57,8 +59,8 @@ func words(name string) []string {
 	return out
 }
 
-// spelling is one way to read a name: its words, article first, and the key by which equal names are found: its letters
-// alone, since nobody agrees on where a hyphen stands.
+// spelling is one reading of a name: its words, article first, and the key by which equal names are found. The key
+// consists of the letters and digits alone, because hyphens and spaces vary.
 type spelling struct {
 	words []string
 	key   string
@@ -66,13 +68,13 @@ type spelling struct {
 
 func newSpelling(words []string) spelling { return spelling{words, strings.Join(words, "")} }
 
-// spell reads a name that the reference holds.
-func spell(name string) spelling { return newSpelling(articleFirst(plain(name))) }
+// normalize reads a name of the reference.
+func normalize(name string) spelling { return newSpelling(articleFirst(fold(name))) }
 
-// readings are the ways in which a name that somebody wrote may be meant, the likeliest first: as it stands, then without
-// the remark in parentheses that it ends in. A name without a letter has none.
+// readings returns the possible readings of a name that somebody wrote, the most likely first: the whole name, then the
+// name without a final remark in parentheses. A name without letters and digits has none.
 func readings(name string) []spelling {
-	name = plain(name)
+	name = fold(name)
 	whole := newSpelling(articleFirst(name))
 	if len(whole.words) == 0 {
 		return nil
@@ -102,8 +104,8 @@ func cutRemark(name string) (before, remark string, ok bool) {
 	return before, remark, ok
 }
 
-// articleFirst answers a plain name's words. What stands after its last comma comes first when it is an article: the
-// commas of "Saus, Camallera i Llampaies" stay where they are.
+// articleFirst returns the words of a folded name. What follows the last comma moves to the front if it is an article:
+// the commas of "Saus, Camallera i Llampaies" stay in place.
 func articleFirst(name string) []string {
 	if at := strings.LastIndexByte(name, ','); at >= 0 {
 		if first, last := words(name[:at]), words(name[at:]); len(first) > 0 && isArticle(last) {

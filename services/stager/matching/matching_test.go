@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// catalan is a piece of the list of municipalities, with the pitfalls of the whole; test/matching has all of it.
+// catalan is a part of the list of municipalities, with the pitfalls of the whole list; test/matching has all of it.
 var catalan = []Entry{
 	{"080193", "Barcelona", "Barcelonès"},
 	{"081017", "Hospitalet de Llobregat, l'", "Barcelonès"},
@@ -28,7 +28,7 @@ var catalan = []Entry{
 	{"250220", "Bellcaire d'Urgell", "Noguera"},
 	{"430271", "Bisbal de Montsant, la", "Priorat"},
 	{"081751", "Puig-reig", "Berguedà"},
-	{"170001", "Bell-lloc", "Maresme"}, // two that are invented, for homonyms
+	{"170001", "Bell-lloc", "Maresme"}, // two invented homonyms
 	{"170002", "Bell-lloc", "Osona"},
 	{"170003", "Vil·la de Dalt", "Osona"},
 	{"170004", "Vil·la de Baix", "Osona"},
@@ -84,17 +84,17 @@ func TestFind(t *testing.T) {
 		{"Ajuntament de Sant Cugat del Vallès", "Vallès Occidental", Result{"082053", TokensInGroup, 0.8}},
 		{"Sant Cugat del Vallès Occidental", "Vallès Occidental", Result{"082053", TokensInGroup, 0.848}},
 
-		// Never a guess.
+		// Ambiguous or partial names give no id.
 		{"Bell-lloc", "", Result{Method: Ambiguous}},
 		{"Bell-lloc", "Priorat", Result{Method: Ambiguous}},
 		{"Bell-lloc", "Maresme", Result{"170001", ExactInGroup, 1}},
 		{"La Vilella, Alta i Baixa", "Priorat", Result{Method: Ambiguous}},
 		{"Vil·la", "Osona", Result{Method: Unmatched}},
-		{"Fígols", "Alt Urgell", Result{Method: Ambiguous}}, // of the Alt Urgell, in short; or the one of the Berguedà
+		{"Fígols", "Alt Urgell", Result{Method: Ambiguous}}, // short for the one in Alt Urgell, or the one in Berguedà
 		{"Bellcaire d'Urgell (Balaguer)", "Noguera", Result{"250220", ExactInGroup, 1}},
 		{"Balaguer, Bellcaire d'Urgell", "Noguera", Result{Method: Ambiguous}},
 
-		{"Hospitalet de Llobregat", "", Result{Method: Unmatched}}, // a form of a name counts within a group alone
+		{"Hospitalet de Llobregat", "", Result{Method: Unmatched}}, // a form of a name matches only within a group
 		{"Municipi desconegut", "Barcelonès", Result{Method: Unmatched}},
 		{"Sant", "Vallès Occidental", Result{Method: Unmatched}},
 		{"Sant Cugat Sesgarrigues", "Vallès Occidental", Result{Method: Unmatched}},
@@ -110,7 +110,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestOneGroup: without groups the whole reference is one.
+// TestOneGroup treats the whole reference as one group.
 func TestOneGroup(t *testing.T) {
 	t.Parallel()
 	n := New(catalan, Options{})
@@ -128,16 +128,17 @@ func TestOneGroup(t *testing.T) {
 	if got := New(nil, Options{}).Find("Barcelona", ""); got != (Result{Method: Unmatched}) {
 		t.Errorf("an empty reference: %+v", got)
 	}
-	if got := Nobody.Find("Barcelona", ""); got != (Result{Method: NotMatched}) || got.Judged() {
-		t.Errorf("nobody: %+v", got)
+	if got := None.Find("Barcelona", ""); got != (Result{Method: NotMatched}) || got.HasConfidence() {
+		t.Errorf("None: %+v", got)
 	}
 }
 
-// TestATieIsNull: of two rows that a name may mean none is taken, in any step, whatever their order.
+// TestATieIsNull checks that a name with two possible rows matches none, in any step and any order of the entries.
 func TestATieIsNull(t *testing.T) {
 	t.Parallel()
-	two := []Entry{{"1", "Vilanova de Dalt", "g"}, {"2", "Vilanova de Dalt", "g"}, {"3", "Torre Alta", "g"}, {"4", "Torre Baixa", "g"}, {"5", "Pla", "a"}, {"6", "Pla", "b"}}
-	for i := range 200 { // the more names, the more a word weighs that few have
+	two := []Entry{{"1", "Vilanova de Dalt", "g"}, {"2", "Vilanova de Dalt", "g"}, {"3", "Torre Alta", "g"},
+		{"4", "Torre Baixa", "g"}, {"5", "Pla", "a"}, {"6", "Pla", "b"}}
+	for i := range 200 { // with more names, a rare word weighs more
 		two = append(two, Entry{fmt.Sprint("other", i), fmt.Sprint("other", i), "other"})
 	}
 	for range 8 {
@@ -149,7 +150,7 @@ func TestATieIsNull(t *testing.T) {
 			}
 		}
 	}
-	// One id under two names is no tie.
+	// One id with two names is not a tie.
 	n := New([]Entry{{"1", "Pla", "a"}, {"1", "el Pla", "a"}, {"1", "Pla", "b"}}, Options{Grouped: true})
 	for _, group := range []string{"a", "b", "c", ""} {
 		if got := n.Find("Pla", group); got.ID != "1" {
@@ -158,7 +159,7 @@ func TestATieIsNull(t *testing.T) {
 	}
 }
 
-// TestOrderDoesNotMatter: the answers follow from the entries and not from their order.
+// TestOrderDoesNotMatter checks that results depend on the entries and not on their order.
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	back := slices.Clone(catalan)
@@ -175,7 +176,8 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 }
 
-// FuzzFind: any name and group, in any reference, give one answer twice, an id of the reference or none, and never a panic.
+// FuzzFind checks any name and group, in any reference: two calls return the same result, the id is in the reference or
+// empty, and there is no panic.
 func FuzzFind(f *testing.F) {
 	for _, e := range catalan {
 		f.Add(e.Name, e.Group, "Vila, la\nVila Alta\nla Vila", "x")
@@ -191,14 +193,16 @@ func FuzzFind(f *testing.F) {
 			ids[e.ID] = true
 			entries = append(entries, e)
 		}
-		o := Options{Grouped: len(list)%2 == 0, Aliases: map[string]string{alias: entries[0].Name}, GroupAliases: map[string]string{alias: group}, Except: []string{"3"}}
+		o := Options{Grouped: len(list)%2 == 0, Aliases: map[string]string{alias: entries[0].Name},
+			GroupAliases: map[string]string{alias: group}, Except: []string{"3"}}
 		small, again := New(entries, o), New(entries, o)
 		for _, e := range catalan {
 			ids[e.ID] = true
 		}
 		for _, n := range []*Names{n, small} {
 			r := n.Find(name, group)
-			if !ids[r.ID] || r.ID == "3" && n == small || r.Confidence < 0 || r.Confidence > 1 || (r.ID == "") != (r.Confidence == 0) || r != n.Find(name, group) {
+			if !ids[r.ID] || r.ID == "3" && n == small || r.Confidence < 0 || r.Confidence > 1 ||
+				(r.ID == "") != (r.Confidence == 0) || r != n.Find(name, group) {
 				t.Fatalf("%q in %q: %+v", name, group, r)
 			}
 			found := r.Method == ExactInGroup || r.Method == Exact || r.Method == TokensInGroup

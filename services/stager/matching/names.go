@@ -7,77 +7,78 @@ import (
 	"slices"
 )
 
-// Entry is one row of a reference: an id and the name it goes by, in a group such as a comarca. One id may have several
-// names, and be in several groups.
+// Entry is one row of a reference: an id and its name, in a group such as a comarca. One id may have several names and
+// belong to several groups.
 type Entry struct{ ID, Name, Group string }
 
-// Options say what else is known of a reference's names.
+// Options configure how the names of a reference are matched.
 type Options struct {
-	Aliases      map[string]string // other names, and those of the reference that they stand for
-	Grouped      bool              // entries have groups; if not, all are in one
+	Aliases      map[string]string // other names, and the names of the reference that they stand for
+	Grouped      bool              // entries have groups; if false, all entries are in one group
 	GroupAliases map[string]string // other names of groups
-	Except       []string          // ids that are never an answer
+	Except       []string          // ids that are never matched
 }
 
-// Method says how an id was found, or why none was. They are staged, and read by people: they never change meaning.
+// Method states how an id was found, or why none was. Methods are staged and read by people: a method never changes its
+// meaning.
 type Method string
 
-// The methods.
+// Methods of a match.
 const (
-	ExactInGroup  Method = "exact_in_group"  // a name of the group, however it is spelt
-	Exact         Method = "exact"           // a name of one id alone, in another group or with no group said
-	TokensInGroup Method = "tokens_in_group" // a shorter or longer form of a name of the group, and of no other
-	Ambiguous     Method = "ambiguous"       // several can be meant
-	Unmatched     Method = "unmatched"       // nothing is like it
-	NoName        Method = "no_name"         // there is no name
-	NotMatched    Method = "not_matched"     // nobody has looked, because there was no reference
+	ExactInGroup  Method = "exact_in_group"  // a name of the group, in any spelling
+	Exact         Method = "exact"           // a name of exactly one id, in another group or without a group
+	TokensInGroup Method = "tokens_in_group" // a shorter or longer form of exactly one name of the group
+	Ambiguous     Method = "ambiguous"       // several ids are possible
+	Unmatched     Method = "unmatched"       // no id is similar
+	NoName        Method = "no_name"         // the name is empty
+	NotMatched    Method = "not_matched"     // no lookup took place, because there was no reference
 )
 
-// How sure a match by its name is.
+// Confidence of a match by the whole name.
 const (
-	sure        = 1
-	elsewhere   = 0.95 // no group was said
-	contradicts = 0.8  // another group was said: boundaries move, and registers follow late
+	inGroupConfidence    = 1
+	noGroupConfidence    = 0.95 // the row has no group
+	otherGroupConfidence = 0.8  // the row has another group: boundaries move, and registers follow late
 )
 
-// What a match by words must reach, in thousandths.
+// Thresholds of a match by words, in thousandths.
 const (
-	likeEnough = 700 // of what the words of both weigh they must share so much
-	margin     = 100 // so much more than the second best
+	minScore  = 700 // minimum weight of the shared words relative to all words
+	minMargin = 100 // minimum distance to the second-best score
 )
 
-// Result is what became of a name.
+// Result is the result of looking up a name.
 type Result struct {
-	ID         string // empty: none
+	ID         string // empty: no match
 	Method     Method
-	Confidence float64 // 0 to 1; 0 where there is no ID
+	Confidence float64 // 0 to 1; 0 without an ID
 }
 
-// Judged says whether there is a confidence at all: there was a name, and somebody looked.
-func (r Result) Judged() bool { return r.Method != NoName && r.Method != NotMatched }
+// HasConfidence reports whether the result has a confidence: there was a name, and it was looked up.
+func (r Result) HasConfidence() bool { return r.Method != NoName && r.Method != NotMatched }
 
-// Finder finds what a name means within a group. Empty texts say nothing. It may be used by several goroutines at once.
+// Finder looks up a name within a group. Empty texts mean unknown. It must be safe for concurrent use.
 type Finder interface {
 	Find(name, group string) Result
 }
 
-// Nobody is the Finder that finds nothing, where there is no reference.
-var Nobody Finder = nobody{}
+// None is the Finder for a missing reference. It matches nothing.
+var None Finder = none{}
 
-type nobody struct{}
+type none struct{}
 
-func (nobody) Find(string, string) Result { return Result{Method: NotMatched} }
+func (none) Find(string, string) Result { return Result{Method: NotMatched} }
 
-// Names are a reference made ready. They do not change.
+// Names is a reference indexed for lookups. It is immutable.
 type Names struct {
-	grouped bool
-	names   []candidate
-	byKey   map[string][]int // spelling to names
-	byGroup map[string][]int // folded group to names
-	other   map[string]string
-	words   map[string]map[string]bool // that tell the names of a group apart, by folded group
-	rarity  map[string]int             // of a word
-	rarest  int                        // of a word that no name has
+	grouped   bool
+	names     []candidate
+	byKey     map[string][]int // key of a spelling to indexes in names
+	byGroup   map[string][]int // folded group to indexes in names
+	other     map[string]string
+	words     map[string]map[string]bool // distinguishing words of the names of a group, by folded group
+	weights   map[string]int             // weight of a word
+	maxWeight int                        // weight of a word that no name contains
 }
 
 // candidate is one name.
@@ -85,49 +86,73 @@ type candidate struct {
 	id, group string // group is folded
 	key       string
 	words     []string // sorted
-	weight    int      // of all words
+	weight    int      // sum of the weights of all words
 }
 
-// New makes a reference ready. Entries without id or name are left out, and so are aliases that stand for no name of it, or
-// that are themselves names of it: a reference of another day may have either.
+// New indexes a reference. It ignores entries without id or name. It also ignores aliases that stand for no name of the
+// reference, or that are names of it: the reference of another day may contain either.
 func New(entries []Entry, o Options) *Names {
-	n := &Names{grouped: o.Grouped, byKey: map[string][]int{}, byGroup: map[string][]int{}, words: map[string]map[string]bool{}, other: map[string]string{}, rarity: map[string]int{}}
+	n := &Names{
+		grouped: o.Grouped, byKey: map[string][]int{}, byGroup: map[string][]int{}, other: map[string]string{},
+		words: map[string]map[string]bool{}, weights: map[string]int{},
+	}
+	official := n.official(entries, o.Except)
+	n.setWeights(official)
+	for _, c := range official {
+		n.add(c)
+	}
+	n.addAliases(official, o.Aliases)
+	for from, to := range o.GroupAliases {
+		if from, to := groupKey(from), groupKey(to); from != "" && n.byGroup[from] == nil {
+			n.other[from] = to
+		}
+	}
+	return n
+}
+
+// official returns the distinct entries as candidates, in a fixed order, without the excepted ids.
+func (n *Names) official(entries []Entry, except []string) []candidate {
 	entries = slices.Clone(entries)
 	slices.SortFunc(entries, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
 	})
-	entries = slices.Compact(entries)
 	var official []candidate
-	for _, e := range entries {
-		s := spell(e.Name)
-		if e.ID == "" || s.key == "" || slices.Contains(o.Except, e.ID) {
+	for _, e := range slices.Compact(entries) {
+		s := normalize(e.Name)
+		if e.ID == "" || s.key == "" || slices.Contains(except, e.ID) {
 			continue
 		}
 		c := candidate{id: e.ID, key: s.key, words: slices.Sorted(slices.Values(s.words))}
-		if o.Grouped {
-			g := spell(e.Group)
+		if n.grouped {
+			g := normalize(e.Group)
 			c.group = g.key
-			n.learn(c, g.words)
+			n.addDistinguishing(c, g.words)
 		} else {
-			n.learn(c, nil)
+			n.addDistinguishing(c, nil)
 		}
 		official = append(official, c)
 	}
+	return official
+}
+
+// setWeights computes the weight of each word: the binary logarithm of its rarity, as an integer that is the same on
+// every processor.
+func (n *Names) setWeights(official []candidate) {
 	for _, c := range official {
 		for _, w := range slices.Compact(slices.Clone(c.words)) {
-			n.rarity[w]++
+			n.weights[w]++
 		}
 	}
-	// A word weighs what its rarity is in powers of two: a whole number, the same on every processor.
-	for w, times := range n.rarity {
-		n.rarity[w] = rarity(len(official), times, w)
+	for w, times := range n.weights {
+		n.weights[w] = weightOf(len(official), times, w)
 	}
-	n.rarest = rarity(len(official), 1, "")
-	for _, c := range official {
-		n.add(c)
-	}
-	for _, from := range slices.Sorted(maps.Keys(o.Aliases)) {
-		alias, target := spell(from), spell(o.Aliases[from])
+	n.maxWeight = weightOf(len(official), 1, "")
+}
+
+// addAliases adds the aliases that stand for an official name and are not one.
+func (n *Names) addAliases(official []candidate, aliases map[string]string) {
+	for _, from := range slices.Sorted(maps.Keys(aliases)) {
+		alias, target := normalize(from), normalize(aliases[from])
 		if alias.key == "" || slices.ContainsFunc(official, func(c candidate) bool { return c.key == alias.key }) {
 			continue
 		}
@@ -137,16 +162,10 @@ func New(entries []Entry, o Options) *Names {
 			}
 		}
 	}
-	for from, to := range o.GroupAliases {
-		if from, to := groupKey(from), groupKey(to); from != "" && n.byGroup[from] == nil {
-			n.other[from] = to
-		}
-	}
-	return n
 }
 
-// learn notes the words of a name of a group that tell it apart.
-func (n *Names) learn(c candidate, group []string) {
+// addDistinguishing records the words of a name that distinguish it within its group.
+func (n *Names) addDistinguishing(c candidate, group []string) {
 	if n.words[c.group] == nil {
 		n.words[c.group] = map[string]bool{}
 	}
@@ -165,10 +184,10 @@ func (n *Names) add(c candidate) {
 	n.byGroup[c.group] = append(n.byGroup[c.group], at)
 }
 
-// maxFiller is the most that an article or a preposition weighs.
+// maxFiller is the maximum weight of an article or a preposition.
 const maxFiller = 2
 
-func rarity(names, times int, word string) int {
+func weightOf(names, times int, word string) int {
 	weight := bits.Len(uint(names / times))
 	if isFiller(word) {
 		weight = min(weight, maxFiller)
@@ -180,7 +199,7 @@ func isFiller(word string) bool { return slices.Contains(fillers, word) }
 
 func notFiller(word string) bool { return !isFiller(word) }
 
-func groupKey(group string) string { return spell(group).key }
+func groupKey(group string) string { return normalize(group).key }
 
 func (n *Names) weigh(words []string) (sum int) {
 	for _, w := range words {
@@ -190,13 +209,13 @@ func (n *Names) weigh(words []string) (sum int) {
 }
 
 func (n *Names) weight(word string) int {
-	if w, ok := n.rarity[word]; ok {
+	if w, ok := n.weights[word]; ok {
 		return w
 	}
 	if isFiller(word) {
-		return min(n.rarest, maxFiller)
+		return min(n.maxWeight, maxFiller)
 	}
-	return n.rarest
+	return n.maxWeight
 }
 
 // Find implements Finder.
@@ -205,60 +224,60 @@ func (n *Names) Find(name, group string) Result {
 	if len(read) == 0 {
 		return Result{Method: NoName}
 	}
-	said := n.grouped && groupKey(group) != ""
+	hasGroup := n.grouped && groupKey(group) != ""
 	group = n.group(group)
 	for _, s := range read {
 		if hits := n.byKey[s.key]; len(hits) > 0 {
-			return n.exactly(hits, read, group, said)
+			return n.resolveExact(hits, read, group, hasGroup)
 		}
 	}
-	if n.grouped && !said {
+	if n.grouped && !hasGroup {
 		return Result{Method: Unmatched}
 	}
-	return n.nearly(read, group)
+	return n.matchTokens(read, group)
 }
 
-// group answers the folded group that a text means; "" where there are none.
+// group returns the folded group that a text refers to; "" if the reference has no groups.
 func (n *Names) group(text string) string {
 	if !n.grouped {
 		return ""
 	}
-	s := spell(text)
+	s := normalize(text)
 	if to, ok := n.other[s.key]; ok {
 		return to
 	}
-	// "la Selva" where the reference says "Selva".
+	// "la Selva" where the reference has "Selva".
 	if n.byGroup[s.key] == nil && len(s.words) > 1 && isArticle(s.words[:1]) {
 		return newSpelling(s.words[1:]).key
 	}
 	return s.key
 }
 
-// exactly decides between names that are spelt alike.
-func (n *Names) exactly(hits []int, read []spelling, group string, said bool) Result {
-	if said || !n.grouped {
+// resolveExact chooses between names with the same key.
+func (n *Names) resolveExact(hits []int, read []spelling, group string, hasGroup bool) Result {
+	if hasGroup || !n.grouped {
 		inside := slices.DeleteFunc(slices.Clone(hits), func(at int) bool { return n.names[at].group != group })
-		if id, one := n.only(inside); one {
-			return Result{ID: id, Method: ExactInGroup, Confidence: sure}
+		if id, one := n.singleID(inside); one {
+			return Result{ID: id, Method: ExactInGroup, Confidence: inGroupConfidence}
 		} else if len(inside) > 0 {
 			return Result{Method: Ambiguous}
 		}
 	}
-	id, one := n.only(hits)
+	id, one := n.singleID(hits)
 	switch {
 	case !one:
 		return Result{Method: Ambiguous}
-	case !said:
-		return Result{ID: id, Method: Exact, Confidence: elsewhere}
-	case n.mayMean(read, group):
-		// The name says one thing, and the group that a name like it is meant. Which of the two is wrong is not known.
+	case !hasGroup:
+		return Result{ID: id, Method: Exact, Confidence: noGroupConfidence}
+	case n.mayMatch(read, group):
+		// The name identifies one id, but the group contains a similar name. Which of the two is wrong is unknown.
 		return Result{Method: Ambiguous}
 	}
-	return Result{ID: id, Method: Exact, Confidence: contradicts}
+	return Result{ID: id, Method: Exact, Confidence: otherGroupConfidence}
 }
 
-// mayMean says whether a name of the group may be meant: it has all words of a spelling, or is like it.
-func (n *Names) mayMean(read []spelling, group string) bool {
+// mayMatch reports whether a name of the group may be meant: it contains all words of a reading, or is similar to it.
+func (n *Names) mayMatch(read []spelling, group string) bool {
 	for _, s := range read {
 		for _, f := range n.forms(s, group) {
 			if f.shorter {
@@ -266,11 +285,11 @@ func (n *Names) mayMean(read []spelling, group string) bool {
 			}
 		}
 	}
-	return n.nearly(read, group).Method != Unmatched
+	return n.matchTokens(read, group).Method != Unmatched
 }
 
-// only answers the one id that all of the names have.
-func (n *Names) only(hits []int) (id string, one bool) {
+// singleID returns the id that all of the names share, if there is one.
+func (n *Names) singleID(hits []int) (id string, one bool) {
 	for _, at := range hits {
 		if id != "" && n.names[at].id != id {
 			return "", false
@@ -280,8 +299,8 @@ func (n *Names) only(hits []int) (id string, one bool) {
 	return id, id != ""
 }
 
-// nearly looks in a group for the one name of which a spelling is a shorter or a longer form.
-func (n *Names) nearly(read []spelling, group string) Result {
+// matchTokens searches a group for the one name of which a reading is a shorter or a longer form.
+func (n *Names) matchTokens(read []spelling, group string) Result {
 	for _, s := range read {
 		forms := n.forms(s, group)
 		best := ""
@@ -291,11 +310,11 @@ func (n *Names) nearly(read []spelling, group string) Result {
 			}
 		}
 		b := forms[best]
-		if b.score < likeEnough {
+		if b.score < minScore {
 			continue
 		}
 		for id, other := range forms {
-			if b.strange || id != best && (other.score > b.score-margin || other.covers || b.shorter && other.shorter) {
+			if b.foreign || id != best && (other.score > b.score-minMargin || other.covers || b.shorter && other.shorter) {
 				return Result{Method: Ambiguous}
 			}
 		}
@@ -304,15 +323,15 @@ func (n *Names) nearly(read []spelling, group string) Result {
 	return Result{Method: Unmatched}
 }
 
-// form is how a spelling is like a name.
+// form describes how a spelling resembles a name.
 type form struct {
 	score   int  // in thousandths
-	shorter bool // it lacks words of the name that are no fillers
-	covers  bool // the name has all its words, fillers too
-	strange bool // it has words that are another name's of the group: perhaps that one is meant
+	shorter bool // the spelling lacks words of the name other than fillers
+	covers  bool // the name contains all words of the spelling, including fillers
+	foreign bool // the spelling contains distinguishing words of another name of the group, which may be the one meant
 }
 
-// forms answers the ids of a group that a spelling may be a form of: one of the two has all words of the other.
+// forms returns the ids of a group that a spelling may be a form of: one of the two contains all words of the other.
 func (n *Names) forms(s spelling, group string) map[string]form {
 	out := map[string]form{}
 	w := slices.Sorted(slices.Values(s.words))
@@ -325,7 +344,7 @@ func (n *Names) forms(s spelling, group string) map[string]form {
 			continue
 		}
 		f := form{score: 2000 * shared / (weight + c.weight), shorter: shorter, covers: len(more) == 0}
-		f.strange = slices.ContainsFunc(more, func(w string) bool { return n.words[group][w] })
+		f.foreign = slices.ContainsFunc(more, func(w string) bool { return n.words[group][w] })
 		if there, ok := out[c.id]; !ok || f.score > there.score {
 			out[c.id] = f
 		}
@@ -333,8 +352,8 @@ func (n *Names) forms(s spelling, group string) map[string]form {
 	return out
 }
 
-// compare weighs what two sorted lists of words share, and answers the words that the first has more and less than the
-// second.
+// compare returns the weight of the words that two sorted lists share, and the words that only the first and only the
+// second contains.
 func (n *Names) compare(a, b []string) (shared int, more, less []string) {
 	for len(a) > 0 || len(b) > 0 {
 		switch {

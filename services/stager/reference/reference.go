@@ -1,7 +1,7 @@
-// Package reference reads the names that a column is matched with from the Parquet files of a published snapshot.
+// Package reference reads the names for matching a column from the Parquet files of a published snapshot.
 //
-// It reads the two or three columns that a match needs and nothing else, by the reader of Parquet alone: the stager is a
-// function whose archive must stay small.
+// It reads only the two or three columns that a match needs, with a plain Parquet reader: the archive of the stager's
+// function must stay small.
 package reference
 
 import (
@@ -17,22 +17,22 @@ import (
 	"github.com/llac-project/llac/services/stager/matching"
 )
 
-// maxEntries bounds the different names of a reference: they are held in memory, and looked through.
+// maxEntries bounds the distinct names of a reference: all of them are held in memory and searched.
 const maxEntries = 1 << 18
 
-// Names collects what a matched column is looked up in.
+// Names collects the entries in which the values of a matched column are looked up.
 type Names struct {
 	field   contract.Field
 	entries map[matching.Entry]bool
 }
 
-// New is for one column that is matched.
+// New returns an empty Names for one matched column.
 func New(f contract.Field) *Names { return &Names{field: f, entries: map[matching.Entry]bool{}} }
 
-// Add reads one file; its partition's values stand in its path and not in it.
+// Add reads one file. The values of its partition are in its path and not in the file.
 func (n *Names) Add(body []byte, partition []lake.PartitionValue) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // what is no Parquet may be anything
+		if p := recover(); p != nil { // arrow-go may panic on bytes that are not Parquet
 			err = fmt.Errorf("read Parquet: %v", p)
 		}
 	}()
@@ -61,13 +61,13 @@ func (n *Names) Add(body []byte, partition []lake.PartitionValue) (err error) {
 			n.entries[e] = true
 		}
 		if len(n.entries) > maxEntries {
-			return fmt.Errorf("the reference has more than %d names; match with a smaller dataset", maxEntries)
+			return fmt.Errorf("the reference has more than %d names; match against a smaller dataset", maxEntries)
 		}
 	}
 	return nil
 }
 
-// texts reads a text column of a row group; null is "".
+// texts reads a text column of a row group; null becomes "".
 func texts(r *file.Reader, group, rows int, name string, partition []lake.PartitionValue) ([]string, error) {
 	out := make([]string, rows)
 	if at := slices.IndexFunc(partition, func(p lake.PartitionValue) bool { return p.Column == name }); at >= 0 {
@@ -79,11 +79,11 @@ func texts(r *file.Reader, group, rows int, name string, partition []lake.Partit
 	schema := r.MetaData().Schema
 	at := schema.ColumnIndexByName(name)
 	if at < 0 {
-		return nil, fmt.Errorf("there is no column %s", name)
+		return nil, fmt.Errorf("column %s is missing", name)
 	}
 	column := schema.Column(at)
 	if column.PhysicalType() != parquet.Types.ByteArray || column.MaxRepetitionLevel() > 0 {
-		return nil, fmt.Errorf("column %s is no text", name)
+		return nil, fmt.Errorf("column %s is not a text column", name)
 	}
 	chunk, err := r.RowGroup(group).Column(at)
 	if err != nil {
@@ -91,7 +91,7 @@ func texts(r *file.Reader, group, rows int, name string, partition []lake.Partit
 	}
 	reader, ok := chunk.(*file.ByteArrayColumnChunkReader)
 	if !ok {
-		return nil, fmt.Errorf("column %s is no text", name)
+		return nil, fmt.Errorf("column %s is not a text column", name)
 	}
 	const batch = 1024
 	values, levels := make([]parquet.ByteArray, batch), make([]int16, batch)
@@ -107,7 +107,7 @@ func texts(r *file.Reader, group, rows int, name string, partition []lake.Partit
 		for i := range int(total) {
 			if column.MaxDefinitionLevel() == 0 || levels[i] == column.MaxDefinitionLevel() {
 				if next == read {
-					return nil, fmt.Errorf("column %s holds fewer values than it says", name)
+					return nil, fmt.Errorf("column %s has fewer values than its header declares", name)
 				}
 				out[done+i] = string(values[next])
 				next++
@@ -118,7 +118,7 @@ func texts(r *file.Reader, group, rows int, name string, partition []lake.Partit
 	return out, nil
 }
 
-// Finder answers the names made ready.
+// Finder returns a Finder for the collected names.
 func (n *Names) Finder() matching.Finder {
 	entries := make([]matching.Entry, 0, len(n.entries))
 	for e := range n.entries {
@@ -130,7 +130,7 @@ func (n *Names) Finder() matching.Finder {
 	})
 }
 
-// Matched are the fields of a contract that are matched.
+// Matched returns the fields of a contract that are matched against a reference.
 func Matched(c *contract.Contract) []contract.Field {
 	var out []contract.Field
 	for _, f := range c.Fields {
@@ -141,9 +141,9 @@ func Matched(c *contract.Contract) []contract.Field {
 	return out
 }
 
-// Said is what a file says of itself in its footer: which dataset it is of, and whether its rows are simulated. A file that
-// does not say that they are not is taken for simulated (invariant 11).
-func Said(body []byte) (dataset string, simulated bool, err error) {
+// ReadOrigin reads a file's footer: its dataset, and whether its rows are simulated. A file counts as simulated unless
+// its footer states otherwise (invariant 11).
+func ReadOrigin(body []byte) (dataset string, simulated bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("read Parquet: %v", p)
@@ -154,11 +154,11 @@ func Said(body []byte) (dataset string, simulated bool, err error) {
 		return "", false, fmt.Errorf("read Parquet: %w", err)
 	}
 	defer r.Close()
-	said := func(key string) string {
+	metadata := func(key string) string {
 		if v := r.MetaData().KeyValueMetadata().FindValue(key); v != nil {
 			return *v
 		}
 		return ""
 	}
-	return said("dataset"), said("simulated") != "false", nil
+	return metadata("dataset"), metadata("simulated") != "false", nil
 }

@@ -44,7 +44,8 @@ func parquetOf(t *testing.T, rows string, properties ...parquet.WriterProperty) 
 	}
 	defer record.Release()
 	var file bytes.Buffer
-	w, err := pqarrow.NewFileWriter(schema, &file, parquet.NewWriterProperties(append(properties, parquet.WithMaxRowGroupLength(1500))...), pqarrow.DefaultWriterProps())
+	w, err := pqarrow.NewFileWriter(schema, &file, parquet.NewWriterProperties(append(properties,
+		parquet.WithMaxRowGroupLength(1500))...), pqarrow.DefaultWriterProps())
 	if err == nil {
 		err = w.Write(record)
 	}
@@ -67,16 +68,20 @@ func TestNames(t *testing.T) {
 		}
 		rows = append(rows, fmt.Sprintf(`{"id":"t%d","name":%s,"county":"c%d"}`, i, name, i%3))
 	}
-	rows = append(rows, `{"id":"0","name":"None"}`, `{"id":"new","name":"New Town","county":"c1"}`, `{"id":"new","name":"New Town","county":"c1"}`)
-	for _, properties := range [][]parquet.WriterProperty{nil, {parquet.WithDictionaryDefault(false)}, {parquet.WithDataPageVersion(parquet.DataPageV2)}} {
+	rows = append(rows, `{"id":"0","name":"None"}`, `{"id":"new","name":"New Town","county":"c1"}`,
+		`{"id":"new","name":"New Town","county":"c1"}`)
+	for _, properties := range [][]parquet.WriterProperty{nil, {parquet.WithDictionaryDefault(false)},
+		{parquet.WithDataPageVersion(parquet.DataPageV2)}} {
 		n := New(field("county"))
 		if err := n.Add(parquetOf(t, "["+strings.Join(rows, ",")+"]", properties...), nil); err != nil {
 			t.Fatal(err)
 		}
 		f := n.Finder()
 		for name, want := range map[string]matching.Result{
-			"town 0": {ID: "t0", Method: matching.ExactInGroup, Confidence: 1}, "town 3996": {ID: "t3996", Method: matching.ExactInGroup, Confidence: 1},
-			"town 2000": {ID: "t2000", Method: matching.Exact, Confidence: 0.8}, "town 9": {Method: matching.Unmatched}, "none": {Method: matching.Unmatched},
+			"town 0":    {ID: "t0", Method: matching.ExactInGroup, Confidence: 1},
+			"town 3996": {ID: "t3996", Method: matching.ExactInGroup, Confidence: 1},
+			"town 2000": {ID: "t2000", Method: matching.Exact, Confidence: 0.8}, "town 9": {Method: matching.Unmatched},
+			"none":     {Method: matching.Unmatched},
 			"old town": {ID: "new", Method: matching.Exact, Confidence: 0.8},
 		} {
 			if got := f.Find(name, "C0"); got != want {
@@ -91,7 +96,8 @@ func TestPartition(t *testing.T) {
 	t.Parallel()
 	n := New(field("county"))
 	for _, county := range []string{"c1", "c2"} {
-		if err := n.Add(parquetOf(t, `[{"id":"`+county+`","name":"Town"}]`), []lake.PartitionValue{{Column: "county", Value: county}}); err != nil {
+		if err := n.Add(parquetOf(t, `[{"id":"`+county+`","name":"Town"}]`), []lake.PartitionValue{{Column: "county",
+			Value: county}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,37 +117,38 @@ func TestFilesThatHoldNoNames(t *testing.T) {
 	}{
 		"no Parquet":   {[]byte("PAR1 or not"), "name", "read Parquet"},
 		"cut short":    {whole[:len(whole)/2], "name", "read Parquet"},
-		"no column":    {whole, "nombre", "there is no column nombre"},
-		"no text":      {whole, "other", "column other is no text"},
-		"not one text": {whole, "list", "there is no column list"},
+		"no column":    {whole, "nombre", "column nombre is missing"},
+		"no text":      {whole, "other", "column other is not a text column"},
+		"not one text": {whole, "list", "column list is missing"},
 	} {
 		f.Match = &contract.Match{Name: c.name}
 		if err := New(f).Add(c.body, nil); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want an error saying %q", name, err, c.says)
+			t.Errorf("%s: got %v, want an error containing %q", name, err, c.says)
 		}
 	}
-	// Bytes that were changed give names or an error, and no panic.
+	// Changed bytes give names or an error, not a panic.
 	for at := range whole {
 		broken := bytes.Clone(whole)
 		broken[at] ^= 0x5a
 		_ = New(field("")).Add(broken, nil)
-		_, _, _ = Said(broken)
+		_, _, _ = ReadOrigin(broken)
 	}
 }
 
-func TestSaid(t *testing.T) {
+func TestReadOrigin(t *testing.T) {
 	t.Parallel()
-	if dataset, simulated, err := Said(parquetOf(t, "[]")); dataset != "" || !simulated || err != nil {
-		t.Errorf("a file that says nothing: %q, %v, %v", dataset, simulated, err)
+	if dataset, simulated, err := ReadOrigin(parquetOf(t, "[]")); dataset != "" || !simulated || err != nil {
+		t.Errorf("a file without metadata: %q, %v, %v", dataset, simulated, err)
 	}
-	if _, _, err := Said([]byte("x")); err == nil {
-		t.Error("no Parquet says something")
+	if _, _, err := ReadOrigin([]byte("x")); err == nil {
+		t.Error("a file that is not Parquet has an origin")
 	}
 }
 
 func TestMatched(t *testing.T) {
 	t.Parallel()
-	c := &contract.Contract{Fields: []contract.Field{{Name: "a", Staged: true}, field(""), {Name: "how", MethodOf: "town_id", Staged: true}}}
+	c := &contract.Contract{Fields: []contract.Field{{Name: "a", Staged: true}, field(""),
+		{Name: "how", MethodOf: "town_id", Staged: true}}}
 	if got := Matched(c); len(got) != 1 || got[0].Name != "town_id" {
 		t.Errorf("matched: %+v", got)
 	}
