@@ -16,6 +16,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // Unofficial is the source system of pages that nobody vouches for.
@@ -118,7 +119,7 @@ func page(c *contract.Contract, file string) ([]byte, int64, error) {
 		return nil, 0, wrong("unpack it first: gunzip or unzstd", "%s is packed", file)
 	}
 	rows := int64(0)
-	err = source.Rows(c.Source.Kind, body, func(source.Row) error { rows++; return nil })
+	err = portals.All.Rows(c.Source.Kind, body, func(source.Row) error { rows++; return nil })
 	var malformed *source.PageError
 	switch {
 	case errors.As(err, &malformed):

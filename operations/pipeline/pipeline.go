@@ -31,7 +31,7 @@ type Settings struct {
 
 	Clock       clock.Clock       // default: the system's
 	LogLevel    slog.Level        // of the log file
-	AppToken    string            // Socrata's; sent only when set, never logged
+	AppTokens   map[string]string // of portals, by the environment variable of their kind; sent only when set, never logged
 	Endpoint    string            // OTLP/HTTP collector; empty: none
 	Backoff     messaging.Backoff // of failed messages; default: half a second, doubled up to ten
 	MaxReceives int               // tries of a message; default messaging.DefaultMaxReceives
@@ -73,7 +73,7 @@ type Pipeline struct {
 	Portals  string // where the portals are asked, in words
 	settings Settings
 	topology *messaging.Topology
-	portals  *portals
+	portals  *portalSetup
 	tracker  *tracker
 
 	operator  *telemetry.Telemetry // for what the operator asks for
@@ -179,7 +179,7 @@ func (p *Pipeline) serviceOptions(ctx context.Context, s runtime.Service) (runti
 		Grace: p.settings.Grace, Backoff: p.settings.Backoff, MaxReceives: p.settings.MaxReceives,
 		Ports: runtime.NewPorts(s.Name, runtime.PortOptions{
 			AWS: p.Cloud.AWS, DataBucket: DataBucket, ConfigBucket: ConfigBucket, Portals: p.portals.addresses,
-			AppToken: p.settings.AppToken, AllowSimulated: p.portals.simulated, Clock: p.settings.Clock, Telemetry: t,
+			AppTokens: p.settings.AppTokens, AllowSimulated: p.portals.simulated, Clock: p.settings.Clock, Telemetry: t,
 			Failpoint: p.settings.Failpoint,
 		}),
 	}, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/runtime"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // The words that --portal understands besides addresses.
@@ -20,8 +20,8 @@ const (
 	PortalLive      = "live"
 )
 
-// portals is where the portals are asked.
-type portals struct {
+// portalSetup is where a run requests the portals.
+type portalSetup struct {
 	spec      string
 	addresses runtime.Portals
 	// simulated: something else than the real portals is asked, so that what comes may be published in this local
@@ -47,8 +47,8 @@ func checkPortal(spec string) (runtime.Portals, error) {
 }
 
 // openPortals starts the simulator where it is asked for and none is given.
-func openPortals(ctx context.Context, spec string, given *portal.Portal, o portal.Options) (*portals, error) {
-	p := &portals{spec: spec, close: func() {}}
+func openPortals(ctx context.Context, spec string, given *portal.Portal, o portal.Options) (*portalSetup, error) {
+	p := &portalSetup{spec: spec, close: func() {}}
 	if spec == "" {
 		p.spec = PortalSimulator
 	}
@@ -73,14 +73,12 @@ func openPortals(ctx context.Context, spec string, given *portal.Portal, o porta
 		p.close = given.Close
 	}
 	p.simulated = true
-	p.addresses = runtime.Portals{
-		source.Socrata: given.SocrataURL(), source.Idescat: given.IdescatURL(), source.CKAN: given.CKANURL(),
-	}
+	p.addresses = given.URLs()
 	return p, nil
 }
 
 // describe says in words what is being read.
-func (p *portals) describe() string {
+func (p *portalSetup) describe() string {
 	switch p.spec {
 	case PortalSimulator:
 		return "the simulator in this process: the data are simulated (say --portal live for the real portals)"
@@ -88,7 +86,7 @@ func (p *portals) describe() string {
 		return "the real portals"
 	}
 	var real []string
-	for _, kind := range source.Kinds() {
+	for _, kind := range portals.All.Names() {
 		if p.addresses[kind] == "" {
 			real = append(real, kind)
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/messaging"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 const contracts = "../../datasets"
@@ -194,7 +194,7 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 
 func TestInterruptedRunIsResumed(t *testing.T) {
 	t.Parallel()
-	sim := simulator(t, portal.Fault{Kind: portal.Slow, Portal: source.Socrata, Pages: true, Delay: time.Hour})
+	sim := simulator(t, portal.Fault{Kind: portal.Slow, Portal: socrata.Name, Pages: true, Delay: time.Hour})
 	o := options(t, sim, "municipalities")
 	ctx, interrupt := context.WithCancel(context.Background())
 	defer interrupt()
@@ -229,7 +229,7 @@ func TestInterruptedRunIsResumed(t *testing.T) {
 
 func TestTimeoutKeepsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	o := options(t, simulator(t, portal.Fault{Kind: portal.Slow, Portal: source.Socrata, Delay: time.Hour}), "municipalities")
+	o := options(t, simulator(t, portal.Fault{Kind: portal.Slow, Portal: socrata.Name, Delay: time.Hour}), "municipalities")
 	o.Timeout = 500 * time.Millisecond
 	if _, err := pipeline.Run(context.Background(), o); !errors.Is(err, pipeline.ErrTimeout) {
 		t.Errorf("Run = %v, want ErrTimeout", err)
@@ -269,7 +269,7 @@ func TestLostQueuesAreMadeUpForByTheReceipts(t *testing.T) {
 }
 
 // refused is a fault that no retry mends.
-var refused = portal.Fault{Kind: portal.Status, Portal: source.Socrata, Dataset: "9aju-tpwc", Status: 404}
+var refused = portal.Fault{Kind: portal.Status, Portal: socrata.Name, Dataset: "9aju-tpwc", Status: 404}
 
 func TestDeadLetterIsReplayed(t *testing.T) {
 	t.Parallel()

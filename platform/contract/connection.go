@@ -5,20 +5,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
-
-// Portals are the kinds of portal that a contract may name, as the value of llacPortal.
-var Portals = []string{"socrata", "idescat", "ckan"}
-
-// sourceIDs is the form of a source id by portal kind, with the words for a person.
-var sourceIDs = map[string]struct {
-	form *regexp.Regexp
-	hint string
-}{
-	"socrata": {regexp.MustCompile(`^[a-z0-9]{4}-[a-z0-9]{4}$`), `a Socrata id is two groups of four, e.g. "ivft-vegh"`},
-	"idescat": {regexp.MustCompile(`^[a-z]+/[0-9]+/[0-9]+/(cat|prov|at|com|mun|dis|sec|ac)$`), `an Idescat id is statistics/node/table/geo, e.g. "pmh/446/477/mun"`},
-	"ckan":    {regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`), "a CKAN id is the resource's UUID"},
-}
 
 // readSource decodes the one server of type api: where the data come from.
 func (d *document) readSource(c *Contract) {
@@ -39,29 +29,43 @@ func (d *document) readSource(c *Contract) {
 		c.Source.BaseURL = strings.TrimSuffix(location.text(), "/")
 		d.checkAddress(location, c.Source.BaseURL, false)
 	}
-	kind, ok := custom["llacPortal"]
-	if !ok {
-		d.reportAt(server, server.path+"{llacPortal}", "say which protocol the portal speaks: "+strings.Join(Portals, ", "), "the custom property llacPortal is missing")
-	} else {
-		c.Source.Kind = d.stringOf(kind)
-		if _, known := sourceIDs[c.Source.Kind]; !known {
-			d.report(kind, didYouMean(c.Source.Kind, Portals), "no client for the portal kind %q; there are %s", c.Source.Kind, strings.Join(Portals, ", "))
-		}
-	}
-	id, ok := custom["llacSourceId"]
-	if !ok {
-		d.reportAt(server, server.path+"{llacSourceId}", "name the dataset as the portal does", "the custom property llacSourceId is missing")
-	} else {
-		c.Source.ID = d.stringOf(id)
-		if rule, known := sourceIDs[c.Source.Kind]; known && id.isText() && !rule.form.MatchString(c.Source.ID) {
-			d.report(id, rule.hint, "%q is not a source id of %s", c.Source.ID, c.Source.Kind)
-		}
-	}
+	kind := d.readPortal(c, server, custom)
+	d.readSourceID(c, server, custom, kind)
 	c.Source.PageSize = d.wholeOf(custom["llacPageSize"], 1, 0)
-	if c.Source.PageSize > 50_000 {
-		d.report(custom["llacPageSize"], "", "portals give at most 50000 rows a page")
+	if most := portals.All.MaxPageSize(); c.Source.PageSize > most {
+		d.report(custom["llacPageSize"], fmt.Sprintf("write at most %d", most), "no portal returns more than %d rows per page", most)
 	}
 	c.Source.Params = d.textMapOf(custom["llacParameters"])
+}
+
+// readPortal decodes llacPortal. It returns nil if the kind is missing, unknown or incomplete.
+func (d *document) readPortal(c *Contract, server node, custom map[string]node) *source.Kind {
+	n, ok := custom["llacPortal"]
+	if !ok {
+		fix := "name the protocol that the portal uses: " + strings.Join(portals.All.Names(), ", ")
+		d.reportAt(server, server.path+"{llacPortal}", fix, "the custom property llacPortal is missing")
+		return nil
+	}
+	c.Source.Kind = d.stringOf(n)
+	kind, err := portals.All.Find(c.Source.Kind)
+	if err != nil {
+		d.report(n, didYouMean(c.Source.Kind, portals.All.Names()), "%v", err)
+		return nil
+	}
+	return &kind
+}
+
+// readSourceID decodes llacSourceId and checks it against the rule of the portal kind; kind is nil if it is not known.
+func (d *document) readSourceID(c *Contract, server node, custom map[string]node, kind *source.Kind) {
+	id, ok := custom["llacSourceId"]
+	if !ok {
+		d.reportAt(server, server.path+"{llacSourceId}", "write the dataset's id on the portal", "the custom property llacSourceId is missing")
+		return
+	}
+	c.Source.ID = d.stringOf(id)
+	if kind != nil && id.isText() && !kind.ID.Form.MatchString(c.Source.ID) {
+		d.report(id, kind.ID.Hint(), "%q is not a source id of %s", c.Source.ID, c.Source.Kind)
+	}
 }
 
 // checkAddress accepts https alone. A path is for documents; a portal is named by its host, which the client completes.

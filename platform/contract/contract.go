@@ -33,10 +33,10 @@ type Contract struct {
 
 // Source says where the data come from.
 type Source struct {
-	Kind     string            // "socrata", "idescat" or "ckan"
+	Kind     string            // name of a portal kind (package portals)
 	BaseURL  string            // "https://analisi.transparenciacatalunya.cat"
-	ID       string            // Socrata 4x4, Idescat "statistics/node/table/geo", CKAN resource id
-	PageSize int               // rows a page asked for; 0: the portal kind's default
+	ID       string            // in the form of the portal kind
+	PageSize int               // rows requested per page; 0: the portal kind's default
 	Params   map[string]string // fixed filters, e.g. CONCEPT=POP
 }
 

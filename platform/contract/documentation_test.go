@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 func documentation(t *testing.T) string {
@@ -25,7 +27,7 @@ func TestEveryWordOfOursIsDocumented(t *testing.T) {
 	}
 	words = append(words, metricNames()...)
 	words = append(words, operators...)
-	words = append(words, Portals...)
+	words = append(words, portals.All.Names()...)
 	words = append(words, CheckDigits...)
 	for standard := range libraryMetrics {
 		words = append(words, standard)

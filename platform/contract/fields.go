@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // LineageColumns are the columns that every staged table carries after its own, in this order.
@@ -53,18 +56,21 @@ func (d *document) readFields(c *Contract, object node) map[string]node {
 	return places
 }
 
-// Roles are the fields by which a dimension of an Idescat table can be read without its id.
-var Roles = []string{"role:time", "role:geo", "role:metric", "role:none"}
-
-// checkRole finds a misspelt role, and one of a portal that knows none: no page would ever have it.
+// checkRole reports a misspelt role, and a role of a portal without roles: no page would ever contain it.
 func (d *document) checkRole(c *Contract, f Field, at node) {
-	if !strings.HasPrefix(f.Source, "role:") {
+	if !strings.HasPrefix(f.Source, source.RolePrefix) {
 		return
 	}
-	if c.Source.Kind != "idescat" {
-		d.report(at, "name the source's field", "only dimensions of Idescat have a role, the portal is of the kind %q", c.Source.Kind)
-	} else if role := strings.TrimSuffix(f.Source, ".label"); !slices.Contains(Roles, role) {
-		d.report(at, didYouMean(role, Roles), "no role %q; there are %s, and the label of each", role, strings.Join(Roles, ", "))
+	kind, err := portals.All.Find(c.Source.Kind)
+	if err != nil {
+		return // reported with llacPortal
+	}
+	role := strings.TrimSuffix(f.Source, ".label")
+	switch {
+	case len(kind.Roles) == 0:
+		d.report(at, "write the name of the source's field", "%q is a role, and portal kind %s has no roles", f.Source, kind.Name)
+	case !slices.Contains(kind.Roles, role):
+		d.report(at, didYouMean(role, kind.Roles), "unknown role %q; use one of %s, or its .label", role, strings.Join(kind.Roles, ", "))
 	}
 }
 

@@ -81,7 +81,7 @@ func (set settings) options(ctx context.Context, s Service, log, metricLines io.
 		return Options{}, err
 	}
 	ports := NewPorts(s.Name, PortOptions{
-		AWS: config, DataBucket: set.dataBucket, ConfigBucket: set.configBucket, Portals: set.portals, AppToken: set.appToken,
+		AWS: config, DataBucket: set.dataBucket, ConfigBucket: set.configBucket, Portals: set.portals, AppTokens: set.appTokens,
 		AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint, Memory: set.memoryOf(s.Name), Temporary: set.temporary,
 	})
 	if s.Catalogue != nil && set.glueDatabase != "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
@@ -26,8 +27,8 @@ type PortOptions struct {
 	AWS            aws.Config
 	DataBucket     string
 	ConfigBucket   string
-	Portals        Portals // where portals are really asked; empty: at the contract's address
-	AppToken       string  // Socrata's; sent only when set
+	Portals        Portals           // where portals are really asked; empty: at the contract's address
+	AppTokens      map[string]string // of portals, by the environment variable of their kind; sent only when set
 	AllowSimulated bool
 	Clock          clock.Clock          // default clock.System
 	Telemetry      *telemetry.Telemetry // default: none
@@ -83,36 +84,42 @@ func (p *Ports) fill(t *telemetry.Telemetry) {
 	}
 }
 
-// portalClients makes one client a portal kind, when it is first asked for.
+// portalClients returns a function that creates the client of a portal kind on first use.
 func portalClients(o PortOptions, metrics telemetry.Metrics) func(string) (source.Client, error) {
 	var mu sync.Mutex
 	clients := map[string]source.Client{}
 	options := source.Options{
-		Clock: o.Clock, AppToken: o.AppToken, Allow: slices.Concat(source.OfficialHosts(), o.Portals.Hosts()),
+		Clock: o.Clock, Allow: slices.Concat(portals.All.Hosts(), o.Portals.Hosts()),
 		OnRequest: func(i source.RequestInfo) {
 			metrics.Record(context.Background(), "portal_response_time", float64(i.Duration)/float64(time.Millisecond), telemetry.Milliseconds,
 				telemetry.KeyOutcome, i.Outcome, "kind", i.Kind, "host", i.Host, "status", i.Status, "attempt", i.Attempt, "bytes", i.Bytes)
 		},
 	}
-	return func(kind string) (source.Client, error) {
+	return func(name string) (source.Client, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if c := clients[kind]; c != nil {
+		if c := clients[name]; c != nil {
 			return c, nil
 		}
-		c, err := source.New(kind, options)
+		kind, err := portals.All.Find(name)
 		if err != nil {
 			return nil, Permanent(err)
 		}
-		clients[kind] = c
+		options := options
+		options.AppToken = o.AppTokens[kind.TokenVariable]
+		c, err := portals.All.NewClient(name, options)
+		if err != nil {
+			return nil, Permanent(err)
+		}
+		clients[name] = c
 		return c, nil
 	}
 }
 
-// Portals says where portal kinds are really asked: base URL by kind.
+// Portals maps a portal kind to the base URL that replaces the contract's address.
 type Portals map[string]string
 
-// ParsePortals reads "socrata=http://127.0.0.1:9000,idescat=https://…". Only loopback may be http.
+// ParsePortals parses a list such as "socrata=http://127.0.0.1:9000,idescat=https://…". Only loopback may be http.
 func ParsePortals(spec string) (Portals, error) {
 	p := Portals{}
 	for one := range strings.SplitSeq(spec, ",") {
@@ -120,15 +127,15 @@ func ParsePortals(spec string) (Portals, error) {
 			continue
 		}
 		kind, address, _ := strings.Cut(one, "=")
-		if !slices.Contains(source.Kinds(), kind) {
-			return nil, fmt.Errorf("portal %q: the kind must be one of %s, as in socrata=http://127.0.0.1:9000", one, strings.Join(source.Kinds(), ", "))
+		if _, err := portals.All.Find(kind); err != nil {
+			return nil, fmt.Errorf("portal %q: %w; write kind=address, as in %s=http://127.0.0.1:9000", one, err, portals.All[0].Name)
 		}
 		u, err := url.Parse(address)
 		switch {
 		case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			return nil, fmt.Errorf("portal %q: want an address such as https://host/path", kind)
+			return nil, fmt.Errorf("portal %q: the address is not valid; write an address such as https://host/path", kind)
 		case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-			return nil, fmt.Errorf("portal %q: the address must be https (http is for loopback alone)", kind)
+			return nil, fmt.Errorf("portal %q: the address must be https; http is for loopback only", kind)
 		}
 		p[kind] = strings.TrimSuffix(address, "/")
 	}
@@ -140,7 +147,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// BaseURL answers where the portal of a contract is really asked.
+// BaseURL returns the address at which the portal of a contract is requested.
 func (p Portals) BaseURL(kind, contractURL string) string {
 	if address, ok := p[kind]; ok {
 		return address
@@ -148,7 +155,7 @@ func (p Portals) BaseURL(kind, contractURL string) string {
 	return contractURL
 }
 
-// Hosts lists the hosts named.
+// Hosts returns the hosts of all addresses.
 func (p Portals) Hosts() []string {
 	var hosts []string
 	for _, address := range p {

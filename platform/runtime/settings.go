@@ -13,6 +13,7 @@ import (
 
 	"github.com/llac-project/llac/platform/memory"
 	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // settings are what a service's program reads from its environment.
@@ -21,7 +22,7 @@ type settings struct {
 	glueDatabase                      string
 	queueURL, deadLetterURL, topicARN string
 	portals                           Portals
-	appToken                          string
+	appTokens                         map[string]string // by the environment variable of their portal kind
 	allowSimulated                    bool
 	pollers, concurrency, maxReceives int
 	visibility, timeout, grace        time.Duration
@@ -89,7 +90,7 @@ func address(field func(*settings) *string) func(*settings, string) error {
 	}
 }
 
-var environment = []setting{
+var environment = slices.Concat([]setting{
 	{name: "LLAC_ENV", required: true, help: "the environment; part of the names of queues and topics: dev",
 		set: func(s *settings, v string) error {
 			if len(v) > 20 || strings.ContainsFunc(v, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }) {
@@ -120,7 +121,7 @@ var environment = []setting{
 		}},
 	{name: "LLAC_PORTAL", help: "where portals are asked instead of at the contract's address: socrata=http://127.0.0.1:9000,idescat=…",
 		set: func(s *settings, v string) (err error) { s.portals, err = ParsePortals(v); return err }},
-	{name: "SOCRATA_APP_TOKEN", help: "sent to Socrata when set; never logged", set: text(func(s *settings) *string { return &s.appToken })},
+}, tokenSettings(), []setting{
 	{name: "LLAC_ALLOW_SIMULATED", help: "true lets simulated data be published; never set it in the cloud",
 		set: func(s *settings, v string) (err error) {
 			if s.allowSimulated, err = strconv.ParseBool(v); err != nil {
@@ -173,6 +174,27 @@ var environment = []setting{
 			return nil
 		}},
 	{name: "AWS_LAMBDA_RUNTIME_API", help: "set by Lambda: the service then runs as a function", elsewhere: true},
+})
+
+// tokenSettings returns the variables of the application tokens of the portal kinds.
+func tokenSettings() []setting {
+	var out []setting
+	for _, kind := range portals.All {
+		if kind.TokenVariable == "" {
+			continue
+		}
+		out = append(out, setting{
+			name: kind.TokenVariable, help: "application token for " + kind.Title + ", never logged; default: none is sent",
+			set: func(s *settings, v string) error {
+				if s.appTokens == nil {
+					s.appTokens = map[string]string{}
+				}
+				s.appTokens[kind.TokenVariable] = v
+				return nil
+			},
+		})
+	}
+	return out
 }
 
 // readSettings reads the environment and answers everything that is wrong with it, so that it is mended in one go.

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// isLoopback says whether an address is this machine's own.
+// isLoopback reports whether an address is on this machine.
 func isLoopback(u *url.URL) bool {
 	host := u.Hostname()
 	if strings.EqualFold(host, "localhost") {
@@ -19,7 +19,7 @@ func isLoopback(u *url.URL) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// refusedError says that an address must not be asked at all.
+// refusedError is the reason why an address must not be requested at all.
 type refusedError struct{ reason string }
 
 func (e refusedError) Error() string { return e.reason }
@@ -30,11 +30,11 @@ func permit(u *url.URL, allow []string) error {
 	case u.Host == "":
 		return refusedError{fmt.Sprintf("address %q names no host", u.Redacted())}
 	case u.User != nil:
-		return refusedError{fmt.Sprintf("the address of host %s carries a user name or password", u.Host)}
+		return refusedError{fmt.Sprintf("the address of host %s contains a user name or password", u.Host)}
 	case isLoopback(u) && (u.Scheme == "http" || u.Scheme == "https"):
 		return nil
 	case u.Scheme != "https":
-		return refusedError{fmt.Sprintf("%s://%s is not https, and only loopback may do without", u.Scheme, u.Host)}
+		return refusedError{fmt.Sprintf("%s://%s is not https, which only loopback addresses may omit", u.Scheme, u.Host)}
 	}
 	if !slices.ContainsFunc(allow, func(h string) bool {
 		return strings.EqualFold(h, u.Host) || strings.EqualFold(h+":443", u.Host)
@@ -44,77 +44,90 @@ func permit(u *url.URL, allow []string) error {
 	return nil
 }
 
-// maxRedirects bounds the hops that one request may be sent on.
+// maxRedirects limits the redirects of one request.
 const maxRedirects = 5
 
-// redirects follows a portal only to places that might be asked directly, and never from the network to this
-// machine or back: that would let one pass for the other (invariant 11).
-func redirects(allow []string) func(*http.Request, []*http.Request) error {
+// redirects follows a portal only to addresses that might be requested directly, and never from the network to this
+// machine or back: that would let one pass for the other (invariant 11). The token header stays with the first host.
+func redirects(allow []string, tokenHeader string) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
 		if len(via) > maxRedirects {
 			return refusedError{fmt.Sprintf("%s redirects more than %d times", first.Host, maxRedirects)}
 		}
 		if err := permit(next.URL, allow); err != nil {
-			return refusedError{fmt.Sprintf("%s redirects to where we must not go: %v", first.Host, err)}
+			return refusedError{fmt.Sprintf("%s redirects to an address that is not permitted: %v", first.Host, err)}
 		}
 		if isLoopback(next.URL) != isLoopback(first) {
 			return refusedError{fmt.Sprintf("%s redirects to %s: a portal and this machine must not be mixed", first.Host, next.URL.Host)}
 		}
-		if !strings.EqualFold(next.URL.Host, first.Host) {
+		if tokenHeader != "" && !strings.EqualFold(next.URL.Host, first.Host) {
 			next.Header.Del(tokenHeader) // the token is for the portal it was given for
 		}
 		return nil
 	}
 }
 
-// systemHeader is how a simulator says what it is.
+// systemHeader is the response header in which a simulator identifies itself.
 const systemHeader = "X-Llac-Source-System"
 
 // simulator is the source system of simulated data.
 const simulator = "simulator"
 
-// sourceSystem names where an answer came from. Whoever says it is a simulator is believed; who does not is
-// named by its host only when it is an official portal.
+// sourceSystem names where an answer came from. A server that calls itself a simulator is believed; any other is named
+// by its host only when the host is official.
 //
 // Invariant 11: simulated is never mistaken for real.
-func sourceSystem(u *url.URL, h http.Header) string {
+func sourceSystem(u *url.URL, h http.Header, officialHosts []string) string {
 	if h.Get(systemHeader) == simulator {
 		return simulator
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
-	if !isLoopback(u) && slices.Contains(OfficialHosts(), host) {
+	if !isLoopback(u) && slices.Contains(officialHosts, host) {
 		return host
 	}
 	return "unofficial:" + host
 }
 
-// base parses a target's base address.
-func base(t Target) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimRight(t.BaseURL, "/"))
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("base address of the portal is not a plain scheme and host, such as https://%s", OfficialHosts()[0])
-	}
-	return u, nil
+// Place is the part of a target that the clients of all kinds check alike.
+type Place struct {
+	Base     *url.URL // scheme, host and perhaps a path, without a trailing slash
+	PageSize int64    // within what the portal serves
 }
 
-// rebase puts the address of a planned page onto the target's base: an extraction may be continued by another
-// process that reaches the same portal elsewhere, and a page never leads to another host than the target's.
+// Locate checks a target's base address and id.
+func (c *Caller) Locate(op string, t Target) (Place, error) {
+	u, err := url.Parse(strings.TrimRight(t.BaseURL, "/"))
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return Place{}, c.Misconfigured(op, fmt.Errorf("the portal's base address is not a plain scheme and host, such as https://%s", c.Kind.Hosts[0]))
+	}
+	if !c.Kind.ID.Form.MatchString(t.ID) {
+		return Place{}, c.Misconfigured(op, fmt.Errorf("%.80q is not a source id: %s", t.ID, c.Kind.ID.Hint()))
+	}
+	size := int64(c.Kind.PageSize.Default)
+	if t.PageSize > 0 {
+		size = int64(min(t.PageSize, c.Kind.PageSize.Max))
+	}
+	return Place{u, size}, nil
+}
+
+// rebase puts the address of a planned page onto the target's base: another process, which reaches the same portal at
+// another address, may continue an extraction, and a page never leads to another host than the target's.
 func rebase(b *url.URL, page string) (string, error) {
 	u, err := url.Parse(page)
 	if err != nil {
-		return "", fmt.Errorf("address of the planned page cannot be read: %w", err)
+		return "", fmt.Errorf("the address of the planned page cannot be parsed: %w", err)
 	}
 	u.Scheme, u.Host, u.User = b.Scheme, b.Host, b.User
 	return u.String(), nil
 }
 
-// readable undoes the percent-encoding of characters that need none in a query, so that a person can read the
-// addresses in a manifest.
+// readable undoes the percent-encoding of characters that need none in a query, so that a person can read the addresses
+// in a manifest.
 var readable = strings.NewReplacer("%24", "$", "%3A", ":", "%2C", ",", "%28", "(", "%29", ")", "%2A", "*")
 
-// query encodes names and values, given in turn.
-func query(pairs ...string) string {
+// Query encodes pairs of a name and a value, in the given order.
+func Query(pairs ...string) string {
 	var b strings.Builder
 	for k := 0; k+1 < len(pairs); k += 2 {
 		if k > 0 {

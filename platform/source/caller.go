@@ -16,115 +16,123 @@ import (
 	"time"
 )
 
-const tokenHeader = "X-App-Token"
-
 // sharedTransport keeps connections for all clients of the process.
 var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	t.DisableCompression = true // gzip is asked for and undone here, where sizes can be bounded
+	t.DisableCompression = true // gzip is requested and decompressed here, where the size can be bounded
 	t.MaxIdleConnsPerHost = 4
 	return t
 })
 
-// caller sends requests to one portal kind: permitted addresses only, under the host's rate limit, tried again
-// while the trouble is a passing one. Every error it answers is a *TransientError or a *PermanentError.
-type caller struct {
-	kind string
-	o    Options
-	rate float64
-	http *http.Client
+// Caller sends the requests of a kind's client: to permitted addresses only, under the host's rate limit, and with
+// retries while the failure is transient. Every error of Do is a *TransientError or a *PermanentError, unless the
+// request's own Check returns another one.
+type Caller struct {
+	Kind  Kind
+	kinds Kinds
+	o     Options
+	rate  float64
+	http  *http.Client
 }
 
-func newCaller(kind string, o Options, polite float64) *caller {
+func newCaller(kind Kind, kinds Kinds, o Options) *Caller {
 	rate := o.RequestsPerSecond
 	if rate <= 0 {
-		rate = polite
+		rate = kind.RequestsPerSecond
 	}
-	return &caller{kind: kind, o: o, rate: rate, http: &http.Client{
+	return &Caller{Kind: kind, kinds: kinds, o: o, rate: rate, http: &http.Client{
 		Transport:     o.Transport,
-		CheckRedirect: redirects(o.Allow),
+		CheckRedirect: redirects(o.Allow, kind.TokenHeader),
 	}}
 }
 
-// request is one question to a portal.
-type request struct {
-	op     string // what is being done to what, for errors
-	url    string
-	method string // GET when empty
-	body   string // form-encoded, of a POST
-	header http.Header
+// Request is one request to a portal.
+type Request struct {
+	Op     string // operation and object, for errors: "describe socrata ivft-vegh"
+	URL    string
+	Method string // GET when empty
+	Body   string // form-encoded, of a POST
+	Header http.Header
 
-	// headersOnly leaves the body of a 200 unread.
-	headersOnly bool
-	// check looks at the body of a 200. A *PageError means that the body is not what it must be, a doubtfulError that
-	// another try may bring a better one; other errors end the request as they are.
-	check func(*response) error
+	// HeadersOnly leaves the body of a 200 unread.
+	HeadersOnly bool
+	// Check validates the body of a 200. A *PageError means that the body is not what it must be, a DoubtfulError that
+	// another try may bring a better one; other errors end the request unchanged.
+	Check func(*Response) error
 }
 
-// response is an answer of status 200, or 304 to a conditional request.
-type response struct {
-	status int
-	header http.Header
-	body   []byte
+// Response is an answer of status 200, or 304 to a conditional request.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	System string // source system (invariant 11)
 	url    *url.URL
-	system string // source system
 }
 
 // retryError is a failure of one try that another try may not meet.
 type retryError struct {
 	err    error
-	after  time.Duration // asked for by the portal; 0: nothing asked
-	final  error         // what to answer when the tries are spent; nil: a TransientError
-	usable bool          // when the tries are spent, the answer is good enough
+	after  time.Duration // requested by the portal; 0: none
+	final  error         // returned when the tries are used up; nil: a TransientError
+	usable bool          // when the tries are used up, the answer is good enough
 }
 
 func (e *retryError) Error() string { return e.err.Error() }
 
-// do sends the request, again and again while that may help.
-func (c *caller) do(ctx context.Context, q request) (*response, error) {
-	u, err := url.Parse(q.url)
+// Do sends the request, with retries.
+func (c *Caller) Do(ctx context.Context, q Request) (*Response, error) {
+	u, err := url.Parse(q.URL)
 	if err == nil {
 		err = permit(u, c.o.Allow)
 	} else {
-		err = refusedError{"the address cannot be read"}
+		err = refusedError{"the address cannot be parsed"}
 	}
 	if err != nil {
-		return nil, c.refused(q, err)
+		return nil, c.Refused(q.Op, err)
 	}
 	host := c.o.Limits.host(strings.ToLower(u.Host), c.rate, c.o.RequestsPerSecond > 0)
 	for try := 1; ; try++ {
 		if err := host.wait(ctx, c.o.Clock); err != nil {
-			return nil, &TransientError{Op: q.op, Err: fmt.Errorf("stopped before the request was sent: %w", err)}
+			return nil, &TransientError{Op: q.Op, Err: fmt.Errorf("stopped before the request was sent: %w", err)}
 		}
 		res, err := c.try(ctx, q, u, host, try)
 		var again *retryError
 		if !errors.As(err, &again) {
 			return res, err
 		}
-		if ctx.Err() != nil {
-			return nil, &TransientError{Op: q.op, Err: fmt.Errorf("stopped: %w", context.Cause(ctx))}
-		}
-		if try >= c.o.MaxTries {
-			if again.final != nil {
-				return nil, again.final
-			}
-			return nil, &TransientError{Op: q.op, Err: fmt.Errorf("gave up after %d tries: %w", try, again.err)}
-		}
-		wait := c.backoff(try)
-		if again.after > 0 {
-			wait = min(max(wait, again.after), c.o.MaxWait)
-			host.quiet(c.o.Clock.Now(), wait)
-		}
-		if err := c.o.Clock.Sleep(ctx, wait); err != nil {
-			return nil, &TransientError{Op: q.op, Err: fmt.Errorf("stopped while waiting to try again after: %w", errors.Join(again.err, err))}
+		if err := c.rest(ctx, q, host, try, again); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// backoff is the wait after a failed try: doubled each time, and spread over its upper half, so that clients
-// that failed together do not come back together.
-func (c *caller) backoff(try int) time.Duration {
+// rest waits before the next try. It returns the request's error when there is no next try.
+func (c *Caller) rest(ctx context.Context, q Request, host *hostLimit, try int, again *retryError) error {
+	if ctx.Err() != nil {
+		return &TransientError{Op: q.Op, Err: fmt.Errorf("stopped: %w", context.Cause(ctx))}
+	}
+	if try >= c.o.MaxTries {
+		if again.final != nil {
+			return again.final
+		}
+		return &TransientError{Op: q.Op, Err: fmt.Errorf("gave up after %d tries: %w", try, again.err)}
+	}
+	wait := c.backoff(try)
+	if again.after > 0 {
+		wait = min(max(wait, again.after), c.o.MaxWait)
+		host.quiet(c.o.Clock.Now(), wait)
+	}
+	if err := c.o.Clock.Sleep(ctx, wait); err != nil {
+		return &TransientError{Op: q.Op, Err: fmt.Errorf("stopped while waiting to retry after: %w", errors.Join(again.err, err))}
+	}
+	return nil
+}
+
+// backoff returns the wait after a failed try: doubled each time, and spread over its upper half, so that clients that
+// failed together do not return together.
+func (c *Caller) backoff(try int) time.Duration {
 	d := c.o.MaxWait
 	if try < 32 && c.o.Backoff<<(try-1) > 0 {
 		d = min(d, c.o.Backoff<<(try-1))
@@ -132,18 +140,18 @@ func (c *caller) backoff(try int) time.Duration {
 	return d/2 + time.Duration(c.o.Jitter()*float64(d/2))
 }
 
-// try sends the request once and tells OnRequest how it went.
-func (c *caller) try(ctx context.Context, q request, u *url.URL, host *hostLimit, attempt int) (*response, error) {
-	info := RequestInfo{Kind: c.kind, Host: u.Host, Attempt: attempt, Outcome: OutcomeOK}
-	begun := c.o.Clock.Now()
+// try sends the request once and reports the outcome to OnRequest.
+func (c *Caller) try(ctx context.Context, q Request, u *url.URL, host *hostLimit, attempt int) (*Response, error) {
+	info := RequestInfo{Kind: c.Kind.Name, Host: u.Host, Attempt: attempt, Outcome: OutcomeOK}
+	started := c.o.Clock.Now()
 	res, err := c.exchange(ctx, q, u, host, &info)
-	info.Duration = c.o.Clock.Now().Sub(begun)
+	info.Duration = c.o.Clock.Now().Sub(started)
 	var again *retryError
 	if errors.As(err, &again) && again.usable && attempt >= c.o.MaxTries {
 		err = nil
 	}
 	switch {
-	case err == nil && res.status == http.StatusNotModified:
+	case err == nil && res.Status == http.StatusNotModified:
 		info.Outcome = OutcomeUnchanged
 	case err == nil:
 	case again != nil:
@@ -155,55 +163,55 @@ func (c *caller) try(ctx context.Context, q request, u *url.URL, host *hostLimit
 	return res, err
 }
 
-func (c *caller) exchange(ctx context.Context, q request, u *url.URL, host *hostLimit, info *RequestInfo) (*response, error) {
+func (c *Caller) exchange(ctx context.Context, q Request, u *url.URL, host *hostLimit, info *RequestInfo) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	req, err := c.request(ctx, q)
 	if err != nil {
-		return nil, c.refused(q, err)
+		return nil, c.Refused(q.Op, err)
 	}
 	got, err := c.http.Do(req)
 	if err != nil {
 		var refused refusedError
 		if errors.As(err, &refused) {
-			return nil, c.refused(q, refused)
+			return nil, c.Refused(q.Op, refused)
 		}
-		return nil, &retryError{err: fmt.Errorf("ask %s: %w", u.Host, err)}
+		return nil, &retryError{err: fmt.Errorf("request %s: %w", u.Host, err)}
 	}
 	defer got.Body.Close()
 	info.Status = got.StatusCode
 	from := u
 	if got.Request != nil && got.Request.URL != nil {
-		from = got.Request.URL // Invariant 11: an answer is of who gave it, which a redirect may have changed
+		from = got.Request.URL // Invariant 11: an answer belongs to the host that gave it, which a redirect may have changed
 	}
-	res := &response{status: got.StatusCode, header: got.Header, url: from, system: sourceSystem(from, got.Header)}
-	c.heed(res, host)
+	res := &Response{Status: got.StatusCode, Header: got.Header, url: from, System: sourceSystem(from, got.Header, c.kinds.Hosts())}
+	c.raiseRate(res, host)
 
-	if got.StatusCode == http.StatusNotModified && len(q.header) > 0 {
+	if got.StatusCode == http.StatusNotModified && len(q.Header) > 0 {
 		return res, nil
 	}
-	if got.StatusCode == http.StatusOK && q.headersOnly && !isHTML(got.Header, nil) {
+	if got.StatusCode == http.StatusOK && q.HeadersOnly && !isHTML(got.Header, nil) {
 		_, _ = io.CopyN(io.Discard, got.Body, 256<<10) // a short body read to its end keeps the connection
 		return res, nil
 	}
-	res.body, err = c.read(q, got)
-	info.Bytes = int64(len(res.body))
+	res.Body, err = c.read(q, got)
+	info.Bytes = int64(len(res.Body))
 	if err != nil {
 		return nil, err
 	}
 	return c.judge(q, res)
 }
 
-func (c *caller) request(ctx context.Context, q request) (*http.Request, error) {
-	method := q.method
+func (c *Caller) request(ctx context.Context, q Request) (*http.Request, error) {
+	method := q.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	req, err := http.NewRequestWithContext(ctx, method, q.url, strings.NewReader(q.body))
+	req, err := http.NewRequestWithContext(ctx, method, q.URL, strings.NewReader(q.Body))
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range q.header {
+	for name, values := range q.Header {
 		req.Header[name] = values
 	}
 	req.Header.Set("Accept", "application/json")
@@ -212,24 +220,27 @@ func (c *caller) request(ctx context.Context, q request) (*http.Request, error) 
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if c.kind == Socrata && c.o.AppToken != "" {
-		req.Header.Set(tokenHeader, c.o.AppToken)
+	if c.sendsToken() {
+		req.Header.Set(c.Kind.TokenHeader, c.o.AppToken)
 	}
 	return req, nil
 }
 
-// heed lets a simulator on this machine raise its own rate limit. Portals of the network cannot.
-func (c *caller) heed(res *response, host *hostLimit) {
-	if c.o.RequestsPerSecond > 0 || res.system != simulator || !isLoopback(res.url) {
+// sendsToken reports whether requests carry the app token.
+func (c *Caller) sendsToken() bool { return c.Kind.TokenHeader != "" && c.o.AppToken != "" }
+
+// raiseRate lets a simulator on this machine raise its own rate limit. Portals on the network cannot.
+func (c *Caller) raiseRate(res *Response, host *hostLimit) {
+	if c.o.RequestsPerSecond > 0 || res.System != simulator || !isLoopback(res.url) {
 		return
 	}
-	if n, err := strconv.ParseFloat(res.header.Get("X-Llac-Rate-Limit"), 64); err == nil && n > 0 && n <= 1e6 {
+	if n, err := strconv.ParseFloat(res.Header.Get("X-Llac-Rate-Limit"), 64); err == nil && n > 0 && n <= 1e6 {
 		host.raise(c.o.Clock.Now(), n)
 	}
 }
 
-// read reads and decompresses a body, which may be cut short or larger than we are ready to hold.
-func (c *caller) read(q request, got *http.Response) ([]byte, error) {
+// read reads and decompresses a body, which may be cut short or larger than MaxBody.
+func (c *Caller) read(q Request, got *http.Response) ([]byte, error) {
 	in := io.Reader(got.Body)
 	switch e := strings.ToLower(got.Header.Get("Content-Encoding")); e {
 	case "", "identity":
@@ -243,8 +254,8 @@ func (c *caller) read(q request, got *http.Response) ([]byte, error) {
 		}
 		in = z
 	default:
-		return nil, c.permanent(q, got.StatusCode, fmt.Errorf("the answer is encoded as %.40q, which was not asked for", e),
-			"a proxy between here and the portal may be in the way")
+		return nil, c.Permanent(q.Op, got.StatusCode, fmt.Errorf("the answer has the encoding %.40q, which was not requested", e),
+			"check whether a proxy stands between here and the portal")
 	}
 	var body bytes.Buffer
 	if n := got.ContentLength; n > 0 && n <= c.o.MaxBody {
@@ -255,48 +266,47 @@ func (c *caller) read(q request, got *http.Response) ([]byte, error) {
 		return nil, &retryError{err: fmt.Errorf("the answer was cut short after %d bytes: %w", body.Len(), err)}
 	}
 	if int64(body.Len()) > c.o.MaxBody {
-		return nil, c.permanent(q, got.StatusCode, fmt.Errorf("the answer is larger than %d bytes", c.o.MaxBody),
-			"set a smaller page size in datasets/<dataset>.odcs.yaml")
+		return nil, c.Permanent(q.Op, got.StatusCode, fmt.Errorf("the answer is larger than %d bytes", c.o.MaxBody), smallerPages)
 	}
 	_, _ = io.CopyN(io.Discard, got.Body, 1<<10) // what may follow the gzip stream: the end of the last chunk
 	return body.Bytes(), nil
 }
 
-// judge decides what an answer is: good, worth another try, or final. Portals send errors with status 200 too.
-func (c *caller) judge(q request, res *response) (*response, error) {
-	p, known := readProblem(res.body)
-	html := isHTML(res.header, res.body)
-	status := res.status
+// judge decides whether an answer is good, worth another try, or final. Portals send errors with status 200 too.
+func (c *Caller) judge(q Request, res *Response) (*Response, error) {
+	p, known := c.kinds.problem(c.Kind, res.Body)
+	html := isHTML(res.Header, res.Body)
+	status := res.Status
 	if status == http.StatusOK {
 		switch {
 		case html:
-			return nil, c.passing(res, errors.New("the portal answered 200 with an HTML page instead of data"))
-		case known && passing(p.status):
-			return nil, c.passing(res, describeFailure(p.status, p, known, html))
+			return nil, c.transient(res, errors.New("the portal answered 200 with an HTML page instead of data"))
+		case known && isTransient(p.Status):
+			return nil, c.transient(res, describeFailure(p.Status, p, known, html))
 		case known:
-			if p.status >= 400 {
-				status = p.status
+			if p.Status >= 400 {
+				status = p.Status
 			}
 			return nil, c.final(q, res, status, p, known, html)
-		case q.check == nil:
+		case q.Check == nil:
 			return res, nil
 		}
 		return res, c.checked(q, res)
 	}
-	if passing(status) {
-		return nil, c.passing(res, describeFailure(status, p, known, html))
+	if isTransient(status) {
+		return nil, c.transient(res, describeFailure(status, p, known, html))
 	}
 	if status == http.StatusNotModified {
-		return nil, c.passing(res, errors.New("the portal answered 304 to a request without conditions"))
+		return nil, c.transient(res, errors.New("the portal answered 304 to a request without conditions"))
 	}
 	return nil, c.final(q, res, status, p, known, html)
 }
 
-func (c *caller) passing(res *response, err error) error {
-	return &retryError{err: err, after: retryAfter(res.header.Get("Retry-After"), c.o.Clock.Now())}
+func (c *Caller) transient(res *Response, err error) error {
+	return &retryError{err: err, after: retryAfter(res.Header.Get("Retry-After"), c.o.Clock.Now())}
 }
 
-// retryAfter reads a Retry-After header: seconds or a date; 0 where it says nothing.
+// retryAfter reads a Retry-After header: seconds or a date; 0 for anything else.
 func retryAfter(v string, now time.Time) time.Duration {
 	v = strings.TrimSpace(v)
 	if s, err := strconv.ParseInt(v, 10, 32); err == nil {
@@ -309,9 +319,9 @@ func retryAfter(v string, now time.Time) time.Duration {
 }
 
 // checked runs the request's own check on a body.
-func (c *caller) checked(q request, res *response) error {
-	err := q.check(res)
-	var doubtful doubtfulError
+func (c *Caller) checked(q Request, res *Response) error {
+	err := q.Check(res)
+	var doubtful DoubtfulError
 	if errors.As(err, &doubtful) {
 		return &retryError{err: err, usable: true}
 	}
@@ -319,56 +329,63 @@ func (c *caller) checked(q request, res *response) error {
 	if !errors.As(err, &page) {
 		return err
 	}
-	if errors.Is(err, errForm) {
-		return c.permanent(q, res.status, err, "the portal's answers have changed: compare one with the documentation of its API")
+	if errors.Is(err, ErrForm) {
+		return c.Permanent(q.Op, res.Status, err, "the portal's answers have changed: compare one with the documentation of its API")
 	}
 	again := &retryError{err: fmt.Errorf("the answer is malformed: %w", err)}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		// A body that is whole and still malformed, every time, will not mend itself.
-		again.final = c.permanent(q, res.status, fmt.Errorf("the answer is whole but malformed, also on the last of %d tries: %w", c.o.MaxTries, err),
-			"report it to the portal's operators"+requestNote(res))
+		// A body that is complete and malformed in every try is not damage of the transfer.
+		again.final = c.Permanent(q.Op, res.Status, fmt.Errorf("the answer is complete but malformed, in the last of %d tries too: %w", c.o.MaxTries, err),
+			"report it to the portal's operators"+c.requestNote(res))
 	}
 	return again
 }
 
-func requestNote(res *response) string {
-	if id := requestID(res.header); id != "" {
-		return ", with request id " + clip(id, 64)
+func (c *Caller) requestNote(res *Response) string {
+	if id := c.RequestID(res); id != "" {
+		return ", with request id " + Clip(id, 64)
 	}
 	return ""
 }
 
-// final is the error of a refusal. The body is kept only where it is an error body: anything else might be
-// somebody's row (invariant 8).
-func (c *caller) final(q request, res *response, status int, p problem, known, html bool) error {
-	e := c.permanent(q, status, describeFailure(status, p, known, html), hint(c.kind, status, p, c.kind == Socrata && c.o.AppToken != ""))
-	e.Body = c.redact(clip(string(res.body[:min(len(res.body), maxErrorBody)]), maxErrorBody))
+// final returns the error of a refusal. It keeps the body only of a recognised error: anything else might be a person's
+// row (invariant 8).
+func (c *Caller) final(q Request, res *Response, status int, p Problem, known, html bool) error {
+	e := c.Permanent(q.Op, status, describeFailure(status, p, known, html), c.hint(status, p))
+	e.Body = c.redact(Clip(string(res.Body[:min(len(res.Body), maxErrorBody)]), maxErrorBody))
 	e.Err = errors.New(c.redact(e.Err.Error()))
 	return e
 }
 
-// redact removes the app token from what a portal says, should it repeat it.
-func (c *caller) redact(t string) string {
+// redact removes the app token from a portal's text, in case the portal repeats it.
+func (c *Caller) redact(t string) string {
 	if c.o.AppToken == "" {
 		return t
 	}
 	return strings.ReplaceAll(t, c.o.AppToken, "[app token]")
 }
 
-func (c *caller) permanent(q request, status int, err error, hint string) *PermanentError {
-	return &PermanentError{Op: q.op, Err: err, Status: status, Hint: hint}
+// Permanent returns a permanent error of an operation. status is 0 when there was no answer.
+func (c *Caller) Permanent(op string, status int, err error, hint string) *PermanentError {
+	return &PermanentError{Op: op, Err: err, Status: status, Hint: hint}
 }
 
-func (c *caller) refused(q request, err error) error {
-	return c.permanent(q, 0, err, "check the base address of the source and the portal options")
+// Refused returns the error of a request that must not be sent.
+func (c *Caller) Refused(op string, err error) error {
+	return c.Permanent(op, 0, err, "check the base address of the source and the portal options")
 }
 
-// requestID is the portal's own id of a request, where it gives one.
-func requestID(h http.Header) string {
-	for _, name := range []string{"X-Socrata-RequestId", "X-Request-Id"} {
-		if id := h.Get(name); id != "" {
+// Misconfigured returns the error of a target that the contract describes wrongly.
+func (c *Caller) Misconfigured(op string, err error) error {
+	return c.Permanent(op, 0, err, "correct the source section of "+contractFile)
+}
+
+// RequestID returns the portal's own id of a request; empty if it sends none.
+func (c *Caller) RequestID(res *Response) string {
+	if c.Kind.RequestIDHeader != "" {
+		if id := res.Header.Get(c.Kind.RequestIDHeader); id != "" {
 			return id
 		}
 	}
-	return ""
+	return res.Header.Get("X-Request-Id")
 }

@@ -1,11 +1,14 @@
-// Package source holds the clients of the portals: Socrata SODA 2.1, Idescat tables v2 (JSON-stat) and the
-// CKAN datastore. A client asks for pages in a stable order, byte for byte as the portal sends them, notices
-// when the source is re-published under its feet, and never turns an error page into data.
+// Package source reads open-data portals. It defines what all portal kinds share: the vocabulary (Target, Description,
+// Page, Row), the value that describes a kind (Kind), and the machinery that sends a client's requests (Caller). Each kind
+// is a package of its own below this one; package portals lists them.
 //
-// Errors come in three classes, and every error of a client is one of them: transient (try again later),
-// permanent (no retry will help; a person must act) and changed (the source is another version than the one
-// the extraction began with; start again as a new attempt).
+// A client requests pages in a stable order, keeps them byte for byte, detects when the source is re-published during an
+// extraction, and never turns an error page into data.
 //
-// Only https with TLS 1.2 or later is spoken, to the hosts on the allow-list; loopback may be http, so that a
-// simulator can stand in for a portal.
+// Every error of a client has one of three classes: transient (try again later), permanent (retrying cannot succeed; a
+// person must act) and changed (the source is another version than the one the extraction started with; start again as a
+// new attempt).
+//
+// Requests use https with TLS 1.2 or later and go only to hosts on the allow-list. Loopback may be http, so that a
+// simulator can replace a portal.
 package source

@@ -10,27 +10,27 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// Limits holds one rate limit a host, so that all clients which share it are together polite to a portal.
+// Limits holds one rate limit per host, so that all clients that share it respect the limit together.
 type Limits struct {
 	mu    sync.Mutex
 	hosts map[string]*hostLimit
 }
 
-// NewLimits makes a set of limits of its own, for a simulated world with a clock of its own.
+// NewLimits returns a separate set of limits, for tests and simulations with their own clock.
 func NewLimits() *Limits { return &Limits{hosts: map[string]*hostLimit{}} }
 
-// processLimits is shared by every client that names no other: the portals count by address, not by client.
+// processLimits is shared by every client without its own limits: the portals count by address, not by client.
 var processLimits = NewLimits()
 
 type hostLimit struct {
 	limiter *rate.Limiter
 
 	mu     sync.Mutex
-	until  time.Time     // the portal asked for silence until then (Retry-After)
-	raised chan struct{} // closed when the rate goes up, so that sleepers reckon anew
+	until  time.Time     // no request before then (Retry-After)
+	raised chan struct{} // closed when the rate goes up, so that sleepers recompute their wait
 }
 
-// host returns the limit of a host, made on first use. A rate that was given explicitly can only lower what
+// host returns the limit of a host, and creates it on first use. A rate that was given explicitly can only lower what
 // another client has set.
 func (l *Limits) host(name string, perSecond float64, explicit bool) *hostLimit {
 	l.mu.Lock()
@@ -46,7 +46,7 @@ func (l *Limits) host(name string, perSecond float64, explicit bool) *hostLimit 
 	return h
 }
 
-// raise lifts the limit to what a simulator advertises.
+// raise increases the limit to the rate that a simulator advertises.
 func (h *hostLimit) raise(now time.Time, perSecond float64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,7 +59,7 @@ func (h *hostLimit) raise(now time.Time, perSecond float64) {
 	h.raised = make(chan struct{})
 }
 
-// quiet keeps all clients away from the host for d.
+// quiet stops all requests to the host for d.
 func (h *hostLimit) quiet(now time.Time, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,7 +74,7 @@ func (h *hostLimit) state() (until time.Time, raised <-chan struct{}) {
 	return h.until, h.raised
 }
 
-// wait blocks until the host may be asked again, or ctx ends.
+// wait blocks until the host may be requested again, or ctx ends.
 func (h *hostLimit) wait(ctx context.Context, c clock.Clock) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -105,7 +105,7 @@ func (h *hostLimit) wait(ctx context.Context, c clock.Clock) error {
 	}
 }
 
-// sleepUnless sleeps for d, and says whether the sleep ended early because raised was closed.
+// sleepUnless sleeps for d, and reports whether the sleep ended early because raised was closed.
 func sleepUnless(ctx context.Context, c clock.Clock, d time.Duration, raised <-chan struct{}) (bool, error) {
 	sleep, wake := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -1,49 +1,27 @@
 package source
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// The portal kinds.
-const (
-	Socrata = "socrata" // SODA 2.1: analisi.transparenciacatalunya.cat
-	Idescat = "idescat" // tables API v2, JSON-stat: api.idescat.cat
-	CKAN    = "ckan"    // the CKAN datastore: opendata-ajuntament.barcelona.cat
-)
-
-// Kinds lists the portal kinds.
-func Kinds() []string { return []string{Socrata, Idescat, CKAN} }
-
-// OfficialHosts lists the hosts of the official portals: the default allow-list, and the only hosts whose data
-// carry the host's own name as source system (invariant 11).
-func OfficialHosts() []string {
-	return []string{"analisi.transparenciacatalunya.cat", "api.idescat.cat", "opendata-ajuntament.barcelona.cat"}
-}
-
-// politeRate is the requests a second asked of a portal where nothing else is said. No portal publishes a
-// limit; third-party crawlers pause 250 ms on Socrata and 400 ms to 3 s on Idescat.
-var politeRate = map[string]float64{Socrata: 4, Idescat: 1, CKAN: 2}
-
 // Options configure a client. The zero value is ready for the official portals.
 type Options struct {
-	// Clock tells the time and waits between tries; nil: the machine's.
+	// Clock gives the time and waits between tries; nil: the machine's clock.
 	Clock clock.Clock
-	// Allow lists the hosts that may be asked, by https; empty: OfficialHosts. Loopback is always allowed, and
+	// Allow lists the hosts that may be requested, by https; empty: the official hosts. Loopback is always allowed, and
 	// only loopback may be http.
 	Allow []string
-	// AppToken is sent to Socrata as X-App-Token; empty: no header at all, since an invalid token is refused.
-	// It is never logged nor put into an address.
+	// AppToken is sent in the kind's TokenHeader, if it has one; empty: the header is not sent, because portals refuse an
+	// invalid token. The token is never logged or put into an address.
 	AppToken string
-	// RequestsPerSecond bounds the requests to one host; 0: polite for the kind (Socrata 4, CKAN 2, Idescat 1).
-	// A simulator on loopback may raise the default, not a rate given here.
+	// RequestsPerSecond limits the requests to one host; 0: the kind's default rate. A simulator on loopback may raise the
+	// default, but not a rate given here.
 	RequestsPerSecond float64
-	// Limits holds the hosts' rate limits; nil: the ones all clients of the process share.
+	// Limits holds the hosts' rate limits; nil: the limits that all clients of the process share.
 	Limits *Limits
 
 	MaxTries  int           // tries of one request; 0: 5
@@ -53,19 +31,19 @@ type Options struct {
 	MaxBody   int64         // bytes of one answer after decompression; 0: 256 MiB
 	UserAgent string        // empty: "llac (+https://github.com/llac-project/llac)"
 
-	// Jitter answers a number in [0,1) that spreads the waits; nil: math/rand.
+	// Jitter returns a number in [0,1) that spreads the waits; nil: math/rand.
 	Jitter func() float64
-	// OnRequest is told of every try, for metrics; it may be called from several goroutines at once.
+	// OnRequest is called after every try, for metrics; several goroutines may call it at once.
 	OnRequest func(RequestInfo)
-	// Transport carries the requests; nil: TLS 1.2 or later, connections shared by all clients of the process.
+	// Transport carries the requests; nil: TLS 1.2 or later, with connections that all clients of the process share.
 	Transport http.RoundTripper
 }
 
-// RequestInfo is what one try of one request was like.
+// RequestInfo describes one try of one request.
 type RequestInfo struct {
 	Kind     string
 	Host     string
-	Status   int // 0: no answer came
+	Status   int // 0: no answer
 	Attempt  int // 1 for the first try
 	Duration time.Duration
 	Bytes    int64 // of the answer's body after decompression
@@ -76,38 +54,17 @@ type RequestInfo struct {
 const (
 	OutcomeOK        = "ok"
 	OutcomeUnchanged = "unchanged" // 304
-	OutcomeRetried   = "transient" // will be tried again while the budget lasts
+	OutcomeRetried   = "transient" // retried until the tries are used up
 	OutcomePermanent = "permanent"
 )
 
-// New makes the client of a portal kind. A client may be used by several goroutines at once.
-func New(kind string, o Options) (Client, error) {
-	rate, known := politeRate[kind]
-	if !known {
-		return nil, fmt.Errorf("make a portal client: kind %q is not known: use one of %s", kind, strings.Join(Kinds(), ", "))
-	}
-	o.AppToken = strings.TrimSpace(o.AppToken)
-	if strings.ContainsFunc(o.AppToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, fmt.Errorf("make a %s client: the app token holds a space or a control character: set it again", kind)
-	}
-	c := newCaller(kind, o.filled(), rate)
-	switch kind {
-	case Idescat:
-		return &idescatClient{c}, nil
-	case CKAN:
-		return &ckanClient{c}, nil
-	}
-	return &socrataClient{c}, nil
-}
-
-// filled returns the options with every default in place, but for RequestsPerSecond, whose zero means that a
-// simulator may raise it.
-func (o Options) filled() Options {
+// filled returns the options with every default set, except RequestsPerSecond, whose zero lets a simulator raise the rate.
+func (o Options) filled(officialHosts []string) Options {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
 	if len(o.Allow) == 0 {
-		o.Allow = OfficialHosts()
+		o.Allow = officialHosts
 	}
 	if o.Limits == nil {
 		o.Limits = processLimits

@@ -1,27 +1,23 @@
 package source
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
 )
 
-// maxTitle bounds what a portal says of a dataset, in bytes: it goes into manifests and every published file.
-const maxTitle = 1 << 10
+// MaxTitle limits a portal's text about a dataset, in bytes: it goes into manifests and every published file.
+const MaxTitle = 1 << 10
 
-// describeTries is how often Describe begins anew when the source changes between its own questions.
-const describeTries = 3
+// MaxPages limits the pages of one extraction: a source that counts more is wrong, or needs slices.
+const MaxPages = 100_000
 
-// maxPages bounds the pages of one extraction: a source that counts more is wrong, or wants slices.
-const maxPages = 100_000
-
-// planOffsets cuts total rows into pages of at most size rows. An empty source still has one page: that it is
-// empty must be landed like everything else.
-func planOffsets(op string, total, size int64, address func(offset, limit int64) string) ([]PageRequest, error) {
-	if total/size >= maxPages {
+// PlanOffsets divides total rows into pages of at most size rows. An empty source still has one page: that it is empty
+// must be landed like everything else.
+func PlanOffsets(op string, total, size int64, address func(offset, limit int64) string) ([]PageRequest, error) {
+	if total/size >= MaxPages {
 		return nil, &PermanentError{
-			Op: op, Err: fmt.Errorf("the source counts %d rows, more than %d pages of %d", total, maxPages, size),
-			Hint: "if that is true, set a larger page size or slices in datasets/<dataset>.odcs.yaml",
+			Op: op, Err: fmt.Errorf("the source counts %d rows, more than %d pages of %d", total, MaxPages, size),
+			Hint: "if that is true, set a larger page size or slices in " + contractFile,
 		}
 	}
 	pages := []PageRequest{}
@@ -33,48 +29,61 @@ func planOffsets(op string, total, size int64, address func(offset, limit int64)
 	return pages, nil
 }
 
-// pageSize is the target's page size within what the portal serves.
-func pageSize(t Target, byDefault, most int) int64 {
-	if t.PageSize <= 0 {
-		return int64(byDefault)
-	}
-	return int64(min(t.PageSize, most))
-}
-
-// plannedPage returns page index of a description.
-func plannedPage(op string, d Description, index int) (PageRequest, error) {
+// Planned returns page index of a description, with its address on the target's base.
+func (c *Caller) Planned(op string, at Place, d Description, index int) (PageRequest, error) {
 	if index < 0 || index >= len(d.Pages) {
-		return PageRequest{}, &PermanentError{
-			Op: op, Err: fmt.Errorf("the extraction has pages 0 to %d", len(d.Pages)-1), Hint: "describe the source again",
-		}
+		return PageRequest{}, c.Permanent(op, 0, fmt.Errorf("the extraction has pages 0 to %d", len(d.Pages)-1), "describe the source again")
 	}
-	return d.Pages[index], nil
+	p := d.Pages[index]
+	address, err := rebase(at.Base, p.URL)
+	if err != nil {
+		return p, c.Refused(op, err)
+	}
+	p.URL = address
+	return p, nil
 }
 
-// changedError is an ErrChanged that says what gave it away.
-func changedError(op, what, then, now string) error {
-	return fmt.Errorf("%s: %w: %s was %q and is %q", op, ErrChanged, what, clip(then, 80), clip(now, 80))
+// ChangedError returns an ErrChanged that names what differs.
+func ChangedError(op, what, then, now string) error {
+	return fmt.Errorf("%s: %w: %s was %q and is %q", op, ErrChanged, what, Clip(then, 80), Clip(now, 80))
 }
 
-// sameSystem checks that an answer comes from where the extraction began.
+// SameSystem checks that an answer comes from the system where the extraction started.
 //
 // Invariant 11: a simulator never finishes what a portal began.
-func sameSystem(op string, d Description, res *response) error {
-	if d.SourceSystem != "" && res.system != d.SourceSystem {
-		return changedError(op, "the source system", d.SourceSystem, res.system)
+func SameSystem(op string, d Description, res *Response) error {
+	if d.SourceSystem != "" && res.System != d.SourceSystem {
+		return ChangedError(op, "the source system", d.SourceSystem, res.System)
 	}
 	return nil
 }
 
-// wholeNumber reads a JSON number or a text of digits, as portals write counts.
-func wholeNumber(raw json.RawMessage) (int64, error) {
-	t := string(raw)
-	if isText(raw) {
-		t = unquote(raw)
-	}
-	n, err := strconv.ParseInt(t, 10, 64)
-	if err == nil && n < 0 {
-		err = fmt.Errorf("%d is negative", n)
-	}
-	return n, err
+// Tally counts the rows of a page that a client has fetched, bad ones included.
+type Tally struct {
+	Rows    int64
+	foreign error // of the first row with bytes that are not UTF-8
 }
+
+// Add counts a row. It can be a page reader's yield.
+func (t *Tally) Add(row Row) error {
+	t.Rows++
+	if t.foreign == nil && errors.Is(row.Bad, ErrNotUTF8) {
+		t.foreign = row.Bad
+	}
+	return nil
+}
+
+// Doubt returns a DoubtfulError if the page has bytes that are not UTF-8: they may be damage of the transfer. Bytes that
+// arrive in every try are the portal's own, and reject only their rows (invariant 5).
+func (t *Tally) Doubt() error {
+	if t.foreign == nil {
+		return nil
+	}
+	return DoubtfulError{t.foreign}
+}
+
+// DoubtfulError is the reason why an answer that can be used is worth another try.
+type DoubtfulError struct{ Err error }
+
+func (e DoubtfulError) Error() string { return e.Err.Error() }
+func (e DoubtfulError) Unwrap() error { return e.Err }

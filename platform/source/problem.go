@@ -2,10 +2,8 @@ package source
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,84 +11,42 @@ import (
 // maxErrorBody is how much of a portal's error body is kept.
 const maxErrorBody = 2 << 10
 
-// maxProblem is the size up to which an answer is looked at as a possible error body; no portal sends longer ones.
+// maxProblem is the largest answer that is examined as a possible error body; no portal sends longer ones.
 const maxProblem = 64 << 10
 
-// problem is an error body of a portal, whichever of its shapes it came in.
-type problem struct {
-	code    string
-	message string
-	column  string // Socrata: the column that is not there
-	status  int    // the status the body speaks of; 0: none
+// Hints name contracts by this pattern, because a client does not know which contract sent it.
+const (
+	contractFile = "datasets/<dataset>.odcs.yaml"
+	smallerPages = "set a smaller page size in " + contractFile
+)
+
+// Problem is the decoded error body of a portal.
+type Problem struct {
+	Code    string
+	Message string
+	Column  string // the column that does not exist, if that is the problem
+	Status  int    // the HTTP status that the body contains or implies; 0: none
 }
 
-func (p problem) String() string {
+func (p Problem) String() string {
 	switch {
-	case p.code == "":
-		return p.message
-	case p.message == "":
-		return p.code
+	case p.Code == "":
+		return p.Message
+	case p.Message == "":
+		return p.Code
 	}
-	return p.code + ": " + p.message
+	return p.Code + ": " + p.Message
 }
 
-// statusOfCode tells which of Socrata's error codes are passing troubles, for bodies that come with status 200.
-var statusOfCode = map[string]int{
-	"too-many-requests":            http.StatusTooManyRequests,
-	"request-timeout":              http.StatusRequestTimeout,
-	"service-unavailable":          http.StatusServiceUnavailable,
-	"query.datasource.unavailable": http.StatusServiceUnavailable,
-	"internal-error":               http.StatusInternalServerError,
-}
-
-// readProblem recognises an error body: Socrata's front end {"code","error":true,"message"}, its query servers
-// {"errorCode","message","data"}, Idescat {"class":"error","id","label","status"}, CKAN {"success":false,"error":{…}}.
-func readProblem(body []byte) (problem, bool) {
+// MayBeProblem reports whether a body is an object short enough for an error body, and returns it without white space.
+func MayBeProblem(body []byte) ([]byte, bool) {
 	body = bytes.TrimSpace(body)
-	if len(body) == 0 || len(body) > maxProblem || body[0] != '{' {
-		return problem{}, false
-	}
-	var d struct {
-		Code      string          `json:"code"`
-		Error     json.RawMessage `json:"error"`
-		Message   string          `json:"message"`
-		ErrorCode string          `json:"errorCode"`
-		Data      struct {
-			Column string `json:"column"`
-		} `json:"data"`
-		Class   string          `json:"class"`
-		ID      json.RawMessage `json:"id"`
-		Label   string          `json:"label"`
-		Status  json.RawMessage `json:"status"`
-		Success *bool           `json:"success"`
-	}
-	if json.Unmarshal(body, &d) != nil && d.Class != "error" && d.ErrorCode == "" && d.Success == nil && string(d.Error) != "true" {
-		return problem{}, false // a field of another type elsewhere does not hide an error body
-	}
-	switch {
-	case d.ErrorCode != "":
-		return problem{code: d.ErrorCode, message: d.Message, column: d.Data.Column, status: statusOfCode[d.ErrorCode]}, true
-	case string(d.Error) == "true":
-		return problem{code: d.Code, message: d.Message, column: d.Data.Column, status: statusOfCode[d.Code]}, true
-	case d.Class == "error":
-		status, _ := strconv.Atoi(strings.Trim(string(d.Status), `"`))
-		return problem{code: "error " + strings.Trim(string(d.ID), `"`), message: d.Label, status: status}, true
-	case d.Success != nil && !*d.Success:
-		var e struct {
-			Message string `json:"message"`
-			Type    string `json:"__type"`
-		}
-		if json.Unmarshal(d.Error, &e) != nil {
-			e.Type = "success is false"
-		}
-		return problem{code: e.Type, message: e.Message}, true
-	}
-	return problem{}, false
+	return body, len(body) > 0 && len(body) <= maxProblem && body[0] == '{'
 }
 
-// passing says whether a status is worth another try: 202 is Socrata still at work, the rest are troubles that go
-// by themselves.
-func passing(status int) bool {
+// isTransient reports whether a status is worth another try: 202 means that the portal is still working, the rest are
+// failures that pass by themselves.
+func isTransient(status int) bool {
 	switch status {
 	case http.StatusAccepted, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
@@ -98,8 +54,8 @@ func passing(status int) bool {
 	return status >= 500
 }
 
-// clip cuts a text to at most n bytes without cutting a character, and mends what is no UTF-8.
-func clip(t string, n int) string {
+// Clip cuts a text to at most n bytes without splitting a character, and replaces bytes that are not UTF-8.
+func Clip(t string, n int) string {
 	t = strings.ToValidUTF8(t, "\uFFFD")
 	if len(t) <= n {
 		return t
@@ -110,7 +66,7 @@ func clip(t string, n int) string {
 	return t[:n]
 }
 
-// isHTML recognises the page of a web server or proxy standing where data should be.
+// isHTML reports whether an answer is the page of a web server or proxy instead of data.
 func isHTML(h http.Header, body []byte) bool {
 	if strings.Contains(strings.ToLower(h.Get("Content-Type")), "html") {
 		return true
@@ -119,43 +75,41 @@ func isHTML(h http.Header, body []byte) bool {
 	return len(body) > 0 && body[0] == '<'
 }
 
-// describeFailure words a portal's refusal.
-func describeFailure(status int, p problem, known bool, html bool) error {
-	said := http.StatusText(status)
+// describeFailure returns a portal's refusal as an error.
+func describeFailure(status int, p Problem, known bool, html bool) error {
+	text := http.StatusText(status)
 	switch {
 	case known:
-		said = clip(p.String(), 400)
+		text = Clip(p.String(), 400)
 	case html:
-		said += " (an HTML page)"
+		text += " (an HTML page)"
 	}
 	if status == http.StatusGatewayTimeout {
-		said += ": if it stays so, ask for less at once by a smaller page size"
+		text += ": if it persists, " + smallerPages
 	}
-	return fmt.Errorf("the portal answered %d %s", status, said)
+	return fmt.Errorf("the portal answered %d %s", status, text)
 }
 
-// hint says what a person can do about a refusal; dataset files are named by pattern, since a client does not
-// know which contract sent it.
-func hint(kind string, status int, p problem, token bool) string {
-	const file = "datasets/<dataset>.odcs.yaml"
-	if p.column != "" || p.code == "query.soql.no-such-column" {
-		return fmt.Sprintf("the column %s was renamed or removed upstream: update the source field in %s", clip(p.column, 80), file)
+// hint returns what a person can do about a refusal.
+func (c *Caller) hint(status int, p Problem) string {
+	if p.Column != "" {
+		return fmt.Sprintf("the column %s was renamed or removed upstream: update the source field in %s", Clip(p.Column, 80), contractFile)
 	}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		if token {
+		if c.sendsToken() {
 			return "the app token was refused: unset or renew it"
 		}
-		return "the portal gives this dataset to nobody without credentials: check that it is still public"
+		return "the portal requires credentials for this dataset: check that it is still public"
 	case http.StatusNotFound, http.StatusGone:
-		return "the portal does not know this dataset: check the source id in " + file
+		return "the portal does not have this dataset: check the source id in " + contractFile
 	case http.StatusRequestedRangeNotSatisfiable:
-		return "the portal refuses so many cells at once: set a smaller page size in " + file
+		return "the portal refuses this many cells per request: " + smallerPages
 	case http.StatusBadRequest, http.StatusConflict:
-		if kind == Idescat {
-			return "check the table id, the geography and the parameters of the source in " + file
+		if c.Kind.BadRequestHint != "" {
+			return c.Kind.BadRequestHint + " in " + contractFile
 		}
-		return "check the source parameters in " + file
+		return "check the source parameters in " + contractFile
 	}
-	return "look at the portal's answer and at the source section of " + file
+	return "check the portal's answer and the source section of " + contractFile
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// Target is what to fetch: a contract's source with the slice filled in.
+// Target identifies what to fetch: a contract's source, with the parameters of the slice.
 type Target struct {
-	Kind     string            // "socrata", "idescat" or "ckan"
+	Kind     string            // name of the portal kind
 	BaseURL  string            // scheme and host, no trailing slash
-	ID       string            // Socrata 4x4, Idescat "statistics/node/table/geo", CKAN resource id
-	PageSize int               // rows a page; 0: the kind's default
+	ID       string            // in the form of the kind's IDRule
+	PageSize int               // rows per page; 0: the kind's default
 	Params   map[string]string // fixed filters, and the slice's
 }
 
-// Description is what the portal serves now. It is stored in the landing manifest, so an extraction can be
-// continued by another process from a description and a page index alone.
+// Description describes what the portal serves now. It is stored in the landing manifest, so that another process can
+// continue the extraction from a description and a page index alone.
 type Description struct {
 	Validators   events.Validators `json:"validators"`
-	Rows         int64             `json:"rows"`             // the source's own count of rows; -1 where it gives none
-	Pages        []PageRequest     `json:"pages"`            // what to ask for, in order
-	Fields       []SourceField     `json:"fields,omitempty"` // the source's own schema, where it publishes one
+	Rows         int64             `json:"rows"`             // the source's own count of rows; -1 if it gives none
+	Pages        []PageRequest     `json:"pages"`            // the requests, in order
+	Fields       []SourceField     `json:"fields,omitempty"` // the source's own schema, if it publishes one
 	Title        string            `json:"title,omitempty"`
 	SourceText   string            `json:"source_text,omitempty"` // the attribution line that the source sends
 	URL          string            `json:"url"`                   // for a person: where the data come from
@@ -33,8 +33,8 @@ type Description struct {
 // SourceField is one field of the source's published schema.
 type SourceField struct {
 	Name string   `json:"name"`
-	Type string   `json:"type"`         // in the source's own words
-	Of   []string `json:"of,omitempty"` // the dimensions that a pseudo-field by role stands for
+	Type string   `json:"type"`         // as the source names it
+	Of   []string `json:"of,omitempty"` // the dimensions that a pseudo-field by role represents
 }
 
 // PageRequest is one request of an extraction.
@@ -43,7 +43,7 @@ type PageRequest struct {
 	URL    string `json:"url"`
 	Method string `json:"method,omitempty"` // "GET" when empty
 	Body   string `json:"body,omitempty"`   // of a POST
-	Rows   int64  `json:"rows"`             // rows expected; -1: not known
+	Rows   int64  `json:"rows"`             // expected rows; -1: unknown
 }
 
 // Page is one answer, as received.
@@ -58,59 +58,38 @@ type Page struct {
 
 // Client reads one portal kind.
 //
-// The life of an extraction: Describe once; Page for each index, in any process; Verify once after the last
-// page. A client retries transient failures itself, politely, and gives up with a transient error when its
-// budget is spent.
+// An extraction calls Describe once; Page for each index, in any process; and Verify once after the last page. A client
+// retries transient failures itself, within the rate limit, and returns a transient error when its tries are used up.
 type Client interface {
-	// Describe asks what the source serves now. When since is not zero and the source has not changed since
-	// then it answers ErrUnchanged.
+	// Describe requests what the source serves now. If since is not zero and the source has not changed since then, it
+	// returns ErrUnchanged.
 	Describe(ctx context.Context, t Target, since events.Validators) (Description, error)
-	// Page fetches page index of d. A source that has changed since Describe is ErrChanged.
+	// Page fetches page index of d. It returns ErrChanged if the source has changed since Describe.
 	Page(ctx context.Context, t Target, d Description, index int) (Page, error)
-	// Verify asks whether the source still is what d describes; if not, ErrChanged.
+	// Verify returns ErrChanged if the source no longer is what d describes.
 	Verify(ctx context.Context, t Target, d Description) error
 }
 
-// Row is one record of a page, before any contract is applied. It is valid until yield returns.
-type Row struct {
-	Index  int     // 0-based position in the page
-	Start  int     // byte range of the record in the page; for a cell of a JSON-stat cube, of its value
-	End    int     //
-	Fields []Value // in the source's order; a name may repeat, and then the last one counts
-	Bad    error   // a *PageError that says why the record cannot be read, though the page goes on after it; some or all fields are missing then
-}
-
-// Value is one field of a record: its name and the raw JSON of its value.
-type Value struct {
-	Name string
-	ID   int    // of the name, for the Reader that yields it: the same name has the same ID in all pages, counted from 0; -1: too many names
-	Raw  []byte // JSON text: a string with its quotes, a number, true, false, null, an object or an array
-}
-
-// Origin is the name of the pseudo-field by which a simulator says of a row whether it is "recorded" (a real
-// fact, carried) or "invented". Real portals never send it.
-const Origin = ":@llac_origin"
-
-// ErrUnchanged is answered by Describe when the source is still the version asked about.
+// ErrUnchanged is returned by Describe when the source still has the given version.
 var ErrUnchanged = errors.New("source unchanged")
 
-// ErrChanged says that the source was re-published during the extraction.
+// ErrChanged means that the source was re-published during the extraction.
 var ErrChanged = errors.New("source changed during the extraction")
 
-// TransientError is a failure that a later try may not meet.
+// TransientError is a failure that may not recur in a later try.
 type TransientError struct {
-	Op  string // what was being done to what
+	Op  string // operation and object
 	Err error
 }
 
 func (e *TransientError) Error() string { return fmt.Sprintf("%s: %v (transient)", e.Op, e.Err) }
 func (e *TransientError) Unwrap() error { return e.Err }
 
-// PermanentError is a failure that no retry mends: the request is wrong, or the answer is not what was asked.
+// PermanentError is a failure that retrying cannot fix: the request is wrong, or the answer is not what was requested.
 type PermanentError struct {
 	Op     string
 	Err    error
-	Status int    // HTTP status; 0 when there was no answer
+	Status int    // HTTP status; 0 if there was no answer
 	Body   string // the beginning of the portal's own error body, at most 2 KiB
 	Hint   string // what a person can do next
 }
@@ -124,16 +103,16 @@ func (e *PermanentError) Error() string {
 }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// PageError is answered by Rows for a page that is not what its kind must be, and stands in Row.Bad for a record that
-// cannot be read. Offset is in bytes from the page's beginning.
+// PageError is the error of a page that is not of its kind's form, and of a record that cannot be read (Row.Bad). Offset
+// counts bytes from the beginning of the page.
 type PageError struct {
 	Offset int
-	Index  int // of the row being read; -1 outside any row
+	Index  int // index of the row being read; -1 outside any row
 	Err    error
 }
 
 func (e *PageError) Error() string { return fmt.Sprintf("byte %d: %v", e.Offset, e.Err) }
 func (e *PageError) Unwrap() error { return e.Err }
 
-// Permanent marks the error for the runtime: the message goes to its dead-letter queue at once.
+// Permanent tells the runtime not to retry: the message goes to its dead-letter queue at once.
 func (e *PermanentError) Permanent() bool { return true }

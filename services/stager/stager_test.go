@@ -24,6 +24,7 @@ import (
 	"github.com/llac-project/llac/platform/lake/laketest"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/socrata"
 	"github.com/llac-project/llac/platform/telemetry"
 	"github.com/llac-project/llac/services/stager/engine"
 )
@@ -54,7 +55,7 @@ func newWorld(t *testing.T, pages ...string) *world {
 	w := &world{lake: laketest.NewMemory(), metrics: &recorder{}, logs: &bytes.Buffer{}, stage: engine.Stage}
 	w.contract = &contract.Contract{
 		Dataset: dataset, SHA256: digest, Licence: "Llicència oberta", LicenceURL: "https://licence.example", Attribution: "Font: Generalitat",
-		Source: contract.Source{Kind: source.Socrata, BaseURL: "https://portal.example", ID: "ivft-vegh"},
+		Source: contract.Source{Kind: socrata.Name, BaseURL: "https://portal.example", ID: "ivft-vegh"},
 		Key:    []string{"service_id"}, Partition: []string{"district_id"}, KeyConflict: contract.QuarantineConflicts,
 		Fields: []contract.Field{
 			{Name: "service_id", Source: "registre", Type: contract.Text, Required: true, Pattern: `S\d{5}`, Staged: true},

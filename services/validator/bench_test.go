@@ -9,7 +9,7 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/socrata"
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
@@ -30,7 +30,7 @@ func BenchmarkValidate(b *testing.B) {
 	run := func(name string, one func(p *pass) error) {
 		b.Run(name, func(b *testing.B) {
 			p, err := newPass(runtimetest.Contract(b, "social_services"))
-			if err != nil || p.shape.contract.Source.Kind != source.Socrata {
+			if err != nil || p.shape.contract.Source.Kind != socrata.Name {
 				b.Fatal(err, p.shape.contract.Source.Kind)
 			}
 			b.SetBytes(int64(len(body)))

@@ -10,12 +10,13 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // pass is the one pass over the pages of a landing. What holds: every byte is read, hashed and tokenized once, and the
 // memory is that of the largest page, however many there are.
 type pass struct {
-	reader     *source.Reader
+	reader     source.Reader
 	shape      *shape
 	buffer     []byte // holds one page after another
 	rows       int64
@@ -23,7 +24,7 @@ type pass struct {
 }
 
 func newPass(c *contract.Contract) (*pass, error) {
-	r, err := source.NewReader(c.Source.Kind)
+	r, err := portals.All.NewReader(c.Source.Kind)
 	if err != nil {
 		return nil, err
 	}

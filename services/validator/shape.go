@@ -11,6 +11,7 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // shape counts what the rows of a landing look like: by name, how many values of each JSON kind. What holds: a value costs
@@ -130,7 +131,7 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 	}
 	known := s.readByRole(published)
 	for _, name := range sorted(names) {
-		if _, ok := s.expected[name]; ok || known[name] || strings.HasPrefix(name, portalsOwn) || derived(s.contract.Source.Kind, name) {
+		if _, ok := s.expected[name]; ok || known[name] || strings.HasPrefix(name, portalsOwn) || portals.All.IsDerived(s.contract.Source.Kind, name) {
 			continue
 		}
 		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: shown(name),
@@ -205,12 +206,6 @@ func shown(name string) string {
 		cut--
 	}
 	return name[:cut] + "…"
-}
-
-// derived says whether a field is not the source's own but made by the reader of its kind.
-func derived(kind, name string) bool {
-	return kind == "idescat" && (name == "status" || strings.HasSuffix(name, ".label") || strings.HasPrefix(name, source.RolePrefix)) ||
-		kind == "ckan" && name == "_id"
 }
 
 // kind is what a value is in JSON.

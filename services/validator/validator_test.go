@@ -14,6 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 const slot = "20250803T063000"
@@ -52,7 +53,7 @@ func (l landing) validate(t *testing.T) ([]events.Event, *runtimetest.Bench, err
 	var keys []string
 	for i, body := range l.pages {
 		var rows int64
-		_ = source.Rows(l.contract.Source.Kind, []byte(body), func(source.Row) error { rows++; return nil }) // of a bad page: those before the fault
+		_ = portals.All.Rows(l.contract.Source.Kind, []byte(body), func(source.Row) error { rows++; return nil }) // of a bad page: those before the fault
 		o := b.Put(t, lake.LandingPageKey(run.Dataset, slot, i, lake.SHA256([]byte(body))), []byte(body))
 		m.Pages = append(m.Pages, lake.ManifestPage{Object: o, Index: i, Rows: rows})
 		m.Description.Pages = append(m.Description.Pages, source.PageRequest{Index: i})

@@ -138,7 +138,7 @@ func (w *world) publishContracts(t *testing.T) {
 func (w *world) extra() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": w.moto.Endpoint, "AWS_EC2_METADATA_DISABLED": "true",
-		"LLAC_PORTAL":          "socrata=" + w.portal.SocrataURL() + ",idescat=" + w.portal.IdescatURL() + ",ckan=" + w.portal.CKANURL(),
+		"LLAC_PORTAL":          w.portal.Setting(),
 		"LLAC_ALLOW_SIMULATED": "true",
 	}
 }

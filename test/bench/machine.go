@@ -43,7 +43,7 @@ func processor() string {
 }
 
 // benchmarked are the packages whose Go benchmarks belong to staging.
-var benchmarked = []string{"./platform/source", "./services/validator", "./services/stager/engine"}
+var benchmarked = []string{"./platform/source/jsonpage", "./services/validator", "./services/stager/engine"}
 
 // goBenchmarks runs the Go benchmarks on one core.
 func goBenchmarks(ctx context.Context, repository string) ([]report.Benchmark, error) {

@@ -171,7 +171,7 @@ func (w *world) start(service string, extra ...string) {
 	c.Stderr, c.Stdout = log, log
 	c.Env = append(os.Environ(),
 		"LLAC_ENV="+env, "LLAC_DATA_BUCKET="+data, "LLAC_CONFIG_BUCKET="+config, "LLAC_ALLOW_SIMULATED=true",
-		"LLAC_PORTAL=socrata="+w.portal.SocrataURL()+",idescat="+w.portal.IdescatURL(),
+		"LLAC_PORTAL="+w.portal.Setting(),
 		"LLAC_VISIBILITY="+visibility.String(), "LLAC_BACKOFF=100ms", "LLAC_GRACE=2s",
 		"AWS_ENDPOINT_URL="+w.cloud.Endpoint(), "AWS_REGION="+w.cloud.Region(),
 		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_EC2_METADATA_DISABLED=true",

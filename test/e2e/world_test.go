@@ -14,6 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/messaging"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 // hurried is the machine's clock, but nobody waits long: retries of a portal that stays down take no minutes.
@@ -50,7 +51,7 @@ func newWorld(t *testing.T, contracts ...string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.portal.Close)
-	if err := w.portal.Add(libraries(100)); err != nil {
+	if err := w.portal.Add(socrata.Name, libraries(100)); err != nil {
 		t.Fatal(err)
 	}
 	return w

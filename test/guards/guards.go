@@ -150,8 +150,8 @@ var guards = []Guard{
 	},
 	{
 		Name: "bytes that are no UTF-8 pass for text",
-		File: "platform/source/strings.go", Edits: []Edit{{"if r == utf8.RuneError && n == 1 {", "if false {"}, {"r, n := utf8", "_, n := utf8"}},
-		Module: "platform", Test: "./source TestBadRows",
+		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{"if r == utf8.RuneError && n == 1 {", "if false {"}, {"r, n := utf8", "_, n := utf8"}},
+		Module: "platform", Test: "./source/portals TestBadRows",
 	},
 	{
 		Name: "an object that somebody changed is read as if it were the one that was written",
@@ -318,13 +318,13 @@ var guards = []Guard{
 	},
 	{
 		Name: "a table that gives its roles to other dimensions passes for the same",
-		File: "platform/source/cube.go", Edits: []Edit{{`{"id", "size", "role", "dimension"}`, `{"id", "size", "dimension"}`}},
-		Module: "platform", Test: "./source TestRolesAreDescribed",
+		File: "platform/source/idescat/cube.go", Edits: []Edit{{`{"id", "size", "role", "dimension"}`, `{"id", "size", "dimension"}`}},
+		Module: "platform", Test: "./source/idescat TestRolesAreDescribed",
 	},
 	{
 		Name: "of two dimensions without a role one is taken for the sectors",
-		File: "platform/source/roles.go", Edits: []Edit{{"if len(f.dims) == 1 || len(f.dims) > 1 && role != roleless {", "if len(f.dims) > 0 {"}},
-		Module: "platform", Test: "./source TestDimensionsByRole",
+		File: "platform/source/idescat/roles.go", Edits: []Edit{{"if len(f.dims) == 1 || len(f.dims) > 1 && role != roleless {", "if len(f.dims) > 0 {"}},
+		Module: "platform", Test: "./source/idescat TestDimensionsByRole",
 	},
 	{
 		Name: "row groups lie in the order in which encoders were ready",

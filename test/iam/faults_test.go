@@ -23,6 +23,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 // happy publishes all ten datasets, looks at their sources once more, and sweeps.
@@ -301,10 +302,10 @@ func (w *world) spoil(dataset string) {
 func (w *world) faults() {
 	w.t.Helper()
 	f := &faults{w: w, struck: map[string]bool{}}
-	if err := w.portal.Add(libraries(100)); err != nil {
+	if err := w.portal.Add(socrata.Name, libraries(100)); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.portal.Add(collections()); err != nil {
+	if err := w.portal.Add(socrata.Name, collections()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.deploy(contractOf("libraries", librariesID, 25, `B\d{4}`, true), contractOf("collections", collectionsID, 8000, `B\d{5}`, false))

@@ -193,7 +193,7 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service, b
 		"AWS_LAMBDA_RUNTIME_API="+api.Address(), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024", "AWS_REGION="+here.Region,
 		"AWS_ACCESS_KEY_ID="+service, "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+w.recorder.Address(),
 		// The test's own.
-		"LLAC_PORTAL=socrata="+w.portal.SocrataURL()+",idescat="+w.portal.IdescatURL()+",ckan="+w.portal.CKANURL(), "LLAC_ALLOW_SIMULATED=true", "LLAC_BACKOFF=100ms",
+		"LLAC_PORTAL="+w.portal.Setting(), "LLAC_ALLOW_SIMULATED=true", "LLAC_BACKOFF=100ms",
 	)
 	if service == "quality-gate" || service == "landing-janitor" { // those with glue = true in modules/conventions
 		c.Env = append(c.Env, "LLAC_GLUE_DATABASE="+here.Database())

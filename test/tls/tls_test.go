@@ -19,6 +19,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
@@ -72,16 +73,16 @@ func check(t *testing.T, offered <-chan []uint16) {
 
 func TestPortalClients(t *testing.T) {
 	t.Parallel()
-	for _, kind := range source.Kinds() {
+	for _, k := range portals.All {
+		kind := k.Name
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			address, offered := offers(t)
-			client, err := source.New(kind, source.Options{Allow: []string{"127.0.0.1"}, MaxTries: 1})
+			client, err := portals.All.NewClient(kind, source.Options{Allow: []string{"127.0.0.1"}, MaxTries: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
-			id := map[string]string{"socrata": "abcd-1234", "idescat": "pmh/446/477/mun", "ckan": "0b2c6c7e-1d2f-4a5b-8c9d-0e1f2a3b4c5d"}[kind]
-			if _, err := client.Describe(t.Context(), source.Target{Kind: kind, BaseURL: address, ID: id}, events.Validators{}); err == nil {
+			if _, err := client.Describe(t.Context(), source.Target{Kind: kind, BaseURL: address, ID: k.ID.Example}, events.Validators{}); err == nil {
 				t.Error("described")
 			}
 			check(t, offered)
@@ -139,12 +140,12 @@ func TestPrograms(t *testing.T) {
 // makers are the files that make an HTTP client or a TLS configuration of their own, and why. A new one belongs here, and
 // into a test above.
 var makers = map[string]string{
-	"platform/source/caller.go":   "TestPortalClients",
-	"platform/telemetry/setup.go": "TestCollector",
-	"operations/pipeline/cloud.go":  "to the local cloud, http on the loopback interface alone",
-	"test/bench/staging/cloud.go": "the same",
-	"test/trino/client.go":        "to the engine of a test, http on the loopback interface alone",
-	"test/vulncheck/main.go":      "Go's own client as it is, which offers TLS 1.2 and later; a developer's tool",
+	"platform/source/caller.go":    "TestPortalClients",
+	"platform/telemetry/setup.go":  "TestCollector",
+	"operations/pipeline/cloud.go": "to the local cloud, http on the loopback interface alone",
+	"test/bench/staging/cloud.go":  "the same",
+	"test/trino/client.go":         "to the engine of a test, http on the loopback interface alone",
+	"test/vulncheck/main.go":       "Go's own client as it is, which offers TLS 1.2 and later; a developer's tool",
 }
 
 // Whoever makes a client of their own could forget it: the places where it is done are known.

@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/contract"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // runOptions are the flags of `llac run`.
@@ -152,11 +152,11 @@ type runReply struct {
 // settings are the pipeline's settings as the flags and the environment say.
 func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) {
 	s := pipeline.Settings{
-		Dir: a.dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(a.dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note, AppToken: a.Getenv("SOCRATA_APP_TOKEN"),
+		Dir: a.dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(a.dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note, AppTokens: portals.All.AppTokens(a.Getenv),
 		Endpoint: a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Failpoint: a.Getenv("LLAC_FAILPOINT"),
 	}
 	if err := s.CheckPortal(); err != nil {
-		return s, fail(exitUsage, err, "say simulator, live, or kind=address,… of "+and(source.Kinds()))
+		return s, fail(exitUsage, err, "say simulator, live, or kind=address,… of "+and(portals.All.Names()))
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(o.logLevel)) != nil {

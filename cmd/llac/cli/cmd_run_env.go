@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"

@@ -7,24 +7,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/llac-project/llac/platform/local/portal"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // simulatorOptions are the flags of `llac simulator`.
 type simulatorOptions struct {
-	socrata, idescat, ckan string
-	rows                   int
-}
-
-// simulatorReply is the data of `llac simulator`.
-type simulatorReply struct {
-	Socrata  string `json:"socrata"`
-	Idescat  string `json:"idescat"`
-	CKAN     string `json:"ckan"`
-	Requests int    `json:"requests"` // that it was sent
+	addresses map[string]*string // by portal kind
+	rows      int
 }
 
 func (a *App) simulatorCommand() *cobra.Command {
-	var o simulatorOptions
+	o := simulatorOptions{addresses: map[string]*string{}}
 	cmd := &cobra.Command{
 		Use:   "simulator",
 		Short: "The simulated portals alone, until Ctrl-C, to try what happens when they misbehave",
@@ -39,9 +32,9 @@ to heal them, POST {"dataset", "change"} to /_llac/republish for a new version. 
     -d '{"dataset": "9aju-tpwc", "change": "shrink"}'`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&o.socrata, "socrata", "", "loopback address of the Socrata portal (default a free port)")
-	cmd.Flags().StringVar(&o.idescat, "idescat", "", "loopback address of Idescat (default a free port)")
-	cmd.Flags().StringVar(&o.ckan, "ckan", "", "loopback address of the CKAN portal (default a free port)")
+	for _, kind := range portals.All {
+		o.addresses[kind.Name] = cmd.Flags().String(kind.Name, "", "loopback address of the simulated "+kind.Title+" portal (default a free port)")
+	}
 	cmd.Flags().IntVar(&o.rows, "rows", portal.DefaultRegisterRows, fmt.Sprintf("rows of the register of social services, at most %d", portal.MaxRegisterRows))
 	cmd.RunE = a.run("simulator", func(ctx context.Context, _ []string) (reply, error) { return a.runSimulator(ctx, o) })
 	return cmd
@@ -51,16 +44,24 @@ func (a *App) runSimulator(ctx context.Context, o simulatorOptions) (reply, erro
 	if o.rows < 1 || o.rows > portal.MaxRegisterRows {
 		return reply{}, fail(exitUsage, fmt.Errorf("--rows %d is not possible", o.rows), fmt.Sprintf("say a number from 1 to %d", portal.MaxRegisterRows))
 	}
-	p := portal.New(portal.Options{RegisterRows: o.rows, SocrataAddress: o.socrata, IdescatAddress: o.idescat, CKANAddress: o.ckan})
-	// It outlives ctx for as long as it takes to say goodbye.
+	addresses := map[string]string{}
+	for kind, address := range o.addresses {
+		addresses[kind] = *address
+	}
+	p := portal.New(portal.Options{RegisterRows: o.rows, Addresses: addresses})
+	// The simulator outlives ctx, so that the last requests are answered and counted.
 	if err := p.Start(context.WithoutCancel(ctx)); err != nil {
 		return reply{}, fail(exitUsage, err, "name free loopback addresses, or none")
 	}
 	defer p.Close()
-	r := simulatorReply{Socrata: p.SocrataURL(), Idescat: p.IdescatURL(), CKAN: p.CKANURL()}
+	data := map[string]any{} // the address of each portal kind, and the number of requests
+	for kind, url := range p.URLs() {
+		data[kind] = url
+	}
 	screen := a.newScreen()
-	screen.notice(fmt.Sprintf("Simulated portals, until Ctrl-C. Read them with:\n  llac run --portal socrata=%s,idescat=%s,ckan=%s", r.Socrata, r.Idescat, r.CKAN))
+	screen.notice("Simulated portals, until Ctrl-C. Read them with:\n  llac run --portal " + p.Setting())
 	<-ctx.Done()
-	r.Requests = len(p.Requests())
-	return reply{data: r, text: func(t *text) { t.line("Stopped after %s.", plural(r.Requests, "request")) }}, nil
+	requests := len(p.Requests())
+	data["requests"] = requests
+	return reply{data: data, text: func(t *text) { t.line("Stopped after %s.", plural(requests, "request")) }}, nil
 }

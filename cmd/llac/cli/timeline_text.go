@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/ledger"
 	gate "github.com/llac-project/llac/services/quality-gate"
 )
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/ckan"
 )
 
 // actionPath is where CKAN's action API lies.
@@ -49,11 +50,10 @@ func facilities(f facts, seed uint64) Dataset {
 	}
 }
 
-// CKAN serves the actions datastore_search, package_show, package_search and resource_show, by GET and by POST.
-func (p *Portal) CKAN() http.Handler {
-	return p.handler(protocol{
-		kind: source.CKAN, locate: locateResource, respond: p.respondCKAN, refuse: htmlError, parse: parseActionForm,
-	})
+// ckanProtocol serves the actions datastore_search, package_show, package_search and resource_show, by GET and by POST.
+var ckanProtocol = protocol{
+	kind: ckan.Name, locate: locateResource, respond: (*Portal).respondCKAN, refuse: htmlError, parse: parseActionForm,
+	load: func(p *Portal, f facts) error { return p.Add(ckan.Name, facilities(f, p.options.Seed)) },
 }
 
 // parseActionForm reads the parameters of an action: of the query, or of a POST's JSON object. Members that are not
@@ -106,7 +106,7 @@ func (p *Portal) respondCKAN(r *http.Request, form url.Values, faults []Fault) a
 	case "datastore_search":
 		return p.searchDatastore(form, faults)
 	case "resource_show":
-		if v, about := p.published(p.ckan, form.Get("id")); v != nil {
+		if v, about := p.published(ckan.Name, form.Get("id")); v != nil {
 			return ckanResult(action, describeResource(about, v))
 		}
 		return ckanError(action, http.StatusNotFound, "Not Found Error", "Not found: Resource was not found.")
@@ -148,7 +148,7 @@ func invalid(field, message string) answer {
 
 func (p *Portal) searchDatastore(form url.Values, faults []Fault) answer {
 	id := form.Get("resource_id")
-	v, _ := p.published(p.ckan, id)
+	v, _ := p.published(ckan.Name, id)
 	if v == nil {
 		return ckanError("datastore_search", http.StatusNotFound, "Not Found Error",
 			fmt.Sprintf("Not found: Resource %q was not found.", id))
@@ -309,8 +309,8 @@ func (p *Portal) packages(words string) []ckanPackage {
 	defer p.mu.Unlock()
 	byName := map[string]*ckanPackage{}
 	words = strings.ToLower(words)
-	for _, id := range slices.Sorted(maps.Keys(p.ckan)) {
-		s := p.ckan[id]
+	for _, id := range slices.Sorted(maps.Keys(p.series[ckan.Name])) {
+		s := p.series[ckan.Name][id]
 		text := strings.ToLower(s.about.Package + " " + s.about.Title + " " + s.about.Description)
 		if words != "" && words != "*:*" && !strings.Contains(text, words) {
 			continue

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/llac-project/llac/platform/source/ckan"
 )
 
-func action(p *Portal, name string) string { return p.CKANURL() + "/data/api/3/action/" + name }
+func action(p *Portal, name string) string { return p.URL(ckan.Name) + "/data/api/3/action/" + name }
 
 type searched struct {
 	Success bool

@@ -8,6 +8,10 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/ckan"
+	"github.com/llac-project/llac/platform/source/idescat"
+	"github.com/llac-project/llac/platform/source/portals"
+	"github.com/llac-project/llac/platform/source/socrata"
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
@@ -27,8 +31,8 @@ func TestClientsConform(t *testing.T) {
 		"socrata municipalities": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{
-				Handler: p.Socrata(), Rows: 949, System: SystemName,
-				Target:    source.Target{Kind: source.Socrata, ID: MunicipalitiesID, PageSize: 300},
+				Handler: handler(t, p, socrata.Name), Rows: 949, System: SystemName,
+				Target:    source.Target{Kind: socrata.Name, ID: MunicipalitiesID, PageSize: 300},
 				Republish: func() { mustRepublish(t, p.Republish(MunicipalitiesID, nil)) },
 				Key:       func(r source.Row) string { return value(r, "codi") },
 			}
@@ -36,16 +40,16 @@ func TestClientsConform(t *testing.T) {
 		"socrata register": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 250})
 			return sourcetest.Portal{
-				Handler: p.Socrata(), Rows: 250, System: SystemName,
-				Target:    source.Target{Kind: source.Socrata, ID: RegisterID, PageSize: 100},
+				Handler: handler(t, p, socrata.Name), Rows: 250, System: SystemName,
+				Target:    source.Target{Kind: socrata.Name, ID: RegisterID, PageSize: 100},
 				Republish: func() { mustRepublish(t, p.RepublishAs(RegisterID, ChangeEdit, "")) },
 			}
 		},
 		"idescat population": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{
-				Handler: p.Idescat(), Rows: 2 * 949 * 3, System: SystemName,
-				Target:    source.Target{Kind: source.Idescat, ID: PopulationTable, PageSize: 1500},
+				Handler: handler(t, p, idescat.Name), Rows: 2 * 949 * 3, System: SystemName,
+				Target:    source.Target{Kind: idescat.Name, ID: PopulationTable, PageSize: 1500},
 				Republish: func() { mustRepublish(t, p.RepublishTable(PopulationTable, nil)) },
 				Key: func(r source.Row) string {
 					return strings.Join([]string{value(r, "YEAR"), value(r, "MUN"), value(r, "SEX")}, " ")
@@ -55,8 +59,8 @@ func TestClientsConform(t *testing.T) {
 		"idescat quarterly GDP": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{
-				Handler: p.Idescat(), Rows: 104 * 10 * 2, System: SystemName,
-				Target:    source.Target{Kind: source.Idescat, ID: GDPTable, PageSize: 600},
+				Handler: handler(t, p, idescat.Name), Rows: 104 * 10 * 2, System: SystemName,
+				Target:    source.Target{Kind: idescat.Name, ID: GDPTable, PageSize: 600},
 				Republish: func() { mustRepublish(t, p.RepublishTable(GDPTable, nil)) },
 				Key: func(r source.Row) string {
 					return strings.Join([]string{value(r, "QUARTER"), value(r, "SECTOR"), value(r, "CONCEPT")}, " ")
@@ -66,8 +70,8 @@ func TestClientsConform(t *testing.T) {
 		"idescat sparse": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{
-				Handler: p.Idescat(), Rows: 3 * 44, System: SystemName,
-				Target:    source.Target{Kind: source.Idescat, ID: SparseTable, PageSize: 44},
+				Handler: handler(t, p, idescat.Name), Rows: 3 * 44, System: SystemName,
+				Target:    source.Target{Kind: idescat.Name, ID: SparseTable, PageSize: 44},
 				Republish: func() { mustRepublish(t, p.RepublishAs(SparseTable, ChangeEdit, "")) },
 				Key:       func(r source.Row) string { return value(r, "YEAR") + value(r, "COM") },
 			}
@@ -75,16 +79,16 @@ func TestClientsConform(t *testing.T) {
 		"idescat beyond the limit": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{
-				Handler: p.Idescat(), Rows: 9 * 948 * 3, System: SystemName,
-				Target:    source.Target{Kind: source.Idescat, ID: LargeTable},
+				Handler: handler(t, p, idescat.Name), Rows: 9 * 948 * 3, System: SystemName,
+				Target:    source.Target{Kind: idescat.Name, ID: LargeTable},
 				Republish: func() { mustRepublish(t, p.RepublishTable(LargeTable, nil)) },
 			}
 		},
 		"ckan": func(t *testing.T) sourcetest.Portal {
 			p := New(Options{RegisterRows: 1})
 			return sourcetest.Portal{
-				Handler: p.CKAN(), Rows: 54, System: SystemName,
-				Target: source.Target{Kind: source.CKAN, ID: FacilitiesID, PageSize: 20},
+				Handler: handler(t, p, ckan.Name), Rows: 54, System: SystemName,
+				Target: source.Target{Kind: ckan.Name, ID: FacilitiesID, PageSize: 20},
 				Republish: func() {
 					mustRepublish(t, p.Republish(FacilitiesID, func(rows []Row) []Row { return append(rows, rows[0]) }))
 				},
@@ -134,11 +138,11 @@ func (c chunked) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 func TestClientOverTheWire(t *testing.T) {
 	t.Parallel()
 	p := started(t, Options{RegisterRows: 2500})
-	client, err := source.New(source.Socrata, source.Options{Clock: sourcetest.NewClock(), Limits: source.NewLimits()})
+	client, err := portals.All.NewClient(socrata.Name, source.Options{Clock: sourcetest.NewClock(), Limits: source.NewLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := source.Target{Kind: source.Socrata, BaseURL: p.SocrataURL(), ID: RegisterID}
+	target := source.Target{Kind: socrata.Name, BaseURL: p.URL(socrata.Name), ID: RegisterID}
 	described, err := client.Describe(t.Context(), target, events.Validators{})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/llac-project/llac/platform/source/ckan"
+	"github.com/llac-project/llac/platform/source/idescat"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 const asJSON = "application/json"
@@ -14,7 +18,7 @@ const asJSON = "application/json"
 func TestFaultsOverHTTP(t *testing.T) {
 	t.Parallel()
 	p := small(t)
-	url := p.SocrataURL() + "/_llac/faults"
+	url := p.URL(socrata.Name) + "/_llac/faults"
 	sent := `[{"kind":"status","portal":"idescat","count":1,"status":429,"retry_after":"3"},{"kind":"slow","offset":0,"delay":"1ms"}]`
 	if r := ask(t, http.MethodPost, url, sent, "Content-Type", asJSON); r.status != 200 {
 		t.Fatalf("%d %s", r.status, r.body)
@@ -47,7 +51,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 func TestRepublishOverHTTP(t *testing.T) {
 	t.Parallel()
 	p := small(t)
-	url := p.CKANURL() + "/_llac/republish"
+	url := p.URL(ckan.Name) + "/_llac/republish"
 	for body, want := range map[string]int{
 		`{"dataset":"9aju-tpwc","change":"add-field","field":"altitud"}`: 200,
 		`{"dataset":"` + FacilitiesID + `","change":"empty"}`:            200,
@@ -87,10 +91,10 @@ func TestRequestLog(t *testing.T) {
 	if b.Portal != "idescat" || b.Method != http.MethodPost || b.Body != "SEX=TOTAL" || b.Status != 503 || b.Faults[0] != Status {
 		t.Errorf("%+v", b)
 	}
-	if got := decoded[[]Request](t, get(t, p.IdescatURL()+"/_llac/requests")); len(got) != 2 || got[0].Target != a.Target {
+	if got := decoded[[]Request](t, get(t, p.URL(idescat.Name)+"/_llac/requests")); len(got) != 2 || got[0].Target != a.Target {
 		t.Errorf("over HTTP: %+v", got)
 	}
-	if ask(t, http.MethodDelete, p.IdescatURL()+"/_llac/requests", ""); len(p.Requests()) != 0 {
+	if ask(t, http.MethodDelete, p.URL(idescat.Name)+"/_llac/requests", ""); len(p.Requests()) != 0 {
 		t.Error("the log was not emptied")
 	}
 }
@@ -98,8 +102,8 @@ func TestRequestLog(t *testing.T) {
 func TestStartAndClose(t *testing.T) {
 	t.Parallel()
 	p := New(Options{RegisterRows: 1})
-	if p.SocrataURL() != "" {
-		t.Errorf("an address before Start: %s", p.SocrataURL())
+	if p.URL(socrata.Name) != "" {
+		t.Errorf("an address before Start: %s", p.URL(socrata.Name))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -109,7 +113,7 @@ func TestStartAndClose(t *testing.T) {
 	if err := p.Start(ctx); err == nil {
 		t.Error("started twice")
 	}
-	for _, url := range []string{p.SocrataURL(), p.IdescatURL(), p.CKANURL()} {
+	for _, url := range []string{p.URL(socrata.Name), p.URL(idescat.Name), p.URL(ckan.Name)} {
 		if !strings.HasPrefix(url, "http://127.0.0.1:") {
 			t.Errorf("listens on %s", url)
 		}
@@ -127,10 +131,10 @@ func TestStartAndClose(t *testing.T) {
 	get(t, url)
 	cancel() // closes as Close does, from another goroutine
 	deadline := time.Now().Add(10 * time.Second)
-	for p.SocrataURL() != "" && time.Now().Before(deadline) {
+	for p.URL(socrata.Name) != "" && time.Now().Before(deadline) {
 		_, _ = tryAsk(t, http.MethodGet, url, "") // gives way until the listener has gone
 	}
-	if p.SocrataURL() != "" {
+	if p.URL(socrata.Name) != "" {
 		t.Error("the end of the context does not stop the simulator")
 	}
 	if err := p.Start(ctx); err == nil {
@@ -141,7 +145,7 @@ func TestStartAndClose(t *testing.T) {
 func TestOnlyLoopback(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.org:80", "nonsense"} {
-		p := New(Options{RegisterRows: 1, CKANAddress: address})
+		p := New(Options{RegisterRows: 1, Addresses: map[string]string{ckan.Name: address}})
 		if err := p.Start(t.Context()); err == nil {
 			p.Close()
 			t.Errorf("listens on %s", address)
@@ -174,7 +178,7 @@ func TestConcurrentUse(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, about := p.published(p.socrata, RegisterID); about.ID != RegisterID {
+	if _, about := p.published(socrata.Name, RegisterID); about.ID != RegisterID {
 		t.Error("the register is gone")
 	}
 }

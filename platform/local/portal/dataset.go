@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -66,20 +65,15 @@ type version struct {
 	err     error
 }
 
-var (
-	fourByFour = regexp.MustCompile(`^[a-z0-9]{4}-[a-z0-9]{4}$`)
-	resourceID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,63}$`)
-)
-
 // series is a dataset's life: what is published now.
 type series struct {
 	about Dataset // without its rows
 	now   *version
 }
 
-func newSeries(d Dataset, valid *regexp.Regexp, fallback time.Time, previous *series) (*series, error) {
-	if !valid.MatchString(d.ID) {
-		return nil, fmt.Errorf("adding dataset %q: the id must match %s", d.ID, valid)
+func newSeries(d Dataset, rule source.IDRule, fallback time.Time, previous *series) (*series, error) {
+	if !rule.Form.MatchString(d.ID) {
+		return nil, fmt.Errorf("add dataset %q: the id is not valid: %s", d.ID, rule.Hint())
 	}
 	if len(d.Columns) == 0 {
 		return nil, fmt.Errorf("adding dataset %q: it has no columns", d.ID)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // FaultKind names a way to misbehave.
@@ -53,7 +55,7 @@ var faultKinds = map[FaultKind]bool{
 type Fault struct {
 	Kind FaultKind `json:"kind"`
 
-	Portal  string `json:"portal,omitempty"`  // "socrata", "idescat" or "ckan"
+	Portal  string `json:"portal,omitempty"`  // name of a portal kind
 	Dataset string `json:"dataset,omitempty"` // 4x4, table id or resource id
 	Path    string `json:"path,omitempty"`    // occurs in the request's path and unescaped query
 	Pages   bool   `json:"pages,omitempty"`   // only requests for pages of data: no metadata, no count
@@ -110,6 +112,11 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 func (f Fault) check() error {
 	if !faultKinds[f.Kind] {
 		return fmt.Errorf("unknown kind of fault %q", f.Kind)
+	}
+	if f.Portal != "" {
+		if _, err := portals.All.Find(f.Portal); err != nil {
+			return fmt.Errorf("fault %q: %w", f.Kind, err)
+		}
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		return fmt.Errorf("fault %q: status %d is none that ends a request", f.Kind, f.Status)

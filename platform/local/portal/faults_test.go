@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 func arm(t *testing.T, p *Portal, faults ...Fault) {
@@ -237,7 +239,7 @@ func TestDataFaultsOnRows(t *testing.T) {
 		t.Error("a fault has changed the dataset itself")
 	}
 	arm(t, p, Fault{Kind: DropField, Field: "nom"})
-	got := decoded[struct{ Columns []struct{ FieldName string } }](t, get(t, p.SocrataURL()+"/api/views/9aju-tpwc.json"))
+	got := decoded[struct{ Columns []struct{ FieldName string } }](t, get(t, p.URL(socrata.Name)+"/api/views/9aju-tpwc.json"))
 	for _, c := range got.Columns {
 		if c.FieldName == "nom" {
 			t.Error("the metadata still name the dropped field")
@@ -306,7 +308,7 @@ func TestRepublishFault(t *testing.T) {
 	arm(t, p, Fault{Kind: Republished, Dataset: MunicipalitiesID, Pages: true, Nth: 3, Count: 1, Change: ChangeShrink})
 	var seen []string
 	for _, offset := range []string{"0", "200", "400", "0"} {
-		get(t, p.SocrataURL()+"/api/views/9aju-tpwc.json") // no page: does not count
+		get(t, p.URL(socrata.Name)+"/api/views/9aju-tpwc.json") // no page: does not count
 		r := get(t, towns(p, "$order=:id&$limit=200&$offset="+offset))
 		seen = append(seen, r.header.Get("X-SODA2-Truth-Last-Modified")[17:22])
 	}
@@ -331,7 +333,7 @@ func TestFaultMatching(t *testing.T) {
 	p := small(t)
 	all := []string{
 		towns(p, "$order=:id&$limit=10"), towns(p, "$order=:id&$limit=10&$offset=10"), towns(p, "$select=count(*)"),
-		p.SocrataURL() + "/api/views/9aju-tpwc.json", services(p, "$order=:id&$limit=10&$offset=10"),
+		p.URL(socrata.Name) + "/api/views/9aju-tpwc.json", services(p, "$order=:id&$limit=10&$offset=10"),
 		table(p, "/"+PopulationTable), table(p, "/"+PopulationTable+"/data?YEAR=2024&SEX=TOTAL"),
 		action(p, "datastore_search?resource_id="+FacilitiesID+"&offset=10"), action(p, "resource_show?id="+FacilitiesID),
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 // The bytes of what is invented are pinned: whole numbers alone make them, so every machine makes the same.
@@ -21,7 +23,7 @@ func TestInventedIsPinned(t *testing.T) {
 	for _, id := range []string{GDPTable, GDPVolumeTable, GDPRawTable, ClosedGDPTable, AgeTable, HousingID} {
 		sum := sha256.New()
 		if id == HousingID {
-			v, _ := p.published(p.socrata, id)
+			v, _ := p.published(socrata.Name, id)
 			encoded, err := v.all()
 			if err != nil {
 				t.Fatal(err)

@@ -7,10 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 func homes(p *Portal, query string) string {
-	return p.SocrataURL() + "/resource/" + HousingID + ".json?" + strings.ReplaceAll(query, " ", "%20")
+	return p.URL(socrata.Name) + "/resource/" + HousingID + ".json?" + strings.ReplaceAll(query, " ", "%20")
 }
 
 // Every municipality has a row in every year, figures are whole and add up, the last quarter is still to come, and the

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/idescat"
 )
 
 // tablesPath is where the Tables API lies.
@@ -17,11 +17,30 @@ const tablesPath = "/taules/v2"
 // CellLimit is how many cells one answer of Idescat may hold; a larger one is refused with 416, never cut.
 const CellLimit = 20_000
 
-// Idescat serves the Tables API v2: /taules/v2/{statistics}/{node}/{table}/{geo}[/data].
-func (p *Portal) Idescat() http.Handler {
-	return p.handler(protocol{
-		kind: source.Idescat, locate: locateTable, respond: p.respondTable, refuse: htmlError, parse: parseTableForm,
-	})
+// idescatProtocol serves the Tables API v2: /taules/v2/{statistics}/{node}/{table}/{geo}[/data].
+var idescatProtocol = protocol{
+	kind: idescat.Name, locate: locateTable, respond: (*Portal).respondTable, refuse: htmlError, parse: parseTableForm,
+	classError: classError,
+	load: func(p *Portal, f facts) error {
+		seed := p.options.Seed
+		tables := []Table{populationTable(f, seed), ageTable(f, seed), closedGDPTable(f, seed), largeTable(f, seed), sparseTable(f, seed)}
+		for _, t := range append(tables, gdpTables(seed)...) {
+			if err := p.AddTable(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+// classError returns an error body with HTTP status 200; id is "00" if empty.
+func classError(id string) answer {
+	if id == "" {
+		id = "00"
+	}
+	out := tableError(id)
+	out.status = http.StatusOK
+	return out
 }
 
 // parseTableForm joins the filters of the query with those of a POST's body.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/llac-project/llac/platform/source/idescat"
 )
 
 // cube is a JSON-stat dataset as far as the tests look at it. Numbers keep their text.
@@ -44,7 +46,7 @@ func (c cube) codes(t *testing.T, dimension string) []string {
 	return out
 }
 
-func table(p *Portal, path string) string { return p.IdescatURL() + "/taules/v2" + path }
+func table(p *Portal, path string) string { return p.URL(idescat.Name) + "/taules/v2" + path }
 
 func TestTableCollections(t *testing.T) {
 	t.Parallel()
@@ -223,7 +225,7 @@ func TestTableErrors(t *testing.T) {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 		}
 	}
-	if r := get(t, p.IdescatURL()+"/elsewhere"); r.status != 404 {
+	if r := get(t, p.URL(idescat.Name)+"/elsewhere"); r.status != 404 {
 		t.Errorf("another path: %d", r.status)
 	}
 	// What was refused whole is served in parts.

@@ -2,10 +2,11 @@ package portal
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/llac-project/llac/platform/source/idescat"
 )
 
 // Table is one Idescat table in one territorial division.
@@ -45,11 +46,9 @@ type Cell struct {
 	asText bool // a fault: the value is sent as a JSON string
 }
 
-var tablePath = regexp.MustCompile(`^[a-z0-9]+/[0-9]+/[0-9]+/[a-z]+$`)
-
 func (t *Table) check() error {
-	if !tablePath.MatchString(t.ID) {
-		return fmt.Errorf("table %q: the id must be statistics/node/table/geo, as in pmh/446/477/mun", t.ID)
+	if rule := idescat.Kind.ID; !rule.Form.MatchString(t.ID) {
+		return fmt.Errorf("table %q: the id is not valid: %s", t.ID, rule.Hint())
 	}
 	if len(t.Dimensions) == 0 {
 		return fmt.Errorf("table %q: it has no dimensions", t.ID)

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/llac-project/llac/platform/clock"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // Headers of every answer of the simulator.
@@ -33,8 +35,8 @@ type Options struct {
 	PageDelay    time.Duration // how long a page of data takes
 	RateLimit    int           // requests a second to advertise; 0: 1000
 
-	// Addresses to listen on, all loopback; empty: a free port of 127.0.0.1.
-	SocrataAddress, IdescatAddress, CKANAddress string
+	// Addresses to listen on, by portal kind, all loopback; none: a free port of 127.0.0.1.
+	Addresses map[string]string
 }
 
 // DefaultUpdatedAt is when the simulated datasets say they were published.
@@ -48,8 +50,7 @@ type Portal struct {
 	publishing sync.Mutex // held while a new version is made, so that two do not overwrite each other
 
 	mu       sync.Mutex
-	socrata  map[string]*series
-	ckan     map[string]*series
+	series   map[string]map[string]*series // datasets of rows, by portal kind and id
 	tables   map[string]*Table
 	order    []string // of tables, as added
 	faults   []*armedFault
@@ -76,23 +77,13 @@ func New(o Options) *Portal {
 		o.RateLimit = 1000
 	}
 	p := &Portal{
-		options: o, socrata: map[string]*series{}, ckan: map[string]*series{},
-		tables: map[string]*Table{}, urls: map[string]string{},
+		options: o, series: map[string]map[string]*series{}, tables: map[string]*Table{}, urls: map[string]string{},
 	}
 	f := loadFacts()
-	register, counts := newRegister(f, o.Seed, o.RegisterRows)
-	p.register = counts
-	built := []error{
-		p.Add(municipalitiesDataset(f)), p.Add(register), p.AddResource(facilities(f, o.Seed)),
-		p.Add(housingDataset(f, o.Seed)),
-		p.AddTable(populationTable(f, o.Seed)), p.AddTable(ageTable(f, o.Seed)), p.AddTable(closedGDPTable(f, o.Seed)),
-		p.AddTable(largeTable(f, o.Seed)), p.AddTable(sparseTable(f, o.Seed)),
-	}
-	for _, t := range gdpTables(o.Seed) {
-		built = append(built, p.AddTable(t))
-	}
-	if err := errors.Join(built...); err != nil {
-		panic(err) // built from the embedded facts alone: a defect of the build, never of an input
+	for _, protocol := range protocols {
+		if err := protocol.load(p, f); err != nil {
+			panic(err) // built only from the embedded facts: a defect of the build, never of an input
+		}
 	}
 	return p
 }
@@ -100,33 +91,52 @@ func New(o Options) *Portal {
 // Start listens on the loopback addresses of the options and serves until Close, or until ctx ends.
 func (p *Portal) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("starting the portal simulator: %w", err)
+		return fmt.Errorf("start the portal simulator: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.servers) > 0 {
-		return errors.New("starting the portal simulator: it runs already")
+		return errors.New("start the portal simulator: it is already running")
 	}
-	for _, part := range []struct {
-		kind, address string
-		handler       http.Handler
-	}{
-		{source.Socrata, p.options.SocrataAddress, p.Socrata()},
-		{source.Idescat, p.options.IdescatAddress, p.Idescat()},
-		{source.CKAN, p.options.CKANAddress, p.CKAN()},
-	} {
-		listener, err := listen(part.address)
-		if err != nil {
-			p.closeServers()
-			return fmt.Errorf("starting the portal simulator for %s: %w", part.kind, err)
+	for kind := range p.options.Addresses {
+		if _, err := portals.All.Find(kind); err != nil {
+			return fmt.Errorf("start the portal simulator: %w", err)
 		}
-		server := &http.Server{Handler: part.handler, ReadHeaderTimeout: 10 * time.Second}
-		p.servers = append(p.servers, server)
-		p.urls[part.kind] = "http://" + listener.Addr().String()
-		p.waiting.Go(func() { _ = server.Serve(listener) }) // ends with ErrServerClosed
+	}
+	for _, kind := range portals.All.Names() {
+		if err := p.listen(kind); err != nil {
+			p.closeServers()
+			return fmt.Errorf("start the portal simulator for %s: %w", kind, err)
+		}
 	}
 	p.stop = context.AfterFunc(ctx, p.Close)
 	return nil
+}
+
+// listen starts serving one portal kind.
+func (p *Portal) listen(kind string) error {
+	handler, err := p.Handler(kind)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(p.options.Addresses[kind])
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	p.servers = append(p.servers, server)
+	p.urls[kind] = "http://" + listener.Addr().String()
+	p.waiting.Go(func() { _ = server.Serve(listener) }) // ends with ErrServerClosed
+	return nil
+}
+
+// Handler returns the server of one portal kind. It works without Start.
+func (p *Portal) Handler(kind string) (http.Handler, error) {
+	protocol, err := findProtocol(kind)
+	if err != nil {
+		return nil, err
+	}
+	return p.handler(protocol), nil
 }
 
 // listen opens a TCP listener and refuses every address that is not loopback.
@@ -164,16 +174,26 @@ func (p *Portal) closeServers() {
 	clear(p.urls)
 }
 
-// SocrataURL is the base URL of the Socrata portal: scheme, host and port, no trailing slash; empty before Start.
-func (p *Portal) SocrataURL() string { return p.url(source.Socrata) }
+// URLs returns the base URL of each portal kind: scheme, host and port, without a trailing slash; empty before Start.
+func (p *Portal) URLs() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.urls)
+}
 
-// IdescatURL is the base URL under which /taules/v2 lies; empty before Start.
-func (p *Portal) IdescatURL() string { return p.url(source.Idescat) }
+// Setting returns the value of --portal and LLAC_PORTAL with which this simulator is read:
+// "socrata=http://127.0.0.1:9000,idescat=…".
+func (p *Portal) Setting() string {
+	urls := p.URLs()
+	var pairs []string
+	for _, kind := range portals.All.Names() {
+		pairs = append(pairs, kind+"="+urls[kind])
+	}
+	return strings.Join(pairs, ",")
+}
 
-// CKANURL is the base URL under which /data/api/3/action lies; empty before Start.
-func (p *Portal) CKANURL() string { return p.url(source.CKAN) }
-
-func (p *Portal) url(kind string) string {
+// URL returns the base URL of one portal kind; empty before Start.
+func (p *Portal) URL(kind string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.urls[kind]

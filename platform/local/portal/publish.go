@@ -6,24 +6,16 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// Add puts a dataset on the Socrata portal, or replaces the one of its id by a new version. The rows are copied.
-func (p *Portal) Add(d Dataset) error {
-	p.publishing.Lock()
-	defer p.publishing.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s, err := newSeries(d, fourByFour, p.options.UpdatedAt, p.socrata[d.ID])
+// Add publishes a dataset of rows on the portal of a kind, or replaces the one with the same id by a new version. It
+// copies the rows.
+func (p *Portal) Add(kind string, d Dataset) error {
+	k, err := portals.All.Find(kind)
 	if err != nil {
-		return err
+		return fmt.Errorf("add dataset %q: %w", d.ID, err)
 	}
-	p.socrata[d.ID] = s
-	return nil
-}
-
-// AddResource puts a resource into the CKAN datastore, or replaces the one of its id by a new version.
-func (p *Portal) AddResource(d Dataset) error {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
 	p.mu.Lock()
@@ -31,11 +23,14 @@ func (p *Portal) AddResource(d Dataset) error {
 	if d.Package == "" {
 		d.Package = d.ID
 	}
-	s, err := newSeries(d, resourceID, p.options.UpdatedAt, p.ckan[d.ID])
+	s, err := newSeries(d, k.ID, p.options.UpdatedAt, p.series[kind][d.ID])
 	if err != nil {
 		return err
 	}
-	p.ckan[d.ID] = s
+	if p.series[kind] == nil {
+		p.series[kind] = map[string]*series{}
+	}
+	p.series[kind][d.ID] = s
 	return nil
 }
 
@@ -77,9 +72,11 @@ func (p *Portal) republish(dataset string, next func(*version) *version) error {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
 	p.mu.Lock()
-	s := p.socrata[dataset]
-	if s == nil {
-		s = p.ckan[dataset]
+	var s *series
+	for _, datasets := range p.series {
+		if found := datasets[dataset]; found != nil {
+			s = found
+		}
 	}
 	if s == nil {
 		p.mu.Unlock()
@@ -158,9 +155,9 @@ func (p *Portal) RepublishAs(dataset, change, field string) error {
 }
 
 // published returns the version of a dataset that is served now, nil when there is none, and what is said about it.
-func (p *Portal) published(from map[string]*series, id string) (*version, Dataset) {
+func (p *Portal) published(kind, id string) (*version, Dataset) {
 	p.mu.Lock()
-	s := from[id]
+	s := p.series[kind][id]
 	if s == nil {
 		p.mu.Unlock()
 		return nil, Dataset{}

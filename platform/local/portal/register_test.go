@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/llac-project/llac/platform/source/ckan"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -23,7 +26,7 @@ func TestRegisterIsDeterministic(t *testing.T) {
 	t.Parallel()
 	digest := func(seed uint64) string {
 		p := New(Options{Seed: seed})
-		v, _ := p.published(p.socrata, RegisterID)
+		v, _ := p.published(socrata.Name, RegisterID)
 		encoded, err := v.all()
 		if err != nil {
 			t.Fatal(err)
@@ -64,12 +67,12 @@ func TestSameOptionsSameBytes(t *testing.T) {
 	for _, path := range []string{
 		"/resource/ivft-vegh.json?$order=:id", "/resource/ivft-vegh.json?$select=:*,*&$limit=7&$offset=7", "/api/views/ivft-vegh.json",
 	} {
-		if x, y := get(t, a.SocrataURL()+path), get(t, b.SocrataURL()+path); string(x.body) != string(y.body) || x.header.Get("ETag") != y.header.Get("ETag") {
+		if x, y := get(t, a.URL(socrata.Name)+path), get(t, b.URL(socrata.Name)+path); string(x.body) != string(y.body) || x.header.Get("ETag") != y.header.Get("ETag") {
 			t.Errorf("%s differs", path)
 		}
 	}
 	for _, path := range []string{"/resource/" + HousingID + ".json?$order=:id&$limit=3&$offset=7000", "/api/views/" + HousingID + ".json"} {
-		if x, y := get(t, a.SocrataURL()+path), get(t, b.SocrataURL()+path); string(x.body) != string(y.body) || x.status != 200 {
+		if x, y := get(t, a.URL(socrata.Name)+path), get(t, b.URL(socrata.Name)+path); string(x.body) != string(y.body) || x.status != 200 {
 			t.Errorf("%s differs, or is %d", path, x.status)
 		}
 	}
@@ -80,7 +83,7 @@ func TestSameOptionsSameBytes(t *testing.T) {
 		}
 	}
 	path := "/data/api/3/action/datastore_search?resource_id=" + FacilitiesID
-	if x, y := get(t, a.CKANURL()+path), get(t, b.CKANURL()+path); string(x.body) != string(y.body) {
+	if x, y := get(t, a.URL(ckan.Name)+path), get(t, b.URL(ckan.Name)+path); string(x.body) != string(y.body) {
 		t.Errorf("%s differs", path)
 	}
 }

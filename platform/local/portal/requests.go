@@ -9,7 +9,7 @@ import (
 
 // Request is one request that the simulator was sent.
 type Request struct {
-	Portal  string // kind: "socrata", "idescat" or "ckan"
+	Portal  string // name of the portal kind
 	Method  string
 	Target  string      // path and query as sent; an app token in it is blanked
 	Header  http.Header // as sent; the value of X-App-Token is replaced by "present" or ""

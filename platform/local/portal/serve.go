@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/llac-project/llac/platform/source"
 )
 
 // place is what a request asks for, as faults and the log name it.
@@ -32,19 +30,6 @@ type answer struct {
 
 func newAnswer(status int, contentType string, body []byte) answer {
 	return answer{status: status, header: http.Header{"Content-Type": {contentType}}, body: body}
-}
-
-// protocol is one kind of portal.
-type protocol struct {
-	kind string
-	// locate reads what the request asks for.
-	locate func(r *http.Request, form url.Values) place
-	// respond answers it, seeing the datasets through the faults.
-	respond func(r *http.Request, form url.Values, faults []Fault) answer
-	// refuse is the portal's own body for a status that a fault asks for.
-	refuse func(status int) answer
-	// parse reads the parameters of a request: of its query, and of its body where the protocol has them there.
-	parse func(r *http.Request, body []byte) (url.Values, error)
 }
 
 // bodyLimit bounds what a client may POST.
@@ -125,7 +110,7 @@ func (p *Portal) serve(protocol protocol, w http.ResponseWriter, r *http.Request
 
 	out, failed := refusal(protocol, faults)
 	if !failed {
-		out = protocol.respond(r, form, faults)
+		out = protocol.respond(p, r, form, faults)
 	}
 	out.body = garble(wire, out.body)
 	record(out.status)
@@ -147,16 +132,10 @@ func refusal(protocol protocol, faults []Fault) (answer, bool) {
 			}
 			return out, true
 		case ClassError:
-			if protocol.kind != source.Idescat {
+			if protocol.classError == nil {
 				return protocol.refuse(http.StatusInternalServerError), true
 			}
-			id := f.ErrorID
-			if id == "" {
-				id = "00"
-			}
-			out := tableError(id)
-			out.status = http.StatusOK
-			return out, true
+			return protocol.classError(f.ErrorID), true
 		}
 	}
 	return answer{}, false

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 const (
@@ -20,15 +22,20 @@ const (
 	viewsPath    = "/api/views/"
 )
 
-// Socrata serves SODA 2.1: /resource/{4x4}.json and /api/views/{4x4}.json.
-func (p *Portal) Socrata() http.Handler {
-	return p.handler(protocol{
-		kind:    source.Socrata,
-		locate:  locateSocrata,
-		respond: p.respondSocrata,
-		refuse:  refuseSocrata,
-		parse:   func(r *http.Request, _ []byte) (url.Values, error) { return url.ParseQuery(r.URL.RawQuery) },
-	})
+// socrataProtocol serves SODA 2.1: /resource/{4x4}.json and /api/views/{4x4}.json.
+var socrataProtocol = protocol{
+	kind:    socrata.Name,
+	locate:  locateSocrata,
+	respond: (*Portal).respondSocrata,
+	refuse:  refuseSocrata,
+	parse:   func(r *http.Request, _ []byte) (url.Values, error) { return url.ParseQuery(r.URL.RawQuery) },
+	load: func(p *Portal, f facts) error {
+		register, counts := newRegister(f, p.options.Seed, p.options.RegisterRows)
+		p.register = counts
+		return errors.Join(
+			p.Add(socrata.Name, municipalitiesDataset(f)), p.Add(socrata.Name, register), p.Add(socrata.Name, housingDataset(f, p.options.Seed)),
+		)
+	},
 }
 
 func socrataID(path string) (id string, rows bool) {
@@ -104,7 +111,7 @@ func (p *Portal) answerSocrata(r *http.Request, form url.Values, faults []Fault)
 	if !rows && !strings.HasPrefix(r.URL.Path, viewsPath) {
 		return htmlError(http.StatusNotFound)
 	}
-	v, about := p.published(p.socrata, id)
+	v, about := p.published(socrata.Name, id)
 	switch {
 	case v == nil && rows:
 		return socrataJSON(http.StatusNotFound, coreError("dataset.missing", "Not found", object{{"id", id}}))

@@ -12,14 +12,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 func towns(p *Portal, query string) string {
-	return p.SocrataURL() + "/resource/" + MunicipalitiesID + ".json?" + strings.ReplaceAll(query, " ", "%20")
+	return p.URL(socrata.Name) + "/resource/" + MunicipalitiesID + ".json?" + strings.ReplaceAll(query, " ", "%20")
 }
 
 func services(p *Portal, query string) string {
-	return p.SocrataURL() + "/resource/" + RegisterID + ".json?" + query
+	return p.URL(socrata.Name) + "/resource/" + RegisterID + ".json?" + query
 }
 
 func TestWireLayout(t *testing.T) {
@@ -79,10 +81,10 @@ func TestHeaders(t *testing.T) {
 	for i := range 400 {
 		wide.Columns = append(wide.Columns, Column{Name: fmt.Sprintf("column_%04d", i)})
 	}
-	if err := p.Add(wide); err != nil {
+	if err := p.Add(socrata.Name, wide); err != nil {
 		t.Fatal(err)
 	}
-	r = get(t, p.SocrataURL()+"/resource/wide-0001.json")
+	r = get(t, p.URL(socrata.Name)+"/resource/wide-0001.json")
 	if r.header.Get("X-SODA2-Fields") != "" || r.header.Get("X-SODA2-Warning") == "" {
 		t.Errorf("a wide dataset's headers: %v", r.header)
 	}
@@ -138,11 +140,11 @@ func TestConditionalRequestsAndGzip(t *testing.T) {
 func TestNullsAreOmitted(t *testing.T) {
 	t.Parallel()
 	p := small(t)
-	if err := p.Add(Dataset{ID: "null-0001", Columns: []Column{{Name: "a"}, {Name: "b", Type: "number"}, {Name: "c", Type: "point"}},
+	if err := p.Add(socrata.Name, Dataset{ID: "null-0001", Columns: []Column{{Name: "a"}, {Name: "b", Type: "number"}, {Name: "c", Type: "point"}},
 		Rows: []Row{{"a": "x", "b": nil}, {"b": "2", "c": json.RawMessage(`{"type":"Point","coordinates":[2.1,41.4]}`)}}}); err != nil {
 		t.Fatal(err)
 	}
-	r := get(t, p.SocrataURL()+"/resource/null-0001.json")
+	r := get(t, p.URL(socrata.Name)+"/resource/null-0001.json")
 	want := `[{"a":"x",":@llac_origin":"invented"}` + "\n" + `,{"b":"2","c":{"type":"Point","coordinates":[2.1,41.4]},":@llac_origin":"invented"}` + "\n]\n"
 	if string(r.body) != want {
 		t.Errorf("got %s", r.body)
@@ -150,7 +152,7 @@ func TestNullsAreOmitted(t *testing.T) {
 	if got := r.header.Get("X-SODA2-Types"); got != `["text","number","point","text"]` {
 		t.Errorf("types %s", got)
 	}
-	if got := string(get(t, p.SocrataURL()+"/resource/null-0001.json?$where=a%20is%20null&$select=b").body); !strings.HasPrefix(got, `[{"b":"2"`) {
+	if got := string(get(t, p.URL(socrata.Name)+"/resource/null-0001.json?$where=a%20is%20null&$select=b").body); !strings.HasPrefix(got, `[{"b":"2"`) {
 		t.Errorf("is null: %s", got)
 	}
 }
@@ -158,7 +160,7 @@ func TestNullsAreOmitted(t *testing.T) {
 func TestWhereAndOrder(t *testing.T) {
 	t.Parallel()
 	p := small(t)
-	if err := p.Add(Dataset{ID: "nums-0001", Columns: []Column{{Name: "k"}, {Name: "n", Type: "number"}}, Rows: []Row{
+	if err := p.Add(socrata.Name, Dataset{ID: "nums-0001", Columns: []Column{{Name: "k"}, {Name: "n", Type: "number"}}, Rows: []Row{
 		{"k": "a", "n": "10"}, {"k": "b", "n": "9"}, {"k": "c"}, {"k": "d'e", "n": "100"}, {"k": "Ç", "n": "9"},
 	}}); err != nil {
 		t.Fatal(err)
@@ -180,7 +182,7 @@ func TestWhereAndOrder(t *testing.T) {
 		"$where=k='A'":                      "",
 	} {
 		var got []string
-		for _, row := range rowsOf(t, get(t, p.SocrataURL()+"/resource/nums-0001.json?"+strings.ReplaceAll(query, " ", "%20"))) {
+		for _, row := range rowsOf(t, get(t, p.URL(socrata.Name)+"/resource/nums-0001.json?"+strings.ReplaceAll(query, " ", "%20"))) {
 			got = append(got, row["k"].(string))
 		}
 		if strings.Join(got, " ") != want {
@@ -248,7 +250,7 @@ func TestSocrataErrors(t *testing.T) {
 		{"/resource/9aju-tpwc.json?$offset=-1", 400, core, "query.compiler.malformed"},
 		{"/resource/9aju-tpwc.json?$frobnicate=1", 400, core, "query.compiler.malformed"},
 	} {
-		r := get(t, p.SocrataURL()+c.url)
+		r := get(t, p.URL(socrata.Name)+c.url)
 		body := decoded[map[string]any](t, r)
 		code, _ := body["code"].(string)
 		if code == "" {
@@ -258,10 +260,10 @@ func TestSocrataErrors(t *testing.T) {
 			t.Errorf("%s: %d %s", c.url, r.status, r.body)
 		}
 	}
-	if r := get(t, p.SocrataURL()+"/elsewhere"); r.status != 404 || r.header.Get("Content-Type") != "text/html" {
+	if r := get(t, p.URL(socrata.Name)+"/elsewhere"); r.status != 404 || r.header.Get("Content-Type") != "text/html" {
 		t.Errorf("an unknown path: %d %v", r.status, r.header)
 	}
-	if r := ask(t, http.MethodPost, p.SocrataURL()+"/resource/9aju-tpwc.json", "{}"); r.status != 405 {
+	if r := ask(t, http.MethodPost, p.URL(socrata.Name)+"/resource/9aju-tpwc.json", "{}"); r.status != 405 {
 		t.Errorf("POST: %d", r.status)
 	}
 }
@@ -278,7 +280,7 @@ func TestSocrataErrorsAsRecorded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			want := readRecorded[map[string]any](t, "socrata/"+name)
-			got := decoded[map[string]any](t, get(t, p.SocrataURL()+path))
+			got := decoded[map[string]any](t, get(t, p.URL(socrata.Name)+path))
 			if !slices.Equal(keysOf(got), keysOf(want)) {
 				t.Errorf("members %v, recorded %v", keysOf(got), keysOf(want))
 			}
@@ -323,7 +325,7 @@ func TestViewMetadata(t *testing.T) {
 		Columns                          []struct{ Name, FieldName, DataTypeName string }
 	}
 	for _, path := range []string{"/api/views/9aju-tpwc.json", "/api/views/9aju-tpwc"} {
-		got := decoded[view](t, get(t, p.SocrataURL()+path))
+		got := decoded[view](t, get(t, p.URL(socrata.Name)+path))
 		if got.ID != MunicipalitiesID || got.RowsUpdatedAt != DefaultUpdatedAt.Unix() || got.LicenseID != "SEE_TERMS_OF_USE" {
 			t.Errorf("%s: %+v", path, got)
 		}
@@ -370,7 +372,7 @@ func TestAddRefuses(t *testing.T) {
 	t.Parallel()
 	p := New(Options{RegisterRows: 1})
 	for _, d := range []Dataset{{ID: "TOO-LONG-ID", Columns: []Column{{Name: "a"}}}, {ID: "abcd-0001"}} {
-		if err := p.Add(d); err == nil {
+		if err := p.Add(socrata.Name, d); err == nil {
 			t.Errorf("added %+v", d)
 		}
 	}

@@ -26,6 +26,16 @@ func started(t *testing.T, o Options) *Portal {
 // small is a simulator with a register of 60 rows: quick to make.
 func small(t *testing.T) *Portal { t.Helper(); return started(t, Options{RegisterRows: 60}) }
 
+// handler returns the server of one portal kind.
+func handler(t testing.TB, p *Portal, kind string) http.Handler {
+	t.Helper()
+	h, err := p.Handler(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
 // received is an answer as a client has it.
 type received struct {
 	status int

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/llac-project/llac/platform/contract"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/socrata"
 )
 
 // fuzzContracts are the contracts that FuzzStage selects by numbers below 128; larger numbers select generated
@@ -67,7 +67,7 @@ func FuzzStage(f *testing.F) {
 func fuzzGenerator(number byte) *generator {
 	g := newGenerator(uint64(number))
 	g.makeContract()
-	g.contract.Source.Kind = source.Socrata // the reference supports broken pages of this kind only
+	g.contract.Source.Kind = socrata.Name // the reference supports broken pages of this kind only
 	return g
 }
 
@@ -102,7 +102,7 @@ func FuzzValue(f *testing.F) {
 		bound.NullLiterals, bound.Squeeze, bound.PadLeft, bound.Pattern = []string{"null"}, true, 3, "[^x]*"
 		bound.MinLength, bound.MaxLength, bound.Minimum, bound.Maximum = &minimum, &maximum, &low, &high
 		for _, field := range []contract.Field{free, bound} {
-			contracts = append(contracts, &contract.Contract{Dataset: "things", Source: contract.Source{Kind: source.Socrata},
+			contracts = append(contracts, &contract.Contract{Dataset: "things", Source: contract.Source{Kind: socrata.Name},
 				Fields: []contract.Field{field}})
 		}
 	}

@@ -13,7 +13,8 @@ import (
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
-	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/ckan"
+	"github.com/llac-project/llac/platform/source/socrata"
 	"github.com/llac-project/llac/services/stager/matching"
 )
 
@@ -84,12 +85,12 @@ var genTypes = []contract.Type{
 func (g *generator) makeContract() {
 	c := &contract.Contract{
 		Dataset: "things", SHA256: "c0ffee", Licence: "Open", Attribution: "Font: exemple",
-		Source:      contract.Source{Kind: source.Socrata, ID: "abcd-1234"},
+		Source:      contract.Source{Kind: socrata.Name, ID: "abcd-1234"},
 		KeyConflict: pick(g, contract.QuarantineConflicts, contract.LatestWins),
 	}
 	g.contract = c
 	if g.once(8) {
-		c.Source.Kind = source.CKAN
+		c.Source.Kind = ckan.Name
 	}
 	var staged []string
 	for i := range 1 + g.IntN(9) {
@@ -526,7 +527,7 @@ func (g *generator) pages() (bodies []string, rows []int) {
 		}
 		body := "[" + space() + strings.Join(records, space()+","+space()) + space() + "]" + space()
 		n := len(records)
-		if g.contract.Source.Kind == source.CKAN {
+		if g.contract.Source.Kind == ckan.Name {
 			body = fmt.Sprintf(`{"help":"x","success":true,"result":{"fields":[],"records":%s,"total":%d}}`, body, n)
 		} else {
 			if g.once(8) {

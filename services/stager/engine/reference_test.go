@@ -14,6 +14,8 @@ import (
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/ckan"
+	"github.com/llac-project/llac/platform/source/idescat"
 )
 
 // The reference is the simplest implementation of staging, for comparison with the engine. It shares no code with the
@@ -278,9 +280,9 @@ func refSHA256(p Page) string {
 // refRecords parses a page.
 func refRecords(t *testing.T, kind string, page []byte) []refRecord {
 	switch kind {
-	case source.CKAN:
+	case ckan.Name:
 		return refCKAN(t, page)
-	case source.Idescat:
+	case idescat.Name:
 		return refCube(t, page)
 	}
 	at := refSpace(page, len(page)-len(bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))))

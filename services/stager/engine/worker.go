@@ -10,13 +10,14 @@ import (
 
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // worker parses pages, one at a time. What it learns about names and values in one page serves the next. Invariant: the
 // result of a row depends only on the row, the contract and the conflicting keys, not on the worker.
 type worker struct {
 	plan        *plan
-	reader      *source.Reader
+	reader      source.Reader
 	textLimit   int             // limit of a batch's text in bytes
 	validated   bool            // a page that cannot be read to its end fails the run
 	conflicting map[digest]bool // keys whose rows differ; known in the second pass
@@ -46,7 +47,7 @@ type scratch struct{ payload, hashed []byte }
 
 func newWorker(j *job) (*worker, error) {
 	p := j.plan
-	r, err := source.NewReader(j.Contract.Source.Kind)
+	r, err := portals.All.NewReader(j.Contract.Source.Kind)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/portals"
 	"github.com/llac-project/llac/services/stager"
 	"github.com/llac-project/llac/services/stager/engine"
 	"github.com/llac-project/llac/test/bench/staging/pages"
@@ -157,7 +158,7 @@ func land(ctx context.Context, c *contract.Contract, data pages.Data, dir string
 
 func countRows(kind string, body []byte) (int64, error) {
 	var rows int64
-	err := source.Rows(kind, body, func(source.Row) error { rows++; return nil })
+	err := portals.All.Rows(kind, body, func(source.Row) error { rows++; return nil })
 	return rows, err
 }
 

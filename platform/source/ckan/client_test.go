@@ -1,0 +1,94 @@
+package ckan_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/ckan"
+	"github.com/llac-project/llac/platform/source/sourcetest"
+)
+
+func TestCKANRequests(t *testing.T) {
+	t.Parallel()
+	f := newFakeCKAN(7)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, ckan.Name)
+	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 5, Params: map[string]string{"Barri": "Provençals del Poblenou"}}
+	d := sourcetest.Describe(t, c, target)
+	want := server.URL + "/data/api/3/action/datastore_search?resource_id=" + f.id +
+		"&limit=5&offset=5&sort=_id&filters=%7B%22Barri%22:%22Proven%C3%A7als+del+Poblenou%22%7D"
+	if len(d.Pages) != 2 || d.Pages[1].URL != want || d.Pages[1].Rows != 2 {
+		t.Errorf("pages %+v, want the second as %s", d.Pages, want)
+	}
+	if d.Validators.UpdatedAt != "2025-09-23T11:13:22.804661Z" || d.Title != "piezometres.csv" || len(d.Fields) != 3 ||
+		d.URL != server.URL+"/data/dataset/e7a90d92/resource/"+f.id {
+		t.Errorf("described %+v", d)
+	}
+	target.Params = map[string]string{"Carrer": "x"}
+	_, err := c.Describe(t.Context(), target, events.Validators{})
+	sourcetest.WantPermanent(t, err, "409 Validation Error", "source parameters")
+	target.Params, target.ID = nil, "a/../b"
+	_, err = c.Describe(t.Context(), target, events.Validators{})
+	sourcetest.WantPermanent(t, err, "not a source id", "UUID")
+}
+
+// A portal elsewhere says by its base address where its API is.
+func TestCKANBasePath(t *testing.T) {
+	t.Parallel()
+	f := newFakeCKAN(2)
+	server := sourcetest.NewServer(t, http.StripPrefix("/elsewhere", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/data" + r.URL.Path
+		f.ServeHTTP(w, r)
+	})), false)
+	c, _ := sourcetest.NewClient(t, ckan.Name)
+	d := sourcetest.Describe(t, c, source.Target{Kind: ckan.Name, BaseURL: server.URL + "/elsewhere", ID: f.id})
+	if !strings.HasPrefix(d.Pages[0].URL, server.URL+"/elsewhere/api/3/action/") {
+		t.Errorf("page %s", d.Pages[0].URL)
+	}
+}
+
+// Without times nothing is evidence that a resource is unchanged; with them, another total still is a change.
+func TestCKANUnchangedNeedsEvidence(t *testing.T) {
+	t.Parallel()
+	f := newFakeCKAN(4)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, ckan.Name)
+	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id}
+	d := sourcetest.Describe(t, c, target)
+	f.mu.Lock()
+	f.rows = f.rows[:3] // and the times stay
+	f.mu.Unlock()
+	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
+		t.Errorf("another total at the same time: %v", err)
+	}
+	if _, err := c.Page(t.Context(), target, d, 0); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("page with another total: %v, want changed", err)
+	}
+	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("verify with another total: %v, want changed", err)
+	}
+	f.noTimes = true
+	d = sourcetest.Describe(t, c, target)
+	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
+		t.Errorf("the same total without times: %v", err)
+	}
+	if err := c.Verify(t.Context(), target, d); err != nil {
+		t.Errorf("verify without times: %v", err)
+	}
+}
+
+// A portal that serves fewer rows a page than asked for would leave rows out between the planned offsets.
+func TestCKANLowerLimit(t *testing.T) {
+	t.Parallel()
+	f := newFakeCKAN(7)
+	f.most = 2
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, ckan.Name)
+	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 5}
+	_, err := c.Page(t.Context(), target, sourcetest.Describe(t, c, target), 0)
+	sourcetest.WantPermanent(t, err, "serves at most 2 rows per page", "set a smaller page size")
+}

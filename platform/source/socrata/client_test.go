@@ -1,0 +1,256 @@
+package socrata_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/source"
+	"github.com/llac-project/llac/platform/source/socrata"
+	"github.com/llac-project/llac/platform/source/sourcetest"
+)
+
+func TestSocrataRequests(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(23)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL + "/", ID: f.id, PageSize: 10,
+		Params: map[string]string{"municipi": "Vielha e Mijaran", "$where": "capacitat > '0' & x", "$select": "registre,capacitat"}}
+	d := sourcetest.Describe(t, c, target)
+	const filters = "&$where=capacitat+>+'0'+%26+x&municipi=Vielha+e+Mijaran"
+	var asked []string
+	for _, r := range server.Requests() {
+		asked = append(asked, r.Path+"?"+r.Query)
+	}
+	first := "/resource/ivft-vegh.json?$order=:id&$limit=10&$offset=0&$select=registre,capacitat" + escaped(filters)
+	want := []string{first, "/api/views/ivft-vegh.json?", "/resource/ivft-vegh.json?$select=count(*)" + escaped(filters)}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
+	}
+	if d.Pages[0].URL != server.URL+first || d.Pages[2].URL != strings.Replace(server.URL+first, "$offset=0", "$offset=20", 1) || d.Pages[2].Rows != 3 {
+		t.Errorf("pages planned: %+v", d.Pages)
+	}
+	if d.Title != "Registre d'entitats" || d.SourceText != "Departament de Drets Socials" || d.URL != server.URL+"/d/ivft-vegh" {
+		t.Errorf("title %q, source %q, address %q", d.Title, d.SourceText, d.URL)
+	}
+	if d.Validators.LastModified != "Fri, 02 May 2025 14:30:13 GMT" || d.Validators.UpdatedAt != "2025-05-02T14:30:13Z" || d.Validators.Rows != 23 {
+		t.Errorf("validators %+v", d.Validators)
+	}
+	page, err := c.Page(t.Context(), target, d, 0)
+	if err != nil || page.RequestID != "0123456789abcdef0123456789abcdef" || page.Validators.ETag != d.Validators.ETag {
+		t.Errorf("page %+v, error %v", page, err)
+	}
+	server.Requests()
+	if _, err := c.Describe(t.Context(), target, d.Validators); !errors.Is(err, source.ErrUnchanged) {
+		t.Fatalf("describe again: %v", err)
+	}
+	conditional := server.Requests()[0].Header
+	bare := strings.TrimSuffix(d.Validators.ETag, `"`)
+	if got := conditional.Get("If-None-Match"); got != bare+`", `+bare+`--gzip"` {
+		t.Errorf("If-None-Match %s, want the tag with and without its mark of compression", got)
+	}
+	if got := conditional.Get("If-Modified-Since"); got != d.Validators.LastModified {
+		t.Errorf("If-Modified-Since %q", got)
+	}
+}
+
+// escaped encodes the few characters of a test's query that a readable query still escapes.
+func escaped(q string) string {
+	return strings.NewReplacer(">", "%3E", "'", "%27").Replace(q)
+}
+
+func TestSocrataFields(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+	if got := sourcetest.Describe(t, c, target).Fields; len(got) != 4 || got[3].Name != "telefon" || got[3].Type != "text" {
+		t.Errorf("fields of the headers: %+v", got)
+	}
+	f.noFields = true
+	if got := sourcetest.Describe(t, c, target).Fields; len(got) != 2 || got[1].Name != "capacitat" || got[1].Type != "number" {
+		t.Errorf("fields of the metadata: %+v", got)
+	}
+	target.Params = map[string]string{"$select": "registre"}
+	if got := sourcetest.Describe(t, c, target).Fields; got != nil {
+		t.Errorf("fields where only some columns are asked for and the headers say nothing: %+v", got)
+	}
+}
+
+func TestSocrataEmpty(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(0)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+	d := sourcetest.Describe(t, c, target)
+	if d.Rows != 0 || len(d.Pages) != 1 {
+		t.Fatalf("%d rows, %d pages; want 0 and 1", d.Rows, len(d.Pages))
+	}
+	p, err := c.Page(t.Context(), target, d, 0)
+	if err != nil || string(p.Body) != "[]\n" || p.Rows != 0 {
+		t.Errorf("page %q, %d rows, error %v", p.Body, p.Rows, err)
+	}
+	if err := c.Verify(t.Context(), target, d); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+func TestSocrataPageSize(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(1)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	for size, want := range map[int]string{0: "$limit=1000&", 200: "$limit=200&", 90000: "$limit=50000&"} {
+		d := sourcetest.Describe(t, c, source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id, PageSize: size})
+		if !strings.Contains(d.Pages[0].URL, want) {
+			t.Errorf("page size %d: %s", size, d.Pages[0].URL)
+		}
+	}
+}
+
+func TestSocrataTargetRefused(t *testing.T) {
+	t.Parallel()
+	server := sourcetest.NewServer(t, newFakeSocrata(1), false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	good := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: "ivft-vegh"}
+	for _, param := range []string{"$limit", "$OFFSET", "$order", "$query", "$$app_token", "$group", "$having"} {
+		bad := good
+		bad.Params = map[string]string{param: "x"}
+		_, err := c.Describe(t.Context(), bad, events.Validators{})
+		sourcetest.WantPermanent(t, err, param)
+	}
+	for _, id := range []string{"", "ivft-veg", "../../x", "IVFT-VEGH", "ivft-vegh.json?x"} {
+		bad := good
+		bad.ID = id
+		_, err := c.Describe(t.Context(), bad, events.Validators{})
+		sourcetest.WantPermanent(t, err, "not a source id", "two groups of four characters")
+	}
+	if n := len(server.Requests()); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// Without any version in its answers, a source is never said to be unchanged, and a new version is seen by its
+// metadata's date.
+func TestSocrataWithoutVersions(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	f.noVersions = true
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+	d := sourcetest.Describe(t, c, target)
+	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
+		t.Errorf("describe without evidence: %v", err)
+	}
+	if err := c.Verify(t.Context(), target, d); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	f.republish()
+	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("verify after a new version: %v, want changed", err)
+	}
+}
+
+func TestSocrataCountChanged(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(3)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+	d := sourcetest.Describe(t, c, target)
+	f.mu.Lock()
+	f.rows = f.rows[:2] // and the version stays
+	f.mu.Unlock()
+	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) || !strings.Contains(err.Error(), `"3" and is "2"`) {
+		t.Errorf("verify: %v, want changed, with both counts", err)
+	}
+}
+
+// A source that changes between the questions of one Describe is described anew, but not for ever.
+func TestSocrataChangesWhileDescribed(t *testing.T) {
+	t.Parallel()
+	for times, works := range map[int]bool{1: true, 0: false} {
+		f := newFakeSocrata(3)
+		server := sourcetest.NewServer(t, f, false)
+		c, _ := sourcetest.NewClient(t, socrata.Name)
+		server.Inject(sourcetest.Fault{
+			On:    func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/views/") },
+			Times: times,
+			Serve: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				f.republish()
+				next.ServeHTTP(w, r)
+			},
+		})
+		_, err := c.Describe(t.Context(), source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}, events.Validators{})
+		var transient *source.TransientError
+		if works && err != nil || !works && !errors.As(err, &transient) {
+			t.Errorf("changed %d times (0: always): %v", times, err)
+		}
+	}
+}
+
+func TestSocrataCountForms(t *testing.T) {
+	t.Parallel()
+	isCount := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Query().Get("$select"), "count") }
+	for body, works := range map[string]bool{
+		`[{"count":"24622"}]`: true, `[{"total":"24622"}]`: true, `[{"count_1":24622}]`: true,
+		`[]`: false, `[{}]`: false, `[{"count":"many"}]`: false, `[{"count":"-1"}]`: false, `[{"a":"1","b":"2"}]`: false, `{"count":"24622"}`: false,
+		`[24622]`: false, "[{\"count\":\"24622\",\"x\":\"\xff\"}]": false,
+		`[{"count":"1"},{"count":"2"}]`: false,
+	} {
+		f := newFakeSocrata(3)
+		server := sourcetest.NewServer(t, f, false)
+		c, _ := sourcetest.NewClient(t, socrata.Name)
+		server.Inject(sourcetest.Fault{On: isCount, Serve: sourcetest.Answer(200, body)})
+		d, err := c.Describe(t.Context(), source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}, events.Validators{})
+		if !works {
+			sourcetest.WantPermanent(t, err)
+		} else if err != nil || d.Rows != 24622 || len(d.Pages) != 25 {
+			t.Errorf("count %s: %d rows, %d pages, error %v", body, d.Rows, len(d.Pages), err)
+		}
+	}
+}
+
+// Rows that cannot be read count like any other. Bytes that are no UTF-8 are asked for again first: the way may have
+// damaged them.
+func TestSocrataBadRows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body     string
+		rows     int64
+		requests int
+	}{
+		"no objects":    {`[null,["Secreta Persona"],{"registre":"S00001"}]`, 3, 1},
+		"not UTF-8":     {"[{\"registre\":\"S00001\"},{\"registre\":\"\xff\"}]", 2, 3},
+		"nothing wrong": {`[{"registre":"S00001"}]`, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeSocrata(3)
+			server := sourcetest.NewServer(t, f, false)
+			var outcomes []string
+			client, _ := sourcetest.NewClient(t, socrata.Name, func(o *source.Options) {
+				o.OnRequest = func(i source.RequestInfo) { outcomes = append(outcomes, i.Outcome) }
+			})
+			target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+			d := sourcetest.Describe(t, client, target)
+			server.Inject(sourcetest.Fault{On: sourcetest.IsPage, Serve: sourcetest.Answer(200, c.body)})
+			server.Requests()
+			outcomes = nil
+			p, err := client.Page(t.Context(), target, d, 0)
+			if err != nil || p.Rows != c.rows || string(p.Body) != c.body {
+				t.Errorf("%d rows, body %q, error %v; want %d rows", p.Rows, p.Body, err, c.rows)
+			}
+			if n := len(server.Requests()); n != c.requests || outcomes[n-1] != source.OutcomeOK || n > 1 && outcomes[0] != source.OutcomeRetried {
+				t.Errorf("%d requests, %q; want %d, the last ok", n, outcomes, c.requests)
+			}
+		})
+	}
+}
