@@ -76,9 +76,9 @@ func (s *Scanner) Expect(c byte, rule string) error {
 // io.ErrUnexpectedEOF: the page was cut short, and another request may bring the whole.
 func (s *Scanner) unexpected(want string) error {
 	if s.i >= len(s.b) {
-		return s.Fail(s.i, fmt.Errorf("the page ends, want %s: %w", want, io.ErrUnexpectedEOF))
+		return s.Fail(s.i, fmt.Errorf("the page ends where %s should be: %w", want, io.ErrUnexpectedEOF))
 	}
-	return s.Fail(s.i, fmt.Errorf("byte 0x%02x, want %s", s.b[s.i], want))
+	return s.Fail(s.i, fmt.Errorf("%s should be here, not byte 0x%02x", want, s.b[s.i]))
 }
 
 func (s *Scanner) space() { s.i = afterSpace(s.b, s.i) }
@@ -112,7 +112,7 @@ func (s *Scanner) take(c byte, want string) error {
 // End checks that only white space follows.
 func (s *Scanner) End() error {
 	if s.space(); s.i < len(s.b) {
-		return s.Fail(s.i, errors.New("unexpected data after the end of the document"))
+		return s.Fail(s.i, errors.New("something follows the end of the document"))
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func (s *Scanner) escape() error {
 		}
 		return nil
 	}
-	return s.unexpected("a valid escape")
+	return s.unexpected("a known escape")
 }
 
 func isHex(c byte) bool {
