@@ -32,8 +32,8 @@ SERVICES := $(notdir $(wildcard services/*))
 # What a service is made of. Its build is named after the last commit that changed any of it, so that a commit to another
 # service leaves its package as it was; "-changed" says that something of it is not committed.
 SOURCES = events platform ':!platform/local' services/$(1) go.work go.work.sum Makefile
-# What its Terraform root is made of, beside it. Not the stacks: an administrator applies those.
-ROOT_SOURCES = $(addprefix terraform/,services/$(1) $(addprefix modules/,conventions deployment service) policies/$(1).json flow.json environments/*/env.tfvars environments/*/services.tfvars)
+# What its Terraform root is made of, besides. The stacks are not: an administrator applies those.
+ROOT_SOURCES = $(addprefix terraform/,service $(addprefix modules/,conventions deployment service) policies/common.json policies/$(1).json services.json environments/*/env.tfvars environments/*/services.tfvars)
 FUNCTIONS_BUILD ?=
 build_name = if [ -n "$(FUNCTIONS_BUILD)" ]; then echo "$(FUNCTIONS_BUILD)"; \
   elif b=$$(git log -1 --abbrev=12 --format=%h -- $(call SOURCES,$(1)) 2>/dev/null) && [ -n "$$b" ]; then \
@@ -107,14 +107,14 @@ stack-of-%:
 deploy: ## plan and apply one service's root, and no other: make deploy SERVICE=stager ENV=dev
 	@$(call named,deploy, ENV=dev)
 	@$(call in_env,into which environment? make deploy SERVICE=$(SERVICE) ENV=dev)
-	@test -d "terraform/services/$(SERVICE)" || { echo "there is no root terraform/services/$(SERVICE)" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) deploy-of-$(SERVICE)
 
-# Plans a service's root with what llac has written for it, into $$plan.
-plan_root = root=terraform/services/$(1); files="$(abspath $(PACKAGES_DIR))/$(1).$(ENV)"; plan="$$files.plan"; \
+# Plans a service's root with what llac wrote for it, into $$plan. All services share the root; each has a state and a data directory.
+plan_root = root=terraform/service; files="$(abspath $(PACKAGES_DIR))/$(1).$(ENV)"; plan="$$files.plan"; \
+  export TF_DATA_DIR="$${LLAC_TF_DATA:-$(CURDIR)/terraform/.terraform}/$(ENV)/services/$(1)"; mkdir -p "$$TF_DATA_DIR"; \
   given="$(foreach f,$(wildcard $(addprefix $(CURDIR)/terraform/environments/$(ENV)/,env.tfvars services.tfvars)),-var-file=$(f))"; \
   $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
-  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" $$given -var-file="$$files.tfvars.json" -out="$$plan"
+  $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" -var="service=$(1)" $$given -var-file="$$files.tfvars.json" -out="$$plan"
 
 apply_root = if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
   $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"

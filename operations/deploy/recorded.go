@@ -48,7 +48,7 @@ func Records(ctx context.Context, client SSM, env string) ([]Recorded, error) {
 		}
 		var s Speech
 		if err := json.Unmarshal([]byte(p["event_types"]), &s); err != nil {
-			return nil, fmt.Errorf("SSM parameter %s does not say what runs: %w; an apply of terraform/services/%s writes it anew", SpeechParameter(env, service), err, service)
+			return nil, fmt.Errorf("SSM parameter %s does not say what runs: %w; make deploy SERVICE=%s writes it again", SpeechParameter(env, service), err, service)
 		}
 		previous := p["previous"]
 		if previous == "none" { // SSM keeps no empty value

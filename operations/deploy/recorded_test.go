@@ -28,7 +28,7 @@ func TestRecords(t *testing.T) {
 	if records, err := deploy.Records(t.Context(), parameters{}, "dev"); err != nil || len(records) != 0 {
 		t.Errorf("%+v, error %v", records, err)
 	}
-	if _, err := deploy.Records(t.Context(), p[:3], "dev"); err == nil || !strings.Contains(err.Error(), "terraform/services/stager writes it anew") {
+	if _, err := deploy.Records(t.Context(), p[:3], "dev"); err == nil || !strings.Contains(err.Error(), "make deploy SERVICE=stager writes it again") {
 		t.Error(err)
 	}
 	if _, err := deploy.Records(t.Context(), parameters(nil), "dev"); err == nil || !strings.Contains(err.Error(), "/llac/dev/services/") {

@@ -83,7 +83,7 @@ func Running(ctx context.Context, client SSM, env string) (Deployed, error) {
 			err = s.check()
 		}
 		if err != nil {
-			return fmt.Errorf("SSM parameter %s does not say what runs: %w; an apply of terraform/services/%s writes it anew", SpeechParameter(env, service), err, service)
+			return fmt.Errorf("SSM parameter %s does not say what runs: %w; make deploy SERVICE=%s writes it again", SpeechParameter(env, service), err, service)
 		}
 		d[service] = s
 		return nil

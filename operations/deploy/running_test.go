@@ -51,7 +51,7 @@ func TestRunning(t *testing.T) {
 		want string
 	}{
 		"refused":     {nil, "/llac/dev/services/"},
-		"not JSON":    {parameters{{deploy.SpeechParameter("dev", "stager"), "[]"}}, "terraform/services/stager"},
+		"not JSON":    {parameters{{deploy.SpeechParameter("dev", "stager"), "[]"}}, "make deploy SERVICE=stager"},
 		"not events":  {parameters{{deploy.SpeechParameter("dev", "stager"), `{"consumes": ["all"]}`}}, `"all" is no event type`},
 		"nothing new": {parameters{{deploy.SpeechParameter("dev", "stager"), `{}`}}, "consumes nothing"},
 	} {

@@ -123,7 +123,7 @@ func (w *world) deploy(t *testing.T, service string, more ...string) *exec.Cmd {
 		what, more = more[0], more[1:]
 	}
 	c := w.command(t, "make", append([]string{what, "SERVICE=" + service}, more...)...)
-	c.Env = append(c.Env, "TF_DATA_DIR="+filepath.Join(w.plans, ".terraform", "make", service), "TF_VAR_local=true", "TF_CLI_ARGS_init=-backend-config=use_path_style=true")
+	c.Env = append(c.Env, "TF_VAR_local=true", "TF_CLI_ARGS_init=-backend-config=use_path_style=true")
 	return c
 }
 

@@ -32,12 +32,12 @@ func newRepository(t *testing.T) repository {
 	}
 	for _, s := range all {
 		r.write("services/"+s+"/go.mod", "module "+s+"\n")
-		r.write("terraform/services/"+s+"/main.tf", "# "+s+"\n")
 		r.write("terraform/policies/"+s+".json", "{}\n")
 	}
 	for _, f := range []string{
 		"events/flow.go", "platform/lake/keys.go", "platform/local/aws/sqs.go", "terraform/modules/service/main.tf", "terraform/modules/network/main.tf", "terraform/stacks/storage/main.tf",
-		"terraform/environments/dev/env.tfvars", "terraform/environments/dev/stacks-storage.tfvars", "docs/architecture.md", "cmd/llac/main.go", "datasets/one.odcs.yaml", "terraform/flow.json",
+		"terraform/environments/dev/env.tfvars", "terraform/environments/dev/stacks-storage.tfvars", "docs/architecture.md", "cmd/llac/main.go", "datasets/one.odcs.yaml", "terraform/services.json", "terraform/service/main.tf",
+		"terraform/policies/common.json",
 	} {
 		r.write(f, "one\n")
 	}
@@ -103,14 +103,15 @@ func TestOneFile(t *testing.T) {
 	for file, want := range map[string]string{
 		"services/stager/stager.go":                        list("stager"),
 		"services/quality-gate/x_test.go":                  list("quality-gate"),
-		"terraform/services/fetcher/main.tf":               list("fetcher"),
+		"terraform/service/main.tf":                        list(all...),
+		"terraform/policies/common.json":                   list(all...),
 		"terraform/policies/validator.json":                list("validator"),
 		"events/flow.go":                                   list(all...),
 		"platform/lake/keys.go":                            list(all...),
 		"go.work":                                          list(all...),
 		"go.work.sum":                                      list(all...),
 		"Makefile":                                         list(all...),
-		"terraform/flow.json":                              list(all...),
+		"terraform/services.json":                          list(all...),
 		"terraform/modules/service/main.tf":                list(all...),
 		"terraform/environments/dev/env.tfvars":            list(all...),
 		"terraform/environments/dev/stacks-storage.tfvars": list(),
@@ -285,7 +286,7 @@ func TestEverythingThatARootReadsIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		named := strings.Fields(string(said))
-		folders, read := []string{"terraform/services/" + service}, 0
+		folders, read := []string{"terraform/service"}, 0
 		for i := 0; i < len(folders); i++ {
 			files, err := filepath.Glob(filepath.Join(top, folders[i], "*.tf"))
 			if err != nil || len(files) == 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -137,7 +138,10 @@ func TestPlanAndDeployOfWhatChanged(t *testing.T) {
 	}
 }
 
-// verbs are the roots that terraform was called in, each with the command.
+// serviceOf is the service that a call of terraform is for, by the files that it is given.
+var serviceOf = regexp.MustCompile(`/([a-z-]+)\.dev\.`)
+
+// verbs lists the calls of terraform: the service and the command.
 func verbs(t *testing.T, calls string) []string {
 	t.Helper()
 	log, err := os.ReadFile(calls)
@@ -147,7 +151,11 @@ func verbs(t *testing.T, calls string) []string {
 	var out []string
 	for line := range strings.Lines(string(log)) {
 		words := strings.Fields(line)
-		out = append(out, strings.TrimPrefix(words[0], "-chdir=terraform/services/")+" "+words[1])
+		service := serviceOf.FindStringSubmatch(line)
+		if words[0] != "-chdir=terraform/service" || service == nil {
+			t.Fatalf("terraform was called as %s", line)
+		}
+		out = append(out, service[1]+" "+words[1])
 	}
 	return out
 }

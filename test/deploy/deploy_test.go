@@ -153,11 +153,11 @@ func TestDeploy(t *testing.T) {
 		t.Fatalf("terraform was called as\n%s", log)
 	}
 	for i, verb := range []string{"init", "plan", "apply"} {
-		if !strings.HasPrefix(lines[i], "-chdir=terraform/services/validator "+verb+" ") {
-			t.Errorf("call %d is %q, want %s of this root and no other", i+1, lines[i], verb)
+		if !strings.HasPrefix(lines[i], "-chdir=terraform/service "+verb+" ") || !strings.Contains(lines[i], "/validator.dev.") {
+			t.Errorf("call %d is %q, want %s of the validator", i+1, lines[i], verb)
 		}
 	}
-	if !strings.Contains(lines[1], "-var=env=dev") || !strings.Contains(lines[1], "validator.dev.tfvars.json") || !strings.HasSuffix(lines[2], "validator.dev.plan") {
+	if !strings.Contains(lines[1], "-var=env=dev -var=service=validator") || !strings.Contains(lines[1], "validator.dev.tfvars.json") || !strings.HasSuffix(lines[2], "validator.dev.plan") {
 		t.Errorf("terraform was called as\n%s", log)
 	}
 

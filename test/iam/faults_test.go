@@ -202,7 +202,7 @@ var varying = regexp.MustCompile(`[0-9a-f]{12,}|[0-9]+`)
 // every answer can be lost.
 func (f *faults) cloud(r *http.Request) aws.Fault {
 	m := credential.FindStringSubmatch(r.Header.Get("Authorization"))
-	if m == nil || !slices.Contains(services(), m[1]) {
+	if m == nil || !slices.Contains(Services(), m[1]) {
 		return aws.Fault{}
 	}
 	role, key := m[1], r.URL.Path
@@ -347,7 +347,7 @@ func (w *world) faults() {
 	}
 
 	// A message that no retry mends: a record of the failure, and a dead letter. One is no event at all.
-	for _, s := range services() {
+	for _, s := range Services() {
 		e := events.New(events.LandingDeleted{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}}) // which nobody consumes
 		e.ID, e.Source, e.Time = "astray/"+s, "/llac/iam", start
 		body, err := e.Marshal()
@@ -378,7 +378,7 @@ func (w *world) faults() {
 			w.t.Errorf("the fault %q was never met", name)
 		}
 	}
-	for _, s := range services() {
+	for _, s := range Services() {
 		if f.once("refused " + s) {
 			w.t.Errorf("no write of %s was refused", s)
 		}

@@ -38,23 +38,19 @@ func TestServices(t *testing.T) {
 	for _, problem := range w.recorder.Strange() {
 		t.Error(problem)
 	}
-	if roles := w.recorder.Roles(); !slices.Equal(roles, slices.Sorted(slices.Values(services()))) {
+	if roles := w.recorder.Roles(); !slices.Equal(roles, slices.Sorted(slices.Values(Services()))) {
 		t.Fatalf("recorded were %v", roles)
 	}
-	for _, service := range services() {
+	for _, service := range Services() {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()
-			words, err := here.ServiceWords(repository, service)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := Render(repository, service, words)
+			p, err := here.RenderService(repository, service)
 			if err != nil {
 				t.Fatal(err)
 			}
 			needs := w.recorder.Needs(service)
 			for _, problem := range judged(t, p.Statements, needs) {
-				t.Errorf("terraform/policies/%s.json: %s", service, problem)
+				t.Errorf("terraform/policies/%s.json with common.json: %s", service, problem)
 			}
 			t.Logf("%d needs; %v", len(needs), w.recorder.Counts(service))
 			if !t.Failed() {
@@ -72,7 +68,7 @@ func TestServices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, service := range services() {
+		for _, service := range Services() {
 			refused, err := Refused(boundary.Statements, w.recorder.Needs(service))
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +112,7 @@ func theBucketsSide(t *testing.T, r *Recorder) {
 		}
 		for _, m := range layers {
 			layer := m[1]
-			for _, service := range services() {
+			for _, service := range Services() {
 				did := slices.ContainsFunc(r.Needs(service), func(n Need) bool {
 					return n.Action == action && strings.HasPrefix(n.Resource, "arn:aws:s3:::"+here.DataBucket()+"/"+layer+"/")
 				})
@@ -126,7 +122,7 @@ func theBucketsSide(t *testing.T, r *Recorder) {
 			}
 		}
 	}
-	for _, service := range services() {
+	for _, service := range Services() {
 		for _, n := range r.Needs(service) {
 			if strings.HasPrefix(n.Action, "s3:DeleteObject") && service != "landing-janitor" {
 				t.Errorf("%s needs %s on %s, which the data bucket denies", service, n.Action, n.Resource)

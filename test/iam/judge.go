@@ -36,6 +36,7 @@ type performed struct {
 	Resource []string `json:"resources"` // as in the policies, words not filled in
 	Where    any      `json:"where"`     // the statement's condition
 	Roles    []string `json:"roles"`
+	Services bool     `json:"services"` // of every service's role
 	// Toggle is the sid of a statement that terraform/modules/service adds to every service where a variable asks for it.
 	Toggle string `json:"toggle"`
 }
@@ -221,7 +222,7 @@ func JudgePerformed(role string, statements []Statement) []string {
 		}
 	}
 	for _, p := range performeds {
-		if slices.Contains(p.Roles, role) {
+		if slices.Contains(p.Roles, role) || p.Services && slices.Contains(Services(), role) {
 			want = append(want, list(p.By, p.Action, p.Resource, p.Where)...)
 		}
 	}

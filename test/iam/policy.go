@@ -3,12 +3,16 @@ package iam
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/llac-project/llac/events"
 )
 
 // A Policy is terraform/policies/<role>.json: the statements of a role or of a managed policy, each with its reason.
@@ -57,6 +61,58 @@ func Read(repository, name string) (Policy, error) {
 // Render reads a policy as Terraform renders it, with the words of an environment.
 func Render(repository, name string, words map[string]string) (Policy, error) {
 	return decode(repository, name, func(text string) (string, error) { return fill(text, words) })
+}
+
+// ReadService reads the policy of a service's role as modules/deployment composes it, its words not filled in.
+func ReadService(repository, service string) (Policy, error) {
+	return decodeService(repository, service, func(text string) (string, error) {
+		return strings.ReplaceAll(text, "${service}", service), nil
+	})
+}
+
+// RenderService reads the policy of a service's role as Terraform renders it, with the words of an environment.
+func (e Environment) RenderService(repository, service string) (Policy, error) {
+	words, err := e.ServiceWords(repository, service)
+	if err != nil {
+		return Policy{}, err
+	}
+	return renderService(repository, service, words)
+}
+
+func renderService(repository, service string, words map[string]string) (Policy, error) {
+	return decodeService(repository, service, func(text string) (string, error) { return fill(text, words) })
+}
+
+// Services lists the names of the services, whose roles modules/deployment makes.
+func Services() []string {
+	var names []string
+	for _, f := range events.Flow {
+		if f.Service != events.Operator {
+			names = append(names, f.Service)
+		}
+	}
+	return names
+}
+
+// decodeService composes a service's own statements and the common ones, whose Sid an own statement may take over.
+func decodeService(repository, service string, render func(string) (string, error)) (Policy, error) {
+	p, err := decode(repository, service, render)
+	if errors.Is(err, fs.ErrNotExist) {
+		p, err = Policy{}, nil // a service that needs nothing of its own has no file
+	}
+	if err != nil {
+		return p, err
+	}
+	common, err := decode(repository, "common", render)
+	if err != nil {
+		return p, err
+	}
+	for _, s := range common.Statements {
+		if !slices.ContainsFunc(p.Statements, func(own Statement) bool { return own.Sid == s.Sid }) {
+			p.Statements = append(p.Statements, s)
+		}
+	}
+	return p, nil
 }
 
 func decode(repository, name string, render func(string) (string, error)) (Policy, error) {
@@ -110,10 +166,10 @@ func (e Environment) Database() string {
 	return "llac_" + strings.ReplaceAll(e.Name, "-", "_") + "_staging"
 }
 
-// ServiceWords are what the policy of a service may name: read from the call of templatefile in modules/deployment itself, so
-// that a test which passes has seen what Terraform renders.
+// ServiceWords returns what the policy of a service may name: local.words of modules/deployment itself, so that a test which
+// passes has seen what Terraform renders.
 func (e Environment) ServiceWords(repository, service string) (map[string]string, error) {
-	return e.words(repository, "terraform/modules/deployment/main.tf", `policy = jsondecode(templatefile("${path.module}/../../policies/${var.service}.json", {`, map[string]string{"var.service": service})
+	return e.words(repository, "terraform/modules/deployment/main.tf", `words = {`, map[string]string{"var.service": service})
 }
 
 // SharedWords are what the other policies may name: local.words of stacks/security.

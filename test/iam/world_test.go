@@ -41,17 +41,6 @@ var (
 	here       = Environment{Name: "test", Account: Account{Region: "eu-west-1", ID: "000000000000"}}
 )
 
-// services are the programs whose policies are judged.
-func services() []string {
-	var out []string
-	for _, f := range events.Flow {
-		if f.Service != events.Operator {
-			out = append(out, f.Service)
-		}
-	}
-	return out
-}
-
 const (
 	// patience bounds one wait. Two cores that others use too make it long.
 	patience = 3 * time.Minute
@@ -133,7 +122,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { _ = w.recorder.Close() })
 	var declarations []messaging.Declaration
-	for _, s := range services() {
+	for _, s := range Services() {
 		declarations = append(declarations, messaging.Declaration{Service: s, Consumes: events.Consumes(s), Emits: events.Emits(s)})
 	}
 	w.topology, err = messaging.Deploy(ctx, w.cloud.Config(), here.Name, declarations, messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator), Observer: "observer"})
@@ -146,15 +135,34 @@ func newWorld(t *testing.T) *world {
 	var functions sync.WaitGroup
 	t.Cleanup(functions.Wait)
 	t.Cleanup(stop)
-	for _, s := range services() {
+	for _, s := range Services() {
 		w.start(running, &functions, s, filepath.Join(binaries, s))
 	}
 	return w
 }
 
+// size is what Terraform reads of a service.
+type size struct {
+	Batch int  `json:"batch_size"`
+	Glue  bool `json:"glue"`
+}
+
+func sizeOf(t *testing.T, service string) size {
+	t.Helper()
+	all := map[string]size{}
+	b, err := os.ReadFile(filepath.Join(repository, "terraform/services.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil || all[service].Batch == 0 {
+		t.Fatalf("read the size of %s from terraform/services.json: %v", service, err)
+	}
+	return all[service]
+}
+
 // build builds the services' own programs.
 func build(ctx context.Context, into string) error {
-	for _, s := range services() {
+	for _, s := range Services() {
 		c := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(into, s), "./cmd/"+s)
 		c.Dir = filepath.Join(repository, "services", s) // each in its own module, workspace or not
 		if out, err := c.CombinedOutput(); err != nil {
@@ -195,17 +203,15 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service, b
 		// The test's own.
 		"LLAC_PORTAL="+w.portal.Setting(), "LLAC_ALLOW_SIMULATED=true", "LLAC_BACKOFF=100ms",
 	)
-	if service == "quality-gate" || service == "landing-janitor" { // those with glue = true in modules/conventions
+	size := sizeOf(w.t, service)
+	if size.Glue {
 		c.Env = append(c.Env, "LLAC_GLUE_DATABASE="+here.Database())
 	}
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
 	}
 	mapping := lambdatest.EventSource{
-		API: api, SQS: w.sqs, QueueURL: w.topology.Queues[service], QueueARN: w.cloud.QueueARN(messaging.QueueName(here.Name, service)), Timeout: 2 * time.Minute,
-	}
-	if service != "scheduler" && service != "landing-janitor" {
-		mapping.Batch = 1
+		API: api, SQS: w.sqs, Batch: size.Batch, QueueURL: w.topology.Queues[service], QueueARN: w.cloud.QueueARN(messaging.QueueName(here.Name, service)), Timeout: 2 * time.Minute,
 	}
 	if service == "fetcher" {
 		mapping.Timeout = fetcherTimeout
@@ -358,7 +364,7 @@ func (w *world) quiet() {
 	busy := ""
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		busy = ""
-		for _, s := range services() {
+		for _, s := range Services() {
 			url := w.topology.Queues[s]
 			out, err := w.sqs.GetQueueAttributes(w.t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
 			if err != nil {
@@ -378,7 +384,7 @@ func (w *world) quiet() {
 // fail stops the test with what was said and the ends of the services' logs.
 func (w *world) fail(format string, args ...any) {
 	w.t.Helper()
-	for _, s := range services() {
+	for _, s := range Services() {
 		b, _ := os.ReadFile(w.logs[s])
 		lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(b)), "\n"), func(l string) bool { return !strings.Contains(l, `"msg"`) || strings.Contains(l, `"outcome":"ok"`) })
 		w.t.Logf("--- %s\n%s", s, strings.Join(lines[max(0, len(lines)-4):], "\n"))

@@ -10,7 +10,7 @@ import (
 // MirrorVariable names a folder laid out as a provider mirror (terraform providers mirror), for machines without a registry.
 const MirrorVariable = "LLAC_TERRAFORM_MIRROR"
 
-const provider = "registry.terraform.io/hashicorp/aws"
+const awsProvider = "registry.terraform.io/hashicorp/aws"
 
 // CLIConfig writes a configuration of the terraform program into dir and answers its path: it takes the provider from a
 // mirror where there is one, and else from Terraform's public registry. What the machine itself has configured is not
@@ -18,7 +18,7 @@ const provider = "registry.terraform.io/hashicorp/aws"
 func CLIConfig(dir string) (string, error) {
 	config := "# no mirror of providers was found: the public registry is used\n"
 	if mirror := Mirror(); mirror != "" {
-		config = fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path    = %q\n    include = [%q]\n  }\n  direct {\n    exclude = [%q]\n  }\n}\n", mirror, provider, provider)
+		config = fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path    = %q\n    include = [%q]\n  }\n  direct {\n    exclude = [%q]\n  }\n}\n", mirror, awsProvider, awsProvider)
 	}
 	at := filepath.Join(dir, "terraform.rc")
 	return at, os.WriteFile(at, []byte(config), 0o644)
@@ -54,7 +54,7 @@ func Mirror() string {
 
 // isMirror says whether dir has the provider for this machine, unpacked or zipped.
 func isMirror(dir string) bool {
-	at := filepath.Join(dir, filepath.FromSlash(provider))
+	at := filepath.Join(dir, filepath.FromSlash(awsProvider))
 	platform := runtime.GOOS + "_" + runtime.GOARCH
 	unpacked, _ := filepath.Glob(filepath.Join(at, "5.*", platform))
 	zipped, _ := filepath.Glob(filepath.Join(at, "*_"+platform+".zip"))

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/llac-project/llac/test/terraform/provider"
 )
 
 // program is the terraform that is tested with: TERRAFORM, else the one in PATH. LLAC_REQUIRE_ALL makes its absence a failure.
@@ -30,22 +33,26 @@ func program(t *testing.T) string {
 	return path
 }
 
-// workspace is a copy of terraform/ in which nothing is shared with other runs, and the environment to run terraform in.
+// workspace is a copy of terraform/, and the environment to run terraform in.
 type workspace struct {
 	program, dir string
 	env          []string
+	provider     *provider.Provider
 }
 
 var (
 	once   sync.Once
 	shared workspace
 	reason error
-	// few keeps the provider, of half a gigabyte of memory, from running many times at once.
+	// few limits how many terraform processes run at once.
 	few = make(chan struct{}, 2)
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if shared.provider != nil {
+		_ = shared.provider.Close()
+	}
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir)
 	}
@@ -85,6 +92,18 @@ func newWorkspace(path string) (workspace, error) {
 		}
 	}
 	w.env = append(w.env, "TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-1")
+	// Terraform starts the provider twice for each run of a test. One provider for all saves most of the time. It is the one that the roots
+	// lock: this init, which all others spare, checks its digest.
+	data := filepath.Join(dir, "provider")
+	init := exec.Command(path, "-chdir="+filepath.Join(dir, "terraform", "service"), "init", "-backend=false", "-input=false", "-no-color", "-lockfile=readonly")
+	init.Env = append(slices.Clip(w.env), "TF_DATA_DIR="+data)
+	if out, err := init.CombinedOutput(); err != nil {
+		return w, fmt.Errorf("terraform init in terraform/service: %w\n%s", err, out)
+	}
+	if w.provider, err = provider.Start(data, w.env); err != nil {
+		return w, err
+	}
+	w.env = append(w.env, w.provider.Variable())
 	return w, nil
 }
 
@@ -118,11 +137,14 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// TestValid validates every root and every example. Of the six services' roots, which are generated alike, one stands for all.
+// TestValid validates every root and every example that has no tests: terraform test validates the others.
 func TestValid(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
-	folders := append(roots(t), "services/stager")
+	folders := slices.DeleteFunc(roots(t), func(folder string) bool {
+		_, err := os.Stat(filepath.Join(repository, "terraform", folder, "tests"))
+		return err == nil
+	})
 	examples, err := filepath.Glob(filepath.Join(repository, "terraform/modules/*/examples/*"))
 	if err != nil {
 		t.Fatal(err)
@@ -137,11 +159,7 @@ func TestValid(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
-			init := []string{"init", "-backend=false", "-input=false", "-no-color"}
-			if !strings.HasPrefix(folder, "modules/") {
-				init = append(init, "-lockfile=readonly") // of a root the provider is the one that is locked
-			}
-			w.must(t, folder, init...)
+			w.must(t, folder, "init", "-backend=false", "-input=false", "-no-color")
 			w.must(t, folder, "validate", "-no-color")
 		})
 	}
@@ -208,9 +226,10 @@ func TestScript(t *testing.T) {
 		want string
 	}{
 		"no arguments":         {nil, "terraform/tf <env> <root> <command>"},
-		"a root that is none":  {[]string{"dev", "services/cleaner", "plan"}, "there is no root terraform/services/cleaner"},
-		"an unknown env":       {[]string{"staging", "stacks/storage", "plan"}, "there is no environment staging"},
-		"before the bootstrap": {[]string{"dev", "stacks/storage", "plan"}, "bootstrap apply makes its bucket"},
+		"an unknown service":   {[]string{"dev", "services/cleaner", "plan"}, "unknown root services/cleaner; the roots are:\nbootstrap\nstacks/marts"},
+		"a module":             {[]string{"dev", "modules/bucket", "plan"}, "unknown root modules/bucket"},
+		"an unknown env":       {[]string{"staging", "stacks/storage", "plan"}, "unknown environment staging; the environments are: dev prod"},
+		"before the bootstrap": {[]string{"dev", "stacks/storage", "plan"}, "create it with terraform/tf dev bootstrap apply"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,9 +19,9 @@ func read(t *testing.T, name string) []byte {
 	return b
 }
 
-// roots are the folders under terraform/ that are applied by themselves, but for the services'.
+// roots lists the folders under terraform/ that are applied by themselves.
 func roots(t *testing.T) []string {
-	out := []string{"bootstrap"}
+	out := []string{"bootstrap", "service"}
 	stacks, err := os.ReadDir(filepath.Join(repository, "terraform/stacks"))
 	if err != nil {
 		t.Fatal(err)

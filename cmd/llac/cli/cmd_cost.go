@@ -47,7 +47,8 @@ prod when --plan are dev's: it uses up the free metrics, alarms, dashboards and 
 --check fails when a month would cost more than the environment's budget, or when the plans hold something whose price is not known.
 --month says how to review a month that is over, and with --actual puts what AWS has charged beside what was expected.` +
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials, exitOverBudget),
-		Example: `  for r in terraform/stacks/* terraform/services/*; do terraform -chdir=$r show -json plan > plans/$(basename $r).json; done
+		Example: `  terraform/tf dev stacks/storage plan -out=$PWD/plans/storage.plan
+  terraform/tf dev stacks/storage show -json $PWD/plans/storage.plan > plans/storage.json
   llac cost --plan plans
   llac cost --plan plans --env dev --check
   llac cost --plan plans/dev --beside plans/prod

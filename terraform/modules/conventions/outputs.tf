@@ -1,49 +1,49 @@
 output "prefix" {
-  description = "What every name begins with: llac-<env>."
+  description = "Prefix of every name: llac-<env>."
   value       = local.prefix
 }
 
 output "parameters" {
-  description = "Path of the environment's SSM parameters, without a slash at its end."
+  description = "Path of the environment's SSM parameters, without a trailing slash."
   value       = "/llac/${var.env}"
 }
 
 output "metric_namespace" {
-  description = "CloudWatch namespace of what the services measure (telemetry.Namespace): one an environment, or dev and prod would add up."
+  description = "CloudWatch namespace of the services' metrics (telemetry.Namespace). Each environment has its own, or those of one account would be summed."
   value       = "Llac/${var.env}"
 }
 
 output "services" {
-  description = "Size and limits of each service, by name."
+  description = "Size, limits and event flow of each service, by name (services.json)."
   value       = local.services
 }
 
-output "speakers" {
-  description = "Who has a topic: the services, and the operator."
-  value       = [for f in local.flow : f.service]
+output "producers" {
+  description = "Names of those that have a topic: the services and the operator."
+  value       = keys(local.flow)
 }
 
 output "flow" {
-  description = "What each speaker consumes and emits, by name."
-  value       = { for f in local.flow : f.service => { consumes = f.consumes, emits = f.emits, direct = f.direct } }
+  description = "Event types that each service and the operator consumes and emits, by name."
+  value       = { for name, f in local.flow : name => { consumes = f.consumes, emits = f.emits, direct = f.direct } }
 }
 
 output "subscriptions" {
-  description = "By consumer, by producer: the event types that pass the filter."
+  description = "Event types that a subscription's filter accepts, by consumer and producer."
   value       = local.subscriptions
 }
 
 output "max_receives" {
-  description = "Tries before a service gives an event up."
+  description = "Attempts before a service sends a message to its dead-letter queue."
   value       = local.max_receives
 }
 
 output "databases" {
-  description = "Glue databases by layer. Athena takes no hyphen in an unquoted name, so that they alone are written with underscores."
+  description = "Glue databases by layer. Athena allows no hyphen in an unquoted name, so their names use underscores."
   value       = { for layer in ["staging", "marts"] : layer => "llac_${replace(var.env, "-", "_")}_${layer}" }
 }
 
 output "tags" {
-  description = "Tags of every resource, by which the bill is told apart."
+  description = "Tags of every resource; the bill is split by them."
   value       = { project = "llac", environment = var.env, managed_by = "terraform" }
 }

@@ -1,4 +1,4 @@
-# A service in an environment: what the stacks have made is looked up by its SSM parameter, the rest follows from names.
+# A service in an environment. What the stacks made is read from SSM parameters; the rest follows from names.
 
 module "conventions" {
   source = "../conventions"
@@ -25,7 +25,7 @@ locals {
     alarms        = "messaging/topic/alarms/arn"
   }
   found = { for k, p in data.aws_ssm_parameter.shared : k => nonsensitive(p.value) }
-  # SSM keeps no empty value.
+  # SSM stores no empty value.
   present = { for k, v in local.found : k => v == "none" ? null : v }
 
   account   = data.aws_caller_identity.current.account_id
@@ -38,7 +38,9 @@ locals {
   size     = module.conventions.services[var.service]
   override = lookup(var.sizes, var.service, null)
 
-  policy = jsondecode(templatefile("${path.module}/../../policies/${var.service}.json", {
+  # What the policies' templates may name.
+  words = {
+    service            = var.service
     data_bucket        = "arn:${local.partition}:s3:::${local.found.data_bucket}"
     config_bucket      = "arn:${local.partition}:s3:::${local.found.config_bucket}"
     queue              = "${local.here.sqs}:${local.prefix}-${var.service}"
@@ -49,7 +51,17 @@ locals {
     glue_catalog       = "${local.here.glue}:catalog"
     glue_database      = "${local.here.glue}:database/${local.database}"
     glue_tables        = "${local.here.glue}:table/${local.database}/*"
-  }))
+  }
+
+  # A service's role has the statements of common.json and its own. An own statement replaces the common one of the same Sid. A service that
+  # needs nothing else has no file.
+  nothing  = jsonencode({ architecture_name = "", statements = [] })
+  own_file = "${path.module}/../../policies/${var.service}.json"
+  policy   = jsondecode(fileexists(local.own_file) ? templatefile(local.own_file, local.words) : local.nothing)
+  common   = jsondecode(templatefile("${path.module}/../../policies/common.json", local.words))
+
+  own_sids   = [for s in local.policy.statements : s.Sid]
+  statements = concat(local.policy.statements, [for s in local.common.statements : s if !contains(local.own_sids, s.Sid)])
 }
 
 module "service" {
@@ -69,9 +81,9 @@ module "service" {
     build    = var.artifact_version
   }
 
-  memory               = try(coalesce(local.override.memory), local.size.memory)
-  timeout              = try(coalesce(local.override.timeout), local.size.timeout)
-  ephemeral_storage    = try(coalesce(local.override.ephemeral_storage), local.size.ephemeral_storage)
+  memory               = try(coalesce(local.override.memory), local.size.memory_mb)
+  timeout              = try(coalesce(local.override.timeout), local.size.timeout_s)
+  ephemeral_storage    = try(coalesce(local.override.ephemeral_storage), local.size.ephemeral_storage_mb)
   maximum_concurrency  = try(coalesce(local.override.maximum_concurrency), local.size.maximum_concurrency)
   batch_size           = local.size.batch_size
   allow_recursion      = local.size.allow_recursion
@@ -88,8 +100,8 @@ module "service" {
     local.size.glue ? { LLAC_GLUE_DATABASE = local.database } : {},
   )
 
-  # Reasons are for people; IAM takes no other keys than its own.
-  statements               = jsonencode([for s in local.policy.statements : { for k, v in s : k => v if !contains(["reason", "by"], k) }])
+  # IAM rejects keys that are not its own.
+  statements               = jsonencode([for s in local.statements : { for k, v in s : k => v if !contains(["reason", "by"], k) }])
   architecture_name        = local.policy.architecture_name
   permissions_boundary_arn = local.present.boundary
   kms_key_arn              = local.present.kms_key

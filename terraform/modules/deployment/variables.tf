@@ -1,6 +1,11 @@
 variable "service" {
-  description = "Name of the service, as in events.Flow."
+  description = "Name of the service: a key of services.json."
   type        = string
+
+  validation {
+    condition     = contains(keys(module.conventions.services), var.service)
+    error_message = "Unknown service. The services are the keys of terraform/services.json, which go generate ./operations/services writes."
+  }
 }
 
 variable "env" {

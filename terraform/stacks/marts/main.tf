@@ -34,8 +34,12 @@ locals {
   prefix    = module.conventions.prefix
   here      = { for s in ["pipes", "sns", "sqs"] : s => "arn:${local.partition}:${s}:${var.region}:${local.account}" }
   name      = "${local.prefix}-marts-trigger"
-  topic     = "${local.here.sns}:${local.prefix}-quality-gate"
-  published = [for t in module.conventions.flow["quality-gate"].emits : t if startswith(t, "cat.llac.staging.published.")]
+  producer  = one([for name, f in module.conventions.flow : name if length([for t in f.emits : t if startswith(t, local.published_type)]) > 0])
+  topic     = "${local.here.sns}:${local.prefix}-${local.producer}"
+  published = [for t in module.conventions.flow[local.producer].emits : t if startswith(t, local.published_type)]
+
+  published_type = "cat.llac.staging.published."
+
   deny_insecure = { for q in [local.name, "${local.name}-dlq"] : q => {
     Sid       = "DenyInsecureTransport"
     Effect    = "Deny"

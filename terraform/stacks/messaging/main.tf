@@ -29,17 +29,17 @@ locals {
   insecure  = { Bool = { "aws:SecureTransport" = "false" } }
 }
 
-# One topic a speaker. They are made here and not beside their services: the services hear each other in a circle
-# (scheduler, fetcher, …, quality-gate, scheduler), and none could be deployed first.
-resource "aws_sns_topic" "speaker" {
-  for_each = toset(module.conventions.speakers)
+# One topic per producer. They are made here and not with their services: the services consume each other's events in a circle
+# (scheduler, fetcher, …, quality-gate, scheduler), so that none could be deployed first.
+resource "aws_sns_topic" "producer" {
+  for_each = toset(module.conventions.producers)
   name     = "${local.prefix}-${each.value}"
   # AWS's own key for SNS costs nothing and lets every role of the account that may publish.
   kms_master_key_id = coalesce(local.key_arn, "alias/aws/sns")
 }
 
-resource "aws_sns_topic_policy" "speaker" {
-  for_each = aws_sns_topic.speaker
+resource "aws_sns_topic_policy" "producer" {
+  for_each = aws_sns_topic.producer
   arn      = each.value.arn
 
   policy = jsonencode({
@@ -63,6 +63,16 @@ resource "aws_sns_topic_policy" "speaker" {
       },
     ]
   })
+}
+
+moved {
+  from = aws_sns_topic.speaker
+  to   = aws_sns_topic.producer
+}
+
+moved {
+  from = aws_sns_topic_policy.speaker
+  to   = aws_sns_topic_policy.producer
 }
 
 # Where alarms and notices go. CloudWatch cannot publish under AWS's own key for SNS, so that it is encrypted only by a key of ours.
@@ -112,7 +122,7 @@ resource "aws_sns_topic_subscription" "alarms" {
 }
 
 resource "aws_ssm_parameter" "topic" {
-  for_each = merge({ for who, topic in aws_sns_topic.speaker : who => topic.arn }, { alarms = aws_sns_topic.alarms.arn })
+  for_each = merge({ for name, topic in aws_sns_topic.producer : name => topic.arn }, { alarms = aws_sns_topic.alarms.arn })
 
   name        = "${module.conventions.parameters}/messaging/topic/${each.key}/arn"
   description = "Made by stacks/messaging for the other roots."

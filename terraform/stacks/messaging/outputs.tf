@@ -1,6 +1,6 @@
 output "topics" {
-  description = "ARNs of the topics, by who speaks."
-  value       = { for who, topic in aws_sns_topic.speaker : who => topic.arn }
+  description = "ARNs of the topics, by producer."
+  value       = { for name, topic in aws_sns_topic.producer : name => topic.arn }
 }
 
 output "alarm_topic" {

@@ -2,8 +2,8 @@
 
 locals {
   schedules = {
-    tick  = { every = var.tick, queue = "scheduler", type = "cat.llac.schedule.ticked.v1", why = "Asks the scheduler what is due." }
-    sweep = { every = var.sweep, queue = "landing-janitor", type = "cat.llac.sweep.ticked.v1", why = "Asks the landing-janitor for its daily sweep." }
+    tick  = { every = var.tick, queue = "scheduler", type = "cat.llac.schedule.ticked.v1", why = "Tells the scheduler to start what is due." }
+    sweep = { every = var.sweep, queue = "landing-janitor", type = "cat.llac.sweep.ticked.v1", why = "Tells the landing-janitor to sweep." }
   }
 
   # EventBridge puts the time in, in UTC, as events.ScheduleTicked reads it. jsonencode writes < and > in escapes, in which EventBridge would not find its word.

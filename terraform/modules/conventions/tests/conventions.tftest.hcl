@@ -35,12 +35,12 @@ run "sizes" {
     error_message = "Lambda takes no mapping with fewer than two at once."
   }
   assert {
-    condition     = alltrue([for name, s in output.services : s.batch_size == (contains(["scheduler", "landing-janitor"], name) ? 10 : 1)])
-    error_message = "The heavy stages take one event at a time."
+    condition     = alltrue([for s in values(output.services) : s.batch_size == 1 || s.memory_mb <= 512])
+    error_message = "A stage with more memory takes one event at a time: each event needs all of it."
   }
   assert {
-    condition     = [for name, s in output.services : name if s.allow_recursion] == ["fetcher"]
-    error_message = "Only the fetcher calls itself."
+    condition     = [for name, s in output.services : name if s.allow_recursion] == [for name, s in output.services : name if length(setintersection(s.consumes, s.emits)) > 0]
+    error_message = "A service may call itself exactly when it consumes what it emits."
   }
 }
 

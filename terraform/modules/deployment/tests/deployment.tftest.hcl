@@ -54,11 +54,11 @@ run "policy_without_reasons" {
   command = plan
 
   assert {
-    condition     = alltrue([for s in local.policy.statements : length(s.reason) > 0])
+    condition     = alltrue([for s in local.statements : length(s.reason) > 0])
     error_message = "Every statement has its reason."
   }
   assert {
-    condition     = contains(flatten([for s in local.policy.statements : s.Resource]), "arn:aws:s3:::llac-dev-data-123456789012/staging/*")
+    condition     = contains(flatten([for s in local.statements : s.Resource]), "arn:aws:s3:::llac-dev-data-123456789012/staging/*")
     error_message = "Resources are of this environment."
   }
 }

@@ -33,15 +33,15 @@ run "topics" {
   command = plan
 
   assert {
-    condition     = toset(keys(aws_sns_topic.speaker)) == toset(["operator", "scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"])
-    error_message = "One topic a speaker, the operator among them."
+    condition     = toset(keys(aws_sns_topic.producer)) == toset(keys(module.conventions.flow))
+    error_message = "There is one topic per producer, and the operator is one."
   }
   assert {
-    condition     = alltrue([for t in values(aws_sns_topic.speaker) : t.kms_master_key_id == "alias/aws/sns"])
+    condition     = alltrue([for t in values(aws_sns_topic.producer) : t.kms_master_key_id == "alias/aws/sns"])
     error_message = "Events are encrypted by AWS's key for SNS."
   }
   assert {
-    condition     = alltrue([for p in concat(values(aws_sns_topic_policy.speaker), [aws_sns_topic_policy.alarms]) : one([for s in jsondecode(p.policy).Statement : s.Condition if s.Effect == "Deny"]) == { Bool = { "aws:SecureTransport" = "false" } }])
+    condition     = alltrue([for p in concat(values(aws_sns_topic_policy.producer), [aws_sns_topic_policy.alarms]) : one([for s in jsondecode(p.policy).Statement : s.Condition if s.Effect == "Deny"]) == { Bool = { "aws:SecureTransport" = "false" } }])
     error_message = "No topic takes plain HTTP."
   }
 }
