@@ -10,21 +10,18 @@ import (
 	"strings"
 )
 
-// maxAttributes is how many message attributes SQS takes.
+// maxAttributes is the number of message attributes that SQS accepts.
 const maxAttributes = 10
 
-// attribute is a message attribute: DataType is String, Number or Binary, with an optional custom label after a dot.
+// attribute is a message attribute. The local cloud supports the type String only.
 type attribute struct {
 	DataType string `json:"DataType"`
 	String   string `json:"StringValue,omitempty"`
-	Binary   []byte `json:"BinaryValue,omitempty"`
 }
-
-func (a attribute) isBinary() bool { return strings.HasPrefix(a.DataType, "Binary") }
 
 var attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
 
-// checkAttributes says what SQS would refuse.
+// checkAttributes refuses what SQS would refuse, and types other than String.
 func checkAttributes(attributes map[string]attribute) error {
 	if len(attributes) > maxAttributes {
 		return failf("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(attributes), maxAttributes)
@@ -32,19 +29,14 @@ func checkAttributes(attributes map[string]attribute) error {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		a := attributes[name]
 		lower := strings.ToLower(name)
-		if !attributeName.MatchString(name) || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") ||
-			strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") {
+		switch {
+		case !attributeName.MatchString(name), strings.HasPrefix(name, "."), strings.HasSuffix(name, "."), strings.Contains(name, ".."),
+			strings.HasPrefix(lower, "aws."), strings.HasPrefix(lower, "amazon."):
 			return failf("InvalidParameterValue", "The message attribute name %q is invalid.", name)
-		}
-		switch kind, _, _ := strings.Cut(a.DataType, "."); {
-		case kind != "String" && kind != "Number" && kind != "Binary":
-			return failf("InvalidParameterValue", "The type of message attribute '%s' is invalid. You must use only the following supported type prefixes: Binary, Number, String.", name)
-		case kind == "Binary" && len(a.Binary) == 0, kind != "Binary" && a.String == "":
+		case a.DataType != "String":
+			return failf("InvalidParameterValue", "The local cloud supports message attributes of type String only: '%s' has type %q.", name, a.DataType)
+		case a.String == "":
 			return failf("InvalidParameterValue", "The message attribute '%s' must contain non-empty message attribute value.", name)
-		case kind == "Number":
-			if _, ok := parseNumber(a.String); !ok {
-				return failf("InvalidParameterValue", "Can't cast the value of message (user) attribute '%s' to a number.", name)
-			}
 		}
 		if err := checkText(a.String); err != nil {
 			return err
@@ -53,34 +45,35 @@ func checkAttributes(attributes map[string]attribute) error {
 	return nil
 }
 
-// checkText refuses characters that XML 1.0 cannot hold, as SQS does.
+// checkText refuses characters that XML 1.0 cannot represent, as SQS does.
 func checkText(s string) error {
 	for _, r := range s {
 		if r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 {
 			continue
 		}
-		return failf("InvalidMessageContents", "Invalid binary character U+%04X was found in the message; the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
+		return failf("InvalidMessageContents", "Invalid binary character U+%04X was found in the message; the set of allowed characters is "+
+			"#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
 	}
 	return nil
 }
 
-// sizeOf is what counts against a size limit: the body and each attribute's name, type and value, in bytes.
+// sizeOf returns what counts against a size limit: the bytes of the body and of each attribute's name, type and value.
 func sizeOf(body string, attributes map[string]attribute) int {
 	n := len(body)
 	for name, a := range attributes {
-		n += len(name) + len(a.DataType) + len(a.String) + len(a.Binary)
+		n += len(name) + len(a.DataType) + len(a.String)
 	}
 	return n
 }
 
-// md5Text is the lower-case hex MD5 of a body.
+// md5Text returns the MD5 of a body in lower-case hex.
 func md5Text(s string) string {
 	sum := md5.Sum([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
-// md5Attributes is the digest that SQS gives of message attributes: names in order; name, type and value each led by
-// its length in four bytes, the value also by a byte for its kind (1 text, 2 binary). Empty for no attributes.
+// md5Attributes returns SQS's digest of message attributes, or "" for none. The digest covers the attributes sorted by
+// name. Name, type and value each follow their length in four bytes; a 1 (text) stands before the value's length.
 func md5Attributes(attributes map[string]attribute) string {
 	if len(attributes) == 0 {
 		return ""
@@ -91,34 +84,24 @@ func md5Attributes(attributes map[string]attribute) string {
 		b = append(b, v...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		a := attributes[name]
 		put(name)
-		put(a.DataType)
-		if a.isBinary() {
-			b = append(b, 2)
-			put(string(a.Binary))
-		} else {
-			b = append(b, 1)
-			put(a.String)
-		}
+		put(attributes[name].DataType)
+		b = append(b, 1)
+		put(attributes[name].String)
 	}
 	sum := md5.Sum(b)
 	return hex.EncodeToString(sum[:])
 }
 
-// selected keeps the attributes a receiver asked for: names, "All", ".*" or "prefix.*".
-func selected(attributes map[string]attribute, wanted []string) map[string]attribute {
-	if len(attributes) == 0 || len(wanted) == 0 {
-		return nil
+// selected returns the attributes a receiver requested by name, or all of them for "All".
+func selected(attributes map[string]attribute, requested []string) map[string]attribute {
+	if slices.Contains(requested, "All") {
+		return attributes
 	}
 	out := map[string]attribute{}
-	for name, a := range attributes {
-		for _, w := range wanted {
-			prefix, isPrefix := strings.CutSuffix(w, ".*")
-			if w == "All" || w == name || isPrefix && strings.HasPrefix(name, prefix) {
-				out[name] = a
-				break
-			}
+	for _, name := range requested {
+		if a, ok := attributes[name]; ok {
+			out[name] = a
 		}
 	}
 	return out

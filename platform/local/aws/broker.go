@@ -10,8 +10,8 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// broker holds the topics and queues. All state is guarded by one lock: every operation is short, and one order of
-// changes is what the journal needs.
+// broker holds the topics and queues. One lock guards all state, because every operation is short and the journal needs one
+// order of changes.
 type broker struct {
 	clock clock.Clock
 	newID func() string
@@ -21,7 +21,6 @@ type broker struct {
 	queues        map[string]*queue        // by name
 	topics        map[string]*topic        // by name
 	subscriptions map[string]*subscription // by ARN
-	tasks         []*moveTask              // oldest first; not journaled
 	line          bytes.Buffer
 
 	names names
@@ -38,10 +37,9 @@ func openBroker(dir string, c clock.Clock, newID func() string, n names) (*broke
 		return nil, err
 	}
 	b.journal = j
-	// Whoever held these messages died with the last owner, or will retry: they are visible again, counts kept.
-	now := c.Now()
+	// The consumers of these messages ended with the last owner, or will retry. The messages are visible again, with their counts.
 	for _, q := range b.queues {
-		q.showInFlight(now)
+		q.showInFlight()
 	}
 	if err := j.replace(b.snapshot); err != nil {
 		return nil, errors.Join(err, j.close())
@@ -49,7 +47,7 @@ func openBroker(dir string, c clock.Clock, newID func() string, n names) (*broke
 	return b, nil
 }
 
-// commit journals the record, then applies it, and answers the position to wait for (journal.sync). The caller holds mu.
+// commit journals the record, then applies it. It returns the position to pass to journal.sync. The caller holds mu.
 func (b *broker) commit(r record) (int64, error) {
 	b.line.Reset()
 	if err := encodeRecord(&b.line, r); err != nil {
@@ -60,19 +58,19 @@ func (b *broker) commit(r record) (int64, error) {
 		return 0, err
 	}
 	if b.line.Cap() > 4<<20 {
-		b.line = bytes.Buffer{} // do not keep the memory of one huge batch
+		b.line = bytes.Buffer{} // release the memory of a huge batch
 	}
 	if err := b.apply(r); err != nil {
 		return 0, err
 	}
 	if b.journal.grown() && b.journal.replace(b.snapshot) != nil {
-		// The record itself is safe in the longer journal: try again when it has grown some more.
+		// The record itself is safe in the longer journal. Compaction is tried again when the journal has grown further.
 		b.journal.postpone()
 	}
 	return position, nil
 }
 
-// change commits one record and waits until it is on disk.
+// change commits the record that make returns, unless it is empty, and waits until it is on disk.
 func (b *broker) change(make func() (record, error)) error {
 	b.mu.Lock()
 	r, err := make()
@@ -122,7 +120,7 @@ func (b *broker) snapshot(write func(record) error) error {
 	return nil
 }
 
-// names makes the ARNs and addresses of one account and region.
+// names builds the ARNs of one account and region.
 type names struct{ region, account string }
 
 func (n names) queueARN(name string) string {
@@ -132,10 +130,10 @@ func (n names) topicARN(name string) string {
 	return "arn:aws:sns:" + n.region + ":" + n.account + ":" + name
 }
 
-// queueName answers the queue's name for an ARN of this account and region, else "".
+// queueName returns the name of the queue with this ARN, or "" for an ARN of another account, region or service.
 func (n names) queueName(arn string) string { return trimmed(arn, n.queueARN("")) }
 
-// topicName answers the topic's name for an ARN of this account and region, else "".
+// topicName returns the name of the topic with this ARN, or "" for an ARN of another account, region or service.
 func (n names) topicName(arn string) string { return trimmed(arn, n.topicARN("")) }
 
 func trimmed(s, prefix string) string {

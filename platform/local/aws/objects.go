@@ -7,7 +7,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,43 +123,6 @@ func (o *objects) needBucket(name string) error {
 		err = gofakes3.BucketNotFound(name)
 	}
 	return err
-}
-
-// ListBuckets implements gofakes3.Backend.
-func (o *objects) ListBuckets() ([]gofakes3.BucketInfo, error) {
-	entries, err := os.ReadDir(o.root)
-	if err != nil {
-		return nil, err
-	}
-	var out []gofakes3.BucketInfo
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.IsDir() && gofakes3.ValidateBucketName(e.Name()) == nil {
-			out = append(out, gofakes3.BucketInfo{Name: e.Name(), CreationDate: gofakes3.NewContentTime(info.ModTime())})
-		}
-	}
-	return out, nil
-}
-
-// DeleteBucket implements gofakes3.Backend.
-func (o *objects) DeleteBucket(name string) error {
-	err := os.Remove(filepath.Join(o.root, name))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return gofakes3.BucketNotFound(name)
-	case errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
-		return gofakes3.ResourceError(gofakes3.ErrBucketNotEmpty, name)
-	case err != nil:
-		return err
-	}
-	return os.RemoveAll(filepath.Join(o.root, metaFolder, name))
-}
-
-// ForceDeleteBucket implements gofakes3.Backend.
-func (o *objects) ForceDeleteBucket(name string) error {
-	if gofakes3.ValidateBucketName(name) != nil {
-		return gofakes3.BucketNotFound(name)
-	}
-	return errors.Join(os.RemoveAll(filepath.Join(o.root, name)), os.RemoveAll(filepath.Join(o.root, metaFolder, name)))
 }
 
 // draft is an object on its way: a synced file beside the lake, and its digests.
@@ -415,48 +377,4 @@ func (o *objects) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult,
 		}
 	}
 	return none, nil
-}
-
-// DeleteMulti implements gofakes3.Backend.
-func (o *objects) DeleteMulti(bucket string, keys ...string) (gofakes3.MultiDeleteResult, error) {
-	var out gofakes3.MultiDeleteResult
-	for _, key := range keys {
-		if _, err := o.DeleteObject(bucket, key); err != nil {
-			e := gofakes3.ErrorResultFromError(err)
-			e.Key = key
-			out.Error = append(out.Error, e)
-			continue
-		}
-		out.Deleted = append(out.Deleted, gofakes3.ObjectID{Key: key})
-	}
-	return out, nil
-}
-
-// CopyObject implements gofakes3.Backend. headers are the request's with the source's merged in.
-func (o *objects) CopyObject(fromBucket, fromKey, toBucket, toKey string, headers map[string]string) (gofakes3.CopyObjectResult, error) {
-	var none gofakes3.CopyObjectResult
-	f, m, err := o.open(fromBucket, fromKey)
-	if err != nil {
-		return none, err
-	}
-	defer f.Close()
-	d, err := o.newDraft(f)
-	if err != nil {
-		return none, err
-	}
-	defer d.discard()
-	kept := maps.Clone(headers)
-	if strings.EqualFold(headers["X-Amz-Metadata-Directive"], "REPLACE") {
-		// gofakes3 has merged: keep only what the request itself may have set.
-		for k, v := range m.Headers {
-			if kept[k] == v {
-				delete(kept, k)
-			}
-		}
-	}
-	copied, err := o.commit(toBucket, toKey, d, kept, nil)
-	if err != nil {
-		return none, err
-	}
-	return gofakes3.CopyObjectResult{ETag: copied.etag(), LastModified: gofakes3.NewContentTime(copied.Modified)}, nil
 }

@@ -4,13 +4,14 @@ import (
 	"container/heap"
 	"container/list"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 )
 
-// maxInFlight is how many messages of one standard queue may be in flight.
+// maxInFlight is the number of messages of one standard queue that may be in flight.
 const maxInFlight = 120_000
 
 // message is one message of one queue.
@@ -21,35 +22,32 @@ type message struct {
 	TraceHeader      string               `json:"trace_header,omitempty"` // AWSTraceHeader
 	Sender           string               `json:"sender,omitempty"`
 	SentAt           time.Time            `json:"sent_at"`
-	VisibleAt        time.Time            `json:"visible_at,omitzero"` // end of the delay; zero: none, or over
 	FirstReceivedAt  time.Time            `json:"first_received_at,omitzero"`
 	Receives         int                  `json:"receives,omitempty"`
-	Before           int                  `json:"before,omitempty"`             // receives before it came to this dead-letter queue
-	DeadLetterSource string               `json:"dead_letter_source,omitempty"` // name of the queue it was dead-lettered from
+	Before           int                  `json:"before,omitempty"`             // receives before the message came to this dead-letter queue
+	DeadLetterSource string               `json:"dead_letter_source,omitempty"` // name of the queue that the message was dead-lettered from
 
-	hiddenUntil time.Time // while hidden: delayed or in flight
-	inFlight    bool
-	position    int           // in the queue's hidden heap; -1 while visible
-	visible     *list.Element // in the queue's visible list; nil while hidden
+	hiddenUntil time.Time     // while in flight
+	position    int           // in the queue's heap of messages in flight; -1 while visible
+	visible     *list.Element // in the queue's list of visible messages; nil while in flight
 }
 
-// queue is a standard queue: every message is either visible (a list, oldest first) or hidden until a time (a heap).
+// queue is a standard queue. Every message is either visible (a list, oldest first) or in flight (a heap, by the time at
+// which it becomes visible again).
 type queue struct {
 	queueRecord
 
-	delay, visibility, wait, retention time.Duration
-	maxSize                            int // bytes of body and attributes
-	redrive                            *redrivePolicy
+	visibility, retention time.Duration
+	redrive               *redrivePolicy
 
 	messages map[string]*message
 	visible  list.List
-	hidden   hiddenHeap
-	inFlight int
-	expiry   time.Time     // no message expires before; zero: unknown
-	bell     chan struct{} // closed when something becomes visible or the queue is gone
+	inFlight hiddenHeap
+	expiry   time.Time     // no message expires before this time; zero: unknown
+	bell     chan struct{} // closed when a message becomes visible or the queue is deleted
 }
 
-// redrivePolicy is when a message is given up, and where it goes.
+// redrivePolicy says after how many receives a message is moved, and to which queue.
 type redrivePolicy struct {
 	Target      string // ARN
 	MaxReceives int
@@ -61,20 +59,18 @@ func newQueue() *queue {
 
 // configure derives the settings from the attributes.
 func (q *queue) configure() error {
-	number := func(name string) int {
+	seconds := func(name string) time.Duration {
 		n, _ := strconv.Atoi(q.attribute(name)) // validated when set
-		return n
+		return time.Duration(n) * time.Second
 	}
-	seconds := func(name string) time.Duration { return time.Duration(number(name)) * time.Second }
-	q.delay, q.visibility, q.wait = seconds("DelaySeconds"), seconds("VisibilityTimeout"), seconds("ReceiveMessageWaitTimeSeconds")
-	q.retention, q.maxSize = seconds("MessageRetentionPeriod"), number("MaximumMessageSize")
+	q.visibility, q.retention = seconds("VisibilityTimeout"), seconds("MessageRetentionPeriod")
 	q.expiry = time.Time{}
 	var err error
 	q.redrive, err = parseRedrivePolicy(q.attribute("RedrivePolicy"))
 	return err
 }
 
-// attribute is a setting, or its default.
+// attribute returns a setting, or its default.
 func (q *queue) attribute(name string) string {
 	if v, ok := q.Attributes[name]; ok {
 		return v
@@ -82,7 +78,8 @@ func (q *queue) attribute(name string) string {
 	return queueDefaults[name]
 }
 
-// parseRedrivePolicy reads {"deadLetterTargetArn": "…", "maxReceiveCount": 3}; the count may be text. Empty: no policy.
+// parseRedrivePolicy reads {"deadLetterTargetArn": "…", "maxReceiveCount": 3}; the count may be a string. An empty text is
+// no policy.
 func parseRedrivePolicy(s string) (*redrivePolicy, error) {
 	if s == "" {
 		return nil, nil
@@ -100,33 +97,26 @@ func parseRedrivePolicy(s string) (*redrivePolicy, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 1000 {
-		return nil, fmt.Errorf("maxReceiveCount must be a number from 1 to 1000")
+		return nil, errors.New("maxReceiveCount must be a number from 1 to 1000")
 	}
 	if p.Target == "" {
-		return nil, fmt.Errorf("deadLetterTargetArn is missing")
+		return nil, errors.New("deadLetterTargetArn is missing")
 	}
 	return &redrivePolicy{Target: p.Target, MaxReceives: n}, nil
 }
 
-// add puts a message in, visible at once or after its delay.
-func (q *queue) add(m *message, now time.Time) {
-	if old := q.messages[m.ID]; old != nil {
-		q.remove(m.ID)
-	}
+// add puts a visible message into the queue.
+func (q *queue) add(m *message) {
+	q.remove(m.ID)
 	q.messages[m.ID] = m
 	m.position = -1
 	if expires := m.SentAt.Add(q.retention); !q.expiry.IsZero() && expires.Before(q.expiry) {
 		q.expiry = expires
 	}
-	if m.VisibleAt.After(now) {
-		q.hide(m, m.VisibleAt, false)
-		q.ring() // whoever waits must know the new time to wake at
-		return
-	}
 	q.show(m)
 }
 
-// take counts a receive and hides the message.
+// take counts a receive and puts the message in flight.
 func (q *queue) take(id string, now, until time.Time) {
 	m := q.messages[id]
 	if m == nil {
@@ -136,12 +126,10 @@ func (q *queue) take(id string, now, until time.Time) {
 	if m.FirstReceivedAt.IsZero() {
 		m.FirstReceivedAt = now
 	}
-	m.VisibleAt = time.Time{}
-	q.detach(m)
-	q.hide(m, until, true)
+	q.hide(m, until)
 }
 
-// remove takes a message out and answers it, or nil.
+// remove takes a message out of the queue and returns it, or nil if it is not there.
 func (q *queue) remove(id string) *message {
 	m := q.messages[id]
 	if m == nil {
@@ -152,21 +140,11 @@ func (q *queue) remove(id string) *message {
 	return m
 }
 
-// clear forgets all messages.
-func (q *queue) clear() {
-	q.messages = map[string]*message{}
-	q.visible.Init()
-	q.hidden = nil
-	q.inFlight = 0
-}
-
-// hide keeps a detached message from receivers until a time.
-func (q *queue) hide(m *message, until time.Time, inFlight bool) {
-	m.hiddenUntil, m.inFlight = until, inFlight
-	if inFlight {
-		q.inFlight++
-	}
-	heap.Push(&q.hidden, m)
+// hide puts a message in flight until a time.
+func (q *queue) hide(m *message, until time.Time) {
+	q.detach(m)
+	m.hiddenUntil = until
+	heap.Push(&q.inFlight, m)
 }
 
 // show makes a detached message visible.
@@ -182,35 +160,28 @@ func (q *queue) detach(m *message) {
 		m.visible = nil
 	}
 	if m.position >= 0 {
-		heap.Remove(&q.hidden, m.position)
-	}
-	if m.inFlight {
-		m.inFlight = false
-		q.inFlight--
+		heap.Remove(&q.inFlight, m.position)
 	}
 }
 
-// promote shows every message whose time has come.
+// promote makes every message visible whose visibility timeout has ended.
 func (q *queue) promote(now time.Time) {
-	for len(q.hidden) > 0 && !q.hidden[0].hiddenUntil.After(now) {
-		m := q.hidden[0]
+	for len(q.inFlight) > 0 && !q.inFlight[0].hiddenUntil.After(now) {
+		m := q.inFlight[0]
 		q.detach(m)
 		q.show(m)
 	}
 }
 
 // showInFlight ends every visibility timeout.
-func (q *queue) showInFlight(now time.Time) {
-	for _, m := range slices.Clone(q.hidden) {
-		if m.inFlight {
-			q.detach(m)
-			q.show(m)
-		}
+func (q *queue) showInFlight() {
+	for _, m := range slices.Clone(q.inFlight) {
+		q.detach(m)
+		q.show(m)
 	}
-	q.promote(now)
 }
 
-// expired answers the ids of messages older than the retention period. It looks through the queue only when one can
+// expired returns the ids of messages older than the retention period. It searches the queue only when a message can
 // have expired.
 func (q *queue) expired(now time.Time) []string {
 	if !q.expiry.IsZero() && now.Before(q.expiry) {
@@ -228,30 +199,30 @@ func (q *queue) expired(now time.Time) []string {
 	return ids
 }
 
-// due is when the next hidden message becomes visible; false: none is hidden.
+// due returns the time at which the next message in flight becomes visible, and false if none is in flight.
 func (q *queue) due() (time.Time, bool) {
-	if len(q.hidden) == 0 {
+	if len(q.inFlight) == 0 {
 		return time.Time{}, false
 	}
-	return q.hidden[0].hiddenUntil, true
+	return q.inFlight[0].hiddenUntil, true
 }
 
-// ring wakes everybody who waits for a message.
+// ring wakes all receivers that wait for a message.
 func (q *queue) ring() {
 	close(q.bell)
 	q.bell = make(chan struct{})
 }
 
-// all lists the messages, visible ones first and in their order.
+// all returns the messages, visible ones first and in their order.
 func (q *queue) all() []*message {
 	out := make([]*message, 0, len(q.messages))
 	for e := q.visible.Front(); e != nil; e = e.Next() {
 		out = append(out, e.Value.(*message))
 	}
-	return append(out, q.hidden...)
+	return append(out, q.inFlight...)
 }
 
-// hiddenHeap orders hidden messages by when they become visible.
+// hiddenHeap orders messages in flight by the time at which they become visible.
 type hiddenHeap []*message
 
 func (h hiddenHeap) Len() int           { return len(h) }

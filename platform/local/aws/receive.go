@@ -14,9 +14,9 @@ type received struct {
 	handle string
 }
 
-// receive answers up to limit visible messages of a queue, waiting up to wait for the first. Messages that have been
-// received as often as the redrive policy allows go to the dead-letter queue instead.
-func (b *broker) receive(ctx context.Context, name string, limit int, visibility, wait *time.Duration) ([]received, error) {
+// receive returns up to limit visible messages of a queue, waiting up to wait for the first. Messages that were received as
+// often as the redrive policy allows go to the dead-letter queue instead. A visibility of nil is the queue's.
+func (b *broker) receive(ctx context.Context, name string, limit int, visibility *time.Duration, wait time.Duration) ([]received, error) {
 	deadline := time.Time{}
 	for {
 		b.mu.Lock()
@@ -27,11 +27,7 @@ func (b *broker) receive(ctx context.Context, name string, limit int, visibility
 		}
 		now := b.clock.Now()
 		if deadline.IsZero() {
-			patience := q.wait
-			if wait != nil {
-				patience = *wait
-			}
-			deadline = now.Add(patience)
+			deadline = now.Add(wait)
 		}
 		hidden := q.visibility
 		if visibility != nil {
@@ -39,9 +35,9 @@ func (b *broker) receive(ctx context.Context, name string, limit int, visibility
 		}
 		out, err := b.takeVisible(q, now, limit, now.Add(hidden))
 		if err != nil || len(out) > 0 || !now.Before(deadline) || ctx.Err() != nil {
-			full := q.inFlight >= maxInFlight
+			full := len(q.inFlight) >= maxInFlight
 			b.mu.Unlock()
-			if err == nil && len(out) == 0 && full && wait != nil && *wait == 0 {
+			if err == nil && len(out) == 0 && full && wait == 0 {
 				return nil, failf("OverLimit", "the queue %s has %d messages in flight; delete some", name, maxInFlight)
 			}
 			return out, err
@@ -56,7 +52,7 @@ func (b *broker) receive(ctx context.Context, name string, limit int, visibility
 	}
 }
 
-// waitFor returns when the bell rings, ctx ends or d has passed on the broker's clock.
+// waitFor returns when the bell rings, when ctx ends, or when d has passed on the broker's clock.
 func (b *broker) waitFor(ctx context.Context, bell <-chan struct{}, d time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,26 +75,26 @@ func (b *broker) takeVisible(q *queue, now time.Time, limit int, until time.Time
 		return nil, err
 	}
 	q.promote(now)
-	limit = min(limit, maxInFlight-q.inFlight)
+	limit = min(limit, maxInFlight-len(q.inFlight))
 	dead := b.deadLetterQueue(q)
-	var ids, given []string
+	var ids, dying []string
 	for e := q.visible.Front(); e != nil && len(ids) < limit; e = e.Next() {
 		m := e.Value.(*message)
 		if dead != nil && m.Receives-m.Before >= q.redrive.MaxReceives {
-			given = append(given, m.ID)
+			dying = append(dying, m.ID)
 			continue
 		}
 		ids = append(ids, m.ID)
 	}
-	if len(given) > 0 {
-		if _, err := b.commit(record{Op: opMoved, At: now, Name: q.Name, To: dead.Name, IDs: given}); err != nil {
+	if len(dying) > 0 {
+		if _, err := b.commit(record{Op: opMoved, At: now, Name: q.Name, To: dead.Name, IDs: dying}); err != nil {
 			return nil, err
 		}
 	}
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	// Not waited for: a receive that a power cut forgets only makes a count too low.
+	// Not synced: if a power cut loses this receive, a count is too low.
 	if _, err := b.commit(record{Op: opReceived, At: now, Name: q.Name, IDs: ids, Until: until}); err != nil {
 		return nil, err
 	}
@@ -120,7 +116,7 @@ func (b *broker) expire(q *queue, now time.Time) error {
 	return err
 }
 
-// deadLetterQueue answers the queue's dead-letter queue; nil where it has none (any more).
+// deadLetterQueue returns the queue's dead-letter queue, or nil if there is none.
 func (b *broker) deadLetterQueue(q *queue) *queue {
 	if q.redrive == nil {
 		return nil
@@ -128,12 +124,12 @@ func (b *broker) deadLetterQueue(q *queue) *queue {
 	return b.queues[b.names.queueName(q.redrive.Target)]
 }
 
-// handleOf is the receipt handle of the message's latest receive. A handle of an earlier receive is recognised by its count.
+// handleOf returns the receipt handle of the message's latest receive. An older handle contains a lower count.
 func handleOf(queue string, m *message) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(queue + " " + m.ID + " " + strconv.Itoa(m.Receives)))
 }
 
-// parseHandle answers the id and receive count of a receipt handle of this queue.
+// parseHandle returns the message id and the receive count in a receipt handle of this queue.
 func parseHandle(queue, handle string) (id string, receives int, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(handle)
 	if err != nil {
@@ -147,8 +143,8 @@ func parseHandle(queue, handle string) (id string, receives int, ok bool) {
 	return part[1], n, err == nil
 }
 
-// deleteMessages deletes by receipt handle and answers one error a handle. A handle that is not the latest one deletes
-// nothing and is no error, as in SQS.
+// deleteMessages deletes messages by receipt handle and returns one error per handle. A handle that is not the latest one
+// deletes nothing and is not an error.
 func (b *broker) deleteMessages(name string, handles []string) ([]error, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -171,12 +167,12 @@ func (b *broker) deleteMessages(name string, handles []string) ([]error, error) 
 	if len(ids) == 0 {
 		return problems, nil
 	}
-	// Not waited for: a delete that a power cut forgets is a redelivery, which consumers bear anyway.
+	// Not synced: if a power cut loses this delete, the message is delivered again, which consumers must tolerate anyway.
 	_, err := b.commit(record{Op: opDeleted, Name: name, IDs: ids})
 	return problems, err
 }
 
-// changeVisibility hides an in-flight message for another while, counted from now; 0 shows it at once.
+// changeVisibility sets how long a message in flight stays hidden, counted from now; 0 makes it visible at once.
 func (b *broker) changeVisibility(name, handle string, timeout time.Duration) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -194,12 +190,11 @@ func (b *broker) changeVisibility(name, handle string, timeout time.Duration) er
 	switch {
 	case m == nil || m.Receives != receives:
 		return failf("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", handle)
-	case !m.inFlight:
+	case m.position < 0:
 		return failf("MessageNotInflight", "the message %s is not in flight", id)
 	}
-	// In memory only: after a restart every message is visible anyway.
-	q.detach(m)
-	q.hide(m, now.Add(timeout), true)
+	// Not journaled: after a restart every message is visible anyway.
+	q.hide(m, now.Add(timeout))
 	q.promote(now)
 	q.ring()
 	return nil

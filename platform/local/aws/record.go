@@ -7,20 +7,17 @@ import (
 
 // The operations of a record.
 const (
-	opQueue        = "queue"        // create a queue or replace its settings
-	opQueueGone    = "queue-gone"   // delete the queue Name
-	opPurged       = "purged"       // forget all messages of queue Name
-	opTopic        = "topic"        // create a topic or replace its settings
-	opTopicGone    = "topic-gone"   // delete the topic Name and its subscriptions
-	opSubscribed   = "subscribed"   // create a subscription or replace its settings
-	opUnsubscribed = "unsubscribed" // delete the subscription Name (an ARN)
-	opSent         = "sent"         // messages, into one or several queues
-	opReceived     = "received"     // messages IDs of queue Name, at At, hidden until Until
-	opDeleted      = "deleted"      // messages IDs of queue Name
-	opMoved        = "moved"        // messages of queue Name into queue To
+	opQueue      = "queue"      // create a queue or replace its settings
+	opQueueGone  = "queue-gone" // delete the queue Name
+	opTopic      = "topic"      // create a topic
+	opSubscribed = "subscribed" // create a subscription or replace its settings
+	opSent       = "sent"       // put messages into one or several queues
+	opReceived   = "received"   // put the messages IDs of queue Name in flight, at At, until Until
+	opDeleted    = "deleted"    // delete the messages IDs of queue Name
+	opMoved      = "moved"      // move the messages IDs of queue Name to its dead-letter queue To
 )
 
-// record is one change of the broker's state, and one line of its journal: it happens as a whole or not at all.
+// record is one change of the broker's state and one line of its journal. It happens as a whole or not at all.
 type record struct {
 	Op           string        `json:"op"`
 	At           time.Time     `json:"at,omitzero"`
@@ -32,16 +29,12 @@ type record struct {
 	IDs          []string      `json:"ids,omitempty"`
 	Until        time.Time     `json:"until,omitzero"`
 	To           string        `json:"to,omitempty"`
-	NewIDs       []string      `json:"new_ids,omitempty"` // opMoved by a task: the moved messages are new ones
 }
 
 // queueRecord is a queue without its messages.
 type queueRecord struct {
 	Name       string            `json:"name"`
 	Attributes map[string]string `json:"attributes"` // set ones only; defaults are not stored
-	Tags       map[string]string `json:"tags,omitempty"`
-	CreatedAt  time.Time         `json:"created_at"`
-	ModifiedAt time.Time         `json:"modified_at"`
 }
 
 // sentMessage is a message and the queue it goes to.
@@ -50,8 +43,8 @@ type sentMessage struct {
 	Message *message `json:"message"`
 }
 
-// apply changes the state as the record says. It is the only code that does, live and on replay, so that what was
-// journaled is what is there. Records about queues or messages that are gone change nothing.
+// apply changes the state as the record says. No other code changes the state, neither live nor on replay, so that the
+// state is always what was journaled. Records about deleted queues or messages change nothing.
 func (b *broker) apply(r record) error {
 	switch r.Op {
 	case opQueue:
@@ -67,30 +60,17 @@ func (b *broker) apply(r record) error {
 			delete(b.queues, r.Name)
 			q.ring()
 		}
-	case opPurged:
-		if q := b.queues[r.Name]; q != nil {
-			q.clear()
-		}
 	case opTopic:
 		b.topics[r.Topic.Name] = r.Topic
-	case opTopicGone:
-		delete(b.topics, r.Name)
-		for arn, s := range b.subscriptions {
-			if s.Topic == r.Name {
-				delete(b.subscriptions, arn)
-			}
-		}
 	case opSubscribed:
 		if err := r.Subscription.configure(); err != nil {
 			return err
 		}
 		b.subscriptions[r.Subscription.ARN] = r.Subscription
-	case opUnsubscribed:
-		delete(b.subscriptions, r.Name)
 	case opSent:
 		for _, s := range r.Sent {
 			if q := b.queues[s.Queue]; q != nil {
-				q.add(s.Message, r.At)
+				q.add(s.Message)
 			}
 		}
 	case opReceived:
@@ -113,24 +93,16 @@ func (b *broker) apply(r record) error {
 	return nil
 }
 
-// applyMoved carries messages from one queue to another. Into a dead-letter queue a message keeps its id and times
-// and notes where it came from; moved by a task it is a new message, as in SQS.
+// applyMoved moves messages to a dead-letter queue. A message keeps its id and times, and records where it came from.
 func (b *broker) applyMoved(r record) {
 	from, to := b.queues[r.Name], b.queues[r.To]
 	if from == nil || to == nil {
 		return
 	}
-	for i, id := range r.IDs {
-		m := from.remove(id)
-		if m == nil {
-			continue
-		}
-		if r.NewIDs != nil {
-			m.ID, m.SentAt, m.FirstReceivedAt, m.Receives, m.Before, m.DeadLetterSource = r.NewIDs[i], r.At, time.Time{}, 0, 0, ""
-		} else {
+	for _, id := range r.IDs {
+		if m := from.remove(id); m != nil {
 			m.Before, m.DeadLetterSource = m.Receives, r.Name
+			to.add(m)
 		}
-		m.VisibleAt = time.Time{}
-		to.add(m, r.At)
 	}
 }

@@ -1,13 +1,10 @@
 package aws
 
 import (
-	"bufio"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/johannesboyne/gofakes3"
@@ -20,8 +17,8 @@ func (o *objects) handler(strict bool) http.Handler {
 	protocol := gofakes3.New(o, gofakes3.WithTimeSkewLimit(0), gofakes3.WithoutVersioning()).Server()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		if err := unchunk(r); err != nil {
-			writeS3Failure(w, r, asFailure(err))
+		if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+			writeS3Failure(w, r, &failure{code: "NotImplemented", message: "the local cloud does not support bodies in the aws-chunked encoding", status: http.StatusNotImplemented})
 			return
 		}
 		query := r.URL.Query()
@@ -119,76 +116,4 @@ func (s *strictWriter) ReadFrom(r io.Reader) (int64, error) {
 		return io.Copy(io.Discard, r)
 	}
 	return io.Copy(s.ResponseWriter, r)
-}
-
-// unchunk replaces a body in the aws-chunked encoding by its content. Chunk signatures and trailers are not checked.
-func unchunk(r *http.Request) error {
-	if !strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
-		return nil
-	}
-	size, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
-	if err != nil || size < 0 {
-		return failf("MissingContentLength", "a streaming body needs the header X-Amz-Decoded-Content-Length")
-	}
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{&chunkReader{in: bufio.NewReader(r.Body)}, r.Body}
-	r.ContentLength = size
-	r.Header.Set("Content-Length", strconv.FormatInt(size, 10))
-	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-	return nil
-}
-
-// chunkReader decodes aws-chunked: "<size in hex>[;extension]\r\n<bytes>\r\n" … "0\r\n[trailers]".
-type chunkReader struct {
-	in   *bufio.Reader
-	left int64 // bytes of the present chunk still to come
-	done bool
-	open bool // a chunk has been read: its line end is due
-}
-
-// Read implements io.Reader.
-func (c *chunkReader) Read(p []byte) (int, error) {
-	if c.done {
-		return 0, io.EOF
-	}
-	if c.left == 0 {
-		if err := c.next(); err != nil {
-			return 0, err
-		}
-		if c.done {
-			return 0, io.EOF
-		}
-	}
-	if int64(len(p)) > c.left {
-		p = p[:c.left]
-	}
-	n, err := c.in.Read(p)
-	c.left -= int64(n)
-	if errors.Is(err, io.EOF) && (c.left > 0 || n == 0) {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-// next reads the head of a chunk; after the last one it drains the trailers.
-func (c *chunkReader) next() error {
-	line, err := c.in.ReadSlice('\n')
-	if err == nil && c.open && len(strings.TrimSpace(string(line))) == 0 {
-		line, err = c.in.ReadSlice('\n')
-	}
-	if err != nil {
-		return io.ErrUnexpectedEOF
-	}
-	head, _, _ := strings.Cut(strings.TrimSpace(string(line)), ";")
-	if c.left, err = strconv.ParseInt(head, 16, 64); err != nil || c.left < 0 {
-		return fmt.Errorf("aws-chunked body: %q is no chunk size", head)
-	}
-	c.open = true
-	if c.left == 0 {
-		c.done = true
-		_, err = io.Copy(io.Discard, c.in)
-	}
-	return err
 }

@@ -1,25 +1,18 @@
 package aws
 
-import (
-	"regexp"
-	"time"
-)
+import "regexp"
 
 // outgoing is a message before it is sent.
 type outgoing struct {
 	body        string
 	attributes  map[string]attribute
 	traceHeader string
-	delay       *time.Duration // nil: the queue's
 }
-
-// maxDelay is SQS's longest delay.
-const maxDelay = 900 * time.Second
 
 var traceHeader = regexp.MustCompile(`^[\x20-\x7E]{1,1000}$`)
 
-// check says what SQS would refuse of the message on this queue.
-func (o outgoing) check(q *queue) error {
+// check refuses what SQS would refuse.
+func (o outgoing) check() error {
 	if o.body == "" {
 		return failf("MissingParameter", "The request must contain the parameter MessageBody.")
 	}
@@ -29,11 +22,8 @@ func (o outgoing) check(q *queue) error {
 	if err := checkAttributes(o.attributes); err != nil {
 		return err
 	}
-	if sizeOf(o.body, o.attributes) > q.maxSize {
-		return failf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.maxSize)
-	}
-	if o.delay != nil && (*o.delay < 0 || *o.delay > maxDelay) {
-		return failf("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.", int(o.delay.Seconds()))
+	if sizeOf(o.body, o.attributes) > maxMessageSize {
+		return failf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxMessageSize)
 	}
 	if o.traceHeader != "" && !traceHeader.MatchString(o.traceHeader) {
 		return failf("InvalidParameterValue", "The system attribute AWSTraceHeader is not a trace header.")
@@ -41,25 +31,11 @@ func (o outgoing) check(q *queue) error {
 	return nil
 }
 
-// message makes the message that is stored.
-func (o outgoing) message(id, sender string, q *queue, now time.Time) *message {
-	m := &message{ID: id, Body: o.body, Attributes: o.attributes, TraceHeader: o.traceHeader, Sender: sender, SentAt: now, position: -1}
-	delay := q.delay
-	if o.delay != nil {
-		delay = *o.delay
-	}
-	if delay > 0 {
-		m.VisibleAt = now.Add(delay)
-	}
-	return m
-}
-
-// send sends a batch in one durable step and answers one message id or one error each.
+// send sends a batch in one durable step. It returns one message id or one error for each message.
 func (b *broker) send(name, sender string, batch []outgoing) (ids []string, problems []error, err error) {
 	ids, problems = make([]string, len(batch)), make([]error, len(batch))
 	err = b.change(func() (record, error) {
-		q := b.queues[name]
-		if q == nil {
+		if b.queues[name] == nil {
 			return record{}, errNoQueue(name)
 		}
 		total := 0
@@ -71,11 +47,13 @@ func (b *broker) send(name, sender string, batch []outgoing) (ids []string, prob
 		}
 		r := record{Op: opSent, At: b.clock.Now()}
 		for i, o := range batch {
-			if problems[i] = o.check(q); problems[i] != nil {
+			if problems[i] = o.check(); problems[i] != nil {
 				continue
 			}
 			ids[i] = b.newID()
-			r.Sent = append(r.Sent, sentMessage{Queue: name, Message: o.message(ids[i], sender, q, r.At)})
+			r.Sent = append(r.Sent, sentMessage{Queue: name, Message: &message{
+				ID: ids[i], Body: o.body, Attributes: o.attributes, TraceHeader: o.traceHeader, Sender: sender, SentAt: r.At, position: -1,
+			}})
 		}
 		if len(r.Sent) == 0 {
 			return record{}, nil

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"strconv"
-	"strings"
-	"time"
 )
 
 // maxMessageSize is SQS's limit of a message, and of a whole batch, in bytes.
@@ -14,30 +12,19 @@ const maxMessageSize = 1 << 20
 
 // queueDefaults are the attributes of a queue that sets none.
 var queueDefaults = map[string]string{
-	"DelaySeconds":                  "0",
-	"MaximumMessageSize":            strconv.Itoa(maxMessageSize),
-	"MessageRetentionPeriod":        "345600", // 4 days
-	"ReceiveMessageWaitTimeSeconds": "0",
-	"VisibilityTimeout":             "30",
-	"SqsManagedSseEnabled":          "true",
+	"MessageRetentionPeriod": "345600", // 4 days
+	"VisibilityTimeout":      "30",
 }
 
-// queueRanges are the attributes that hold a number, with their bounds.
+// queueRanges are the bounds of the attributes that are numbers.
 var queueRanges = map[string][2]int{
-	"DelaySeconds":                  {0, 900},
-	"MaximumMessageSize":            {1024, maxMessageSize},
-	"MessageRetentionPeriod":        {60, 1209600},
-	"ReceiveMessageWaitTimeSeconds": {0, 20},
-	"VisibilityTimeout":             {0, 43200},
-	"KmsDataKeyReusePeriodSeconds":  {60, 86400},
+	"MessageRetentionPeriod": {60, 1209600},
+	"VisibilityTimeout":      {0, 43200},
 }
-
-// keptAttributes are accepted and given back, and have no effect here.
-var keptAttributes = map[string]bool{"Policy": true, "RedriveAllowPolicy": true, "KmsMasterKeyId": true, "SqsManagedSseEnabled": true}
 
 var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// checkQueueAttributes refuses what SQS would refuse. The caller holds mu.
+// checkQueueAttributes refuses what SQS would refuse, and attributes that are not supported. The caller holds mu.
 func (b *broker) checkQueueAttributes(attributes map[string]string) error {
 	for name, value := range attributes {
 		bounds, isNumber := queueRanges[name]
@@ -54,30 +41,22 @@ func (b *broker) checkQueueAttributes(attributes map[string]string) error {
 			if p != nil && b.queues[b.names.queueName(p.Target)] == nil {
 				return failf("InvalidParameterValue", "Value %s for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.", value)
 			}
-		case name == "FifoQueue" || name == "ContentBasedDeduplication" || name == "DeduplicationScope" || name == "FifoThroughputLimit":
-			return errFIFO()
-		case keptAttributes[name]:
-			if strings.HasSuffix(name, "Policy") && value != "" && !json.Valid([]byte(value)) {
-				return failf("InvalidAttributeValue", "Invalid value for the parameter %s: it is not JSON.", name)
+		case name == "Policy": // accepted and returned; it has no effect here
+			if value != "" && !json.Valid([]byte(value)) {
+				return failf("InvalidAttributeValue", "Invalid value for the parameter Policy: not JSON.")
 			}
 		default:
-			return failf("InvalidAttributeName", "Unknown Attribute %s.", name)
+			return failf("InvalidAttributeName", "The local cloud does not support the queue attribute %s.", name)
 		}
 	}
 	return nil
 }
 
-func errFIFO() error {
-	return failf("UnsupportedOperation", "the local cloud has standard queues and topics only; FIFO is not emulated")
-}
-
-// createQueue creates a queue, or finds it with the attributes asked for.
-func (b *broker) createQueue(name string, attributes, tags map[string]string) error {
-	if strings.HasSuffix(name, ".fifo") {
-		return errFIFO()
-	}
+// createQueue creates a queue. A queue that exists with the same attributes is kept; with others, it is an error.
+func (b *broker) createQueue(name string, attributes map[string]string) error {
 	if !queueName.MatchString(name) {
-		return failf("InvalidParameterValue", "The name of a queue can only include alphanumeric characters, hyphens, or underscores, 1 to 80 in length.")
+		return failf("InvalidParameterValue", "The name of a queue can only include alphanumeric characters, hyphens, or underscores, "+
+			"1 to 80 in length; the local cloud supports standard queues only, not FIFO.")
 	}
 	return b.change(func() (record, error) {
 		if err := b.checkQueueAttributes(attributes); err != nil {
@@ -91,53 +70,30 @@ func (b *broker) createQueue(name string, attributes, tags map[string]string) er
 			}
 			return record{}, nil
 		}
-		now := b.clock.Now()
-		return record{Op: opQueue, Queue: &queueRecord{Name: name, Attributes: maps.Clone(attributes), Tags: tags, CreatedAt: now, ModifiedAt: now}}, nil
+		return record{Op: opQueue, Queue: &queueRecord{Name: name, Attributes: maps.Clone(attributes)}}, nil
 	})
 }
 
-// changeQueue replaces a queue's settings by what edit makes of a copy.
-func (b *broker) changeQueue(name string, edit func(*queueRecord) error) error {
+// setQueueAttributes overwrites the attributes given; an empty value removes one.
+func (b *broker) setQueueAttributes(name string, attributes map[string]string) error {
 	return b.change(func() (record, error) {
 		q := b.queues[name]
 		if q == nil {
 			return record{}, errNoQueue(name)
 		}
-		r := q.queueRecord
-		r.Attributes, r.Tags = maps.Clone(r.Attributes), maps.Clone(r.Tags)
-		if r.Attributes == nil {
-			r.Attributes = map[string]string{}
-		}
-		if r.Tags == nil {
-			r.Tags = map[string]string{}
-		}
-		if err := edit(&r); err != nil {
+		if err := b.checkQueueAttributes(attributes); err != nil {
 			return record{}, err
 		}
-		r.ModifiedAt = b.clock.Now()
-		return record{Op: opQueue, Queue: &r}, nil
+		set := map[string]string{}
+		maps.Copy(set, q.Attributes)
+		maps.Copy(set, attributes)
+		maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
+		return record{Op: opQueue, Queue: &queueRecord{Name: name, Attributes: set}}, nil
 	})
 }
 
-// setQueueAttributes overwrites the attributes named; an empty policy removes it.
-func (b *broker) setQueueAttributes(name string, attributes map[string]string) error {
-	return b.changeQueue(name, func(r *queueRecord) error {
-		if err := b.checkQueueAttributes(attributes); err != nil {
-			return err
-		}
-		for k, v := range attributes {
-			if v == "" {
-				delete(r.Attributes, k)
-			} else {
-				r.Attributes[k] = v
-			}
-		}
-		return nil
-	})
-}
-
-// queueAttributes answers the attributes named, or with "All" every one.
-func (b *broker) queueAttributes(name string, wanted []string) (map[string]string, error) {
+// queueAttributes returns the attributes requested, or every one for "All".
+func (b *broker) queueAttributes(name string, requested []string) (map[string]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	q := b.queues[name]
@@ -153,29 +109,18 @@ func (b *broker) queueAttributes(name string, wanted []string) (map[string]strin
 	maps.Copy(all, q.Attributes)
 	all["QueueArn"] = b.names.queueARN(name)
 	all["ApproximateNumberOfMessages"] = strconv.Itoa(q.visible.Len())
-	all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(q.inFlight)
-	all["ApproximateNumberOfMessagesDelayed"] = strconv.Itoa(len(q.hidden) - q.inFlight)
-	all["CreatedTimestamp"] = epochSeconds(q.CreatedAt)
-	all["LastModifiedTimestamp"] = epochSeconds(q.ModifiedAt)
+	all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(len(q.inFlight))
+	all["ApproximateNumberOfMessagesDelayed"] = "0" // delays are not supported
 	out := map[string]string{}
-	for _, w := range wanted {
-		if w == "All" {
+	for _, r := range requested {
+		if r == "All" {
 			return all, nil
 		}
-		v, ok := all[w]
-		_, isNumber := queueRanges[w]
-		switch {
-		case ok:
-			out[w] = v
-		case isNumber, keptAttributes[w], w == "RedrivePolicy", strings.HasPrefix(w, "Fifo"), w == "ContentBasedDeduplication", w == "DeduplicationScope":
-			// known, and not set
-		default:
-			return nil, failf("InvalidAttributeName", "Unknown Attribute %s.", w)
+		if v, ok := all[r]; ok {
+			out[r] = v
+		} else if r != "Policy" && r != "RedrivePolicy" { // known, and perhaps not set
+			return nil, failf("InvalidAttributeName", "The local cloud does not support the queue attribute %s.", r)
 		}
 	}
 	return out, nil
 }
-
-func epochSeconds(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
-
-func epochMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"maps"
@@ -23,8 +24,10 @@ func operation[In any](f func(c *Cloud, ctx context.Context, in In) (any, error)
 	return func(c *Cloud, ctx context.Context, body []byte) (any, error) {
 		var in In
 		if len(body) > 0 {
-			if err := json.Unmarshal(body, &in); err != nil {
-				return nil, failf("SerializationException", "the request is not what the operation takes: %v", err)
+			d := json.NewDecoder(bytes.NewReader(body))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&in); err != nil {
+				return nil, failf("UnsupportedOperation", "the local cloud does not support this request: %v", err)
 			}
 		}
 		return f(c, ctx, in)
@@ -38,13 +41,6 @@ var sqsOperations = map[string]sqsOperation{
 	"ListQueues":                   operation((*Cloud).sqsListQueues),
 	"GetQueueAttributes":           operation((*Cloud).sqsGetQueueAttributes),
 	"SetQueueAttributes":           operation((*Cloud).sqsSetQueueAttributes),
-	"PurgeQueue":                   operation((*Cloud).sqsPurgeQueue),
-	"TagQueue":                     operation((*Cloud).sqsTagQueue),
-	"UntagQueue":                   operation((*Cloud).sqsUntagQueue),
-	"ListQueueTags":                operation((*Cloud).sqsListQueueTags),
-	"AddPermission":                operation((*Cloud).sqsAcceptPermission),
-	"RemovePermission":             operation((*Cloud).sqsAcceptPermission),
-	"ListDeadLetterSourceQueues":   operation((*Cloud).sqsListDeadLetterSourceQueues),
 	"SendMessage":                  operation((*Cloud).sqsSendMessage),
 	"SendMessageBatch":             operation((*Cloud).sqsSendMessageBatch),
 	"ReceiveMessage":               operation((*Cloud).sqsReceiveMessage),
@@ -52,9 +48,6 @@ var sqsOperations = map[string]sqsOperation{
 	"DeleteMessageBatch":           operation((*Cloud).sqsDeleteMessageBatch),
 	"ChangeMessageVisibility":      operation((*Cloud).sqsChangeMessageVisibility),
 	"ChangeMessageVisibilityBatch": operation((*Cloud).sqsChangeMessageVisibilityBatch),
-	"StartMessageMoveTask":         operation((*Cloud).sqsStartMessageMoveTask),
-	"CancelMessageMoveTask":        operation((*Cloud).sqsCancelMessageMoveTask),
-	"ListMessageMoveTasks":         operation((*Cloud).sqsListMessageMoveTasks),
 }
 
 // queryCodes are the errors whose older, query-protocol code is not "AWS.SimpleQueueService." and the new name. SDKs
@@ -130,9 +123,8 @@ type sqsQueue struct {
 func (c *Cloud) sqsCreateQueue(_ context.Context, in struct {
 	QueueName  string
 	Attributes map[string]string
-	Tags       map[string]string `json:"tags"`
 }) (any, error) {
-	if err := c.broker.createQueue(in.QueueName, in.Attributes, in.Tags); err != nil {
+	if err := c.broker.createQueue(in.QueueName, in.Attributes); err != nil {
 		return nil, err
 	}
 	return sqsQueue{c.queueURL(in.QueueName)}, nil
@@ -145,16 +137,6 @@ func (c *Cloud) sqsDeleteQueue(_ context.Context, in sqsQueue) (any, error) {
 			return record{}, errNoQueue(name)
 		}
 		return record{Op: opQueueGone, Name: name}, nil
-	})
-}
-
-func (c *Cloud) sqsPurgeQueue(_ context.Context, in sqsQueue) (any, error) {
-	name := queueOfURL(in.QueueUrl)
-	return nil, c.broker.change(func() (record, error) {
-		if c.broker.queues[name] == nil {
-			return record{}, errNoQueue(name)
-		}
-		return record{Op: opPurged, Name: name}, nil
 	})
 }
 
@@ -224,92 +206,24 @@ func (c *Cloud) sqsSetQueueAttributes(_ context.Context, in struct {
 	return nil, c.broker.setQueueAttributes(queueOfURL(in.QueueUrl), in.Attributes)
 }
 
-func (c *Cloud) sqsTagQueue(_ context.Context, in struct {
-	QueueUrl string
-	Tags     map[string]string
-}) (any, error) {
-	return nil, c.broker.changeQueue(queueOfURL(in.QueueUrl), func(r *queueRecord) error {
-		maps.Copy(r.Tags, in.Tags)
-		return nil
-	})
-}
-
-func (c *Cloud) sqsUntagQueue(_ context.Context, in struct {
-	QueueUrl string
-	TagKeys  []string
-}) (any, error) {
-	return nil, c.broker.changeQueue(queueOfURL(in.QueueUrl), func(r *queueRecord) error {
-		for _, k := range in.TagKeys {
-			delete(r.Tags, k)
-		}
-		return nil
-	})
-}
-
-func (c *Cloud) sqsListQueueTags(_ context.Context, in sqsQueue) (any, error) {
-	c.broker.mu.Lock()
-	defer c.broker.mu.Unlock()
-	q := c.broker.queues[queueOfURL(in.QueueUrl)]
-	if q == nil {
-		return nil, errNoQueue(queueOfURL(in.QueueUrl))
-	}
-	return map[string]any{"Tags": maps.Clone(q.Tags)}, nil
-}
-
-// sqsAcceptPermission accepts a permission for an existing queue: nothing is checked here.
-func (c *Cloud) sqsAcceptPermission(ctx context.Context, in sqsQueue) (any, error) {
-	_, err := c.sqsListQueueTags(ctx, in)
-	return nil, err
-}
-
-func (c *Cloud) sqsListDeadLetterSourceQueues(_ context.Context, in sqsQueue) (any, error) {
-	name := queueOfURL(in.QueueUrl)
-	c.broker.mu.Lock()
-	defer c.broker.mu.Unlock()
-	if c.broker.queues[name] == nil {
-		return nil, errNoQueue(name)
-	}
-	urls := []string{}
-	for _, s := range c.broker.sourcesOf(name) {
-		urls = append(urls, c.queueURL(s))
-	}
-	slices.Sort(urls)
-	return map[string]any{"queueUrls": urls}, nil
-}
-
-// sqsMessage is what SendMessage takes and, with an Id, one entry of SendMessageBatch.
+// sqsMessage is the input of SendMessage and, with an Id, one entry of SendMessageBatch.
 type sqsMessage struct {
 	Id                      string
 	MessageBody             string
-	DelaySeconds            *int
-	MessageAttributes       map[string]sqsAttribute
-	MessageSystemAttributes map[string]sqsAttribute
-	MessageGroupId          string
-	MessageDeduplicationId  string
+	MessageAttributes       map[string]attribute
+	MessageSystemAttributes map[string]attribute
 }
 
-type sqsAttribute struct {
-	DataType    string
-	StringValue string `json:",omitempty"`
-	BinaryValue []byte `json:",omitempty"`
-}
-
-func (m sqsMessage) outgoing() outgoing {
-	o := outgoing{body: m.MessageBody, traceHeader: m.MessageSystemAttributes["AWSTraceHeader"].StringValue}
-	if m.DelaySeconds != nil {
-		d := time.Duration(*m.DelaySeconds) * time.Second
-		o.delay = &d
-	}
-	for name, a := range m.MessageAttributes {
-		if o.attributes == nil {
-			o.attributes = map[string]attribute{}
+func (m sqsMessage) outgoing() (outgoing, error) {
+	for name := range m.MessageSystemAttributes {
+		if name != "AWSTraceHeader" {
+			return outgoing{}, failf("InvalidParameterValue", "The local cloud does not support the system attribute %s of a sent message.", name)
 		}
-		o.attributes[name] = attribute{DataType: a.DataType, String: a.StringValue, Binary: a.BinaryValue}
 	}
-	return o
+	return outgoing{body: m.MessageBody, attributes: m.MessageAttributes, traceHeader: m.MessageSystemAttributes["AWSTraceHeader"].String}, nil
 }
 
-// digests are the MD5s of an answer to a send; SDKs check them.
+// digests are the MD5s in the response to a send. SDKs check them.
 type digests struct {
 	MD5OfMessageBody             string
 	MD5OfMessageAttributes       string `json:",omitempty"`
@@ -331,7 +245,10 @@ func (c *Cloud) sqsSendMessage(_ context.Context, in struct {
 	QueueUrl string
 	sqsMessage
 }) (any, error) {
-	o := in.outgoing()
+	o, err := in.outgoing()
+	if err != nil {
+		return nil, err
+	}
 	ids, problems, err := c.broker.send(queueOfURL(in.QueueUrl), sender, []outgoing{o})
 	if err == nil {
 		err = problems[0]
@@ -399,7 +316,11 @@ func (c *Cloud) sqsSendMessageBatch(_ context.Context, in struct {
 	var ids []string
 	var batch []outgoing
 	for _, e := range in.Entries {
-		ids, batch = append(ids, e.Id), append(batch, e.outgoing())
+		o, err := e.outgoing()
+		if err != nil {
+			return nil, err
+		}
+		ids, batch = append(ids, e.Id), append(batch, o)
 	}
 	if err := checkBatch(ids); err != nil {
 		return nil, err
@@ -428,17 +349,16 @@ type receivedMessage struct {
 	ReceiptHandle          string
 	Body                   string
 	MD5OfBody              string
-	Attributes             map[string]string       `json:",omitempty"`
-	MessageAttributes      map[string]sqsAttribute `json:",omitempty"`
-	MD5OfMessageAttributes string                  `json:",omitempty"`
+	Attributes             map[string]string    `json:",omitempty"`
+	MessageAttributes      map[string]attribute `json:",omitempty"`
+	MD5OfMessageAttributes string               `json:",omitempty"`
 }
 
 func (c *Cloud) sqsReceiveMessage(ctx context.Context, in struct {
 	QueueUrl                    string
 	MaxNumberOfMessages         *int
 	VisibilityTimeout           *int
-	WaitTimeSeconds             *int
-	AttributeNames              []string
+	WaitTimeSeconds             int
 	MessageSystemAttributeNames []string
 	MessageAttributeNames       []string
 }) (any, error) {
@@ -452,11 +372,11 @@ func (c *Cloud) sqsReceiveMessage(ctx context.Context, in struct {
 	if err != nil {
 		return nil, err
 	}
-	wait, err := secondsWithin("WaitTimeSeconds", in.WaitTimeSeconds, 20)
+	wait, err := secondsWithin("WaitTimeSeconds", &in.WaitTimeSeconds, 20)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := c.broker.receive(ctx, queueOfURL(in.QueueUrl), limit, visibility, wait)
+	messages, err := c.broker.receive(ctx, queueOfURL(in.QueueUrl), limit, visibility, *wait)
 	if err != nil {
 		return nil, err
 	}
@@ -464,19 +384,12 @@ func (c *Cloud) sqsReceiveMessage(ctx context.Context, in struct {
 		Messages []receivedMessage `json:",omitempty"`
 	}
 	for _, m := range messages {
-		shown := receivedMessage{
+		requested := selected(m.Attributes, in.MessageAttributeNames)
+		out.Messages = append(out.Messages, receivedMessage{
 			MessageId: m.ID, ReceiptHandle: m.handle, Body: m.Body, MD5OfBody: md5Text(m.Body),
-			Attributes: c.systemAttributes(m.message, append(in.AttributeNames, in.MessageSystemAttributeNames...)),
-		}
-		kept := selected(m.Attributes, in.MessageAttributeNames)
-		shown.MD5OfMessageAttributes = md5Attributes(kept)
-		for name, a := range kept {
-			if shown.MessageAttributes == nil {
-				shown.MessageAttributes = map[string]sqsAttribute{}
-			}
-			shown.MessageAttributes[name] = sqsAttribute{DataType: a.DataType, StringValue: a.String, BinaryValue: a.Binary}
-		}
-		out.Messages = append(out.Messages, shown)
+			Attributes:        c.systemAttributes(m.message, in.MessageSystemAttributeNames),
+			MessageAttributes: requested, MD5OfMessageAttributes: md5Attributes(requested),
+		})
 	}
 	return out, nil
 }
@@ -500,9 +413,9 @@ func (c *Cloud) systemAttributes(m message, wanted []string) map[string]string {
 	}
 	all := map[string]string{
 		"SenderId":                         m.Sender,
-		"SentTimestamp":                    epochMillis(m.SentAt),
+		"SentTimestamp":                    strconv.FormatInt(m.SentAt.UnixMilli(), 10),
 		"ApproximateReceiveCount":          strconv.Itoa(m.Receives),
-		"ApproximateFirstReceiveTimestamp": epochMillis(m.FirstReceivedAt),
+		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.FirstReceivedAt.UnixMilli(), 10),
 	}
 	if m.TraceHeader != "" {
 		all["AWSTraceHeader"] = m.TraceHeader
@@ -600,67 +513,4 @@ func (c *Cloud) sqsChangeMessageVisibilityBatch(_ context.Context, in struct {
 		problems = append(problems, err)
 	}
 	return batchOutcome(ids, problems), nil
-}
-
-func (c *Cloud) sqsStartMessageMoveTask(_ context.Context, in struct {
-	SourceArn                    string
-	DestinationArn               string
-	MaxNumberOfMessagesPerSecond int
-}) (any, error) {
-	handle, err := c.broker.startMove(c.life, in.SourceArn, in.DestinationArn, in.MaxNumberOfMessagesPerSecond)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{"TaskHandle": handle}, nil
-}
-
-func (c *Cloud) sqsCancelMessageMoveTask(_ context.Context, in struct{ TaskHandle string }) (any, error) {
-	moved, err := c.broker.cancelMove(in.TaskHandle)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]int{"ApproximateNumberOfMessagesMoved": moved}, nil
-}
-
-// moveTaskResult is one task of an answer to ListMessageMoveTasks.
-type moveTaskResult struct {
-	TaskHandle                        string `json:",omitempty"` // running tasks only, as in SQS
-	Status                            string
-	SourceArn                         string
-	DestinationArn                    string `json:",omitempty"`
-	MaxNumberOfMessagesPerSecond      int    `json:",omitempty"`
-	ApproximateNumberOfMessagesMoved  int
-	ApproximateNumberOfMessagesToMove int
-	FailureReason                     string `json:",omitempty"`
-	StartedTimestamp                  int64
-}
-
-func (c *Cloud) sqsListMessageMoveTasks(_ context.Context, in struct {
-	SourceArn  string
-	MaxResults int
-}) (any, error) {
-	limit := max(in.MaxResults, 1)
-	b := c.broker
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.queues[b.names.queueName(in.SourceArn)] == nil {
-		return nil, failf("ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
-	}
-	results := []moveTaskResult{}
-	for i := len(b.tasks) - 1; i >= 0 && len(results) < limit; i-- {
-		t := b.tasks[i]
-		if t.source != in.SourceArn {
-			continue
-		}
-		r := moveTaskResult{
-			Status: t.state, SourceArn: t.source, DestinationArn: t.destination, MaxNumberOfMessagesPerSecond: t.perSecond,
-			ApproximateNumberOfMessagesMoved: t.moved, ApproximateNumberOfMessagesToMove: t.toMove,
-			FailureReason: t.failure, StartedTimestamp: t.started.UnixMilli(),
-		}
-		if t.state == taskRunning {
-			r.TaskHandle = t.handle
-		}
-		results = append(results, r)
-	}
-	return map[string]any{"Results": results}, nil
 }

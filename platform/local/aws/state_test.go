@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -27,9 +26,6 @@ func TestStateSurvivesReopening(t *testing.T) {
 	topic, filtered := c.subscribe(t, "events", "filtered", map[string]string{"FilterPolicy": `{"type":["a"]}`})
 	c.send(t, url, "in flight")
 	first := c.receive(t, url)[0]
-	if _, err := c.sqs.SendMessage(context.Background(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: awssdk.String("delayed"), DelaySeconds: 900}); err != nil {
-		t.Fatal(err)
-	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -37,9 +33,6 @@ func TestStateSurvivesReopening(t *testing.T) {
 	c = open(t, aws.Options{Dir: dir})
 	if got := c.attribute(t, url, "VisibilityTimeout"); got != "77" {
 		t.Errorf("VisibilityTimeout is %s", got)
-	}
-	if got := c.attribute(t, url, "ApproximateNumberOfMessagesDelayed"); got != "1" {
-		t.Errorf("%s delayed, want 1", got)
 	}
 	again := c.receive(t, url)
 	if len(again) != 1 || *again[0].MessageId != *first.MessageId || again[0].Attributes["ApproximateReceiveCount"] != "2" ||
@@ -186,44 +179,6 @@ func TestClockDecides(t *testing.T) {
 	}
 }
 
-func TestMoveTaskCancelled(t *testing.T) {
-	t.Parallel()
-	clock := newHandClock()
-	c := open(t, aws.Options{Dir: t.TempDir(), Clock: clock})
-	dead := c.queue(t, "dead", nil)
-	url := c.queue(t, "work", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + c.QueueARN("dead") + `","maxReceiveCount":"1"}`})
-	c.send(t, dead, "a", "b", "c")
-	arn := awssdk.String(c.QueueARN("dead"))
-	task, err := c.sqs.StartMessageMoveTask(context.Background(), &sqs.StartMessageMoveTaskInput{SourceArn: arn, DestinationArn: awssdk.String(c.QueueARN("work")), MaxNumberOfMessagesPerSecond: awssdk.Int32(1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock.sleepers(t, 1) // one is moved, the next is due in a second
-	if _, err := c.sqs.StartMessageMoveTask(context.Background(), &sqs.StartMessageMoveTaskInput{SourceArn: arn}); err == nil {
-		t.Error("a second task on the queue is not refused")
-	}
-	cancelled, err := c.sqs.CancelMessageMoveTask(context.Background(), &sqs.CancelMessageMoveTaskInput{TaskHandle: task.TaskHandle})
-	if err != nil || cancelled.ApproximateNumberOfMessagesMoved != 1 {
-		t.Fatalf("cancelled after %+v, %v", cancelled, err)
-	}
-	clock.advance(time.Second)
-	for end := time.Now().Add(10 * time.Second); ; {
-		out, err := c.sqs.ListMessageMoveTasks(context.Background(), &sqs.ListMessageMoveTasksInput{SourceArn: arn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if *out.Results[0].Status == "CANCELLED" {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the task is %s", *out.Results[0].Status)
-		}
-	}
-	if a, b := c.attribute(t, dead, "ApproximateNumberOfMessages"), c.attribute(t, url, "ApproximateNumberOfMessages"); a != "2" || b != "1" {
-		t.Errorf("%s left, %s moved", a, b)
-	}
-}
-
 func TestOldHandleOfSurvivingConsumer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -240,19 +195,6 @@ func TestOldHandleOfSurvivingConsumer(t *testing.T) {
 	}
 	if got := c.receive(t, url); len(got) != 0 {
 		t.Error("deleted by its latest handle, and received")
-	}
-}
-
-func TestFIFOIsRefused(t *testing.T) {
-	t.Parallel()
-	c := open(t, aws.Options{Dir: t.TempDir()})
-	_, err := c.sqs.CreateQueue(context.Background(), &sqs.CreateQueueInput{QueueName: awssdk.String("work.fifo"), Attributes: map[string]string{"FifoQueue": "true"}})
-	if err == nil || !strings.Contains(err.Error(), "standard queues") {
-		t.Errorf("FIFO queue: %v", err)
-	}
-	_, err = c.sns.CreateTopic(context.Background(), &sns.CreateTopicInput{Name: awssdk.String("events.fifo"), Attributes: map[string]string{"FifoTopic": "true"}})
-	if err == nil || !strings.Contains(err.Error(), "standard topics") {
-		t.Errorf("FIFO topic: %v", err)
 	}
 }
 

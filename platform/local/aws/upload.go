@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/johannesboyne/gofakes3"
 )
@@ -26,16 +25,14 @@ type upload struct {
 	Bucket  string            `json:"bucket"`
 	Key     string            `json:"key"`
 	Headers map[string]string `json:"headers"`
-	Started time.Time         `json:"started"`
 }
 
 // uploadPart is one received part.
 type uploadPart struct {
-	Number   int       `json:"number"`
-	File     string    `json:"file"` // name in the upload's folder
-	ETag     string    `json:"etag"`
-	Size     int64     `json:"size"`
-	Modified time.Time `json:"modified"`
+	Number int    `json:"number"`
+	File   string `json:"file"` // name in the upload's folder
+	ETag   string `json:"etag"`
+	Size   int64  `json:"size"`
 }
 
 func (o *objects) uploadFolder(id string) string { return filepath.Join(o.root, uploadsFolder, id) }
@@ -70,7 +67,7 @@ func (o *objects) CreateMultipartUpload(bucket, key string, headers map[string]s
 	}
 	kept := keptHeaders(headers)
 	maps.DeleteFunc(kept, func(k, _ string) bool { return checksums[k] != nil })
-	u := upload{ID: strings.ReplaceAll(randomUUID(), "-", ""), Bucket: bucket, Key: key, Headers: kept, Started: o.clock.Now()}
+	u := upload{ID: strings.ReplaceAll(randomUUID(), "-", ""), Bucket: bucket, Key: key, Headers: kept}
 	b, err := json.Marshal(u)
 	if err != nil {
 		return "", err
@@ -98,7 +95,7 @@ func (o *objects) UploadPart(bucket, key string, id gofakes3.UploadID, number in
 		return "", err
 	}
 	etag := (&metadata{MD5: d.sum.Sum(nil)}).etag()
-	part := uploadPart{Number: number, File: "part-" + strconv.Itoa(number) + "-" + strings.Trim(etag, `"`), ETag: etag, Size: d.size, Modified: o.clock.Now()}
+	part := uploadPart{Number: number, File: "part-" + strconv.Itoa(number) + "-" + strings.Trim(etag, `"`), ETag: etag, Size: d.size}
 	b, err := json.Marshal(part)
 	if err != nil {
 		return "", err
@@ -238,71 +235,4 @@ func (o *objects) CompleteMultipartUpload(bucket, key string, id gofakes3.Upload
 		return "", "", err
 	}
 	return "", m.etag(), nil
-}
-
-// ListParts implements gofakes3.MultipartBackend.
-func (o *objects) ListParts(bucket, key string, id gofakes3.UploadID, marker int, limit int64) (*gofakes3.ListMultipartUploadPartsResult, error) {
-	u, err := o.findUpload(bucket, key, id)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := o.parts(u.ID)
-	if err != nil {
-		return nil, err
-	}
-	out := &gofakes3.ListMultipartUploadPartsResult{Bucket: bucket, Key: key, UploadID: id, MaxParts: limit, PartNumberMarker: marker}
-	for _, p := range parts {
-		if p.Number <= marker {
-			continue
-		}
-		if int64(len(out.Parts)) == limit {
-			out.IsTruncated = true
-			break
-		}
-		out.Parts = append(out.Parts, gofakes3.ListMultipartUploadPartItem{PartNumber: p.Number, ETag: p.ETag, Size: p.Size, LastModified: gofakes3.NewContentTime(p.Modified)})
-		out.NextPartNumberMarker = p.Number
-	}
-	return out, nil
-}
-
-// ListMultipartUploads implements gofakes3.MultipartBackend, without roll-up at a delimiter.
-func (o *objects) ListMultipartUploads(bucket string, marker *gofakes3.UploadListMarker, prefix gofakes3.Prefix, limit int64) (*gofakes3.ListMultipartUploadsResult, error) {
-	files, err := filepath.Glob(filepath.Join(o.root, uploadsFolder, "*", "upload.json"))
-	if err != nil {
-		return nil, err
-	}
-	var all []upload
-	for _, f := range files {
-		var u upload
-		b, err := os.ReadFile(f)
-		if err != nil || json.Unmarshal(b, &u) != nil {
-			continue // ended meanwhile
-		}
-		if u.Bucket == bucket && strings.HasPrefix(u.Key, prefix.Prefix) && after(u, marker) {
-			all = append(all, u)
-		}
-	}
-	slices.SortFunc(all, func(a, b upload) int {
-		if c := strings.Compare(a.Key, b.Key); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	out := &gofakes3.ListMultipartUploadsResult{Bucket: bucket, MaxUploads: limit, Prefix: prefix.Prefix}
-	for _, u := range all {
-		if int64(len(out.Uploads)) == limit {
-			last := out.Uploads[len(out.Uploads)-1]
-			out.IsTruncated, out.NextKeyMarker, out.NextUploadIDMarker = true, last.Key, last.UploadID
-			break
-		}
-		out.Uploads = append(out.Uploads, gofakes3.ListMultipartUploadItem{Key: u.Key, UploadID: gofakes3.UploadID(u.ID), Initiated: gofakes3.NewContentTime(u.Started)})
-	}
-	return out, nil
-}
-
-func after(u upload, marker *gofakes3.UploadListMarker) bool {
-	if marker == nil {
-		return true
-	}
-	return u.Key > marker.Object || u.Key == marker.Object && marker.UploadID != "" && u.ID > string(marker.UploadID)
 }

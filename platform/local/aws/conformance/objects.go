@@ -35,7 +35,6 @@ func (s *suite) objects(t *testing.T) {
 		"listing":                s.objectListing,
 		"paging":                 s.objectPaging,
 		"delete":                 s.objectDelete,
-		"copy":                   s.objectCopy,
 	})
 }
 
@@ -343,14 +342,6 @@ func (s *suite) objectMultipart(t *testing.T) {
 	if got := s.list(t, ctx, b, ""); len(got) != 0 {
 		t.Errorf("visible before the end: %v", got)
 	}
-	listed := must[*s3.ListPartsOutput](t, "list parts")(s.s3.ListParts(ctx, &s3.ListPartsInput{Bucket: &b, Key: aws.String(key), UploadId: &id}))
-	if len(listed.Parts) != 2 || *listed.Parts[0].Size != 5<<20 {
-		t.Errorf("parts %v", listed.Parts)
-	}
-	uploads := must[*s3.ListMultipartUploadsOutput](t, "list uploads")(s.s3.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b}))
-	if len(uploads.Uploads) != 1 || *uploads.Uploads[0].Key != key {
-		t.Errorf("uploads %v", uploads.Uploads)
-	}
 	etag := must[string](t, "complete")(s.complete(ctx, b, key, id, parts, nil))
 	if got := s.get(t, ctx, b, key); got != first+second {
 		t.Errorf("%d bytes", len(got))
@@ -493,34 +484,5 @@ func (s *suite) objectDelete(t *testing.T) {
 	}
 	if got := s.list(t, ctx, b, ""); !slices.Equal(got, keys[1:]) {
 		t.Errorf("left %v", got)
-	}
-	if _, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b}); code(err) != "BucketNotEmpty" {
-		t.Errorf("delete the bucket: %v, want BucketNotEmpty", err)
-	}
-	out := must[*s3.DeleteObjectsOutput](t, "delete several")(s.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &b, Delete: &types.Delete{
-		Objects: []types.ObjectIdentifier{{Key: &keys[1]}, {Key: &keys[2]}, {Key: aws.String("never/there")}},
-	}}))
-	if len(out.Deleted) != 3 || len(out.Errors) != 0 {
-		t.Errorf("deleted %v, errors %v", out.Deleted, out.Errors)
-	}
-	if got := s.list(t, ctx, b, ""); len(got) != 0 {
-		t.Errorf("left %v", got)
-	}
-	if _, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b}); err != nil {
-		t.Errorf("delete the empty bucket: %v", err)
-	}
-}
-
-func (s *suite) objectCopy(t *testing.T) {
-	ctx := within(t)
-	b := s.bucket(t, ctx)
-	must[*s3.PutObjectOutput](t, "put")(s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("from/p=1"), Body: strings.NewReader("body"), Metadata: map[string]string{"run": "r1"}}))
-	must[*s3.CopyObjectOutput](t, "copy")(s.s3.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &b, Key: aws.String("to/copy"), CopySource: aws.String(b + "/from/p%3D1")}))
-	if got := s.get(t, ctx, b, "to/copy"); got != "body" {
-		t.Errorf("the copy holds %q", got)
-	}
-	head := must[*s3.HeadObjectOutput](t, "head")(s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b, Key: aws.String("to/copy")}))
-	if head.Metadata["run"] != "r1" {
-		t.Errorf("the copy's metadata is %v", head.Metadata)
 	}
 }

@@ -17,7 +17,6 @@ import (
 
 // Features are what a target has of the behaviour that not every emulator has.
 type Features struct {
-	MessageMoveTask        bool // StartMessageMoveTask and its siblings
 	SubscriptionDeadLetter bool // an undeliverable notification goes to the subscription's dead-letter queue
 	QueueMessage1MiB       bool // SQS takes messages up to 1 MiB
 	QueueInputChecks       bool // SQS refuses what AWS refuses: eleven attributes, control characters, wrong ranges
@@ -28,17 +27,15 @@ type Features struct {
 	InFlightError          bool // ChangeMessageVisibility of a message that is not in flight is an error
 	ReturnedAtOnce         bool // a long poll wakes when a message becomes visible
 	DeadLetterSource       bool // a dead letter says which queue it comes from
-	RawBinary              bool // raw delivery carries binary attributes
-	FilterNull             bool // a filter policy over bodies matches null
 	EndedUploads           bool // completing an aborted upload is NoSuchUpload
 }
 
 // All is everything: AWS, and the local cloud.
 func All() Features {
 	return Features{
-		MessageMoveTask: true, SubscriptionDeadLetter: true, QueueMessage1MiB: true, QueueInputChecks: true, StaleHandles: true,
+		SubscriptionDeadLetter: true, QueueMessage1MiB: true, QueueInputChecks: true, StaleHandles: true,
 		TraceHeader: true, CompleteConditions: true, WriteChecksums: true, InFlightError: true, ReturnedAtOnce: true,
-		DeadLetterSource: true, RawBinary: true, FilterNull: true, EndedUploads: true,
+		DeadLetterSource: true, EndedUploads: true,
 	}
 }
 
