@@ -1,5 +1,5 @@
 # Llac. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
-MODULES := events platform platform/local services/scheduler services/fetcher services/validator services/stager services/quality-gate services/landing-janitor operations cmd/llac test
+MODULES := events events/document platform platform/local services/scheduler services/fetcher services/validator services/stager services/quality-gate services/landing-janitor operations cmd/llac test
 PACKAGES := $(addprefix ./,$(addsuffix /...,$(MODULES)))
 export CGO_ENABLED ?= 0
 .DEFAULT_GOAL := help

@@ -9,5 +9,7 @@
 // optional fields within a version; anything else is a new version. The golden files in testdata pin
 // every released version.
 //
-// The package imports the standard library alone.
+// The package imports the standard library alone. Package document writes the schemas and the AsyncAPI document from its types.
+//
+//go:generate go test ./document -run Generated|Golden|Released -update
 package events

@@ -30,6 +30,7 @@ func root(t *testing.T) string {
 // alone.
 var allowed = map[string][]string{
 	"events":                   {"events"},
+	"events/document":          {"events"},
 	"platform":                 {"events", "platform"},
 	"platform/local":           {"events", "platform"},
 	"services/scheduler":       {"events", "platform", "services/scheduler"},

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/llac-project/llac/events/internal/document"
+	"github.com/llac-project/llac/events/document"
 )
 
 const released = `{
