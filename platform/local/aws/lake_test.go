@@ -1,6 +1,4 @@
-// Package laketest_s3 holds the store over S3's protocol against the local cloud: the suites that the store also passes
-// in memory and against a small fake.
-package laketest_s3
+package aws_test
 
 import (
 	"errors"
@@ -17,8 +15,8 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
-// open starts a local cloud with one bucket.
-func open(t *testing.T, strict bool) laketest.Faulty {
+// openStore starts a local cloud with one bucket and returns the lake's store on it.
+func openStore(t *testing.T, strict bool) laketest.Faulty {
 	t.Helper()
 	c, err := aws.Start(t.Context(), aws.Options{Dir: t.TempDir(), Buckets: []string{"data"}, StrictMissing: strict})
 	if err != nil {
@@ -50,12 +48,14 @@ func open(t *testing.T, strict bool) laketest.Faulty {
 	}
 }
 
-func TestStore(t *testing.T) {
+// The lake's store passes these suites here, in memory, and against a small fake of S3.
+
+func TestLakeStore(t *testing.T) {
 	t.Parallel()
-	laketest.Conformance(t, func(t *testing.T) lake.Store { return open(t, false).Store })
+	laketest.Conformance(t, func(t *testing.T) lake.Store { return openStore(t, false).Store })
 }
 
-func TestStoreFaults(t *testing.T) {
+func TestLakeStoreFaults(t *testing.T) {
 	t.Parallel()
-	laketest.Faults(t, open)
+	laketest.Faults(t, openStore)
 }
