@@ -9,8 +9,8 @@ import (
 	"strconv"
 
 	"github.com/llac-project/llac/operations/duckdb"
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/views"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // The marts that are asked.
@@ -84,7 +84,7 @@ func Population(ctx context.Context, e duckdb.Engine, t views.Tables) (*Change, 
 		return nil, err
 	}
 	c := &Change{
-		From: year, To: year + 1, Origin: origin, Source: mart.Source, Simulated: ledger.Simulated(mart.Source), Build: mart.Snapshot,
+		From: year, To: year + 1, Origin: origin, Source: mart.Source, Simulated: lake.Origin(mart.Source).Simulated(), Build: mart.Snapshot,
 		Attribution: mart.Attribution, UpdatedAt: mart.UpdatedAt, Query: fmt.Sprintf(query, year),
 	}
 	// The figures are of one of the datasets that the mart is made of.

@@ -20,7 +20,7 @@ import (
 )
 
 // Unofficial is the source system of pages that nobody vouches for.
-const Unofficial = "unofficial:manual"
+var Unofficial = string(lake.UnofficialOrigin("manual"))
 
 // Largest is the largest page that is landed: one is read whole by every stage.
 const Largest = 256 << 20
@@ -138,7 +138,7 @@ func (p *Pages) Run(slot string) events.Run {
 		// Only this slice is new; the gate carries the others on.
 		prefix, r.Slices = p.contract.Slicing.Prefix, []string{p.Slice}
 	}
-	r.RunID = lake.RunID(slot, prefix, p.Slice)
+	r.RunID = lake.NewRunID(slot, prefix, p.Slice).String()
 	return r
 }
 
@@ -147,8 +147,7 @@ func (p *Pages) system() string {
 	if !p.Vouched {
 		return Unofficial
 	}
-	u, _ := url.Parse(p.contract.Source.BaseURL) // check has parsed it
-	return u.Host
+	return string(lake.OfficialOrigin(p.contract.Source.BaseURL))
 }
 
 // Land writes the pages and their manifest and answers the event that tells of them. Nothing is told by it.

@@ -114,17 +114,11 @@ func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 func (a *Account) take(dataset, slot string, hops []Hop) {
 	for _, h := range hops {
 		for _, e := range h.Events {
-			if e.Subject == dataset && SlotOf(e.CorrelationID) == slot {
+			if e.Subject == dataset && lake.ParseRunID(e.CorrelationID).Slot == slot {
 				a.Add(e)
 			}
 		}
 	}
-}
-
-// SlotOf is the slot of a run id: without the slice.
-func SlotOf(runID string) string {
-	slot, _, _ := strings.Cut(runID, "-")
-	return slot
 }
 
 // Emitted lists the events that the stages of a request emitted, as their receipts say.
@@ -136,7 +130,7 @@ func (l Ledger) Emitted(ctx context.Context, r Request) ([]events.Event, error) 
 	var out []events.Event
 	for _, h := range hops {
 		for _, e := range h.Events {
-			if e.Subject == r.Dataset && SlotOf(e.CorrelationID) == r.Slot {
+			if e.Subject == r.Dataset && lake.ParseRunID(e.CorrelationID).Slot == r.Slot {
 				out = append(out, e)
 			}
 		}

@@ -30,7 +30,7 @@ func (l Ledger) Requests(ctx context.Context, dataset string) ([]Request, error)
 		if len(parts) != 4 || strings.HasPrefix(parts[1], "_") {
 			return true
 		}
-		r := Request{parts[1], SlotOf(parts[2])}
+		r := Request{parts[1], lake.ParseRunID(parts[2]).Slot}
 		if !seen[r] {
 			seen[r] = true
 			out = append(out, r)
@@ -82,7 +82,7 @@ func (l Ledger) Find(ctx context.Context, name, dataset string) (found []Request
 		}
 		return requests[:1], "", nil
 	}
-	slot := SlotOf(name)
+	slot := lake.ParseRunID(name).Slot
 	for _, r := range requests {
 		if r.Slot == slot {
 			found = append(found, r)

@@ -72,7 +72,7 @@ func (l Ledger) Status(ctx context.Context, c *contract.Contract, now time.Time)
 			s.CheckedAt = cursor.LastSuccess
 		}
 		s.Rows, s.Bytes, s.SourceSystem, s.Held = pointer.Rows, pointer.Bytes, pointer.SourceSystem, pointer.Held
-		s.Simulated = Simulated(pointer.SourceSystem)
+		s.Simulated = pointer.Origin().Simulated()
 		age := now.Sub(s.CheckedAt)
 		s.AgeSeconds, s.Freshness = int64(age/time.Second), Fresh
 		if c.SLA.Freshness > 0 && age > c.SLA.Freshness {

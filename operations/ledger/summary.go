@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/llac-project/llac/events"
@@ -52,11 +51,11 @@ type StageTime struct {
 }
 
 // Simulator is the source system of what our simulator serves.
-const Simulator = "simulator"
+const Simulator = string(lake.SimulatorOrigin)
 
 // Simulated says whether a source system is not one of the real portals: the simulator, or an unofficial server.
 func Simulated(sourceSystem string) bool {
-	return sourceSystem == Simulator || strings.HasPrefix(sourceSystem, "unofficial")
+	return lake.Origin(sourceSystem).Simulated()
 }
 
 // Summary reads one request. ErrNoRun: it left nothing.
@@ -90,7 +89,7 @@ func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop)
 			s.SourceSystem = pointer.SourceSystem
 		}
 	}
-	s.Simulated = Simulated(s.SourceSystem)
+	s.Simulated = lake.Origin(s.SourceSystem).Simulated()
 	if len(s.ByReason) == 0 {
 		s.ByReason = nil
 	}

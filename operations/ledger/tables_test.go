@@ -42,7 +42,7 @@ func TestTableOf(t *testing.T) {
 func TestSimulated(t *testing.T) {
 	t.Parallel()
 	for system, want := range map[string]bool{"simulator": true, "unofficial:127.0.0.1:9000": true, "analisi.transparenciacatalunya.cat": false, "": false} {
-		if got := ledger.Simulated(system); got != want {
+		if got := lake.Origin(system).Simulated(); got != want {
 			t.Errorf("Simulated(%q) = %v", system, got)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // Progress is how far one request has come.
@@ -61,7 +62,7 @@ func (t *tracker) add(e events.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.heard++
-	if w := t.accounts[ledger.Request{Dataset: e.Subject, Slot: ledger.SlotOf(e.CorrelationID)}]; w != nil && w.Add(e) {
+	if w := t.accounts[ledger.Request{Dataset: e.Subject, Slot: lake.ParseRunID(e.CorrelationID).Slot}]; w != nil && w.Add(e) {
 		t.tell()
 	}
 }
@@ -70,7 +71,7 @@ func (t *tracker) add(e events.Event) {
 func (t *tracker) page(dataset, run string, page, of int, rows int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w := t.accounts[ledger.Request{Dataset: dataset, Slot: ledger.SlotOf(run)}]
+	w := t.accounts[ledger.Request{Dataset: dataset, Slot: lake.ParseRunID(run).Slot}]
 	if w == nil {
 		return
 	}

@@ -156,8 +156,8 @@ func TestKeys(t *testing.T) {
 		"staging/services/ingested_process_at=20250803T140512-k3/district_id=01/services.parquet": lake.StagingKey("services", "20250803T140512", "k3", []lake.PartitionValue{{Column: "district_id", Value: "01"}}),
 		"archive/services/ingested_process_at=20250803T140512/00007.abababababab.json.zst":        lake.ArchiveKey(lake.LandingPageKey("services", "20250803T140512", 7, sha)),
 		"archive/services/ingested_process_at=20250803T140512/_manifest.k3.json":                  lake.ArchiveKey(lake.ManifestKey("services", "20250803T140512", "k3", 0)),
-		"runs/population/20250803T140512-y2024/fetcher.json":                                      lake.ReceiptKey("population", lake.RunID("20250803T140512", "y", "2024"), "fetcher", 0),
-		"runs/population/20250803T140512/fetcher.part1.json":                                      lake.ReceiptKey("population", lake.RunID("20250803T140512", "y", ""), "fetcher", 1),
+		"runs/population/20250803T140512-y2024/fetcher.json":                                      lake.ReceiptKey("population", lake.NewRunID("20250803T140512", "y", "2024").String(), "fetcher", 0),
+		"runs/population/20250803T140512/fetcher.part1.json":                                      lake.ReceiptKey("population", lake.NewRunID("20250803T140512", "y", "").String(), "fetcher", 1),
 		"runs/a/1/validator.failed.a-1-fetcher-1.json":                                            lake.FailureKey("a", "1", "validator", "a/1/fetcher/1"),
 	} {
 		if got != want {

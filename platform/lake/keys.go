@@ -3,22 +3,7 @@ package lake
 import (
 	"fmt"
 	"strings"
-	"time"
 )
-
-// SlotLayout is the layout of slots and run ids: UTC, to the second.
-const SlotLayout = "20060102T150405"
-
-// Slot formats a time as a slot.
-func Slot(t time.Time) string { return t.UTC().Format(SlotLayout) }
-
-// RunID is the slot, plus the slice where there is one: "20250803T140512-y2024".
-func RunID(slot, prefix, slice string) string {
-	if slice == "" {
-		return slot
-	}
-	return slot + "-" + prefix + slice
-}
 
 const processed = "ingested_process_at="
 

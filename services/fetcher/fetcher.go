@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"time"
 
@@ -158,13 +157,8 @@ func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Po
 	if err != nil || pointer == nil || pointer.ContractSHA256 != x.run.ContractSHA256 {
 		return events.Validators{}, nil, err
 	}
-	official := ""
-	if u, err := url.Parse(x.contract.Source.BaseURL); err == nil {
-		official = u.Host
-	}
-	live := x.target.BaseURL == x.contract.Source.BaseURL
 	part := pointer.Part(x.run.Slice)
-	if part == nil || live != (pointer.SourceSystem == official) {
+	if part == nil || !pointer.Origin().MayComeFrom(x.target.BaseURL, x.contract.Source.BaseURL) {
 		return events.Validators{}, nil, nil
 	}
 	return part.Validators, pointer, nil

@@ -40,7 +40,7 @@ var pages = []string{"[{\"codi\":\"1\",\"nom\":\"L'Hospitalet\"}]\r\n", "[" + st
 // land writes the landing, the candidate and the passing verdict of a run, with the receipts that name them.
 func (b *bench) land(slot, slice string) lake.PointerPart {
 	b.t.Helper()
-	run := events.Run{Dataset: "things", RunID: lake.RunID(slot, "y", slice), Slot: slot, Slice: slice, ContractSHA256: b.c.SHA256}
+	run := events.Run{Dataset: "things", RunID: lake.NewRunID(slot, "y", slice).String(), Slot: slot, Slice: slice, ContractSHA256: b.c.SHA256}
 	m := lake.Manifest{Run: run, Attempt: "a1"}
 	for i, body := range pages {
 		o := b.Put(b.t, lake.LandingPageKey("things", run.RunID, i, lake.SHA256([]byte(body))), []byte(body))

@@ -111,7 +111,7 @@ func (b *bench) stage(c candidate) events.StagingWritten {
 		prefix = b.c.Slicing.Prefix
 	}
 	run := events.Run{
-		Dataset: b.c.Dataset, RunID: lake.RunID(c.slot, prefix, c.slice), Slot: c.slot, Slice: c.slice, Slices: c.all, ContractSHA256: b.c.SHA256,
+		Dataset: b.c.Dataset, RunID: lake.NewRunID(c.slot, prefix, c.slice).String(), Slot: c.slot, Slice: c.slice, Slices: c.all, ContractSHA256: b.c.SHA256,
 	}
 	doc := lake.Candidate{
 		Run: run, Attempt: "s1", SourceSystem: c.system, Validators: events.Validators{UpdatedAt: "2025-08-01"},

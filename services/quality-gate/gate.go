@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/llac-project/llac/events"
@@ -148,9 +147,7 @@ func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run
 // Its own receipt may be of an earlier delivery, from before the slot was complete, and then it may not speak; the slice
 // that made the slot complete comes here in all its deliveries or moves the pointer itself, so that one of them is heard.
 func onBehalf(run events.Run, p *lake.Pointer) events.Event {
-	between := strings.TrimSuffix(strings.TrimPrefix(run.RunID, run.Slot), run.Slice) // "-y"
-	run.Slice = strings.TrimPrefix(p.RunID, run.Slot+between)
-	run.RunID = p.RunID
+	run.Slice, run.RunID = lake.SliceOf(run, p.RunID), p.RunID
 	e := published(run, p)
 	e.ID = run.Dataset + "/" + run.RunID + "/quality-gate/1" // as the runtime stamps it
 	return e

@@ -51,7 +51,7 @@ func (b *bench) unchanged(slot, slice string, all ...string) []events.Event {
 	if all == nil {
 		all = both
 	}
-	run := events.Run{Dataset: "things", RunID: lake.RunID(slot, "y", slice), Slot: slot, Slice: slice, Slices: all, ContractSHA256: b.c.SHA256}
+	run := events.Run{Dataset: "things", RunID: lake.NewRunID(slot, "y", slice).String(), Slot: slot, Slice: slice, Slices: all, ContractSHA256: b.c.SHA256}
 	out, err := b.deliver(events.ExtractionUnchanged{Run: run})
 	if err != nil {
 		b.t.Fatal(err)
@@ -223,7 +223,7 @@ func TestSlicesRedelivered(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, sliced(t))
 	forget := func(slot, slice string) {
-		if err := b.Lake.Delete(t.Context(), lake.ReceiptKey("things", lake.RunID(slot, "y", slice), "quality-gate", 0), ""); err != nil {
+		if err := b.Lake.Delete(t.Context(), lake.ReceiptKey("things", lake.NewRunID(slot, "y", slice).String(), "quality-gate", 0), ""); err != nil {
 			t.Fatal(err)
 		}
 	}

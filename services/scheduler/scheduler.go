@@ -283,7 +283,7 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 	var out []events.Event
 	for _, slice := range all {
 		run := events.Run{
-			Dataset: c.Dataset, RunID: lake.RunID(r.Slot, prefix, slice), Slot: r.Slot, Slice: slice,
+			Dataset: c.Dataset, RunID: lake.NewRunID(r.Slot, prefix, slice).String(), Slot: r.Slot, Slice: slice,
 			ContractSHA256: c.SHA256, Trigger: r.Trigger, Repeats: r.Repeats,
 		}
 		if c.Slicing != nil {
@@ -316,7 +316,7 @@ func (s scheduler) claim(ctx context.Context, in events.Event, c *contract.Contr
 
 // instant is the time of a slot.
 func instant(slot string) time.Time {
-	t, _ := time.Parse(lake.SlotLayout, slot) // made by lake.Slot
+	t, _ := lake.ParseSlot(slot) // made by lake.Slot
 	return t
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
-	"github.com/llac-project/llac/services/stager/engine"
 	"github.com/llac-project/llac/services/stager/matching"
 	"github.com/llac-project/llac/services/stager/reference"
 )
@@ -53,7 +52,7 @@ func (r *references) prepare(ctx context.Context, c *contract.Contract, sourceSy
 				return m, runtime.Permanent(fmt.Errorf("stage %s: its column %s is matched with %s, which was never published; run %s, then replay this", c.Dataset, f.Name, dataset, dataset))
 			}
 			// Invariant 11: simulated is never mistaken for real, and an id that a simulator gives would be.
-			if engine.Simulated(p.SourceSystem) && !engine.Simulated(sourceSystem) {
+			if !lake.Origin(sourceSystem).MayReferTo(p.Origin()) {
 				return m, runtime.Permanent(fmt.Errorf("stage %s: its rows come from %s and would be matched with %s, which comes from %s; use one lake for real data and another for simulated",
 					c.Dataset, sourceSystem, dataset, p.SourceSystem))
 			}

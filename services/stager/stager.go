@@ -195,7 +195,7 @@ func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float
 // address is nobody's to follow: the host says that it is one (invariant 11). The manifest keeps what was really asked.
 func durable(address, sourceSystem string) string {
 	u, err := url.Parse(address)
-	if sourceSystem != "simulator" || err != nil || u.Host == "" {
+	if lake.Origin(sourceSystem) != lake.SimulatorOrigin || err != nil || u.Host == "" {
 		return address
 	}
 	u.Scheme, u.Host = "https", "simulator.invalid"

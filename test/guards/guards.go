@@ -359,12 +359,12 @@ var guards = []Guard{
 
 	{
 		Name: "real rows are matched with a simulated reference",
-		File: "services/stager/references.go", Edits: []Edit{{"&& !engine.Simulated(sourceSystem) {", "&& engine.Simulated(sourceSystem) {"}},
+		File: "services/stager/references.go", Edits: []Edit{{"if !lake.Origin(sourceSystem).MayReferTo(p.Origin()) {", "if false {"}},
 		Module: "services/stager", Test: ". TestReferencesThatCannotBeUsed/simulated",
 	},
 	{
 		Name: "rows that somebody vouches for are matched with a folder that nobody does",
-		File: "cmd/llac/cli/stage_references.go", Edits: []Edit{{"if s.Simulated && !ledger.Simulated(o.sourceSystem) {", "if s.Simulated && ledger.Simulated(o.sourceSystem) {"}},
+		File: "cmd/llac/cli/stage_references.go", Edits: []Edit{{"if s.Simulated && !lake.Origin(o.sourceSystem).Simulated() {", "if s.Simulated && lake.Origin(o.sourceSystem).Simulated() {"}},
 		Module: "cmd/llac", Test: "./cli TestStageReferenceRefused",
 	},
 

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/operations/answer"
-	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // answerReply is the answer that a run ends with, or why there is none.
@@ -89,7 +89,7 @@ func answerText(t *text, r *answerReply, width int) {
 		updated = "Updated " + c.UpdatedAt + ". "
 	}
 	switch { // Invariant 11
-	case c.Source == ledger.Simulator:
+	case lake.Origin(c.Source) == lake.SimulatorOrigin:
 		if c.UpdatedAt != "" {
 			updated = " The date of update that it gives is " + c.UpdatedAt + "."
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
@@ -318,7 +319,7 @@ func (a *App) replayHere(ctx context.Context, p *pipeline.Pipeline, service stri
 				out.Again = append(out.Again, again)
 			}
 		}
-		request := ledger.Request{Dataset: r.Dataset, Slot: ledger.SlotOf(r.Run)}
+		request := ledger.Request{Dataset: r.Dataset, Slot: lake.ParseRunID(r.Run).Slot}
 		if request.Dataset == "" || request.Slot == "" || seen[request] {
 			continue
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/llac-project/llac/operations/duckdb"
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/views"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // exportOptions are the flags of `llac export`.
@@ -295,7 +295,7 @@ func warning(t views.Table) string {
 	switch {
 	case !t.Simulated:
 		return ""
-	case t.Source == ledger.Simulator:
+	case lake.Origin(t.Source) == lake.SimulatorOrigin:
 		return "SIMULATED DATA, not from the real portals: in each row data_origin tells facts that were carried (recorded) from invented values."
 	}
 	return "UNOFFICIAL DATA, not from the real portals but from " + t.Source + "."

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -184,8 +183,8 @@ func (a *App) runStage(ctx context.Context, o stageOptions, contractFile string)
 func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, with stageReferences, pages *folder.Pages, out *folder.Output) (stageReply, error) {
 	screen, started := a.newScreen(), a.Clock.Now()
 	slot := o.run
-	if head, _, sliced := strings.Cut(o.run, "-"); sliced && isSlot(head) {
-		slot = head
+	if id := lake.ParseRunID(o.run); isSlot(id.Slot) {
+		slot = id.Slot
 	}
 	result, err := engine.Stage(ctx, engine.Input{
 		Contract: c, Slice: o.slice, Pages: pages.Pages, Finders: with.finders,
@@ -207,7 +206,7 @@ func (a *App) stage(ctx context.Context, o stageOptions, c *contract.Contract, w
 		return stageReply{}, err
 	}
 	data := stageReply{
-		Dataset: c.Dataset, SourceSystem: o.sourceSystem, Simulated: ledger.Simulated(o.sourceSystem), Pages: len(pages.Pages),
+		Dataset: c.Dataset, SourceSystem: o.sourceSystem, Simulated: lake.Origin(o.sourceSystem).Simulated(), Pages: len(pages.Pages),
 		MalformedPages: result.ByReason[badPage], RowsIn: result.RowsIn, Staged: result.Staged, Duplicates: result.Duplicates,
 		Quarantined: result.Quarantined, ByReason: result.ByReason, BytesIn: pages.Bytes(), Seconds: a.Clock.Now().Sub(started).Seconds(),
 		MemoryBudget: int64(o.memory), References: with.paths, Unmatched: with.unmatched, Warnings: []string{},
@@ -264,7 +263,7 @@ var (
 )
 
 func isSlot(s string) bool {
-	_, err := time.Parse(lake.SlotLayout, s)
+	_, err := lake.ParseSlot(s)
 	return err == nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/platform/lake"
 )
@@ -145,7 +144,7 @@ func martOrigin(m lake.Mart) string {
 	switch {
 	case m.SourceSystem == "":
 		return "the project's own, " + strings.Join(origins, " and ")
-	case ledger.Simulated(m.SourceSystem):
+	case lake.Origin(m.SourceSystem).Simulated():
 		return provenance(m.SourceSystem) + ", " + strings.Join(origins, " and ")
 	}
 	return provenance(m.SourceSystem)

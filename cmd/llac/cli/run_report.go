@@ -9,6 +9,7 @@ import (
 
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // runReport is what `llac run` ends with.
@@ -165,7 +166,7 @@ func files(t *text, dir string, r pipeline.Result) {
 		}
 		published = append(published, d.Dataset)
 		switch { // Invariant 11: by what lies there, whatever this run fetched.
-		case d.Table.SourceSystem == ledger.Simulator:
+		case lake.Origin(d.Table.SourceSystem) == lake.SimulatorOrigin:
 			simulated = append(simulated, d.Dataset)
 		case d.Table.Simulated:
 			unofficial = append(unofficial, d.Dataset)

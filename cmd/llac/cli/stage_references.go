@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/llac-project/llac/operations/folder"
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/services/stager/matching"
 	"github.com/llac-project/llac/services/stager/reference"
 )
@@ -55,7 +55,7 @@ func (a *App) stageReferences(o stageOptions, c *contract.Contract) (stageRefere
 			if err != nil {
 				return with, fail(exitUsage, fmt.Errorf("--reference %s: %w", dataset, err), "name a Parquet file of the staged dataset, a folder of them, or the --out of its staging")
 			}
-			if s.Simulated && !ledger.Simulated(o.sourceSystem) {
+			if s.Simulated && !lake.Origin(o.sourceSystem).Simulated() {
 				// Invariant 11: who vouches for the rows does not vouch for ids that a simulator gave.
 				return with, fail(exitUsage, fmt.Errorf("--reference %s: %s holds rows that no portal vouches for, and the rows are said to come from %s", dataset, path, o.sourceSystem),
 					"stage the reference with --source-system too, or leave --source-system out here")

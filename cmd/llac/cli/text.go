@@ -159,8 +159,8 @@ func provenance(sourceSystem string) string {
 	switch {
 	case sourceSystem == "":
 		return "-"
-	case ledger.Simulated(sourceSystem):
-		if sourceSystem == ledger.Simulator {
+	case lake.Origin(sourceSystem).Simulated():
+		if lake.Origin(sourceSystem) == lake.SimulatorOrigin {
 			return "simulated"
 		}
 		return sourceSystem

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"io"
-	"strings"
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
@@ -108,10 +107,4 @@ type FileResult struct {
 }
 
 // SimulatorSystem is the source system of rows from the portal simulator (invariant 11).
-const SimulatorSystem = "simulator"
-
-// Simulated reports whether a source system is not an official portal: the simulator, or a server that only uses a
-// portal's protocol ("unofficial:<host>").
-func Simulated(system string) bool {
-	return system == SimulatorSystem || strings.HasPrefix(system, "unofficial:")
-}
+const SimulatorSystem = string(lake.SimulatorOrigin)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // origins summarises the data origins of the partition's rows: "published", or "invented=12,recorded=300".
@@ -28,7 +30,7 @@ func (j *job) metadata(origins string) []metadatum {
 	all := []metadatum{
 		{"attribution", c.Attribution}, {"contract_sha256", c.SHA256}, {"data_origin", origins}, {"dataset", c.Dataset},
 		{"licence", c.Licence}, {"licence_url", c.LicenceURL}, {"run", l.RunID},
-		{"simulated", strconv.FormatBool(Simulated(l.SourceSystem))}, // Invariant 11
+		{"simulated", strconv.FormatBool(lake.Origin(l.SourceSystem).Simulated())}, // Invariant 11
 		{"source", l.Source}, {"source_updated_at", l.SourceUpdatedAt}, {"source_url", l.SourceURL},
 	}
 	return slices.DeleteFunc(all, func(m metadatum) bool { return m.value == "" })

@@ -316,7 +316,7 @@ func newJob(in Input, o Options, conflicting map[digest]bool) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.simulated = Simulated(in.Lineage.SourceSystem)
+	p.simulated = lake.Origin(in.Lineage.SourceSystem).Simulated()
 	schema := arrowschema.Schema(in.Contract)
 	for _, col := range p.columns {
 		if fields, ok := schema.FieldsByName(col.field.Name); ok && !fields[0].Nullable {
