@@ -196,8 +196,8 @@ alone: ## build and test every module on its own, without the workspace
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off go vet ./... && GOWORK=off go test ./...) || exit 1; done
 
 .PHONY: guards
-guards: ## remove each guard in a copy of the tree and see its test fail
-	go run ./test/guards
+guards: ## remove each guard from a copy of the tree and check that its test fails (ONLY=receipt: guards whose name or file contains it)
+	go run ./test/guards $(ONLY)
 
 .PHONY: bench
 bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline; the marts: figures, ratios, targets (ARGS="-only staging -rounds 5")

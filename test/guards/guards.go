@@ -58,7 +58,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "a failed run ends in silence",
-		File: "platform/runtime/giveup.go", Edits: []Edit{{"\tif err == nil {\n\t\terr = w.publish(ctx, out)\n\t}\n", "\t_ = out\n"}},
+		File: "platform/runtime/giveup.go", Edits: []Edit{{"\tif err == nil {\n\t\terr = w.emit(ctx, out)\n\t}\n", "\t_ = out\n"}},
 		Module: "platform", Test: "./runtime TestTransientFailureIsRetriedThenGivenUp",
 	},
 
