@@ -12,7 +12,7 @@ _VARS = {
     "expected_municipalities": 947,
     "expected_comarques": 43,
     "snapshots": {"social_services": "20260706T063000"},
-    "service_snapshots": ["20260705T063000", "20260706T063000"],
+    "accumulated": {"fact_service_usage_daily": {"new": ["20260705T063000", "20260706T063000"]}},
     "published_models": ["dim_municipalities"],
     "build_date": "2026-07-06",
 }

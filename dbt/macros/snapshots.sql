@@ -14,14 +14,22 @@
 {{ return(var('snapshots', {}).get(dataset, 'none')) }}
 {%- endmacro %}
 
-{#- Another snapshot of the register of social services, beside the one that this build reads. -#}
-{% macro service_snapshot(id) -%}
-{%- set current = source('staging', 'social_services') -%}
-{{ return(api.Relation.create(database=current.database, schema=current.schema, identifier='social_services__' ~ id | lower)) }}
+{#- Any snapshot of a dataset that the build has in its staging schema, not only the one that source() reads. -#}
+{% macro snapshot_relation(dataset, id) -%}
+{%- set current = source('staging', dataset) -%}
+{{ return(api.Relation.create(database=current.database, schema=current.schema, identifier=dataset ~ '__' ~ id | lower)) }}
 {%- endmacro %}
 
-{#- Snapshots of the register that the daily fact has not yet, ascending. -#}
-{% macro new_service_snapshots() -%}
-{%- set given = var('service_snapshots', none) -%}
-{{ return([snapshot_of('social_services')] if given is none else given | sort) }}
+{#-
+  Ids of the snapshots that a model with `accumulates: <dataset>` in its meta has not taken in yet, ascending. Without the
+  variable, as when the project is run by hand: the current snapshot.
+-#}
+{% macro new_snapshots(model, dataset) -%}
+{%- set progress = var('accumulated', {}).get(model) -%}
+{{ return([snapshot_of(dataset)] if progress is none else progress['new'] | sort) }}
+{%- endmacro %}
+
+{#- Id of the last snapshot that such a model has taken in, or none when its relation no longer exists. -#}
+{% macro last_snapshot(model) -%}
+{{ return(var('accumulated', {}).get(model, {}).get('last')) }}
 {%- endmacro %}

@@ -20,7 +20,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// files are the files of a folder by name, with their digests.
+// files returns the digests of a folder's files by name.
 func files(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -39,212 +39,220 @@ func files(t *testing.T, folder string) map[string]string {
 	return out
 }
 
-func (w *world) pointer() *lake.MartsPointer {
-	w.t.Helper()
-	p, _, err := lake.ReadMartsPointer(w.t.Context(), w.store)
+func (l *projectLake) pointer() *lake.MartsPointer {
+	l.t.Helper()
+	p, _, err := lake.ReadMartsPointer(l.t.Context(), l.store)
 	if err != nil {
-		w.t.Fatal(err)
+		l.t.Fatal(err)
 	}
 	return p
 }
 
-func (w *world) noticed(parts ...string) {
-	w.t.Helper()
-	all := strings.Join(w.notices, "\n")
+// noticed checks that the notices contain the parts.
+func (l *projectLake) noticed(parts ...string) {
+	l.t.Helper()
+	all := strings.Join(l.notices, "\n")
 	for _, p := range parts {
 		if !strings.Contains(all, p) {
-			w.t.Errorf("nobody was told %q:\n%s", p, all)
+			l.t.Errorf("no notice contains %q:\n%s", p, all)
 		}
 	}
 }
 
-// TestBuild goes through the life of some marts: made, up to date, made again of the same, of a new snapshot.
+// TestBuild follows some marts: built, up to date, built again from the same snapshots, built from a new one.
 func TestBuild(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.two()
-	before := files(t, w.project)
-	first := w.build()
+	l := newProjectLake(t)
+	l.stageBoth()
+	before := files(t, l.project)
+	first := l.build()
 	if !first.Built || len(first.Marts.Models) != 3 || first.Marts.Build != "20251103T120000" {
 		t.Fatalf("got %+v", first.Marts)
 	}
-	if after := files(t, w.project); !maps.Equal(before, after) {
+	if after := files(t, l.project); !maps.Equal(before, after) {
 		t.Error("the build wrote into the project's folder")
 	}
-	if left := files(t, filepath.Join(w.dir, "marts")); len(left) != 0 {
+	if left := files(t, filepath.Join(l.dir, "marts")); len(left) != 0 {
 		t.Errorf("the build left %v", left)
 	}
 	fact := first.Marts.Mart("fact_service_usage_daily")
-	if fact.Rows != 2 || fact.SourceSystem != "simulator" || fact.DataOrigins["invented"] != 2 || fact.Tests != 1 || fact.Snapshots["social_services"] != "20251101T050000" ||
-		fact.UpdatedAt != "2025-11-01" || !slices.Equal(fact.Attribution, []string{"Source: the register."}) || fact.Columns[1] != (lake.MartColumn{Name: "town_id", Type: "VARCHAR", Description: "Code of the town."}) {
+	if fact.Rows != 2 || fact.SourceSystem != "simulator" || fact.DataOrigins["invented"] != 2 || fact.Tests != 2 ||
+		fact.Snapshots["social_services"] != "20251101T050000" || fact.UpdatedAt != "2025-11-01" ||
+		!slices.Equal(fact.Attribution, []string{"Source: the register."}) ||
+		fact.Columns[1] != (lake.MartColumn{Name: "town_id", Type: "VARCHAR", Description: "Code of the town."}) {
 		t.Errorf("got %+v", fact)
 	}
-	if m := first.Marts.Mart("agg_services_by_province"); m.Tests != 1 || len(m.Snapshots) != 2 || len(m.Attribution) != 2 {
+	if m := first.Marts.Mart("agg_services_by_province"); m.Tests != 2 || len(m.Snapshots) != 2 || len(m.Attribution) != 2 {
 		t.Errorf("got %+v", m)
 	}
-	if got, want := w.rows("fact_service_usage_daily", "service_date, town_id, services, places"), "20251101T050000 080193 2 15\n20251101T050000 170792 1 7"; got != want {
+	if got, want := l.rows("fact_service_usage_daily", "service_date, town_id, services, places"), "20251101T050000 080193 2 15\n20251101T050000 170792 1 7"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	said, err := w.engine.Run(t.Context(), duckdb.Job{Query: "select decode(key) || '=' || decode(value) from parquet_kv_metadata(" + duckdb.Text(w.engine.Place(fact.Objects[0].Key)) + ") order by 1"})
+	pairs, err := l.engine.Run(t.Context(), duckdb.Job{
+		Query: "select decode(key) || '=' || decode(value) from parquet_kv_metadata(" + duckdb.Text(l.engine.Place(fact.Objects[0].Key)) + ") order by 1",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var footer []string
-	for _, row := range said.Values {
+	for _, row := range pairs.Values {
 		footer = append(footer, row[0].(string))
 	}
 	for _, want := range []string{"attribution=Source: the register.", "build=20251103T120000", "data_origin=invented=2", "licence=CC0", "simulated=true",
 		"snapshots=social_services=20251101T050000", "source=https://example.cat ssss-ssss", "source_updated_at=2025-11-01"} {
 		if !slices.Contains(footer, want) {
-			t.Errorf("the file does not say %s, only %v", want, footer)
+			t.Errorf("the footer lacks %s; it has %v", want, footer)
 		}
 	}
-	// Another lake with the same snapshots gets the same bytes (invariant 6).
-	other := newWorld(t)
-	other.two()
+	// The same snapshots in another lake give the same bytes (invariant 6).
+	other := newProjectLake(t)
+	other.stageBoth()
 	for i, m := range other.build().Marts.Models {
 		if m.Objects[0] != first.Marts.Models[i].Objects[0] {
 			t.Errorf("%s: %+v and %+v", m.Name, m.Objects[0], first.Marts.Models[i].Objects[0])
 		}
 	}
-	record, err := marts.ReadRecord(t.Context(), w.store, first.Marts.Record)
-	if err != nil || record.Build != first.Marts.Build || len(record.Tests) != 8 || record.Versions["dbt-core"] == "" || record.Versions["duckdb"] == "" || record.Code != "test" || record.By != "a test" {
+	record, err := marts.ReadRecord(t.Context(), l.store, first.Marts.Record)
+	if err != nil || record.Build != first.Marts.Build || len(record.Tests) != 10 || record.Versions["dbt-core"] == "" || record.Versions["duckdb"] == "" || record.Code != "test" || record.By != "a test" {
 		t.Errorf("%v, the record is %+v", err, record)
 	}
 
-	// The same snapshots, project and code: nothing to do, and the engine is not even asked.
-	w.clock.pass(time.Hour)
-	if out := w.build(func(o *marts.Options) { o.Engine = nil }); out.Built || out.Marts.Build != first.Marts.Build {
+	// The same snapshots, project and code: nothing is built, and no engine is needed.
+	l.clock.advance(time.Hour)
+	if out := l.build(func(o *marts.Options) { o.Engine = nil }); out.Built || out.Marts.Build != first.Marts.Build {
 		t.Errorf("built again: %+v", out.Marts)
 	}
-	// By force the same rows are made, and every object stays.
-	forced := w.build(func(o *marts.Options) { o.Force = true })
+	// A forced build makes the same rows and keeps every object.
+	forced := l.build(func(o *marts.Options) { o.Force = true })
 	if !forced.Built || forced.Marts.Build != "20251103T130000" || forced.Marts.Previous != first.Marts.Build {
 		t.Errorf("got %+v", forced.Marts)
 	}
 	for _, m := range forced.Marts.Models {
 		if old := first.Marts.Mart(m.Name); m.Build != old.Build || m.Objects[0] != old.Objects[0] {
-			t.Errorf("%s has the same rows and another object: %+v", m.Name, m.Objects)
+			t.Errorf("%s has the same rows and a new object: %+v", m.Name, m.Objects)
 		}
 	}
 
-	// A new snapshot of the register: the daily fact keeps its day and gets another, the towns' file stays.
-	w.clock.pass(time.Hour)
-	w.stage("social_services", "20251103T133000", "simulator", "('S1', '080193', 10)", "('S9', '170792', 1)")
-	next := w.build()
-	if !slices.Equal(next.Record.Daily, []string{"20251103T133000"}) {
-		t.Errorf("the fact took in %v", next.Record.Daily)
+	// A new snapshot of the register: the daily fact keeps its day and gets another one, and the towns keep their file.
+	l.clock.advance(time.Hour)
+	l.stage("social_services", "20251103T133000", "simulator", "('S1', '080193', 10)", "('S9', '170792', 1)")
+	next := l.build()
+	if !slices.Equal(next.Record.Accumulated["fact_service_usage_daily"], []string{"20251103T133000"}) {
+		t.Errorf("the fact took in %v", next.Record.Accumulated["fact_service_usage_daily"])
 	}
-	if got, want := w.rows("fact_service_usage_daily", "service_date, town_id, services"), "20251101T050000 080193 2\n20251101T050000 170792 1\n20251103T133000 080193 1\n20251103T133000 170792 1"; got != want {
+	if got, want := l.rows("fact_service_usage_daily", "service_date, town_id, services"), "20251101T050000 080193 2\n20251101T050000 170792 1\n20251103T133000 080193 1\n20251103T133000 170792 1"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if m := next.Marts.Mart("dim_towns"); m.Build != first.Marts.Build {
-		t.Errorf("the towns have not changed, and their file was written anew: %+v", m)
+		t.Errorf("the towns have not changed, and their file was written again: %+v", m)
 	}
 	if m := next.Marts.Mart("fact_service_usage_daily"); m.Build != next.Marts.Build {
 		t.Errorf("got %+v", m)
 	}
-	// Made anew, of both snapshots, it has the same rows: so its object stays too.
-	w.clock.pass(time.Hour)
-	whole := w.build(func(o *marts.Options) { o.FullRefresh = true })
-	if !slices.Equal(whole.Record.Daily, []string{"20251101T050000", "20251103T133000"}) {
-		t.Errorf("a full refresh read %v", whole.Record.Daily)
+	// A full refresh from both snapshots makes the same rows, so the object stays.
+	l.clock.advance(time.Hour)
+	whole := l.build(func(o *marts.Options) { o.FullRefresh = true })
+	if !slices.Equal(whole.Record.Accumulated["fact_service_usage_daily"], []string{"20251101T050000", "20251103T133000"}) {
+		t.Errorf("a full refresh read %v", whole.Record.Accumulated["fact_service_usage_daily"])
 	}
 	if m := whole.Marts.Mart("fact_service_usage_daily"); m.Build != next.Marts.Build {
 		t.Errorf("a full refresh made other rows: %+v", m)
 	}
 }
 
-// TestAFailingTest has a snapshot of the towns lack one that the register refers to: the relationship test names it, and
-// readers keep what they had.
+// TestAFailingTest stages towns without one that the register refers to. The relationship test names it, and readers keep the
+// marts that they had.
 func TestAFailingTest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.two()
-	first := w.build()
-	w.clock.pass(time.Hour)
-	w.stage("towns", "20251103T123000", "simulator", "('080193', 'Barcelona')")
-	out, err := marts.Build(t.Context(), w.options())
+	l := newProjectLake(t)
+	l.stageBoth()
+	first := l.build()
+	l.clock.advance(time.Hour)
+	l.stage("towns", "20251103T123000", "simulator", "('080193', 'Barcelona')")
+	out, err := marts.Build(t.Context(), l.options())
 	var failed *marts.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatalf("got %v", err)
 	}
 	if out.Built || out.Marts != nil {
-		t.Errorf("the build says that it published %+v", out.Marts)
+		t.Errorf("the failed build reports the marts %+v", out.Marts)
 	}
 	nodes := failed.Record.Failure.Nodes
-	if len(nodes) != 1 || !slices.Equal(nodes[0].About, []string{"dim_towns", "fact_service_usage_daily"}) || nodes[0].Failures != 1 || len(nodes[0].Rows) != 1 || nodes[0].Rows[0][0] != "170792" {
-		t.Errorf("the failing test is told as %+v", nodes)
+	if len(nodes) != 1 || !slices.Equal(nodes[0].About, []string{"dim_towns", "fact_service_usage_daily"}) || nodes[0].Failures != 1 ||
+		len(nodes[0].Rows) != 1 || nodes[0].Rows[0][0] != "170792" {
+		t.Errorf("the failing test is reported as %+v", nodes)
 	}
-	if p := w.pointer(); p.Build != first.Marts.Build {
+	if p := l.pointer(); p.Build != first.Marts.Build {
 		t.Errorf("readers see build %s", p.Build)
 	}
 	var kept marts.Record
-	if r, _, err := lake.ReadState[marts.Record](t.Context(), w.store, lake.MartsFailureKey("20251103T130000")); err != nil || r == nil {
+	if r, _, err := lake.ReadState[marts.Record](t.Context(), l.store, lake.MartsFailureKey("20251103T130000")); err != nil || r == nil {
 		t.Errorf("no record of the failed build: %v", err)
 	} else {
 		kept = *r
 	}
 	if kept.Failure == nil || len(kept.Failure.Nodes) != 1 {
-		t.Errorf("the record says %+v", kept.Failure)
+		t.Errorf("the record has %+v", kept.Failure)
 	}
-	left := slices.Collect(maps.Keys(files(t, filepath.Join(w.dir, "marts"))))
-	if text := strings.Join(left, "\n"); !strings.Contains(text, "failed/dbt.log") || !strings.Contains(text, "failed/target/compiled") || strings.Contains(text, "marts.duckdb") {
+	left := slices.Collect(maps.Keys(files(t, filepath.Join(l.dir, "marts"))))
+	text := strings.Join(left, "\n")
+	if !strings.Contains(text, "failed/dbt.log") || !strings.Contains(text, "failed/target/compiled") || strings.Contains(text, "marts.duckdb") {
 		t.Errorf("kept for a person: %s", text)
 	}
-	// Once the town is there again the next build works, and begins with the published marts.
-	w.clock.pass(time.Hour)
-	w.stage("towns", "20251103T133000", "simulator", "('080193', 'Barcelona')", "('170792', 'Girona')", "('250019', 'Abella de la Conca')")
-	next := w.build()
+	// With the town staged again the next build succeeds and starts from the published marts.
+	l.clock.advance(time.Hour)
+	l.stage("towns", "20251103T133000", "simulator", "('080193', 'Barcelona')", "('170792', 'Girona')", "('250019', 'Abella de la Conca')")
+	next := l.build()
 	if m := next.Marts.Mart("dim_towns"); m.Rows != 3 || m.Build != next.Marts.Build {
 		t.Errorf("got %+v", m)
 	}
 	if m := next.Marts.Mart("fact_service_usage_daily"); m.Build != first.Marts.Build {
-		t.Errorf("the fact has not changed, and was written anew: %+v", m)
+		t.Errorf("the fact has not changed, and was written again: %+v", m)
 	}
 }
 
-// TestWhatIsNotThere: a dataset that was never published, and then a snapshot that was staged under an earlier contract,
-// are left out with what is made of them, and nothing else is.
-func TestWhatIsNotThere(t *testing.T) {
+// TestMissingInput checks that only the marts of a missing dataset are left out: one that was never published, and one whose
+// snapshot was staged under an earlier contract.
+func TestMissingInput(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.stage("towns", "20251101T040000", "simulator", "('080193', 'Barcelona')")
-	out := w.build()
+	l := newProjectLake(t)
+	l.stage("towns", "20251101T040000", "simulator", "('080193', 'Barcelona')")
+	out := l.build()
 	if len(out.Marts.Models) != 1 || out.Marts.Models[0].Name != "dim_towns" || len(out.Record.LeftOut) != 2 {
 		t.Fatalf("got %+v, left out %+v", out.Marts.Models, out.Record.LeftOut)
 	}
-	w.noticed("fact_service_usage_daily is left out, because social_services is not there: there is none yet.", "agg_services_by_province is left out")
-	w.clock.pass(time.Hour)
-	w.stage("social_services", "20251103T123000", "simulator", "('S1', '080193', 10)")
-	second := w.build()
+	l.noticed("fact_service_usage_daily is left out, because social_services is not available: there is none yet.", "agg_services_by_province is left out")
+	l.clock.advance(time.Hour)
+	l.stage("social_services", "20251103T123000", "simulator", "('S1', '080193', 10)")
+	second := l.build()
 	if len(second.Marts.Models) != 3 || len(second.Record.LeftOut) != 0 {
 		t.Errorf("got %+v", second.Marts.Models)
 	}
 
-	w.clock.pass(time.Hour)
-	c := w.contract("social_services")
+	l.clock.advance(time.Hour)
+	c := l.contract("social_services")
 	c.Fields = append(c.Fields, contract.Field{Name: "phone_count", Type: contract.Integer, Staged: true, Description: "New."})
-	third := w.build(func(o *marts.Options) { o.Force = true })
-	w.noticed("Snapshot 20251103T123000 of social_services was staged under an earlier contract, without phone_count", "llac run --force social_services", "what build "+second.Marts.Build+" made of it stays")
+	third := l.build(func(o *marts.Options) { o.Force = true })
+	l.noticed("Snapshot 20251103T123000 of social_services was staged under an earlier contract, without phone_count",
+		"llac run --force social_services", "readers keep seeing build "+second.Marts.Build)
 	if m := third.Marts.Mart("fact_service_usage_daily"); m == nil || m.Build != second.Marts.Build || m.Rows != 1 {
 		t.Errorf("got %+v", m)
 	}
-	// The next snapshot has the column. The one before it, which the fact has already, is no loss.
-	w.clock.pass(time.Hour)
-	w.stage("social_services", "20251103T143000", "simulator", "('S1', '080193', 10, 3)")
-	if m := w.build().Marts.Mart("fact_service_usage_daily"); m.Rows != 2 {
+	// The next snapshot has the column. Leaving out the one before it loses nothing: the fact has its rows already.
+	l.clock.advance(time.Hour)
+	l.stage("social_services", "20251103T143000", "simulator", "('S1', '080193', 10, 3)")
+	if m := l.build().Marts.Mart("fact_service_usage_daily"); m.Rows != 2 {
 		t.Errorf("got %+v", m)
 	}
 }
 
-// TestInterrupted stops a build while dbt is at work.
+// TestInterrupted stops a build while dbt runs.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.two()
+	l := newProjectLake(t)
+	l.stageBoth()
 	ctx, stop := context.WithCancel(t.Context())
-	o := w.options()
+	o := l.options()
 	o.Progress = func(s marts.Step) {
 		if s.Doing == "build" && s.Done > 1 {
 			stop()
@@ -254,45 +262,50 @@ func TestInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || out.Built {
 		t.Errorf("got %v, %v", out.Built, err)
 	}
-	if p := w.pointer(); p != nil {
+	if p := l.pointer(); p != nil {
 		t.Errorf("published %s", p.Build)
 	}
-	if left := files(t, filepath.Join(w.dir, "marts")); len(left) != 0 {
+	if left := files(t, filepath.Join(l.dir, "marts")); len(left) != 0 {
 		t.Errorf("left %v", left)
 	}
-	if r, _, err := lake.ReadState[marts.Record](t.Context(), w.store, lake.MartsFailureKey("20251103T120000")); err != nil || r != nil {
-		t.Errorf("an interrupted build is called failed: %v, %v", r, err)
+	if r, _, err := lake.ReadState[marts.Record](t.Context(), l.store, lake.MartsFailureKey("20251103T120000")); err != nil || r != nil {
+		t.Errorf("an interrupted build has a failure record: %v, %v", r, err)
 	}
 }
 
-// TestWhatCannotBeBuilt is told for what it is, and publishes nothing.
-func TestWhatCannotBeBuilt(t *testing.T) {
+// TestBuildErrors checks that a build that cannot work names the cause and publishes nothing.
+func TestBuildErrors(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.stage("towns", "20251101T040000", "simulator", "('080193', 'Barcelona')")
+	l := newProjectLake(t)
+	l.stage("towns", "20251101T040000", "simulator", "('080193', 'Barcelona')")
 	put := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(w.project, name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(l.project, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o := w.options()
-	o.Engine = marts.DuckDB{Place: w.engine.Place} // an environment whose Python is gone
+	o := l.options()
+	o.Engine = marts.DuckDB{Place: l.engine.Place} // an environment without Python
 	_, err := marts.Build(t.Context(), o)
 	var broken *marts.BrokenError
-	if !errors.As(err, &broken) || !strings.Contains(err.Error(), "remove that folder to have it made anew") {
+	if !errors.As(err, &broken) || !strings.Contains(err.Error(), "remove that folder") {
 		t.Errorf("got %v", err)
 	}
 	put("models/marts/broken.sql", "select {{ ref('nowhere') }}")
-	if _, err := marts.Build(t.Context(), w.options()); err == nil || !strings.Contains(err.Error(), "dbt cannot read the project") || !strings.Contains(err.Error(), "nowhere") {
+	if _, err := marts.Build(t.Context(), l.options()); err == nil || !strings.Contains(err.Error(), "read the dbt project") || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("got %v", err)
 	}
-	put("models/marts/broken.sql", "{{ config(meta={'kind': 'fact', 'grain': 'One row.'}) }} select nothing as n")
-	_, err = marts.Build(t.Context(), w.options())
+	put("models/marts/broken.sql", "{{ config(meta={'kind': 'fact', 'grain': 'One row.', 'key': ['n']}) }} select 1 as n")
+	if _, err := marts.Build(t.Context(), l.options()); err == nil || !strings.Contains(err.Error(), "model broken (models/marts/broken.sql): no test proves the grain") {
+		t.Errorf("got %v", err)
+	}
+	put("models/marts/broken.yml", "models: [{name: broken, data_tests: [{is_key: {arguments: {columns: [n]}}}]}]")
+	put("models/marts/broken.sql", "{{ config(meta={'kind': 'fact', 'grain': 'One row.', 'key': ['n']}) }} select nothing as n")
+	_, err = marts.Build(t.Context(), l.options())
 	var failed *marts.FailedError
 	if !errors.As(err, &failed) || len(failed.Record.Failure.Nodes) != 1 || !strings.Contains(failed.Record.Failure.Nodes[0].Message, "nothing") {
 		t.Errorf("got %v", err)
 	}
-	if p := w.pointer(); p != nil {
+	if p := l.pointer(); p != nil {
 		t.Errorf("published %+v", p)
 	}
 }

@@ -6,45 +6,44 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// CleanOptions are what Clean goes by.
+// CleanOptions say what Clean deletes.
 type CleanOptions struct {
 	Store  lake.Store
-	Forget func(ctx context.Context, mart, build string) error // takes a build's table away; nil: there are none
+	Forget func(ctx context.Context, mart, build string) error // removes a build's table; nil: there are no tables
 	Now    time.Time
-	Keep   time.Duration // how long after its last day with readers a file stays
-	Code   string        // build of llac
+	Keep   time.Duration // how long a file is kept after readers last saw it
+	Code   string        // version of llac
 	By     string
 	DryRun bool // nothing is written, nothing deleted
 }
 
-// Cleaned is runs/marts/<when>.cleaned.json: which files of the marts were deleted and why that was right. It is written
-// before the first of them is.
+// Cleaned is runs/marts/<when>.cleaned.json: the evidence for the deletion of files of marts. It is written before the first
+// file is deleted.
 type Cleaned struct {
 	At        time.Time   `json:"at"`
 	By        string      `json:"by"`
 	Code      string      `json:"code"`
-	Before    time.Time   `json:"before"`          // no reader has seen the files since
-	Published string      `json:"published_build"` // that readers saw then
-	Kept      int         `json:"kept"`            // files that stay
+	Before    time.Time   `json:"before"`          // no reader has seen the files since then
+	Published string      `json:"published_build"` // the build that readers saw then
+	Kept      int         `json:"kept"`            // number of files that were kept
 	Files     []CleanFile `json:"files"`
 }
 
-// CleanFile is a file that was deleted. A build that was published has its digest too.
+// CleanFile is a file that was deleted, with its digest if its build was published.
 type CleanFile struct {
 	events.Object
 	Mart      string `json:"mart"`
 	Build     string `json:"build"`
-	Published bool   `json:"published"` // the record of its build says that all tests had passed; else the build failed, was stopped or was killed
+	Published bool   `json:"published"` // all tests of its build had passed; false: the build failed, was stopped or was killed
 }
 
-// Bytes are those of all files.
+// Bytes returns the size of all files.
 func (c Cleaned) Bytes() int64 {
 	var n int64
 	for _, f := range c.Files {
@@ -53,7 +52,7 @@ func (c Cleaned) Bytes() int64 {
 	return n
 }
 
-// Builds counts the builds that wrote the files.
+// Builds returns the number of builds that wrote the files.
 func (c Cleaned) Builds() int {
 	builds := map[string]bool{}
 	for _, f := range c.Files {
@@ -62,20 +61,20 @@ func (c Cleaned) Builds() int {
 	return len(builds)
 }
 
-// LeastKeep is the shortest time that a file stays: longer than any build takes, so that what one is about to publish, or
-// has begun from, is never old enough.
+// LeastKeep is the minimum of CleanOptions.Keep. It is longer than any build takes, so that files that a running build reads
+// or is about to publish are never old enough.
 const LeastKeep = 24 * time.Hour
 
 var martFile = regexp.MustCompile(`^marts/[^/]+/([^/]+)/build=([0-9]{8}T[0-9]{6})/[^/]+$`)
 
-// Clean deletes files of the marts that no reader has seen for the time of Keep: of builds that others have followed, and of
-// builds that published nothing. What readers see, and saw within that time, stays; so do all records.
+// Clean deletes files of marts that no reader has seen for the time of Keep: files of superseded builds, and of builds that
+// published nothing. It keeps the files that readers see, or saw within that time, and all records.
 //
-// The error is ErrNoMarts where no mart was ever published; with any other nothing, or some of the files in the answer,
-// are deleted, and to clean again goes on.
+// The error is ErrNoMarts if no mart was ever published. After any other error none or some of the returned files are
+// deleted; call Clean again to continue.
 func Clean(ctx context.Context, o CleanOptions) (Cleaned, error) {
 	if o.Keep < LeastKeep {
-		return Cleaned{}, fmt.Errorf("files of marts stay for at least %s", LeastKeep)
+		return Cleaned{}, fmt.Errorf("clean the marts: files are kept for at least %s", LeastKeep)
 	}
 	pointer, _, err := lake.ReadMartsPointer(ctx, o.Store)
 	if err != nil {
@@ -89,23 +88,11 @@ func Clean(ctx context.Context, o CleanOptions) (Cleaned, error) {
 	if err != nil {
 		return Cleaned{}, err
 	}
-	var old []lake.Info
-	err = o.Store.List(ctx, "marts/", func(i lake.Info) bool {
-		m := martFile.FindStringSubmatch(i.Key)
-		built := time.Time{}
-		if m != nil {
-			built, _ = time.Parse(lake.SlotLayout, m[2]) // one that is no time is nobody's build, and stays
-		}
-		if seen[i.Key] || built.IsZero() || !built.Before(c.Before) || !i.Modified.IsZero() && !i.Modified.Before(c.Before) {
-			c.Kept++
-		} else {
-			old = append(old, i)
-		}
-		return true
-	})
+	old, kept, err := oldFiles(ctx, o.Store, seen, c.Before)
 	if err != nil {
-		return Cleaned{}, fmt.Errorf("list the files of the marts: %w", err)
+		return Cleaned{}, err
 	}
+	c.Kept = kept
 	records := map[string]*Record{}
 	for _, i := range old {
 		f, err := cleanFile(ctx, o.Store, i, records)
@@ -120,11 +107,32 @@ func Clean(ctx context.Context, o CleanOptions) (Cleaned, error) {
 	return c, c.delete(ctx, o)
 }
 
-// ErrNoMarts is the answer where no mart was ever published.
-var ErrNoMarts = errors.New("there are no marts here yet")
+// ErrNoMarts reports that no mart was ever published.
+var ErrNoMarts = errors.New("no marts are published yet")
 
-// seenSince are the files that readers see, or saw after a time. It follows the pointer's builds back to the first that was
-// followed by another before that time.
+// oldFiles lists the files of marts that were written before a time and that no reader has seen since, and counts the others.
+func oldFiles(ctx context.Context, store lake.Store, seen map[string]bool, before time.Time) (old []lake.Info, kept int, err error) {
+	err = store.List(ctx, "marts/", func(i lake.Info) bool {
+		var built time.Time
+		if m := martFile.FindStringSubmatch(i.Key); m != nil {
+			built, _ = time.Parse(lake.SlotLayout, m[2]) // a file whose build is not a time was not written by a build
+		}
+		isRecent := !built.Before(before) || !i.Modified.IsZero() && !i.Modified.Before(before)
+		if seen[i.Key] || built.IsZero() || isRecent {
+			kept++
+		} else {
+			old = append(old, i)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("list the files of the marts: %w", err)
+	}
+	return old, kept, nil
+}
+
+// seenSince returns the keys of the files that readers see, or saw after a time. It follows the builds back from the pointer
+// to the first one that was superseded before that time.
 func seenSince(ctx context.Context, store lake.Store, pointer *lake.MartsPointer, since time.Time) (map[string]bool, error) {
 	seen := map[string]bool{}
 	add := func(marts []lake.Mart) {
@@ -135,22 +143,22 @@ func seenSince(ctx context.Context, store lake.Store, pointer *lake.MartsPointer
 		}
 	}
 	add(pointer.Models)
-	followed, previous := pointer.PublishedAt, pointer.Previous
-	for previous != "" && !followed.Before(since) {
+	superseded, previous := pointer.PublishedAt, pointer.Previous
+	for previous != "" && !superseded.Before(since) {
 		r, _, err := lake.ReadState[Record](ctx, store, lake.MartsRecordKey(previous))
 		if err == nil && r == nil {
-			err = fmt.Errorf("the record of build %s is gone, so that nobody can tell what readers saw: nothing is deleted", previous)
+			err = fmt.Errorf("the record of build %s is gone, so it is unknown what readers saw: nothing is deleted", previous)
 		}
 		if err != nil {
 			return nil, err
 		}
 		add(r.Marts)
-		followed, previous = r.FinishedAt, r.Previous
+		superseded, previous = r.FinishedAt, r.Previous
 	}
 	return seen, nil
 }
 
-// cleanFile is what is known of a file, from the record of its build or else from the file itself.
+// cleanFile describes a file, from the record of its build or else from the file itself.
 func cleanFile(ctx context.Context, store lake.Store, i lake.Info, records map[string]*Record) (CleanFile, error) {
 	m := martFile.FindStringSubmatch(i.Key)
 	f := CleanFile{Object: i.Object(), Mart: m[1], Build: m[2]}
@@ -170,7 +178,7 @@ func cleanFile(ctx context.Context, store lake.Store, i lake.Info, records map[s
 			}
 		}
 	}
-	body, info, err := store.Open(ctx, i.Key) // a listing does not tell versions
+	body, info, err := store.Open(ctx, i.Key) // a listing has no versions
 	if err != nil {
 		return f, err
 	}
@@ -178,7 +186,7 @@ func cleanFile(ctx context.Context, store lake.Store, i lake.Info, records map[s
 	return f, body.Close()
 }
 
-// delete writes down what is deleted, takes the tables away, and deletes, in this order (invariant 4).
+// delete writes the evidence, removes the tables, and deletes the files, in this order (invariant 4).
 func (c Cleaned) delete(ctx context.Context, o CleanOptions) error {
 	for at := c.At.Truncate(time.Second); ; at = at.Add(time.Second) {
 		_, _, err := o.Store.PutIfAbsent(ctx, lake.MartsCleanedKey(lake.Slot(at)), lake.Encode(c))
@@ -186,15 +194,16 @@ func (c Cleaned) delete(ctx context.Context, o CleanOptions) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("write down what is deleted: %w", err)
+			return fmt.Errorf("write the evidence of the deletion: %w", err)
 		}
 		break
 	}
 	if o.Forget != nil {
-		forgotten := map[string]bool{}
+		type table struct{ mart, build string }
+		forgotten := map[table]bool{}
 		for _, f := range c.Files {
-			if name := strings.Join([]string{f.Mart, f.Build}, " "); !forgotten[name] {
-				forgotten[name] = true
+			if t := (table{f.Mart, f.Build}); !forgotten[t] {
+				forgotten[t] = true
 				if err := o.Forget(ctx, f.Mart, f.Build); err != nil {
 					return err
 				}

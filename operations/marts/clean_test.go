@@ -15,7 +15,7 @@ import (
 
 const day = 24 * time.Hour
 
-// history is a lake of builds that followed each other, and of one that published nothing and one that was killed.
+// history is a lake with the files and records of successive builds, of a killed one, and of one that is running.
 type history struct {
 	*laketest.Memory
 	t   *testing.T
@@ -31,7 +31,7 @@ func (h *history) put(key string, v any) events.Object {
 	return i.Object()
 }
 
-// file is the file of a mart that a build wrote some days ago.
+// file writes the file that a build wrote of a mart some days ago.
 func (h *history) file(mart string, ago int) lake.Mart {
 	build := h.build(ago)
 	return lake.Mart{Name: mart, Kind: "fact", Build: build, Objects: []events.Object{h.put(lake.MartKey("fact", mart, build), build)}}
@@ -39,7 +39,7 @@ func (h *history) file(mart string, ago int) lake.Mart {
 
 func (h *history) build(ago int) string { return lake.Slot(h.now.Add(-time.Duration(ago) * day)) }
 
-// record is that of a build some days ago, after one before it.
+// record writes the record of a build some days ago, whose previous build is that of before days ago.
 func (h *history) record(ago, before int, marts ...lake.Mart) {
 	r := Record{Build: h.build(ago), FinishedAt: h.now.Add(-time.Duration(ago) * day).Add(time.Minute), Marts: marts}
 	if before > 0 {
@@ -48,7 +48,7 @@ func (h *history) record(ago, before int, marts ...lake.Mart) {
 	h.put(lake.MartsRecordKey(r.Build), r)
 }
 
-// newHistory: builds 400, 200, 80 and 10 days ago; the towns were written by the first and the last alone.
+// newHistory writes builds of 400, 200, 80 and 10 days ago. Only the first and the last one wrote the towns.
 func newHistory(t *testing.T) *history {
 	t.Helper()
 	h := &history{laketest.NewMemory(), t, time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)}
@@ -62,8 +62,8 @@ func newHistory(t *testing.T) *history {
 	h.record(10, 80, last...)
 	h.put(lake.MartsPointerKey, lake.MartsPointer{Build: h.build(10), Previous: h.build(80), PublishedAt: h.now.Add(-10 * day), Models: last})
 	h.file("roads", 300) // killed
-	h.file("roads", 1)   // at work
-	h.put("marts/notes.txt", "somebody's")
+	h.file("roads", 1)   // running
+	h.put("marts/notes.txt", "written by a person")
 	return h
 }
 
@@ -94,7 +94,7 @@ func TestClean(t *testing.T) {
 	o := h.options()
 	o.DryRun = true
 	c, err := Clean(t.Context(), o)
-	// Of 400 days ago the roads; of 200 days ago nothing: readers saw its roads until 80 days ago, and the towns until 10.
+	// Of 400 days ago the roads. Of 200 days ago nothing: readers saw its roads until 80 days ago, and the towns until 10 days ago.
 	want := "roads " + h.build(400) + ", roads " + h.build(300)
 	if err != nil || names(c) != want || len(h.keys("")) != before || c.Bytes() == 0 || c.Builds() != 2 {
 		t.Fatalf("dry: %v, %s, want %s; %d objects of %d are left", err, names(c), want, len(h.keys("")), before)
@@ -102,7 +102,7 @@ func TestClean(t *testing.T) {
 	var forgotten []string
 	o.DryRun, o.Forget = false, func(_ context.Context, mart, build string) error {
 		if len(h.keys("runs/marts/"+lake.Slot(h.now)+".cleaned.json")) == 0 || len(h.keys("marts/facts/roads/build="+build)) == 0 {
-			t.Error("a table goes after the evidence is there and before its file goes") // Invariant 4
+			t.Error("a table must be removed after the evidence is written and before its file is deleted") // Invariant 4
 		}
 		forgotten = append(forgotten, mart+" "+build)
 		return nil
@@ -121,16 +121,16 @@ func TestClean(t *testing.T) {
 	if len(h.keys("marts/facts/towns/")) != 2 || len(h.keys("marts/notes.txt")) != 1 || len(h.keys("marts/facts/roads/build="+h.build(400))) != 0 {
 		t.Errorf("left are %v", h.keys("marts/"))
 	}
-	told, _, err := lake.ReadState[Cleaned](t.Context(), h, lake.MartsCleanedKey(lake.Slot(h.now)))
-	if err != nil || told == nil || names(*told) != want || told.Published != h.build(10) {
-		t.Errorf("evidence %+v, %v", told, err)
+	evidence, _, err := lake.ReadState[Cleaned](t.Context(), h, lake.MartsCleanedKey(lake.Slot(h.now)))
+	if err != nil || evidence == nil || names(*evidence) != want || evidence.Published != h.build(10) {
+		t.Errorf("evidence %+v, %v", evidence, err)
 	}
 	if c, err = Clean(t.Context(), o); err != nil || len(c.Files) != 0 || len(forgotten) != 2 {
 		t.Errorf("again: %v, %s", err, names(c))
 	}
 }
 
-// A day later than 90 days after the roads of 200 days ago were followed, they go.
+// The roads of 200 days ago are deleted once they have been superseded for more than 90 days.
 func TestCleanCountsFromTheLastDayWithReaders(t *testing.T) {
 	t.Parallel()
 	for ago, want := range map[int]bool{9: false, 11: true} {
@@ -144,7 +144,7 @@ func TestCleanCountsFromTheLastDayWithReaders(t *testing.T) {
 	}
 }
 
-func TestCleanThatMustNot(t *testing.T) {
+func TestCleanRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*history, *CleanOptions)
@@ -152,11 +152,11 @@ func TestCleanThatMustNot(t *testing.T) {
 	}{
 		"a record is gone": {func(h *history, _ *CleanOptions) {
 			_ = h.Delete(context.Background(), lake.MartsRecordKey(h.build(80)), "")
-		}, "nobody can tell what readers saw"},
+		}, "so it is unknown what readers saw"},
 		"too short": {func(_ *history, o *CleanOptions) { o.Keep = time.Hour }, "at least"},
-		"a table that shows it": {func(_ *history, o *CleanOptions) {
-			o.Forget = func(context.Context, string, string) error { return errors.New("still shows") }
-		}, "still shows"},
+		"a table that is still used": {func(_ *history, o *CleanOptions) {
+			o.Forget = func(context.Context, string, string) error { return errors.New("still in use") }
+		}, "still in use"},
 		"never built": {func(h *history, _ *CleanOptions) { _ = h.Delete(context.Background(), lake.MartsPointerKey, "") }, ErrNoMarts.Error()},
 	} {
 		h := newHistory(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Copies are objects of a lake that lies elsewhere, as files on this machine. Each is a folder named by the sha256 of the
-// bytes, and in it the object's key: what is in the path, such as the partitions, stays in the path.
+// Copies holds objects of a remote lake as files on this machine. Each object has a folder named by the sha256 of its bytes,
+// and in it the object's key as a path, because the path carries data such as partition values.
 type Copies struct {
 	Store  lake.Store
 	Folder string
@@ -27,14 +27,14 @@ type Copies struct {
 	files map[string]string // by key
 }
 
-// copiers is how many objects are brought at a time.
+// copiers is how many objects are downloaded at a time.
 const copiers = 8
 
-// copyTries is how often a copy is begun when its connection breaks.
+// copyTries is how often a download is attempted when its connection breaks.
 const copyTries = 3
 
-// Bring has a copy of each object here, those that are here already read through again: whatever the engine reads has the
-// bytes that were published. The error is a *lake.IntegrityError where the lake has others.
+// Bring downloads the objects that are not here yet, and hashes those that are: what the engine reads has the bytes that were
+// published. The error is a *lake.IntegrityError if the lake has other bytes.
 func (c *Copies) Bring(ctx context.Context, objects []events.Object, progress func(Step)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -76,7 +76,7 @@ func (c *Copies) Bring(ctx context.Context, objects []events.Object, progress fu
 	return context.Cause(ctx)
 }
 
-// Place is the file of an object that was brought; of another it is one that is not there.
+// Place returns the file of an object that Bring copied. For any other object it returns a file that does not exist.
 func (c *Copies) Place(key string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,7 +86,7 @@ func (c *Copies) Place(key string) string {
 	return filepath.ToSlash(filepath.Join(c.Folder, "missing", filepath.FromSlash(key)))
 }
 
-// Keep removes all copies but those that were brought.
+// Keep removes all copies except those of the objects given to Bring.
 func (c *Copies) Keep() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,14 +108,15 @@ func (c *Copies) Keep() error {
 
 func (c *Copies) bring(ctx context.Context, o events.Object) (string, error) {
 	if !fs.ValidPath(o.Key) || len(o.SHA256) != sha256.Size*2 || !filepath.IsLocal(o.SHA256) {
-		return "", fmt.Errorf("copy %q: that is no object of a lake", o.Key) // a pointer that somebody wrote by hand must not name a file of ours
+		// A pointer that was edited by hand must not name a file outside the folder.
+		return "", fmt.Errorf("copy %q: not an object of a lake", o.Key)
 	}
 	folder, err := filepath.Abs(filepath.Join(c.Folder, o.SHA256))
 	if err != nil {
 		return "", fmt.Errorf("copy %s: %w", o.Key, err)
 	}
 	file := filepath.Join(folder, filepath.FromSlash(o.Key))
-	// Invariant: what is read is hashed against what was written; a copy of an earlier day too.
+	// What is read has the hash of what was written; this holds for earlier copies too.
 	if size, sum, err := digest(file); err == nil && size == o.Size && sum == o.SHA256 {
 		return file, nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -137,7 +138,7 @@ func (c *Copies) bring(ctx context.Context, o events.Object) (string, error) {
 	}
 }
 
-// fetch writes an object's bytes to a file, which appears whole, and answers what they are.
+// fetch downloads an object to a file, which appears complete or not at all, and returns the size and sha256 of its bytes.
 func (c *Copies) fetch(ctx context.Context, key, file string) (size int64, sum string, err error) {
 	body, _, err := c.Store.Open(ctx, key)
 	if err != nil {
@@ -164,7 +165,7 @@ func digest(file string) (int64, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	defer f.Close() // only read
+	defer f.Close() // read only
 	d := sha256.New()
 	size, err := io.Copy(d, f)
 	return size, sumOf(d), err

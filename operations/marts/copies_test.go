@@ -17,26 +17,26 @@ import (
 	"github.com/llac-project/llac/platform/lake/laketest"
 )
 
-// distant is a lake that counts what is read of it, and whose connections can break.
-type distant struct {
+// flakyStore counts the objects that are opened, and breaks connections on request.
+type flakyStore struct {
 	*laketest.Memory
 	opened, breaks atomic.Int64
 }
 
-func (d *distant) Open(ctx context.Context, key string) (io.ReadCloser, lake.Info, error) {
+func (d *flakyStore) Open(ctx context.Context, key string) (io.ReadCloser, lake.Info, error) {
 	d.opened.Add(1)
 	body, info, err := d.Memory.Open(ctx, key)
 	if err == nil && d.breaks.Add(-1) >= 0 {
-		return io.NopCloser(io.MultiReader(io.LimitReader(body, 2), broken{})), info, nil
+		return io.NopCloser(io.MultiReader(io.LimitReader(body, 2), brokenReader{})), info, nil
 	}
 	return body, info, err
 }
 
-type broken struct{}
+type brokenReader struct{}
 
-func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
 
-func (d *distant) put(t *testing.T, key, body string) events.Object {
+func (d *flakyStore) put(t *testing.T, key, body string) events.Object {
 	t.Helper()
 	i, err := d.Put(t.Context(), key, []byte(body))
 	if err != nil {
@@ -48,7 +48,7 @@ func (d *distant) put(t *testing.T, key, body string) events.Object {
 
 func TestCopies(t *testing.T) {
 	t.Parallel()
-	d := &distant{Memory: laketest.NewMemory()}
+	d := &flakyStore{Memory: laketest.NewMemory()}
 	folder := filepath.Join(t.TempDir(), "copies")
 	bring := func(objects ...events.Object) (*Copies, error) {
 		c := &Copies{Store: d, Folder: folder}
@@ -64,15 +64,15 @@ func TestCopies(t *testing.T) {
 		t.Errorf("%s: %q, %v", at, body, err)
 	}
 	if _, err := os.Stat(c.Place("staging/c/c.parquet")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("an object that was not brought has a file: %v", err)
+		t.Errorf("an object that was not copied has a file: %v", err)
 	}
 
-	// Once is enough.
+	// A second call reads nothing.
 	before := d.opened.Load()
 	if _, err := bring(a, b); err != nil || d.opened.Load() != before {
 		t.Errorf("again: %v, and %d objects were read", err, d.opened.Load()-before)
 	}
-	// A copy that somebody has changed, under the same length, is brought anew.
+	// A copy that was changed, with the same length, is downloaded again.
 	if err := os.WriteFile(filepath.FromSlash(at), []byte("other rows a!"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestCopies(t *testing.T) {
 		t.Errorf("a changed copy is still %q, %v", body, err)
 	}
 
-	// A connection that breaks is tried again, and not for ever.
+	// A broken connection is retried a limited number of times.
 	e := d.put(t, "staging/e/e.parquet", "the rows of e")
 	d.breaks.Store(copyTries - 1)
 	if _, err := bring(e); err != nil {
@@ -92,11 +92,11 @@ func TestCopies(t *testing.T) {
 	f := d.put(t, "staging/f/f.parquet", "the rows of f")
 	d.breaks.Store(copyTries)
 	if _, err := bring(f); err == nil || !strings.Contains(err.Error(), "connection reset") {
-		t.Errorf("connections that break for ever: %v", err)
+		t.Errorf("connections that always break: %v", err)
 	}
 	d.breaks.Store(0)
 
-	// Only what was asked for is kept.
+	// Keep removes the copies that were not requested.
 	if c, err = bring(b); err == nil {
 		err = c.Keep()
 	}
@@ -106,9 +106,9 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-func TestCopiesOfWhatIsNotWhatWasPublished(t *testing.T) {
+func TestCopiesRefuseOtherObjects(t *testing.T) {
 	t.Parallel()
-	d := &distant{Memory: laketest.NewMemory()}
+	d := &flakyStore{Memory: laketest.NewMemory()}
 	good := d.put(t, "staging/a/a.parquet", "the rows of a")
 	altered := good
 	altered.SHA256 = lake.SHA256([]byte("the rows of A"))
@@ -127,10 +127,10 @@ func TestCopiesOfWhatIsNotWhatWasPublished(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]events.Object{
-		"gone":              {Key: "staging/b/b.parquet", SHA256: good.SHA256},
-		"a way out":         {Key: "../../a.parquet", Size: good.Size, SHA256: good.SHA256},
-		"no digest":         {Key: good.Key, Size: good.Size},
-		"a digest's folder": {Key: good.Key, Size: good.Size, SHA256: "../" + good.SHA256[3:]},
+		"gone":                        {Key: "staging/b/b.parquet", SHA256: good.SHA256},
+		"a key outside the folder":    {Key: "../../a.parquet", Size: good.Size, SHA256: good.SHA256},
+		"no digest":                   {Key: good.Key, Size: good.Size},
+		"a digest outside the folder": {Key: good.Key, Size: good.Size, SHA256: "../" + good.SHA256[3:]},
 	} {
 		folder := filepath.Join(t.TempDir(), "copies")
 		c := &Copies{Store: d, Folder: folder}

@@ -11,8 +11,8 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Docs writes one page about the project and the published marts to a file. Of the options it needs the store, the
-// engine with its copies, the contracts, the project and the clock. A lake in which nothing is published has a page too.
+// Docs writes one page about the project and the published marts to a file. It needs the store, the engine with its copies,
+// the contracts, the project and the clock of the options. It works without any published dataset too.
 func Docs(ctx context.Context, o Options, out string) (err error) {
 	folder, err := os.MkdirTemp("", "llac-docs-*")
 	if err != nil {
@@ -31,21 +31,8 @@ func Docs(ctx context.Context, o Options, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := o.copy(ctx, plan); err != nil {
+	if err := o.showMarts(ctx, s, plan); err != nil {
 		return err
-	}
-	if err := s.Relate(ctx, plan.relations()); err != nil {
-		return fmt.Errorf("open the published marts: %w", err)
-	}
-	if _, err := s.Parse(ctx, plan.variables(o.Clock.Now())); err != nil {
-		return fmt.Errorf("dbt cannot read the project %s: %w", o.Project, err)
-	}
-	var models []string
-	for _, m := range plan.Usable {
-		models = append(models, m.Name)
-	}
-	if err := s.Fill(ctx, models); err != nil {
-		return fmt.Errorf("open the published marts: %w", err)
 	}
 	page, err := s.Docs(ctx)
 	if err != nil {
@@ -64,7 +51,28 @@ func Docs(ctx context.Context, o Options, out string) (err error) {
 	return nil
 }
 
-// Behind names the datasets of which a newer snapshot is published than the marts have, or another where none was.
+// showMarts fills a session's work schema with the published marts.
+func (o Options) showMarts(ctx context.Context, s Session, plan *Plan) error {
+	if err := o.copy(ctx, plan); err != nil {
+		return err
+	}
+	if err := s.Relate(ctx, plan.relations()); err != nil {
+		return fmt.Errorf("open the published marts: %w", err)
+	}
+	if _, err := s.Parse(ctx, plan.variables(o.Clock.Now())); err != nil {
+		return fmt.Errorf("read the dbt project %s: %w", o.Project, err)
+	}
+	var models []string
+	for _, m := range plan.Usable {
+		models = append(models, m.Name)
+	}
+	if err := s.Fill(ctx, models); err != nil {
+		return fmt.Errorf("open the published marts: %w", err)
+	}
+	return nil
+}
+
+// Behind lists the datasets whose published snapshot is not the one that the marts were built from.
 func Behind(ctx context.Context, store lake.Store, marts *lake.MartsPointer) ([]string, error) {
 	published, err := ledger.Ledger{Lake: store}.Published(ctx)
 	if err != nil {

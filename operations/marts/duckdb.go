@@ -2,6 +2,7 @@ package marts
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/llac-project/llac/operations/duckdb"
@@ -23,25 +25,25 @@ import (
 //go:embed session.py
 var program string
 
-// The settings of the work database. One thread a query, so that sums are added up in one order and files are written in
-// one; dbt makes two models at a time. How much memory there is says the project's profile.
+// The settings of the work database. A query has one thread, so that sums are added up and files are written in one order.
+// dbt makes two models at a time. The project's profile sets the memory limit.
 const (
 	queryThreads = 1
 	dbtThreads   = 2
 )
 
-// DuckDB makes models on this machine, in the managed environment.
+// DuckDB makes models on this machine, in the managed Python environment.
 type DuckDB struct {
 	duckdb.Engine
-	Place func(key string) string // the file of an object of the lake
+	Place func(key string) string // returns the file of an object of the lake
 }
 
 var _ Engine = DuckDB{}
 
-// Name is "duckdb".
+// Name returns "duckdb".
 func (DuckDB) Name() string { return "duckdb" }
 
-// Open starts one Python process, which is the whole session: dbt takes seconds to load.
+// Open starts one Python process for the whole session, because dbt takes seconds to load.
 func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, error) {
 	var err error
 	// dbt changes into the project's folder.
@@ -52,23 +54,8 @@ func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, erro
 		return nil, fmt.Errorf("find the folder of the build: %w", err)
 	}
 	s := &session{place: d.Place, python: d.Environment.Python(), log: filepath.Join(folder, "engine.log")}
-	errors, err := os.Create(s.log)
-	if err != nil {
-		return nil, fmt.Errorf("make the log of the build: %w", err)
-	}
-	defer errors.Close() // the process has its own
-	s.cmd = d.Environment.Command(ctx, "-c", program)
-	s.cmd.Stderr, s.cmd.WaitDelay = errors, time.Second
-	if s.in, err = s.cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("start the engine: %w", err)
-	}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start the engine: %w", err)
-	}
-	s.out = bufio.NewReader(out)
-	if err := s.cmd.Start(); err != nil {
-		return nil, s.broken(err)
+	if err := s.start(d.Environment.Command(ctx, "-c", program)); err != nil {
+		return nil, err
 	}
 	var packages []string
 	for _, r := range duckdb.Requirements() {
@@ -78,7 +65,9 @@ func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, erro
 	err = s.call(ctx, map[string]any{
 		"do": "open", "folder": folder, "project": project, "schema": workSchema, "threads": dbtThreads, "packages": packages,
 		"database": filepath.Join(folder, "marts.duckdb"),
-		"settings": map[string]any{"threads": queryThreads, "temp_directory": filepath.Join(folder, "spill"), "autoinstall_known_extensions": false},
+		"settings": map[string]any{
+			"threads": queryThreads, "temp_directory": filepath.Join(folder, "spill"), "autoinstall_known_extensions": false,
+		},
 	}, nil, &s.versions)
 	if err != nil {
 		_ = s.Close() // the first error says more
@@ -87,7 +76,30 @@ func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, erro
 	return s, nil
 }
 
-// BrokenError says that the environment did not do its part: its Python is gone, or a package of it.
+// start starts the process, with its pipes and its log.
+func (s *session) start(cmd *exec.Cmd) error {
+	log, err := os.Create(s.log)
+	if err != nil {
+		return fmt.Errorf("make the log of the build: %w", err)
+	}
+	defer log.Close() // the process has its own handle
+	s.cmd = cmd
+	s.cmd.Stderr, s.cmd.WaitDelay = log, time.Second
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	s.out = bufio.NewReader(out)
+	if err := s.cmd.Start(); err != nil {
+		return s.broken(err)
+	}
+	return nil
+}
+
+// BrokenError reports that the Python environment does not work: its Python or one of its packages is missing.
 type BrokenError struct {
 	Python string
 	Err    error
@@ -95,7 +107,7 @@ type BrokenError struct {
 
 func (e *BrokenError) Error() string {
 	folder := filepath.Dir(filepath.Dir(e.Python))
-	return fmt.Sprintf("the Python environment in %s does not work: %v; remove that folder to have it made anew", folder, e.Err)
+	return fmt.Sprintf("the Python environment in %s does not work: %v; remove that folder, and the next command installs it again", folder, e.Err)
 }
 
 func (e *BrokenError) Unwrap() error { return e.Err }
@@ -120,8 +132,8 @@ func (s *session) broken(err error) error {
 	return &BrokenError{s.python, err}
 }
 
-// call makes one request and reads its answer into answer.
-func (s *session) call(ctx context.Context, request map[string]any, progress func(json.RawMessage), answer any) error {
+// call sends one request and decodes its result into result, unless that is nil.
+func (s *session) call(ctx context.Context, request map[string]any, progress func(json.RawMessage), result any) error {
 	b, err := json.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("encode the request to the engine: %w", err)
@@ -134,55 +146,54 @@ func (s *session) call(ctx context.Context, request map[string]any, progress fun
 		if err != nil {
 			return s.gone(ctx, err)
 		}
-		var said struct {
+		var reply struct {
 			Progress json.RawMessage `json:"progress"`
-			Answer   json.RawMessage `json:"answer"`
+			Result   json.RawMessage `json:"result"`
 			Error    *duckdb.Error   `json:"error"`
 		}
-		if err := json.Unmarshal(line, &said); err != nil {
-			return fmt.Errorf("read the engine's answer: %w", err)
+		if err := json.Unmarshal(line, &reply); err != nil {
+			return fmt.Errorf("read the engine's result: %w", err)
 		}
 		switch {
-		case said.Error != nil:
-			return said.Error
-		case said.Progress != nil:
+		case reply.Error != nil:
+			return reply.Error
+		case reply.Progress != nil:
 			if progress != nil {
-				progress(said.Progress)
+				progress(reply.Progress)
 			}
+		case result == nil:
+			return nil
 		default:
-			decoder := json.NewDecoder(strings.NewReader(string(said.Answer)))
+			decoder := json.NewDecoder(bytes.NewReader(reply.Result))
 			decoder.UseNumber()
-			if answer == nil {
-				return nil
-			}
-			if err := decoder.Decode(answer); err != nil {
-				return fmt.Errorf("read the engine's answer: %w", err)
+			if err := decoder.Decode(result); err != nil {
+				return fmt.Errorf("read the engine's result: %w", err)
 			}
 			return nil
 		}
 	}
 }
 
-// gone says why the process does not answer any more.
+// gone returns the reason why the process no longer replies.
 func (s *session) gone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) || strings.Contains(err.Error(), "broken pipe") {
-		err = errors.New("the engine ended by itself")
+	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) || errors.Is(err, syscall.EPIPE) {
+		err = errors.New("the engine exited")
 		if waited := s.cmd.Wait(); waited != nil {
-			err = fmt.Errorf("the engine ended by itself: %w", waited)
+			err = fmt.Errorf("the engine exited: %w", waited)
 		}
 	}
 	return s.broken(err)
 }
 
 func (s *session) Close() error {
-	_ = s.in.Close()          // it ends by itself then
-	if s.cmd.Process != nil { // unless it is at work
+	_ = s.in.Close() // an idle process exits then
+	if s.cmd.Process != nil {
 		_ = s.cmd.Process.Kill()
 	}
-	_ = s.cmd.Wait() // killed
+	_ = s.cmd.Wait() // its error is that it was killed
 	return nil
 }
 
@@ -208,7 +219,8 @@ func (s *session) Relate(ctx context.Context, relations []Relation) error {
 
 func (s *session) Parse(ctx context.Context, vars map[string]any) (*Project, error) {
 	p := &Project{}
-	return p, s.call(ctx, map[string]any{"do": "parse", "vars": vars}, nil, p)
+	err := s.call(ctx, map[string]any{"do": "parse", "vars": vars}, nil, p)
+	return p, err
 }
 
 func (s *session) Fill(ctx context.Context, models []string) error {
@@ -238,19 +250,22 @@ func (s *session) Build(ctx context.Context, selection []string, progress func(S
 
 func (s *session) Freshness(ctx context.Context, selection []string) ([]Age, error) {
 	var ages []Age
-	return ages, s.call(ctx, map[string]any{"do": "freshness", "select": selection}, nil, &ages)
+	err := s.call(ctx, map[string]any{"do": "freshness", "select": selection}, nil, &ages)
+	return ages, err
 }
 
 func (s *session) Docs(ctx context.Context) (string, error) {
-	var answer struct {
+	var page struct {
 		File string `json:"file"`
 	}
-	return answer.File, s.call(ctx, map[string]any{"do": "docs"}, nil, &answer)
+	err := s.call(ctx, map[string]any{"do": "docs"}, nil, &page)
+	return page.File, err
 }
 
 func (s *session) Query(ctx context.Context, sql string, limit int) (duckdb.Rows, error) {
 	var rows duckdb.Rows
-	return rows, s.call(ctx, map[string]any{"do": "sql", "query": sql, "limit": limit}, nil, &rows)
+	err := s.call(ctx, map[string]any{"do": "sql", "query": sql, "limit": limit}, nil, &rows)
+	return rows, err
 }
 
 func (s *session) Export(ctx context.Context, model string, rows int64, order []string, metadata map[string]string, file string) error {
@@ -275,14 +290,14 @@ func (s *session) Export(ctx context.Context, model string, rows int64, order []
 	return s.execute(ctx, []string{keepOrder, sql})
 }
 
-// keepOrder has DuckDB keep the order of what a query puts one below the other, whatever the project's profile says.
+// keepOrder makes DuckDB keep the order of the parts of a union, whatever the project's profile says.
 const keepOrder = "set preserve_insertion_order = true"
 
-// sortedRows is how many rows are sorted at a time: few enough that no sort has to go to disk.
+// sortedRows is how many rows are sorted at a time: few enough that no sort spills to disk.
 const sortedRows = 500_000
 
-// cutsOf is a query for ranges of a column, in order, each of about so many rows of a table. They follow from the rows
-// alone, so that the same rows give the same file.
+// cutsOf returns a query for ranges of a column, ascending, each of about the given number of rows. The ranges depend on the
+// rows alone, so that the same rows give the same file.
 func cutsOf(table, column string, rows int) string {
 	name := duckdb.Name(column)
 	return fmt.Sprintf(`select min(value)::varchar, max(value)::varchar, any_value(typeof(value)) from (
@@ -290,8 +305,8 @@ func cutsOf(table, column string, rows int) string {
 ) group by part order by part`, rows, name, table)
 }
 
-// inOrder selects a table in the order of by, which begins with the column: range after range, because sorting all at once
-// costs twice the time when memory is short. It needs keepOrder.
+// inOrder returns a query that selects a table in the order of by, which begins with the column. It sorts range by range,
+// because sorting everything at once takes twice as long when memory is short. It needs keepOrder.
 func inOrder(table, column, by string, cuts [][]any) string {
 	if len(cuts) < 2 {
 		return "select * from " + table + " order by " + by

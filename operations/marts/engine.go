@@ -8,60 +8,61 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// The schemas of the work database, as the dbt project knows them.
+// The schemas of the work database. The dbt project uses the same names.
 const (
-	stagingSchema   = "staging"   // a relation a snapshot
+	stagingSchema   = "staging"   // one relation per snapshot
 	publishedSchema = "published" // the marts that readers see now
 	workSchema      = "work"      // what a build makes
 )
 
-// Engine is where models are made and tested. There is one, DuckDB on this machine. One over Athena makes the same
-// relations as Glue tables, runs the same dbt project with its athena target, and hands over the files by UNLOAD.
+// Engine makes and tests models. DuckDB on this machine is the only one. An engine on Athena would make the same relations as
+// Glue tables, run the same dbt project with its athena target, and export the files with UNLOAD.
 type Engine interface {
-	// Name is for the record.
+	// Name returns the name that goes into the record.
 	Name() string
-	// Open begins a session over an empty database; folder is empty and is for the session's files. Close ends it.
+	// Open starts a session on an empty database. folder is empty and takes the session's files.
 	Open(ctx context.Context, folder, project string) (Session, error)
 }
 
-// Session is one build's use of an engine. Its calls are made one after the other.
+// Session is one build's use of an engine. The caller makes one call at a time.
 type Session interface {
-	// Versions are those of the packages that do the work.
+	// Versions returns the versions of the engine's packages.
 	Versions() map[string]string
-	// Relate makes what the models read.
+	// Relate creates the relations that models read.
 	Relate(ctx context.Context, relations []Relation) error
-	// Parse has dbt read the project under the variables and answers what is in it.
+	// Parse has dbt read the project with the variables, and returns its nodes.
 	Parse(ctx context.Context, vars map[string]any) (*Project, error)
-	// Fill copies published marts into the work schema, where incremental models go on from them.
+	// Fill copies published marts into the work schema, where incremental models add to them.
 	Fill(ctx context.Context, models []string) error
-	// Build makes and tests what is selected; nothing selected means all.
+	// Build makes and tests the selection; an empty selection means everything.
 	Build(ctx context.Context, selection []string, progress func(Step)) ([]Result, error)
 	// Freshness measures how old the sources are.
 	Freshness(ctx context.Context, selection []string) ([]Age, error)
-	// Docs writes one page about the project and answers its file.
+	// Docs writes one page about the project and returns its file.
 	Docs(ctx context.Context) (file string, err error)
-	// Query answers up to limit rows; 0 means all.
+	// Query returns at most limit rows; 0 means no limit.
 	Query(ctx context.Context, sql string, limit int) (duckdb.Rows, error)
-	// Export writes a model of the work schema, of so many rows, to a Parquet file of this machine, in the order of columns,
-	// with metadata in its footer. The same rows give the same bytes but for the footer.
+	// Export writes a model of the work schema, which has the given number of rows, to a Parquet file on this machine. Rows are
+	// sorted by the columns of order; metadata goes into the footer. The same rows give the same bytes except for the footer.
 	Export(ctx context.Context, model string, rows int64, order []string, metadata map[string]string, file string) error
+	// Close ends the session.
 	Close() error
 }
 
-// Relation is something that models read: a snapshot of a dataset or a published mart.
+// Relation is what a model reads: a snapshot of a dataset or a published mart.
 type Relation struct {
 	Schema, Name string
-	Snapshot     *lake.Pointer // with Contract
-	Contract     *contract.Contract
-	Mart         *lake.Mart // else
+	Snapshot     *lake.Pointer      // nil for a mart
+	Contract     *contract.Contract // of the snapshot
+	Mart         *lake.Mart         // nil for a snapshot
 }
 
-// Project is what dbt has read.
+// Project is the dbt project as dbt reads it.
 type Project struct {
 	Nodes []Node `json:"nodes"`
 }
 
-// Node is one thing of the project.
+// Node is one node of the project.
 type Node struct {
 	ID           string            `json:"id"`
 	Type         string            `json:"type"` // model, test, unit_test, source, seed, …
@@ -72,21 +73,22 @@ type Node struct {
 	Materialized string            `json:"materialized"`
 	Path         string            `json:"path"`
 	Meta         map[string]any    `json:"meta"`
-	Columns      map[string]string `json:"columns"`  // of a model: descriptions by name
-	Checksum     string            `json:"checksum"` // of a model's SQL
-	Test         string            `json:"test"`     // of a generic test: which
-	Column       string            `json:"column"`   // of a test of one column
+	Columns      map[string]string `json:"columns"`      // of a model: descriptions by name
+	Checksum     string            `json:"checksum"`     // of a model's SQL
+	Test         string            `json:"test"`         // of a generic test: its name
+	TestColumns  []string          `json:"test_columns"` // of a generic test: the columns that it tests
+	Where        string            `json:"where"`        // of a test: the condition on the rows that it tests
 }
 
-// Step is how far a build is.
+// Step is the progress of a build.
 type Step struct {
 	Doing string // "parse", "build", "export"
 	Done  int
-	Total int    // 0: not known
+	Total int    // 0: unknown
 	Name  string // what is being made now
 }
 
-// Result is what became of a node in a build.
+// Result is the outcome of a node in a build.
 type Result struct {
 	ID       string  `json:"id"`
 	Name     string  `json:"name"`
@@ -98,8 +100,11 @@ type Result struct {
 	Query    string  `json:"query"` // of a test that did not pass: selects the rows that are wrong
 }
 
-// Bad says whether the result stops publication.
-func (r Result) Bad() bool {
+// isTest reports whether the node is a test.
+func (r Result) isTest() bool { return r.Type == "test" || r.Type == "unit_test" }
+
+// IsBad reports whether the result prevents publication.
+func (r Result) IsBad() bool {
 	switch r.Status {
 	case "success", "pass", "warn", "no-op":
 		return false
@@ -107,7 +112,7 @@ func (r Result) Bad() bool {
 	return true
 }
 
-// Age is how old a source is by its contract: "pass", "warn" or "error".
+// Age is the age of a source, judged by its contract: "pass", "warn" or "error".
 type Age struct {
 	Dataset string  `json:"dataset"`
 	Status  string  `json:"status"`

@@ -16,12 +16,10 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/duckdb"
-	"github.com/llac-project/llac/operations/ledger"
-	"github.com/llac-project/llac/platform/contract/gluetable"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Query is DuckDB SQL that reads exactly the objects of a mart.
+// Query returns DuckDB SQL that reads exactly the objects of a mart.
 func Query(m lake.Mart, place func(key string) string) string {
 	files := make([]string, len(m.Objects))
 	for i, o := range m.Objects {
@@ -30,93 +28,80 @@ func Query(m lake.Mart, place func(key string) string) string {
 	return "SELECT * FROM " + duckdb.Files(files)
 }
 
-// measure fills in what the built table of a mart says of itself.
-func measure(ctx context.Context, s Session, m *lake.Mart, n Node) error {
-	table := workSchema + "." + duckdb.Name(n.Name)
-	columns, err := s.Query(ctx, "describe "+table, 0)
-	if err != nil {
-		return fmt.Errorf("look at the columns of %s: %w", m.Name, err)
-	}
-	has := map[string]bool{}
-	for _, row := range columns.Values {
-		name, _ := row[0].(string)
-		kind, _ := row[1].(string)
-		has[name] = true
-		if _, err := gluetable.OfDuckDB(name, kind, ""); err != nil {
-			return fmt.Errorf("model %s: %w", n.Name, err) // here too, or a model that is right on this machine would fail in the cloud
+// export writes the marts as objects. A mart with the same rows as its published build keeps that build's objects.
+func (b *build) export(ctx context.Context) error {
+	for i := range b.next.Models {
+		m := &b.next.Models[i]
+		if m.Build != b.id {
+			continue // kept by measure
 		}
-		m.Columns = append(m.Columns, lake.MartColumn{Name: name, Type: kind, Description: n.Columns[name]})
-	}
-	if !has["source_system"] || !has["data_origin"] {
-		return fmt.Errorf("model %s has no columns source_system and data_origin, so nobody could tell real rows from simulated ones; add them", m.Name) // Invariant 11
-	}
-	origins, err := s.Query(ctx, "select source_system, data_origin, count(*)::varchar from "+table+" group by all order by all", 0)
-	if err != nil {
-		return fmt.Errorf("count the rows of %s: %w", m.Name, err)
-	}
-	m.DataOrigins = map[string]int64{}
-	systems := map[string]bool{}
-	for _, row := range origins.Values {
-		system, _ := row[0].(string)
-		origin, _ := row[1].(string)
-		count, _ := row[2].(string)
-		var rows int64
-		if _, err := fmt.Sscan(count, &rows); err != nil {
-			return fmt.Errorf("count the rows of %s: %w", m.Name, err)
+		b.Progress(Step{Doing: "export", Done: i, Total: len(b.next.Models), Name: m.Name})
+		if err := b.exportMart(ctx, m); err != nil {
+			return err
 		}
-		if system == "" || origin == "" {
-			return fmt.Errorf("model %s has %d rows that do not say where they come from: source_system or data_origin is null", m.Name, rows) // Invariant 11
-		}
-		m.Rows += rows
-		m.DataOrigins[origin] += rows
-		systems[system] = true
 	}
-	m.SourceSystem = weakest(systems)
+	b.Failpoint(FailpointExported)
 	return nil
 }
 
-// weakest is what a mart as a whole is of: simulated when any row is. Rows of the project's own say nothing.
-func weakest(systems map[string]bool) string {
-	var hosts []string
-	simulated := ""
-	for _, s := range slices.Sorted(maps.Keys(systems)) {
-		switch {
-		case s == ledger.Simulator:
-			return s
-		case ledger.Simulated(s) && simulated == "":
-			simulated = s
-		case s != own:
-			for host := range strings.SplitSeq(s, ", ") {
-				if !slices.Contains(hosts, host) && host != own {
-					hosts = append(hosts, host)
-				}
-			}
-		}
+func (b *build) exportMart(ctx context.Context, m *lake.Mart) error {
+	file := filepath.Join(b.folder, m.Name+".parquet")
+	footer := metadata(*m, b.sources(m), b.plan.Simulated())
+	err := b.session.Export(ctx, m.Name, m.Rows, order(m.Columns, b.orderKey(m.Name)), footer, file)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", m.Name, err)
 	}
-	if simulated != "" {
-		return simulated
+	if m.Content, err = content(file); err != nil {
+		return fmt.Errorf("write %s: %w", m.Name, err)
 	}
-	slices.Sort(hosts)
-	return strings.Join(hosts, ", ")
-}
-
-// honest refuses marts whose rows say they are simulated when the datasets are not, or the other way round.
-func honest(m lake.Mart, simulated bool) error {
-	if m.SourceSystem != "" && ledger.Simulated(m.SourceSystem) != simulated {
-		return fmt.Errorf("the rows of %s say that they come from %s, and its datasets are %s: the model loses where rows come from; mend it", m.Name, m.SourceSystem, kind(simulated)) // Invariant 11
+	if published := b.plan.mart(m.Name); isSame(*m, published) {
+		m.Build, m.Objects = published.Build, published.Objects
+		b.recordReuse(m.Name)
+		return nil
 	}
-	if m.SourceSystem == "" && len(m.Snapshots) > 0 && m.Rows > 0 {
-		return fmt.Errorf("no row of %s says that it comes from %s: the model loses where rows come from; mend it", m.Name, strings.Join(slices.Sorted(maps.Keys(m.Snapshots)), ", ")) // Invariant 11
+	object, err := upload(ctx, b.Store, lake.MartKey(m.Kind, m.Name, b.id), file)
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", m.Name, err)
 	}
+	m.Objects = []events.Object{object}
 	return nil
 }
 
-// neighbours is how many columns tell which rows lie beside each other in a file.
-const neighbours = 4
+// orderKey returns the column that identifies a row of a mart; empty if it takes several.
+func (b *build) orderKey(name string) string {
+	for _, m := range b.marts {
+		if m.Name == name {
+			return m.orderKey()
+		}
+	}
+	return ""
+}
 
-// order is how a mart's rows are sorted, which must leave no two rows equal: by the first columns and then by the key,
-// because every further column makes the sort of a large mart slower; where no key is known by everything that tells rows
-// apart. Hashes come last, so that neighbours in the file are neighbours in meaning.
+// sources lists the sources of a mart's rows, as text.
+func (b *build) sources(m *lake.Mart) []string {
+	var out []string
+	for _, dataset := range slices.Sorted(maps.Keys(m.Snapshots)) {
+		if s := b.plan.Snapshots[dataset].Attribution["source"]; s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (b *build) recordReuse(mart string) {
+	for i := range b.record.Models {
+		if b.record.Models[i].Name == mart {
+			b.record.Models[i].Reused = true
+		}
+	}
+}
+
+// leadingColumns is how many columns decide which rows are neighbours in a file.
+const leadingColumns = 4
+
+// order lists the columns by which a mart's rows are sorted, so that no two rows compare equal: the first columns, then the
+// key. Each further column makes the sort of a large mart slower. Without a key of one column all columns take part, hashes
+// last, so that neighbours in the file are related.
 func order(columns []lake.MartColumn, key string) []string {
 	var plain, hashes []string
 	for _, c := range columns {
@@ -129,14 +114,14 @@ func order(columns []lake.MartColumn, key string) []string {
 	if key == "" {
 		return append(plain, hashes...)
 	}
-	first := plain[:min(neighbours, len(plain))]
+	first := plain[:min(leadingColumns, len(plain))]
 	if i := slices.Index(first, key); i >= 0 {
 		return first[:i+1]
 	}
 	return append(slices.Clip(first), key)
 }
 
-// metadata is what a mart's file says of itself, so that the licences' terms travel with every copy.
+// metadata returns the key-value pairs of a mart's Parquet footer, so that the licence's terms are in every copy.
 func metadata(m lake.Mart, sources []string, simulated bool) map[string]string {
 	pairs := func(values map[string]string) string {
 		var out []string
@@ -159,25 +144,25 @@ func metadata(m lake.Mart, sources []string, simulated bool) map[string]string {
 	return all
 }
 
-// content is the sha256 of a Parquet file without its footer, which says when and of what it was made: the same rows have
-// the same.
+// content returns the sha256 of a Parquet file without its footer, which says when and of what the file was made. Files of
+// the same rows have the same.
 func content(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer f.Close() // read only
 	info, err := f.Stat()
 	if err != nil {
 		return "", err
 	}
 	tail := make([]byte, 8)
 	if _, err := f.ReadAt(tail, info.Size()-8); err != nil || string(tail[4:]) != "PAR1" {
-		return "", errors.Join(fmt.Errorf("%s is no Parquet file", filepath.Base(file)), err)
+		return "", errors.Join(fmt.Errorf("%s is not a Parquet file", filepath.Base(file)), err)
 	}
 	rows := info.Size() - 8 - int64(binary.LittleEndian.Uint32(tail))
 	if rows < 4 {
-		return "", fmt.Errorf("%s is no Parquet file", filepath.Base(file))
+		return "", fmt.Errorf("%s is not a Parquet file", filepath.Base(file))
 	}
 	digest := sha256.New()
 	if _, err := io.CopyN(digest, f, rows); err != nil {
@@ -186,10 +171,10 @@ func content(file string) (string, error) {
 	return hex.EncodeToString(digest.Sum(nil)), nil
 }
 
-// same says whether a mart is what is published of it already, so that its objects can stay. Who reads them finds the
-// same rows, columns and terms.
-func same(m lake.Mart, published *lake.Mart) bool {
-	if published == nil || published.Kind != m.Kind || published.Content != m.Content || published.Rows != m.Rows || len(published.Columns) != len(m.Columns) {
+// isSame reports whether readers of the published mart find the same rows, columns and terms, so that its objects can stay.
+func isSame(m lake.Mart, published *lake.Mart) bool {
+	if published == nil || published.Kind != m.Kind || published.Content != m.Content || published.Rows != m.Rows ||
+		len(published.Columns) != len(m.Columns) {
 		return false
 	}
 	for i, c := range published.Columns {
@@ -200,13 +185,13 @@ func same(m lake.Mart, published *lake.Mart) bool {
 	return published.Grain == m.Grain && slices.Equal(published.Attribution, m.Attribution) && slices.Equal(published.Licences, m.Licences)
 }
 
-// upload writes a file as an object that nobody has yet.
+// upload writes a file as a new object.
 func upload(ctx context.Context, store lake.Store, key, file string) (events.Object, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return events.Object{}, err
 	}
-	defer f.Close()
+	defer f.Close() // read only
 	info, err := store.PutStream(ctx, key, f)
 	if err != nil {
 		return events.Object{}, err

@@ -24,7 +24,7 @@ func TestOrder(t *testing.T) {
 	for key, want := range map[string][]string{
 		"":        {"day", "town", "kind", "owner", "places", "row_key", "town_key"},
 		"row_key": {"day", "town", "kind", "owner", "row_key"},
-		"town":    {"day", "town"}, // nothing behind the key could matter
+		"town":    {"day", "town"}, // no column after the key can matter
 		"places":  {"day", "town", "kind", "owner", "places"},
 	} {
 		if got := order(columns, key); !slices.Equal(got, want) {
@@ -36,7 +36,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestInOrder sorts tables range after range, and finds the rows in a file as sorting all of them at once has them.
+// TestInOrder sorts tables range by range and expects the order that sorting all rows at once gives.
 func TestInOrder(t *testing.T) {
 	t.Parallel()
 	e, err := duckdb.Open(t.Context(), io.Discard)

@@ -4,22 +4,18 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/llac-project/llac/platform/contract/dbtsource"
 )
 
-// LeftOut is a mart that a build could not make, and the dataset that it lacks.
+// LeftOut is a mart that a build could not make, with the datasets that are not available.
 type LeftOut struct {
 	Model    string   `json:"model"`
-	Datasets []string `json:"datasets"` // that it needs and that cannot be read
-	Kept     string   `json:"kept,omitempty"`
+	Datasets []string `json:"datasets"`
+	Kept     string   `json:"kept,omitempty"` // the build that readers keep seeing
 }
 
-// kinds are those that a mart may be of.
-var kinds = []string{"dimension", "fact", "aggregate"}
-
-// lineage is which node is made of which datasets.
+// lineage says which datasets each node of the project is made of.
 type lineage struct {
 	nodes    map[string]Node
 	datasets map[string]map[string]bool // by node id
@@ -31,81 +27,83 @@ func trace(p *Project) *lineage {
 		l.nodes[n.ID] = n
 	}
 	for _, n := range p.Nodes {
-		l.of(n.ID)
+		l.trace(n.ID)
 	}
 	return l
 }
 
-// of finds the datasets of a node. dbt has refused circles.
-func (l *lineage) of(id string) map[string]bool {
-	if done, ok := l.datasets[id]; ok {
-		return done
+// trace finds the datasets of a node. dbt has refused cycles.
+func (l *lineage) trace(id string) map[string]bool {
+	if known, ok := l.datasets[id]; ok {
+		return known
 	}
 	n, out := l.nodes[id], map[string]bool{}
 	if n.Type == "source" && n.Source == dbtsource.Name {
 		out[n.Name] = true
 	}
-	// A model may read more than dbt sees of it under one build's variables: then its meta says so.
-	if named, ok := n.Meta["datasets"].([]any); ok {
-		for _, dataset := range named {
-			if name, ok := dataset.(string); ok {
-				out[name] = true
-			}
-		}
+	// A model may read more than dbt sees under one build's variables. It lists that in its meta.
+	for _, dataset := range n.texts("datasets") {
+		out[dataset] = true
 	}
 	for _, above := range n.DependsOn {
-		maps.Copy(out, l.of(above))
+		maps.Copy(out, l.trace(above))
 	}
 	l.datasets[id] = out
 	return out
 }
 
-// list are the datasets of a node by name.
+// list returns the datasets of a node by name.
 func (l *lineage) list(id string) []string { return slices.Sorted(maps.Keys(l.datasets[id])) }
 
-// marts are the models that are to be published, by name. A model of the marts' folder that does not say what it is is
-// an error: it would be tested and never seen.
-func (l *lineage) marts() ([]Node, error) {
-	var out []Node
-	for _, id := range slices.Sorted(maps.Keys(l.nodes)) {
-		n := l.nodes[id]
-		if n.Type != "model" {
-			continue
-		}
-		k, grain := n.text("kind"), n.text("grain")
-		switch {
-		case k == "" && !strings.Contains("/"+n.Path, "/marts/"):
-		case !slices.Contains(kinds, k):
-			return nil, fmt.Errorf("model %s (%s): config.meta.kind is %q; say dimension, fact or aggregate", n.Name, n.Path, k)
-		case grain == "":
-			return nil, fmt.Errorf(`model %s (%s): config.meta.grain is missing; say "One row per …"`, n.Name, n.Path)
-		default:
-			out = append(out, n)
-		}
-	}
-	slices.SortFunc(out, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
-}
-
-// text is a member of the node's meta.
+// text returns a member of the node's meta.
 func (n Node) text(member string) string {
 	s, _ := n.Meta[member].(string)
 	return s
 }
 
-// lacks are the datasets of a node that are not there.
-func (l *lineage) lacks(id string, there func(string) bool) []string {
-	return slices.DeleteFunc(l.list(id), there)
+// texts returns a list of the node's meta.
+func (n Node) texts(member string) []string {
+	var out []string
+	list, _ := n.Meta[member].([]any)
+	for _, v := range list {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
-// selection is what dbt is told to build: what lacks no dataset. Nil means everything.
-func (l *lineage) selection(there func(string) bool) []string {
-	var out []string
-	whole := true
+// checkAccumulations reports models whose accumulation the plan, which reads the project's yml files only, does not know.
+func (l *lineage) checkAccumulations(planned []*Accumulation) error {
 	for _, id := range slices.Sorted(maps.Keys(l.nodes)) {
 		n := l.nodes[id]
-		lacking := len(l.lacks(id, there)) > 0
-		whole = whole && !lacking
+		dataset := n.text(accumulatesMember)
+		if dataset == "" || n.Type != "model" {
+			continue
+		}
+		if !l.datasets[id][dataset] {
+			return fmt.Errorf("model %s (%s): it accumulates %s, which it does not read; add it to config.meta.datasets", n.Name, n.Path, dataset)
+		}
+		if !slices.ContainsFunc(planned, func(a *Accumulation) bool { return a.Model == n.Name && a.Dataset == dataset }) {
+			return fmt.Errorf("model %s (%s): declare accumulates: %s in a yml file of the models' folder, under config.meta", n.Name, n.Path, dataset)
+		}
+	}
+	return nil
+}
+
+// lacks lists the datasets of a node that cannot be read.
+func (l *lineage) lacks(id string, isReadable func(string) bool) []string {
+	return slices.DeleteFunc(l.list(id), isReadable)
+}
+
+// selection lists what dbt builds: every node whose datasets can all be read. Nil selects everything.
+func (l *lineage) selection(isReadable func(string) bool) []string {
+	var out []string
+	all := true
+	for _, id := range slices.Sorted(maps.Keys(l.nodes)) {
+		n := l.nodes[id]
+		lacking := len(l.lacks(id, isReadable)) > 0
+		all = all && !lacking
 		switch {
 		case lacking:
 		case n.Type == "source":
@@ -114,17 +112,17 @@ func (l *lineage) selection(there func(string) bool) []string {
 			out = append(out, n.Name)
 		}
 	}
-	if whole {
+	if all {
 		return nil
 	}
 	return out
 }
 
 // buildable counts the nodes that dbt reports on.
-func (l *lineage) buildable(there func(string) bool) int {
+func (l *lineage) buildable(isReadable func(string) bool) int {
 	n := 0
 	for id, node := range l.nodes {
-		if node.Type != "source" && len(l.lacks(id, there)) == 0 {
+		if node.Type != "source" && len(l.lacks(id, isReadable)) == 0 {
 			n++
 		}
 	}

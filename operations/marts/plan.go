@@ -2,14 +2,9 @@ package marts
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,95 +15,34 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// The dataset whose superseded snapshots a model reads too, and that model: a day of the register is known only from
-// the snapshot of that day.
-const (
-	dailyDataset = "social_services"
-	dailyModel   = "fact_service_usage_daily"
-)
-
-// own is the source system of rows that come from the project itself: the calendar, the seeds.
-const own = "llac"
-
-// Plan is what a build reads, by the pointers.
+// Plan is what a build reads, found from the pointers.
 type Plan struct {
-	Project   string                   // sha256 of the dbt project
-	Snapshots map[string]*lake.Pointer // by dataset: those that are published
-	Missing   []string                 // datasets that have a contract and were never published
-	Published *lake.MartsPointer       // what readers see now; nil: nothing
-	Usable    []lake.Mart              // published marts that a build may go on from
-	Daily     []*lake.Pointer          // snapshots of the daily dataset that its model has not yet, ascending
-	Last      *lake.Pointer            // the one that it had last, where that still lies in the lake
-	Notices   []string                 // what a person should know
-	CheckedAt map[string]time.Time     // by dataset: when its source was last seen to be what is published
+	Project       string                   // sha256 of the dbt project
+	Snapshots     map[string]*lake.Pointer // the published snapshots, by dataset
+	Missing       []string                 // datasets that have a contract and were never published
+	Published     *lake.MartsPointer       // what readers see now; nil if none
+	Usable        []lake.Mart              // published marts that a build may read and add to
+	Accumulations []*Accumulation          // by model
+	Notices       []string                 // what a person should know
+	CheckedAt     map[string]time.Time     // by dataset: when the published snapshot was last known to be current
 
 	contracts map[string]*contract.Contract
-	etag      string
+	etag      string // of the published pointer
 }
 
-// MixedError says that a lake holds simulated and real datasets, of which no mart may be made together.
+// MixedError reports that a lake holds simulated and real datasets. No mart may combine them.
 type MixedError struct{ Simulated, Real []string }
 
 func (e *MixedError) Error() string {
-	return fmt.Sprintf("this lake holds simulated data (%s) beside real data (%s), and no mart may be made of both", strings.Join(e.Simulated, ", "), strings.Join(e.Real, ", "))
+	return fmt.Sprintf("this lake holds simulated data (%s) and real data (%s), and no mart may combine them",
+		strings.Join(e.Simulated, ", "), strings.Join(e.Real, ", "))
 }
 
-// ErrNothingPublished is the answer where no dataset is published.
-var ErrNothingPublished = errors.New("no dataset is published, so there is nothing to build marts of")
+// ErrNothingPublished reports that there is no dataset to build marts from.
+var ErrNothingPublished = errors.New("no dataset is published, so there is nothing to build marts from")
 
-// ProjectError is the answer where the dbt project cannot be read.
-type ProjectError struct {
-	Folder string
-	Err    error
-}
-
-func (e *ProjectError) Error() string {
-	return fmt.Sprintf("%s holds no dbt project that can be read: %v", e.Folder, e.Err)
-}
-
-func (e *ProjectError) Unwrap() error { return e.Err }
-
-// CheckProject says whether a folder holds a dbt project, by a *ProjectError.
-func CheckProject(folder string) error {
-	_, err := os.Stat(filepath.Join(folder, "dbt_project.yml"))
-	if err != nil {
-		return &ProjectError{folder, err}
-	}
-	return nil
-}
-
-// projectHash is the sha256 of the project's files. What dbt leaves in a folder by itself does not count.
-func projectHash(folder string) (string, error) {
-	digest := sha256.New()
-	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && slices.Contains([]string{"target", "logs", "dbt_packages"}, d.Name()), d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder:
-			return filepath.SkipDir
-		case d.IsDir(), strings.HasPrefix(d.Name(), "."), strings.HasSuffix(d.Name(), ".md"):
-			return nil
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(folder, path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(digest, "%s\x00%d\x00", filepath.ToSlash(name), len(b))
-		digest.Write(b)
-		return nil
-	})
-	if err != nil {
-		return "", &ProjectError{folder, err}
-	}
-	return hex.EncodeToString(digest.Sum(nil)), nil
-}
-
-// ReadPlan reads the pointers. The error is *ProjectError, ErrNothingPublished or *MixedError, or says what could not be
-// read.
+// ReadPlan reads the pointers and the project's declarations. The error is *ProjectError, ErrNothingPublished or
+// *MixedError, or names what could not be read.
 func ReadPlan(ctx context.Context, store lake.Store, contracts []*contract.Contract, project string, fullRefresh bool) (*Plan, error) {
 	if err := CheckProject(project); err != nil {
 		return nil, err
@@ -117,13 +51,34 @@ func ReadPlan(ctx context.Context, store lake.Store, contracts []*contract.Contr
 	if err != nil {
 		return nil, err
 	}
+	declarations, err := ReadDeclarations(project)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{
 		Project: sha, Snapshots: map[string]*lake.Pointer{}, CheckedAt: map[string]time.Time{}, contracts: map[string]*contract.Contract{},
 	}
+	if err := p.readDatasets(ctx, store, contracts); err != nil {
+		return nil, err
+	}
+	if err := p.checkUnmixed(); err != nil {
+		return nil, err
+	}
+	if p.Published, p.etag, err = lake.ReadMartsPointer(ctx, store); err != nil {
+		return nil, err
+	}
+	if err := p.findUsable(ctx, store); err != nil {
+		return nil, err
+	}
+	return p, p.accumulate(ctx, store, declarations, fullRefresh)
+}
+
+// readDatasets reads the pointer of every dataset that has a contract.
+func (p *Plan) readDatasets(ctx context.Context, store lake.Store, contracts []*contract.Contract) error {
 	for _, c := range contracts {
 		pointer, _, err := lake.ReadPointer(ctx, store, c.Dataset)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if pointer == nil {
 			p.Missing = append(p.Missing, c.Dataset)
@@ -132,29 +87,20 @@ func ReadPlan(ctx context.Context, store lake.Store, contracts []*contract.Contr
 		p.contracts[c.Dataset], p.Snapshots[c.Dataset], p.CheckedAt[c.Dataset] = c, pointer, pointer.PublishedAt
 		cursor, err := lake.ReadCursor(ctx, store, c.Dataset)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if cursor != nil && cursor.LastSuccess.After(pointer.PublishedAt) {
 			p.CheckedAt[c.Dataset] = cursor.LastSuccess
 		}
 	}
 	if len(p.Snapshots) == 0 {
-		return nil, ErrNothingPublished
+		return ErrNothingPublished
 	}
-	if err := p.unmixed(); err != nil {
-		return nil, err
-	}
-	if p.Published, p.etag, err = lake.ReadMartsPointer(ctx, store); err != nil {
-		return nil, err
-	}
-	if err := p.usable(ctx, store); err != nil {
-		return nil, err
-	}
-	return p, p.daily(ctx, store, fullRefresh)
+	return nil
 }
 
-// unmixed refuses simulated datasets beside real ones.
-func (p *Plan) unmixed() error {
+// checkUnmixed reports, as a *MixedError, that simulated and real datasets are published together.
+func (p *Plan) checkUnmixed() error {
 	e := &MixedError{}
 	for _, dataset := range slices.Sorted(maps.Keys(p.Snapshots)) {
 		if ledger.Simulated(p.Snapshots[dataset].SourceSystem) {
@@ -169,7 +115,7 @@ func (p *Plan) unmixed() error {
 	return nil
 }
 
-// Simulated says whether the datasets of the plan are. All of them are, or none.
+// Simulated reports whether the datasets of the plan are simulated. Either all of them are, or none.
 func (p *Plan) Simulated() bool {
 	for _, s := range p.Snapshots {
 		return ledger.Simulated(s.SourceSystem)
@@ -177,24 +123,25 @@ func (p *Plan) Simulated() bool {
 	return false
 }
 
-// usable finds the published marts that a build may read and go on from.
-func (p *Plan) usable(ctx context.Context, store lake.Store) error {
+// findUsable finds the published marts that the build may read and add to.
+func (p *Plan) findUsable(ctx context.Context, store lake.Store) error {
 	if p.Published == nil {
 		return nil
 	}
 	for _, m := range p.Published.Models {
 		if m.SourceSystem != "" && ledger.Simulated(m.SourceSystem) != p.Simulated() {
-			// Invariant 11: what was built of the others is no beginning for these.
-			p.notice("The published marts are of %s data and the datasets are not: all marts are made anew, and their history begins anew.", kind(!p.Simulated()))
+			// Invariant 11: marts of simulated data are no basis for real ones, nor the other way round.
+			p.notice("The published marts are of %s data and the datasets are not: all marts are rebuilt, and their history starts again.",
+				kind(!p.Simulated()))
 			p.Usable = nil
 			return nil
 		}
-		gone, err := missing(ctx, store, m.Objects)
+		gone, err := firstMissing(ctx, store, m.Objects)
 		if err != nil {
 			return err
 		}
 		if gone != "" {
-			p.notice("The published file %s is gone: %s is made anew without it.", gone, m.Name)
+			p.notice("The published file %s is gone: %s is rebuilt without it.", gone, m.Name)
 			continue
 		}
 		p.Usable = append(p.Usable, m)
@@ -213,8 +160,8 @@ func (p *Plan) notice(format string, args ...any) {
 	p.Notices = append(p.Notices, fmt.Sprintf(format, args...))
 }
 
-// missing answers the first object that is not there; "" when all are.
-func missing(ctx context.Context, store lake.Store, objects []events.Object) (string, error) {
+// firstMissing returns the key of the first object that does not exist; "" if all do.
+func firstMissing(ctx context.Context, store lake.Store, objects []events.Object) (string, error) {
 	for _, o := range objects {
 		body, _, err := store.Open(ctx, o.Key)
 		if errors.Is(err, lake.ErrNotFound) {
@@ -223,88 +170,12 @@ func missing(ctx context.Context, store lake.Store, objects []events.Object) (st
 		if err != nil {
 			return "", err
 		}
-		body.Close() // only looked for
+		body.Close() // nothing was read
 	}
 	return "", nil
 }
 
-// objects are those of a snapshot.
-func objects(p *lake.Pointer) []events.Object {
-	var out []events.Object
-	for _, part := range p.Parts {
-		for _, o := range part.Objects {
-			out = append(out, o.Object)
-		}
-	}
-	return out
-}
-
-// daily finds the snapshots that the daily model has not yet.
-func (p *Plan) daily(ctx context.Context, store lake.Store, fullRefresh bool) error {
-	current := p.Snapshots[dailyDataset]
-	if current == nil {
-		return nil
-	}
-	last := ""
-	if m := p.mart(dailyModel); m != nil && !fullRefresh {
-		last = m.Snapshots[dailyDataset]
-	}
-	if last > current.Snapshot {
-		p.notice("%s was taken back from snapshot %s to %s: %s is made anew, without what came after.", dailyDataset, last, current.Snapshot, dailyModel)
-		p.Usable = slices.DeleteFunc(p.Usable, func(m lake.Mart) bool { return m.Name == dailyModel })
-		last = ""
-	}
-	if last == current.Snapshot {
-		p.Last = current
-		return nil
-	}
-	var slots []string
-	prefix := lake.HistoryPrefix(dailyDataset)
-	if err := store.List(ctx, prefix, func(i lake.Info) bool {
-		slots = append(slots, strings.TrimSuffix(strings.TrimPrefix(i.Key, prefix), ".json"))
-		return true
-	}); err != nil {
-		return fmt.Errorf("list the superseded snapshots of %s: %w", dailyDataset, err)
-	}
-	slices.Sort(slots)
-	var swept []string
-	for _, slot := range slots {
-		if slot < last || slot >= current.Snapshot {
-			continue
-		}
-		old, err := lake.ReadHistory(ctx, store, dailyDataset, slot)
-		if err != nil {
-			return err
-		}
-		if old == nil || ledger.Simulated(old.SourceSystem) != p.Simulated() {
-			continue // Invariant 11
-		}
-		gone := !old.SweptAt.IsZero()
-		if !gone {
-			key, err := missing(ctx, store, objects(old))
-			if err != nil {
-				return err
-			}
-			gone = key != ""
-		}
-		switch {
-		case gone && slot == last:
-		case gone:
-			swept = append(swept, slot)
-		case slot == last:
-			p.Last = old
-		default:
-			p.Daily = append(p.Daily, old)
-		}
-	}
-	if len(swept) > 0 && last != "" {
-		p.notice("Of %s, snapshots %s are no longer kept and %s never had them: it has no rows of those days.", dailyDataset, strings.Join(swept, ", "), dailyModel)
-	}
-	p.Daily = append(p.Daily, current)
-	return nil
-}
-
-// mart is a published mart that the build may go on from, or nil.
+// mart returns a published mart that the build may read and add to, or nil.
 func (p *Plan) mart(name string) *lake.Mart {
 	for i := range p.Usable {
 		if p.Usable[i].Name == name {
@@ -314,11 +185,11 @@ func (p *Plan) mart(name string) *lake.Mart {
 	return nil
 }
 
-// Current says whether the published marts are what a build would make: of the same snapshots, by the same project and
-// the same code, and with all their files there.
+// Current reports whether a build would make the published marts again: they are of the same snapshots, project and version
+// of llac, and all their files exist.
 func (p *Plan) Current(code string) bool {
-	return p.Published != nil && p.Published.Project == p.Project && p.Published.Code == code && len(p.Usable) == len(p.Published.Models) &&
-		maps.Equal(p.Published.Snapshots, p.ids())
+	return p.Published != nil && p.Published.Project == p.Project && p.Published.Code == code &&
+		len(p.Usable) == len(p.Published.Models) && maps.Equal(p.Published.Snapshots, p.ids())
 }
 
 func (p *Plan) ids() map[string]string {
@@ -327,67 +198,4 @@ func (p *Plan) ids() map[string]string {
 		out[dataset] = s.Snapshot
 	}
 	return out
-}
-
-// relation names the relation of a snapshot.
-func relation(dataset, snapshot string) string { return dataset + "__" + strings.ToLower(snapshot) }
-
-// relations are what the models read.
-func (p *Plan) relations() []Relation {
-	var out []Relation
-	add := func(s *lake.Pointer) {
-		r := Relation{Schema: stagingSchema, Name: relation(s.Dataset, s.Snapshot), Snapshot: s, Contract: p.contracts[s.Dataset]}
-		if !slices.ContainsFunc(out, func(o Relation) bool { return o.Name == r.Name }) {
-			out = append(out, r)
-		}
-	}
-	for _, dataset := range slices.Sorted(maps.Keys(p.Snapshots)) {
-		add(p.Snapshots[dataset])
-	}
-	for _, s := range p.Daily {
-		add(s)
-	}
-	if p.Last != nil {
-		add(p.Last)
-	}
-	for i := range p.Usable {
-		out = append(out, Relation{Schema: publishedSchema, Name: p.Usable[i].Name, Mart: &p.Usable[i]})
-	}
-	return out
-}
-
-// reads are the objects of all that the models read.
-func (p *Plan) reads() []events.Object {
-	var out []events.Object
-	for _, r := range p.relations() {
-		if r.Snapshot != nil {
-			out = append(out, objects(r.Snapshot)...)
-		} else {
-			out = append(out, r.Mart.Objects...)
-		}
-	}
-	return out
-}
-
-// variables are the dbt project's.
-func (p *Plan) variables(now time.Time) map[string]any {
-	checked := map[string]string{}
-	for dataset, at := range p.CheckedAt {
-		checked[dataset] = at.UTC().Format("2006-01-02T15:04:05Z")
-	}
-	published, daily := []string{}, []string{}
-	for _, m := range p.Usable {
-		published = append(published, m.Name)
-	}
-	for _, s := range p.Daily {
-		daily = append(daily, s.Snapshot)
-	}
-	vars := map[string]any{
-		"snapshots": p.ids(), "staging_schema": stagingSchema, "published_schema": publishedSchema, "published_models": published,
-		"checked_at": checked, "build_date": now.UTC().Format(time.DateOnly), "service_snapshots": daily,
-	}
-	if p.Last != nil && p.mart(dailyModel) != nil {
-		vars["previous_service_snapshot"] = p.Last.Snapshot
-	}
-	return vars
 }

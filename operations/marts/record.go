@@ -3,47 +3,48 @@ package marts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Record is what a build leaves under runs/marts: of one that passed every test <build>.json, written before the pointer
-// moves; of one that published nothing <build>.failed.json.
+// Record is what a build leaves under runs/marts: <build>.json if every test passed, written before the pointer moves, or
+// <build>.failed.json if it published nothing.
 type Record struct {
-	Build      string            `json:"build"`
-	StartedAt  time.Time         `json:"started_at"`
-	FinishedAt time.Time         `json:"finished_at"`
-	By         string            `json:"by,omitempty"` // who asked for it
-	Code       string            `json:"code"`         // build of llac
-	Engine     string            `json:"engine"`
-	Versions   map[string]string `json:"versions,omitempty"` // of dbt and the engine's packages
-	Project    string            `json:"project_sha256"`
-	Previous   string            `json:"previous,omitempty"` // the build that readers saw when it began
-	Snapshots  map[string]string `json:"snapshots"`
-	Daily      []string          `json:"service_snapshots,omitempty"` // snapshots of the register that the daily fact took in
-	Models     []Model           `json:"models,omitempty"`            // every model that was made, staging too
-	Marts      []lake.Mart       `json:"marts,omitempty"`             // as published
-	Tests      []Test            `json:"tests,omitempty"`
-	Freshness  []Age             `json:"freshness,omitempty"`
-	LeftOut    []LeftOut         `json:"left_out,omitempty"`
-	Notices    []string          `json:"notices,omitempty"`
-	Times      map[string]int64  `json:"milliseconds"` // by step
-	Failure    *Failure          `json:"failure,omitempty"`
+	Build       string              `json:"build"`
+	StartedAt   time.Time           `json:"started_at"`
+	FinishedAt  time.Time           `json:"finished_at"`
+	By          string              `json:"by,omitempty"` // who asked for the build
+	Code        string              `json:"code"`         // version of llac
+	Engine      string              `json:"engine"`
+	Versions    map[string]string   `json:"versions,omitempty"` // of dbt and the engine's packages
+	Project     string              `json:"project_sha256"`
+	Previous    string              `json:"previous,omitempty"` // the build that readers saw when this one started
+	Snapshots   map[string]string   `json:"snapshots"`
+	Accumulated map[string][]string `json:"accumulated,omitempty"` // snapshots that a model took in that keeps its history, by model
+	Models      []Model             `json:"models,omitempty"`      // every model that was made, including staging
+	Marts       []lake.Mart         `json:"marts,omitempty"`       // as published
+	Tests       []Test              `json:"tests,omitempty"`
+	Freshness   []Age               `json:"freshness,omitempty"`
+	LeftOut     []LeftOut           `json:"left_out,omitempty"`
+	Notices     []string            `json:"notices,omitempty"`
+	Times       map[string]int64    `json:"milliseconds"` // by step
+	Failure     *Failure            `json:"failure,omitempty"`
 }
 
-// Model is one model as it was made.
+// Model is the result of one model.
 type Model struct {
 	Name         string `json:"name"`
 	Type         string `json:"type"`
 	Materialized string `json:"materialized"`
 	Status       string `json:"status"`
 	Milliseconds int64  `json:"milliseconds"`
-	Reused       bool   `json:"reused,omitempty"` // a mart of the same rows as before: its object stays
+	Reused       bool   `json:"reused,omitempty"` // a mart with the same rows as before, which keeps its object
 }
 
-// Test is one test as it ended.
+// Test is the result of one test.
 type Test struct {
 	Name         string   `json:"name"`
 	Type         string   `json:"type"` // test or unit_test
@@ -53,14 +54,14 @@ type Test struct {
 	Milliseconds int64    `json:"milliseconds"`
 }
 
-// Failure is why a build published nothing.
+// Failure says why a build published nothing.
 type Failure struct {
 	Message string   `json:"message"`
 	Nodes   []Broken `json:"nodes,omitempty"`
-	Folder  string   `json:"folder,omitempty"` // where its SQL and its log are kept, on the machine that built
+	Folder  string   `json:"folder,omitempty"` // where its SQL and log are kept on the machine that built
 }
 
-// Broken is a model that could not be made, or a test that did not pass with some of the rows that are wrong.
+// Broken is a model that could not be made, or a test that did not pass, with some of the wrong rows.
 type Broken struct {
 	Name     string   `json:"name"`
 	Type     string   `json:"type"`
@@ -69,25 +70,26 @@ type Broken struct {
 	Failures int      `json:"failures,omitempty"`
 	Columns  []string `json:"columns,omitempty"`
 	Rows     [][]any  `json:"rows,omitempty"`
-	More     bool     `json:"more,omitempty"` // there are more than these
+	More     bool     `json:"more,omitempty"` // there are more wrong rows
 }
 
-// FailedError says that models or tests failed. What readers see is as it was.
+// FailedError reports that models or tests failed. Readers see the marts that they saw before.
 type FailedError struct{ Record *Record }
 
 func (e *FailedError) Error() string { return e.Record.Failure.Message }
 
-// LostError says that another build moved the pointer while this one was at work.
+// LostError reports that another build moved the pointer while this one was running.
 type LostError struct {
-	Build, Winner string // ids; Winner is empty where the pointer is gone
+	Build, Winner string // ids; Winner is empty if the pointer is gone
 	At            time.Time
 }
 
 func (e *LostError) Error() string {
-	return "another build, " + e.Winner + ", published its marts at " + e.At.UTC().Format(time.RFC3339) + ", while build " + e.Build + " was at work: nothing of this one is published"
+	return fmt.Sprintf("build %s is not published: build %s published its marts at %s, while it was running",
+		e.Build, e.Winner, e.At.UTC().Format(time.RFC3339))
 }
 
-// claim takes an id for a build that no other build has, later than the one that is published.
+// claim claims an unused build id that is later than the published one.
 func claim(ctx context.Context, store lake.Store, now time.Time, published string, who map[string]string) (string, error) {
 	at := now.UTC().Truncate(time.Second)
 	if before, err := time.Parse(lake.SlotLayout, published); err == nil && !at.After(before) {

@@ -1,65 +1,34 @@
-"""The engine's side of a build: one process that runs SQL and dbt on the work database. A request a line comes on standard
-input, an answer a line goes to standard output, with lines of progress before it. See duckdb.go for the members."""
+"""The engine's side of a build: one process that runs SQL and dbt on the work database. It reads one request per line from
+standard input and writes one result per line to standard output, after lines of progress. duckdb.go has the members."""
 import importlib.metadata
 import json
 import os
 import sys
 import threading
 
-answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(2, 1)  # what a library prints must not get between the answers
+results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)  # what a library prints must not come between the results
 
 import duckdb  # noqa: E402
 
 state = {"manifest": None, "progress": None}
-lock = threading.Lock()  # dbt's threads tell of progress at once
+lock = threading.Lock()  # dbt reports progress from several threads
 
 
-def say(line):
+def send(line):
     line = json.dumps(line, ensure_ascii=False) + "\n"
     with lock:
-        answers.write(line)
-        answers.flush()
+        results.write(line)
+        results.flush()
 
 
-def text(value):
-    """A value as JSON takes it, without loss: what is no text, number or truth becomes DuckDB's own text for it."""
+def to_json(value):
+    """Return a value that JSON can carry without loss: other types become DuckDB's text for them."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int) and abs(value) <= 2**53:
         return value
     return str(value)
-
-
-def opened(job):
-    state.update(job)
-    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-    profile()
-    return {package: importlib.metadata.version(package) for package in job["packages"]}
-
-
-def sql(job):
-    answer, at, connection = {"columns": [], "rows": [], "more": False}, "", None
-    try:
-        connection = duckdb.connect(state["database"], config=state["settings"])
-        for name, value in state["sets"].items():
-            connection.execute("set " + name + " = '" + str(value).replace("'", "''") + "'")
-        for at in job.get("statements") or []:
-            connection.execute(at)
-        at = job.get("query")
-        if at:
-            result = connection.execute(at)
-            answer["columns"] = [{"name": c[0], "type": str(c[1])} for c in result.description]
-            limit = job.get("limit") or 0
-            rows = result.fetchmany(limit + 1) if limit else result.fetchall()
-            answer["more"] = bool(limit) and len(rows) > limit
-            answer["rows"] = [[text(v) for v in row] for row in (rows[:limit] if limit else rows)]
-    except duckdb.Error as error:
-        raise Refused(type(error).__name__, str(error), at) from error
-    finally:
-        if connection is not None:
-            connection.close()
-    return answer
 
 
 class Refused(Exception):
@@ -68,7 +37,38 @@ class Refused(Exception):
         self.error = {"kind": kind, "message": message, "statement": statement}
 
 
-def read(name):
+def open_session(request):
+    state.update(request)
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    write_profile()
+    return {package: importlib.metadata.version(package) for package in request["packages"]}
+
+
+def run_sql(request):
+    result, statement, connection = {"columns": [], "rows": [], "more": False}, "", None
+    try:
+        connection = duckdb.connect(state["database"], config=state["settings"])
+        for name, value in state["sets"].items():
+            connection.execute("set " + name + " = '" + str(value).replace("'", "''") + "'")
+        for statement in request.get("statements") or []:
+            connection.execute(statement)
+        statement = request.get("query")
+        if statement:
+            cursor = connection.execute(statement)
+            result["columns"] = [{"name": c[0], "type": str(c[1])} for c in cursor.description]
+            limit = request.get("limit") or 0
+            rows = cursor.fetchmany(limit + 1) if limit else cursor.fetchall()
+            result["more"] = bool(limit) and len(rows) > limit
+            result["rows"] = [[to_json(v) for v in row] for row in (rows[:limit] if limit else rows)]
+    except duckdb.Error as error:
+        raise Refused(type(error).__name__, str(error), statement) from error
+    finally:
+        if connection is not None:
+            connection.close()
+    return result
+
+
+def read_yaml(name):
     import yaml
 
     file = os.path.join(state["project"], name)
@@ -78,13 +78,13 @@ def read(name):
         return yaml.safe_load(f) or {}
 
 
-def profile():
-    """Writes the profile of the work database, under the name and with the settings that the project has for DuckDB."""
+def write_profile():
+    """Write the profile of the work database, with the name and the DuckDB settings of the project's own profile."""
     import yaml
 
-    name = read("dbt_project.yml").get("profile") or "llac"
+    name = read_yaml("dbt_project.yml").get("profile") or "llac"
     state["sets"] = {}
-    for output in (read("profiles.yml").get(name) or {}).get("outputs", {}).values():
+    for output in (read_yaml("profiles.yml").get(name) or {}).get("outputs", {}).values():
         if output.get("type") == "duckdb":
             state["sets"] = output.get("settings") or {}
     target = {
@@ -105,9 +105,9 @@ def dbt(command, *more):
         "--target-path", os.path.join(folder, "target"), "--vars", json.dumps(state["vars"]), *more,
     ]
     try:
-        outcome = dbtRunner(manifest=state["manifest"], callbacks=[heard]).invoke(args)
+        outcome = dbtRunner(manifest=state["manifest"], callbacks=[report_progress]).invoke(args)
     finally:
-        # The database is ours again: an open connection of dbt's would keep its file.
+        # An open connection of dbt's would keep the database file locked.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         if DuckDBConnectionManager._ENV is not None:
@@ -118,7 +118,7 @@ def dbt(command, *more):
     return outcome.result
 
 
-def heard(event):
+def report_progress(event):
     progress = state["progress"]
     if progress is None or event.info.name not in ("NodeStart", "NodeFinished"):
         return
@@ -126,11 +126,22 @@ def heard(event):
     if event.info.name == "NodeFinished":
         with lock:
             progress["done"] += 1
-    say({"progress": {"node": node.node_name, "type": node.resource_type, "started": event.info.name == "NodeStart", "done": progress["done"]}})
+    started = event.info.name == "NodeStart"
+    send({"progress": {"node": node.node_name, "type": node.resource_type, "started": started, "done": progress["done"]}})
 
 
-def parse(job):
-    state["vars"] = job["vars"]
+def test_columns(node):
+    """Return the columns that a generic test is about."""
+    arguments = getattr(getattr(node, "test_metadata", None), "kwargs", None) or {}
+    columns = arguments.get("columns") or arguments.get("combination_of_columns") or []
+    column = getattr(node, "column_name", None)
+    if not columns and column:
+        columns = [column]
+    return [c for c in columns if isinstance(c, str)]
+
+
+def parse(request):
+    state["vars"] = request["vars"]
     manifest = state["manifest"] = dbt(["parse"])
     nodes = []
     for node in list(manifest.nodes.values()) + list(manifest.sources.values()) + list(manifest.unit_tests.values()):
@@ -139,8 +150,9 @@ def parse(job):
         entry = {
             "id": node.unique_id, "type": str(node.resource_type), "name": node.name, "depends_on": list(getattr(depends, "nodes", None) or []),
             "description": getattr(node, "description", ""), "materialized": getattr(config, "materialized", None) or "",
-            "path": node.original_file_path, "meta": getattr(config, "meta", None) or {}, "columns": {}, "checksum": "", "source": getattr(node, "source_name", ""),
-            "test": getattr(getattr(node, "test_metadata", None), "name", ""), "column": getattr(node, "column_name", None) or "",
+            "path": node.original_file_path, "meta": getattr(config, "meta", None) or {}, "columns": {}, "checksum": "",
+            "source": getattr(node, "source_name", ""), "test": getattr(getattr(node, "test_metadata", None), "name", ""),
+            "test_columns": test_columns(node), "where": getattr(config, "where", None) or "",
         }
         if entry["type"] == "model":
             entry["checksum"] = node.checksum.checksum
@@ -149,28 +161,28 @@ def parse(job):
     return {"nodes": nodes}
 
 
-def build(job):
+def build(request):
     state["progress"] = {"done": 0}
-    select = ["--select", " ".join(job["select"]), "--indirect-selection", "cautious"] if job.get("select") else []
+    select = ["--select", " ".join(request["select"]), "--indirect-selection", "cautious"] if request.get("select") else []
     try:
         outcome = dbt(["build"], *select)
     finally:
         state["progress"] = None
-    results = []
+    nodes = []
     for r in outcome.results:
         status = str(getattr(r.status, "value", r.status))
-        result = {
+        node = {
             "id": r.node.unique_id, "name": r.node.name, "type": str(r.node.resource_type), "status": status,
             "message": r.message or "", "failures": r.failures or 0, "seconds": r.execution_time, "query": "",
         }
-        if result["type"] == "test" and status in ("fail", "warn"):
-            result["query"] = r.node.compiled_code or ""
-        results.append(result)
-    return results
+        if node["type"] == "test" and status in ("fail", "warn"):
+            node["query"] = r.node.compiled_code or ""
+        nodes.append(node)
+    return nodes
 
 
-def freshness(job):
-    outcome = dbt(["source", "freshness"], "--select", " ".join(job["select"]))
+def freshness(request):
+    outcome = dbt(["source", "freshness"], "--select", " ".join(request["select"]))
     return [
         {
             "dataset": r.node.name, "status": str(getattr(r.status, "value", r.status)), "age_seconds": getattr(r, "age", 0),
@@ -180,21 +192,21 @@ def freshness(job):
     ]
 
 
-def docs(job):
+def docs(request):
     dbt(["docs", "generate"], "--static")
     return {"file": os.path.join(state["folder"], "target", "static_index.html")}
 
 
 def main():
-    deeds = {"open": opened, "sql": sql, "parse": parse, "build": build, "freshness": freshness, "docs": docs}
+    operations = {"open": open_session, "sql": run_sql, "parse": parse, "build": build, "freshness": freshness, "docs": docs}
     for line in sys.stdin:
-        job = json.loads(line)
+        request = json.loads(line)
         try:
-            say({"answer": deeds[job["do"]](job)})
+            send({"result": operations[request["do"]](request)})
         except Refused as refused:
-            say({"error": refused.error})
-        except Exception as error:  # noqa: BLE001: whatever it is, the other side is to say it
-            say({"error": {"kind": type(error).__name__, "message": str(error), "statement": ""}})
+            send({"error": refused.error})
+        except Exception as error:  # noqa: BLE001: the Go side reports it, whatever it is
+            send({"error": {"kind": type(error).__name__, "message": str(error), "statement": ""}})
 
 
 main()

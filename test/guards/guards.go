@@ -419,12 +419,22 @@ var guards = []Guard{
 	// Marts.
 	{
 		Name: "marts are published although a test failed",
-		File: "operations/marts/build.go", Edits: []Edit{{"\tif failing {\n", "\tif false {\n"}},
-		Module: "operations", Test: "./marts TestOneTestThatFails",
+		File: "operations/marts/results.go", Edits: []Edit{{"\tif failing {\n", "\tif false {\n"}},
+		Module: "operations", Test: "./marts TestOneFailedTestPreventsPublication",
+	},
+	{
+		Name: "a mart is published without a test of its grain",
+		File: "operations/marts/grain.go", Edits: []Edit{{"case m.proofs != nil:", "case m.Key != nil:"}},
+		Module: "operations", Test: "./marts TestMartsMustDeclareAndProveTheirGrain",
+	},
+	{
+		Name: "a mart is published although the test of its grain only warned",
+		File: "operations/marts/grain.go", Edits: []Edit{{"results[id].Status != \"pass\" || results[id].Failures != 0", "false"}},
+		Module: "operations", Test: "./marts TestAGrainWhoseTestOnlyWarns",
 	},
 	{
 		Name: "one build of marts writes over another's",
-		File: "operations/marts/build.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
+		File: "operations/marts/publish.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
 		Module: "operations", Test: "./marts TestTwoBuildsAtOnce",
 	},
 	{
@@ -435,12 +445,12 @@ var guards = []Guard{
 	{
 		Name: "readers see marts that are not all written",
 		File: "operations/marts/build.go", Edits: []Edit{{"{\"export\", b.export}, {\"publish\", b.publish},", "{\"publish\", b.publish}, {\"export\", b.export},"}},
-		Module: "operations", Test: "./marts TestACrashLeavesReadersAsTheyWere",
+		Module: "operations", Test: "./marts TestACrashChangesNothingForReaders",
 	},
 	{
 		Name: "marts of an environment are made of bytes that nobody published",
 		File: "operations/marts/copies.go", Edits: []Edit{{"case err == nil && size == o.Size && sum == o.SHA256:", "case err == nil && size+o.Size >= 0 && sum != \"\":"}},
-		Module: "operations", Test: "./marts TestCopiesOfWhatIsNotWhatWasPublished",
+		Module: "operations", Test: "./marts TestCopiesRefuseOtherObjects",
 	},
 	{
 		Name: "marts of an environment are made of a copy that was changed since",
@@ -465,17 +475,17 @@ var guards = []Guard{
 	{
 		Name: "marts are made of simulated and real datasets together",
 		File: "operations/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
-		Module: "operations", Test: "./marts TestPlanRefusesToMix",
+		Module: "operations", Test: "./marts TestPlanRefusesToMixOrigins",
 	},
 	{
 		Name: "marts of real datasets go on from simulated ones",
 		File: "operations/marts/plan.go", Edits: []Edit{{"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {", "if false {"}},
-		Module: "operations", Test: "./marts TestPlanGoesOnOnlyFromItsLike",
+		Module: "operations", Test: "./marts TestUsableMarts",
 	},
 	{
 		Name: "a mart hides where its rows come from",
-		File: "operations/marts/build.go", Edits: []Edit{{"if err := honest(m, b.plan.Simulated()); err != nil {", "if false {"}},
-		Module: "operations", Test: "./marts TestRowsThatHideTheirOrigin",
+		File: "operations/marts/measure.go", Edits: []Edit{{"if err := checkOrigin(entry, b.plan.Simulated()); err != nil {", "if err := error(nil); err != nil {"}},
+		Module: "operations", Test: "./marts TestRowsWithAWrongOrigin",
 	},
 
 	// A look at the data.

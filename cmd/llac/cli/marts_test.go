@@ -73,7 +73,7 @@ func TestRunWithoutPython(t *testing.T) {
 			return duckdb.Engine{}, errors.New("environment marts: pip install dbt-core==1.11.16: exit status 1: no such host")
 		}, []string{"Marts: making a virtual environment", "no such host"}},
 		{"the environment's Python is gone", func(context.Context, io.Writer) (duckdb.Engine, error) { return duckdb.Engine{}, nil },
-			[]string{"does not work", "remove that folder to have it made anew"}},
+			[]string{"does not work", "remove that folder"}},
 	} {
 		m.on(c.engine)
 		stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--dbt", project)

@@ -1,12 +1,12 @@
 {{ config(materialized='table') }}
 
 {#-
-  The services of every snapshot of the register that this build reads: the current one, those that the daily fact has not
-  yet, and the last one that it has, when given.
+  The services in every snapshot of the register that this build reads: the current snapshot, the snapshots that the daily
+  fact has not taken in yet, and the last one that it has, if that still exists.
 -#}
 {%- set current = snapshot_of('social_services') -%}
-{%- set added = new_service_snapshots() -%}
-{%- set before = var('previous_service_snapshot', none) -%}
+{%- set added = new_snapshots('fact_service_usage_daily', 'social_services') -%}
+{%- set before = last_snapshot('fact_service_usage_daily') -%}
 {%- set others = [] -%}
 {%- for id in added + ([before] if before else []) -%}
 {%- if id != current and id not in others -%}{%- do others.append(id) -%}{%- endif -%}
@@ -17,7 +17,7 @@ with services as (
     {% for id in others %}
     union all
 
-    select * from ({{ staged_social_services(service_snapshot(id), id) }}) as snapshot_{{ id | lower }}
+    select * from ({{ staged_social_services(snapshot_relation('social_services', id), id) }}) as snapshot_{{ id | lower }}
     {% endfor %}
 ),
 

@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', unique_key='service_date') }}
 
-{% set snapshots = var('service_snapshots') %}
+{% set snapshots = var('accumulated')['fact_service_usage_daily']['new'] %}
 {% for snapshot in snapshots %}
 select
     '{{ snapshot }}' as service_date,
