@@ -3,13 +3,15 @@ package cost_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +34,7 @@ func line(t *testing.T, lines []cost.Line, what string) cost.Line {
 			return l
 		}
 	}
-	t.Fatalf("no line of %s in %+v", what, lines)
+	t.Fatalf("no line for %s in %+v", what, lines)
 	return cost.Line{}
 }
 
@@ -42,7 +44,7 @@ func TestThePriceTable(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
 	if _, err := time.Parse(time.DateOnly, table.AsOf); err != nil {
-		t.Errorf("the table bears no date: %v", err)
+		t.Errorf("the table has no date: %v", err)
 	}
 	for name, p := range table.Prices {
 		if p.USD <= 0 || p.Unit == "" || p.Text == "" || p.Bill == "" || p.Free < 0 {
@@ -51,11 +53,11 @@ func TestThePriceTable(t *testing.T) {
 	}
 	for kind, what := range table.Resources {
 		if _, ok := table.Prices[what]; !ok {
-			t.Errorf("%s costs a %s, which has no price", kind, what)
+			t.Errorf("%s is priced as %s, which has no price", kind, what)
 		}
 		for _, free := range table.Free {
 			if free == kind {
-				t.Errorf("%s has a price and is free", kind)
+				t.Errorf("%s is both priced and free", kind)
 			}
 		}
 	}
@@ -66,7 +68,7 @@ func TestThePriceTable(t *testing.T) {
 	}
 }
 
-// What stands idle decides: metrics, alarms, and queues that are waited at.
+// An idle month costs what is there: metrics, alarms, and queues that are polled.
 func TestAnIdleMonth(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
@@ -74,18 +76,21 @@ func TestAnIdleMonth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Plans != 9 || s.Counts["aws_cloudwatch_metric_alarm"] != 23 || s.Mappings != 6 || s.Memory["stager"] != 1769 || s.Calls != 2880+30 || len(s.Unknown)+len(s.Rates) != 0 || s.Counts["aws_caller_identity"] != 0 {
+	if s.Plans != 9 || s.Counts["aws_cloudwatch_metric_alarm"] != 23 || s.Mappings != 6 || s.Memory["stager"] != 1769 ||
+		s.Calls != 2880+30 || len(s.Unknown)+len(s.Rates) != 0 || s.Counts["aws_caller_identity"] != 0 {
 		t.Errorf("%+v", s)
 	}
 	e := table.Estimate("dev", s, nil, 10, nil)
-	if l := line(t, e.Idle, "custom_metric"); l.Quantity != float64(telemetry.CountSeries()) || !near(l.USD, 0.30*float64(telemetry.CountSeries()-10)) {
+	l := line(t, e.Idle, "custom_metric")
+	if l.Quantity != float64(telemetry.CountSeries()) || !near(l.USD, 0.30*float64(telemetry.CountSeries()-10)) {
 		t.Errorf("%+v", l)
 	}
 	if l := line(t, e.Idle, "alarm"); !near(l.USD, 1.30) {
 		t.Errorf("%+v", l)
 	}
 	// Five polls of twenty seconds for each of six mappings, day and night.
-	if l := line(t, e.Idle, "sqs_request"); math.Abs(l.Quantity-((6+float64(s.Counts["aws_pipes_pipe"]))*5*30*24*3600/20+2*2910)) > 1 || !near(l.USD, (l.Quantity-1e6)*0.4e-6) {
+	l, polls := line(t, e.Idle, "sqs_request"), (6+float64(s.Counts["aws_pipes_pipe"]))*5*30*24*3600/20
+	if math.Abs(l.Quantity-(polls+2*2910)) > 1 || !near(l.USD, (l.Quantity-1e6)*0.4e-6) {
 		t.Errorf("%+v", l)
 	}
 	if e.IdleUSD != e.MonthUSD || e.IdleUSD < 4 || e.IdleUSD > 7 || e.Over() || e.Budget != 15 || e.Architecture != 11.25 {
@@ -93,8 +98,8 @@ func TestAnIdleMonth(t *testing.T) {
 	}
 }
 
-// Two environments of one account share what is free: dev alone, dev beside prod, and both in one bill.
-func TestWhatIsFreeIsFreeOnce(t *testing.T) {
+// Two environments of one account share the free allowances: dev alone, dev beside prod, and both in one bill.
+func TestAllowancesArePerAccount(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
 	read := func(paths ...string) *cost.Standing {
@@ -140,8 +145,8 @@ func TestWhatIsFreeIsFreeOnce(t *testing.T) {
 	}
 }
 
-// A pipe that waits at its queue is polled for as a function is.
-func TestAPipeWaits(t *testing.T) {
+// A pipe polls its queue as an event source mapping does.
+func TestAPipePolls(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
 	s, err := table.ReadPlans([]string{write(t, `{"mode":"managed","type":"aws_pipes_pipe","name":"p","values":{}}`)})
@@ -149,12 +154,12 @@ func TestAPipeWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if usd := table.List(table.Idle(s, 10)); usd < 0.2 || usd > 0.3 {
-		t.Errorf("%.3f a month", usd)
+		t.Errorf("%.3f per month", usd)
 	}
 }
 
-// Every kind of resource that Terraform makes is in the table: priced, or free by being there.
-func TestEveryKindOfTerraformIsKnown(t *testing.T) {
+// Every type of resource in the Terraform code is in the table, priced or free.
+func TestEveryTerraformTypeIsKnown(t *testing.T) {
 	t.Parallel()
 	table, known := cost.Prices(), map[string]bool{"aws_synthetics_canary": true}
 	for _, kind := range table.Free {
@@ -169,7 +174,7 @@ func TestEveryKindOfTerraformIsKnown(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^resource "([a-z0-9_]+)"`).FindAllStringSubmatch(string(b), -1) {
 			kinds++
 			if table.Resources[m[1]] == "" && !known[m[1]] {
-				t.Errorf("%s makes a %s: put its price into prices.json, or its name among those that are free", path, m[1])
+				t.Errorf("%s has a %s: add its price to prices.json, or its type to free_resources", path, m[1])
 			}
 		}
 		return err
@@ -179,7 +184,7 @@ func TestEveryKindOfTerraformIsKnown(t *testing.T) {
 	}
 }
 
-// write makes a plan of a few resources.
+// write writes a plan with a few resources.
 func write(t *testing.T, resources string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "plan.json")
@@ -190,7 +195,7 @@ func write(t *testing.T, resources string) string {
 	return path
 }
 
-func TestAChangeThatIsTooDear(t *testing.T) {
+func TestAChangeOverTheBudget(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
 	nat := write(t, `{"mode":"managed","type":"aws_nat_gateway","name":"n","values":{}}`)
@@ -201,20 +206,20 @@ func TestAChangeThatIsTooDear(t *testing.T) {
 	if e := table.Estimate("dev", s, nil, 10, nil); !e.Over() || e.Month[0].What != "nat_gateway" {
 		t.Errorf("%+v", e.Month)
 	}
-	// The same again: a hundred alarms by for_each are a hundred alarms.
+	// 110 instances of one resource, as for_each makes them, are 110 alarms.
 	many := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_metric_alarm","name":"a","values":{}},`, 110), ","))
 	if s, err = table.ReadPlans([]string{dev, many}); err != nil {
 		t.Fatal(err)
 	}
 	if e := table.Estimate("dev", s, nil, 10, nil); !e.Over() {
-		t.Errorf("133 alarms are within the budget: %v", e.MonthUSD)
+		t.Errorf("133 alarms stay within the budget: %v", e.MonthUSD)
 	}
 	if e := table.Estimate("playground", s, nil, 10, nil); e.Over() || e.Budget != 0 {
-		t.Error("an environment without a budget is over it")
+		t.Error("an environment without a budget exceeds it")
 	}
 }
 
-func TestWhatAPlanHolds(t *testing.T) {
+func TestReadPlans(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
 	s, err := table.ReadPlans([]string{write(t, `
@@ -245,7 +250,12 @@ func TestWhatAPlanHolds(t *testing.T) {
 	if l := line(t, e.Idle, "canary_run"); l.Quantity != 720 {
 		t.Errorf("%+v", l)
 	}
-	for name, body := range map[string]string{"not JSON": "plan", "another document": `{"resources": []}`, "values of another kind": `{"format_version":"1","planned_values":{"root_module":{"resources":[{"mode":"managed","type":"aws_lambda_function","values":{"memory_size":"big"}}]}}}`} {
+	for name, body := range map[string]string{
+		"not JSON":         "plan",
+		"another document": `{"resources": []}`,
+		"values of another type": `{"format_version":"1","planned_values":{"root_module":{"resources":[
+			{"mode":"managed","type":"aws_lambda_function","values":{"memory_size":"big"}}]}}}`,
+	} {
 		path := filepath.Join(t.TempDir(), "plan.json")
 		if err := os.WriteFile(path, []byte(body), 0o644); err != nil {
 			t.Fatal(err)
@@ -255,12 +265,27 @@ func TestWhatAPlanHolds(t *testing.T) {
 		}
 	}
 	if _, err := table.ReadPlans([]string{t.TempDir()}); err == nil {
-		t.Error("an empty folder is a plan")
+		t.Error("an empty folder is read as a plan")
 	}
 }
 
-// The model of a run's requests is held against the requests that a real run makes.
-func TestRunsAsTheyAreMeasured(t *testing.T) {
+// httpRequests counts the requests that reach the local cloud's buckets: puts with lists, and gets.
+type httpRequests struct{ puts, gets atomic.Int64 }
+
+func (h *httpRequests) count(r *http.Request) aws.Fault {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch {
+	case bucket != pipeline.DataBucket && bucket != pipeline.ConfigBucket:
+	case r.Method == http.MethodPut, r.Method == http.MethodPost, r.Method == http.MethodGet && key == "":
+		h.puts.Add(1)
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		h.gets.Add(1)
+	}
+	return aws.Fault{}
+}
+
+// The requests that the services count are those that reach the buckets, apart from the requests of llac itself.
+func TestRunsAsTheyAreCounted(t *testing.T) {
 	t.Parallel()
 	sim := portal.New(portal.Options{RegisterRows: 300})
 	if err := sim.Start(context.Background()); err != nil {
@@ -268,27 +293,9 @@ func TestRunsAsTheyAreMeasured(t *testing.T) {
 	}
 	t.Cleanup(sim.Close)
 	dir := t.TempDir()
-	var mu sync.Mutex
-	made := map[string]map[string]float64{} // by dataset: puts and gets
+	var made httpRequests
 	o := pipeline.Options{
-		Settings: pipeline.Settings{Dir: dir, Simulator: sim, Grace: 100 * time.Millisecond, Faults: func(r *http.Request) aws.Fault {
-			parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/data/"), "/")
-			if len(parts) < 3 || !strings.HasPrefix(r.URL.Path, "/data/") {
-				return aws.Fault{}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if made[parts[1]] == nil {
-				made[parts[1]] = map[string]float64{}
-			}
-			switch r.Method {
-			case http.MethodPut, http.MethodPost:
-				made[parts[1]]["put"]++
-			case http.MethodGet, http.MethodHead:
-				made[parts[1]]["get"]++
-			}
-			return aws.Fault{}
-		}},
+		Settings:  pipeline.Settings{Dir: dir, Simulator: sim, Grace: 100 * time.Millisecond, Faults: made.count},
 		Contracts: "../../datasets", Datasets: []string{"municipalities", "population", "housing"}, Timeout: 2 * time.Minute,
 	}
 	if r, err := pipeline.Run(context.Background(), o); err != nil || !r.Good() {
@@ -303,37 +310,66 @@ func TestRunsAsTheyAreMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := ledger.Ledger{Lake: filelake.Open(dir, pipeline.DataBucket)}
-	now := time.Date(2025, 8, 3, 12, 0, 0, 0, time.UTC)
-	runs, err := table.Runs(t.Context(), l, contracts, s, now)
+	requests, err := cost.ReadRequests(pipeline.SpanFile(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(runs) != 3 {
-		t.Fatalf("%d runs", len(runs))
+	l := ledger.Ledger{Lake: filelake.Open(dir, pipeline.DataBucket)}
+	now := time.Date(2025, 8, 3, 12, 0, 0, 0, time.UTC)
+	runs, err := table.Runs(t.Context(), l, requests, contracts, s, now)
+	if err != nil || len(runs) != 3 {
+		t.Fatalf("%d runs, %v", len(runs), err)
 	}
-	var modelled, real [2]float64
+	puts, gets := 0, 0
 	for _, r := range runs {
-		puts, gets := made[r.Dataset]["put"], made[r.Dataset]["get"]
-		t.Logf("%s: %d puts modelled, %.0f made; %d gets modelled, %.0f made", r.Dataset, r.Puts, puts, r.Gets, gets)
-		modelled[0], modelled[1], real[0], real[1] = modelled[0]+float64(r.Puts), modelled[1]+float64(r.Gets), real[0]+puts, real[1]+gets
-		if r.Invocations < 7 || r.Messages < 5 || r.GBSeconds["stager"] <= 0 || r.Published == 0 || r.Archived == 0 || !r.Simulated || r.USD <= 0 || r.RunsAMonth < 1 {
+		t.Logf("%s: %d puts, %d gets, %d messages, %d invocations", r.Dataset, r.Puts, r.Gets, r.Messages, r.Invocations)
+		puts, gets = puts+r.Puts, gets+r.Gets
+		if r.Invocations < 6 || r.Uncounted != 0 || r.Messages < 5 || r.Puts < 10 || r.Gets < 20 || r.GBSeconds["stager"] <= 0 ||
+			r.Published == 0 || r.Archived == 0 || !r.Simulated || r.USD <= 0 || r.RunsAMonth < 1 {
 			t.Errorf("%+v", r)
 		}
 	}
-	// Of all together: who refers to a dataset reads it too.
-	for i, what := range []string{"puts", "gets"} {
-		if ratio := modelled[i] / real[i]; ratio < 0.8 || ratio > 1.25 {
-			t.Errorf("%.0f %s are modelled, and %.0f were made", modelled[i], what, real[i])
+	t.Logf("%d puts counted, %d made; %d gets counted, %d made", puts, made.puts.Load(), gets, made.gets.Load())
+	for what, n := range map[string]struct{ counted, made float64 }{
+		"puts": {float64(puts), float64(made.puts.Load())}, "gets": {float64(gets), float64(made.gets.Load())},
+	} {
+		if ratio := n.counted / n.made; ratio < 0.7 || ratio > 1 {
+			t.Errorf("%.0f %s are counted, and %.0f were made", n.counted, what, n.made)
 		}
 	}
 	e := table.Estimate("dev", s, runs, len(contracts), nil)
 	if e.RunsUSD <= 0 || !near(e.MonthUSD, e.IdleUSD+e.RunsUSD) || len(e.Services) < 7 || e.Over() {
 		t.Errorf("%+v", e)
 	}
-	// Nothing was measured: the durations are of this machine, and said to be so; the rest follows from the receipts.
-	if _, err := table.Runs(t.Context(), ledger.Ledger{Lake: filelake.Open(t.TempDir(), pipeline.DataBucket)}, contracts, s, now); err == nil {
-		t.Error("runs of a lake without any")
+	// Without spans the requests are unknown: they cost nothing here, and the run says so.
+	uncounted, err := table.Runs(t.Context(), l, nil, contracts, s, now)
+	if err != nil || uncounted[0].Uncounted != uncounted[0].Invocations || uncounted[0].Gets != 0 || uncounted[0].Messages < 5 {
+		t.Errorf("%+v, %v", uncounted, err)
+	}
+	empty := ledger.Ledger{Lake: filelake.Open(t.TempDir(), pipeline.DataBucket)}
+	if _, err := table.Runs(t.Context(), empty, nil, contracts, s, now); !errors.Is(err, cost.ErrNoRuns) {
+		t.Errorf("an empty lake: %v", err)
+	}
+}
+
+func TestReadRequests(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "spans.jsonl")
+	if got, err := cost.ReadRequests(file); err != nil || len(got) != 0 {
+		t.Errorf("no file: %v, %v", got, err)
+	}
+	text := `{"span_id":"a","attributes":{"llac.store.gets":3,"llac.store.puts":2,"llac.store.lists":1,"llac.published":4}}
+{"span_id":"b","attributes":{"llac.dataset":"population"}}
+not a span
+{"span_id":"c","attributes":{"llac.store.gets":1}}
+{"span_id":"d","attributes":{"llac.store.gets":1`
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := cost.ReadRequests(file)
+	want := map[string]cost.Requests{"a": {Gets: 3, Puts: 2, Lists: 1, Published: 4}, "c": {Gets: 1}}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -366,7 +402,7 @@ func TestReview(t *testing.T) {
 	}
 	for _, l := range lines {
 		if l.Service == "Amazon Athena" {
-			t.Error("a hundredth of a cent is told")
+			t.Error("a hundredth of a cent is reported")
 		}
 	}
 	month := time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)
@@ -378,7 +414,7 @@ func TestReview(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := cost.ReadActual(path); err == nil {
-			t.Errorf("%s was taken", body)
+			t.Errorf("%s was accepted", body)
 		}
 	}
 }

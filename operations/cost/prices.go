@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -17,30 +18,30 @@ type Table struct {
 	AsOf         string                `json:"as_of"`
 	Region       string                `json:"region"`
 	Source       string                `json:"source"`
-	Architecture float64               `json:"architecture_month"` // what the architecture says a month costs
+	Architecture float64               `json:"architecture_month"` // the cost of a month that the architecture states
 	Budgets      map[string]float64    `json:"budgets"`            // by environment
 	Prices       map[string]Price      `json:"prices"`
-	Resources    map[string]string     `json:"resources"`      // of Terraform, each one of which costs the price named
-	Free         []string              `json:"free_resources"` // of Terraform, that cost nothing by being there
+	Resources    map[string]string     `json:"resources"`      // by Terraform type: the price of each one
+	Free         []string              `json:"free_resources"` // Terraform types that cost nothing by being there
 	Assumptions  map[string]Assumption `json:"assumptions"`
 }
 
-// Price is what one of something costs.
+// Price is the price of one unit.
 type Price struct {
-	Bill string  `json:"bill"` // the name under which AWS's bill and Cost Explorer have it
+	Bill string  `json:"bill"` // the AWS service in bills and in Cost Explorer
 	Unit string  `json:"unit"`
 	USD  float64 `json:"usd"`
-	Free float64 `json:"free"` // a month, once an account
+	Free float64 `json:"free"` // units per month and account that cost nothing
 	Text string  `json:"text"`
 }
 
-// Assumption is a number that nothing tells.
+// Assumption is a number that is neither in the plans nor counted.
 type Assumption struct {
 	Value float64 `json:"value"`
 	Text  string  `json:"text"`
 }
 
-// Prices is the table that this build knows.
+// Prices returns the price table of this build.
 func Prices() Table {
 	var t Table
 	if err := json.Unmarshal(priceFile, &t); err != nil {
@@ -59,7 +60,7 @@ type Usage struct {
 	Quantity float64
 }
 
-// Line is what all usages of one thing come to.
+// Line is the sum of all usages of one thing.
 type Line struct {
 	What     string  `json:"what"`
 	Text     string  `json:"text"`
@@ -70,8 +71,8 @@ type Line struct {
 	USD      float64 `json:"usd"`
 }
 
-// Bill sums usages up, takes off what is free, and answers a line for each thing, the dearest first. What is free is so once an
-// account: usages of others in it, beside, take theirs first.
+// Bill adds usages up, subtracts the free allowances, and returns a line for each thing, the most expensive first, and the
+// total. Allowances are per account: beside, the usages of others in the account, uses them first.
 func (t Table) Bill(all, beside []Usage) ([]Line, float64) {
 	sums, taken := map[string]float64{}, map[string]float64{}
 	for _, u := range all {
@@ -85,26 +86,18 @@ func (t Table) Bill(all, beside []Usage) ([]Line, float64) {
 	for _, what := range slices.Sorted(maps.Keys(sums)) {
 		p, ok := t.Prices[what]
 		if !ok {
-			panic(fmt.Sprintf("cost: %q has no price", what)) // ours to put into the table
+			panic(fmt.Sprintf("cost: %q has no price", what)) // a usage of this package that prices.json lacks
 		}
 		free := math.Max(0, p.Free-taken[what])
 		l := Line{What: what, Text: p.Text, Quantity: sums[what], Unit: p.Unit, Free: free, Price: p.USD, USD: math.Max(0, sums[what]-free) * p.USD}
 		total += l.USD
 		out = append(out, l)
 	}
-	slices.SortStableFunc(out, func(a, b Line) int {
-		switch {
-		case a.USD > b.USD:
-			return -1
-		case a.USD < b.USD:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b Line) int { return cmp.Compare(b.USD, a.USD) })
 	return out, total
 }
 
-// List is what usages come to when nothing is free: what they add once the allowances are used up.
+// List returns what usages cost without free allowances: what they add once the allowances are used up.
 func (t Table) List(all []Usage) float64 {
 	total := 0.0
 	for _, u := range all {

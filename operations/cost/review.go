@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,24 +11,24 @@ import (
 	"time"
 )
 
-// Reviewed is what one AWS service cost in a month, beside what was expected.
+// Reviewed compares what one AWS service cost in a month with the estimate.
 type Reviewed struct {
-	Service  string  `json:"service"` // as AWS's bill names it
+	Service  string  `json:"service"` // its name in AWS's bill
 	Expected float64 `json:"expected_usd"`
 	Actual   float64 `json:"actual_usd"`
 }
 
-// ExplorerCommand asks AWS what a month has cost, by service. It costs a cent.
+// ExplorerCommand returns the command that asks AWS what a month cost, by service. Running it costs one cent.
 func ExplorerCommand(env string, month time.Time) string {
 	return fmt.Sprintf("aws ce get-cost-and-usage --granularity MONTHLY --metrics UnblendedCost --group-by Type=DIMENSION,Key=SERVICE "+
 		`--time-period Start=%s,End=%s --filter '{"Tags":{"Key":"environment","Values":[%q]}}' > costs.json`, month.Format(time.DateOnly), month.AddDate(0, 1, 0).Format(time.DateOnly), env)
 }
 
-// ReadActual reads what Cost Explorer answered: USD by AWS service.
+// ReadActual reads the output of ExplorerCommand: USD by AWS service.
 func ReadActual(path string) (map[string]float64, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read what the month has cost: %w", err)
+		return nil, fmt.Errorf("read the charges of the month: %w", err)
 	}
 	var answer struct {
 		ResultsByTime []struct {
@@ -38,7 +39,7 @@ func ReadActual(path string) (map[string]float64, error) {
 		}
 	}
 	if err := json.Unmarshal(b, &answer); err != nil || len(answer.ResultsByTime) == 0 {
-		return nil, fmt.Errorf("read %s: it is not what aws ce get-cost-and-usage prints", path)
+		return nil, fmt.Errorf("read %s: not the output of aws ce get-cost-and-usage", path)
 	}
 	out := map[string]float64{}
 	for _, r := range answer.ResultsByTime {
@@ -46,7 +47,7 @@ func ReadActual(path string) (map[string]float64, error) {
 			m, ok := g.Metrics["UnblendedCost"]
 			usd, err := strconv.ParseFloat(m.Amount, 64)
 			if !ok || err != nil || len(g.Keys) != 1 || m.Unit != "USD" {
-				return nil, fmt.Errorf("read %s: want UnblendedCost in USD, by service", path)
+				return nil, fmt.Errorf("read %s: it must have UnblendedCost in USD, by service", path)
 			}
 			out[g.Keys[0]] += usd
 		}
@@ -54,7 +55,7 @@ func ReadActual(path string) (map[string]float64, error) {
 	return out, nil
 }
 
-// Review puts what a month has cost beside what was expected, what differs most first.
+// Review compares the charges of a month with the estimate. Services that cost more than expected come first.
 func (t Table) Review(expected []Line, actual map[string]float64) []Reviewed {
 	by := map[string]*Reviewed{}
 	of := func(service string) *Reviewed {
@@ -75,15 +76,6 @@ func (t Table) Review(expected []Line, actual map[string]float64) []Reviewed {
 			out = append(out, r)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Reviewed) int {
-		x, y := a.Actual-a.Expected, b.Actual-b.Expected
-		switch {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b Reviewed) int { return cmp.Compare(b.Actual-b.Expected, a.Actual-a.Expected) })
 	return out
 }

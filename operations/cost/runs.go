@@ -3,67 +3,62 @@ package cost
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/ledger"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
 )
 
-// Run is what one run of a dataset needed, as its receipts say, and what a month of them comes to.
+// Run is what one run of a dataset used, and what a month of such runs costs.
 type Run struct {
 	Dataset      string             `json:"dataset"`
 	Slot         string             `json:"slot"`
 	SourceSystem string             `json:"source_system"`
 	Simulated    bool               `json:"simulated"`
-	RunsAMonth   int                `json:"runs_a_month"` // by its contract's cadence; each is taken to find a new version
+	RunsAMonth   int                `json:"runs_a_month"` // by the contract's cadence; each is assumed to find a new version
 	Invocations  int                `json:"invocations"`
+	Uncounted    int                `json:"uncounted"` // invocations whose requests were not counted; 0 when all were
 	Messages     int                `json:"messages"`
 	GBSeconds    map[string]float64 `json:"gb_seconds"` // by service
-	Puts         int                `json:"s3_puts"`
+	Puts         int                `json:"s3_puts"`    // with lists, which have the same price
 	Gets         int                `json:"s3_gets"`
 	Published    int64              `json:"bytes_published"`
 	Archived     int64              `json:"bytes_archived"`
 	USD          float64            `json:"usd"`       // of one run at list price
-	MonthUSD     float64            `json:"usd_month"` // of a month of them, with what they leave in the lake
+	MonthUSD     float64            `json:"usd_month"` // of a month of runs, with what they leave in the lake
 	usages       []Usage            // of one run
 }
 
-// ErrNoRuns says that a lake holds no run to learn from.
+// ErrNoRuns reports that a lake holds no published run.
 var ErrNoRuns = errors.New("no run was published in this lake")
 
-// Runs reads the last published run of each dataset whose contract is in force.
-func (t Table) Runs(ctx context.Context, l ledger.Ledger, contracts []*contract.Contract, s *Standing, now time.Time) ([]Run, error) {
-	requests, err := l.Requests(ctx, "")
+// Runs reads the last published run of each dataset whose contract is in force. The requests are those of ReadRequests.
+func (t Table) Runs(ctx context.Context, l ledger.Ledger, requests map[string]Requests, contracts []*contract.Contract, s *Standing, now time.Time) ([]Run, error) {
+	all, err := l.Requests(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	var out []Run
 	for _, c := range contracts {
-		for _, r := range requests { // the latest first
-			if r.Dataset != c.Dataset {
-				continue
-			}
-			timeline, err := l.Timeline(ctx, r, "")
-			if err != nil {
-				return nil, err
-			}
-			if timeline.State != ledger.Published {
-				continue
-			}
-			one, err := t.run(ctx, l, timeline, s, len(c.References()))
-			if err != nil {
-				return nil, err
-			}
-			one.RunsAMonth = c.Slots(now, now.Add(Month))
-			one.MonthUSD = t.List(one.month())
-			out = append(out, one)
-			break
+		timeline, err := lastPublished(ctx, l, all, c.Dataset)
+		if err != nil {
+			return nil, err
 		}
+		if timeline == nil {
+			continue
+		}
+		r := t.run(*timeline, requests, s)
+		if r.Archived, err = archived(ctx, l, *timeline); err != nil {
+			return nil, err
+		}
+		r.RunsAMonth = c.Slots(now, now.Add(Month))
+		r.MonthUSD = t.List(r.month())
+		out = append(out, r)
 	}
 	if len(out) == 0 {
 		return nil, ErrNoRuns
@@ -71,88 +66,102 @@ func (t Table) Runs(ctx context.Context, l ledger.Ledger, contracts []*contract.
 	return out, nil
 }
 
-// run counts what one run needed, of a dataset that refers to so many others.
-func (t Table) run(ctx context.Context, l ledger.Ledger, timeline ledger.Timeline, s *Standing, references int) (Run, error) {
-	r := Run{Dataset: timeline.Dataset, Slot: timeline.Slot, SourceSystem: timeline.SourceSystem, Simulated: timeline.Simulated, GBSeconds: map[string]float64{}, Published: timeline.BytesStaged}
-	service := func(stage string) string {
-		for _, f := range events.Flow {
-			if stage == f.Service || strings.HasPrefix(stage, f.Service+"-") {
-				return f.Service
-			}
-		}
-		return stage
-	}
-	add := func(what, of string, n float64) {
-		r.usages = append(r.usages, Usage{What: what, Service: of, Dataset: r.Dataset, Quantity: n})
-	}
-	puts, gets := map[string]int{}, map[string]int{}
-	for _, h := range timeline.Hops {
-		of := service(h.Stage)
-		// Each hop is one message of one invocation: received with the polling, deleted by a call of its own.
-		r.Invocations++
-		r.Messages += len(h.Said)
-		gb := h.DurationMS / 1000 * t.memory(s, of)
-		r.GBSeconds[of] += gb
-		add("lambda_request", of, 1)
-		add("lambda_gb_second", of, gb)
-		add("sqs_request", of, 2)
-		add("sns_publish", of, float64(len(h.Said)))
-		add("log_gb", of, t.assume("log_bytes")/1e9)
-		add("log_gb_month", of, t.assume("log_bytes")/1e9)
-		add("xray_trace", of, 1)
-		gets[of]++ // is the receipt there
-		puts[of]++ // the receipt
-	}
-	pages, files, runs := timeline.Pages, 0, max(1, len(timeline.Runs))
-	pointer, err := l.Snapshot(ctx, timeline.Dataset, timeline.Snapshot)
-	if err != nil {
-		return r, err
-	}
-	if pointer != nil {
-		for _, part := range pointer.Parts {
-			if !part.CarriedOn {
-				files += len(part.Objects)
-			}
-		}
-	}
-	// What each stage reads and writes, in the order of the flow. The contract is read once a process, and counted once.
-	for of, n := range map[string][2]int{
-		"scheduler":       {4 + 3*references, 3},                     // pointer, cursor, freshness, the request, those referred to; the request, cursor, freshness
-		"fetcher":         {2 + runs, pages + runs},                  // pointer, cursor, what is there already; pages, manifests
-		"validator":       {runs + pages, 0},                         // manifests, pages
-		"stager":          {runs + pages, files + runs},              // the same; files, candidates
-		"quality-gate":    {(6+2*references)*runs + files, 3 * runs}, // candidates, pointer, verdicts, those referred to, files; verdicts, pointer, history
-		"landing-janitor": {(4+1)*runs + 2*pages, 2*runs + pages},    // pointer, verdict, candidate, manifests and pages, and both again from the archive; the archive, evidence
-	} {
-		gets[of] += n[0]
-		puts[of] += n[1]
-	}
-	for _, of := range slices.Sorted(maps.Keys(gets)) { // in one order, so that sums of floats come out the same
-		r.Gets, r.Puts = r.Gets+gets[of], r.Puts+puts[of]
-		add("s3_get", of, float64(gets[of]))
-		add("s3_put", of, float64(puts[of]))
-	}
-	add("glue_request", "quality-gate", float64(4+files/50)) // tables read and written, partitions in batches
-	for _, e := range timeline.Evidence {
-		doc, _, err := lake.ReadState[lake.Evidence](ctx, l.Lake, e.Key)
-		if err != nil {
-			return r, err
-		}
-		if doc == nil {
+// lastPublished returns the timeline of the last request of a dataset that was published, or nil. requests has the latest first.
+func lastPublished(ctx context.Context, l ledger.Ledger, requests []ledger.Request, dataset string) (*ledger.Timeline, error) {
+	for _, r := range requests {
+		if r.Dataset != dataset {
 			continue
 		}
-		for _, d := range doc.Deletes {
+		timeline, err := l.Timeline(ctx, r, "")
+		if err != nil {
+			return nil, err
+		}
+		if timeline.State == ledger.Published {
+			return &timeline, nil
+		}
+	}
+	return nil, nil
+}
+
+// run adds up what the deliveries of a run used. Each hop is one message and one invocation.
+func (t Table) run(timeline ledger.Timeline, requests map[string]Requests, s *Standing) Run {
+	r := Run{
+		Dataset: timeline.Dataset, Slot: timeline.Slot, SourceSystem: timeline.SourceSystem, Simulated: timeline.Simulated,
+		GBSeconds: map[string]float64{}, Published: timeline.BytesStaged,
+	}
+	for _, h := range timeline.Hops {
+		service := serviceOf(h.Stage)
+		if service == nil {
+			continue // the operator's machine, which AWS does not bill
+		}
+		used, counted := requests[h.SpanID]
+		if !counted {
+			r.Uncounted++
+			used.Published = len(h.Said)
+		}
+		r.add(t, *service, t.memory(s, *service)*h.DurationMS/1000, used)
+	}
+	r.USD = t.List(r.usages)
+	return r
+}
+
+// add adds one invocation of a service.
+func (r *Run) add(t Table, service runtime.Service, gbSeconds float64, used Requests) {
+	r.Invocations++
+	r.Messages += used.Published
+	r.Gets += used.Gets
+	r.Puts += used.Puts + used.Lists
+	r.GBSeconds[service.Name] += gbSeconds
+	add := func(what string, n float64) {
+		r.usages = append(r.usages, Usage{What: what, Service: service.Name, Dataset: r.Dataset, Quantity: n})
+	}
+	add("lambda_request", 1)
+	add("lambda_gb_second", gbSeconds)
+	add("sqs_request", 2) // received and deleted
+	add("sns_publish", float64(used.Published))
+	add("s3_get", float64(used.Gets))
+	add("s3_put", float64(used.Puts+used.Lists))
+	add("log_gb", t.assume("log_bytes")/1e9)
+	add("log_gb_month", t.assume("log_bytes")/1e9)
+	add("xray_trace", 1)
+	if service.Catalogue != nil { // the local cloud has no catalogue whose requests could be counted
+		add("glue_request", t.assume("glue_requests"))
+	}
+}
+
+// serviceOf returns the service of a stage, whose name may have a suffix ("scheduler-dependants"), or of a function
+// ("llac-dev-scheduler"); nil if no service has that name.
+func serviceOf(name string) *runtime.Service {
+	for _, s := range services.All {
+		if name == s.Name || strings.HasPrefix(name, s.Name+"-") || strings.HasSuffix(name, "-"+s.Name) {
+			return &s
+		}
+	}
+	return nil
+}
+
+// archived returns the size of what a run's evidence says was archived.
+func archived(ctx context.Context, l ledger.Ledger, timeline ledger.Timeline) (int64, error) {
+	var size int64
+	for _, e := range timeline.Evidence {
+		evidence, _, err := lake.ReadState[lake.Evidence](ctx, l.Lake, e.Key)
+		if err != nil {
+			return 0, err
+		}
+		if evidence == nil {
+			continue
+		}
+		for _, d := range evidence.Deletes {
 			if d.Archive != nil {
-				r.Archived += d.Archive.Size
+				size += d.Archive.Size
 			}
 		}
 	}
-	r.USD = t.List(r.usages)
-	return r, nil
+	return size, nil
 }
 
-// month is what a month of runs uses: each of them, and what stays in the lake of it. The archive stays for good and a
-// superseded snapshot three months, so that the storage is that of the twelfth month.
+// month returns what a month of such runs uses, with what they leave in the lake. The archive is kept for good and a
+// superseded snapshot for three months; the storage is that of the twelfth month.
 func (r Run) month() []Usage {
 	var out []Usage
 	for _, u := range r.usages {
@@ -163,8 +172,8 @@ func (r Run) month() []Usage {
 	return append(out, Usage{What: "s3_gb_month", Dataset: r.Dataset, Quantity: kept / 1e9})
 }
 
-// Marts is what the builds of the marts use in a month: each reads every published snapshot, and no query is counted for
-// less than 10 MB.
+// Marts returns what the builds of the marts use in a month. Each build reads every published snapshot, and Athena bills at
+// least 10 MB per query.
 func (t Table) Marts(runs []Run) []Usage {
 	published := 0.0
 	for _, r := range runs {
@@ -190,24 +199,24 @@ type Estimate struct {
 	IdleUSD      float64   `json:"idle_usd"`
 	Runs         []Run     `json:"runs,omitempty"`
 	Services     []Share   `json:"services,omitempty"` // of the runs, at list price
-	RunsUSD      float64   `json:"runs_usd"`           // what they add to an idle month
+	RunsUSD      float64   `json:"runs_usd"`           // what the runs add to an idle month
 	MonthUSD     float64   `json:"month_usd"`
 	Month        []Line    `json:"month"`
 	Architecture float64   `json:"architecture_usd"`
-	Budget       float64   `json:"budget_usd"` // 0: none is set for the environment
+	Budget       float64   `json:"budget_usd"` // 0: the environment has none
 }
 
-// Share is what a month of one service's work comes to.
+// Share is what a month of one service's work costs.
 type Share struct {
 	Service string  `json:"service"`
 	USD     float64 `json:"usd_month"`
 }
 
-// Estimate puts an idle month and its runs together. Either may be missing. Beside is what else stands in the account, idle, and
-// uses up what is free; nil: nothing.
+// Estimate adds up an idle month and its runs. Either may be missing. beside is the idle part of what else exists in the
+// account and uses the free allowances first; nil if nothing.
 func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int, beside *Standing) Estimate {
 	e := Estimate{AsOf: t.AsOf, Region: t.Region, Env: env, Standing: s, Runs: runs, Architecture: t.Architecture, Budget: t.Budgets[env]}
-	var idle, others []Usage
+	var idle, others, added []Usage
 	if beside != nil {
 		others = t.Idle(beside, datasets)
 	}
@@ -215,30 +224,35 @@ func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int, besid
 		idle = t.Idle(s, datasets)
 		e.Idle, e.IdleUSD = t.Bill(idle, others)
 	}
-	all := slices.Clone(idle)
-	shares := map[string]float64{}
-	var added []Usage
 	for _, r := range runs {
 		added = append(added, r.month()...)
 	}
 	if len(runs) > 0 {
 		added = append(added, t.Marts(runs)...)
 	}
-	for _, u := range added {
-		of := u.Service
-		if of == "" {
-			of = "storage"
-		}
-		shares[of] += u.Quantity * t.Prices[u.What].USD
-	}
-	for of, usd := range shares {
-		e.Services = append(e.Services, Share{of, usd})
-	}
-	slices.SortFunc(e.Services, func(a, b Share) int { return strings.Compare(a.Service, b.Service) })
-	e.Month, e.MonthUSD = t.Bill(append(all, added...), others)
-	e.RunsUSD = e.MonthUSD - e.IdleUSD // what is free is taken off once
+	e.Services = t.shares(added)
+	e.Month, e.MonthUSD = t.Bill(append(slices.Clone(idle), added...), others)
+	e.RunsUSD = e.MonthUSD - e.IdleUSD // the free allowances are subtracted once
 	return e
 }
 
-// Over says whether the month is dearer than the environment's budget.
+// shares adds usages up by service, at list price.
+func (t Table) shares(usages []Usage) []Share {
+	sums := map[string]float64{}
+	for _, u := range usages {
+		service := u.Service
+		if service == "" {
+			service = "storage"
+		}
+		sums[service] += u.Quantity * t.Prices[u.What].USD
+	}
+	var out []Share
+	for service, usd := range sums {
+		out = append(out, Share{service, usd})
+	}
+	slices.SortFunc(out, func(a, b Share) int { return strings.Compare(a.Service, b.Service) })
+	return out
+}
+
+// Over reports whether the month costs more than the environment's budget.
 func (e Estimate) Over() bool { return e.Budget > 0 && e.MonthUSD > e.Budget }

@@ -120,13 +120,25 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 	}
 	var runs []cost.Run
 	if l != nil {
-		runs, err = table.Runs(ctx, *l, contracts, standing, a.Clock.Now())
+		var requests map[string]cost.Requests
+		if !o.cloud { // an environment's spans are in X-Ray
+			if requests, err = cost.ReadRequests(pipeline.SpanFile(a.dir)); err != nil {
+				return reply{}, err
+			}
+		}
+		runs, err = table.Runs(ctx, *l, requests, contracts, standing, a.Clock.Now())
 	}
 	switch {
 	case err == nil && l == nil, errors.Is(err, cost.ErrNoRuns):
 		out.Notes = append(out.Notes, "no published run is in this lake: what runs add is not counted ("+a.llac("run")+" makes some)")
 	case err != nil:
 		return reply{}, err
+	}
+	for _, r := range runs {
+		if r.Uncounted > 0 {
+			out.Notes = append(out.Notes, fmt.Sprintf("%s: the requests of %d of %d invocations to the lake were not counted; "+
+				"only llac run in this version counts them", r.Dataset, r.Uncounted, r.Invocations))
+		}
 	}
 	out.Estimate = table.Estimate(o.env, standing, runs, max(len(contracts), len(runs)), beside)
 	if standing != nil {
