@@ -18,31 +18,32 @@ import (
 	"github.com/llac-project/llac/test/bench/staging"
 )
 
-// machine says where the figures are taken.
+// machine describes where the figures are taken.
 func machine(ctx context.Context, repository string, rounds int) report.Machine {
-	m := report.Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor(), Cores: runtime.NumCPU(), Go: runtime.Version(), Build: "an unknown commit", Rounds: rounds}
+	m := report.Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPU: processor(), Cores: runtime.NumCPU(),
+		Go: runtime.Version(), Build: "an unknown commit", Rounds: rounds}
 	git := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty")
 	git.Dir = repository
 	if out, err := git.Output(); err == nil {
 		m.Build = strings.TrimSpace(string(out))
 	}
 	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
-		_, _ = fmt.Sscan(string(b), &m.Load) // else nobody knows
+		_, _ = fmt.Sscan(string(b), &m.Load) // without it the load stays 0: unknown
 	}
 	return m
 }
 
-// processor is the model's name where the system tells it.
+// processor returns the model name of the processor.
 func processor() string {
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if m := regexp.MustCompile(`(?m)^model name\s*:\s*(.+)$`).FindSubmatch(b); m != nil {
 			return string(m[1])
 		}
 	}
-	return "a processor that does not say its name"
+	return "unknown processor"
 }
 
-// benchmarked are the packages whose Go benchmarks belong to staging.
+// benchmarked are the packages whose Go benchmarks measure staging.
 var benchmarked = []string{"./platform/source/jsonpage", "./services/validator", "./services/stager/engine"}
 
 // goBenchmarks runs the Go benchmarks on one core.
@@ -59,7 +60,7 @@ func goBenchmarks(ctx context.Context, repository string) ([]report.Benchmark, e
 
 var speed = regexp.MustCompile(`([\d.]+) MB/s`)
 
-// parseBenchmarks reads what go test prints.
+// parseBenchmarks parses the output of go test.
 func parseBenchmarks(out []byte) []report.Benchmark {
 	var all []report.Benchmark
 	in := ""
@@ -81,8 +82,7 @@ func parseBenchmarks(out []byte) []report.Benchmark {
 	return all
 }
 
-// profiles stages the sets with the engine in this process, as llac stage does, and leaves profiles of processor and
-// memory.
+// profiles stages the sets with the engine in this process, as llac stage does, and writes CPU and memory profiles.
 func profiles(ctx context.Context, o options, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -108,7 +108,7 @@ func profiles(ctx context.Context, o options, dir string) error {
 		if err != nil {
 			return err
 		}
-		// What was allocated in all; go tool pprof -sample_index=inuse_space shows what is held.
+		// All allocations; go tool pprof -sample_index=inuse_space shows the memory in use.
 		if err := pprof.Lookup("allocs").WriteTo(heap, 0); err != nil {
 			return err
 		}

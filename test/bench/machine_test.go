@@ -15,8 +15,9 @@ ok  	github.com/llac-project/llac/services/validator	1.2s
 pkg: github.com/llac-project/llac/services/stager/engine
 BenchmarkStage 	       1	 400000 ns/op	  82.10 MB/s	  250000 rows/s
 `))
-	if len(got) != 2 || got[0].Package != "services/validator" || got[0].Name != "BenchmarkValidate/without_sha256" || got[0].MBPerSecond != 1107.5 ||
+	if len(got) != 2 || got[0].Package != "services/validator" || got[0].Name != "BenchmarkValidate/without_sha256" ||
+		got[0].MBPerSecond != 1107.5 ||
 		got[1].Package != "services/stager/engine" || got[1].MBPerSecond != 82.1 {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v", got)
 	}
 }

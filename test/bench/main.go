@@ -1,7 +1,9 @@
-// Command bench measures what Llac promises of its speed, on this machine: staging beside Polars, DuckDB and pandas, in
-// memory and in time; staging from S3; the services as functions; the hop through the local cloud, the consumer beside
-// the library's, and a whole run; builds of the marts. It prints figures and ratios; only ratios mean anything on another machine. Nothing
-// fails for being slow; what fails is a peer that does not do the same job, and bytes that are not the same twice.
+// Command bench measures the speed of Llac on this machine: staging compared with Polars, DuckDB and pandas, in memory
+// and in time; staging from S3; the services as functions; a hop through the local cloud; the consumer compared with
+// the library's; a whole run; builds of the marts.
+//
+// It prints figures and ratios; only the ratios carry over to another machine. A slow result is not an error. Errors
+// are a peer that does a different job, and output bytes that differ between two runs.
 package main
 
 import (
@@ -25,11 +27,11 @@ import (
 	"github.com/llac-project/llac/test/bench/timed"
 )
 
-// parts are what can be measured, in the order in which it is.
+// parts are the measurements that run by default, in order.
 var parts = []string{"staging", "cloud", "benchmarks", "functions", "pipeline", "marts"}
 
-// besides are parts that are measured only when they are named.
-var besides = []string{"data", "profile"}
+// extraParts run only when they are named.
+var extraParts = []string{"data", "profile"}
 
 type options struct {
 	only       []string
@@ -47,15 +49,17 @@ func main() {
 	timed.Serve()
 	var o options
 	var asJSON, write bool
-	only := flag.String("only", strings.Join(parts, ","), "what to measure, with commas between; also data (make the pages, say where they are) and profile")
-	sets := flag.String("sets", "register,open_register,distinct,wide", "what to stage, with commas between")
-	flag.IntVar(&o.rows, "rows", 1_000_000, "rows of the register that are staged; the other sets follow in proportion")
-	flag.IntVar(&o.rounds, "rounds", 3, "rounds; peers alternate within each")
-	flag.IntVar(&o.messages, "messages", 20000, "messages of the throughput bench")
-	flag.StringVar(&o.contracts, "datasets", "datasets", "folder of the contracts that the pipeline runs")
-	flag.StringVar(&o.llac, "llac", "", "the llac to time; default: it is built")
-	flag.BoolVar(&o.tenMillion, "ten-million", false, "also stage ten million rows (4.4 GB of pages, kept in .cache), for the memory that it takes")
-	flag.BoolVar(&o.years, "years", true, "of the marts, also measure builds over years of data, which takes minutes and some GB of .cache for a time")
+	only := flag.String("only", strings.Join(parts, ","), "comma-separated `parts` to measure; also data (generate the pages, "+
+		"print their folders) and profile")
+	sets := flag.String("sets", "register,open_register,distinct,wide", "comma-separated `sets` to stage")
+	flag.IntVar(&o.rows, "rows", 1_000_000, "number of register rows to stage; the other sets scale in proportion")
+	flag.IntVar(&o.rounds, "rounds", 3, "number of rounds; llac and its peers alternate within a round")
+	flag.IntVar(&o.messages, "messages", 20000, "number of messages of the throughput benchmark")
+	flag.StringVar(&o.contracts, "datasets", "datasets", "folder of the contracts for the pipeline run")
+	flag.StringVar(&o.llac, "llac", "", "llac binary to measure; default: build it")
+	flag.BoolVar(&o.tenMillion, "ten-million", false, "also stage ten million rows (4.4 GB of pages, kept in .cache) to measure memory")
+	flag.BoolVar(&o.years, "years", true, "also measure mart builds over years of data, which takes minutes and temporarily "+
+		"some GB of .cache")
 	flag.BoolVar(&asJSON, "json", false, "print JSON")
 	flag.BoolVar(&write, "write", false, "also write docs/performance.md")
 	flag.Parse()
@@ -67,7 +71,7 @@ func main() {
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "bench: interrupted; what was being written is removed, data that were made are kept")
+		fmt.Fprintln(os.Stderr, "bench: interrupted; partial output was removed, generated data was kept")
 		os.Exit(130)
 	default:
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -77,13 +81,13 @@ func main() {
 
 func run(ctx context.Context, o options, asJSON, write bool) error {
 	for _, name := range o.only {
-		if !slices.Contains(parts, name) && !slices.Contains(besides, name) {
-			return fmt.Errorf("there is no part %q; there are %s", name, strings.Join(slices.Concat(parts, besides), ", "))
+		if !slices.Contains(parts, name) && !slices.Contains(extraParts, name) {
+			return fmt.Errorf("unknown part %q; use %s", name, strings.Join(slices.Concat(parts, extraParts), ", "))
 		}
 	}
 	for _, name := range o.sets {
 		if !slices.ContainsFunc(staging.Sets(0), func(s staging.Set) bool { return s.Name == name }) {
-			return fmt.Errorf("there is no set %q; there are register, open_register, distinct, wide", name)
+			return fmt.Errorf("unknown set %q; use register, open_register, distinct, wide", name)
 		}
 	}
 	folder, err := cache.Folder()
@@ -95,7 +99,7 @@ func run(ctx context.Context, o options, asJSON, write bool) error {
 		return err
 	}
 	r, err := measure(ctx, o, repository)
-	if err != nil || slices.ContainsFunc(o.only, func(name string) bool { return slices.Contains(besides, name) }) {
+	if err != nil || slices.ContainsFunc(o.only, func(name string) bool { return slices.Contains(extraParts, name) }) {
 		return err
 	}
 	if write {
@@ -112,7 +116,8 @@ func run(ctx context.Context, o options, asJSON, write bool) error {
 	}
 	for _, s := range r.Staging {
 		if len(s.Differing) > 0 {
-			err = errors.Join(err, fmt.Errorf("staging %s gives other bytes with %s (invariant 6)", s.Set, strings.Join(s.Differing, ", ")))
+			err = errors.Join(err, fmt.Errorf("staging %s gives different bytes with %s (invariant 6)", s.Set,
+				strings.Join(s.Differing, ", ")))
 		}
 	}
 	return err
@@ -120,7 +125,7 @@ func run(ctx context.Context, o options, asJSON, write bool) error {
 
 func measure(ctx context.Context, o options, repository string) (report.Report, error) {
 	r := report.Report{Machine: machine(ctx, repository, o.rounds)}
-	for _, part := range slices.Concat(besides, parts) {
+	for _, part := range slices.Concat(extraParts, parts) {
 		if !slices.Contains(o.only, part) {
 			continue
 		}
@@ -159,7 +164,7 @@ func measure(ctx context.Context, o options, repository string) (report.Report, 
 	return r, nil
 }
 
-// eachSet calls f for the sets that were asked for.
+// eachSet calls f for the requested sets.
 func eachSet(o options, f func(staging.Set) error) error {
 	for _, s := range staging.Sets(o.rows) {
 		if slices.Contains(o.sets, s.Name) {
@@ -171,7 +176,7 @@ func eachSet(o options, f func(staging.Set) error) error {
 	return nil
 }
 
-// build builds the llac that is timed, where none was given.
+// build builds llac unless a binary was given.
 func (o *options) build(ctx context.Context) (err error) {
 	if o.llac == "" {
 		o.llac, err = staging.BuildLlac(ctx, os.Stderr)

@@ -21,7 +21,7 @@ import (
 
 const service = "bench"
 
-// queue is a local cloud with one service's topic and queue.
+// queue is a local cloud with the topic and the queue of one service.
 type queue struct {
 	cloud    *aws.Cloud
 	topology *messaging.Topology
@@ -35,7 +35,8 @@ func withQueue(ctx context.Context, f func(queue) error) error {
 		}
 		defer cloud.Close()
 		spoken := []string{events.LandingWritten{}.EventType()}
-		topology, err := messaging.Deploy(ctx, cloud.Config(), "bench", []messaging.Declaration{{Service: service, Consumes: spoken, Emits: spoken}}, messaging.TopologyOptions{})
+		topology, err := messaging.Deploy(ctx, cloud.Config(), "bench", []messaging.Declaration{{Service: service,
+			Consumes: spoken, Emits: spoken}}, messaging.TopologyOptions{})
 		if err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func (q queue) consumer(pollers, concurrency int) (*messaging.Consumer, error) {
 	})
 }
 
-// fill puts n messages of 450 bytes into the queue.
+// fill sends n messages of 450 bytes to the queue.
 func (q queue) fill(ctx context.Context, n int) error {
 	client, url := sqs.NewFromConfig(q.cloud.Config()), q.topology.Queues[service]
 	body := fmt.Sprintf("%0450d", 7)
@@ -67,8 +68,8 @@ func (q queue) fill(ctx context.Context, n int) error {
 	return nil
 }
 
-// measureHop publishes events one at a time on an idle system and takes the median time, in milliseconds, until each
-// arrives through topic, subscription, queue and consumer.
+// measureHop publishes events one at a time on an idle system. It returns the median time in milliseconds until an
+// event arrives through topic, subscription, queue and consumer.
 func measureHop(ctx context.Context, n int) (median float64, err error) {
 	err = withQueue(ctx, func(q queue) error {
 		c, err := q.consumer(1, 10)
@@ -105,8 +106,8 @@ func measureHop(ctx context.Context, n int) (median float64, err error) {
 	return median, err
 }
 
-// measureConsumer takes the messages a second that our consumer receives, hands to a handler that does nothing, and
-// deletes, the queue being on disk.
+// measureConsumer returns the messages per second that our consumer receives, hands to an empty handler and deletes,
+// with the queue on disk.
 func measureConsumer(ctx context.Context, n int) (rate float64, err error) {
 	err = withQueue(ctx, func(q queue) error {
 		if err := q.fill(ctx, n); err != nil {
@@ -133,7 +134,7 @@ func measureConsumer(ctx context.Context, n int) (rate float64, err error) {
 	return rate, err
 }
 
-// measureLibrary is measureConsumer with watermill-aws's subscriber, set to batches of ten and four receivers.
+// measureLibrary is measureConsumer with watermill-aws's subscriber, configured with batches of ten and four receivers.
 func measureLibrary(ctx context.Context, n int) (rate float64, err error) {
 	err = withQueue(ctx, func(q queue) error {
 		if err := q.fill(ctx, n); err != nil {
@@ -171,7 +172,7 @@ func measureLibrary(ctx context.Context, n int) (rate float64, err error) {
 	return rate, err
 }
 
-// plain takes a message as it is.
+// plain passes a message on unchanged.
 type plain struct{}
 
 func (plain) Unmarshal(m *types.Message) (*message.Message, error) {

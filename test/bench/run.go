@@ -8,17 +8,19 @@ import (
 	"github.com/llac-project/llac/operations/pipeline"
 )
 
-// measureRun runs all datasets into an empty lake and then again, and takes the seconds of each and the rows published.
+// measureRun runs all datasets into an empty lake and then again. It returns the seconds of both runs and the rows
+// published.
 func measureRun(ctx context.Context, contracts string) (first, second, rows float64, err error) {
 	err = within(func(dir string) error {
 		for again := range 2 {
 			start := time.Now()
-			result, err := pipeline.Run(ctx, pipeline.Options{Settings: pipeline.Settings{Dir: dir, Note: "bench"}, Contracts: contracts, By: "bench"})
+			result, err := pipeline.Run(ctx, pipeline.Options{Settings: pipeline.Settings{Dir: dir, Note: "bench"},
+				Contracts: contracts, By: "bench"})
 			if err != nil {
 				return err
 			}
 			if !result.Good() {
-				return fmt.Errorf("the run did not end well: %+v", result.Datasets)
+				return fmt.Errorf("llac run failed: %+v", result.Datasets)
 			}
 			if again == 1 {
 				second = since(start)

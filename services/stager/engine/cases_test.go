@@ -180,11 +180,11 @@ func (c testCase) run(t *testing.T) string {
 	for _, f := range result.Files {
 		body := out.files[outputName(f.Output)]
 		if f.Bytes != int64(len(body)) {
-			t.Errorf("%s: result says %d bytes, wrote %d", outputName(f.Output), f.Bytes, len(body))
+			t.Errorf("%s: result has %d bytes, want %d", outputName(f.Output), f.Bytes, len(body))
 		}
 		rec := readParquet(t, body)
 		if rec.NumRows() != f.Rows {
-			t.Errorf("%s: result says %d rows, the file holds %d", outputName(f.Output), f.Rows, rec.NumRows())
+			t.Errorf("%s: result has %d rows, want %d", outputName(f.Output), f.Rows, rec.NumRows())
 		}
 		fmt.Fprintf(&b, "%s\n", outputName(f.Output))
 		hide := []string{"source_system", "source_dataset_id", "source_url", "source_updated_at", "ingested_process_at",

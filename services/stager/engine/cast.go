@@ -22,7 +22,7 @@ type numeral struct {
 	negative bool
 	digits   []byte // before the decimal point
 	fraction []byte // after the decimal point
-	exponent []byte // with its sign; empty when there is none
+	exponent []byte // with its sign; empty without one
 }
 
 // readNumeral parses [+-]digits[.digits][e[+-]digits]. No other notation counts as a number: "1,5", "0x1f", "NaN" and

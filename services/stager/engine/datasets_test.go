@@ -46,7 +46,7 @@ func TestRecordedRegister(t *testing.T) {
 	const name = "socrata/ivft-vegh_seed_anonymised_3rows.json"
 	page, err := os.ReadFile(filepath.Join(recorded, filepath.FromSlash(name)))
 	if os.IsNotExist(err) {
-		t.Skipf("recorded answers not present: %s", name)
+		t.Skipf("recorded responses not present: %s", name)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestRecordedRegister(t *testing.T) {
 			`"S00001" | "Servei de centre de dia per a persones amb addiccions"`,
 			"1989-11-22 | 7 | ", "rows in 3 = staged 3 + duplicates 0 + quarantined 0"} {
 			if !strings.Contains(got, want) {
-				t.Errorf("got\n%s\nwant it to hold %q", got, want)
+				t.Errorf("got\n%s\nwant it to contain %q", got, want)
 			}
 		}
 		// Invariant 8: neither names nor telephone numbers.
@@ -76,7 +76,7 @@ func TestRecordedRegister(t *testing.T) {
 		}
 		return
 	}
-	t.Fatal("there is no contract of social_services")
+	t.Fatal("missing contract of social_services")
 }
 
 // TestRecordedHousing stages recorded rows of dwellings under the real contract, including a row without longitude.
@@ -85,7 +85,7 @@ func TestRecordedHousing(t *testing.T) {
 	const name = "socrata/j8h8-vxug_40rows_soda_layout.json"
 	page, err := os.ReadFile(filepath.Join(recorded, filepath.FromSlash(name)))
 	if os.IsNotExist(err) {
-		t.Skipf("recorded answers not present: %s", name)
+		t.Skipf("recorded responses not present: %s", name)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -102,10 +102,10 @@ func TestRecordedHousing(t *testing.T) {
 		for _, want := range []string{"rows in 40 = staged 40 + duplicates 0 + quarantined 0", "staged/year=2007\n",
 			`"080692" | "Collbató" | "11" | "Baix Llobregat" | 7 | 10 | 17 | 26 | 18 | 21 | 17 | 9 | `} {
 			if !strings.Contains(got, want) {
-				t.Errorf("got\n%s\nwant it to hold %q", got, want)
+				t.Errorf("got\n%s\nwant it to contain %q", got, want)
 			}
 		}
 		return
 	}
-	t.Fatal("there is no contract of housing")
+	t.Fatal("missing contract of housing")
 }

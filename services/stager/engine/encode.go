@@ -50,8 +50,11 @@ func newEncoder(level int) (*encoder, error) {
 	return e, err
 }
 
-// Tell returns the offset of the next byte. arrow-go's page writer requires it.
-func (e *encoder) Tell() int64 { return int64(e.out.Len()) }
+// Tell implements the interface that arrow-go's page writer requires.
+func (e *encoder) Tell() int64 { return e.offset() }
+
+// offset returns the offset of the next byte.
+func (e *encoder) offset() int64 { return int64(e.out.Len()) }
 
 // Write implements io.Writer for arrow-go's page writer.
 func (e *encoder) Write(b []byte) (int, error) { return e.out.Write(b) }
@@ -89,7 +92,7 @@ func (e *encoder) coded(col physical, codes []uint32, most int, value func(code 
 	}
 	c.dictionary = true
 	c.encodings.DictEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
-	c.info.DataPageOffset = e.Tell()
+	c.info.DataPageOffset = e.offset()
 	c.info.CompressedSize = written
 	c.info.UncompressedSize = int64(len(e.page)) // without the header of about twenty bytes
 	dictionary.Release()
@@ -194,7 +197,7 @@ func (e *encoder) fixed(col physical, rows, length int, appendText func(b []byte
 
 // chunk starts a column.
 func (e *encoder) chunk() *chunk {
-	at := e.Tell()
+	at := e.offset()
 	e.chunks = append(e.chunks, chunk{info: metadata.ChunkMetaInfo{DictPageOffset: at, DataPageOffset: at, IndexPageOffset: -1}})
 	c := &e.chunks[len(e.chunks)-1]
 	c.statistics.SetNullCount(0)

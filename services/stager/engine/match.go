@@ -23,33 +23,11 @@ type match struct {
 }
 
 // prepareMatches sets up the matches of the plan: the matched columns, and the columns of their method and confidence.
-func (p *plan) prepareMatches(c *contract.Contract, finders map[string]matching.Finder) error {
+func (p *plan) prepareMatches(finders map[string]matching.Finder) error {
 	p.raws = len(p.columns)
-	byColumn := map[string]int{}
-	for i, col := range p.columns {
-		f := &col.field
-		if f.Match == nil {
-			continue
-		}
-		finder := finders[f.Name]
-		if finder == nil {
-			return fmt.Errorf("column %s needs its reference dataset, which is missing; pass a Finder for it, or matching.None", f.Name)
-		}
-		m := match{finder: finder, matched: col, name: p.raws, columns: []int{i}}
-		p.raws++
-		if f.Match.Within != "" {
-			m.within = slices.IndexFunc(p.columns, func(c *column) bool { return c.field.Name == f.Match.Within })
-			if m.within < 0 || p.columns[m.within].field.Match != nil || p.columns[m.within].field.Derived() {
-				// Invariant 8: a personal column is not staged either.
-				return fmt.Errorf("column %s is matched within %s, which is not staged from the source; correct the contract",
-					f.Name, f.Match.Within)
-			}
-			m.group = p.columns[m.within]
-		}
-		p.bySource[f.Source] = append(p.bySource[f.Source], m.name)
-		p.matches = append(p.matches, m)
-		byColumn[f.Name] = len(p.matches)
-		col.match = len(p.matches)
+	byColumn, err := p.addMatches(finders)
+	if err != nil {
+		return err
 	}
 	for i, col := range p.columns {
 		f := &col.field
@@ -74,6 +52,37 @@ func (p *plan) prepareMatches(c *contract.Contract, finders map[string]matching.
 		}
 	}
 	return nil
+}
+
+// addMatches adds a match for each matched column and returns their numbers by column name: index in matches plus 1.
+func (p *plan) addMatches(finders map[string]matching.Finder) (byColumn map[string]int, err error) {
+	byColumn = map[string]int{}
+	for i, col := range p.columns {
+		f := &col.field
+		if f.Match == nil {
+			continue
+		}
+		finder := finders[f.Name]
+		if finder == nil {
+			return nil, fmt.Errorf("column %s needs its reference dataset, which is missing; pass a Finder for it, or matching.None", f.Name)
+		}
+		m := match{finder: finder, matched: col, name: p.raws, columns: []int{i}}
+		p.raws++
+		if f.Match.Within != "" {
+			m.within = slices.IndexFunc(p.columns, func(c *column) bool { return c.field.Name == f.Match.Within })
+			if m.within < 0 || p.columns[m.within].field.Match != nil || p.columns[m.within].field.Derived() {
+				// Invariant 8: a personal column is not staged either.
+				return nil, fmt.Errorf("column %s is matched within %s, which is not staged from the source; correct the contract",
+					f.Name, f.Match.Within)
+			}
+			m.group = p.columns[m.within]
+		}
+		p.bySource[f.Source] = append(p.bySource[f.Source], m.name)
+		p.matches = append(p.matches, m)
+		byColumn[f.Name] = len(p.matches)
+		col.match = len(p.matches)
+	}
+	return byColumn, nil
 }
 
 // found is the worker's last result of a match: the columns that one match fills ask for it one after another.

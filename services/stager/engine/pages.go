@@ -32,7 +32,7 @@ func (j *job) eachPage(ctx context.Context, process func(*batch) error) error {
 	for range nWorkers {
 		w, err := newWorker(j)
 		if err != nil {
-			return &Fault{"stage " + j.Contract.Dataset, err}
+			return j.fault("%w", err)
 		}
 		workers <- w
 	}
@@ -45,18 +45,7 @@ func (j *job) eachPage(ctx context.Context, process func(*batch) error) error {
 			}
 		})
 	}
-	readers.Go(func() {
-		defer close(pages)
-		for page := len(j.Pages) - 1; page >= 0; page-- {
-			select {
-			case b := <-tokens:
-				b.reset(page)
-				pages <- b
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	readers.Go(func() { j.assignPages(ctx, tokens, pages) })
 	done := Progress{Of: len(j.Pages)}
 	for page := len(j.Pages) - 1; page >= 0; page-- {
 		var b *batch
@@ -75,6 +64,20 @@ func (j *job) eachPage(ctx context.Context, process func(*batch) error) error {
 		}
 	}
 	return nil
+}
+
+// assignPages assigns the pages to free batches, from the last to the first, and sends them to the readers.
+func (j *job) assignPages(ctx context.Context, free <-chan *batch, pages chan<- *batch) {
+	defer close(pages)
+	for page := len(j.Pages) - 1; page >= 0; page-- {
+		select {
+		case b := <-free:
+			b.reset(page)
+			pages <- b
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // prepare reads the page of b into buffer, which it returns, possibly grown, and has a worker parse it.

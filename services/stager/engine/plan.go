@@ -30,6 +30,7 @@ type exposed struct {
 	raw  int    // index of its value in worker.raw
 }
 
+// newPlan compiles a contract for the run of a slice.
 func newPlan(c *contract.Contract, slice string, finders map[string]matching.Finder) (*plan, error) {
 	p := &plan{bySource: map[string][]int{}, sliceBy: -1, slice: slice}
 	personal, hidden := map[string]string{}, map[string]bool{}
@@ -41,48 +42,13 @@ func newPlan(c *contract.Contract, slice string, finders map[string]matching.Fin
 			hidden[f.Source] = true
 		}
 	}
-	for _, f := range c.Fields {
-		// Invariant 8: a personal field is never staged, even if the contract says so.
-		if f.Personal() || !f.Staged {
-			continue
-		}
-		if as, ok := personal[f.Source]; ok {
-			return nil, fmt.Errorf("column %s uses the source field that column %s classifies as personal; correct the contract",
-				f.Name, as)
-		}
-		at := len(p.columns)
-		inKey, inPartition := slices.Contains(c.Key, f.Name), slices.Contains(c.Partition, f.Name)
-		col, err := newColumn(f, inKey || inPartition)
-		if err != nil {
-			return nil, err
-		}
-		col.folder = inPartition || c.Slicing != nil && c.Slicing.Column == f.Name
-		p.columns = append(p.columns, col)
-		if f.Match == nil && !f.Derived() {
-			p.bySource[f.Source] = append(p.bySource[f.Source], at)
-		}
-		if !inPartition {
-			p.files = append(p.files, at)
-		}
-		if c.Slicing != nil && c.Slicing.Column == f.Name && slice != "" {
-			p.sliceBy = at
-		}
-	}
-	if err := p.prepareMatches(c, finders); err != nil {
+	if err := p.addColumns(c, personal); err != nil {
 		return nil, err
 	}
-	for i, col := range p.columns {
-		if col.field.Derived() {
-			continue
-		}
-		if col.match > 0 {
-			i = p.matches[col.match-1].name
-		}
-		if s := col.field.Source; !hidden[s] {
-			hidden[s] = true // show it once
-			p.exposed = append(p.exposed, exposed{append(appendJSON(nil, s), ':'), i})
-		}
+	if err := p.prepareMatches(finders); err != nil {
+		return nil, err
 	}
+	p.expose(hidden)
 	var err error
 	if p.key, err = p.columnIndexes(c.Key, "key"); err != nil {
 		return nil, err
@@ -95,6 +61,54 @@ func newPlan(c *contract.Contract, slice string, finders map[string]matching.Fin
 			c.Dataset)
 	}
 	return p, nil
+}
+
+// addColumns adds the staged columns. personal names the column that classifies a source field as personal.
+func (p *plan) addColumns(c *contract.Contract, personal map[string]string) error {
+	for _, f := range c.Fields {
+		// Invariant 8: a personal field is never staged, whatever else the contract declares.
+		if f.Personal() || !f.Staged {
+			continue
+		}
+		if as, ok := personal[f.Source]; ok {
+			return fmt.Errorf("column %s uses the source field that column %s classifies as personal; correct the contract",
+				f.Name, as)
+		}
+		at := len(p.columns)
+		inKey, inPartition := slices.Contains(c.Key, f.Name), slices.Contains(c.Partition, f.Name)
+		col, err := newColumn(f, inKey || inPartition)
+		if err != nil {
+			return err
+		}
+		col.folder = inPartition || c.Slicing != nil && c.Slicing.Column == f.Name
+		p.columns = append(p.columns, col)
+		if f.Match == nil && !f.Derived() {
+			p.bySource[f.Source] = append(p.bySource[f.Source], at)
+		}
+		if !inPartition {
+			p.files = append(p.files, at)
+		}
+		if c.Slicing != nil && c.Slicing.Column == f.Name && p.slice != "" {
+			p.sliceBy = at
+		}
+	}
+	return nil
+}
+
+// expose sets the source fields that a quarantine row may contain: all staged ones that are not hidden.
+func (p *plan) expose(hidden map[string]bool) {
+	for i, col := range p.columns {
+		if col.field.Derived() {
+			continue
+		}
+		if col.match > 0 {
+			i = p.matches[col.match-1].name
+		}
+		if s := col.field.Source; !hidden[s] {
+			hidden[s] = true // show it once
+			p.exposed = append(p.exposed, exposed{append(appendJSON(nil, s), ':'), i})
+		}
+	}
 }
 
 func isPublic(f contract.Field) bool { return f.Classification == "" || f.Classification == "public" }

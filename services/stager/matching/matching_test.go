@@ -39,7 +39,7 @@ func names() *Names {
 	return New(catalan, Options{
 		Grouped: true, Except: []string{"999998"}, GroupAliases: map[string]string{"Val d'Aran": "Aran", "Osona": "Berguedà"},
 		Aliases: map[string]string{
-			"Bisbal de Falset, la": "Bisbal de Montsant, la", "Barcelona": "Balaguer", "Nowhere": "There is none", "": "Barcelona",
+			"Bisbal de Falset, la": "Bisbal de Montsant, la", "Barcelona": "Balaguer", "Nowhere": "Nothing", "": "Barcelona",
 		},
 	})
 }

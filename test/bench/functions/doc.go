@@ -1,3 +1,3 @@
-// Package functions measures the six services as what they are in production: Lambda functions. How big is what is
-// uploaded, how soon does an instance ask for work, and what does it hold while there is none.
+// Package functions measures the six services as Lambda functions: the size of their archives, the time until an
+// instance requests work, and the memory of an idle instance.
 package functions

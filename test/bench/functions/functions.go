@@ -20,16 +20,16 @@ import (
 	"github.com/llac-project/llac/platform/runtime/lambdatest"
 )
 
-// Result is what one service is as a function.
+// Result is the measurement of one service.
 type Result struct {
 	Service  string  `json:"service"`
-	ZipBytes int64   `json:"zip_bytes"` // for Lambda's arm64
+	ZipBytes int64   `json:"zip_bytes"` // for arm64
 	StartMS  float64 `json:"start_ms"`  // process start to first request for work, median
 	IdleRSS  int64   `json:"idle_rss_bytes"`
 }
 
-// Measure builds the services in dir with the repository's `make functions` and measures each; starts is how often it is
-// started.
+// Measure builds the services in dir with the repository's `make functions` and measures each one, starting it the
+// given number of times.
 func Measure(ctx context.Context, repository, dir string, starts int, progress io.Writer) ([]Result, error) {
 	lambda, native := filepath.Join(dir, "arm64"), filepath.Join(dir, "native")
 	fmt.Fprintln(progress, "building the services for Lambda and for this machine")
@@ -59,15 +59,17 @@ func Measure(ctx context.Context, repository, dir string, starts int, progress i
 		}
 		slices.Sort(times)
 		r.StartMS = times[len(times)/2]
-		fmt.Fprintf(progress, "%-16s  zip %5.2f MB  start %5.1f ms  idle %5.1f MiB\n", r.Service, float64(r.ZipBytes)/1e6, r.StartMS, float64(r.IdleRSS)/(1<<20))
+		fmt.Fprintf(progress, "%-16s  zip %5.2f MB  start %5.1f ms  idle %5.1f MiB\n", r.Service, float64(r.ZipBytes)/1e6,
+			r.StartMS, float64(r.IdleRSS)/(1<<20))
 		out = append(out, r)
 	}
 	return out, nil
 }
 
-// build makes <dir>/<service>/bootstrap by the Makefile, which alone knows how functions are built.
+// build creates <dir>/<service>/bootstrap with the Makefile, the only place that defines how functions are built.
 func build(ctx context.Context, repository, dir, system, architecture string) error {
-	c := exec.CommandContext(ctx, "make", "--no-print-directory", "functions", "FUNCTIONS_DIR="+dir, "FUNCTIONS_OS="+system, "FUNCTIONS_ARCH="+architecture)
+	c := exec.CommandContext(ctx, "make", "--no-print-directory", "functions", "FUNCTIONS_DIR="+dir, "FUNCTIONS_OS="+system,
+		"FUNCTIONS_ARCH="+architecture)
 	c.Dir = repository
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("make functions for %s/%s: %w\n%s", system, architecture, err, out)
@@ -75,7 +77,7 @@ func build(ctx context.Context, repository, dir, system, architecture string) er
 	return nil
 }
 
-// zipped is the size of a file as the only one of a zip archive.
+// zipped returns the size of a zip archive that contains only the given file.
 func zipped(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -96,14 +98,14 @@ type counter int64
 
 func (c *counter) Write(b []byte) (int, error) { *c += counter(len(b)); return len(b), nil }
 
-// patience bounds the start of a function.
-const patience = 10 * time.Second
+// startTimeout bounds the start of a function.
+const startTimeout = 10 * time.Second
 
-// start starts a function and answers the milliseconds until it asks for its first invocation, and what it holds then.
+// start starts a function. It returns the milliseconds until it requests its first invocation, and its memory then.
 func start(ctx context.Context, binary string) (ms float64, rss int64, err error) {
 	api := lambdatest.StartRuntimeAPI()
 	defer api.Close()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	c := exec.CommandContext(ctx, binary)
 	var log bytes.Buffer
@@ -130,7 +132,7 @@ func start(ctx context.Context, binary string) (ms float64, rss int64, err error
 		select {
 		case <-tick.C:
 		case err := <-ended:
-			return 0, 0, fmt.Errorf("it ended before it asked for work: %w: %s", err, log.String())
+			return 0, 0, fmt.Errorf("the process ended before it requested work: %w: %s", err, log.String())
 		}
 	}
 	ms = float64(time.Since(began).Microseconds()) / 1000
@@ -138,7 +140,7 @@ func start(ctx context.Context, binary string) (ms float64, rss int64, err error
 	return ms, rss, err
 }
 
-// residentBytes is the memory that a process holds.
+// residentBytes returns the resident memory of a process.
 func residentBytes(ctx context.Context, pid int) (int64, error) {
 	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
 		for line := range strings.Lines(string(status)) {
@@ -150,7 +152,7 @@ func residentBytes(ctx context.Context, pid int) (int64, error) {
 	}
 	out, err := exec.CommandContext(ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
-		return 0, fmt.Errorf("ask ps for the memory of %d: %w", pid, err)
+		return 0, fmt.Errorf("read the memory of process %d from ps: %w", pid, err)
 	}
 	kib, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
 	return kib << 10, err

@@ -16,11 +16,11 @@ func TestZipped(t *testing.T) {
 	}
 	size, err := zipped(path)
 	if err != nil || size < 200 || size > 20_000 {
-		t.Errorf("1.3 MB of one word are %d bytes zipped, %v", size, err)
+		t.Errorf("1.3 MB of one word: zipped size %d, error %v", size, err)
 	}
 }
 
-func TestAFunctionThatEndsIsTold(t *testing.T) {
+func TestAFunctionThatEndsIsAnError(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "bootstrap")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho no region >&2\nexit 2\n"), 0o755); err != nil {

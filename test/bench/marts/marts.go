@@ -18,50 +18,50 @@ import (
 	"github.com/llac-project/llac/test/bench/timed"
 )
 
-// Result is what builds of the marts took.
+// Result is the measurements of mart builds.
 type Result struct {
 	Datasets   int     `json:"datasets"`
 	Models     int     `json:"models"`
 	Tests      int     `json:"tests"`
 	First      Build   `json:"first"` // into a lake without marts
-	Warm       []Build `json:"warm"`  // of the same snapshots again, by force
+	Warm       []Build `json:"warm"`  // forced builds over the same snapshots
 	Population []Scale `json:"population"`
 	Services   []Scale `json:"services"`
-	NextDay    *Scale  `json:"next_day,omitempty"` // one more day on top of the last of Services
+	NextDay    *Scale  `json:"next_day,omitempty"` // one more day after the last of Services
 }
 
 // Build is one run of llac marts.
 type Build struct {
 	timed.Usage
 	Steps     map[string]float64 `json:"seconds"`           // by step of the runner
-	Models    float64            `json:"model_seconds"`     // added up: two models or tests are made at a time
-	Tests     float64            `json:"test_seconds"`      // of data, added up
-	UnitTests float64            `json:"unit_test_seconds"` // added up
+	Models    float64            `json:"model_seconds"`     // total; two models or tests run at a time
+	Tests     float64            `json:"test_seconds"`      // data tests, total
+	UnitTests float64            `json:"unit_test_seconds"` // total
 }
 
-// Scale is a build over so much data of one fact.
+// Scale is a build over a given amount of data of one fact.
 type Scale struct {
 	Build
 	Model        string  `json:"model"`
 	What         string  `json:"what"`
 	Rows         int64   `json:"rows"`          // of the fact
 	Bytes        int64   `json:"bytes"`         // of its file
-	ModelSeconds float64 `json:"fact_seconds"`  // in which the fact was made
-	TestSeconds  float64 `json:"check_seconds"` // of the tests about it, added up
+	ModelSeconds float64 `json:"fact_seconds"`  // building the fact
+	TestSeconds  float64 `json:"check_seconds"` // testing the fact, total
 }
 
-// Bench is what is to be measured, and where.
+// Bench configures the measurement.
 type Bench struct {
-	Llac      string // the program that is timed
+	Llac      string // binary to measure
 	Contracts string
-	Project   string // of dbt
-	Folder    string // emptied before, and removed in the end
+	Project   string // dbt project
+	Folder    string // emptied first and removed at the end
 	Rounds    int
-	Years     bool // also over years of data, which takes minutes
+	Years     bool // also measure years of data, which takes minutes
 	Progress  io.Writer
 }
 
-// Measure runs the bench.
+// Measure runs the benchmark.
 func (b Bench) Measure(ctx context.Context) (r Result, err error) {
 	if b.Folder, err = filepath.Abs(b.Folder); err != nil {
 		return r, err
@@ -78,8 +78,8 @@ func (b Bench) Measure(ctx context.Context) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	b.say("all datasets into a new lake")
-	w, err := newWorld(ctx, b.Folder, b.Contracts, engine)
+	b.logf("running all datasets into a new lake")
+	w, err := newBenchLake(ctx, b.Folder, b.Contracts, engine)
 	if err != nil {
 		return r, err
 	}
@@ -101,8 +101,8 @@ func (b Bench) Measure(ctx context.Context) (r Result, err error) {
 	return r, err
 }
 
-// years measures the facts that grow. The population is at its longest while the register grows.
-func (b Bench) years(ctx context.Context, w *world, r *Result) error {
+// years measures the growing facts. The population is at its longest while the register grows.
+func (b Bench) years(ctx context.Context, w *benchLake, r *Result) error {
 	for _, years := range []int{1, populationYears / 2, populationYears} {
 		if err := w.publishPopulation(ctx, years); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (b Bench) years(ctx context.Context, w *world, r *Result) error {
 	if err := w.publishServices(ctx, []time.Time{days[done-1].AddDate(0, 0, 1)}, done); err != nil {
 		return err
 	}
-	s, err := b.scale(ctx, "fact_service_usage_daily", fmt.Sprintf("one day more than %d years", serviceYears))
+	s, err := b.scale(ctx, "fact_service_usage_daily", fmt.Sprintf("%d years and one day", serviceYears))
 	r.NextDay = &s
 	return err
 }
@@ -142,23 +142,23 @@ func count(years int, of string) string {
 	return fmt.Sprintf("%d years %s", years, of)
 }
 
-func (b Bench) say(format string, args ...any) {
+func (b Bench) logf(format string, args ...any) {
 	fmt.Fprintf(b.Progress, "marts: "+format+"\n", args...)
 }
 
-// built is a build with what it left.
+// built is a build and its results.
 type built struct {
 	Build
 	marts  *lake.MartsPointer
 	record marts.Record
 }
 
-// build runs llac marts and reads the record that it leaves.
+// build runs llac marts and reads the record of the build.
 func (b Bench) build(ctx context.Context, args ...string) (built, error) {
 	argv := append([]string{b.Llac, "marts", "--dir", b.Folder, "--datasets", b.Contracts, "--dbt", b.Project, "--json"}, args...)
-	usage, out, err := timed.Watched(ctx, argv, os.Environ())
+	usage, out, err := timed.RunTree(ctx, argv, os.Environ())
 	if err != nil {
-		return built{}, fmt.Errorf("%w\n%s", err, said(out))
+		return built{}, fmt.Errorf("%w\n%s", err, errorText(out))
 	}
 	n := built{Build: Build{Usage: usage, Steps: map[string]float64{}}}
 	files := filelake.Open(b.Folder, pipeline.DataBucket)
@@ -181,12 +181,13 @@ func (b Bench) build(ctx context.Context, args ...string) (built, error) {
 			n.Tests += float64(t.Milliseconds) / 1000
 		}
 	}
-	b.say("%s: %.1f s, %.1f s of processor, at most %d MiB; %v", args, usage.Wall, usage.CPU, max(usage.PeakRSS, usage.Together)>>20, n.record.Times)
+	b.logf("%s: %.1f s, %.1f s CPU, peak %d MiB; %v", args, usage.Wall, usage.CPU, max(usage.PeakRSS, usage.TreePeakRSS)>>20,
+		n.record.Times)
 	return n, nil
 }
 
-// said is what llac says went wrong, shortened.
-func said(out []byte) string {
+// errorText returns the error that llac reports, shortened.
+func errorText(out []byte) string {
 	var answer struct {
 		Error json.RawMessage `json:"error"`
 	}
@@ -196,7 +197,7 @@ func said(out []byte) string {
 	return string(out[:min(len(out), 4000)])
 }
 
-// scale builds over what is published and looks at one fact.
+// scale builds over the published data and measures one fact.
 func (b Bench) scale(ctx context.Context, model, what string, args ...string) (Scale, error) {
 	n, err := b.build(ctx, args...)
 	if err != nil {
@@ -204,7 +205,7 @@ func (b Bench) scale(ctx context.Context, model, what string, args ...string) (S
 	}
 	fact := n.marts.Mart(model)
 	if fact == nil {
-		return Scale{}, fmt.Errorf("%s: %s is not there", what, model)
+		return Scale{}, fmt.Errorf("%s: mart %s is missing", what, model)
 	}
 	s := Scale{Build: n.Build, Model: model, What: what, Rows: fact.Rows}
 	for _, o := range fact.Objects {
@@ -220,6 +221,6 @@ func (b Bench) scale(ctx context.Context, model, what string, args ...string) (S
 			s.TestSeconds += float64(t.Milliseconds) / 1000
 		}
 	}
-	b.say("%s: %d rows, %.1f MB, made in %.1f s, tested in %.1f s", what, s.Rows, float64(s.Bytes)/1e6, s.ModelSeconds, s.TestSeconds)
+	b.logf("%s: %d rows, %.1f MB, built in %.1f s, tested in %.1f s", what, s.Rows, float64(s.Bytes)/1e6, s.ModelSeconds, s.TestSeconds)
 	return s, nil
 }

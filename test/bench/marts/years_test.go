@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// TestYears makes a few years and looks at what a build would read.
+// TestYears creates a few years and checks what a build would read.
 func TestYears(t *testing.T) {
 	t.Parallel()
 	engine, err := duckdb.Open(t.Context(), io.Discard)
@@ -25,13 +25,13 @@ func TestYears(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWorld(t.Context(), t.TempDir(), "../../../datasets", engine)
+	w, err := newBenchLake(t.Context(), t.TempDir(), "../../../datasets", engine)
 	if err != nil {
 		t.Fatal(err)
 	}
 	days := registerDays(1)
 	if len(days) != 13 || days[12].Sub(days[0]).Hours() != 365*24 {
-		t.Fatalf("a year of the register is %v", days)
+		t.Fatalf("days of one year of the register: %v", days)
 	}
 	for _, do := range []func(context.Context) error{
 		func(ctx context.Context) error { return w.publishPopulation(ctx, 2) },
@@ -51,7 +51,7 @@ func TestYears(t *testing.T) {
 		}
 		for _, day := range days[:2] {
 			if old, err := lake.ReadHistory(t.Context(), store, services, lake.Slot(day.Add(hour))); err != nil || old == nil {
-				t.Errorf("the snapshot of %s is no history: %v", day, err)
+				t.Errorf("the snapshot of %s is not in the history: %v", day, err)
 			}
 		}
 		return nil
@@ -68,16 +68,19 @@ func TestYears(t *testing.T) {
 		}
 		return fmt.Sprint(rows.Values)
 	}
-	if got := read(population, "select count(distinct year), count(distinct municipality_id) filter (population is not null) from %s"); got != "[[3 947]]" {
+	if got := read(population, "select count(distinct year), count(distinct municipality_id) filter (population is not null) "+
+		"from %s"); got != "[[3 947]]" {
 		t.Errorf("years and municipalities of the population: %s", got)
 	}
-	if got := read(population, "select count(*) from (select year, sex from %s group by all having sum(population) <> 2 * max(population))"); got != "[[0]]" {
-		t.Errorf("in %s years and sexes municipalities do not add up to the total", got)
+	if got := read(population, "select count(*) from (select year, sex from %s group by all having sum(population) <> 2 * "+
+		"max(population))"); got != "[[0]]" {
+		t.Errorf("for %s pairs of year and sex the municipalities do not add up to the total", got)
 	}
 	if got := read(services, "select count(*) - count(distinct social_service_register_id) from %s"); got != "[[0]]" {
-		t.Errorf("%s services stand twice in a snapshot", got)
+		t.Errorf("%s services occur twice in a snapshot", got)
 	}
-	if got := read(services, "select count(distinct (municipality_id, service_type_name, service_qualification_name)) between 10000 and 13000 from %s"); got != "[[true]]" {
-		t.Error("a day of the register has not the rows that it should")
+	if got := read(services, "select count(distinct (municipality_id, service_type_name, service_qualification_name)) between "+
+		"10000 and 13000 from %s"); got != "[[true]]" {
+		t.Error("a day of the register has the wrong number of rows")
 	}
 }

@@ -1,3 +1,3 @@
-// Package report is what a bench run came to: figures, the targets they are held against, and how they are shown. The
-// same Report becomes the table of the terminal, the JSON, and the generated part of docs/performance.md.
+// Package report holds the results of a benchmark run: figures, the targets they are compared with, and their
+// formatting. One Report gives the tables in the terminal, the JSON, and the generated part of docs/performance.md.
 package report

@@ -22,7 +22,7 @@ import (
 	"github.com/llac-project/llac/test/bench/staging/pages"
 )
 
-// CloudResult compares staging from S3 to S3 with staging from files to files, in one process, in seconds a round.
+// CloudResult compares staging from S3 to S3 with staging from files to files, in one process, in seconds per round.
 type CloudResult struct {
 	Set    string    `json:"set"`
 	Rows   int       `json:"rows"`
@@ -36,8 +36,8 @@ const (
 	benchRun   = "20260504T030201"
 )
 
-// FromCloud times the stager's own handler on pages that lie in the local cloud, which runs in this process, and its
-// engine on the same pages in files.
+// FromCloud times the stager's own handler on pages in the local cloud, which runs in this process, and its engine on
+// the same pages in files.
 func FromCloud(ctx context.Context, set Set, rounds int, progress io.Writer) (CloudResult, error) {
 	r := CloudResult{Set: set.Name, Rows: set.Rows}
 	data, err := set.Make(ctx, set.Rows, progress)
@@ -83,7 +83,7 @@ func FromCloud(ctx context.Context, set Set, rounds int, progress io.Writer) (Cl
 	return r, nil
 }
 
-// landing is pages in the local cloud, validated, and the stager that would hear of them.
+// landing is validated pages in the local cloud, and the stager and the event that processes them.
 type landing struct {
 	cloud     *aws.Cloud
 	transport *http.Transport
@@ -96,7 +96,7 @@ func (l landing) close() {
 	_ = l.cloud.Close()
 }
 
-// fixed gives out one contract.
+// fixed provides one contract.
 type fixed struct{ *contract.Contract }
 
 func (f fixed) Load(context.Context, string) (*contract.Contract, error) { return f.Contract, nil }
@@ -117,13 +117,15 @@ func land(ctx context.Context, c *contract.Contract, data pages.Data, dir string
 	}()
 	config := l.cloud.Config()
 	config.HTTPClient = &http.Client{Transport: l.transport}
-	ports := runtime.NewPorts("stager", runtime.PortOptions{AWS: config, DataBucket: dataBucket, ConfigBucket: dataBucket, AllowSimulated: true})
+	ports := runtime.NewPorts("stager", runtime.PortOptions{AWS: config, DataBucket: dataBucket, ConfigBucket: dataBucket,
+		AllowSimulated: true})
 	ports.Contracts = fixed{c}
 	l.handle = stager.Service.New(ports)
 
 	run := events.Run{Dataset: c.Dataset, RunID: benchRun, Slot: benchRun, ContractSHA256: c.SHA256, Trigger: "schedule"}
-	m := lake.Manifest{Run: run, Attempt: "bench", Description: source.Description{SourceSystem: engine.SimulatorSystem, URL: "https://bench.invalid"}}
-	fmt.Fprintf(progress, "putting %s into the local cloud\n", c.Dataset)
+	m := lake.Manifest{Run: run, Attempt: "bench", Description: source.Description{SourceSystem: engine.SimulatorSystem,
+		URL: "https://bench.invalid"}}
+	fmt.Fprintf(progress, "uploading %s to the local cloud\n", c.Dataset)
 	err = each(data.Pages, func(path, name string) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -152,7 +154,8 @@ func land(ctx context.Context, c *contract.Contract, data pages.Data, dir string
 	if err != nil {
 		return l, err
 	}
-	l.landed = events.New(events.LandingValidated{Run: run, Attempt: "bench", Manifest: written.Object(), Pages: len(m.Pages), Rows: m.Rows, Bytes: m.Bytes})
+	l.landed = events.New(events.LandingValidated{Run: run, Attempt: "bench", Manifest: written.Object(), Pages: len(m.Pages),
+		Rows: m.Rows, Bytes: m.Bytes})
 	return l, nil
 }
 
@@ -162,7 +165,8 @@ func countRows(kind string, body []byte) (int64, error) {
 	return rows, err
 }
 
-// FromFiles calls f with the staging of a set from files to files by the engine in this process, to be called once.
+// FromFiles calls f with a function that stages a set from files to files with the engine in this process. f must call
+// it once.
 func FromFiles(ctx context.Context, set Set, progress io.Writer, f func(stage func() error) error) error {
 	data, err := set.Make(ctx, set.Rows, progress)
 	if err != nil {
@@ -179,15 +183,17 @@ func FromFiles(ctx context.Context, set Set, progress io.Writer, f func(stage fu
 
 // stageFiles runs the stager's engine from files to files.
 func stageFiles(ctx context.Context, c *contract.Contract, data pages.Data, out string) error {
-	in := engine.Input{Contract: c, Lineage: engine.Lineage{Source: "bench", SourceSystem: engine.SimulatorSystem, Slot: benchRun, RunID: benchRun}}
+	in := engine.Input{Contract: c, Lineage: engine.Lineage{Source: "bench", SourceSystem: engine.SimulatorSystem,
+		Slot: benchRun, RunID: benchRun}}
 	err := each(data.Pages, func(path, name string) error {
 		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
-		in.Pages = append(in.Pages, engine.Page{Key: name, Rows: -1, Size: info.Size(), Read: func(_ context.Context, into []byte) ([]byte, error) {
-			return readInto(path, into)
-		}})
+		in.Pages = append(in.Pages, engine.Page{Key: name, Rows: -1, Size: info.Size(),
+			Read: func(_ context.Context, into []byte) ([]byte, error) {
+				return readInto(path, into)
+			}})
 		return nil
 	})
 	if err != nil {
@@ -197,7 +203,7 @@ func stageFiles(ctx context.Context, c *contract.Contract, data pages.Data, out 
 	return err
 }
 
-// readInto reads a file into the memory of into, where it fits.
+// readInto reads a file into the memory of into if it fits.
 func readInto(path string, into []byte) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

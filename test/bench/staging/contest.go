@@ -17,44 +17,44 @@ import (
 	"github.com/llac-project/llac/test/bench/timed"
 )
 
-// Result is what a contest over one set came to.
+// Result is the result of a contest over one set.
 type Result struct {
 	Set        string   `json:"set"`
 	Rows       int      `json:"rows"`
 	InputBytes int64    `json:"input_bytes"`
-	Counts     Counts   `json:"counts"` // the same for all
+	Counts     Counts   `json:"counts"` // the same for all contestants
 	Runs       []Runs   `json:"contestants"`
-	Identical  []string `json:"identical_under"`     // settings of ours that gave the same bytes
-	Differing  []string `json:"differing,omitempty"` // settings that did not, each with the first file that differs
+	Identical  []string `json:"identical_under"`     // settings of llac that gave the same bytes
+	Differing  []string `json:"differing,omitempty"` // settings that gave different bytes, each with the first file that differs
 }
 
-// Runs are what one contestant took, a number a run.
+// Runs are the measurements of one contestant, one number per run.
 type Runs struct {
 	Contestant string    `json:"contestant"`
 	Wall       []float64 `json:"wall_seconds"`
 	CPU        []float64 `json:"cpu_seconds"`
 	PeakRSS    []int64   `json:"peak_rss_bytes"`
 	Bytes      int64     `json:"output_bytes"`       // of the job's columns, compressed
-	FileBytes  int64     `json:"file_bytes"`         // of the files as a whole
-	Ratios     []float64 `json:"wall_ratio_to_llac"` // of runs next to each other; empty for ours
+	FileBytes  int64     `json:"file_bytes"`         // of the whole files
+	Ratios     []float64 `json:"wall_ratio_to_llac"` // of adjacent runs; empty for llac
 }
 
-// Contest stages one set with everybody.
+// Contest stages one set with all contestants.
 type Contest struct {
 	Ours     Contestant
-	Peers    map[string]Contestant // nil: ours alone
+	Peers    map[string]Contestant // nil: llac alone
 	Rounds   int
 	Progress io.Writer
 }
 
-// Run checks that all do the same, then times them.
+// Run checks that all contestants do the same job, then times them.
 func (c Contest) Run(ctx context.Context, set Set) (Result, error) {
 	r := Result{Set: set.Name, Rows: set.Rows}
 	data, err := set.Make(ctx, set.Rows, c.Progress)
 	if err != nil {
 		return r, err
 	}
-	// Read once, so that nobody finds the pages on disk where the next finds them in memory.
+	// Read the pages once, so that every contestant finds them in the page cache.
 	if r.InputBytes, err = readAll(ctx, data.Pages); err != nil {
 		return r, err
 	}
@@ -91,7 +91,7 @@ func (c Contest) Run(ctx context.Context, set Set) (Result, error) {
 	return r, nil
 }
 
-// Alone times one run of ours.
+// Alone times one run of llac.
 func (c Contest) Alone(ctx context.Context, set Set) (timed.Usage, error) {
 	data, err := set.Make(ctx, set.Rows, c.Progress)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c Contest) Alone(ctx context.Context, set Set) (timed.Usage, error) {
 	return c.once(ctx, set, data, c.Ours)
 }
 
-// pair times ours and one peer, one after the other; who goes first turns from round to round.
+// pair times llac and one peer, one after the other. The order alternates from round to round.
 func (c Contest) pair(ctx context.Context, set Set, data pages.Data, contestants []Contestant, r *Result, round, peer int) error {
 	order := []int{0, peer}
 	if round%2 == 1 {
@@ -123,7 +123,7 @@ func (r *Runs) add(u timed.Usage) {
 	r.Wall, r.CPU, r.PeakRSS = append(r.Wall, u.Wall), append(r.CPU, u.CPU), append(r.PeakRSS, u.PeakRSS)
 }
 
-// once times one run and throws away what it wrote.
+// once times one run and discards its output.
 func (c Contest) once(ctx context.Context, set Set, data pages.Data, who Contestant) (u timed.Usage, err error) {
 	err = within(func(dir string) error {
 		u, _, err = c.stage(ctx, set, data, filepath.Join(dir, "out"), who)
@@ -132,7 +132,8 @@ func (c Contest) once(ctx context.Context, set Set, data pages.Data, who Contest
 	return u, err
 }
 
-func (c Contest) stage(ctx context.Context, set Set, data pages.Data, out string, who Contestant, environment ...string) (timed.Usage, Counts, error) {
+func (c Contest) stage(ctx context.Context, set Set, data pages.Data, out string, who Contestant,
+	environment ...string) (timed.Usage, Counts, error) {
 	base := who.Environment
 	if base == nil {
 		base = os.Environ()
@@ -143,13 +144,13 @@ func (c Contest) stage(ctx context.Context, set Set, data pages.Data, out string
 	}
 	counts, err := who.Counts(stdout)
 	if err != nil {
-		return u, Counts{}, fmt.Errorf("%s: read what it says of its rows: %w", who.Name, err)
+		return u, Counts{}, fmt.Errorf("%s: parse its row counts: %w", who.Name, err)
 	}
 	fmt.Fprintf(c.Progress, "%-8s  %-14s  %6.2f s wall  %6.2f s cpu  %5d MiB\n", set.Name, who.Name, u.Wall, u.CPU, u.PeakRSS>>20)
 	return u, counts, nil
 }
 
-// same runs every contestant once, untimed, and compares what they make with ours.
+// same runs every contestant once, untimed, and compares its output with that of llac.
 func (c Contest) same(ctx context.Context, set Set, data pages.Data, dir string, contestants []Contestant) (Counts, []Runs, error) {
 	described, err := contract.Parse(data.Contract, []byte(set.Contract))
 	if err != nil {
@@ -165,19 +166,19 @@ func (c Contest) same(ctx context.Context, set Set, data pages.Data, dir string,
 	ours := map[string]content.Staging{}
 	for i, who := range contestants {
 		out := filepath.Join(dir, fmt.Sprint(i))
-		_, said, err := c.stage(ctx, set, data, out, who)
+		_, reported, err := c.stage(ctx, set, data, out, who)
 		if err != nil {
 			return counts, nil, err
 		}
 		if i == 0 {
-			counts = said
+			counts = reported
 		}
-		if said.RowsIn != said.Staged+said.Duplicates+said.Quarantined || said.RowsIn != int64(set.Rows) {
-			return counts, nil, fmt.Errorf("%s lost rows: %+v of %d", who.Name, said, set.Rows)
+		if reported.RowsIn != reported.Staged+reported.Duplicates+reported.Quarantined || reported.RowsIn != int64(set.Rows) {
+			return counts, nil, fmt.Errorf("%s lost rows: %+v of %d", who.Name, reported, set.Rows)
 		}
-		if said.Staged != counts.Staged || said.Duplicates != counts.Duplicates || !maps.Equal(said.ByReason, counts.ByReason) {
-			// Which rows they are is said below, where they differ.
-			fmt.Fprintf(c.Progress, "%s counts %+v, %s %+v\n", who.Name, said, contestants[0].Name, counts)
+		if reported.Staged != counts.Staged || reported.Duplicates != counts.Duplicates || !maps.Equal(reported.ByReason, counts.ByReason) {
+			// The comparison below reports which rows differ.
+			fmt.Fprintf(c.Progress, "%s counts %+v, %s %+v\n", who.Name, reported, contestants[0].Name, counts)
 		}
 		run := Runs{Contestant: who.Name}
 		for _, kind := range kinds {
@@ -192,7 +193,8 @@ func (c Contest) same(ctx context.Context, set Set, data pages.Data, dir string,
 			if i == 0 {
 				ours[kind.name] = got
 			} else if got.Fingerprint != ours[kind.name].Fingerprint {
-				return counts, nil, different(ctx, kind.name, kind.columns, filepath.Join(dir, "0", kind.name, set.Name), folder, contestants[0].Name, who.Name)
+				return counts, nil, different(ctx, kind.name, kind.columns, filepath.Join(dir, "0", kind.name, set.Name),
+					folder, contestants[0].Name, who.Name)
 			}
 		}
 		if run.FileBytes, err = folderBytes(filepath.Join(out, "staging")); err != nil {
@@ -208,7 +210,7 @@ func (c Contest) same(ctx context.Context, set Set, data pages.Data, dir string,
 	return counts, runs, nil
 }
 
-// different says how two outputs differ.
+// different returns an error that describes how two outputs differ.
 func different(ctx context.Context, kind string, columns content.Columns, a, b, nameA, nameB string) error {
 	onlyA, onlyB, err := content.Difference(ctx, a, b, columns, 5)
 	if err != nil {
@@ -218,7 +220,7 @@ func different(ctx context.Context, kind string, columns content.Columns, a, b, 
 		kind, nameA, nameB, nameA, strings.Join(onlyA, "\n    "), nameB, strings.Join(onlyB, "\n    "))
 }
 
-// settings of ours that must not change a byte.
+// settings of llac that must not change a byte.
 var settings = []struct {
 	name        string
 	flags       []string
@@ -231,8 +233,8 @@ var settings = []struct {
 	{"--memory 256MiB", []string{"--memory", "256MiB"}, nil},
 }
 
-// identical stages with ours under each setting and compares the files, byte for byte, with those in dir/0. That they
-// differ is a result and no error: what else is measured stands.
+// identical stages with llac under each setting and compares the files, byte for byte, with those in dir/0. A
+// difference is a result and not an error, so that the other measurements continue.
 func (c Contest) identical(ctx context.Context, set Set, data pages.Data, dir string, r *Result) error {
 	want, err := digests(filepath.Join(dir, "0"))
 	if err != nil {
@@ -254,7 +256,7 @@ func (c Contest) identical(ctx context.Context, set Set, data pages.Data, dir st
 		}
 		if at, ok := firstDifference(want, got); ok {
 			r.Differing = append(r.Differing, s.name+": "+at)
-			fmt.Fprintf(c.Progress, "%s gives other bytes (invariant 6): %s\n", ours.Name, at)
+			fmt.Fprintf(c.Progress, "%s gives different bytes (invariant 6): %s\n", ours.Name, at)
 		} else {
 			r.Identical = append(r.Identical, s.name)
 		}
@@ -265,7 +267,7 @@ func (c Contest) identical(ctx context.Context, set Set, data pages.Data, dir st
 	return nil
 }
 
-// firstDifference answers the first path that two trees of files do not have in common.
+// firstDifference returns the first path that two trees of files do not have in common.
 func firstDifference(want, got map[string]string) (string, bool) {
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		if got[path] != want[path] {
@@ -280,7 +282,7 @@ func firstDifference(want, got map[string]string) (string, bool) {
 	return "", false
 }
 
-// within makes a folder for the time of f, beside the data.
+// within calls f with a temporary folder next to the data.
 func within(f func(dir string) error) error {
 	folder, err := cache.Folder()
 	if err != nil {
@@ -288,7 +290,7 @@ func within(f func(dir string) error) error {
 	}
 	dir, err := os.MkdirTemp(filepath.Join(folder, "bench"), "out-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the outputs: %w", err)
+		return fmt.Errorf("create a folder for the outputs: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	return f(dir)

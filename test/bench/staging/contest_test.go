@@ -21,11 +21,11 @@ import (
 	"github.com/llac-project/llac/test/bench/timed"
 )
 
-// TestMain is also a contestant: it stages nothing and writes files that are the same for every set of pages.
+// TestMain also acts as a contestant that stages nothing and writes the same files for every set of pages.
 func TestMain(m *testing.M) {
 	timed.Serve()
 	if out := os.Getenv("CONTEST_TEST_OUT"); out != "" {
-		if err := pretend(out, os.Getenv("CONTEST_TEST_CAPACITY")); err != nil {
+		if err := fakeStage(out, os.Getenv("CONTEST_TEST_CAPACITY")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -36,11 +36,12 @@ func TestMain(m *testing.M) {
 
 const testRows = 100
 
-// pretend writes what a staging of the distinct set might hold: one row staged, the rest set aside.
-func pretend(out, amount string) error {
+// fakeStage writes a possible output of the distinct set: one row staged, the others quarantined.
+func fakeStage(out, amount string) error {
 	var fields []arrow.Field
 	row := map[string]any{}
-	for _, name := range []string{"record_id", "text_1", "text_2", "text_3", "text_4", "text_5", "text_6", "amount", "first_date", "postal_code"} {
+	for _, name := range []string{"record_id", "text_1", "text_2", "text_3", "text_4", "text_5", "text_6", "amount",
+		"first_date", "postal_code"} {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String})
 		row[name] = "x"
 	}
@@ -48,11 +49,14 @@ func pretend(out, amount string) error {
 	if err := parquet(filepath.Join(out, "staging", "distinct"), fields, []map[string]any{row}); err != nil {
 		return err
 	}
-	fields = []arrow.Field{{Name: "page_key", Type: arrow.BinaryTypes.String}, {Name: "row_index", Type: arrow.PrimitiveTypes.Int64}, {Name: "code", Type: arrow.BinaryTypes.String}}
-	if err := parquet(filepath.Join(out, "quarantine", "distinct"), fields, []map[string]any{{"page_key": "p", "row_index": 1, "code": "bad"}}); err != nil {
+	fields = []arrow.Field{{Name: "page_key", Type: arrow.BinaryTypes.String}, {Name: "row_index",
+		Type: arrow.PrimitiveTypes.Int64}, {Name: "code", Type: arrow.BinaryTypes.String}}
+	if err := parquet(filepath.Join(out, "quarantine", "distinct"), fields, []map[string]any{{"page_key": "p", "row_index": 1,
+		"code": "bad"}}); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(Counts{RowsIn: testRows, Staged: 1, Quarantined: testRows - 1, ByReason: map[string]int64{"bad": testRows - 1}})
+	return json.NewEncoder(os.Stdout).Encode(Counts{RowsIn: testRows, Staged: 1, Quarantined: testRows - 1,
+		ByReason: map[string]int64{"bad": testRows - 1}})
 }
 
 func parquet(dir string, fields []arrow.Field, rows []map[string]any) error {
@@ -82,8 +86,8 @@ func parquet(dir string, fields []arrow.Field, rows []map[string]any) error {
 	return w.Close()
 }
 
-// pretender is a contestant whose only row has that amount.
-func pretender(name, amount string) Contestant {
+// fakeContestant is a contestant whose only row has the given amount.
+func fakeContestant(name, amount string) Contestant {
 	return Contestant{
 		Name: name,
 		Command: func(_ string, _ pages.Data, out string) []string {
@@ -95,20 +99,22 @@ func pretender(name, amount string) Contestant {
 
 func TestContest(t *testing.T) {
 	set := Set{pages.Distinct, testRows, []string{"peer"}}
-	contest := Contest{Ours: pretender("llac", "7"), Peers: map[string]Contestant{"peer": pretender("peer", "7")}, Rounds: 3, Progress: io.Discard}
+	contest := Contest{Ours: fakeContestant("llac", "7"), Peers: map[string]Contestant{"peer": fakeContestant("peer", "7")},
+		Rounds: 3, Progress: io.Discard}
 	r, err := contest.Run(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Runs) != 2 || len(r.Runs[0].Wall) != 3 || len(r.Runs[1].Ratios) != 3 || r.Runs[0].Bytes <= 0 || r.Counts.Staged != 1 || len(r.Identical) != len(settings) {
-		t.Errorf("%+v", r)
+	if len(r.Runs) != 2 || len(r.Runs[0].Wall) != 3 || len(r.Runs[1].Ratios) != 3 || r.Runs[0].Bytes <= 0 ||
+		r.Counts.Staged != 1 || len(r.Identical) != len(settings) {
+		t.Errorf("got %+v", r)
 	}
 	left, err := filepath.Glob(filepath.Join(os.Getenv("PWD"), "..", "..", "..", ".cache", "bench", "out-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 
-	contest.Peers = map[string]Contestant{"peer": pretender("peer", "8")}
+	contest.Peers = map[string]Contestant{"peer": fakeContestant("peer", "8")}
 	_, err = contest.Run(t.Context(), set)
 	if err == nil || !strings.Contains(err.Error(), "amount=7") || !strings.Contains(err.Error(), "amount=8") {
 		t.Errorf("a peer with another value: %v", err)
@@ -128,7 +134,8 @@ func TestContest(t *testing.T) {
 func TestFirstDifference(t *testing.T) {
 	t.Parallel()
 	a := map[string]string{"x": "1", "y": "2"}
-	for want, b := range map[string]map[string]string{"": {"x": "1", "y": "2"}, "y": {"x": "1", "y": "3"}, "x": {"y": "2"}, "z": {"x": "1", "y": "2", "z": "3"}} {
+	for want, b := range map[string]map[string]string{"": {"x": "1", "y": "2"}, "y": {"x": "1", "y": "3"}, "x": {"y": "2"},
+		"z": {"x": "1", "y": "2", "z": "3"}} {
 		if at, ok := firstDifference(a, b); at != want || ok != (want != "") {
 			t.Errorf("%v: %q %v, want %q", b, at, ok, want)
 		}
@@ -138,6 +145,6 @@ func TestFirstDifference(t *testing.T) {
 func TestRequirementsAreExact(t *testing.T) {
 	t.Parallel()
 	if r := Requirements(); len(r) < 4 || slices.ContainsFunc(r, func(s string) bool { return !strings.Contains(s, "==") }) {
-		t.Errorf("%v", r)
+		t.Errorf("got %v", r)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// each calls yield for every file below dir, with its path from there.
+// each calls yield for every file below dir, with its relative path.
 func each(dir string, yield func(path, relative string) error) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -24,7 +24,7 @@ func each(dir string, yield func(path, relative string) error) error {
 	})
 }
 
-// readAll reads every file below dir and answers their bytes.
+// readAll reads every file below dir and returns the number of bytes.
 func readAll(ctx context.Context, dir string) (int64, error) {
 	var total int64
 	err := each(dir, func(path, _ string) error {
@@ -42,7 +42,7 @@ func readAll(ctx context.Context, dir string) (int64, error) {
 	return total, err
 }
 
-// digests answers the sha256 of every file below dir, by path.
+// digests returns the SHA-256 of every file below dir, by path.
 func digests(dir string) (map[string]string, error) {
 	out := map[string]string{}
 	err := each(dir, func(path, relative string) error {
@@ -59,7 +59,7 @@ func digests(dir string) (map[string]string, error) {
 	return out, err
 }
 
-// folderBytes adds up the files below dir.
+// folderBytes returns the total size of the files below dir.
 func folderBytes(dir string) (int64, error) {
 	var total int64
 	err := each(dir, func(path, _ string) error {

@@ -17,14 +17,14 @@ import (
 	"github.com/llac-project/llac/test/bench/staging/pages"
 )
 
-// Set is pages to be staged, and who stages them beside us.
+// Set is a set of pages to stage, and the peers that also stage it.
 type Set struct {
 	pages.Shape
 	Rows  int
 	Peers []string
 }
 
-// Sets are what the bench stages. rows are of the register, the others follow in proportion.
+// Sets returns the sets of the benchmark. rows is the number of register rows; the others scale in proportion.
 func Sets(rows int) []Set {
 	return []Set{
 		{pages.Register, rows, []string{"polars", "duckdb", "pandas", "pandas default"}},
@@ -42,7 +42,7 @@ type Contestant struct {
 	Counts      func(stdout []byte) (Counts, error)
 }
 
-// Counts are what a contestant says of its rows.
+// Counts are the row counts that a contestant reports.
 type Counts struct {
 	RowsIn      int64            `json:"rows_in"`
 	Staged      int64            `json:"staged"`
@@ -51,7 +51,7 @@ type Counts struct {
 	ByReason    map[string]int64 `json:"by_reason"`
 }
 
-// Ours is llac stage.
+// Ours returns llac stage as a contestant.
 func Ours(llac string, flags ...string) Contestant {
 	return Contestant{
 		Name: "llac",
@@ -66,7 +66,7 @@ func Ours(llac string, flags ...string) Contestant {
 	}
 }
 
-// BuildLlac builds the operator's tool as it is released, and answers where it is.
+// BuildLlac builds llac as it is released and returns its path.
 func BuildLlac(ctx context.Context, progress io.Writer) (string, error) {
 	folder, err := cache.Folder()
 	if err != nil {
@@ -86,17 +86,17 @@ func BuildLlac(ctx context.Context, progress io.Writer) (string, error) {
 //go:embed peers/*.py peers/requirements.txt
 var peerFiles embed.FS
 
-// Requirements are the peers' exact packages.
+// Requirements returns the exact packages of the peers.
 func Requirements() []string {
 	b, err := peerFiles.ReadFile("peers/requirements.txt")
 	if err != nil {
-		panic(err) // it is part of the build
+		panic(err) // embedded, so it always exists
 	}
 	return strings.Fields(string(b))
 }
 
-// Peers are the engines that people use for the job, by name. They need Python; where it, or a package, cannot be had the
-// error says so, and the bench goes on without them.
+// Peers returns the engines that people use for the job, by name. They need Python. If Python or a package is missing,
+// Peers returns an error and the benchmark continues without them.
 func Peers(ctx context.Context, progress io.Writer) (map[string]Contestant, error) {
 	environment, err := python.Ensure(ctx, "bench/peers-venv", Requirements(), progress)
 	if err != nil {
@@ -128,7 +128,7 @@ func Peers(ctx context.Context, progress io.Writer) (map[string]Contestant, erro
 	}, nil
 }
 
-// plainCounts reads what a peer prints.
+// plainCounts parses the output of a peer.
 func plainCounts(stdout []byte) (Counts, error) {
 	var c Counts
 	err := json.Unmarshal(stdout, &c)

@@ -1,6 +1,6 @@
-// Package timed runs programs and says what each took: wall time, processor time and most memory.
+// Package timed runs programs and measures each one: wall time, CPU time and peak memory.
 //
-// What must hold: a program's most memory is its own. Linux counts what a process held before it became another program,
-// and a program that is started inherits the figure of whoever starts it; so Run starts it through a small process of
-// its own, which is this very binary again: main must call Serve first.
+// What must hold: the peak memory is that of the program alone. Linux also counts the memory that a process held before
+// it executed another program, so a program inherits the figure of its parent. Run therefore starts it through a small
+// process of its own: the same binary, whose main must call Serve first.
 package timed

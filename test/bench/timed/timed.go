@@ -18,26 +18,26 @@ import (
 	"time"
 )
 
-// Usage is what a program took.
+// Usage is the resources that a program used.
 type Usage struct {
 	Wall    float64 `json:"wall_seconds"`
 	CPU     float64 `json:"cpu_seconds"`    // user and system
 	PeakRSS int64   `json:"peak_rss_bytes"` // of the largest of its processes
-	// Together is the most that its processes held at one time, as it was seen every few milliseconds; 0: nobody looked,
-	// or the system does not tell.
-	Together int64 `json:"together_rss_bytes,omitempty"`
+	// TreePeakRSS is the most memory that all its processes held at one time, sampled every few milliseconds; 0 if it
+	// was not measured or the system does not support it.
+	TreePeakRSS int64 `json:"tree_peak_rss_bytes,omitempty"`
 }
 
 const mark = "LLAC_BENCH_TIMED"
 
-// Run runs a program to its end and answers what it took and what it wrote to its standard output. When ctx is done the
-// program is killed, with all that it has started.
+// Run runs a program to its end and returns its usage and its standard output. When ctx is done, it kills the program
+// and everything that the program started.
 func Run(ctx context.Context, argv, environment []string) (Usage, []byte, error) {
 	return run(ctx, argv, environment, false)
 }
 
-// Watched is Run for a program of several processes: it also looks at what they hold together.
-func Watched(ctx context.Context, argv, environment []string) (Usage, []byte, error) {
+// RunTree is Run for a program with several processes: it also measures their memory together.
+func RunTree(ctx context.Context, argv, environment []string) (Usage, []byte, error) {
 	return run(ctx, argv, environment, true)
 }
 
@@ -45,7 +45,7 @@ func run(ctx context.Context, argv, environment []string, watch bool) (Usage, []
 	var u Usage
 	self, err := os.Executable()
 	if err != nil {
-		return u, nil, fmt.Errorf("find this program: %w", err)
+		return u, nil, fmt.Errorf("find the path of this program: %w", err)
 	}
 	c := exec.CommandContext(ctx, self, argv...)
 	c.Env = append(environment, mark+"=1")
@@ -53,23 +53,23 @@ func run(ctx context.Context, argv, environment []string, watch bool) (Usage, []
 	c.Stdout, c.Stderr = &out, &log
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
-	told, tell, err := os.Pipe()
+	reader, writer, err := os.Pipe()
 	if err != nil {
 		return u, nil, err
 	}
-	defer told.Close()
-	c.ExtraFiles = []*os.File{tell}
+	defer reader.Close()
+	c.ExtraFiles = []*os.File{writer}
 	err = c.Start()
-	_ = tell.Close()
+	_ = writer.Close()
 	if err != nil {
 		return u, nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
 	most := func() int64 { return 0 }
 	if watch {
-		most = watchBelow(c.Process.Pid)
+		most = watchTree(c.Process.Pid)
 	}
-	usage, readErr := io.ReadAll(told)
-	together := most()
+	usage, readErr := io.ReadAll(reader)
+	tree := most()
 	if err := c.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return u, nil, ctx.Err()
@@ -77,9 +77,9 @@ func run(ctx context.Context, argv, environment []string, watch bool) (Usage, []
 		return u, out.Bytes(), fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), err, tail(log.String(), 20))
 	}
 	if err := errors.Join(readErr, json.Unmarshal(usage, &u)); err != nil {
-		return u, nil, fmt.Errorf("read what %s took: %w; does main call timed.Serve?", argv[0], err)
+		return u, nil, fmt.Errorf("read the usage of %s: %w; main must call timed.Serve", argv[0], err)
 	}
-	u.Together = together
+	u.TreePeakRSS = tree
 	return u, out.Bytes(), nil
 }
 
@@ -88,16 +88,17 @@ func tail(s string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// Serve does nothing but in a process that Run has started: there it runs the program, tells what it took, and exits.
+// Serve returns at once unless Run started this process. In such a process it runs the program, reports its usage, and
+// exits.
 func Serve() {
 	if os.Getenv(mark) == "" {
 		return
 	}
-	signal.Ignore(os.Interrupt) // Run says when to stop
+	signal.Ignore(os.Interrupt) // Run decides when to stop
 	os.Exit(serve(os.Args[1:], os.NewFile(3, "usage")))
 }
 
-func serve(argv []string, tell *os.File) int {
+func serve(argv []string, report *os.File) int {
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Stdout, c.Stderr = os.Stdout, os.Stderr
 	for _, v := range os.Environ() {
@@ -119,11 +120,11 @@ func serve(argv []string, tell *os.File) int {
 	usage := Usage{Wall: wall, CPU: (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()}
 	if r, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		usage.PeakRSS = int64(r.Maxrss)
-		if runtime.GOOS != "darwin" { // there it is bytes
+		if runtime.GOOS != "darwin" { // on darwin Maxrss is in bytes
 			usage.PeakRSS *= 1024
 		}
 	}
-	if err := json.NewEncoder(tell).Encode(usage); err != nil {
+	if err := json.NewEncoder(report).Encode(usage); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

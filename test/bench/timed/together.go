@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// interval is how often processes are looked at.
+// interval is the sampling interval.
 const interval = 20 * time.Millisecond
 
-// watchBelow looks at what all processes below one hold together, until it is asked for the most that it saw.
-func watchBelow(pid int) func() int64 {
+// watchTree samples the memory of all descendants of a process until the returned function is called, which returns the
+// maximum.
+func watchTree(pid int) func() int64 {
 	stop, most := make(chan struct{}), make(chan int64)
 	go func() {
 		tick := time.NewTicker(interval)
@@ -23,7 +24,7 @@ func watchBelow(pid int) func() int64 {
 		for {
 			select {
 			case <-tick.C:
-				seen = max(seen, heldBelow(pid))
+				seen = max(seen, treeRSS(pid))
 			case <-stop:
 				most <- seen
 				return
@@ -33,9 +34,9 @@ func watchBelow(pid int) func() int64 {
 	return func() int64 { close(stop); return <-most }
 }
 
-// heldBelow is what the children of a process hold, and theirs; 0 where the system does not tell.
-func heldBelow(pid int) int64 {
-	var held int64
+// treeRSS returns the resident memory of the descendants of a process; 0 if the system does not report it.
+func treeRSS(pid int) int64 {
+	var total int64
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is well-formed
 	for _, file := range tasks {
 		children, err := os.ReadFile(file)
@@ -45,14 +46,14 @@ func heldBelow(pid int) int64 {
 		for field := range strings.FieldsSeq(string(children)) {
 			var child int
 			if _, err := fmt.Sscan(field, &child); err == nil {
-				held += heldBy(child) + heldBelow(child)
+				total += processRSS(child) + treeRSS(child)
 			}
 		}
 	}
-	return held
+	return total
 }
 
-func heldBy(pid int) int64 {
+func processRSS(pid int) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	var size, resident int64
 	if err != nil {

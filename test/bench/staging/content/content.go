@@ -22,12 +22,12 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// Columns are what counts in a staging.
+// Columns are the columns to compare.
 type Columns struct {
 	files, partition []string
 }
 
-// ColumnsOf are the staged columns of a contract.
+// ColumnsOf returns the staged columns of a contract.
 func ColumnsOf(c *contract.Contract) Columns {
 	columns := Columns{partition: c.Partition}
 	for _, f := range c.Fields {
@@ -38,24 +38,24 @@ func ColumnsOf(c *contract.Contract) Columns {
 	return columns
 }
 
-// QuarantineColumns are what counts in a quarantine: which rows, and why.
+// QuarantineColumns returns the columns to compare in a quarantine: the position of a row, and the reason.
 func QuarantineColumns() Columns { return Columns{files: []string{"page_key", "row_index", "code"}} }
 
-// Fingerprint is the same for the same rows, in this process.
+// Fingerprint is equal for equal rows within this process.
 type Fingerprint struct {
 	Rows     int64
 	Sum, Xor uint64
 	Nulls    string // by column
 }
 
-// Staging is what a folder of Parquet files holds.
+// Staging is the content of a folder of Parquet files.
 type Staging struct {
 	Fingerprint
 	Files int
-	Bytes int64 // compressed, of the columns that count
+	Bytes int64 // compressed, of the compared columns
 }
 
-// seed makes hashes of one process comparable.
+// seed makes hashes comparable within one process.
 var seed = maphash.MakeSeed()
 
 // Read reads all Parquet files below dir.
@@ -82,9 +82,9 @@ func Read(ctx context.Context, dir string, columns Columns) (Staging, error) {
 	return s, err
 }
 
-// Difference answers up to most rows of each of two folders that the other does not have.
+// Difference returns up to most rows of each of two folders that the other does not contain.
 func Difference(ctx context.Context, a, b string, columns Columns, most int) (onlyA, onlyB []string, err error) {
-	surplus := map[uint64]int{} // of a over b, by the row's hash
+	surplus := map[uint64]int{} // rows of a minus rows of b, by hash
 	var ignored Staging
 	count := func(by int) func([]byte, []bool, func() string) error {
 		return func(row []byte, _ []bool, _ func() string) error {
@@ -110,8 +110,8 @@ func Difference(ctx context.Context, a, b string, columns Columns, most int) (on
 	return onlyA, onlyB, err
 }
 
-// visit gets a row in a form that two rows share if and only if they are equal, which of the file columns are null, and
-// a text for people.
+// visit receives a row in an encoding that is equal for equal rows, which of the file columns are null, and a text for
+// people.
 type visit func(row []byte, isNull []bool, text func() string) error
 
 func (c Columns) each(ctx context.Context, dir string, s *Staging, yield visit) error {
@@ -174,7 +174,7 @@ func (c Columns) eachOf(ctx context.Context, dir, path string, s *Staging, yield
 	return records.Err()
 }
 
-// partitionOf encodes the values that a file's folders name.
+// partitionOf encodes the partition values in a file's path.
 func (c Columns) partitionOf(dir, path string) ([]byte, error) {
 	relative, err := filepath.Rel(dir, filepath.Dir(path))
 	if err != nil {
@@ -191,7 +191,7 @@ func (c Columns) partitionOf(dir, path string) ([]byte, error) {
 	for i, name := range c.partition {
 		value, ok := strings.CutPrefix(segments[i], name+"=")
 		if !ok {
-			return nil, fmt.Errorf("folder %s names no %s", segments[i], name)
+			return nil, fmt.Errorf("folder %s has no value of %s", segments[i], name)
 		}
 		b = appendText(b, value)
 	}
@@ -202,10 +202,10 @@ func (c Columns) eachRow(prefix []byte, batch arrow.RecordBatch, yield visit) er
 	cells := make([]func([]byte, int) []byte, len(c.files))
 	columns := make([]arrow.Array, len(c.files))
 	for i, name := range c.files {
-		// By name: a reader answers columns in the file's order.
+		// By name: a reader returns columns in the file's order.
 		at := batch.Schema().FieldIndices(name)
 		if len(at) != 1 {
-			return fmt.Errorf("%d columns %s", len(at), name)
+			return fmt.Errorf("%d columns named %s", len(at), name)
 		}
 		columns[i] = batch.Column(at[0])
 		var err error
@@ -246,8 +246,8 @@ func appendWhole(b []byte, kind byte, v int64) []byte {
 	return binary.LittleEndian.AppendUint64(append(b, kind), uint64(v))
 }
 
-// appender answers how a column's values are encoded. Widths of one type do not count, nor do the names that Arrow has
-// for the same text.
+// appender returns a function that encodes a column's values. It ignores the width of integers and the different Arrow
+// types for the same text.
 func appender(column arrow.Array) (func([]byte, int) []byte, error) {
 	switch a := column.(type) {
 	case *array.String:
@@ -283,5 +283,5 @@ func appender(column arrow.Array) (func([]byte, int) []byte, error) {
 			return appendWhole(b, 't', int64(a.Value(i))*int64(unit.Multiplier())/int64(time.Microsecond))
 		}, nil
 	}
-	return nil, fmt.Errorf("type %s is not compared", column.DataType())
+	return nil, fmt.Errorf("unsupported type %s", column.DataType())
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
-// columns of the tests: lineage is there and does not count.
+// columns of the tests; lineage is present and must not count.
 var columns = Columns{files: []string{"id", "capacity"}, partition: []string{"part"}}
 
 var schema = arrow.NewSchema([]arrow.Field{
@@ -21,7 +21,7 @@ var schema = arrow.NewSchema([]arrow.Field{
 	{Name: "capacity", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
 }, nil)
 
-// write puts rows, given as JSON, into the file of a partition.
+// write writes rows, given as JSON, to the file of a partition.
 func write(t *testing.T, dir, part, name, rows string, s *arrow.Schema) {
 	t.Helper()
 	folder := filepath.Join(dir, "part="+part)
@@ -64,10 +64,10 @@ func TestFingerprint(t *testing.T) {
 	write(t, base, "02", "a", `[{"lineage":"z","id":"S3","capacity":3}]`, schema)
 	want := read(t, base)
 	if want.Rows != 3 || want.Files != 2 || want.Nulls != "capacity 1" || want.Bytes <= 0 {
-		t.Fatalf("%+v", want)
+		t.Fatalf("got %+v", want)
 	}
 
-	same := t.TempDir() // other order, other files, other lineage
+	same := t.TempDir() // different order, files and lineage
 	write(t, same, "01", "a", `[{"lineage":"","id":"S2","capacity":null}]`, schema)
 	write(t, same, "01", "b", `[{"lineage":"","id":"S1","capacity":1}]`, schema)
 	write(t, same, "02", "c", `[{"lineage":"","id":"S3","capacity":3}]`, schema)
@@ -95,7 +95,7 @@ func TestFingerprint(t *testing.T) {
 			write(t, dir, c.part, "a", c.rows, c.schema)
 			write(t, dir, "02", "a", `[{"lineage":"z","id":"S3","capacity":3}]`, schema)
 			if got := read(t, dir); got.Fingerprint == want.Fingerprint {
-				t.Fatal("not seen")
+				t.Fatal("the difference was not detected")
 			}
 			onlyA, onlyB, err := Difference(t.Context(), base, dir, columns, 5)
 			if err != nil || len(onlyA)+len(onlyB) == 0 || len(onlyA) > 2 || len(onlyB) > 2 {
@@ -105,7 +105,7 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoStagingIsAnError(t *testing.T) {
+func TestInvalidFoldersAreErrors(t *testing.T) {
 	t.Parallel()
 	missing := arrow.NewSchema([]arrow.Field{schema.Field(1)}, nil)
 	dir := t.TempDir()
@@ -117,6 +117,6 @@ func TestWhatIsNoStagingIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Read(t.Context(), filepath.Join(dir, "none"), columns); err == nil {
-		t.Error("a missing folder is no error")
+		t.Error("a missing folder: want an error")
 	}
 }

@@ -9,7 +9,7 @@ import (
 //go:embed distinct.odcs.yaml
 var distinctContract string
 
-// Distinct has six texts of 30 to 60 bytes of which no two are equal. Keys repeat and rows are invalid as in Register.
+// Distinct has six texts of 30 to 60 bytes, all of them different. Keys repeat and rows are invalid as in Register.
 var Distinct = Shape{"distinct", distinctContract, distinctRow}
 
 func distinctRow(b []byte, i int) []byte {
@@ -26,7 +26,7 @@ func distinctRow(b []byte, i int) []byte {
 	return r.close()
 }
 
-// distinctText is a text that no other number has.
+// distinctText returns a text that is unique to the number.
 func distinctText(d draw, number int) string {
 	b := make([]byte, 0, 64)
 	for long := d.between(29, 46); len(b) < long; {

@@ -1,6 +1,6 @@
-// Package pages invents the data that staging is timed on: pages of JSON as a Socrata portal sends them, each kind of them
-// a Shape. No row describes anybody or anything.
+// Package pages generates the data for timing staging: JSON pages as a Socrata portal sends them, one Shape per kind of
+// data. No row describes a real person or thing.
 //
-// What must hold: a row depends on the shape and its number alone, so the same parameters give the same bytes on every
-// machine and in any order; shares of duplicates and invalid rows are what the Shape promises.
+// What must hold: a row depends only on the shape and its number, so the same parameters give the same bytes on every
+// machine and in any order. The shares of duplicates and invalid rows are those that the Shape declares.
 package pages

@@ -17,23 +17,23 @@ import (
 	"github.com/llac-project/llac/platform/local/cache"
 )
 
-// version is raised when a shape gives other bytes: data in a cache are then made anew.
+// version must be incremented when a shape gives different bytes; cached data is then generated again.
 const version = 2
 
-// PerPage is the rows of a page.
+// PerPage is the number of rows per page.
 const PerPage = 1000
 
 // Shape is one kind of data.
 type Shape struct {
-	Name     string                       // also of the contract's dataset
-	Contract string                       // the file's text
-	row      func(b []byte, i int) []byte // appends record number i, as JSON
+	Name     string                       // also the name of the contract's dataset
+	Contract string                       // the text of the contract file
+	row      func(b []byte, i int) []byte // appends record number i as JSON
 }
 
-// Data is a folder of pages and the file of their contract.
+// Data is a folder of pages and their contract file.
 type Data struct{ Pages, Contract string }
 
-// Page appends page number p of a data set of so many rows, laid out as SODA 2.1 does: "[{…}\n,{…}\n]\n".
+// Page appends page number p of a data set with the given rows, in the layout of SODA 2.1: "[{…}\n,{…}\n]\n".
 func (s Shape) Page(b []byte, p, rows int) []byte {
 	b = append(b, '[')
 	for i := p * PerPage; i < min((p+1)*PerPage, rows); i++ {
@@ -45,8 +45,8 @@ func (s Shape) Page(b []byte, p, rows int) []byte {
 	return append(b, "]\n"...)
 }
 
-// Make answers so many rows as pages, page-000000.json and so on, making them where they are missing. progress gets a
-// line a second.
+// Make returns the given number of rows as pages, page-000000.json and so on, and generates them if they are missing.
+// It reports progress once per second.
 func (s Shape) Make(ctx context.Context, rows int, progress io.Writer) (Data, error) {
 	stamp := fmt.Sprintf("%s %d rows, version %d\n%s", s.Name, rows, version, s.Contract)
 	dir, err := cache.Keep(ctx, fmt.Sprintf("bench/%s-%d", s.Name, rows), stamp, func(dir string) error {
@@ -57,7 +57,7 @@ func (s Shape) Make(ctx context.Context, rows int, progress io.Writer) (Data, er
 		return s.write(ctx, d.Pages, rows, progress)
 	})
 	if err != nil {
-		return Data{}, fmt.Errorf("make %d rows of %s: %w", rows, s.Name, err)
+		return Data{}, fmt.Errorf("generate %d rows of %s: %w", rows, s.Name, err)
 	}
 	return data(dir, s.Name), nil
 }
@@ -97,20 +97,20 @@ func (s Shape) write(ctx context.Context, dir string, rows int, progress io.Writ
 	for {
 		select {
 		case <-tick.C:
-			fmt.Fprintf(progress, "making %s: %d of %d pages\n", s.Name, done.Load(), pages)
+			fmt.Fprintf(progress, "generating %s: %d of %d pages\n", s.Name, done.Load(), pages)
 		case err := <-finished:
 			if err == nil {
-				fmt.Fprintf(progress, "made %s: %d rows, %d MB, kept in %s\n", s.Name, rows, bytes.Load()/1e6, dir)
+				fmt.Fprintf(progress, "generated %s: %d rows, %d MB, kept in %s\n", s.Name, rows, bytes.Load()/1e6, dir)
 			}
 			return err
 		}
 	}
 }
 
-// draw is the random numbers of one row.
+// draw is the random number generator of one row.
 type draw struct{ *rand.Rand }
 
-// drawFor answers the numbers of row i of the stream named by purpose.
+// drawFor returns the random numbers of row i in the stream named by purpose.
 func drawFor(purpose uint64, i int) draw {
 	return draw{rand.New(rand.NewPCG(0x6c6c6163^purpose, uint64(i)))}
 }
@@ -120,7 +120,7 @@ func (d draw) between(low, high int) int { return low + d.IntN(high-low+1) }
 func (d draw) one(of ...string) string   { return of[d.IntN(len(of))] }
 func pick[T any](d draw, of []T) T       { return of[d.IntN(len(of))] }
 
-// record appends a JSON object's members.
+// record appends the members of a JSON object.
 type record struct {
 	b     []byte
 	first bool
@@ -138,13 +138,13 @@ func (r *record) name(name string) {
 	r.b = append(append(append(r.b, '"'), name...), '"', ':')
 }
 
-// text writes a string, in the escapes that a portal writes.
+// text writes a string with the escapes that a portal uses.
 func (r *record) text(name, value string) {
 	r.name(name)
 	r.b = appendText(r.b, value)
 }
 
-// raw writes JSON.
+// raw writes a JSON value.
 func (r *record) raw(name, value string) {
 	r.name(name)
 	r.b = append(r.b, value...)

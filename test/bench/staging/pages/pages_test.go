@@ -12,7 +12,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// rowsOf parses some pages of a million rows of a shape, spread over all of them.
+// rowsOf parses pages of a million rows of a shape, spread over all of them.
 func rowsOf(t *testing.T, s Shape, pages int) (rows []map[string]any, bytes int) {
 	t.Helper()
 	for p := range pages {
@@ -22,14 +22,14 @@ func rowsOf(t *testing.T, s Shape, pages int) (rows []map[string]any, bytes int)
 			t.Fatal(err)
 		}
 		if len(got) != PerPage {
-			t.Fatalf("page of %d rows", len(got))
+			t.Fatalf("got a page of %d rows", len(got))
 		}
 		rows, bytes = append(rows, got...), bytes+len(page)
 	}
 	return rows, bytes
 }
 
-// near fails when got is more than a share of want away from it.
+// near fails if got differs from want by more than a share of want.
 func near(t *testing.T, what string, got, want, share float64) {
 	t.Helper()
 	if math.Abs(got-want) > share*want {
@@ -37,11 +37,11 @@ func near(t *testing.T, what string, got, want, share float64) {
 	}
 }
 
-func TestRegisterIsAsPromised(t *testing.T) {
+func TestRegisterShares(t *testing.T) {
 	t.Parallel()
 	rows, bytes := rowsOf(t, Register, 50)
 	n := float64(len(rows))
-	near(t, "bytes a record", float64(bytes)/n, RegisterBytes, 0.01)
+	near(t, "bytes per record", float64(bytes)/n, RegisterBytes, 0.01)
 
 	whole, code := regexp.MustCompile(`^\s*(\d+|null|-)?\s*$`), regexp.MustCompile(`^\s*(\d{1,5}|null|-)?\s*$`)
 	distinct := map[string]map[string]bool{}
@@ -89,7 +89,7 @@ func TestKeysRepeatOnLaterPages(t *testing.T) {
 			if page == i/PerPage {
 				t.Fatalf("row %d repeats a key of its own page", i)
 			}
-			continue // where the key was first
+			continue // the first row of the key stays
 		}
 		seen[id] = i / PerPage
 	}
@@ -100,10 +100,10 @@ func TestSameBytes(t *testing.T) {
 	t.Parallel()
 	for _, s := range []Shape{Register, OpenRegister, Distinct, Wide} {
 		if a, b := s.Page(nil, 7, 7500), s.Page(nil, 7, 7500); string(a) != string(b) {
-			t.Errorf("%s: two pages of one number differ", s.Name)
+			t.Errorf("%s: two pages with the same number differ", s.Name)
 		}
 		if got := string(s.Page(nil, 8, 7500)); got != "[]\n" {
-			t.Errorf("%s: a page beyond the rows is %q", s.Name, got)
+			t.Errorf("%s: a page after the last row is %q", s.Name, got)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestDistinctIsDistinct(t *testing.T) {
 		for i := range 6 {
 			text := strings.TrimSpace(r[fmt.Sprintf("text_%d", i+1)].(string))
 			if len(text) < 30 || len(text) > 61 || seen[text] {
-				t.Fatalf("%q is too short, too long or not new", text)
+				t.Fatalf("%q is too short, too long or not distinct", text)
 			}
 			seen[text] = true
 		}
@@ -133,7 +133,7 @@ func TestWideIsWide(t *testing.T) {
 	}
 }
 
-// TestContracts reads each contract and sees that the rows have its fields.
+// TestContracts checks that each contract is valid and has all fields of its rows.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	for _, s := range []Shape{Register, OpenRegister, Distinct, Wide} {

@@ -10,31 +10,33 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// Shares of the register's rows, in a thousand.
+// Shares of the register's rows, in thousandths.
 const (
 	duplicates = 20 // repeat the key of an earlier page, with other values
-	invalid    = 10 // hold a bad integer, a bad date or a bad postal code, a third each
+	invalid    = 10 // contain a bad integer, date or postal code, a third each
 )
 
-// RegisterBytes is what a record of the register takes on average, with its comma and line break.
+// RegisterBytes is the average size of a register record, with its comma and line break.
 const RegisterBytes = 443
 
-// Register has the shape of the register of social services: the real municipalities, in proportion to their people, the
-// real types of service, and everything about persons invented. It has forty-two comarques, as the job of issue 4 says:
-// Lluçanès, the forty-third, is left out.
+// Register has the shape of the register of social services: the real municipalities in proportion to their population,
+// the real types of service, and invented data about persons. It has forty-two comarques, as the job of issue 4
+// requires: Lluçanès, the forty-third, is left out.
 var Register = Shape{"register", registerContract, func(b []byte, i int) []byte { return register().row(b, i) }}
 
 //go:embed register.odcs.yaml
 var registerContract string
 
-// OpenRegister is the same rows under a contract that stages every field: nothing in them is personal, since all of it is
-// invented.
+// OpenRegister has the same rows under a contract that stages every field. No value is personal, because all of them
+// are invented.
 var OpenRegister = Shape{"open_register", openContract(), Register.row}
 
 func openContract() string {
-	const public = "        customProperties:\n          - {property: llacSqueeze, value: true}\n          - {property: llacNullLiterals, value: [\"null\", \"-\"]}\n"
+	const public = "        customProperties:\n          - {property: llacSqueeze, value: true}\n          - {property: " +
+		"llacNullLiterals, value: [\"null\", \"-\"]}\n"
 	return strings.NewReplacer(
-		"        classification: personal\n", public, "; never staged.", ".", "  - name: register\n", "  - name: open_register\n", "llac-bench-register", "llac-bench-open-register",
+		"        classification: personal\n", public, "; never staged.", ".", "  - name: register\n",
+		"  - name: open_register\n", "llac-bench-register", "llac-bench-open-register",
 	).Replace(registerContract)
 }
 
@@ -42,7 +44,7 @@ var register = sync.OnceValue(newRegister)
 
 type registerMaker struct {
 	places []portal.Place
-	place  []int // by a thousandth of all people: which place they live in
+	place  []int // indexes in places, weighted by population
 	types  []string
 }
 
@@ -50,7 +52,7 @@ func newRegister() *registerMaker {
 	m := &registerMaker{}
 	types := portal.ServiceTypes()
 	for i := range types {
-		m.types = append(m.types, types[(i*29+7)%len(types)]) // the first are drawn most: mix the kinds
+		m.types = append(m.types, types[(i*29+7)%len(types)]) // the first are drawn most often: mix the kinds
 	}
 	for _, p := range portal.Places() {
 		if p.ComarcaCode != "43" {
@@ -65,7 +67,7 @@ func newRegister() *registerMaker {
 	return m
 }
 
-// streams of random numbers
+// Streams of random numbers.
 const (
 	aboutKeys uint64 = iota + 1
 	aboutRows
@@ -73,7 +75,7 @@ const (
 	aboutWide
 )
 
-// keyOf answers whose key row i carries: its own, or that of a row at least a page before.
+// keyOf returns the row whose key row i has: its own, or a row at least one page earlier.
 func keyOf(i int) int {
 	for i > PerPage {
 		d := drawFor(aboutKeys, i)
@@ -85,16 +87,17 @@ func keyOf(i int) int {
 	return i
 }
 
-// registerID is the register's number for a key: rising, with gaps.
+// registerID returns the register number of a key. Numbers rise, with gaps.
 func registerID(key int) string {
 	return fmt.Sprintf("S%08d", 3*key+drawFor(aboutKeys, key).IntN(3))
 }
 
 var (
-	givenNames = []string{"Aina", "Bernat", "Caterina", "Dídac", "Elisenda", "Ferran", "Gemma", "Hug", "Ivet", "Jordi", "Laia", "Martí", "Núria", "Oriol", "Pere", "Queralt", "Roser", "Sadurní", "Tecla", "Violant"}
-	syllables  = []string{"ba", "ca", "da", "fer", "gar", "la", "mo", "ni", "pe", "ri", "sol", "ta", "ver", "xi", "lla", "nyo"}
-	streets    = []string{"Carrer", "Avinguda", "Plaça", "Passeig", "Rambla", "Ronda", "Camí", "Via"}
-	owners     = []struct{ form, qualification string }{
+	givenNames = []string{"Aina", "Bernat", "Caterina", "Dídac", "Elisenda", "Ferran", "Gemma", "Hug", "Ivet", "Jordi", "Laia",
+		"Martí", "Núria", "Oriol", "Pere", "Queralt", "Roser", "Sadurní", "Tecla", "Violant"}
+	syllables = []string{"ba", "ca", "da", "fer", "gar", "la", "mo", "ni", "pe", "ri", "sol", "ta", "ver", "xi", "lla", "nyo"}
+	streets   = []string{"Carrer", "Avinguda", "Plaça", "Passeig", "Rambla", "Ronda", "Camí", "Via"}
+	owners    = []struct{ form, qualification string }{
 		{"Fundació Privada %s", "Entitat privada d'iniciativa social"},
 		{"Associació Amics de %s", "Entitat privada d'iniciativa social"},
 		{"%s Serveis, SL", "Entitat privada d'iniciativa mercantil"},
@@ -109,7 +112,7 @@ var (
 	badPostalCodes = []string{"8ABC1", "080011", "s/n", "E-08001"}
 )
 
-// What may be broken in a row.
+// What may be invalid in a row.
 const (
 	nothing = iota
 	badInteger
@@ -117,7 +120,7 @@ const (
 	badPostalCode
 )
 
-// brokenField draws what is broken in a row: nothing in nearly all.
+// brokenField chooses what is invalid in a row: in nearly all rows nothing.
 func brokenField(d draw) int {
 	if !d.perMille(invalid) {
 		return nothing
@@ -125,12 +128,12 @@ func brokenField(d draw) int {
 	return d.between(badInteger, badPostalCode)
 }
 
-// day is a date between 1985 and 2026.
+// day returns a date between 1985 and 2026.
 func day(d draw) string {
 	return time.Date(1985, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d.IntN(15_080)).Format(time.DateOnly)
 }
 
-// value writes a text that is at times untidy, a word for null, or, in a broken row, one of the bad ones.
+// value writes a text that is sometimes untidy, a word for null, or, in a broken row, one of the bad ones.
 func (r *record) value(d draw, name, text string, broken bool, bad []string) {
 	switch {
 	case broken:
@@ -142,9 +145,9 @@ func (r *record) value(d draw, name, text string, broken bool, bad []string) {
 	}
 }
 
-// invented is a word that names nothing, one of so many.
+// invented returns a meaningless word, one of the given number of words.
 func invented(d draw, of int) string {
-	n := d.IntN(of) * 40503 & 0xffff // odd: no two become one
+	n := d.IntN(of) * 40503 & 0xffff // odd factor: different numbers stay different
 	var w strings.Builder
 	for range 4 {
 		w.WriteString(syllables[n%len(syllables)])
@@ -154,10 +157,10 @@ func invented(d draw, of int) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// skewed draws an index below n, small ones often.
+// skewed returns an index below n; small indexes are more frequent.
 func skewed(d draw, n int) int { return min(d.IntN(n), d.IntN(n), d.IntN(n)) }
 
-// untidy is a text as many hands write it: with white space about or within it.
+// untidy returns a text as different people type it: sometimes with extra white space around or inside it.
 func untidy(d draw, s string) string {
 	switch n := d.IntN(1000); {
 	case n < 12:
@@ -181,7 +184,7 @@ func (m *registerMaker) row(b []byte, i int) []byte {
 	holder := fmt.Sprintf(owner.form, invented(d, 3000))
 
 	r := open(b)
-	// field writes a text, or now and then its absence: a missing field, or a word that means null.
+	// field writes a text, or sometimes its absence: a missing field, or a word that means null.
 	field := func(name, value string, missing, null int) {
 		switch n := d.IntN(1000); {
 		case n < missing:
@@ -233,7 +236,7 @@ func (*registerMaker) capacity(d draw) int {
 	return d.between(8, 400)
 }
 
-// spelling is a municipality's name as the register has it.
+// spelling returns a municipality's name in one of the spellings of the register.
 func spelling(d draw, p portal.Place) string {
 	switch n := d.IntN(1000); {
 	case n < 40:
@@ -244,7 +247,7 @@ func spelling(d draw, p portal.Place) string {
 	return p.Name
 }
 
-// postalCode is one of the place's, at times without its leading zero.
+// postalCode returns a postal code of the place, sometimes without its leading zero.
 func (*registerMaker) postalCode(d draw, p portal.Place) string {
 	code := fmt.Sprintf("%s%03d", p.Province, 100+(p.People*7+d.IntN(3))%790)
 	if p.Code == "080193" {
@@ -256,7 +259,7 @@ func (*registerMaker) postalCode(d draw, p portal.Place) string {
 	return code
 }
 
-// comarcaCode is the place's, at times without its leading zero.
+// comarcaCode returns the comarca code of the place, sometimes without its leading zero.
 func (*registerMaker) comarcaCode(d draw, p portal.Place) string {
 	if d.perMille(50) {
 		return strings.TrimPrefix(p.ComarcaCode, "0")

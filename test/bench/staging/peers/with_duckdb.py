@@ -1,8 +1,8 @@
-"""Stages a folder of pages with DuckDB, as an expert would: python with_duckdb.py <data set> <pages> <out>.
+"""Stage a folder of pages with DuckDB, tuned: python with_duckdb.py <data set> <pages> <out>.
 
-Pages are read in parallel with the columns given. They are cleaned into a table once, whose row ids are the rows' order (a
-row_number() would make the reading single-threaded); the latest row of each repeated key is found by one aggregate
-(faster here than a window or arg_max), and one COPY writes all partitions.
+Pages are read in parallel with the given columns. They are cleaned into a table once, whose row ids are the order of the
+rows (a row_number() would make reading single-threaded). One aggregate finds the latest row of each repeated key (faster
+here than a window or arg_max), and one COPY writes all partitions.
 """
 
 import json

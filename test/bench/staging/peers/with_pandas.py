@@ -1,8 +1,8 @@
-"""Stages a folder of pages with pandas: python with_pandas.py <data set> <pages> <out> [default].
+"""Stage a folder of pages with pandas: python with_pandas.py <data set> <pages> <out> [default].
 
-Tuned, as an expert would: pages are parsed by Arrow's JSON reader, several at once, with the schema given and the other
-fields left out; columns stay Arrow's and are cleaned several at once; the files are written by pyarrow, several at once.
-Default, as most would: read_json a page, the methods of str, to_parquet.
+Tuned: Arrow's JSON reader parses several pages at once, with the schema given and the other fields left out. Columns stay
+Arrow columns and are cleaned several at once. pyarrow writes several files at once.
+Default: read_json per page, the methods of str, to_parquet.
 """
 
 import io
@@ -33,7 +33,7 @@ def text(s):
 class Register:
     key = "social_service_register_id"
     partition = "comarca_id"
-    columns = {  # column: how it is cleaned, source field
+    columns = {  # column: cleaning function, source field
         "social_service_register_id": (value, "registre"),
         "service_type_name": (text, "tipologia"),
         "service_qualification_name": (text, "qualificacio"),
@@ -51,7 +51,7 @@ class Register:
         self.columns = self.columns | {column: (text, field) for column, field in more.items()}
 
     def judge(self, df, date, whole):
-        """Casts in place and answers the reasons."""
+        """Cast in place and return the reasons."""
         reason = pd.Series(None, index=df.index, dtype=df["comarca_id"].dtype)
 
         def check(bad, why):
@@ -85,7 +85,8 @@ def finish(df, reason, heights, files, job, out, write):
     starts = pd.Series(heights).cumsum().shift(fill_value=0)
     at = starts.searchsorted(bad.index, side="right") - 1
     os.makedirs(os.path.join(out, "quarantine", job.name))
-    pd.DataFrame({"page_key": [files[i] for i in at], "row_index": bad.index - starts.iloc[at].to_numpy(), "code": bad.to_numpy()}).to_parquet(
+    rows = {"page_key": [files[i] for i in at], "row_index": bad.index - starts.iloc[at].to_numpy(), "code": bad.to_numpy()}
+    pd.DataFrame(rows).to_parquet(
         os.path.join(out, "quarantine", job.name, "rows.parquet"), compression="zstd", compression_level=1, index=False
     )
     good = df[reason.isna()]
@@ -103,7 +104,7 @@ def tuned(job, pages, out):
 
     def read(name):
         with open(os.path.join(pages, name), "rb") as f:
-            lines = f.read()[1:-2].replace(b"\n,{", b"\n{")  # the reader knows JSON lines alone
+            lines = f.read()[1:-2].replace(b"\n,{", b"\n{")  # the reader supports only JSON lines
         return pyarrow.json.read_json(
             io.BytesIO(lines),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
@@ -112,7 +113,7 @@ def tuned(job, pages, out):
 
     def date(s):
         days = pc.strptime(pa.chunked_array(s.array._pa_array), format="%Y-%m-%d", unit="s", error_is_null=True).cast(pa.date32())
-        # strptime takes 31 February for 3 March
+        # strptime reads 31 February as 3 March
         same = pc.equal(pc.strftime(days, format="%Y-%m-%d"), s.array._pa_array)
         return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(same, days, None)), index=s.index)
 
@@ -156,7 +157,8 @@ def default(job, pages, out):
 
     def write(latest):
         latest.to_parquet(
-            os.path.join(out, "staging", job.name), partition_cols=[job.partition], compression="zstd", compression_level=1, index=False, max_partitions=2000
+            os.path.join(out, "staging", job.name), partition_cols=[job.partition],
+            compression="zstd", compression_level=1, index=False, max_partitions=2000,
         )
 
     return finish(df, job.judge(df, date, whole), heights, files, job, out, write)

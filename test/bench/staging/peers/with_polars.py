@@ -1,8 +1,8 @@
-"""Stages a folder of pages with Polars, as an expert would: python with_polars.py <data set> <pages> <out>.
+"""Stage a folder of pages with Polars, tuned: python with_polars.py <data set> <pages> <out>.
 
-Pages are parsed by Polars's own JSON reader, one page a thread, with the schema given and the fields that are not staged left
-out. Cleaning is one lazy query on the streaming engine, the last row of a key is found by is_last_distinct (several times
-faster here than unique), and the partitioned sink writes all files in one pass.
+Polars's own JSON reader parses pages, one per thread, with the schema given and the unstaged fields left out. Cleaning is
+one lazy query on the streaming engine. is_last_distinct finds the last row of a key (several times faster here than
+unique), and the partitioned sink writes all files in one pass.
 """
 
 import json
@@ -16,13 +16,13 @@ NULLS = ["", "null", "-"]
 
 
 def value(field):
-    """Outer white space cut off, null where the text means null."""
+    """Strip outer white space; null where the text means null."""
     c = pl.col(field).str.strip_chars()
     return pl.when(c.is_in(NULLS)).then(None).otherwise(c)
 
 
 def text(field):
-    """value, with inner runs of spaces folded."""
+    """value, with inner runs of spaces squeezed."""
     c = pl.col(field).str.strip_chars().str.replace_all("  +", " ")
     return pl.when(c.is_in(NULLS)).then(None).otherwise(c)
 
@@ -40,12 +40,12 @@ def moment(column):
 
 
 def unread(column):
-    """Rows that had a text where the cast to column gave nothing."""
+    """Rows with a text that the cast to column could not parse."""
     return pl.col(column).is_null() & pl.col(column + "_text").is_not_null()
 
 
 def first_of(*checks):
-    """The reason of the first check that holds, or null."""
+    """Return the reason of the first check that is true, or null."""
     out = pl.when(False).then(None)
     for reason, holds in checks:
         out = out.when(holds).then(pl.lit(reason))
@@ -77,7 +77,8 @@ class Register:
     def __init__(self, more={}):
         self.texts = self.texts | more
         self.columns = [self.key, *self.texts, "inscription_date", "capacity", "comarca_id", "district_id", "postal_code"]
-        self.schema = dict.fromkeys(["registre", *self.texts.values(), "inscripcio", "capacitat", "codi_comarca", "districte", "cp"], pl.String)
+        fields = ["registre", *self.texts.values(), "inscripcio", "capacitat", "codi_comarca", "districte", "cp"]
+        self.schema = dict.fromkeys(fields, pl.String)
 
     def clean(self, rows):
         return rows.select(
@@ -207,8 +208,9 @@ def stage(name, pages, out):
         target, compression="zstd", compression_level=1, statistics=True, mkdir=True, maintain_order=False, engine="streaming"
     )
 
-    # Page and row index of the few rows that are set aside.
-    starts = pl.DataFrame({"first": pl.Series(heights).cum_sum() - pl.Series(heights), "page_key": files}).with_columns(pl.col("first").cast(pl.UInt32))
+    # Page and row index of the quarantined rows.
+    first = pl.Series(heights).cum_sum() - pl.Series(heights)
+    starts = pl.DataFrame({"first": first, "page_key": files}).with_columns(pl.col("first").cast(pl.UInt32))
     bad = rows.filter(pl.col("reason").is_not_null()).select("n", "reason").sort("n").join_asof(starts, left_on="n", right_on="first")
     bad.select("page_key", row_index=(pl.col("n") - pl.col("first")).cast(pl.Int64), code="reason").write_parquet(
         os.path.join(out, "quarantine", name, "rows.parquet"), compression="zstd", compression_level=1, mkdir=True
