@@ -1,3 +1,3 @@
-// Package e2e runs the whole of Llac in one process, from a portal that misbehaves to the published snapshot, and looks
-// at what a reader of the lake would see. Each test is one thing that the world does to a data pipeline.
+// Package e2e runs the whole of Llac in one process, from a misbehaving portal to the published snapshot, and checks
+// what a reader of the lake sees. Each test covers one kind of input or failure.
 package e2e
