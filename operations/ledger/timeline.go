@@ -10,7 +10,6 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
-	gate "github.com/llac-project/llac/services/quality-gate"
 )
 
 // Timeline is a request hop by hop, with what decided over it.
@@ -59,7 +58,7 @@ func (s Said) Decoded() events.Payload { return s.decoded }
 // Verdict is the gate's verdict and where it lies.
 type Verdict struct {
 	Key string `json:"key"`
-	gate.Verdict
+	lake.Verdict
 }
 
 // Evidence is the proof of a run's landing deletion in counts, and where the whole of it lies.
@@ -193,7 +192,7 @@ func (l Ledger) documents(ctx context.Context, r *run, t *Timeline) error {
 		}
 	}
 	if verdict.Key != "" {
-		v, err := lake.ReadDocument[gate.Verdict](ctx, l.Lake, verdict)
+		v, err := lake.ReadDocument[lake.Verdict](ctx, l.Lake, verdict)
 		if err == nil {
 			t.Verdicts = append(t.Verdicts, Verdict{verdict.Key, v})
 		} else if !errors.Is(err, lake.ErrNotFound) {

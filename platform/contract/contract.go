@@ -1,6 +1,10 @@
 package contract
 
-import "time"
+import (
+	"time"
+
+	"github.com/llac-project/llac/platform/quality"
+)
 
 // Contract is one dataset's contract, decoded and checked. It is read-only after Parse.
 type Contract struct {
@@ -26,7 +30,7 @@ type Contract struct {
 	KeyConflict KeyConflict
 	Drift       Drift
 	RawPages    RawPolicy // what becomes of the raw pages after publication
-	Quality     []Rule
+	Quality     []quality.Rule
 	SLA         SLA
 	Retention   Retention
 }
@@ -166,30 +170,6 @@ const (
 	RawArchive RawPolicy = "archive"
 	RawDelete  RawPolicy = "delete" // provable by hash, not re-makeable
 )
-
-// Rule is one quality rule that the gate checks on a candidate.
-type Rule struct {
-	Name    string // unique in the contract
-	Metric  string // see Metrics
-	Column  string // for column metrics
-	Min     *float64
-	Max     *float64
-	MinOpen bool // Min itself does not pass
-	MaxOpen bool
-	Unit    string // "rows" or "percent"
-
-	// What counts as valid for the metric "invalid": whichever are set must all hold. Nulls are not counted.
-	Values  []string
-	Pattern string // RE2 the whole value must match
-	Low     *float64
-	High    *float64 // inclusive, as is Low
-
-	Severity  string // "error" stops publication, "warning" is only recorded
-	Dimension string // ODCS dimension, e.g. "completeness"
-	Side      string // who is responsible when it fails: "source" or "pipeline"
-	Text      string // description for a person
-	Line      int    // where it stands in the file
-}
 
 // SLA says how often the dataset is fetched and how old it may get.
 type SLA struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/quality"
 )
 
 func project(t *testing.T) map[string]*contract.Contract {
@@ -87,7 +88,7 @@ func TestSocialServices(t *testing.T) {
 	if f := c.Field("inscription_date"); f.Type != contract.Date || f.Format != "2006-01-02" {
 		t.Errorf("inscription_date is %+v", f)
 	}
-	var rule contract.Rule
+	var rule quality.Rule
 	for _, r := range c.Quality {
 		if r.Name == "does_not_shrink" {
 			rule = r

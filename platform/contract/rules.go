@@ -1,63 +1,48 @@
 package contract
 
 import (
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/llac-project/llac/platform/quality"
 )
 
-// Metric says what a quality rule measures.
-type Metric struct {
-	Name      string
-	Column    Need     // whether the rule is about one column
-	Units     []string // the first is the default
-	Dimension string   // of the rule where it names none
-	Numeric   bool     // the column must be numeric
-	Text      string   // for a person
-}
-
-// Need says whether a metric is of a column.
-type Need int
-
-// The needs.
-const (
-	Never    Need = iota // of the whole candidate
-	Always               // of one column
-	OrTheKey             // of one column; without one, of the key
-)
-
-// Metrics are what the quality gate measures on a candidate, all of them.
-var Metrics = []Metric{
-	{Name: "row_count", Units: []string{"rows"}, Dimension: "completeness", Text: "Rows of the candidate; of a sliced dataset, of one slice."},
-	{Name: "row_count_change_percent", Units: []string{"percent"}, Dimension: "consistency", Text: "Change of the row count against the published snapshot, in percent of it: -20 is a fifth fewer. Passes when nothing is published yet."},
-	{Name: "null_percent", Column: Always, Units: []string{"percent"}, Dimension: "completeness", Text: "Share of the rows whose column is null, in percent."},
-	{Name: "duplicate_count", Column: OrTheKey, Units: []string{"rows"}, Dimension: "uniqueness", Text: "Rows whose value (of the column, or of the key) an earlier row has already. Nulls are not counted."},
-	{Name: "invalid", Column: Always, Units: []string{"rows", "percent"}, Dimension: "conformity", Text: "Rows whose value is not among the valid values, does not match the pattern, or lies outside the range. Nulls are not counted."},
-	{Name: "minimum", Column: Always, Numeric: true, Dimension: "accuracy", Text: "Smallest value of the column. Passes when all are null."},
-	{Name: "maximum", Column: Always, Numeric: true, Dimension: "accuracy", Text: "Largest value of the column. Passes when all are null."},
-	{Name: "distinct_count", Column: Always, Dimension: "coverage", Text: "Number of different values of the column, without null."},
-	{Name: "reference_orphans", Column: Always, Units: []string{"rows", "percent"}, Dimension: "consistency", Text: "Rows whose value is not found in the referenced dataset's published snapshot. Nulls are not counted."},
-	{Name: "quarantined_percent", Units: []string{"percent"}, Dimension: "conformity", Text: "Rows quarantined while staging, in percent of the rows that came in."},
-}
-
-func metric(name string) (Metric, bool) {
-	i := slices.IndexFunc(Metrics, func(m Metric) bool { return m.Name == name })
-	if i < 0 {
-		return Metric{}, false
-	}
-	return Metrics[i], true
-}
-
+// metricNames returns the names of the metrics that a contract may use, sorted.
 func metricNames() []string {
-	out := make([]string, len(Metrics))
-	for i, m := range Metrics {
-		out[i] = m.Name
+	var out []string
+	for _, m := range quality.ForContracts() {
+		out = append(out, m.Name)
 	}
 	return out
 }
 
-// libraryMetrics are the standard's own metrics and ours for them.
-var libraryMetrics = map[string]string{
-	"rowCount": "row_count", "nullValues": "null_percent", "duplicateValues": "duplicate_count", "invalidValues": "invalid",
+// metricOf returns the metric that a contract calls by this name in implementation.metric.
+func metricOf(name string) (quality.Metric, bool) {
+	m, ok := quality.ByName(name)
+	return m, ok && !m.Internal
+}
+
+// validityMetrics names the metrics whose rules state which values are valid.
+func validityMetrics() string {
+	var names []string
+	for _, m := range quality.ForContracts() {
+		if m.Validity {
+			names = append(names, m.Name)
+		}
+	}
+	return strings.Join(names, " or ")
+}
+
+// standardMetrics returns the metrics that have a name in the standard, by that name.
+func standardMetrics() map[string]quality.Metric {
+	out := map[string]quality.Metric{}
+	for _, m := range quality.ForContracts() {
+		if m.Standard != "" {
+			out[m.Standard] = m
+		}
+	}
+	return out
 }
 
 // readRules decodes the quality rules of the schema object and of every property, in the file's order.
@@ -83,64 +68,40 @@ func (d *document) readRules(c *Contract, object node, places map[string]node) {
 	for _, n := range object.get("quality").items() {
 		add(n, "")
 	}
-	slices.SortStableFunc(c.Quality, func(a, b Rule) int { return a.Line - b.Line })
+	slices.SortStableFunc(c.Quality, func(a, b quality.Rule) int { return a.Line - b.Line })
 }
 
 // readRule decodes one rule. Rules of type text are for people and are not checked.
-func (d *document) readRule(n node, column string, c *Contract, places map[string]node) (Rule, bool) {
-	r := Rule{Column: column, Line: n.yaml.Line, Text: n.get("description").text()}
+func (d *document) readRule(n node, column string, c *Contract, places map[string]node) (quality.Rule, bool) {
+	r := quality.Rule{Column: column, Line: n.yaml.Line, Text: n.get("description").text()}
 	custom := d.customProperties(n, atRule)
-	var bounds, arguments node
-	switch kind := n.get("type").text(); {
-	case kind == "text":
+	var m quality.Metric
+	var ok bool
+	bounds, arguments := n, n.get("arguments")
+	switch kind := n.get("type").text(); kind {
+	case "text":
 		return r, false
-	case kind == "sql":
+	case "sql":
 		d.report(n.get("type"), "use a metric, or type: custom with engine: llac", "the gate runs no SQL")
 		return r, false
-	case kind == "custom":
-		if engine := n.get("engine"); engine.text() != "llac" {
-			d.report(orParent(engine, n), "write engine: llac", "the gate runs rules of the engine llac alone, not of %q", engine.text())
-			return r, false
-		}
-		implementation := n.get("implementation")
-		if !implementation.isMapping() {
-			d.report(orParent(implementation, n), "write {metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20}", "the implementation must be a mapping")
-			return r, false
-		}
-		bounds, arguments = implementation, implementation
-		at := implementation.get("metric")
-		r.Metric = at.text()
-		if _, known := metric(r.Metric); !known {
-			d.reportAt(orParent(at, implementation), at.path, didYouMean(r.Metric, metricNames()), "no metric %q; there are %s", r.Metric, strings.Join(metricNames(), ", "))
-			return r, false
-		}
-		for _, e := range implementation.entries() {
-			known := slices.Concat([]string{"metric", "column", "validValues", "pattern", "minimum", "maximum"}, operators)
-			if !slices.Contains(known, e.name) {
-				d.report(e.value, didYouMean(e.name, known), "a rule has no %q", e.name)
-			}
-		}
+	case "custom":
+		m, ok = d.customMetric(n)
+		bounds, arguments = n.get("implementation"), n.get("implementation")
 	default:
-		bounds, arguments = n, n.get("arguments")
-		at := n.get("metric")
-		own, known := libraryMetrics[at.text()]
-		if !known {
-			if at.text() == "missingValues" {
-				d.report(at, "use nullValues: list the texts that mean null in llacNullLiterals", "missingValues is not measured")
-			} else if !at.exists() {
-				d.reportAt(n, at.path, "write metric: rowCount, nullValues, duplicateValues or invalidValues, or type: custom", "metric is missing")
-			}
-			return r, false
+		m, ok = d.standardMetric(n)
+		if ok {
+			d.checkArguments(arguments, m, c)
 		}
-		r.Metric = own
-		d.checkArguments(arguments, own, c)
 	}
+	if !ok {
+		return r, false
+	}
+	r.Metric = m.Name
 	d.readRuleName(&r, n)
-	d.readColumn(&r, n, arguments, c, places)
-	d.readUnit(&r, n)
-	d.readValidity(&r, n, arguments)
+	d.readColumn(&r, m, n, arguments, c, places)
+	d.readUnit(&r, m, n)
+	d.readValidity(&r, m, n, arguments)
 	d.readBounds(&r, n, bounds)
-	m, _ := metric(r.Metric)
 	r.Dimension = m.Dimension
 	if dimension := n.get("dimension").text(); dimension != "" {
 		r.Dimension = dimension
@@ -150,7 +111,53 @@ func (d *document) readRule(n node, column string, c *Contract, places map[strin
 	return r, true
 }
 
-func (d *document) readRuleName(r *Rule, n node) {
+// customMetric decodes the metric of a rule of type custom.
+func (d *document) customMetric(n node) (quality.Metric, bool) {
+	if engine := n.get("engine"); engine.text() != "llac" {
+		d.report(orParent(engine, n), "write engine: llac", "the gate runs rules of the engine llac alone, not of %q", engine.text())
+		return quality.Metric{}, false
+	}
+	implementation := n.get("implementation")
+	if !implementation.isMapping() {
+		d.report(orParent(implementation, n), "write {metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20}", "the implementation must be a mapping")
+		return quality.Metric{}, false
+	}
+	at := implementation.get("metric")
+	m, ok := metricOf(at.text())
+	if !ok {
+		fix := didYouMean(at.text(), metricNames())
+		if fix == "" {
+			fix = "use one of " + strings.Join(metricNames(), ", ")
+		}
+		d.reportAt(orParent(at, implementation), at.path, fix, "unknown metric %q", at.text())
+		return m, false
+	}
+	known := slices.Concat([]string{"metric", "column"}, quality.Validities, operators)
+	for _, e := range implementation.entries() {
+		if !slices.Contains(known, e.name) {
+			d.report(e.value, didYouMean(e.name, known), "a rule has no %q", e.name)
+		}
+	}
+	return m, true
+}
+
+// standardMetric decodes the metric of a rule that uses a name of the standard.
+func (d *document) standardMetric(n node) (quality.Metric, bool) {
+	at := n.get("metric")
+	metrics := standardMetrics()
+	m, ok := metrics[at.text()]
+	switch {
+	case ok:
+	case at.text() == "missingValues":
+		d.report(at, "use nullValues: list the texts that mean null in llacNullLiterals", "missingValues is not measured")
+	case !at.exists():
+		names := strings.Join(slices.Sorted(maps.Keys(metrics)), ", ")
+		d.reportAt(n, at.path, "write metric: "+names+", or type: custom", "metric is missing")
+	}
+	return m, ok
+}
+
+func (d *document) readRuleName(r *quality.Rule, n node) {
 	name := n.get("name")
 	r.Name = name.text()
 	switch {
@@ -161,15 +168,21 @@ func (d *document) readRuleName(r *Rule, n node) {
 	}
 }
 
-// checkArguments refuses arguments of a library metric that the gate would not look at.
-func (d *document) checkArguments(arguments node, name string, c *Contract) {
-	known := map[string][]string{"invalid": {"validValues", "pattern", "minimum", "maximum"}, "duplicate_count": {"properties"}}[name]
+// checkArguments reports arguments of a standard metric that the gate would ignore.
+func (d *document) checkArguments(arguments node, m quality.Metric, c *Contract) {
+	var known []string
+	if m.Validity {
+		known = quality.Validities
+	}
+	if m.Column == quality.ColumnOrKey {
+		known = []string{"properties"}
+	}
 	for _, e := range arguments.entries() {
 		if !slices.Contains(known, e.name) {
 			d.report(e.value, didYouMean(e.name, known), "the metric has no argument %q", e.name)
 		}
 	}
-	if properties := arguments.get("properties"); properties.exists() && name == "duplicate_count" {
+	if properties := arguments.get("properties"); properties.exists() && m.Column == quality.ColumnOrKey {
 		if columns := d.stringsOf(properties); !slices.Equal(columns, c.Key) {
 			d.report(properties, "leave it out to check the key, or put the rule under one property", "duplicates are counted over the key or over one column")
 		}
@@ -177,7 +190,7 @@ func (d *document) checkArguments(arguments node, name string, c *Contract) {
 }
 
 // readColumn checks that the rule's column is there, is staged and suits the metric.
-func (d *document) readColumn(r *Rule, n, arguments node, c *Contract, places map[string]node) {
+func (d *document) readColumn(r *quality.Rule, m quality.Metric, n, arguments node, c *Contract, places map[string]node) {
 	at := n
 	if named := arguments.get("column"); named.exists() && n.get("type").text() == "custom" {
 		at = named
@@ -188,17 +201,16 @@ func (d *document) readColumn(r *Rule, n, arguments node, c *Contract, places ma
 		}
 		r.Column = text
 	}
-	m, _ := metric(r.Metric)
 	if r.Column == "" {
 		switch {
-		case m.Column == Always:
+		case m.Column == quality.OneColumn:
 			d.reportAt(n, join(n.path, "column"), "put the rule under the property it is about", "%s is of a column", r.Metric)
-		case m.Column == OrTheKey && len(c.Key) == 0:
+		case m.Column == quality.ColumnOrKey && len(c.Key) == 0:
 			d.report(n, "put the rule under a property, or give the dataset a primaryKey", "%s without a column is of the key, and there is no key", r.Metric)
 		}
 		return
 	}
-	if m.Column == Never {
+	if m.Column == quality.WholeTable {
 		d.report(at, "put the rule under the schema object's quality", "%s is of the whole dataset, not of a column", r.Metric)
 		return
 	}
@@ -214,23 +226,22 @@ func (d *document) readColumn(r *Rule, n, arguments node, c *Contract, places ma
 	case !f.Staged:
 		d.report(at, "stage the column, or take the rule away", "the column %q is not staged, so the gate cannot see it", r.Column)
 	case m.Numeric && !f.numeric():
-		d.report(at, "use invalid with a pattern or valid values", "%s needs a numeric column; %q is of type %s", r.Metric, r.Column, f.Type)
-	case r.Metric == "reference_orphans" && f.Reference == nil:
+		d.report(at, "use "+validityMetrics()+" with a pattern or valid values", "%s needs a numeric column; %q is of type %s", r.Metric, r.Column, f.Type)
+	case m.Reference && f.Reference == nil:
 		d.report(at, "add relationships: [{to: dataset.column}] to it", "the column %q refers to no dataset", r.Column)
 	}
 }
 
-func (d *document) readUnit(r *Rule, n node) {
-	m, _ := metric(r.Metric)
+func (d *document) readUnit(r *quality.Rule, m quality.Metric, n node) {
 	unit := n.get("unit")
 	switch {
 	case !unit.exists():
 		if len(m.Units) > 0 {
 			r.Unit = m.Units[0]
 		}
-		if r.Metric == "null_percent" && n.get("metric").exists() {
-			// The standard counts rows by default; the gate measures shares, which hold for any size.
-			d.reportAt(n, unit.path, "write unit: percent", "nullValues is measured in percent")
+		if n.get("metric").exists() && r.Unit != "rows" {
+			// The standard counts rows by default.
+			d.reportAt(n, unit.path, "write unit: "+r.Unit, "%s is measured in %s", m.Standard, r.Unit)
 		}
 	case !slices.Contains(m.Units, unit.text()):
 		if len(m.Units) == 0 {
@@ -243,17 +254,17 @@ func (d *document) readUnit(r *Rule, n node) {
 	}
 }
 
-// readValidity decodes what the metric "invalid" takes for valid.
-func (d *document) readValidity(r *Rule, n, arguments node) {
+// readValidity decodes which values are valid.
+func (d *document) readValidity(r *quality.Rule, m quality.Metric, n, arguments node) {
 	given := false
-	for _, key := range []string{"validValues", "pattern", "minimum", "maximum"} {
+	for _, key := range quality.Validities {
 		value := arguments.get(key)
 		if !value.exists() {
 			continue
 		}
 		given = true
-		if r.Metric != "invalid" {
-			d.report(value, "use the metric invalid", "%s has no %s", r.Metric, key)
+		if !m.Validity {
+			d.report(value, "use the metric "+validityMetrics(), "%s has no %s", r.Metric, key)
 			continue
 		}
 		switch key {
@@ -273,7 +284,7 @@ func (d *document) readValidity(r *Rule, n, arguments node) {
 			}
 		}
 	}
-	if r.Metric == "invalid" && !given {
+	if m.Validity && !given {
 		d.reportAt(n, join(n.path, "arguments"), `add arguments: {validValues: ["a", "b"]}, or pattern, minimum, maximum`, "nothing says which values are valid")
 	}
 }
@@ -282,7 +293,7 @@ func (d *document) readValidity(r *Rule, n, arguments node) {
 var operators = []string{"mustBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween"}
 
 // readBounds decodes the one comparison of a rule.
-func (d *document) readBounds(r *Rule, n, holder node) {
+func (d *document) readBounds(r *quality.Rule, n, holder node) {
 	for _, refused := range []string{"mustNotBe", "mustNotBeBetween"} {
 		if v := holder.get(refused); v.exists() {
 			d.report(v, "say what it must be: "+strings.Join(operators, ", "), "%s is not a bound that the gate knows", refused)
@@ -323,7 +334,7 @@ func (d *document) readBounds(r *Rule, n, holder node) {
 	}
 }
 
-func (d *document) readBetween(r *Rule, v node) {
+func (d *document) readBetween(r *quality.Rule, v node) {
 	items := v.items()
 	if len(items) != 2 {
 		d.report(v, "write [smallest, largest]", "must be two numbers")

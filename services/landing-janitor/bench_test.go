@@ -28,12 +28,6 @@ func newBench(t *testing.T, custom string) *bench {
 	return &bench{runtimetest.New(t, c), t, c}
 }
 
-// verdict is as much of the gate's verdict as the janitor reads.
-type verdict struct {
-	Candidate events.Object `json:"candidate"`
-	Passed    bool          `json:"passed"`
-}
-
 // pages are what a run landed: one is not compressible, one is long, one is empty of rows.
 var pages = []string{"[{\"codi\":\"1\",\"nom\":\"L'Hospitalet\"}]\r\n", "[" + strings.Repeat(`{"codi":"2"},`, 5000) + `{"codi":"3"}]`, "[]"}
 
@@ -50,7 +44,7 @@ func (b *bench) land(slot, slice string) lake.PointerPart {
 	manifest := b.Put(b.t, lake.ManifestKey("things", run.RunID, "a1", 0), m)
 	file := lake.CandidateObject{Object: b.Put(b.t, lake.StagingKey("things", run.RunID, "s1", nil), []byte("parquet of "+run.RunID))}
 	c := b.Put(b.t, lake.CandidateKey("things", run.RunID, "s1"), lake.Candidate{Run: run, Attempt: "s1", Manifest: manifest, Objects: []lake.CandidateObject{file}})
-	v := b.Put(b.t, "quality/things/"+run.RunID+".json", verdict{Candidate: c, Passed: true})
+	v := b.Put(b.t, "quality/things/"+run.RunID+".json", lake.Verdict{Candidate: c, Passed: true})
 	b.receipt(run, "fetcher", events.LandingWritten{Run: run, Attempt: "a1", Manifest: manifest})
 	b.receipt(run, "stager", events.StagingWritten{Run: run, Attempt: "s1", Candidate: c})
 	return lake.PointerPart{

@@ -188,14 +188,11 @@ func (j janitor) allowed(ctx context.Context, p events.StagingPublished, part ev
 	if there == nil || there.RunID != part.RunID || there.Manifest != part.Manifest || there.Candidate != part.Candidate || there.Verdict != part.Verdict {
 		return refuse("snapshot " + p.Snapshot + " is not published with this run in it")
 	}
-	verdict, err := lake.ReadDocument[struct {
-		Candidate events.Object `json:"candidate"`
-		Passed    bool          `json:"passed"`
-	}](ctx, j.ports.Lake, part.Verdict)
+	verdict, err := lake.ReadDocument[lake.Verdict](ctx, j.ports.Lake, part.Verdict)
 	if err != nil {
 		return err
 	}
-	if !verdict.Passed || verdict.Candidate.SHA256 != part.Candidate.SHA256 {
+	if !verdict.Passes(part.Candidate) {
 		return refuse("the verdict " + part.Verdict.Key + " does not pass it")
 	}
 	candidate, err := lake.ReadDocument[lake.Candidate](ctx, j.ports.Lake, part.Candidate)

@@ -149,7 +149,7 @@ func TestWhatIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(b *bench, e *events.StagingPublished, part lake.PointerPart){
 		"the verdict does not pass": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
-			part.Verdict = b.Put(t, "quality/things/failed.json", verdict{Candidate: part.Candidate})
+			part.Verdict = b.Put(t, "quality/things/failed.json", lake.Verdict{Candidate: part.Candidate})
 			*e = b.publish(slot1, part)
 		},
 		"the verdict passes another candidate": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
@@ -157,7 +157,7 @@ func TestWhatIsNotDeleted(t *testing.T) {
 			*e = b.publish(slot1, part)
 		},
 		"the event names another verdict than the pointer": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
-			e.Parts[0].Verdict = b.Put(t, "quality/things/forged.json", verdict{Candidate: part.Candidate, Passed: true})
+			e.Parts[0].Verdict = b.Put(t, "quality/things/forged.json", lake.Verdict{Candidate: part.Candidate, Passed: true})
 		},
 		"the verdict was changed": func(b *bench, _ *events.StagingPublished, part lake.PointerPart) {
 			b.Lake.Corrupt(part.Verdict.Key, []byte(`{"passed":true}`))

@@ -4,21 +4,20 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/quality"
 )
 
-// samplesPerRule bounds how many failing rows a verdict shows.
-const samplesPerRule = 5
-
-// audit measures the candidate against every rule. It judges; it changes nothing.
-func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (Verdict, error) {
-	v := Verdict{
+// audit measures the candidate against every rule. It decides and changes nothing.
+func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (lake.Verdict, error) {
+	v := lake.Verdict{
 		Dataset: candidate.Run.Dataset, RunID: candidate.Run.RunID, Attempt: candidate.Attempt, Candidate: ref,
-		ContractSHA256: c.SHA256, Build: g.ports.Build, References: map[string]string{}, MatchedWith: candidate.References,
+		ContractSHA256: c.SHA256, Build: g.ports.Build, MatchedWith: candidate.References,
 	}
 	var baseline *lake.PointerPart
 	// A baseline counts only from the same kind of source: simulated data say nothing of real ones.
@@ -27,51 +26,24 @@ func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object
 			v.ComparedWith = pointer.Snapshot
 		}
 	}
-	references, mixed, err := g.references(ctx, c, candidate, &v)
+	found, err := g.references(ctx, c, candidate)
 	if err != nil {
 		return v, err
 	}
-	m, err := g.measure(ctx, c, candidate, references)
+	v.References = found.snapshots
+	always := quality.BuiltIn(c.Key)
+	results, err := g.measure(ctx, candidate, subject(c, candidate, baseline, found), slices.Concat(always, c.Quality))
 	if err != nil {
 		return v, err
 	}
-	v.Rules = append(builtIn(c, candidate, m), g.origin(c, candidate, pointer))
+	v.Rules = append(slices.Clone(results[:len(always)]), g.origin(c, candidate, pointer))
 	if len(c.References()) > 0 {
-		v.Rules = append(v.Rules, mixed)
+		v.Rules = append(v.Rules, found.real)
 	}
-	for _, rule := range c.Quality {
-		result := m.apply(rule, candidate, baseline)
-		if rule.Metric == "reference_orphans" {
-			result.Note = v.otherSnapshot(c.Field(rule.Column))
-		}
-		v.Rules = append(v.Rules, result)
-	}
-	v.Passed = true
-	for _, r := range v.Rules {
-		v.Passed = v.Passed && !r.failed()
-	}
+	v.Rules = append(v.Rules, results[len(always):]...)
+	v.Passed = !slices.ContainsFunc(v.Rules, lake.RuleResult.Failed)
 	v.DecidedAt = g.ports.Clock.Now()
 	return v, nil
-}
-
-// otherSnapshot tells that a column's values were found in another snapshot than the one they are looked up in. The rule
-// holds against what is published now, because that is what readers will join with: an id that went meanwhile is an orphan.
-func (v Verdict) otherSnapshot(f *contract.Field) string {
-	if f == nil || f.Match == nil || f.Reference == nil {
-		return ""
-	}
-	found, looked := v.MatchedWith[f.Reference.Dataset], v.References[f.Reference.Dataset]
-	if found == looked {
-		return ""
-	}
-	return fmt.Sprintf("found in snapshot %s of %s, looked up in %s", dash(found), f.Reference.Dataset, dash(looked))
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 // simulated says whether a source system is not a real portal (invariant 11).
@@ -79,40 +51,9 @@ func simulated(sourceSystem string) bool {
 	return sourceSystem == "simulator" || strings.HasPrefix(sourceSystem, "unofficial")
 }
 
-// builtIn are the rules that hold for every dataset, whatever its contract says.
-func builtIn(c *contract.Contract, candidate lake.Candidate, m *measurements) []RuleResult {
-	zero, one := 0.0, 1.0
-	lost := float64(candidate.RowsIn - candidate.Staged - candidate.Duplicates - candidate.Quarantined)
-	unread := float64(candidate.Staged - m.rows)
-	rows := float64(m.rows)
-	out := []RuleResult{
-		{
-			// Invariant 5: rows in = staged + duplicates + quarantined.
-			Name: "every_row_accounted_for", Metric: "rows_unaccounted", Unit: "rows", Observed: &lost, Minimum: &zero, Maximum: &zero,
-			Passed: lost == 0, Severity: "error", Side: "pipeline", Text: "rows in = staged + duplicates + quarantined",
-		},
-		{
-			Name: "files_hold_what_was_staged", Metric: "rows_missing_in_files", Unit: "rows", Observed: &unread, Minimum: &zero, Maximum: &zero,
-			Passed: unread == 0, Severity: "error", Side: "pipeline", Text: "the Parquet files hold as many rows as the stager says",
-		},
-		{
-			Name: "not_empty", Metric: "row_count", Unit: "rows", Observed: &rows, Minimum: &one,
-			Passed: rows >= 1, Severity: "error", Side: "source", Text: "an empty snapshot is never published",
-		},
-	}
-	if len(c.Key) > 0 {
-		doubled := float64(m.keys.doubled)
-		out = append(out, RuleResult{
-			Name: "key_is_unique", Metric: "duplicate_count", Column: strings.Join(c.Key, ","), Unit: "rows", Observed: &doubled, Minimum: &zero, Maximum: &zero,
-			Passed: doubled == 0, Severity: "error", Side: "pipeline", Text: "no two staged rows have the same key", Samples: m.keys.samples,
-		})
-	}
-	return out
-}
-
 // origin refuses simulated data where only real ones may be published, and never lets them replace real ones.
-func (g gate) origin(c *contract.Contract, candidate lake.Candidate, pointer *lake.Pointer) RuleResult {
-	r := RuleResult{
+func (g gate) origin(c *contract.Contract, candidate lake.Candidate, pointer *lake.Pointer) lake.RuleResult {
+	r := lake.RuleResult{
 		Name: "simulated_is_not_real", Metric: "source_system", Passed: true, Severity: "error", Side: "pipeline",
 		Text: "simulated data are published only on a local lake, and never over real ones",
 	}
@@ -127,52 +68,78 @@ func (g gate) origin(c *contract.Contract, candidate lake.Candidate, pointer *la
 	case !g.ports.AllowSimulated:
 		r.Passed, r.Note = false, fmt.Sprintf("the data come from %q; this environment publishes real data only", candidate.SourceSystem)
 	case pointer != nil && !simulated(pointer.SourceSystem):
-		r.Passed, r.Note = false, fmt.Sprintf("the data come from %q, and real data from %s are published in this lake; use another lake (llac run --dir) for simulated data", candidate.SourceSystem, pointer.SourceSystem)
+		r.Passed, r.Note = false, fmt.Sprintf("the data come from %q, and real data from %s are published in this lake; use another lake (llac run --dir) for simulated data",
+			candidate.SourceSystem, pointer.SourceSystem)
 	}
 	return r
 }
 
-// references reads the values of every column that the contract's columns refer to. The rule it answers fails where real
-// data would be held against simulated ones (invariant 11).
-func (g gate) references(ctx context.Context, c *contract.Contract, candidate lake.Candidate, v *Verdict) (map[contract.Reference]map[string]bool, RuleResult, error) {
-	out := map[contract.Reference]map[string]bool{}
-	alike := RuleResult{
-		Name: "references_are_real", Metric: "source_system", Passed: true, Severity: "error", Side: "pipeline",
-		Text: "real data are not looked up in simulated ones",
+// references are the values of the columns that a contract's columns refer to.
+type references struct {
+	values    map[contract.Reference]map[string]bool
+	snapshots map[string]string // dataset -> snapshot that was read
+	real      lake.RuleResult   // fails if real data would be looked up in simulated ones (invariant 11)
+}
+
+// references reads the referenced values: those of other datasets from their published snapshots, those of the dataset itself
+// from the candidate.
+func (g gate) references(ctx context.Context, c *contract.Contract, candidate lake.Candidate) (references, error) {
+	found := references{
+		values: map[contract.Reference]map[string]bool{}, snapshots: map[string]string{},
+		real: lake.RuleResult{
+			Name: "references_are_real", Metric: "source_system", Passed: true, Severity: "error", Side: "pipeline",
+			Text: "real data are not looked up in simulated ones",
+		},
 	}
 	for _, f := range c.Fields {
-		if f.Reference == nil || out[*f.Reference] != nil {
+		if f.Reference == nil || found.values[*f.Reference] != nil {
 			continue
 		}
-		values := map[string]bool{}
-		out[*f.Reference] = values
-		if f.Reference.Dataset == c.Dataset {
-			continue // filled from the candidate itself
-		}
-		pointer, _, err := lake.ReadPointer(ctx, g.ports.Lake, f.Reference.Dataset)
+		objects, err := g.referenced(ctx, *f.Reference, candidate, &found)
 		if err != nil {
-			return nil, alike, err
+			return found, err
 		}
-		if pointer == nil {
-			continue // every value is an orphan, and the rule says so
-		}
-		v.References[f.Reference.Dataset] = pointer.Snapshot
-		if simulated(pointer.SourceSystem) && !simulated(candidate.SourceSystem) {
-			alike.Passed = false
-			alike.Note = fmt.Sprintf("the data come from %q and refer to %s, which comes from %q; use one lake for real data and another for simulated (llac run --dir)",
-				candidate.SourceSystem, f.Reference.Dataset, pointer.SourceSystem)
-		}
-		for _, part := range pointer.Parts {
-			for _, o := range part.Objects {
-				if err := g.scan(ctx, o, []string{f.Reference.Column}, func(r row) {
-					if text, null := r.text(f.Reference.Column); !null {
-						values[text] = true
-					}
-				}); err != nil {
-					return nil, alike, err
-				}
-			}
+		if found.values[*f.Reference], err = g.valuesOf(ctx, f.Reference.Column, objects); err != nil {
+			return found, err
 		}
 	}
-	return out, alike, nil
+	return found, nil
+}
+
+// referenced returns the files of the referenced dataset; none if it is not published: then every value is an orphan.
+func (g gate) referenced(ctx context.Context, to contract.Reference, candidate lake.Candidate, found *references) ([]lake.CandidateObject, error) {
+	if to.Dataset == candidate.Run.Dataset {
+		return candidate.Objects, nil
+	}
+	pointer, _, err := lake.ReadPointer(ctx, g.ports.Lake, to.Dataset)
+	if err != nil || pointer == nil {
+		return nil, err
+	}
+	found.snapshots[to.Dataset] = pointer.Snapshot
+	if simulated(pointer.SourceSystem) && !simulated(candidate.SourceSystem) {
+		found.real.Passed = false
+		found.real.Note = fmt.Sprintf("the data come from %q and refer to %s, which comes from %q; use one lake for real data and another for simulated (llac run --dir)",
+			candidate.SourceSystem, to.Dataset, pointer.SourceSystem)
+	}
+	var objects []lake.CandidateObject
+	for _, part := range pointer.Parts {
+		objects = append(objects, part.Objects...)
+	}
+	return objects, nil
+}
+
+// valuesOf returns the distinct values of a column, without null.
+func (g gate) valuesOf(ctx context.Context, column string, objects []lake.CandidateObject) (map[string]bool, error) {
+	values := map[string]bool{}
+	for _, o := range objects {
+		err := g.scan(ctx, o, []string{column}, func(r row) {
+			if text, ok := r.Text(column); ok {
+				values[text] = true
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/llac-project/llac/events"
-	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/quality"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
@@ -19,94 +19,51 @@ const (
 	slot3 = "20250803T063000"
 )
 
-// Each metric passes one candidate and stops another.
+// TestMetrics runs the cases of every metric through contract, gate and verdict.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	passed, failed := map[string]bool{}, map[string]bool{}
-	for _, c := range []struct {
-		rule     string // implementation in YAML
-		more     string // beside it
-		rows     string
-		passes   bool
-		observed float64
-		samples  int
-	}{
-		{"metric: row_count, mustBeBetween: [2, 3]", "", rows(3), true, 3, 0},
-		{"metric: row_count, mustBeBetween: [2, 3]", "", rows(4), false, 4, 0},
-		{"metric: row_count, mustBeGreaterThan: 3", "", rows(3), false, 3, 0},
-		{"metric: row_count, mustBeLessThan: 3", "", rows(3), false, 3, 0},
-		{"metric: null_percent, column: kind, mustBeLessOrEqualTo: 50", "", `[{"thing_id":"a","kind":null},{"thing_id":"b","kind":"x"}]`, true, 50, 0},
-		{"metric: null_percent, column: kind, mustBeLessThan: 50", "", `[{"thing_id":"a","kind":null},{"thing_id":"b","kind":"x"}]`, false, 50, 1},
-		{"metric: duplicate_count, column: kind, mustBe: 0", "", `[{"thing_id":"a","kind":null},{"thing_id":"b","kind":null},{"thing_id":"c","kind":"x"}]`, true, 0, 0},
-		{"metric: duplicate_count, column: kind, mustBe: 0", "", `[{"thing_id":"a","kind":"x"},{"thing_id":"b","kind":"x"},{"thing_id":"c","kind":"x"}]`, false, 2, 2},
-		{`metric: invalid, column: kind, validValues: ["a", "b"], mustBe: 0`, "", rows(2), true, 0, 0},
-		{`metric: invalid, column: kind, validValues: ["b"], mustBe: 0`, "", rows(2), false, 2, 2},
-		{`metric: invalid, column: kind, pattern: "[ab]", mustBe: 0`, "", `[{"thing_id":"1","kind":"ab"},{"thing_id":"2","kind":"a"}]`, false, 1, 1},
-		{`metric: invalid, column: places, minimum: 0, maximum: 9, mustBe: 0`, "", `[{"thing_id":"1","places":0},{"thing_id":"2","places":9},{"thing_id":"3"}]`, true, 0, 0},
-		{`metric: invalid, column: places, minimum: 0, maximum: 9, mustBeLessOrEqualTo: 10`, "unit: percent", `[{"thing_id":"1","places":-1},{"thing_id":"2","places":9},{"thing_id":"3"}]`, false, 50, 1},
-		{"metric: minimum, column: places, mustBeGreaterOrEqualTo: 0", "", `[{"thing_id":"1","places":7},{"thing_id":"2","places":0}]`, true, 0, 0},
-		{"metric: minimum, column: places, mustBeGreaterOrEqualTo: 0", "", `[{"thing_id":"1","places":7},{"thing_id":"2","places":-3}]`, false, -3, 0},
-		{"metric: maximum, column: score, mustBeLessOrEqualTo: 1", "", `[{"thing_id":"1","score":0.25},{"thing_id":"2","score":1}]`, true, 1, 0},
-		{"metric: maximum, column: score, mustBeLessOrEqualTo: 1", "", `[{"thing_id":"1","score":-1},{"thing_id":"2","score":1.5}]`, false, 1.5, 0},
-		{"metric: distinct_count, column: kind, mustBeGreaterOrEqualTo: 2", "", `[{"thing_id":"1","kind":"a"},{"thing_id":"2","kind":"b"},{"thing_id":"3","kind":"a"}]`, true, 2, 0},
-		{"metric: distinct_count, column: kind, mustBeGreaterOrEqualTo: 2", "", rows(9), false, 1, 0},
-		{"metric: reference_orphans, column: comarca_id, mustBe: 0", "", `[{"thing_id":"1","comarca_id":"01"},{"thing_id":"2","comarca_id":null}]`, true, 0, 0},
-		{"metric: reference_orphans, column: comarca_id, mustBe: 0", "", `[{"thing_id":"1","comarca_id":"01"},{"thing_id":"2","comarca_id":"77"}]`, false, 1, 1},
-		{"metric: reference_orphans, column: comarca_id, mustBeLessOrEqualTo: 49", "unit: percent", `[{"thing_id":"1","comarca_id":"01"},{"thing_id":"2","comarca_id":"77"}]`, false, 50, 1},
-	} {
-		t.Run(c.rule, func(t *testing.T) {
-			more := []string{}
-			if c.more != "" {
-				more = append(more, c.more)
-			}
-			contracted := things(t, custom("the_rule", c.rule, more...))
-			b := newBench(t, contracted)
-			w := candidate{slot: slot1, files: map[string]string{"": c.rows}}
-			var verdict Verdict
-			if c.passes {
-				verdict = b.verdict(b.publish(w).Parts[0].Verdict)
-				passed[contracted.Quality[0].Metric] = true
-			} else {
-				p := b.reject(w)
-				if !slices.Equal(codes(p.Problems), []string{"the_rule"}) || p.Problems[0].Message == "" {
-					t.Errorf("problems %+v", p.Problems)
-				}
-				verdict = b.verdict(p.Verdict)
-				failed[contracted.Quality[0].Metric] = true
-			}
-			r := verdict.rule(t, "the_rule")
-			if r.Passed != c.passes || r.Observed == nil || *r.Observed != c.observed || len(r.Samples) != c.samples {
-				t.Errorf("%+v (observed %v), %d samples", r, r.Observed, len(r.Samples))
-			}
-			for _, s := range r.Samples {
-				if s.Key["thing_id"] == "" {
-					t.Errorf("a sample without its key: %+v", s)
-				}
-			}
-		})
-	}
-	// These two need a published snapshot, or a quarantine: see the tests of their own below.
-	passed["row_count_change_percent"], failed["row_count_change_percent"] = true, true
-	passed["quarantined_percent"], failed["quarantined_percent"] = true, true
-	for _, m := range contract.Metrics {
-		if !passed[m.Name] || !failed[m.Name] {
-			t.Errorf("metric %s: a candidate passes it: %v, one fails it: %v; each needs both here", m.Name, passed[m.Name], failed[m.Name])
+	for _, m := range quality.ForContracts() {
+		for i, c := range m.Cases {
+			t.Run(fmt.Sprintf("%s/%d", m.Name, i+1), func(t *testing.T) {
+				t.Parallel()
+				testCase(t, m, c)
+			})
 		}
 	}
 }
 
-func TestQuarantinedPercent(t *testing.T) {
-	t.Parallel()
-	rule := custom("few", "metric: quarantined_percent, mustBeLessOrEqualTo: 20")
-	for quarantined, passes := range map[int64]bool{2: true, 3: false} {
-		b := newBench(t, things(t, rule))
-		c := candidate{slot: slot1, files: map[string]string{"": rows(8)}, change: func(c *lake.Candidate) {
-			c.Quarantined, c.RowsIn = quarantined, c.Staged+quarantined
-		}}
-		if passes {
-			b.publish(c)
-		} else if p := b.reject(c); !slices.Equal(codes(p.Problems), []string{"few"}) {
-			t.Errorf("problems %v", codes(p.Problems))
+func testCase(t *testing.T, m quality.Metric, c quality.Case) {
+	var more []string
+	if c.Unit != "" {
+		more = append(more, "unit: "+c.Unit)
+	}
+	b := newBench(t, things(t, custom("the_rule", "metric: "+m.Name+", "+c.Rule, more...)))
+	if c.Published > 0 {
+		b.Put(t, lake.PointerKey("things"), lake.Pointer{Dataset: "things", Snapshot: slot1, SourceSystem: b.official(), Parts: []lake.PointerPart{{Rows: c.Published}}})
+	}
+	w := candidate{slot: slot2, files: map[string]string{"": c.Rows}, change: func(doc *lake.Candidate) {
+		doc.Quarantined, doc.RowsIn = c.Quarantined, doc.Staged+c.Quarantined
+	}}
+	var v verdict
+	if c.Fails {
+		p := b.reject(w)
+		if !slices.Equal(codes(p.Problems), []string{"the_rule"}) || p.Problems[0].Message == "" {
+			t.Errorf("problems %+v", p.Problems)
+		}
+		v = b.verdict(p.Verdict)
+	} else {
+		v = b.verdict(b.publish(w).Parts[0].Verdict)
+	}
+	r := v.rule(t, "the_rule")
+	if r.Passed == c.Fails || (r.Observed == nil) != c.Nothing || len(r.Samples) != c.Samples {
+		t.Errorf("passed %v, observed %v, %d samples; want the case %+v", r.Passed, r.Observed, len(r.Samples), c)
+	}
+	if r.Observed != nil && *r.Observed != c.Observed {
+		t.Errorf("observed %v, want %v", *r.Observed, c.Observed)
+	}
+	for _, s := range r.Samples {
+		if s.Key["thing_id"] == "" {
+			t.Errorf("a sample without its key: %+v", s)
 		}
 	}
 }

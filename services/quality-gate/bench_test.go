@@ -118,7 +118,7 @@ func (b *bench) stage(c candidate) events.StagingWritten {
 		Manifest: events.Object{Key: lake.ManifestKey(run.Dataset, run.RunID, "a1", 0), Size: 1, SHA256: strings.Repeat("1", 64)},
 	}
 	if doc.SourceSystem == "" {
-		doc.SourceSystem = strings.TrimPrefix(b.c.Source.BaseURL, "https://")
+		doc.SourceSystem = b.official()
 	}
 	var values []string
 	for v := range c.files {
@@ -151,6 +151,9 @@ func rows(n int) string {
 	}
 	return "[" + strings.Join(out, ",") + "]"
 }
+
+// official returns the host of the contract's portal.
+func (b *bench) official() string { return strings.TrimPrefix(b.c.Source.BaseURL, "https://") }
 
 func (b *bench) deliver(p events.Payload) ([]events.Event, error) {
 	_, run := p.About()
@@ -187,18 +190,21 @@ func (b *bench) pointer() *lake.Pointer {
 	return p
 }
 
-func (b *bench) verdict(o events.Object) Verdict {
+// verdict is a verdict with a lookup for tests.
+type verdict struct{ lake.Verdict }
+
+func (b *bench) verdict(o events.Object) verdict {
 	b.t.Helper()
-	v, err := lake.ReadDocument[Verdict](b.t.Context(), b.Lake, o)
+	v, err := lake.ReadDocument[lake.Verdict](b.t.Context(), b.Lake, o)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return v
+	return verdict{v}
 }
 
-func (v Verdict) rule(t *testing.T, name string) RuleResult {
+func (v verdict) rule(t *testing.T, name string) lake.RuleResult {
 	t.Helper()
-	i := slices.IndexFunc(v.Rules, func(r RuleResult) bool { return r.Name == name })
+	i := slices.IndexFunc(v.Rules, func(r lake.RuleResult) bool { return r.Name == name })
 	if i < 0 {
 		t.Fatalf("no rule %s in %+v", name, v.Rules)
 	}

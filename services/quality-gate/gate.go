@@ -98,7 +98,7 @@ func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Ev
 	g.ports.Metrics.Record(ctx, "audit_time", float64(g.ports.Clock.Now().Sub(started).Milliseconds()), telemetry.Milliseconds, "dataset", p.Dataset, "run", p.RunID)
 	if !verdict.Passed {
 		return []events.Event{events.New(events.StagingRejected{
-			Run: p.Run, Candidate: p.Candidate, Verdict: ref, Problems: verdict.problems(),
+			Run: p.Run, Candidate: p.Candidate, Verdict: ref, Problems: problems(verdict),
 		})}, nil
 	}
 	part := lake.PointerPart{
@@ -154,14 +154,14 @@ func onBehalf(run events.Run, p *lake.Pointer) events.Event {
 }
 
 // judge returns the verdict on a candidate: the one that is written already, or a new one.
-func (g gate) judge(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (Verdict, events.Object, error) {
+func (g gate) judge(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (lake.Verdict, events.Object, error) {
 	key := lake.VerdictKey(candidate.Run.Dataset, candidate.Run.RunID, candidate.Attempt)
 	if v, o, err := g.readVerdict(ctx, key, ref); err != nil || v != nil {
 		return deref(v), o, err
 	}
 	verdict, err := g.audit(ctx, c, ref, candidate, pointer)
 	if err != nil {
-		return Verdict{}, events.Object{}, err
+		return lake.Verdict{}, events.Object{}, err
 	}
 	return g.writeVerdict(ctx, key, verdict)
 }

@@ -89,11 +89,11 @@ func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run,
 
 // vouched reads the verdict that a part names and checks that it passed exactly the part's candidate.
 func (g gate) vouched(ctx context.Context, p lake.PointerPart) error {
-	v, err := lake.ReadDocument[Verdict](ctx, g.ports.Lake, p.Verdict)
+	v, err := lake.ReadDocument[lake.Verdict](ctx, g.ports.Lake, p.Verdict)
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", p.RunID, err)
 	}
-	if !v.Passed || v.Candidate.Key != p.Candidate.Key || v.Candidate.SHA256 != p.Candidate.SHA256 {
+	if !v.Passes(p.Candidate) {
 		return runtime.Permanent(fmt.Errorf("publish %s: the verdict %s does not pass the candidate %s; nothing is published", p.RunID, p.Verdict.Key, p.Candidate.Key))
 	}
 	return nil

@@ -235,7 +235,7 @@ func TestAVerdictForOtherBytes(t *testing.T) {
 	for _, passed := range []bool{true, false} {
 		b := newBench(t, things(t))
 		w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
-		b.Put(t, lake.VerdictKey("things", slot1, "s1"), Verdict{Passed: passed, Candidate: events.Object{Key: w.Candidate.Key, SHA256: strings.Repeat("0", 64)}})
+		b.Put(t, lake.VerdictKey("things", slot1, "s1"), lake.Verdict{Passed: passed, Candidate: events.Object{Key: w.Candidate.Key, SHA256: strings.Repeat("0", 64)}})
 		if _, err := b.deliver(w); !runtime.IsPermanent(err) || b.pointerBytes() != nil {
 			t.Errorf("passed %v: error %v, pointer %s", passed, err, b.pointerBytes())
 		}
@@ -246,7 +246,7 @@ func TestAVerdictIsNotPassedAnew(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, things(t))
 	w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
-	b.Put(t, lake.VerdictKey("things", slot1, "s1"), Verdict{Passed: false, Candidate: w.Candidate, Rules: []RuleResult{{Name: "by_hand", Severity: "error"}}})
+	b.Put(t, lake.VerdictKey("things", slot1, "s1"), lake.Verdict{Passed: false, Candidate: w.Candidate, Rules: []lake.RuleResult{{Name: "by_hand", Severity: "error"}}})
 	out, err := b.deliver(w)
 	if p := runtimetest.Only[events.StagingRejected](t, out, err); !slices.Equal(codes(p.Problems), []string{"by_hand"}) {
 		t.Errorf("problems %v", codes(p.Problems))

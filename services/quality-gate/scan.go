@@ -17,28 +17,43 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// row is one row of a Parquet file; partition columns answer from the file's path.
+// row is one row of a Parquet file. The values of partition columns come from the file's path.
 type row struct {
 	columns   map[string]arrow.Array
 	partition map[string]string
 	index     int
 }
 
-// text is the value as text and whether it is null. An unknown column is null.
-func (r row) text(name string) (string, bool) {
-	if v, ok := r.partition[name]; ok {
-		return v, false
+// Text implements quality.Row. An unknown column is null.
+func (r row) Text(column string) (string, bool) {
+	if v, ok := r.partition[column]; ok {
+		return v, true
 	}
-	a := r.columns[name]
+	a := r.columns[column]
 	if a == nil || a.IsNull(r.index) {
-		return "", true
+		return "", false
 	}
-	return a.ValueStr(r.index), false
+	return a.ValueStr(r.index), true
 }
 
-// number is the value as a number, where it is a finite one.
-func (r row) number(name string) (float64, bool) {
-	f, ok := r.float(name)
+// text returns the column's value, empty if it is null.
+func (r row) text(column string) string {
+	text, _ := r.Text(column)
+	return text
+}
+
+// Null implements quality.Row.
+func (r row) Null(column string) bool {
+	if _, ok := r.partition[column]; ok {
+		return false
+	}
+	a := r.columns[column]
+	return a == nil || a.IsNull(r.index)
+}
+
+// Number implements quality.Row.
+func (r row) Number(column string) (float64, bool) {
+	f, ok := r.float(column)
 	return f, ok && !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 

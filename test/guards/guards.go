@@ -76,12 +76,12 @@ var guards = []Guard{
 	// A published snapshot that did not pass the gate.
 	{
 		Name: "a candidate is published without a passing verdict",
-		File: "services/quality-gate/publish.go", Edits: []Edit{{"if !v.Passed || v.Candidate.Key", "if false && v.Candidate.Key"}},
+		File: "services/quality-gate/publish.go", Edits: []Edit{{"if !v.Passes(p.Candidate) {", "if !v.IsAbout(p.Candidate) {"}},
 		Module: "services/quality-gate", Test: ". TestPartsWithoutAPassingVerdict",
 	},
 	{
 		Name: "a verdict counts for other bytes than those it names",
-		File: "services/quality-gate/verdict.go", Edits: []Edit{{"if v.Candidate.Key != candidate.Key || v.Candidate.SHA256 != candidate.SHA256 {", "if false {"}},
+		File: "services/quality-gate/verdict.go", Edits: []Edit{{"if !v.IsAbout(candidate) {", "if false {"}},
 		Module: "services/quality-gate", Test: ". TestAVerdictForOtherBytes",
 	},
 	{

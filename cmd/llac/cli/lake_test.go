@@ -12,7 +12,6 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/lake/laketest"
 	"github.com/llac-project/llac/platform/runtime"
-	gate "github.com/llac-project/llac/services/quality-gate"
 )
 
 const trace = "6b0414df678354feb19d0dc2f06f69a9"
@@ -91,13 +90,13 @@ func (b *book) stage(staged int64, byReason map[string]int64) events.StagingWrit
 
 func (b *book) verdict(rows float64, passed bool) events.Object {
 	least := 2.0
-	v := gate.Verdict{Dataset: "places", RunID: b.run.RunID, Attempt: "bbbbbbbb", Passed: passed, DecidedAt: b.at, Rules: []gate.RuleResult{
+	v := lake.Verdict{Dataset: "places", RunID: b.run.RunID, Attempt: "bbbbbbbb", Passed: passed, DecidedAt: b.at, Rules: []lake.RuleResult{
 		{Name: "every_row_accounted_for", Metric: "rows", Observed: new(float64), Passed: true, Severity: "error"},
 		{Name: "enough_places", Metric: "row_count", Observed: &rows, Minimum: &least, Passed: passed, Severity: "error", Side: "source"},
 	}}
 	if !passed {
 		v.ComparedWith = "20250801T051500"
-		v.Rules[1].Samples = []gate.Sample{{Key: map[string]string{"place_id": "P1"}, Value: "1"}}
+		v.Rules[1].Samples = []lake.Sample{{Key: map[string]string{"place_id": "P1"}, Value: "1"}}
 	}
 	return b.put(lake.VerdictKey("places", b.run.RunID, "bbbbbbbb"), v)
 }

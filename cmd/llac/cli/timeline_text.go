@@ -6,7 +6,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/ledger"
-	gate "github.com/llac-project/llac/services/quality-gate"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // timelineText tells one run hop by hop.
@@ -211,7 +211,7 @@ func verdictText(t *text, v ledger.Verdict) {
 }
 
 // note is the rule's note and, where it does not hold, whose side is to look.
-func note(r gate.RuleResult) string {
+func note(r lake.RuleResult) string {
 	if r.Passed || r.Side == "" {
 		return r.Note
 	}
@@ -232,7 +232,7 @@ func percent(unit string) string {
 	return ""
 }
 
-func allowed(r gate.RuleResult) string {
+func allowed(r lake.RuleResult) string {
 	switch {
 	case r.Minimum != nil && r.Maximum != nil && *r.Minimum == *r.Maximum:
 		return decimal(*r.Minimum) + percent(r.Unit)
@@ -246,7 +246,7 @@ func allowed(r gate.RuleResult) string {
 	return "-"
 }
 
-func result(r gate.RuleResult) string {
+func result(r lake.RuleResult) string {
 	switch {
 	case r.Passed:
 		return "passed"

@@ -1,0 +1,62 @@
+package quality
+
+import "strings"
+
+// Rule bounds one metric on a candidate.
+type Rule struct {
+	Name    string // unique in the contract
+	Metric  string
+	Column  string   // of a metric about a column
+	Shown   string   // the column that the verdict shows instead; only of a built-in rule
+	Min     *float64 // nil: no lower bound
+	Max     *float64
+	MinOpen bool // Min itself does not pass
+	MaxOpen bool
+	Unit    string // "rows" or "percent"
+
+	// Which values are valid, for a metric with Validity. All that are set must hold.
+	Values  []string
+	Pattern string   // RE2; the whole value must match
+	Low     *float64 // inclusive
+	High    *float64 // inclusive
+
+	Severity  string // "error" stops publication, "warning" is only recorded
+	Dimension string // ODCS dimension, e.g. "completeness"
+	Side      string // who is responsible when it fails: "source" or "pipeline"
+	Text      string // description for a person
+	Line      int    // in the contract's file
+}
+
+// Allows reports whether the value is within the bounds.
+func (r Rule) Allows(v float64) bool {
+	tooLow := r.Min != nil && (v < *r.Min || r.MinOpen && v == *r.Min)
+	tooHigh := r.Max != nil && (v > *r.Max || r.MaxOpen && v == *r.Max)
+	return !tooLow && !tooHigh
+}
+
+// BuiltIn returns the rules that every candidate must satisfy, whatever its contract demands.
+func BuiltIn(key []string) []Rule {
+	zero, one := 0.0, 1.0
+	rules := []Rule{
+		{
+			// Invariant 5: rows in = staged + duplicates + quarantined.
+			Name: "every_row_accounted_for", Metric: "rows_unaccounted", Unit: "rows", Min: &zero, Max: &zero,
+			Severity: "error", Side: "pipeline", Text: "rows in = staged + duplicates + quarantined",
+		},
+		{
+			Name: "files_hold_what_was_staged", Metric: "rows_missing_in_files", Unit: "rows", Min: &zero, Max: &zero,
+			Severity: "error", Side: "pipeline", Text: "the Parquet files hold as many rows as the stager says",
+		},
+		{
+			Name: "not_empty", Metric: "row_count", Unit: "rows", Min: &one,
+			Severity: "error", Side: "source", Text: "an empty snapshot is never published",
+		},
+	}
+	if len(key) > 0 {
+		rules = append(rules, Rule{
+			Name: "key_is_unique", Metric: "duplicate_count", Shown: strings.Join(key, ","), Unit: "rows", Min: &zero, Max: &zero,
+			Severity: "error", Side: "pipeline", Text: "no two staged rows have the same key",
+		})
+	}
+	return rules
+}
