@@ -14,7 +14,6 @@ require (
 	github.com/llac-project/llac/operations v0.0.0
 	github.com/llac-project/llac/platform v0.0.0
 	github.com/llac-project/llac/platform/local v0.0.0
-	github.com/llac-project/llac/services/quality-gate v0.0.0
 	github.com/llac-project/llac/services/stager v0.0.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
@@ -59,6 +58,7 @@ require (
 	github.com/lithammer/shortuuid/v3 v3.0.7 // indirect
 	github.com/llac-project/llac/services/fetcher v0.0.0 // indirect
 	github.com/llac-project/llac/services/landing-janitor v0.0.0 // indirect
+	github.com/llac-project/llac/services/quality-gate v0.0.0 // indirect
 	github.com/llac-project/llac/services/scheduler v0.0.0 // indirect
 	github.com/llac-project/llac/services/validator v0.0.0 // indirect
 	github.com/oklog/ulid v1.3.1 // indirect
