@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/llac-project/llac/platform/source"
@@ -49,7 +50,11 @@ func (d *document) readPortal(c *Contract, server node, custom map[string]node) 
 	c.Source.Kind = d.stringOf(n)
 	kind, err := portals.All.Find(c.Source.Kind)
 	if err != nil {
-		d.report(n, didYouMean(c.Source.Kind, portals.All.Names()), "%v", err)
+		fix := ""
+		if !slices.Contains(portals.All.Names(), c.Source.Kind) {
+			fix = didYouMean(c.Source.Kind, portals.All.Names())
+		}
+		d.report(n, fix, "%v", err)
 		return nil
 	}
 	return &kind

@@ -241,7 +241,7 @@ func TestSocrataBadRows(t *testing.T) {
 			})
 			target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
 			d := sourcetest.Describe(t, client, target)
-			server.Inject(sourcetest.Fault{On: sourcetest.IsPage, Serve: sourcetest.Answer(200, c.body)})
+			server.Inject(sourcetest.Fault{On: sourcetest.IsPage(d), Serve: sourcetest.Answer(200, c.body)})
 			server.Requests()
 			outcomes = nil
 			p, err := client.Page(t.Context(), target, d, 0)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -89,16 +90,15 @@ func (w *world) page(t *testing.T, d source.Description, index int) source.Page 
 	return p
 }
 
-// IsPage tells a request for rows from all others.
-func IsPage(r *http.Request) bool {
-	switch q := r.URL.Query(); {
-	case strings.HasSuffix(r.URL.Path, "/data"):
-		return true
-	case strings.Contains(r.URL.Path, "/datastore_search"):
-		return q.Get("limit") != "0"
-	default:
-		return strings.Contains(r.URL.Path, "/resource/") && q.Get("$offset") != ""
+// IsPage returns a function that reports whether a request is for one of the description's pages.
+func IsPage(d source.Description) func(*http.Request) bool {
+	pages := map[string]bool{}
+	for _, p := range d.Pages {
+		if u, err := url.Parse(p.URL); err == nil {
+			pages[u.RequestURI()] = true
+		}
 	}
+	return func(r *http.Request) bool { return pages[r.URL.RequestURI()] }
 }
 
 // Run checks everything that the clients of all portal kinds have in common.
@@ -386,7 +386,7 @@ func passingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 			w := start(t, newPortal)
 			d := w.describe(t)
 			want := w.page(t, d, 1)
-			w.server.Inject(Fault{On: IsPage, Times: 2, Serve: serve})
+			w.server.Inject(Fault{On: IsPage(d), Times: 2, Serve: serve})
 			w.server.Requests()
 			if got := w.page(t, d, 1); !bytes.Equal(got.Body, want.Body) {
 				t.Error("the page is other bytes after the trouble")
@@ -475,7 +475,7 @@ func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
 			t.Parallel()
 			w := start(t, newPortal)
 			d := w.describe(t)
-			w.server.Inject(Fault{On: IsPage, Serve: Answer(c.status, c.body)})
+			w.server.Inject(Fault{On: IsPage(d), Serve: Answer(c.status, c.body)})
 			w.server.Requests()
 			_, err := w.client.Page(t.Context(), w.Target, d, 0)
 			var permanent *source.PermanentError
@@ -508,7 +508,7 @@ func wrongForm(t *testing.T, newPortal func(*testing.T) Portal) {
 			t.Parallel()
 			w := start(t, newPortal)
 			d := w.describe(t)
-			w.server.Inject(Fault{On: IsPage, Serve: Answer(200, body)})
+			w.server.Inject(Fault{On: IsPage(d), Serve: Answer(200, body)})
 			w.server.Requests()
 			_, err := w.client.Page(t.Context(), w.Target, d, 0)
 			var permanent *source.PermanentError
@@ -529,7 +529,7 @@ func wrongForm(t *testing.T, newPortal func(*testing.T) Portal) {
 func malformed(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
-	w.server.Inject(Fault{On: IsPage, Serve: Rewrite(func(b []byte) []byte { return append(b, "}}"...) })})
+	w.server.Inject(Fault{On: IsPage(d), Serve: Rewrite(func(b []byte) []byte { return append(b, "}}"...) })})
 	_, err := w.client.Page(t.Context(), w.Target, d, 0)
 	var permanent *source.PermanentError
 	var page *source.PageError
@@ -537,7 +537,7 @@ func malformed(t *testing.T, newPortal func(*testing.T) Portal) {
 		t.Errorf("malformed to the end: %v, want a permanent error with an offset", err)
 	}
 	w.server.Heal()
-	w.server.Inject(Fault{On: IsPage, Serve: CutShort})
+	w.server.Inject(Fault{On: IsPage(d), Serve: CutShort})
 	_, err = w.client.Page(t.Context(), w.Target, d, 0)
 	var transient *source.TransientError
 	if !errors.As(err, &transient) {
