@@ -97,7 +97,7 @@ func (t Table) run(timeline ledger.Timeline, requests map[string]Requests, s *St
 		used, counted := requests[h.SpanID]
 		if !counted {
 			r.Uncounted++
-			used.Published = len(h.Said)
+			used.Published = len(h.Published)
 		}
 		r.add(t, *service, t.memory(s, *service)*h.DurationMS/1000, used)
 	}

@@ -38,22 +38,22 @@ type Step struct {
 	WaitMS     *float64        `json:"wait_ms,omitempty"` // since the event was emitted; nothing where that is not known
 	TraceID    string          `json:"trace_id,omitempty"`
 	SpanID     string          `json:"span_id,omitempty"`
-	Said       []Said          `json:"said"`
+	Published  []Publication   `json:"published"`
 	Failure    *events.Failure `json:"failure,omitempty"`
 	// HeldBack: the scheduler let the request wait for datasets that it refers to.
 	HeldBack bool `json:"held_back,omitempty"`
 }
 
-// Said is one event that a stage emitted. Payloads hold keys, counts and digests, never rows.
-type Said struct {
+// Publication is one event that a stage published. Payloads hold keys, counts and digests, never rows.
+type Publication struct {
 	ID      string          `json:"id"`
 	Event   string          `json:"event"`
 	Payload json.RawMessage `json:"payload"`
 	decoded events.Payload
 }
 
-// Decoded is the payload in its Go type; nil for a type that this build does not know.
-func (s Said) Decoded() events.Payload { return s.decoded }
+// Decoded returns the payload in its Go type; nil for a type that this build does not know.
+func (p Publication) Decoded() events.Payload { return p.decoded }
 
 // Verdict is the gate's verdict and where it lies.
 type Verdict struct {
@@ -155,16 +155,16 @@ func step(h Hop, emitted map[string]time.Time) Step {
 	s := Step{
 		Run: h.Run, Stage: h.Stage, Part: h.Part, EventID: h.EventID, Event: events.Name(h.EventType), StartedAt: h.StartedAt,
 		DurationMS: milliseconds(h.FinishedAt.Sub(h.StartedAt)), TraceID: h.TraceID, SpanID: h.SpanID, Failure: h.Failure,
-		Said: []Said{}, HeldBack: h.heldBack(),
+		Published: []Publication{}, HeldBack: h.heldBack(),
 	}
 	if at, ok := emitted[h.EventID]; ok && !h.StartedAt.Before(at) {
 		wait := milliseconds(h.StartedAt.Sub(at))
 		s.WaitMS = &wait
 	}
 	for _, e := range h.Events {
-		said := Said{ID: e.ID, Event: events.Name(e.Type), Payload: e.Data}
-		said.decoded, _ = e.Decode() // a type of a later build is shown by its name
-		s.Said = append(s.Said, said)
+		published := Publication{ID: e.ID, Event: events.Name(e.Type), Payload: e.Data}
+		published.decoded, _ = e.Decode() // a type of a later build is shown by its name
+		s.Published = append(s.Published, published)
 	}
 	return s
 }
@@ -227,4 +227,27 @@ func (l Ledger) documents(ctx context.Context, r *run, t *Timeline) error {
 		t.Evidence = append(t.Evidence, shown)
 	}
 	return nil
+}
+
+// Timelines reads the timelines of the requests that a name stands for; see Find. ErrNoRun: none left anything.
+func (l Ledger) Timelines(ctx context.Context, name, dataset string) ([]Timeline, error) {
+	requests, slice, err := l.Find(ctx, name, dataset)
+	if err != nil {
+		return nil, err
+	}
+	var out []Timeline
+	for _, r := range requests {
+		t, err := l.Timeline(ctx, r, slice)
+		if errors.Is(err, ErrNoRun) && len(requests) > 1 {
+			continue // a request of another dataset with the same slot, without that slice
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	if len(out) == 0 {
+		return nil, ErrNoRun
+	}
+	return out, nil
 }

@@ -42,6 +42,11 @@ type Letter struct {
 	queue   string // URL of the dead-letter queue
 }
 
+// Named reports whether an id means this letter: the id of its event, or the beginning of the letter's own.
+func (l Letter) Named(id string) bool {
+	return l.EventID == id || len(id) >= 4 && strings.HasPrefix(l.ID, id)
+}
+
 // Queues are the queues of an environment.
 type Queues struct {
 	AWS awssdk.Config

@@ -78,7 +78,7 @@ func TestOperator(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	says(do(2, "datasets", "publish"), "no environment is named")
+	says(do(2, "datasets", "publish"), "not supported in a state directory", "--env dev")
 	says(do(2, "datasets", "publish", "--env", "dev"), "--yes")
 	says(do(0, "datasets", "publish", "--env", "dev", "--dry-run"), "added", "Nothing was changed")
 	says(do(0, "datasets", "publish", "--env", "dev", "--yes"), "added", "In force in dev")
@@ -115,7 +115,7 @@ func TestOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(do(0, "dlq", "list", "--env", "dev"), "validator", "llac dlq replay <id> --env dev")
-	says(do(0, "dlq", "replay", "--all", "--env", "dev"), "sent back to validator", "The services of dev deal with them")
+	says(do(0, "dlq", "replay", "--all", "--env", "dev"), "sent back to validator", "The services of dev process them")
 	says(do(0, "dlq", "list", "--env", "dev"), "No dead letters")
 	waiting, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(topology.Queues["validator"])})
 	if err != nil || len(waiting.Messages) != 1 || aws.ToString(waiting.Messages[0].Body) != string(letter) {
@@ -123,11 +123,11 @@ func TestOperator(t *testing.T) {
 	}
 
 	// What is asked for reaches the scheduler, and is not followed for ever.
-	says(do(0, "run", "municipalities", "--env", "dev", "--detach"), "Not followed")
-	says(do(0, "backfill", "population", "--slice", "2023", "--env", "dev", "--detach"), "Not followed")
-	says(do(6, "run", "municipalities", "--env", "dev", "--timeout", "2s"), "it goes on in dev")
+	says(do(0, "run", "municipalities", "--env", "dev", "--detach"), "Not following the run")
+	says(do(0, "backfill", "population", "--slice", "2023", "--env", "dev", "--detach"), "Not following the run")
+	says(do(6, "run", "municipalities", "--env", "dev", "--timeout", "2s"), "it continues in dev")
 	says(do(2, "run", "nothing", "--env", "dev"), "nothing")
-	says(do(2, "backfill", "housing", "--slice", "2023", "--env", "dev"), "not cut into slices")
+	says(do(2, "backfill", "housing", "--slice", "2023", "--env", "dev"), "defines no slices")
 	var asked []string
 	for range 3 {
 		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(topology.Queues["scheduler"]), MaxNumberOfMessages: 10})
@@ -164,7 +164,7 @@ func TestOperator(t *testing.T) {
 			}
 		}
 	}
-	says(do(0, "doctor", "--env", "dev"), "6 services deployed, of 1 build", "Glue does not show what is published of municipalities", "never published")
+	says(do(0, "doctor", "--env", "dev"), "6 services deployed, from 1 build", "Glue does not show the published snapshot of municipalities", "never published")
 	says(do(2, "status", "--env", "Dev"), "no name of an environment")
 }
 

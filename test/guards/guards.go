@@ -353,7 +353,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "rows staged from a folder say that a portal published them",
-		File: "cmd/llac/cli/cmd_stage.go", Edits: []Edit{{`unofficialFolder = "unofficial:folder"`, `unofficialFolder = "analisi.transparenciacatalunya.cat"`}},
+		File: "operations/staging/staging.go", Edits: []Edit{{`Unofficial = "unofficial:folder"`, `Unofficial = "analisi.transparenciacatalunya.cat"`}},
 		Module: "cmd/llac", Test: "./cli TestStageGolden/stage$",
 	},
 
@@ -364,7 +364,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "rows that somebody vouches for are matched with a folder that nobody does",
-		File: "cmd/llac/cli/stage_references.go", Edits: []Edit{{"if s.Simulated && !lake.Origin(o.sourceSystem).Simulated() {", "if s.Simulated && lake.Origin(o.sourceSystem).Simulated() {"}},
+		File: "operations/staging/references.go", Edits: []Edit{{"if s.Simulated && !lake.Origin(o.SourceSystem).Simulated() {", "if s.Simulated && lake.Origin(o.SourceSystem).Simulated() {"}},
 		Module: "cmd/llac", Test: "./cli TestStageReferenceRefused",
 	},
 
@@ -511,7 +511,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "a file of simulated data does not say so",
-		File: "cmd/llac/cli/cmd_export.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
+		File: "operations/export/describe.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
 		Module: "cmd/llac", Test: "./cli TestSQLAndExport",
 	},
 

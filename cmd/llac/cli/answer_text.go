@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/operations/answer"
+	"github.com/llac-project/llac/operations/format"
+	"github.com/llac-project/llac/operations/place"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -18,21 +20,10 @@ type answerReply struct {
 	Refused string `json:"refused,omitempty"`
 }
 
-// answer asks the marts. An answer is an extra: what keeps it from being found is told and fails nothing.
-func (a *App) answer(ctx context.Context) *answerReply {
-	tables, err := a.tables(ctx)
-	if err != nil {
-		return &answerReply{Refused: err.Error()}
-	}
-	engine, err := a.openEngine(ctx, a.Stderr)
-	if err != nil {
-		return &answerReply{Refused: err.Error()}
-	}
-	change, err := answer.Population(ctx, engine, tables)
-	var refused *answer.RefusedError
+// answer answers the question from the marts. The answer is an extra: what prevents it is reported and fails nothing.
+func (a *App) answer(ctx context.Context, p place.Place) *answerReply {
+	change, err := a.populationChange(ctx, p)
 	switch {
-	case errors.As(err, &refused):
-		return &answerReply{Refused: refused.Reason}
 	case err != nil && ctx.Err() != nil:
 		return nil
 	case err != nil:
@@ -43,10 +34,27 @@ func (a *App) answer(ctx context.Context) *answerReply {
 	return &answerReply{Change: change}
 }
 
-// shown is how many comarques are told of each end.
-const shown = 5
+func (a *App) populationChange(ctx context.Context, p place.Place) (*answer.Change, error) {
+	tables, err := p.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := a.openEngine(ctx, a.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	change, err := answer.Population(ctx, engine, tables)
+	var refused *answer.RefusedError
+	if errors.As(err, &refused) {
+		return nil, refused
+	}
+	return change, err
+}
 
-// answerText draws the answer in so many columns.
+// shownPerEnd is how many comarques of each end of the list are shown.
+const shownPerEnd = 5
+
+// answerText writes the answer within width columns.
 func answerText(t *text, r *answerReply, width int) {
 	if r == nil {
 		return
@@ -57,61 +65,68 @@ func answerText(t *text, r *answerReply, width int) {
 	}
 	c := r.Change
 	t.line("\nHow did the population of Catalonia's %d comarques change between 1 January %d and 1 January %d?", len(c.Comarques), c.From, c.To)
-	t.line("Catalonia: %s to %s, %s (%s).\n", count(c.Start), count(c.End), signed(c.End-c.Start), inPercent(100*float64(c.End-c.Start)/float64(c.Start)))
-	told := make([]answer.Comarca, 0, 2*shown)
-	top := min(shown, len(c.Comarques))
-	told = append(told, c.Comarques[:top]...)
-	told = append(told, c.Comarques[max(top, len(c.Comarques)-shown):]...)
-	names, changes, largest := 0, 0, 0.0
-	for _, one := range told {
-		names, changes = max(names, utf8.RuneCountInString(one.Name)), max(changes, utf8.RuneCountInString(signed(one.Change)))
-		largest = max(largest, math.Abs(one.Percent))
-	}
-	room := max(4, min(40, width-names-changes-17))
-	for i, one := range told {
-		if left := len(c.Comarques) - len(told); i == top && left > 0 {
-			t.line("  … %d between them", left)
-		}
-		bar := ""
-		if largest > 0 {
-			bar = strings.Repeat("█", int(math.Round(math.Abs(one.Percent)/largest*float64(room))))
-		}
-		color := green
-		if one.Change < 0 {
-			color, bar = red, strings.ReplaceAll(bar, "█", "▒")
-		}
-		blank := strings.Repeat(" ", names-utf8.RuneCountInString(one.Name))
-		t.line("  %s%s  %8s  %*s  %s", one.Name, blank, inPercent(one.Percent), changes, signed(one.Change), t.paint(color, bar))
-	}
+	t.line("Catalonia: %s to %s, %s (%s).\n", format.Count(c.Start), format.Count(c.End), signed(c.End-c.Start), signedPercent(100*float64(c.End-c.Start)/float64(c.Start)))
+	barChart(t, c.Comarques, width)
 	t.line("\n%s", strings.Join(c.Attribution, " "))
+	t.line("%s", answerSource(c))
+	t.line("Query for all of them, marts of build %s:\n%s", c.Build, t.llac("sql "+format.ShellText(c.Query)))
+}
+
+// answerSource says where the figures come from, and whether they are real (invariant 11).
+func answerSource(c *answer.Change) string {
 	updated := ""
 	if c.UpdatedAt != "" {
 		updated = "Updated " + c.UpdatedAt + ". "
 	}
-	switch { // Invariant 11
+	switch {
 	case lake.Origin(c.Source) == lake.SimulatorOrigin:
+		text := fmt.Sprintf("These figures are recorded facts, served here by the simulator (data_origin %s, source_system %s).", c.Origin, c.Source)
 		if c.UpdatedAt != "" {
-			updated = " The date of update that it gives is " + c.UpdatedAt + "."
+			text += " Its date of the last update is " + c.UpdatedAt + "."
 		}
-		t.line("These figures are recorded facts; here the simulator served them (data_origin %s, source_system %s).%s", c.Origin, c.Source, updated)
+		return text
 	case c.Simulated:
-		t.line("%sServed by %s, which is none of the real portals.", updated, c.Source)
-	default:
-		t.line("%sPublished by %s.", updated, c.Source)
+		return updated + "Served by " + c.Source + ", which is not one of the real portals."
 	}
-	t.line("Ask for all of them, marts of build %s:\n%s", c.Build, t.llac("sql "+shellText(c.Query)))
+	return updated + "Published by " + c.Source + "."
+}
+
+// barChart draws the fastest and the slowest comarques.
+func barChart(t *text, comarques []answer.Comarca, width int) {
+	top := min(shownPerEnd, len(comarques))
+	shown := append(comarques[:top:top], comarques[max(top, len(comarques)-shownPerEnd):]...)
+	names, changes, largest := 0, 0, 0.0
+	for _, one := range shown {
+		names, changes = max(names, utf8.RuneCountInString(one.Name)), max(changes, utf8.RuneCountInString(signed(one.Change)))
+		largest = max(largest, math.Abs(one.Percent))
+	}
+	room := max(4, min(40, width-names-changes-17))
+	for i, one := range shown {
+		if left := len(comarques) - len(shown); i == top && left > 0 {
+			t.line("  … %d between them", left)
+		}
+		length := 0
+		if largest > 0 {
+			length = int(math.Round(math.Abs(one.Percent) / largest * float64(room)))
+		}
+		color, block := green, "█"
+		if one.Change < 0 {
+			color, block = red, "▒"
+		}
+		blank := strings.Repeat(" ", names-utf8.RuneCountInString(one.Name))
+		t.line("  %s%s  %8s  %*s  %s", one.Name, blank, signedPercent(one.Percent), changes, signed(one.Change), t.paint(color, strings.Repeat(block, length)))
+	}
 }
 
 // signed writes a number with its sign.
 func signed(n int64) string {
 	if n > 0 {
-		return "+" + count(n)
+		return "+" + format.Count(n)
 	}
-	return strings.Replace(count(n), "-", "−", 1)
+	return strings.Replace(format.Count(n), "-", "−", 1)
 }
 
-// inPercent writes a change in percent, with its sign.
-func inPercent(f float64) string {
-	s := fmt.Sprintf("%+.2f %%", f)
-	return strings.Replace(s, "-", "−", 1)
+// signedPercent writes a percentage with its sign.
+func signedPercent(f float64) string {
+	return strings.Replace(fmt.Sprintf("%+.2f %%", f), "-", "−", 1)
 }

@@ -22,7 +22,7 @@ func TestAnswerText(t *testing.T) {
 	}
 	got := draw(&answerReply{Change: c}, 60, false)
 	for _, part := range []string{"Catalonia: 12,000 to 12,012, +12 (+0.10 %).", "  à              +1.20 %  +12  ███████", "  … 2 between them", "  àààààààààààà   −1.00 %  −10  ▒▒▒▒▒▒▒▒",
-		"These figures are recorded facts; here the simulator served them", `llac sql "select 1"`} {
+		"These figures are recorded facts, served here by the simulator", `llac sql "select 1"`} {
 		if !strings.Contains(got, part) {
 			t.Errorf("the answer lacks %q:\n%s", part, got)
 		}

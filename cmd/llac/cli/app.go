@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,66 +19,62 @@ import (
 
 	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/operations/duckdb"
-	"github.com/llac-project/llac/operations/filelake"
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/place"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/memory"
 )
 
-// App is the tool and the world it stands in.
+// App is the command line tool with its streams, its clock and what tests replace.
 type App struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Clock          clock.Clock
 	Getenv         func(string) string
 	Terminal       bool // standard error is a terminal: progress may be drawn
-	Color          bool // standard output is a terminal that wants colours
-	Width          int  // columns of the terminal that standard error is
-	OutWidth       int  // columns of the terminal that standard output is; 0: it is none
+	Color          bool // standard output is a terminal that shows colours
+	Width          int  // columns of the terminal on standard error
+	OutWidth       int  // columns of the terminal on standard output; 0: not a terminal
 	Interactive    bool // standard input and output are a terminal: a shell may be opened
 
-	// LimitMemory makes the process keep to a budget, PeakMemory is the most it has had, both in bytes; nil: neither is
-	// done. Both are of the whole process.
+	// LimitMemory makes the process keep to a budget, PeakMemory returns the most it has used, both in bytes; nil: not done.
 	LimitMemory func(budget int64)
 	PeakMemory  func() int64
 
-	// Engine is where the marts are made; nil: the managed environment, which is installed on first use.
+	// Engine opens the engine that builds the marts. Nil: the managed environment, which is installed on first use.
 	Engine func(ctx context.Context, progress io.Writer) (duckdb.Engine, error)
 
-	// Account is the account that an environment is in; nil: the one whose credentials are found as every AWS tool does.
+	// Account finds the account of an environment. Nil: by the credentials that AWS tools find.
 	Account func(ctx context.Context, env string) (deploy.Account, error)
 
-	// Pipeline lets a test change how the pipeline is run; nil: as the flags say.
+	// Pipeline lets a test change how the services run. Nil: as the flags say.
 	Pipeline func(*pipeline.Settings)
 
-	dir       string
-	contracts string
-	env       string // environment of the cloud that is meant; empty: what is in dir
-	json      bool
-	status    int
-	patient   atomic.Bool // Ctrl-C is for a shell that runs in us, and ends nothing
+	address place.Address
+	json    bool
+	status  int
+	patient atomic.Bool // a shell runs in this process and handles Ctrl-C
 }
 
-// The defaults of the flags that every command has.
-const (
-	defaultDir       = ".llac"
-	defaultContracts = "datasets"
-	defaultProject   = "dbt"
-)
+// defaultProject is the default of --dbt.
+const defaultProject = "dbt"
 
 // Main runs the tool with the program's arguments and streams and returns its exit status. The first Ctrl-C stops
-// cleanly, the second at once.
+// cleanly, the second immediately.
 func Main() int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv, LimitMemory: memory.Limit, PeakMemory: memory.Peak}
-	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
-	a.Terminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
-	a.Color = term.IsTerminal(int(os.Stdout.Fd())) && !plain
+	a.detectTerminals()
+	defer a.handleSignals(ctx, cancel)()
+	return a.Execute(ctx, os.Args[1:])
+}
+
+// detectTerminals finds out which streams are terminals.
+func (a *App) detectTerminals() {
+	dumb := os.Getenv("TERM") == "dumb"
+	a.Terminal = term.IsTerminal(int(os.Stderr.Fd())) && !dumb
+	a.Color = term.IsTerminal(int(os.Stdout.Fd())) && !dumb && os.Getenv("NO_COLOR") == ""
 	if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
 		a.Width = w
 	}
@@ -87,6 +82,12 @@ func Main() int {
 		a.OutWidth = w
 		a.Interactive = term.IsTerminal(int(os.Stdin.Fd()))
 	}
+}
+
+// handleSignals cancels on the first signal and exits on the second. The function it returns stops that.
+func (a *App) handleSignals(ctx context.Context, cancel func()) (stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		for s := range signals {
 			if s == os.Interrupt && a.patient.Load() {
@@ -99,7 +100,7 @@ func Main() int {
 			cancel()
 		}
 	}()
-	return a.Execute(ctx, os.Args[1:])
+	return func() { signal.Stop(signals) }
 }
 
 // Execute runs one command line and returns its exit status.
@@ -109,42 +110,47 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	command, err := root.ExecuteContextC(ctx)
-	if err != nil { // a command's own errors do not come here: the command line is wrong
+	if err != nil { // the command line is wrong; errors of commands do not come here
 		a.json = slices.Contains(args, "--json")
-		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{}, fail(exitUsage, plainly(err), command.CommandPath()+" --help shows how it is used"))
+		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{}, fail(exitUsage, plainly(err), command.CommandPath()+" --help shows the usage"))
 	}
 	return a.status
 }
 
-// plainly leaves out of an error of the command line what only a Go programmer reads.
+// plainly removes from an error of the command line what only Go programmers understand.
 func plainly(err error) error {
 	message, _, _ := strings.Cut(err.Error(), ": strconv.")
 	return errors.New(message)
 }
 
-// llac is a command line as a person types it next: with the flags that say where we are.
-func (a *App) llac(words string) string {
-	line := "llac " + words
-	verb, _, _ := strings.Cut(words, " ")
-	if a.env != "" && verb != "deploy" && words != "datasets check" {
-		line += " --env " + a.env
-	}
-	if a.dir != defaultDir && (a.env == "" || verb == "marts") && verb != "datasets" {
-		line += " --dir " + shellWord(a.dir)
-	}
-	if a.contracts != defaultContracts && (verb == "datasets" || a.env == "" && (verb == "run" || verb == "marts")) {
-		line += " --datasets " + shellWord(a.contracts)
-	}
-	return line
+// llac returns a command line to type next, with the flags that select the place.
+func (a *App) llac(words string) string { return a.address.Command(words) }
+
+// open opens the place that --env or --dir selects.
+func (a *App) open(ctx context.Context) (place.Place, error) {
+	return a.address.Open(ctx, place.Options{Clock: a.Clock, Account: a.Account})
 }
 
-// reply is what a command answers.
+// account finds the account of an environment.
+func (a *App) account(ctx context.Context, env string) (deploy.Account, error) {
+	if a.Account != nil {
+		return a.Account(ctx, env)
+	}
+	return place.Account(ctx, env)
+}
+
+// withEnv adds --env, which selects an environment instead of a state directory.
+func (a *App) withEnv(flags *pflag.FlagSet) {
+	flags.StringVar(&a.address.Env, "env", "", "AWS environment, such as dev (default: the state directory --dir)")
+}
+
+// reply is the result of a command.
 type reply struct {
 	data any         // for --json
 	text func(*text) // for a person
 }
 
-// envelope is the JSON that every command answers.
+// envelope is the JSON document of every command.
 type envelope struct {
 	OK      bool           `json:"ok"`
 	Command string         `json:"command"`
@@ -158,7 +164,7 @@ type envelopeError struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// finish writes the reply and the error and sets the exit status.
+// finish writes the reply and the error, and sets the exit status.
 func (a *App) finish(command string, r reply, err error) {
 	var f *failure
 	if err != nil {
@@ -166,20 +172,11 @@ func (a *App) finish(command string, r reply, err error) {
 		a.status = f.status
 	}
 	if a.json {
-		e := envelope{OK: err == nil, Command: command, Data: r.data}
-		if f != nil {
-			e.Error = &envelopeError{Code: codeOf(f.status), Message: f.Error(), Hint: f.hint}
-		}
-		encoder := json.NewEncoder(a.Stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(e); err != nil && a.status == exitOK {
-			a.status = exitError // nobody reads us any more
-		}
+		a.writeEnvelope(command, r, f)
 		return
 	}
 	if r.text != nil {
-		t := &text{color: a.Color, llac: a.llac}
+		t := a.newText()
 		r.text(t)
 		if _, err := io.WriteString(a.Stdout, t.String()); err != nil && a.status == exitOK {
 			a.status = exitError
@@ -197,33 +194,24 @@ func (a *App) finish(command string, r reply, err error) {
 	}
 }
 
-// run makes a cobra function of a command's own.
+func (a *App) writeEnvelope(command string, r reply, f *failure) {
+	e := envelope{OK: f == nil, Command: command, Data: r.data}
+	if f != nil {
+		e.Error = &envelopeError{Code: codeOf(f.status), Message: f.Error(), Hint: f.hint}
+	}
+	encoder := json.NewEncoder(a.Stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(e); err != nil && a.status == exitOK {
+		a.status = exitError // standard output was closed
+	}
+}
+
+// run adapts a run function to cobra.
 func (a *App) run(name string, f func(ctx context.Context, args []string) (reply, error)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		r, err := f(cmd.Context(), args)
 		a.finish(name, r, err)
 		return nil
 	}
-}
-
-// withEnv gives a command --env: it then looks at an environment of the cloud instead of at this machine.
-func (a *App) withEnv(flags *pflag.FlagSet) {
-	flags.StringVar(&a.env, "env", "", "environment of the cloud that is meant, such as dev; without it, what is in --dir")
-}
-
-// ledger reads a lake: that of an environment, or this machine's plain files. It works whether or not a pipeline runs, and disturbs none.
-func (a *App) ledger(ctx context.Context) (ledger.Ledger, error) {
-	if a.env != "" {
-		account, err := a.enter(ctx)
-		if err != nil {
-			return ledger.Ledger{}, err
-		}
-		return ledger.Ledger{Lake: account.Lake(a.env)}, nil
-	}
-	if _, err := os.Stat(filepath.Join(a.dir, "lake")); errors.Is(err, os.ErrNotExist) {
-		return ledger.Ledger{}, &pipeline.NoLakeError{Dir: a.dir}
-	} else if err != nil {
-		return ledger.Ledger{}, err
-	}
-	return ledger.Ledger{Lake: filelake.Open(a.dir, pipeline.DataBucket)}, nil
 }

@@ -123,7 +123,7 @@ func TestGolden(t *testing.T) {
 		{"deploy_check_unknown", "deploy check baker --deployed testdata/deployed/first.json"},
 		{"deploy_check_of_nothing", "deploy check stager"},
 		{"deploy_check_bad_file", "deploy check stager --deployed testdata/deployed/none.json"},
-		{"cost_idle", "cost --plan ../cost/testdata/dev"},
+		{"cost_idle", "cost --plan ../../../operations/cost/testdata/dev"},
 		{"help_cost", "help cost"},
 		{"help_ingest", "help ingest"},
 		{"help_deploy_check", "help deploy check"},
@@ -271,7 +271,7 @@ func TestLooksBesideTheOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, status := llac(t, "status", "--dir", dir)
-	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("Process %d runs here", os.Getpid())) || !strings.Contains(stdout, "3 dead letters") {
+	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("Process %d is running here", os.Getpid())) || !strings.Contains(stdout, "3 dead letters") {
 		t.Errorf("status: %d\n%s%s", status, stdout, stderr)
 	}
 	// A letter that somebody holds for a moment, or whose answer was lost on its way, is waited for.

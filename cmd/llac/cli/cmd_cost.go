@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,11 +11,10 @@ import (
 
 	"github.com/llac-project/llac/operations/cost"
 	"github.com/llac-project/llac/operations/deploy"
-	"github.com/llac-project/llac/operations/filelake"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/place"
 	"github.com/llac-project/llac/platform/contract"
-	"github.com/llac-project/llac/platform/runtime"
 )
 
 // costOptions are the flags of `llac cost`.
@@ -34,34 +32,39 @@ func (a *App) costCommand() *cobra.Command {
 	var o costOptions
 	cmd := &cobra.Command{
 		Use:   "cost",
-		Short: "What a month costs on AWS: idle first, then what the runs add",
-		Long: `cost prints what a month in which nothing happens costs, because that decides a small budget: metrics, alarms, dashboards, keys,
-and queues that are waited at. It counts them in Terraform's plans (terraform show -json). Then it prints what the runs add: from the
-receipts of the last published run of each dataset in the lake, times the runs that its contract asks for, each taken to find a new
-version. Durations are those of the machine that ran it; what neither plan nor receipt tells is an assumption, in the same file as
-the prices, which bear a date.
+		Short: "Estimate the cost of a month on AWS: an idle month, then the runs",
+		Long: `Estimate the cost of a month on AWS. First the cost of an idle month, which
+decides a small budget: metrics, alarms, dashboards, keys, and polled queues, as
+counted in Terraform's plans (terraform show -json). Then the cost that runs
+add: from the receipts of the last published run of each dataset, times the runs
+that its contract requests, each taken to find a new version. Durations are
+those of the machine that ran it. Assumptions are in the same file as the
+prices, which are dated.
 
-What AWS gives for free it gives once an account. --beside takes the plans of another environment in the account, such as those of
-prod when --plan are dev's: it uses up the free metrics, alarms, dashboards and requests first.
+AWS grants free allowances once per account. --beside takes the plans of another
+environment in the account, such as those of prod if --plan are dev's: its
+metrics, alarms, dashboards and requests use up the free allowances first.
 
---check fails when a month would cost more than the environment's budget, or when the plans hold something whose price is not known.
---month says how to review a month that is over, and with --actual puts what AWS has charged beside what was expected.` +
+--check fails if a month would cost more than the environment's budget, or if
+the plans contain something without a known price. --month shows how to review a
+past month, and with --actual compares what AWS charged with the estimate.` +
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials, exitOverBudget),
 		Example: `  terraform/tf dev stacks/storage plan -out=$PWD/plans/storage.plan
-  terraform/tf dev stacks/storage show -json $PWD/plans/storage.plan > plans/storage.json
+  terraform/tf dev stacks/storage show -json $PWD/plans/storage.plan \
+    > plans/storage.json
   llac cost --plan plans
   llac cost --plan plans --env dev --check
   llac cost --plan plans/dev --beside plans/prod
   llac cost --plan plans --month 2025-10 --actual costs.json`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringArrayVar(&o.plans, "plan", nil, "a plan of Terraform in JSON, or a folder of them; may be given several times")
-	cmd.Flags().StringArrayVar(&o.beside, "beside", nil, "plans of what else stands in the account and uses up what is free")
-	cmd.Flags().StringVar(&o.env, "env", "dev", "the environment, whose budget counts")
-	cmd.Flags().BoolVar(&o.cloud, "cloud", false, "read the runs from the environment's lake instead of --dir")
-	cmd.Flags().BoolVar(&o.check, "check", false, "fail when a month would cost more than the budget")
-	cmd.Flags().StringVar(&o.month, "month", "", "review this month: 2025-10")
-	cmd.Flags().StringVar(&o.actual, "actual", "", "what aws ce get-cost-and-usage printed of it")
+	cmd.Flags().StringArrayVar(&o.plans, "plan", nil, "plan of Terraform in JSON, or a folder of plans; may be repeated")
+	cmd.Flags().StringArrayVar(&o.beside, "beside", nil, "plans of other environments in the account, which use up the free allowances; may be repeated")
+	cmd.Flags().StringVar(&o.env, "env", "dev", "environment of the plans and the budget")
+	cmd.Flags().BoolVar(&o.cloud, "cloud", false, "runs from the environment's lake instead of --dir")
+	cmd.Flags().BoolVar(&o.check, "check", false, "exit status 13 if a month would cost more than the budget")
+	cmd.Flags().StringVar(&o.month, "month", "", "month to review, such as 2025-10")
+	cmd.Flags().StringVar(&o.actual, "actual", "", "output of aws ce get-cost-and-usage for that month")
 	cmd.RunE = a.run("cost", func(ctx context.Context, _ []string) (reply, error) { return a.runCost(ctx, o) })
 	return cmd
 }
@@ -73,6 +76,11 @@ type costReply struct {
 	Review *costReview `json:"review,omitempty"`
 }
 
+func (r *costReply) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// costReview compares a past month with the estimate.
 type costReview struct {
 	Month   string          `json:"month"`
 	Runs    int             `json:"runs"` // of that month, in the lake
@@ -81,38 +89,32 @@ type costReview struct {
 	Actual  float64         `json:"actual_usd"`
 }
 
-func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
+// parse refuses flags that make no sense, and returns the month.
+func (o costOptions) parse() (month time.Time, err error) {
 	if err := deploy.CheckEnv(o.env); err != nil {
-		return reply{}, fail(exitUsage, err, "--env dev")
-	}
-	var month time.Time
-	if o.month != "" || o.actual != "" {
-		var err error
-		if month, err = time.Parse("2006-01", o.month); err != nil {
-			return reply{}, fail(exitUsage, fmt.Errorf("--month %q is no month", o.month), "--month 2025-10")
-		}
+		return month, fail(exitUsage, err, "--env dev")
 	}
 	if o.check && len(o.plans) == 0 {
-		return reply{}, fail(exitUsage, errors.New("--check without --plan would leave out what costs most"), "terraform show -json writes a plan; llac cost --help shows how")
+		return month, invalid("terraform show -json writes a plan; llac cost --help shows how", "--check without --plan would ignore the largest part of the cost")
+	}
+	if o.month != "" || o.actual != "" {
+		if month, err = time.Parse("2006-01", o.month); err != nil {
+			return month, invalid("--month 2025-10", "--month %q is not a month", o.month)
+		}
+	}
+	return month, nil
+}
+
+func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
+	month, err := o.parse()
+	if err != nil {
+		return reply{}, err
 	}
 	table := cost.Prices()
 	out := costReply{Notes: []string{}}
-	var standing *cost.Standing
-	if len(o.plans) > 0 {
-		var err error
-		if standing, err = table.ReadPlans(o.plans); err != nil {
-			return reply{}, fail(exitUsage, err, "terraform show -json <plan> > plans/<root>.json")
-		}
-	} else {
-		out.Notes = append(out.Notes, "no --plan is given: what an idle month costs is not counted")
-	}
-	var beside *cost.Standing
-	if len(o.beside) > 0 {
-		var err error
-		if beside, err = table.ReadPlans(o.beside); err != nil {
-			return reply{}, fail(exitUsage, err, "terraform show -json <plan> > plans/<root>.json")
-		}
-		out.Notes = append(out.Notes, "what stands beside it in the account uses up what is free first")
+	standing, beside, err := o.standing(table, &out)
+	if err != nil {
+		return reply{}, err
 	}
 	l, contracts, err := a.costLedger(ctx, o)
 	if err != nil {
@@ -120,82 +122,113 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 	}
 	var runs []cost.Run
 	if l != nil {
-		var requests map[string]cost.Requests
-		if !o.cloud { // an environment's spans are in X-Ray
-			if requests, err = cost.ReadRequests(pipeline.SpanFile(a.dir)); err != nil {
-				return reply{}, err
-			}
-		}
-		runs, err = table.Runs(ctx, *l, requests, contracts, standing, a.Clock.Now())
+		runs, err = a.costRuns(ctx, o, table, *l, contracts, standing)
 	}
 	switch {
 	case err == nil && l == nil, errors.Is(err, cost.ErrNoRuns):
-		out.Notes = append(out.Notes, "no published run is in this lake: what runs add is not counted ("+a.llac("run")+" makes some)")
+		out.note("this lake has no published run: the cost of runs is not included (%s publishes some)", a.llac("run"))
 	case err != nil:
 		return reply{}, err
 	}
 	for _, r := range runs {
 		if r.Uncounted > 0 {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s: the requests of %d of %d invocations to the lake were not counted; "+
-				"only llac run in this version counts them", r.Dataset, r.Uncounted, r.Invocations))
+			out.note("%s: the requests of %d of %d invocations to the lake were not counted; only llac run in this version counts them",
+				r.Dataset, r.Uncounted, r.Invocations)
 		}
 	}
 	out.Estimate = table.Estimate(o.env, standing, runs, max(len(contracts), len(runs)), beside)
-	if standing != nil {
-		for _, kind := range standing.Unknown {
-			out.Notes = append(out.Notes, kind+" has no price in the table, and is not counted")
-		}
-		for _, r := range standing.Rates {
-			out.Notes = append(out.Notes, "the schedule "+r+" cannot be counted; write it as a rate")
-		}
-	}
+	out.noteUnknown(standing)
 	if o.month != "" {
-		if out.Review, err = a.review(ctx, o, table, month, l, out.Month); err != nil {
+		if out.Review, err = o.review(ctx, table, month, l, out.Month); err != nil {
 			return reply{}, err
 		}
 	}
-	r := reply{data: out, text: func(t *text) { costText(t, table, out) }}
-	switch {
-	case !o.check:
-	case out.Over():
-		return r, fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD), usd(out.Budget)), "the dearest lines come first; take something away, or raise the budget in operations/cost/prices.json and in Terraform")
-	case len(standing.Unknown)+len(standing.Rates) > 0:
-		return r, fail(exitOverBudget, errors.New("the estimate is not whole"), "put the prices of what the notes name into operations/cost/prices.json")
-	}
-	return r, nil
+	return reply{data: out, text: func(t *text) { costText(t, table, out) }}, o.verdict(out, standing)
 }
 
-// costLedger is the ledger to learn from, with the contracts in force; nil where there is no lake.
-func (a *App) costLedger(ctx context.Context, o costOptions) (*ledger.Ledger, []*contract.Contract, error) {
-	if o.cloud {
-		account, err := openAccount(ctx, o.env)
-		if err != nil {
-			return nil, nil, err
+// costRuns reads the last published runs, with the requests to the lake that the spans of this machine have.
+func (a *App) costRuns(ctx context.Context, o costOptions, t cost.Table, l ledger.Ledger, contracts []*contract.Contract, s *cost.Standing) ([]cost.Run, error) {
+	var requests map[string]cost.Requests
+	if !o.cloud { // an environment's spans are in X-Ray
+		var err error
+		if requests, err = cost.ReadRequests(pipeline.SpanFile(a.address.Dir)); err != nil {
+			return nil, err
 		}
-		contracts, err := account.Contracts(ctx, o.env)
-		return &ledger.Ledger{Lake: account.Lake(o.env)}, contracts, err
 	}
-	l, err := a.ledger(ctx)
-	var none *pipeline.NoLakeError
-	if errors.As(err, &none) {
-		contracts, err := pipeline.LoadContracts(a.contracts)
+	return t.Runs(ctx, l, requests, contracts, s, a.Clock.Now())
+}
+
+// standing reads the plans of the environment and of those beside it; nil for those without plans.
+func (o costOptions) standing(table cost.Table, out *costReply) (standing, beside *cost.Standing, err error) {
+	const hint = "terraform show -json <plan> > plans/<root>.json"
+	if len(o.plans) == 0 {
+		out.note("without --plan the cost of an idle month is not included")
+	} else if standing, err = table.ReadPlans(o.plans); err != nil {
+		return nil, nil, fail(exitUsage, err, hint)
+	}
+	if len(o.beside) > 0 {
+		if beside, err = table.ReadPlans(o.beside); err != nil {
+			return nil, nil, fail(exitUsage, err, hint)
+		}
+		out.note("the other environments in the account use up the free allowances first")
+	}
+	return standing, beside, nil
+}
+
+// noteUnknown notes what could not be priced.
+func (r *costReply) noteUnknown(standing *cost.Standing) {
+	if standing == nil {
+		return
+	}
+	for _, kind := range standing.Unknown {
+		r.note("%s has no price in the table, and is not included", kind)
+	}
+	for _, rate := range standing.Rates {
+		r.note("the schedule %s cannot be counted; write it as a rate", rate)
+	}
+}
+
+// verdict is the error of --check.
+func (o costOptions) verdict(out costReply, standing *cost.Standing) error {
+	switch {
+	case !o.check:
+		return nil
+	case out.Over():
+		return fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD), usd(out.Budget)),
+			"the most expensive lines come first; remove something, or raise the budget in operations/cost/prices.json and in Terraform")
+	case len(standing.Unknown)+len(standing.Rates) > 0:
+		return fail(exitOverBudget, errors.New("the estimate is incomplete"), "add the prices of what the notes name to operations/cost/prices.json")
+	}
+	return nil
+}
+
+// costLedger returns the ledger of past runs, and the contracts in force; a nil ledger if there is no lake.
+func (a *App) costLedger(ctx context.Context, o costOptions) (*ledger.Ledger, []*contract.Contract, error) {
+	address := a.address
+	if o.cloud {
+		address.Env = o.env
+	}
+	p, err := address.Open(ctx, place.Options{Clock: a.Clock, Account: a.Account})
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := p.Ledger()
+	var noLake *pipeline.NoLakeError
+	if errors.As(err, &noLake) {
+		contracts, err := pipeline.LoadContracts(a.address.Contracts)
 		if err != nil {
-			return nil, nil, nil // then the ticks' reads are not counted, which are a cent
+			return nil, nil, nil // the reads of the scheduler's ticks, about a cent, are not included
 		}
 		return nil, contracts, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	deployed := &runtime.ConfigContracts{Store: filelake.Open(a.dir, pipeline.ConfigBucket)}
-	contracts, err := deployed.Current(ctx)
-	if err != nil {
-		return nil, nil, fail(exitNotFound, err, a.llac("run")+" deploys them")
-	}
-	return &l, contracts, nil
+	contracts, err := p.Contracts(ctx)
+	return &l, contracts, err
 }
 
-func (a *App) review(ctx context.Context, o costOptions, table cost.Table, month time.Time, l *ledger.Ledger, expected []cost.Line) (*costReview, error) {
+func (o costOptions) review(ctx context.Context, table cost.Table, month time.Time, l *ledger.Ledger, expected []cost.Line) (*costReview, error) {
 	r := &costReview{Month: o.month}
 	if l != nil {
 		requests, err := l.Requests(ctx, "")
@@ -221,88 +254,4 @@ func (a *App) review(ctx context.Context, o costOptions, table cost.Table, month
 		r.Actual += v
 	}
 	return r, nil
-}
-
-func usd(v float64) string { return fmt.Sprintf("$%.2f", v) }
-
-func costText(t *text, table cost.Table, r costReply) {
-	t.line("Prices of %s, %s: %s.", r.AsOf, r.Region, table.Source)
-	if s := r.Standing; s != nil {
-		t.line("\nAN IDLE MONTH of %s (%s)", r.Env, plural(s.Plans, "plan"))
-		t.lines(r.Idle)
-		t.line("an idle month: %s", usd(r.IdleUSD))
-	}
-	if len(r.Runs) > 0 {
-		t.line("\nWHAT RUNS ADD, at list price")
-		var rows [][]string
-		for _, one := range r.Runs {
-			gb := 0.0
-			for _, v := range one.GBSeconds {
-				gb += v
-			}
-			rows = append(rows, []string{one.Dataset, count(one.RunsAMonth), count(one.Invocations), fmt.Sprintf("%.1f", gb), count(one.Messages), count(one.Puts), count(one.Gets),
-				size(one.Published), size(one.Archived), fmt.Sprintf("%.4f", one.USD), fmt.Sprintf("%.4f", one.MonthUSD), provenance(one.SourceSystem)})
-		}
-		t.table([]string{"DATASET", ">RUNS/MONTH", ">INVOCATIONS", ">GB-S", ">MESSAGES", ">PUTS", ">GETS", ">PUBLISHED", ">ARCHIVED", ">$/RUN", ">$/MONTH", "DATA"}, rows, nil)
-		t.line("")
-		rows = nil
-		for _, s := range r.Services {
-			rows = append(rows, []string{s.Service, fmt.Sprintf("%.4f", s.USD)})
-		}
-		t.table([]string{"SERVICE", ">$/MONTH"}, rows, nil)
-		t.line("the runs of a month add %s once the free allowances are counted", usd(r.RunsUSD))
-	}
-	t.line("\nA month of %s: %s. The architecture says %s; the budget is %s.", r.Env, t.paint(overColor(r), usd(r.MonthUSD)), usd(r.Architecture), cmp.Or(budget(r.Budget), "not set"))
-	for _, n := range r.Notes {
-		t.line("note: %s", n)
-	}
-	if v := r.Review; v != nil {
-		t.line("\nREVIEW OF %s: %s in the lake", v.Month, plural(v.Runs, "run"))
-		if v.Command != "" {
-			t.line("ask AWS what it cost, then give --actual costs.json:\n  %s", v.Command)
-			return
-		}
-		var rows [][]string
-		for _, l := range v.Lines {
-			rows = append(rows, []string{l.Service, fmt.Sprintf("%.2f", l.Expected), fmt.Sprintf("%.2f", l.Actual), fmt.Sprintf("%+.2f", l.Actual-l.Expected)})
-		}
-		t.table([]string{"AWS SERVICE", ">EXPECTED", ">CHARGED", ">MORE"}, rows, nil)
-		t.line("charged: %s, expected: %s", usd(v.Actual), usd(r.MonthUSD))
-	}
-}
-
-func budget(v float64) string {
-	if v <= 0 {
-		return ""
-	}
-	return usd(v)
-}
-
-func overColor(r costReply) string {
-	if r.Over() {
-		return red
-	}
-	return green
-}
-
-// lines writes a bill; what comes to nothing is told in one line.
-func (t *text) lines(all []cost.Line) {
-	var rows [][]string
-	var nothing []string
-	for _, l := range all {
-		if l.USD < 0.005 {
-			nothing = append(nothing, l.What)
-			continue
-		}
-		rows = append(rows, []string{l.Text, decimal(l.Quantity), decimal(l.Free), trimmed(l.Price), fmt.Sprintf("%.2f", l.USD)})
-	}
-	t.table([]string{"WHAT STANDS", ">QUANTITY", ">FREE", ">$ EACH", ">$/MONTH"}, rows, nil)
-	if len(nothing) > 0 {
-		t.line("under half a cent: %s", strings.Join(nothing, ", "))
-	}
-}
-
-// trimmed writes a price, however small.
-func trimmed(v float64) string {
-	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.10f", v), "0"), ".")
 }

@@ -17,27 +17,30 @@ import (
 type publishOptions struct {
 	remove []string
 	yes    bool
-	dry    bool
+	dryRun bool
 }
 
 func (a *App) datasetsPublishCommand() *cobra.Command {
 	var o publishOptions
 	cmd := &cobra.Command{
 		Use:   "publish --env <env>",
-		Short: "Put the contracts of this folder in force in an environment of the cloud",
-		Long: `publish checks the contracts of the folder, shows what differs from those in force in the environment, asks, and puts them in force,
-all at once. Services read them with the next run: nothing is deployed. Runs under way keep the contract they began with.
+		Short: "Put the contracts of this folder in force in an AWS environment",
+		Long: `Check the contracts of the folder, show how they differ from those in force in
+the environment, ask, and put them in force, all at once. The services use them
+from the next run on: nothing is deployed. Runs in progress keep the contract
+that they started with.
 
-A dataset that is in force and has no file here stays in force; --remove ends its runs. Its published snapshots stay readable.` +
+A dataset that is in force and has no file here stays in force; --remove ends
+its runs. Its published snapshots stay readable.` +
 			exitStatus(exitOK, exitError, exitUsage, exitContract, exitNotFound, exitCredentials),
 		Example: `  llac datasets publish --env dev
   llac datasets publish --env dev --remove housing --yes`,
 		Args: cobra.NoArgs,
 	}
 	a.withEnv(cmd.Flags())
-	cmd.Flags().StringArrayVar(&o.remove, "remove", nil, "a dataset to take out of force; give it once for each")
-	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&o.dry, "dry-run", false, "only show what would change")
+	cmd.Flags().StringArrayVar(&o.remove, "remove", nil, "dataset whose contract is no longer in force; may be repeated")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "publication without confirmation")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "preview only; nothing is changed")
 	cmd.RunE = a.run("datasets publish", func(ctx context.Context, _ []string) (reply, error) { return a.runDatasetsPublish(ctx, o) })
 	return cmd
 }
@@ -45,61 +48,63 @@ A dataset that is in force and has no file here stays in force; --remove ends it
 // publishReply is the data of `llac datasets publish`.
 type publishReply struct {
 	Env       string                  `json:"env"`
-	Published bool                    `json:"published"` // false where nothing differs, or nothing was to be done
+	Published bool                    `json:"published"` // false if nothing differs, or nothing was to be done
 	Changes   []deploy.ContractChange `json:"changes"`
 }
 
 func (a *App) runDatasetsPublish(ctx context.Context, o publishOptions) (reply, error) {
-	contracts, err := pipeline.LoadContracts(a.contracts)
+	contracts, err := pipeline.LoadContracts(a.address.Contracts)
 	if err != nil {
 		return reply{}, err
 	}
-	if a.env == "" {
-		return reply{}, fail(exitUsage, errors.New("no environment is named"), "llac datasets publish --env dev; on this machine llac run puts them in force")
-	}
-	account, err := a.enter(ctx)
+	p, err := a.open(ctx)
 	if err != nil {
 		return reply{}, err
 	}
-	plan, err := deploy.PlanContracts(ctx, account.Config(a.env), contracts, o.remove)
+	plan, err := p.PlanContracts(ctx, contracts, o.remove)
 	if err != nil {
-		return reply{}, fail(exitError, err, "is there an environment "+a.env+"? make stacks ENV="+a.env+" makes it")
+		return reply{}, err
 	}
-	out := publishReply{Env: a.env, Changes: plan.Changes}
-	done := "Nothing was changed."
-	r := reply{data: &out, text: func(t *text) { publishText(t, out, done) }}
+	out := publishReply{Env: p.Name(), Changes: plan.Changes}
+	show := func(done string) reply {
+		return reply{data: out, text: func(t *text) { publishText(t, out, done) }}
+	}
 	switch {
 	case plan.Empty():
-		done = "All of them are in force already."
-		return r, nil
-	case o.dry:
-		return r, nil
+		return show("All of them are in force already."), nil
+	case o.dryRun:
+		return show("Nothing was changed."), nil
 	case !o.yes && !a.Interactive:
-		return r, fail(exitUsage, errors.New("nobody is there to be asked"), "--yes puts them in force without asking")
+		return show("Nothing was changed."), fail(exitUsage, errors.New("standard input is not a terminal, so nobody can confirm"), "--yes publishes without confirmation")
 	case !o.yes:
-		t := &text{color: a.Color, llac: a.llac}
-		publishText(t, out, "")
-		fmt.Fprintf(a.Stdout, "%sPut these in force in %s? Only \"yes\" does: ", t.String(), a.env)
-		answer, _ := bufio.NewReader(a.Stdin).ReadString('\n')
-		if r.text = nil; strings.TrimSpace(answer) != "yes" {
-			return r, fail(exitError, errors.New("nothing was changed"), "")
+		if !a.confirmed(out) {
+			return reply{data: out}, fail(exitError, errors.New("nothing was changed"), "")
 		}
 	}
 	if err := plan.Publish(ctx); err != nil {
-		return r, fail(exitError, err, a.llac("datasets publish"))
+		return show("Nothing was changed."), fail(exitError, err, a.llac("datasets publish"))
 	}
 	out.Published = true
-	done = "In force in " + a.env + " from the next run on. Next: " + a.llac("run "+out.Changes[0].Dataset)
-	if r.text == nil {
-		fmt.Fprintln(a.Stdout, done)
+	done := "In force in " + out.Env + " from the next run on. Next: " + a.llac("run "+out.Changes[0].Dataset)
+	if o.yes {
+		return show(done), nil
 	}
-	return r, nil
+	return reply{data: out, text: func(t *text) { t.line("%s", done) }}, nil // the changes are on the screen already
+}
+
+// confirmed shows the changes and asks a person for confirmation.
+func (a *App) confirmed(r publishReply) bool {
+	t := a.newText()
+	publishText(t, r, "")
+	fmt.Fprintf(a.Stdout, "%sPut these in force in %s? Only \"yes\" is accepted: ", t.String(), r.Env)
+	answer, _ := bufio.NewReader(a.Stdin).ReadString('\n')
+	return strings.TrimSpace(answer) == "yes"
 }
 
 func publishText(t *text, r publishReply, done string) {
 	rows := make([][]string, 0, len(r.Changes))
 	for _, c := range r.Changes {
-		rows = append(rows, []string{c.Dataset, c.Change, dash(c.Before), dash(c.Version), short(c.SHA256)})
+		rows = append(rows, []string{c.Dataset, c.Change, dash(c.Before), dash(c.Version), shortDigest(c.SHA256)})
 	}
 	t.table([]string{"DATASET", "CHANGE", "IN FORCE", "HERE", "CONTRACT"}, rows, func(row, column int) string {
 		if column == 1 && r.Changes[row].Change != "same" && r.Changes[row].Change != "kept" {
@@ -111,3 +116,6 @@ func publishText(t *text, r publishReply, done string) {
 		t.line("\n%s", done)
 	}
 }
+
+// shortDigest returns as much of a digest as people compare.
+func shortDigest(digest string) string { return digest[:min(12, len(digest))] }

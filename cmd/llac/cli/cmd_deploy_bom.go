@@ -2,24 +2,28 @@ package cli
 
 import (
 	"context"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/llac-project/llac/operations/deploy"
 )
 
+// bomOptions are the flags of `llac deploy bom`.
+type bomOptions struct{ packages string }
+
 func (a *App) deployBOMCommand() *cobra.Command {
-	var o deployOptions
+	var o bomOptions
 	cmd := &cobra.Command{
 		Use:   "bom <service>",
-		Short: "Write a package's bill of materials; make package does it",
-		Long: `bom writes <service>.cdx.json beside a package, in CycloneDX's form: the digest of the package, and every module that is in its
-program, as the linker has recorded them. The same package gives the same bytes.` + exitStatus(exitOK, exitError, exitUsage),
-		Args: cobra.ExactArgs(1),
-		RunE: a.run("deploy bom", func(_ context.Context, args []string) (reply, error) { return runBOM(args[0], o) }),
+		Short: "Write a package's bill of materials (a step of make package)",
+		Long: `Write <service>.cdx.json beside a package, in the CycloneDX format: the digest of
+the package, and every module in its program, as the linker recorded them. The
+same package gives the same bytes.` + exitStatus(exitOK, exitError, exitUsage),
+		Example: `  llac deploy bom stager`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    a.run("deploy bom", func(_ context.Context, args []string) (reply, error) { return runBOM(args[0], o) }),
 	}
-	cmd.Flags().StringVar(&o.out, "packages", filepath.Join("bin", "packages"), "folder of the packages")
+	cmd.Flags().StringVar(&o.packages, "packages", packagesFolder, "folder of the packages")
 	return cmd
 }
 
@@ -31,11 +35,11 @@ type bomReply struct {
 	File    string `json:"file"`
 }
 
-func runBOM(service string, o deployOptions) (reply, error) {
+func runBOM(service string, o bomOptions) (reply, error) {
 	if err := deploy.Known(service); err != nil {
 		return reply{}, err
 	}
-	release, file, err := deploy.WriteBOM(o.out, service)
+	release, file, err := deploy.WriteBOM(o.packages, service)
 	if err != nil {
 		return reply{}, fail(exitError, err, "make sbom SERVICE="+service)
 	}

@@ -3,34 +3,42 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/marts"
-	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 )
 
+// martsCleanOptions are the flags of `llac marts clean`.
+type martsCleanOptions struct {
+	days   int
+	dryRun bool
+}
+
 func (a *App) martsCleanCommand() *cobra.Command {
-	var days int
-	var dry bool
+	var o martsCleanOptions
 	cmd := &cobra.Command{
 		Use:   "clean",
-		Short: "Delete the files of builds that no reader has seen for 90 days",
-		Long: `clean deletes files of the marts that no reader has seen for 90 days: of builds that others followed, and of builds that published
-nothing. What readers see stays, and what they saw within that time; so does the record of every build. With --env the tables of
-those builds in Glue go first. What was deleted, and why that was right, is in runs/marts/<when>.cleaned.json before the first
-file goes. Where a record is gone, so that nobody can tell what readers saw, nothing is deleted.` +
+		Short: "Delete files of mart builds that readers have not seen for 90 days",
+		Long: `Delete files of the marts that readers have not seen for 90 days: of superseded
+builds, and of builds that published nothing. The files that readers see, or saw
+within that time, stay, and so does the record of every build. With --env, the
+tables of those builds in Glue are deleted first.
+
+What is deleted, and why, is written to runs/marts/<when>.cleaned.json before
+the first file is deleted. If a record is missing, so that it is unknown what
+readers saw, nothing is deleted.` +
 			exitStatus(exitOK, exitError, exitUsage, exitOwned, exitNotFound, exitMarts, exitCredentials, exitInterrupted),
 		Example: `  llac marts clean --dry-run
   llac marts clean --env dev`,
 		Args: cobra.NoArgs,
-		RunE: a.run("marts clean", func(ctx context.Context, _ []string) (reply, error) { return a.runMartsClean(ctx, days, dry) }),
 	}
-	cmd.Flags().IntVar(&days, "days", 90, "how many days after its last day with readers a file stays; at least 1")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be deleted, and delete nothing")
+	cmd.Flags().IntVar(&o.days, "days", 90, "days that a file stays after readers last saw it; at least 1")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "preview only; nothing is deleted")
+	cmd.RunE = a.run("marts clean", func(ctx context.Context, _ []string) (reply, error) { return a.runMartsClean(ctx, o) })
 	return cmd
 }
 
@@ -40,28 +48,18 @@ type cleanReply struct {
 	DryRun bool `json:"dry_run"`
 }
 
-func (a *App) runMartsClean(ctx context.Context, days int, dry bool) (reply, error) {
-	if days < 1 || days > 36500 {
-		return reply{}, fail(exitUsage, fmt.Errorf("--days %d: a build that is at work must be safe", days), "--days 90 keeps what readers saw within three months")
+func (a *App) runMartsClean(ctx context.Context, o martsCleanOptions) (reply, error) {
+	if o.days < 1 || o.days > 36500 {
+		return reply{}, invalid("--days 90 keeps what readers saw within three months", "--days %d is out of range: the files of a build in progress must stay", o.days)
 	}
-	if a.env == "" {
-		if _, err := a.ledger(ctx); err != nil {
-			return reply{}, err
-		}
-	}
-	l, err := a.martsLake(ctx)
+	p, err := a.openLake(ctx)
 	if err != nil {
 		return reply{}, err
 	}
-	store, release := l.look, func() error { return nil }
-	if !dry {
-		if store, release, err = l.own(ctx); err != nil {
-			return reply{}, err
-		}
-	}
-	out, err := a.cleanMarts(ctx, l, store, days, dry)
-	err = errors.Join(err, release())
-	var tables *tablesError
+	cleaned, err := p.Marts().Clean(ctx, marts.CleanOptions{
+		Now: a.Clock.Now(), Keep: time.Duration(o.days) * 24 * time.Hour, Code: runtime.Build(), By: whoami(), DryRun: o.dryRun,
+	})
+	var tables *marts.TablesError
 	switch {
 	case errors.Is(err, marts.ErrNoMarts):
 		return reply{}, fail(exitNotFound, marts.ErrNoMarts, a.llac("marts")+" builds them")
@@ -70,40 +68,29 @@ func (a *App) runMartsClean(ctx context.Context, days int, dry bool) (reply, err
 	case err != nil:
 		return reply{}, err
 	}
-	data := cleanReply{out, dry}
+	data := cleanReply{cleaned, o.dryRun}
 	return reply{data: data, text: func(t *text) { cleanText(t, data) }}, nil
 }
 
-func (a *App) cleanMarts(ctx context.Context, l martsLake, store lake.Store, days int, dry bool) (marts.Cleaned, error) {
-	o := marts.CleanOptions{Store: store, Now: a.Clock.Now(), Keep: time.Duration(days) * 24 * time.Hour, Code: runtime.Build(), By: whoami(), DryRun: dry}
-	if l.tables != nil && !dry {
-		o.Forget = l.tables.Forget
-		// A public table that still shows a build would keep it.
-		if _, err := l.follow(ctx); err != nil {
-			return marts.Cleaned{}, err
-		}
-	}
-	return marts.Clean(ctx, o)
-}
-
 func cleanText(t *text, r cleanReply) {
-	since := stamp(r.Before)
+	since := format.Time(r.Before)
 	if len(r.Files) == 0 {
-		t.line("Nothing to delete: readers have seen every file since %s, or it is younger; %s stay.", since, plural(r.Kept, "file"))
+		t.line("Nothing to delete: every file was seen by readers since %s, or is younger; %s stay.", since, format.Plural(r.Kept, "file"))
 		return
 	}
 	var rows [][]string
 	for _, f := range r.Files {
-		how := "others followed"
+		reason := "superseded"
 		if !f.Published {
-			how = "never published"
+			reason = "never published"
 		}
-		rows = append(rows, []string{f.Mart, f.Build, size(f.Size), how})
+		rows = append(rows, []string{f.Mart, f.Build, format.Size(f.Size), reason})
 	}
-	t.table([]string{"MART", "BUILD", ">SIZE", "WHY"}, rows, nil)
-	what := "Deleted"
+	t.table([]string{"MART", "BUILD", ">SIZE", "REASON"}, rows, nil)
+	verb := "Deleted"
 	if r.DryRun {
-		what = "Would delete"
+		verb = "Would delete"
 	}
-	t.line("\n%s %s of %s, %s, that no reader has seen since %s; %s.", what, plural(len(r.Files), "file"), plural(r.Builds(), "build"), size(r.Bytes()), since, plural(r.Kept, "file")+" stay")
+	t.line("\n%s %s of %s, %s, that no reader has seen since %s; %s stay.", verb, format.Plural(len(r.Files), "file"), format.Plural(r.Builds(), "build"),
+		format.Size(r.Bytes()), since, format.Plural(r.Kept, "file"))
 }

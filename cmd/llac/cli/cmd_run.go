@@ -4,15 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os/user"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/place"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/source/portals"
 )
@@ -20,11 +21,10 @@ import (
 // runOptions are the flags of `llac run`.
 type runOptions struct {
 	portalOptions
+	followOptions
 	force   bool
-	timeout time.Duration
 	noMarts bool
 	project string
-	detach  bool
 }
 
 // portalOptions are the flags of every command that starts the services.
@@ -34,29 +34,55 @@ type portalOptions struct {
 }
 
 func (o *portalOptions) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.portal, "portal", "", "where the data come from: simulator, live, or socrata=http://127.0.0.1:9000,idescat=… (default that of the last run in --dir; of the first, simulator)")
-	cmd.Flags().StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error, for <dir>/logs/llac.jsonl")
+	cmd.Flags().StringVar(&o.portal, "portal", "", "source of the data: simulator, live, or addresses such as socrata=http://127.0.0.1:9000,idescat=… (default that of the last run in --dir, else simulator)")
+	cmd.Flags().StringVar(&o.logLevel, "log-level", "info", "level of <dir>/logs/llac.jsonl: debug, info, warn or error")
 	_ = cmd.RegisterFlagCompletionFunc("portal", cobra.FixedCompletions([]string{pipeline.PortalSimulator, pipeline.PortalLive}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// defaultTimeout is the default of --timeout.
+const defaultTimeout = 30 * time.Minute
+
+// followOptions are the flags of every command that follows runs.
+type followOptions struct {
+	timeout time.Duration
+	detach  bool
+}
+
+func (o *followOptions) register(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&o.timeout, "timeout", defaultTimeout, "time limit; unfinished work is left to the next run; 0 means no limit")
+	cmd.Flags().BoolVar(&o.detach, "detach", false, "with --env: request only, without following the run")
+}
+
+// checkTimeout refuses a negative --timeout.
+func checkTimeout(timeout time.Duration) error {
+	if timeout < 0 {
+		return invalid("use 0 for no limit", "--timeout %s is negative", timeout)
+	}
+	return nil
 }
 
 func (a *App) runCommand() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run [dataset…]",
-		Short: "Bring datasets from the portal to a published snapshot, on this machine",
-		Long: `run starts a local cloud, the six services and, unless told otherwise, a simulator of the portals in this process, asks
-for a run of each dataset named (of all when none is named), and waits until each is published, unchanged, refused or
-failed. Datasets that a named one refers to, and that were never published, are run too.
+		Short: "Fetch, check and publish datasets, then build the marts",
+		Long: `Fetch datasets from their portals and publish them. Without arguments: all
+datasets. Datasets that a named dataset refers to, and that were never
+published, are run too.
 
-Then dbt builds the marts of what is published, in a Python environment of Llac's own, where anything has changed; --no-marts
-leaves them out (llac marts builds them later).
+On this machine, run starts a local cloud, the six services and, by default, a
+simulator of the portals in this process, and waits until each dataset is
+published, unchanged, rejected or failed. Then dbt builds the marts if anything
+has changed, in a Python environment that llac manages.
 
-Every contract is checked first; while one is invalid nothing is started. What an earlier run left unfinished is
-resumed. Ctrl-C stops cleanly and keeps what was done; a second Ctrl-C stops at once, and loses nothing either.
+All contracts are checked first; while one is invalid nothing is started. Work
+that an earlier run left unfinished is resumed. Ctrl-C stops cleanly and keeps
+finished work; a second Ctrl-C stops immediately and loses nothing either.
 
-With --env it asks the scheduler of an environment of the cloud and follows what its services do; nothing runs here, the contracts are
-those in force there, and Ctrl-C only stops following. The marts of an environment are built by llac marts --env.` +
+With --env, run sends the request to the scheduler of an AWS environment and
+follows its services. The contracts in force there are used, and Ctrl-C only
+stops following. llac marts --env builds the marts of an environment.` +
 			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitNotFound, exitCredentials, exitInterrupted),
 		Example: `  llac run
   llac run municipalities population
@@ -65,102 +91,123 @@ those in force there, and Ctrl-C only stops following. The marts of an environme
   llac run --json | jq '.data.datasets[] | {dataset, state, rows_staged}'`,
 		ValidArgsFunction: a.completeDatasets,
 	}
-	o.register(cmd)
+	o.portalOptions.register(cmd)
+	o.followOptions.register(cmd)
 	a.withEnv(cmd.Flags())
-	cmd.Flags().BoolVar(&o.detach, "detach", false, "with --env: ask, and do not follow")
-	cmd.Flags().BoolVar(&o.force, "force", false, "fetch even what the source says has not changed")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Minute, "leave what is not finished by then to the next run; 0: never")
-	cmd.Flags().BoolVar(&o.noMarts, "no-marts", false, "do not build the marts")
-	cmd.Flags().StringVar(&o.project, "dbt", defaultProject, "folder of the dbt project, of which the marts are built")
+	cmd.Flags().BoolVar(&o.force, "force", false, "full fetch, even if the source reports no change")
+	cmd.Flags().BoolVar(&o.noMarts, "no-marts", false, "datasets only, without the marts")
+	cmd.Flags().StringVar(&o.project, "dbt", defaultProject, "folder of the dbt project of the marts")
 	cmd.RunE = a.run("run", func(ctx context.Context, args []string) (reply, error) { return a.runRun(ctx, o, args) })
 	return cmd
 }
 
+// runReply is the data of `llac run`.
+type runReply struct {
+	place.Run
+	Marts  *marts.Refreshed `json:"marts,omitempty"`  // omitted if the marts were not built
+	Answer *answerReply     `json:"answer,omitempty"` // omitted if the marts do not have the figures
+}
+
 func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, error) {
-	if o.timeout < 0 {
-		return reply{}, negative(o.timeout)
-	}
-	if a.env != "" {
-		return a.runThere(ctx, wish{datasets: args, force: o.force, timeout: o.timeout, detach: o.detach})
+	if err := checkTimeout(o.timeout); err != nil {
+		return reply{}, err
 	}
 	settings, err := a.settings(o.portalOptions, "llac run")
 	if err != nil {
 		return reply{}, err
 	}
-	if !o.noMarts {
+	p, err := a.open(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	buildMarts := p.RunBuildsMarts() && !o.noMarts
+	if buildMarts {
 		var missing *marts.ProjectError
 		if err := marts.CheckProject(o.project); errors.As(err, &missing) {
 			return reply{}, fail(exitUsage, err, "--dbt names the folder of the dbt project; --no-marts runs the datasets alone")
 		}
 	}
-	options := pipeline.Options{
-		Settings: settings, Contracts: a.contracts, Datasets: args, Force: o.force, Timeout: o.timeout, By: whoami(),
+	s := a.newScreen()
+	if o.portal == "" && settings.Portal != pipeline.PortalSimulator {
+		s.notice("--portal " + settings.Portal + ", as in the last run here.")
 	}
-	screen := a.newScreen()
-	if !a.json {
-		options.Notice, options.Progress = screen.notice, screen.progress
-	}
-	if o.portal == "" && settings.Portal != pipeline.PortalSimulator && !a.json {
-		screen.notice("--portal " + settings.Portal + ", as in the last run here.")
-	}
-	defer a.tellStop(ctx, screen)()
-	result, err := pipeline.Run(ctx, options)
-	screen.clear()
-	data := runReply{Result: result}
+	defer a.announceStop(ctx, s)()
+	run, err := p.Run(ctx, place.RunRequest{
+		Datasets: args, Force: o.force, Timeout: o.timeout, Detach: o.detach, By: whoami(), Local: settings, Notice: s.notice, Progress: s.progress,
+	})
+	s.clear()
+	data := runReply{Run: run}
 	var martsErr error
-	if err == nil && !o.noMarts {
-		// What is published is whole, whether or not every dataset is well: marts are built of it.
-		data.Marts, martsErr = a.buildMarts(ctx, martsOptions{project: o.project, force: false}, screen)
+	if err == nil && buildMarts {
+		// The published snapshots are complete even if a dataset failed: the marts can be built from them.
+		data.Marts, martsErr = a.refreshMarts(ctx, p, martsOptions{project: o.project}, s)
 	}
 	if data.Marts != nil && martsErr == nil && ctx.Err() == nil {
-		data.Answer = a.answer(ctx)
+		data.Answer = a.answer(ctx, p)
 	}
-	r := reply{data: data, text: func(t *text) {
-		runReport(t, a.dir, result)
+	r := a.runReply(run, err, func(t *text) {
 		if data.Marts != nil {
 			t.line("")
 			martsReport(t, data.Marts)
 		}
 		answerText(t, data.Answer, cmp.Or(a.OutWidth, 100))
-	}}
-	if result.Datasets == nil {
-		r.text = nil
+	})
+	if r.data != nil {
+		r.data = data
 	}
+	return problemsReply(r, err), a.runError(run, err, martsErr)
+}
+
+// runReply returns the reply of a command that ran datasets; more writes what follows the report.
+func (a *App) runReply(run place.Run, err error, more func(*text)) reply {
+	if err != nil && run.StartedAt.IsZero() {
+		return reply{} // nothing was started
+	}
+	r := reply{data: run}
+	if run.Datasets != nil {
+		r.text = func(t *text) {
+			runReport(t, run)
+			more(t)
+		}
+	}
+	return r
+}
+
+// problemsReply makes the problems of invalid contracts the data of a reply.
+func problemsReply(r reply, err error) reply {
 	var problems contract.Problems
-	switch {
-	case errors.As(err, &problems):
+	if errors.As(err, &problems) {
 		r.data = map[string]any{"problems": problems}
-	case err != nil && result.StartedAt.IsZero():
-		r.data = nil // nothing was begun
 	}
+	return r
+}
+
+// runError returns the error of a command that ran datasets: err, or datasets that did not end well, or that of the marts.
+func (a *App) runError(run place.Run, err, martsErr error) error {
 	switch {
-	case err == nil && !result.Good():
-		err = a.ill(result)
-	case err == nil && martsErr != nil:
-		err = a.martsFailure(martsErr, true)
+	case err != nil:
+		return err
+	case !run.Detached && !run.Good():
+		return a.unpublished(run.Result)
+	case martsErr != nil:
+		return a.martsFailure(martsErr, true)
 	}
-	return r, err
+	return nil
 }
 
-// runReply is the data of `llac run`.
-type runReply struct {
-	pipeline.Result
-	Marts  *martsReply  `json:"marts,omitempty"`  // nothing with --no-marts, or where the run did not come to its end
-	Answer *answerReply `json:"answer,omitempty"` // nothing where the marts have no such figures
-}
-
-// settings are the pipeline's settings as the flags and the environment say.
+// settings returns the settings of the services from the flags and the environment variables.
 func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) {
+	dir := a.address.Dir
 	s := pipeline.Settings{
-		Dir: a.dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(a.dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note, AppTokens: portals.All.AppTokens(a.Getenv),
+		Dir: dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note, AppTokens: portals.All.AppTokens(a.Getenv),
 		Endpoint: a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Failpoint: a.Getenv("LLAC_FAILPOINT"),
 	}
 	if err := s.CheckPortal(); err != nil {
-		return s, fail(exitUsage, err, "say simulator, live, or kind=address,… of "+and(portals.All.Names()))
+		return s, fail(exitUsage, err, "use simulator, live, or kind=address,… with the kinds "+format.List(portals.All.Names()))
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(o.logLevel)) != nil {
-		return s, fail(exitUsage, fmt.Errorf("--log-level %q is none", o.logLevel), "say debug, info, warn or error")
+		return s, invalid("use debug, info, warn or error", "unknown log level %q", o.logLevel)
 	}
 	s.LogLevel = level
 	if a.Pipeline != nil {
@@ -169,20 +216,15 @@ func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) 
 	return s, nil
 }
 
-// negative refuses a --timeout.
-func negative(timeout time.Duration) error {
-	return fail(exitUsage, fmt.Errorf("--timeout %s is negative", timeout), "say 0 for no timeout")
-}
-
-// tellStop tells on the screen, when ctx ends, that we are stopping; the function it answers ends that.
-func (a *App) tellStop(ctx context.Context, s *screen) func() {
+// announceStop writes a line when ctx ends; the function that it returns ends that.
+func (a *App) announceStop(ctx context.Context, s *screen) func() {
 	stop := context.AfterFunc(ctx, func() {
-		s.notice("Stopping: work under way is finished or put back. Ctrl-C again stops at once.")
+		s.write("Stopping: work in progress is finished or put back. Ctrl-C again stops immediately.")
 	})
 	return func() { stop() }
 }
 
-// whoami is who asks for a run, for the record.
+// whoami returns the name of the user, for the record.
 func whoami() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username

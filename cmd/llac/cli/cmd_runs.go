@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/ledger"
 )
 
@@ -19,14 +20,18 @@ func (a *App) runsCommand() *cobra.Command {
 	var o runsOptions
 	cmd := &cobra.Command{
 		Use:   "runs",
-		Short: "The latest runs and how they ended",
-		Long: `runs lists the runs of the lake, the latest first. A run of a sliced dataset is one line for all its slices.` +
+		Short: "List the latest runs and how they ended",
+		Long: `List the runs of the lake, latest first. A run of a dataset with slices is one
+line for all its slices.` +
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
+		Example: `  llac runs
+  llac runs --dataset population --limit 5
+  llac runs --env dev`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&o.dataset, "dataset", "", "only runs of this dataset")
 	a.withEnv(cmd.Flags())
-	cmd.Flags().IntVar(&o.limit, "limit", 20, "at most so many; 0: all")
+	cmd.Flags().StringVar(&o.dataset, "dataset", "", "dataset of the runs (default: all datasets)")
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of runs; 0 means no limit")
 	_ = cmd.RegisterFlagCompletionFunc("dataset", a.completeDatasets)
 	cmd.RunE = a.run("runs", func(ctx context.Context, _ []string) (reply, error) { return a.runRuns(ctx, o) })
 	return cmd
@@ -34,7 +39,7 @@ func (a *App) runsCommand() *cobra.Command {
 
 func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 	if o.limit < 0 {
-		return reply{}, fail(exitUsage, fmt.Errorf("--limit %d is negative", o.limit), "say 0 for all")
+		return reply{}, invalid("use 0 for no limit", "--limit %d is negative", o.limit)
 	}
 	l, err := a.ledger(ctx)
 	if err != nil {
@@ -45,7 +50,7 @@ func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 		return reply{}, err
 	}
 	if len(runs) == 0 && o.dataset != "" {
-		return reply{}, fail(exitNotFound, fmt.Errorf("there is no run of %s in this lake", o.dataset), a.llac("runs")+" lists those of all datasets")
+		return reply{}, fail(exitNotFound, fmt.Errorf("this lake has no run of %s", o.dataset), a.llac("runs")+" lists the runs of all datasets")
 	}
 	data := struct {
 		Runs []ledger.Summary `json:"runs"`
@@ -53,22 +58,32 @@ func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 	return reply{data: data, text: func(t *text) { runsText(t, runs) }}, nil
 }
 
+// ledger opens the place and its ledger.
+func (a *App) ledger(ctx context.Context) (ledger.Ledger, error) {
+	p, err := a.open(ctx)
+	if err != nil {
+		return ledger.Ledger{}, err
+	}
+	return p.Ledger()
+}
+
 func runsText(t *text, runs []ledger.Summary) {
 	if len(runs) == 0 {
-		t.line("No runs yet. %s makes one.", t.llac("run"))
+		t.line("No runs yet; %s starts one.", t.llac("run"))
 		return
 	}
 	var rows [][]string
 	for _, s := range runs {
 		took := "-"
 		if s.State.Ended() {
-			took = lasted(float64(s.FinishedAt.Sub(s.StartedAt).Milliseconds()))
+			took = format.Milliseconds(float64(s.FinishedAt.Sub(s.StartedAt).Milliseconds()))
 		}
 		rows = append(rows, []string{
-			s.Slot, s.Dataset, outcome(s), dash(s.Trigger), count(s.Pages), count(s.RowsFetched), count(s.Staged), count(s.Quarantined), dash(s.Snapshot), took, provenance(s.SourceSystem),
+			s.Slot, s.Dataset, outcome(s), provenance(s.SourceSystem), dash(s.Trigger), took, format.Count(s.Pages), format.Count(s.RowsFetched), format.Count(s.Staged),
+			format.Count(s.Quarantined), dash(s.Snapshot),
 		})
 	}
-	t.table([]string{"RUN", "DATASET", "OUTCOME", "TRIGGER", ">PAGES", ">FETCHED", ">STAGED", ">QUARANTINED", "SNAPSHOT", ">TOOK", "DATA"}, rows,
+	t.table([]string{"RUN", "DATASET", "OUTCOME", "?DATA", "?TRIGGER", "?>TOOK", "?>PAGES", "?>FETCHED", "?>STAGED", "?>QUARANTINED", "?SNAPSHOT"}, rows,
 		func(row, column int) string {
 			if column != 2 {
 				return ""

@@ -13,13 +13,16 @@ import (
 func (a *App) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show <run | dataset/run | latest [dataset]>",
-		Short: "One run hop by hop: who did what, when, and why it ended as it did",
-		Long: `show tells a run from its receipts: every stage with its start, its duration and the wait before it, what it was told
-and what it said, the gate's verdict rule by rule, the rows that were quarantined by reason, and the evidence for what
-was deleted. All hops of a run share one trace id, under which <dir>/traces and the logs have more.
+		Short: "Show one run stage by stage, and why it ended as it did",
+		Long: `Show a run from its receipts: every stage with its start, its duration and the
+wait before it, the event that it received and the events that it published; the
+gate's verdict rule by rule; the quarantined rows by reason; and the evidence
+for deleted objects. All stages of a run share one trace id, under which
+<dir>/traces and the logs contain more.
 
-A run is named by its id (20250803T140512), which may be one slice of it (20250803T140512-y2024), with or without its
-dataset before it.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
+A run is named by its id (20250803T140512), which may name one slice of it
+(20250803T140512-y2024), with or without its dataset before it.` +
+			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Example: `  llac show latest
   llac show latest population
   llac show municipalities/20250803T140512`,
@@ -29,7 +32,7 @@ dataset before it.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exi
 			if len(args) > 0 {
 				return a.completeDatasets(cmd, args, toComplete)
 			}
-			return a.completeRuns(cmd, toComplete)
+			return a.completeRuns(cmd)
 		},
 	}
 	a.withEnv(cmd.Flags())
@@ -37,7 +40,7 @@ dataset before it.` + exitStatus(exitOK, exitError, exitUsage, exitNotFound, exi
 }
 
 // completeRuns offers the latest runs.
-func (a *App) completeRuns(cmd *cobra.Command, _ string) ([]string, cobra.ShellCompDirective) {
+func (a *App) completeRuns(cmd *cobra.Command) ([]string, cobra.ShellCompDirective) {
 	out := []string{"latest"}
 	if l, err := a.ledger(cmd.Context()); err == nil {
 		if requests, err := l.Requests(cmd.Context(), ""); err == nil {
@@ -58,31 +61,18 @@ func (a *App) runShow(ctx context.Context, args []string) (reply, error) {
 	if len(args) == 2 {
 		dataset = args[1]
 		if args[0] != "latest" {
-			return reply{}, fail(exitUsage, errors.New("a second name goes with latest only"), "say "+a.llac("show "+dataset+"/"+args[0]))
+			return reply{}, fail(exitUsage, errors.New("a dataset may follow latest only"), "use "+a.llac("show "+dataset+"/"+args[0]))
 		}
 	}
-	requests, slice, err := l.Find(ctx, args[0], dataset)
+	timelines, err := l.Timelines(ctx, args[0], dataset)
 	if err != nil {
 		return reply{}, err
 	}
-	var data struct {
+	data := struct {
 		Runs []ledger.Timeline `json:"runs"`
-	}
-	for _, r := range requests {
-		timeline, err := l.Timeline(ctx, r, slice)
-		if errors.Is(err, ledger.ErrNoRun) && len(requests) > 1 {
-			continue // another dataset of the same slot, without that slice
-		}
-		if err != nil {
-			return reply{}, err
-		}
-		data.Runs = append(data.Runs, timeline)
-	}
-	if len(data.Runs) == 0 {
-		return reply{}, ledger.ErrNoRun
-	}
+	}{timelines}
 	return reply{data: data, text: func(t *text) {
-		for i, r := range data.Runs {
+		for i, r := range timelines {
 			if i > 0 {
 				t.line("\n%s\n", strings.Repeat("-", 60))
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/source/portals"
 )
@@ -20,10 +21,14 @@ func (a *App) simulatorCommand() *cobra.Command {
 	o := simulatorOptions{addresses: map[string]*string{}}
 	cmd := &cobra.Command{
 		Use:   "simulator",
-		Short: "The simulated portals alone, until Ctrl-C, to try what happens when they misbehave",
-		Long: `simulator serves the simulated portals by themselves, until Ctrl-C, and prints the --portal with which another llac run
-reads them. They misbehave on request, over HTTP: POST a JSON array of faults to /_llac/faults on any of their addresses, DELETE it
-to heal them, POST {"dataset", "change"} to /_llac/republish for a new version. platform/local/portal/README.md lists the kinds.` +
+		Short: "Serve the simulated portals alone, to try out their failures",
+		Long: `Serve the simulated portals alone until Ctrl-C, and print the --portal with which
+another llac run reads them.
+
+They fail on request, over HTTP: POST a JSON array of faults to /_llac/faults on
+any of their addresses, DELETE it to remove the faults, and POST
+{"dataset", "change"} to /_llac/republish for a new version.
+platform/local/portal/README.md lists the kinds of faults.` +
 			exitStatus(exitOK, exitError, exitUsage),
 		Example: `  llac simulator --socrata 127.0.0.1:9000
   curl -H 'Content-Type: application/json' http://127.0.0.1:9000/_llac/faults \
@@ -33,16 +38,16 @@ to heal them, POST {"dataset", "change"} to /_llac/republish for a new version. 
 		Args: cobra.NoArgs,
 	}
 	for _, kind := range portals.All {
-		o.addresses[kind.Name] = cmd.Flags().String(kind.Name, "", "loopback address of the simulated "+kind.Title+" portal (default a free port)")
+		o.addresses[kind.Name] = cmd.Flags().String(kind.Name, "", "loopback address of the simulated "+kind.Title+" portal (default: a free port)")
 	}
-	cmd.Flags().IntVar(&o.rows, "rows", portal.DefaultRegisterRows, fmt.Sprintf("rows of the register of social services, at most %d", portal.MaxRegisterRows))
+	cmd.Flags().IntVar(&o.rows, "rows", portal.DefaultRegisterRows, fmt.Sprintf("number of rows of the register of social services, at most %d", portal.MaxRegisterRows))
 	cmd.RunE = a.run("simulator", func(ctx context.Context, _ []string) (reply, error) { return a.runSimulator(ctx, o) })
 	return cmd
 }
 
 func (a *App) runSimulator(ctx context.Context, o simulatorOptions) (reply, error) {
 	if o.rows < 1 || o.rows > portal.MaxRegisterRows {
-		return reply{}, fail(exitUsage, fmt.Errorf("--rows %d is not possible", o.rows), fmt.Sprintf("say a number from 1 to %d", portal.MaxRegisterRows))
+		return reply{}, invalid(fmt.Sprintf("use a number from 1 to %d", portal.MaxRegisterRows), "--rows %d is out of range", o.rows)
 	}
 	addresses := map[string]string{}
 	for kind, address := range o.addresses {
@@ -58,10 +63,9 @@ func (a *App) runSimulator(ctx context.Context, o simulatorOptions) (reply, erro
 	for kind, url := range p.URLs() {
 		data[kind] = url
 	}
-	screen := a.newScreen()
-	screen.notice("Simulated portals, until Ctrl-C. Read them with:\n  llac run --portal " + p.Setting())
+	a.newScreen().write("Simulated portals, until Ctrl-C. Read them with:\n  llac run --portal " + p.Setting())
 	<-ctx.Done()
 	requests := len(p.Requests())
 	data["requests"] = requests
-	return reply{data: data, text: func(t *text) { t.line("Stopped after %s.", plural(requests, "request")) }}, nil
+	return reply{data: data, text: func(t *text) { t.line("Stopped after %s.", format.Plural(requests, "request")) }}, nil
 }

@@ -27,7 +27,7 @@ type module struct {
 	Version string `json:"version"`
 }
 
-// shownModules are those whose version explains how the tool behaves, besides our own.
+// shownModules are the modules whose versions explain how the tool behaves.
 var shownModules = []string{
 	"github.com/apache/arrow-go/", "github.com/aws/aws-sdk-go-v2", "github.com/ThreeDotsLabs/watermill", "github.com/johannesboyne/gofakes3",
 	"go.opentelemetry.io/otel", "github.com/spf13/cobra",
@@ -36,45 +36,55 @@ var shownModules = []string{
 func (a *App) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Which build this is",
-		Long:  `version shows the commit, the Go version and the versions of the modules this program was built from.` + exitStatus(exitOK),
-		Args:  cobra.NoArgs,
-		RunE:  a.run("version", func(context.Context, []string) (reply, error) { return runVersion(), nil }),
+		Short: "Show which build this is",
+		Long: `Show the commit, the Go version and the versions of the modules that this program
+was built from.` + exitStatus(exitOK),
+		Example: `  llac version
+  llac version --json | jq -r .data.commit`,
+		Args: cobra.NoArgs,
+		RunE: a.run("version", func(context.Context, []string) (reply, error) { return runVersion(), nil }),
 	}
 }
 
 func runVersion() reply {
 	v := versionReply{Build: runtime.Build(), Go: goruntime.Version(), Platform: goruntime.GOOS + "/" + goruntime.GOARCH, Modules: []module{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				v.Commit = s.Value
-			case "vcs.time":
-				v.Time = s.Value
-			case "vcs.modified":
-				v.Modified = s.Value == "true"
-			}
+		v.fill(info)
+	}
+	return reply{data: v, text: func(t *text) { versionText(t, v) }}
+}
+
+// fill adds what the linker has recorded.
+func (v *versionReply) fill(info *debug.BuildInfo) {
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.time":
+			v.Time = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
 		}
-		for _, d := range info.Deps {
-			for _, prefix := range shownModules {
-				if d.Path == strings.TrimSuffix(prefix, "/") || strings.HasSuffix(prefix, "/") && strings.HasPrefix(d.Path, prefix) {
-					v.Modules = append(v.Modules, module{d.Path, d.Version})
-				}
+	}
+	for _, d := range info.Deps {
+		for _, prefix := range shownModules {
+			if d.Path == strings.TrimSuffix(prefix, "/") || strings.HasSuffix(prefix, "/") && strings.HasPrefix(d.Path, prefix) {
+				v.Modules = append(v.Modules, module{d.Path, d.Version})
 			}
 		}
 	}
-	return reply{data: v, text: func(t *text) {
-		t.line("llac %s (%s, %s)", v.Build, v.Go, v.Platform)
-		if v.Commit != "" {
-			changed := ""
-			if v.Modified {
-				changed = ", with changes"
-			}
-			t.line("commit %s of %s%s", v.Commit, v.Time, changed)
+}
+
+func versionText(t *text, v versionReply) {
+	t.line("llac %s (%s, %s)", v.Build, v.Go, v.Platform)
+	if v.Commit != "" {
+		changed := ""
+		if v.Modified {
+			changed = ", with changes"
 		}
-		for _, m := range v.Modules {
-			t.line("  %s %s", m.Path, m.Version)
-		}
-	}}
+		t.line("commit %s of %s%s", v.Commit, v.Time, changed)
+	}
+	for _, m := range v.Modules {
+		t.line("  %s %s", m.Path, m.Version)
+	}
 }

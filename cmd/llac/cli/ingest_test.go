@@ -90,7 +90,7 @@ func TestIngest(t *testing.T) {
 		t.Fatalf("manifests %+v", made)
 	}
 	stdout, _, _ = m.llac(ctx, "show", "latest", "municipalities")
-	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "nobody vouches", "operator", "said landing.written", "evidence")
+	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "nobody vouches", "operator", "published landing.written", "evidence")
 	if strings.Contains(stdout, "fetcher") {
 		t.Errorf("the fetcher had no part in it:\n%s", stdout)
 	}
@@ -105,7 +105,7 @@ func TestIngest(t *testing.T) {
 	}
 	wants(t, "the report", stdout, "real (analisi.transparenciacatalunya.cat)")
 	stdout, _, _ = m.llac(ctx, "show", "latest", "municipalities")
-	wants(t, "show", stdout, "vouches that the portal sent it")
+	wants(t, "show", stdout, "vouches that the portal sent these bytes")
 	stdout, _, status = m.llac(ctx, args...)
 	if status != 4 {
 		t.Errorf("unofficial over real: exit status %d\n%s", status, stdout)

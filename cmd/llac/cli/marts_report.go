@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// step draws how far a build of the marts is.
+// step draws the progress of a build of the marts.
 func (s *screen) step(p marts.Step) {
 	s.draw(func() []string {
 		full := 0
@@ -27,114 +28,111 @@ func (s *screen) step(p marts.Step) {
 	})
 }
 
-// martsReport is the table of the marts that `llac marts` and `llac run` end with.
-func martsReport(t *text, m *martsReply) {
-	if m.State != martsBuilt && m.State != martsCurrent {
+// martsReport is the report that `llac marts` and `llac run` end with.
+func martsReport(t *text, m *marts.Refreshed) {
+	built := m.State == marts.StateBuilt
+	if !built && m.State != marts.StateCurrent {
 		martsTrouble(t, m)
 		return
 	}
 	var rows [][]string
 	for _, r := range m.Models {
-		lasts := "-"
-		if r.Milliseconds > 0 || m.State == martsBuilt {
-			lasts = lasted(float64(r.Milliseconds))
+		took := "-"
+		if r.Milliseconds > 0 || built {
+			took = format.Milliseconds(float64(r.Milliseconds))
 		}
-		rows = append(rows, []string{r.Name, grain(r.Grain), count(r.Rows), count(r.Tests), lasts, martOrigin(r.Mart)})
+		rows = append(rows, []string{r.Name, format.Count(r.Rows), martOrigin(r.Mart), format.Count(r.Tests), took, grain(r.Grain)})
 	}
 	if len(rows) > 0 {
-		t.table([]string{"MART", "GRAIN: ONE ROW PER", ">ROWS", ">TESTS PASSED", ">TIME", "DATA"}, rows, nil)
+		t.table([]string{"MART", ">ROWS", "?DATA", "?>TESTS PASSED", "?>TIME", "GRAIN: ONE ROW PER"}, rows, nil)
 		t.line("")
 	}
-	switch m.State {
-	case martsBuilt:
-		tests, reused := 0, 0
-		for _, test := range m.Tests {
-			if test.Status == "pass" || test.Status == "warn" {
-				tests++
-			}
-		}
-		for _, r := range m.Models {
-			if r.Reused {
-				reused++
-			}
-		}
-		line := fmt.Sprintf("Marts: build %s, %s, %s passed, in %s.", m.Build, plural(len(m.Models), "model"), plural(tests, "test"), lasted(float64(m.lasted.Milliseconds())))
-		if reused > 0 {
-			line += fmt.Sprintf(" The rows of %d are the same as before, so their files stay.", reused)
-		}
-		t.line("%s", line)
-	case martsCurrent:
-		t.line("Marts: up to date, build %s of %s.", m.Build, stamp(m.PublishedAt))
+	if built {
+		t.line("%s", builtText(m))
+	} else {
+		t.line("Marts: up to date, build %s of %s.", m.Build, format.Time(m.PublishedAt))
 	}
 	if len(m.Models) > 0 {
-		t.line("Files: %s   What each is: %s", m.files, t.llac("marts docs"))
+		t.line("Files: %s   Documentation: %s", m.Files, t.llac("marts docs"))
 	}
 	switch {
 	case m.Database == "":
 	case len(m.Tables) > 0:
-		t.line("Tables: %s of %s made or changed, so that Athena reads this.", count(int64(len(m.Tables))), m.Database)
+		t.line("Tables: %s of %s created or changed, so that Athena reads these marts.", format.Count(int64(len(m.Tables))), m.Database)
 	default:
-		t.line("Tables: those of %s were right already.", m.Database)
+		t.line("Tables: those of %s were up to date.", m.Database)
 	}
 }
 
-// martsTrouble tells what failed, with some of the rows that are wrong.
-func martsTrouble(t *text, m *martsReply) {
+func builtText(m *marts.Refreshed) string {
+	tests, reused := 0, 0
+	for _, test := range m.Tests {
+		if test.Status == "pass" || test.Status == "warn" {
+			tests++
+		}
+	}
+	for _, r := range m.Models {
+		if r.Reused {
+			reused++
+		}
+	}
+	line := fmt.Sprintf("Marts: build %s, %s, %s passed, in %s.", m.Build, format.Plural(len(m.Models), "model"), format.Plural(tests, "test"),
+		format.Milliseconds(float64(m.Took.Milliseconds())))
+	if reused > 0 {
+		line += fmt.Sprintf(" The rows of %d are the same as before, so their files stay.", reused)
+	}
+	return line
+}
+
+// martsTrouble writes what failed, with some of the wrong rows.
+func martsTrouble(t *text, m *marts.Refreshed) {
 	if m.Failure == nil {
-		return // the error says all of it
+		return // the error has it all
 	}
 	for _, n := range m.Failure.Nodes {
-		what := n.Type
-		if len(n.About) > 0 {
-			what += " of " + and(n.About)
-		}
-		t.line("%s %s (%s)", t.paint(red, "failed"), n.Name, what)
-		for line := range strings.SplitSeq(strings.TrimSpace(n.Message), "\n") {
-			t.line("  %s", strings.TrimRight(line, " "))
-		}
-		if len(n.Rows) == 0 {
-			continue
-		}
-		var rows [][]string
-		for _, row := range n.Rows {
-			cells := []string{""}
-			for _, v := range row {
-				cell := "null"
-				if v != nil {
-					cell = fmt.Sprint(v)
-				}
-				cells = append(cells, cell)
-			}
-			rows = append(rows, cells)
-		}
-		t.table(append([]string{""}, n.Columns...), rows, nil)
-		if n.More {
-			t.line("  … and more")
-		}
+		brokenNode(t, n)
 	}
 	if m.Build != "" {
 		t.line("\nReaders keep the marts of build %s.", m.Build)
 	}
 }
 
-func martsListText(t *text, r martsListReply) {
-	var rows [][]string
-	for _, m := range r.Models {
-		rows = append(rows, []string{m.Name, grain(m.Grain), count(m.Rows), count(m.Tests), m.Build, martOrigin(m)})
+func brokenNode(t *text, n marts.Broken) {
+	what := n.Type
+	if len(n.About) > 0 {
+		what += " of " + format.List(n.About)
 	}
-	t.table([]string{"MART", "GRAIN: ONE ROW PER", ">ROWS", ">TESTS PASSED", "BUILD", "DATA"}, rows, nil)
-	t.line("\nBuild %s of %s. A mart of an earlier build has had the same rows since, or could not be made again.", r.Build, stamp(r.PublishedAt))
-	if len(r.Behind) > 0 {
-		t.line("Newer snapshots are published of %s; %s builds the marts of them.", and(r.Behind), t.llac("marts"))
+	t.line("%s %s (%s)", t.paint(red, "failed"), n.Name, what)
+	for line := range strings.SplitSeq(strings.TrimSpace(n.Message), "\n") {
+		t.line("  %s", strings.TrimRight(line, " "))
+	}
+	if len(n.Rows) == 0 {
+		return
+	}
+	var rows [][]string
+	for _, row := range n.Rows {
+		cells := []string{""}
+		for _, v := range row {
+			cell := "null"
+			if v != nil {
+				cell = fmt.Sprint(v)
+			}
+			cells = append(cells, cell)
+		}
+		rows = append(rows, cells)
+	}
+	t.table(append([]string{""}, n.Columns...), rows, nil)
+	if n.More {
+		t.line("  … and more")
 	}
 }
 
-// grain is what a row stands for, without the words that begin every grain.
+// grain returns what a row stands for, without the words that all grains start with.
 func grain(s string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(s, "One row per "), ".")
 }
 
-// martOrigin says whether a mart is real, and of a simulated one how much of it is carried facts (invariant 11).
+// martOrigin says whether a mart is real and, if it is simulated, whether its facts are recorded or invented (invariant 11).
 func martOrigin(m lake.Mart) string {
 	var origins []string
 	for origin := range m.DataOrigins {
@@ -143,7 +141,7 @@ func martOrigin(m lake.Mart) string {
 	slices.Sort(origins)
 	switch {
 	case m.SourceSystem == "":
-		return "the project's own, " + strings.Join(origins, " and ")
+		return "of the project, " + strings.Join(origins, " and ")
 	case lake.Origin(m.SourceSystem).Simulated():
 		return provenance(m.SourceSystem) + ", " + strings.Join(origins, " and ")
 	}

@@ -105,7 +105,7 @@ func TestRunWithoutPython(t *testing.T) {
 	}
 	stdout, _, _ = m.llac(ctx, "status")
 	wants(t, "status", stdout, "Marts: never built; llac marts")
-	if _, stderr, status := m.llac(ctx, "marts", "list"); status != 8 || !strings.Contains(stderr, "there are no marts here yet") {
+	if _, stderr, status := m.llac(ctx, "marts", "list"); status != 8 || !strings.Contains(stderr, "no marts are published here") {
 		t.Errorf("marts list: exit status %d, %s", status, stderr)
 	}
 	// Who owns the directory is not disturbed, and is named.

@@ -7,35 +7,45 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/place"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// runReport is what `llac run` ends with.
-func runReport(t *text, dir string, r pipeline.Result) {
-	outcomes(t, r)
-	files(t, dir, r)
+// runReport is the report that a command that ran datasets ends with.
+func runReport(t *text, r place.Run) {
+	if r.Detached {
+		t.line("Not following the run: %s shows its result.", t.llac("runs"))
+		return
+	}
+	outcomes(t, r.Result)
+	if r.Files != nil {
+		published(t, *r.Files, r.Result)
+		return
+	}
+	t.line("\n%s shows a run stage by stage; %s shows the state of every dataset.", t.llac("show <run>"), t.llac("status"))
 }
 
-// outcomes tells what became of each dataset of a run.
+// outcomes writes the outcome of each dataset of a run.
 func outcomes(t *text, r pipeline.Result) {
 	var rows [][]string
 	var unchanged []string
 	for _, d := range r.Datasets {
 		row := []string{
-			d.Dataset, outcome(d.Summary), count(d.Pages), count(d.RowsFetched), count(d.Staged), count(d.Duplicates), count(d.Quarantined),
-			dash(d.Snapshot), size(d.BytesLanded), size(d.BytesStaged), provenance(d.SourceSystem),
+			d.Dataset, outcome(d.Summary), format.Count(d.RowsFetched), format.Count(d.Staged), format.Count(d.Duplicates), format.Count(d.Quarantined),
+			format.Count(d.Pages), format.Size(d.BytesLanded), format.Size(d.BytesStaged), dash(d.Snapshot), provenance(d.SourceSystem),
 		}
 		if d.State == ledger.Unchanged {
 			unchanged = append(unchanged, d.Dataset)
-			for _, figure := range []int{2, 3, 4, 5, 6, 8, 9} {
+			for figure := 2; figure <= 8; figure++ {
 				row[figure] = "-"
 			}
 		}
 		rows = append(rows, row)
 	}
-	t.table([]string{"DATASET", "OUTCOME", ">PAGES", ">FETCHED", ">STAGED", ">DUPLICATE", ">QUARANTINED", "SNAPSHOT", ">RAW", ">PARQUET", "DATA"}, rows,
+	t.table([]string{"DATASET", "OUTCOME", ">FETCHED", ">STAGED", "?>DUPLICATE", "?>QUARANTINED", "?>PAGES", "?>RAW", "?>PARQUET", "?SNAPSHOT", "DATA"}, rows,
 		func(row, column int) string {
 			if column != 1 {
 				return ""
@@ -43,7 +53,7 @@ func outcomes(t *text, r pipeline.Result) {
 			return stateColor(r.Datasets[row].State)
 		})
 	if len(unchanged) > 0 {
-		t.line("\nThe source of %s has not changed: the published snapshot stays.", and(unchanged))
+		t.line("\nThe source of %s has not changed: the published snapshot stays.", format.List(unchanged))
 	}
 	stageTimes(t, r)
 	for _, d := range r.Datasets {
@@ -54,18 +64,15 @@ func outcomes(t *text, r pipeline.Result) {
 	failures(t, r)
 }
 
-// outcome is a state in words.
+// outcome names the state of a run.
 func outcome(s ledger.Summary) string {
-	switch s.State {
-	case ledger.Uncleared:
+	switch {
+	case s.State == ledger.Uncleared:
 		return "published, landing not cleared"
-	case ledger.Held:
+	case s.State == ledger.Held || s.State.Ended():
 		return string(s.State)
 	}
-	if !s.State.Ended() {
-		return "unfinished (" + string(s.State) + ")"
-	}
-	return string(s.State)
+	return "unfinished (" + string(s.State) + ")"
 }
 
 func reasons(byReason map[string]int64) string {
@@ -73,16 +80,16 @@ func reasons(byReason map[string]int64) string {
 		return cmp.Or(cmp.Compare(byReason[b], byReason[a]), cmp.Compare(a, b))
 	})
 	for i, k := range keys {
-		keys[i] = k + " " + count(byReason[k])
+		keys[i] = k + " " + format.Count(byReason[k])
 	}
 	return strings.Join(keys, ", ")
 }
 
-// stageTimes tells how long each stage was at work for each dataset.
+// stageTimes writes how long each stage worked on each dataset.
 func stageTimes(t *text, r pipeline.Result) {
 	header := []string{"TIME AT WORK"}
 	for _, s := range pipeline.Services {
-		header = append(header, ">"+strings.ToUpper(s.Name))
+		header = append(header, "?>"+strings.ToUpper(s.Name))
 	}
 	header = append(header, ">FIRST TO LAST")
 	var rows [][]string
@@ -92,15 +99,9 @@ func stageTimes(t *text, r pipeline.Result) {
 		}
 		row := []string{d.Dataset}
 		for _, s := range pipeline.Services {
-			cell := "-"
-			for _, stage := range d.Stages {
-				if stage.Stage == s.Name {
-					cell = lasted(float64(stage.Milliseconds))
-				}
-			}
-			row = append(row, cell)
+			row = append(row, stageTime(d.Stages, s.Name))
 		}
-		rows = append(rows, append(row, lasted(float64(d.FinishedAt.Sub(d.StartedAt).Milliseconds()))))
+		rows = append(rows, append(row, format.Milliseconds(float64(d.FinishedAt.Sub(d.StartedAt).Milliseconds()))))
 	}
 	if len(rows) > 0 {
 		t.line("")
@@ -108,7 +109,16 @@ func stageTimes(t *text, r pipeline.Result) {
 	}
 }
 
-// failures tells what did not end well, and what to do next.
+func stageTime(stages []ledger.StageTime, name string) string {
+	for _, s := range stages {
+		if s.Stage == name {
+			return format.Milliseconds(float64(s.Milliseconds))
+		}
+	}
+	return "-"
+}
+
+// failures writes what did not end well, and what to do next.
 func failures(t *text, r pipeline.Result) {
 	var unfinished []string
 	for _, d := range r.Datasets {
@@ -116,7 +126,7 @@ func failures(t *text, r pipeline.Result) {
 		case d.State.Good():
 		case d.State == ledger.Held && d.Reason != "":
 			t.line("\n%s: %s.", d.Dataset, d.Reason)
-			t.line("  next: %s, once that is mended", t.llac("run"))
+			t.line("  next: %s, once that is fixed", t.llac("run"))
 		case d.State.Ended():
 			t.line("\n%s: %s. %s", d.Dataset, t.paint(red, string(d.State)), d.Reason)
 			t.line("  next: %s", strings.Join(next(t.llac, d.Summary), ", "))
@@ -125,11 +135,11 @@ func failures(t *text, r pipeline.Result) {
 		}
 	}
 	if len(unfinished) > 0 {
-		t.line("\nUnfinished: %s. What was done is kept.", and(unfinished))
+		t.line("\nUnfinished: %s. Finished work is kept.", format.List(unfinished))
 	}
 }
 
-// next are the commands that show more of a request that did not end well.
+// next returns the commands that show more of a request that did not end well.
 func next(llac func(string) string, s ledger.Summary) []string {
 	commands := []string{llac("show " + s.Dataset + "/" + s.Slot)}
 	if s.State == ledger.Failed || s.State == ledger.Uncleared {
@@ -138,8 +148,8 @@ func next(llac func(string) string, s ledger.Summary) []string {
 	return commands
 }
 
-// ill says of a run that ended badly which datasets did, and where that is explained.
-func (a *App) ill(r pipeline.Result) error {
+// unpublished is the error of a run in which datasets did not end well.
+func (a *App) unpublished(r pipeline.Result) error {
 	var names, hints []string
 	for _, d := range r.Datasets {
 		if d.State.Good() {
@@ -150,39 +160,39 @@ func (a *App) ill(r pipeline.Result) error {
 			hints = next(a.llac, d.Summary)
 		}
 	}
-	verb := " shows why"
+	verb := " shows the reason"
 	if len(hints) != 1 {
-		verb = " show why"
+		verb = " show the reason"
 	}
-	return fail(exitUnpublished, fmt.Errorf("%s of %s neither published nor unchanged: %s", count(len(names)), plural(len(r.Datasets), "dataset"), and(names)), and(hints)+verb)
+	return fail(exitUnpublished, fmt.Errorf("%s of %s neither published nor unchanged: %s", format.Count(len(names)), format.Plural(len(r.Datasets), "dataset"), format.List(names)), format.List(hints)+verb)
 }
 
-// files tells where the published files are and how to query them.
-func files(t *text, dir string, r pipeline.Result) {
-	var simulated, unofficial, published []string
+// published writes where the published files are, how to query them, and which are not real.
+func published(t *text, files place.Files, r pipeline.Result) {
+	var simulated, unofficial, names []string
 	for _, d := range r.Datasets {
 		if d.Table == nil {
 			continue
 		}
-		published = append(published, d.Dataset)
-		switch { // Invariant 11: by what lies there, whatever this run fetched.
+		names = append(names, d.Dataset)
+		switch { // Invariant 11: by what is published, whatever this run fetched.
 		case lake.Origin(d.Table.SourceSystem) == lake.SimulatorOrigin:
 			simulated = append(simulated, d.Dataset)
 		case d.Table.Simulated:
 			unofficial = append(unofficial, d.Dataset)
 		}
 	}
-	if len(published) > 0 {
-		t.line("\nLook at what is published, each a table of its name (%s for a shell; llac run --json has DuckDB's own query of each):", t.llac("sql"))
-		t.line("  %s", t.llac(`sql "select * from `+published[0]+` limit 10"`))
+	if len(names) > 0 {
+		t.line("\nEach published dataset is a table (%s opens a shell; llac run --json has a DuckDB query for each):", t.llac("sql"))
+		t.line("  %s", t.llac(`sql "select * from `+names[0]+` limit 10"`))
 	}
 	if len(simulated) > 0 {
-		t.line("\nSimulated: %s.", and(simulated))
-		t.line("  Each row says so: source_system; and data_origin tells carried facts (recorded) from invented values.")
+		t.line("\nSimulated: %s.", format.List(simulated))
+		t.line("  Each row says so in source_system; data_origin distinguishes recorded facts from invented values.")
 		t.line("  llac run --portal live --dir live reads the real portals.")
 	}
 	if len(unofficial) > 0 {
-		t.line("\nNot from the real portals: %s. Each row says so in source_system.", and(unofficial))
+		t.line("\nNot from the real portals: %s. Each row says so in source_system.", format.List(unofficial))
 	}
-	t.line("\nFiles: %s   Logs: %s   Traces: %s", pipeline.Place(dir, "staging"), pipeline.LogFile(dir), pipeline.SpanFile(dir))
+	t.line("\nFiles: %s   Logs: %s   Traces: %s", files.Staging, files.Log, files.Spans)
 }

@@ -109,7 +109,7 @@ func TestFailReplay(t *testing.T) {
 	if status != 4 {
 		t.Errorf("replay while the cause stands: exit status %d\n%s", status, stdout)
 	}
-	wants(t, "replay", stdout, "sent back to fetcher", "died again")
+	wants(t, "replay", stdout, "sent back to fetcher", "failed again")
 	if err := m.sim.SetFaults(); err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
 )
 
-// screen draws progress on a terminal, one line a dataset, drawn over at most ten times a second. Where standard error
-// is no terminal only notices are written.
+// screen draws progress on a terminal, one line per dataset, at most ten times per second. If standard error is not a
+// terminal, only notices are written.
 type screen struct {
 	mu     sync.Mutex
 	out    io.Writer
@@ -20,7 +21,8 @@ type screen struct {
 	latest time.Time
 	now    func() time.Time
 	width  int
-	live   bool
+	live   bool // progress is drawn
+	silent bool // no notice is written
 }
 
 const redraw = 100 * time.Millisecond
@@ -30,37 +32,28 @@ func (a *App) newScreen() *screen {
 	if width <= 0 {
 		width = 100
 	}
-	return &screen{out: a.Stderr, now: time.Now, width: width, live: a.Terminal && !a.json}
+	return &screen{out: a.Stderr, now: time.Now, width: width, live: a.Terminal && !a.json, silent: a.json}
 }
 
-// asides is where a person is told of what goes on beside the answer. --json is asked by a machine: nobody is told.
-func (a *App) asides() io.Writer {
-	if a.json {
-		return io.Discard
-	}
-	return a.Stderr
-}
-
-// notices tells lines on a screen, unless --json asks for one document and nothing else.
-func (a *App) notices(s *screen) func(string) {
-	if a.json {
-		return func(string) {}
-	}
-	return s.notice
-}
-
-// notice writes a line that stays.
+// notice writes a line that stays. With --json it writes nothing.
 func (s *screen) notice(line string) {
+	if !s.silent {
+		s.write(line)
+	}
+}
+
+// write writes a line that stays, also with --json.
+func (s *screen) write(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
 	if s.live {
-		fmt.Fprint(s.out, "\r\x1b[K") // a Ctrl-C leaves its mark on the line
+		fmt.Fprint(s.out, "\r\x1b[K") // the terminal shows ^C on the line
 	}
 	fmt.Fprintln(s.out, line)
 }
 
-// progress draws how far each dataset is.
+// progress draws the progress of each dataset.
 func (s *screen) progress(all []pipeline.Progress) {
 	s.draw(func() []string {
 		lines := make([]string, len(all))
@@ -71,7 +64,7 @@ func (s *screen) progress(all []pipeline.Progress) {
 	})
 }
 
-// draw draws lines over those drawn before. They are made only when it is time to.
+// draw replaces the lines drawn before. It calls lines only when it is time to draw.
 func (s *screen) draw(lines func() []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,14 +78,14 @@ func (s *screen) draw(lines func() []string) {
 	for _, l := range all {
 		line := []rune(l)
 		if len(line) >= s.width {
-			line = append(line[:s.width-2], '…') // a wrapped line could not be drawn over
+			line = append(line[:s.width-2], '…') // a wrapped line could not be replaced
 		}
 		fmt.Fprintln(s.out, string(line))
 	}
 	s.drawn = len(all)
 }
 
-// clear takes the progress off the terminal.
+// clear removes the progress from the terminal.
 func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +99,7 @@ func (s *screen) erase() {
 	}
 }
 
-// bar is how full the ten steps of a request are.
+// bar is how many of the ten steps of the bar are full in a state.
 var bar = map[ledger.State]int{
 	ledger.Requested: 0, ledger.Extracting: 1, ledger.Checking: 6, ledger.Clearing: 9,
 }
@@ -124,7 +117,7 @@ func progressLine(p pipeline.Progress) string {
 		line += fmt.Sprintf(" page %d/%d", p.Page, p.Pages)
 	}
 	if rows := max(p.Landed, p.Rows); rows > 0 {
-		line += fmt.Sprintf("  %s rows", count(rows))
+		line += fmt.Sprintf("  %s rows", format.Count(rows))
 	}
 	if p.Runs > 1 {
 		line += fmt.Sprintf("  %d/%d slices", p.Ended, p.Runs)
@@ -132,5 +125,5 @@ func progressLine(p pipeline.Progress) string {
 	return line
 }
 
-// gauge draws how full the ten steps of a bar are.
+// gauge draws a bar with full of its ten steps.
 func gauge(full int) string { return strings.Repeat("█", full) + strings.Repeat("░", 10-full) }

@@ -307,11 +307,11 @@ func (m *machine) looksAtMarts(report string) {
 	var told struct {
 		Data struct {
 			Rows int64
-			Says map[string]string
+			Metadata map[string]string
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &told); err != nil || status != 0 || told.Data.Rows == 0 || told.Data.Says["build"] == "" || told.Data.Says["simulated"] != "true" ||
-		!strings.Contains(told.Data.Says["source"], "pmh/446/477") || !strings.Contains(told.Data.Says["snapshots"], "population=") {
+	if err := json.Unmarshal([]byte(stdout), &told); err != nil || status != 0 || told.Data.Rows == 0 || told.Data.Metadata["build"] == "" || told.Data.Metadata["simulated"] != "true" ||
+		!strings.Contains(told.Data.Metadata["source"], "pmh/446/477") || !strings.Contains(told.Data.Metadata["snapshots"], "population=") {
 		m.t.Errorf("export of a mart: %v, exit status %d\n%s%s", err, status, stdout, stderr)
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/ledger"
-	"github.com/llac-project/llac/platform/lake"
 )
 
-// timelineText tells one run hop by hop.
+// timelineText writes one run stage by stage.
 func timelineText(t *text, l ledger.Timeline) {
 	name := l.Dataset + "/" + l.Slot
 	if l.Slice != "" {
@@ -20,50 +20,17 @@ func timelineText(t *text, l ledger.Timeline) {
 		t.line("%s", l.Reason)
 	}
 	trace := strings.Join(l.Traces, ", ")
-	t.line("trace %s   trigger %s   first to last %s", dash(trace), dash(l.Trigger), lasted(float64(l.FinishedAt.Sub(l.StartedAt).Milliseconds())))
-
+	t.line("trace %s   trigger %s   first to last %s", dash(trace), dash(l.Trigger), format.Milliseconds(float64(l.FinishedAt.Sub(l.StartedAt).Milliseconds())))
 	for _, m := range l.Manual {
-		word := "nobody vouches that the portal sent it"
+		vouched := "nobody vouches that the portal sent these bytes"
 		if m.Vouched {
-			word = m.By + " vouches that the portal sent it"
+			vouched = m.By + " vouches that the portal sent these bytes"
 		}
-		t.line("collected by hand by %s: %s (%s; %s)", m.By, m.Reason, strings.Join(m.Files, ", "), word)
+		t.line("collected by hand by %s: %s (%s; %s)", m.By, m.Reason, strings.Join(m.Files, ", "), vouched)
 	}
-	sliced := len(l.Runs) > 1
 	t.line("")
 	for _, h := range l.Hops {
-		took := "took " + lasted(h.DurationMS)
-		switch {
-		case h.Failure != nil && h.WaitMS != nil: // a failure record knows only when its stage gave up
-			took = "gave up " + lasted(*h.WaitMS) + " after it was told"
-		case h.Failure != nil:
-			took = "gave up"
-		case h.WaitMS != nil:
-			took += ", waited " + lasted(*h.WaitMS)
-		}
-		name := h.Stage
-		if h.Part > 0 {
-			name += fmt.Sprintf(" part %d", h.Part)
-		}
-		if sliced && h.Run != l.Slot {
-			name += " [" + strings.TrimPrefix(h.Run, l.Slot+"-") + "]"
-		}
-		t.line("%s  %-24s %s", h.StartedAt.UTC().Format("15:04:05.000"), name, took)
-		if h.Event != "" {
-			t.line("    told %s (%s)", h.Event, h.EventID)
-		}
-		if h.HeldBack {
-			t.line("    held the run back until the datasets it refers to are published")
-		}
-		if h.Failure != nil {
-			t.line("    %s after %s, %s: %s", t.paint(red, "failed"), tries(h.Failure.Tries), h.Failure.Class, h.Failure.Reason)
-		}
-		for _, s := range h.Said {
-			t.line("    said %s (%s)", s.Event, s.ID)
-			for _, fact := range facts(s.Decoded()) {
-				t.line("         %s", fact)
-			}
-		}
+		hopText(t, l, h)
 	}
 	for _, v := range l.Verdicts {
 		verdictText(t, v)
@@ -73,48 +40,78 @@ func timelineText(t *text, l ledger.Timeline) {
 	}
 	for _, e := range l.Evidence {
 		t.line("\nevidence %s", e.Key)
-		t.line("  %s deleted from landing, %d of them archived and read back first (raw: %s)", plural(e.Deleted, "object"), e.Archived, e.RawPolicy)
+		t.line("  %s deleted from landing, %d of them archived and read back first (raw: %s)", format.Plural(e.Deleted, "object"), e.Archived, e.RawPolicy)
 	}
+}
+
+// hopText writes one step of a run: the event that a stage received, and what it did.
+func hopText(t *text, l ledger.Timeline, h ledger.Step) {
+	name := h.Stage
+	if h.Part > 0 {
+		name += fmt.Sprintf(" part %d", h.Part)
+	}
+	if len(l.Runs) > 1 && h.Run != l.Slot {
+		name += " [" + strings.TrimPrefix(h.Run, l.Slot+"-") + "]"
+	}
+	t.line("%s  %-24s %s", h.StartedAt.UTC().Format("15:04:05.000"), name, duration(h))
+	if h.Event != "" {
+		t.line("    received %s (%s)", h.Event, h.EventID)
+	}
+	if h.HeldBack {
+		t.line("    held the run back until the datasets it refers to are published")
+	}
+	if h.Failure != nil {
+		t.line("    %s after %s, %s: %s", t.paint(red, "failed"), tries(h.Failure.Tries), h.Failure.Class, h.Failure.Reason)
+	}
+	for _, p := range h.Published {
+		t.line("    published %s (%s)", p.Event, p.ID)
+		for _, fact := range facts(p.Decoded()) {
+			t.line("         %s", fact)
+		}
+	}
+}
+
+// duration writes how long a step took, and how long it waited.
+func duration(h ledger.Step) string {
+	switch {
+	case h.Failure != nil && h.WaitMS != nil: // the record of a failure has only the time at which the stage gave up
+		return "gave up " + format.Milliseconds(*h.WaitMS) + " after the event was published"
+	case h.Failure != nil:
+		return "gave up"
+	case h.WaitMS != nil:
+		return "took " + format.Milliseconds(h.DurationMS) + ", waited " + format.Milliseconds(*h.WaitMS)
+	}
+	return "took " + format.Milliseconds(h.DurationMS)
 }
 
 func tries(n int) string {
-	switch n {
-	case 0:
-		return "an unknown number of tries"
-	case 1:
-		return "1 try"
+	if n == 0 {
+		return "an unknown number of attempts"
 	}
-	return fmt.Sprintf("%d tries", n)
+	return format.Plural(n, "attempt")
 }
 
-// facts are the numbers of a payload in words.
+// facts returns the numbers of a payload in words.
 func facts(p events.Payload) []string {
 	switch p := p.(type) {
 	case events.LandingWritten:
-		return []string{fmt.Sprintf("%s, %s rows, %s from %s; the source counts %s", plural(p.Pages, "page"), count(p.Rows), size(p.Bytes), p.SourceSystem, sourceCount(p.SourceRows))}
+		return []string{fmt.Sprintf("%s, %s rows, %s from %s; the source counts %s", format.Plural(p.Pages, "page"), format.Count(p.Rows), format.Size(p.Bytes), p.SourceSystem, sourceCount(p.SourceRows))}
 	case events.LandingValidated:
-		return append([]string{fmt.Sprintf("%s, %s rows", plural(p.Pages, "page"), count(p.Rows))}, problems("drift, let through: ", p.Drift)...)
+		return append([]string{fmt.Sprintf("%s, %s rows", format.Plural(p.Pages, "page"), format.Count(p.Rows))}, problems("accepted drift: ", p.Drift)...)
 	case events.LandingRejected:
 		return problems("", p.Problems)
 	case events.StagingWritten:
-		out := []string{fmt.Sprintf("%s rows in = %s staged + %s duplicate + %s quarantined; %s of Parquet", count(p.RowsIn), count(p.Staged), count(p.Duplicates), count(p.Quarantined), size(p.Bytes))}
-		if len(p.ByReason) > 0 {
-			out = append(out, "quarantined: "+reasons(p.ByReason))
-		}
-		for _, dataset := range sortedKeys(p.References) {
-			out = append(out, "matched with "+dataset+", snapshot "+p.References[dataset])
-		}
-		return out
+		return stagedFacts(p)
 	case events.StagingAccepted:
 		if len(p.Missing) > 0 {
 			return []string{"waits for the slices " + strings.Join(p.Missing, ", ")}
 		}
 	case events.StagingPublished:
-		before := "nothing was published before"
+		before := "the first snapshot"
 		if p.Previous != "" {
 			before = "replaces " + p.Previous
 		}
-		return []string{fmt.Sprintf("snapshot %s, %s rows, %s; %s", p.Snapshot, count(p.Rows), size(p.Bytes), before)}
+		return []string{fmt.Sprintf("snapshot %s, %s rows, %s; %s", p.Snapshot, format.Count(p.Rows), format.Size(p.Bytes), before)}
 	case events.StagingRejected:
 		return problems("", p.Problems)
 	case events.RunSuperseded:
@@ -122,32 +119,44 @@ func facts(p events.Payload) []string {
 	case events.ExtractionUnchanged:
 		return []string{"snapshot " + p.Snapshot + " stays; " + validators(p.Validators)}
 	case events.LandingDeleted:
-		kept := "archived"
+		archived := "archived"
 		if !p.Archived {
-			kept = "not archived: provable by hash, not re-makeable"
+			archived = "not archived: hashes prove it, but it cannot be produced again"
 		}
-		return []string{fmt.Sprintf("%s, %s, %s", plural(p.Objects, "object"), size(p.Bytes), kept)}
+		return []string{fmt.Sprintf("%s, %s, %s", format.Plural(p.Objects, "object"), format.Size(p.Bytes), archived)}
 	}
 	return nil
+}
+
+func stagedFacts(p events.StagingWritten) []string {
+	out := []string{fmt.Sprintf("%s rows in = %s staged + %s duplicate + %s quarantined; %s of Parquet",
+		format.Count(p.RowsIn), format.Count(p.Staged), format.Count(p.Duplicates), format.Count(p.Quarantined), format.Size(p.Bytes))}
+	if len(p.ByReason) > 0 {
+		out = append(out, "quarantined: "+reasons(p.ByReason))
+	}
+	for _, dataset := range sortedKeys(p.References) {
+		out = append(out, "matched with "+dataset+", snapshot "+p.References[dataset])
+	}
+	return out
 }
 
 func sourceCount(n int64) string {
 	if n < 0 {
 		return "none"
 	}
-	return count(n)
+	return format.Count(n)
 }
 
 func validators(v events.Validators) string {
 	switch {
 	case v.ETag != "":
-		return "the source says ETag " + v.ETag
+		return "the source reports ETag " + v.ETag
 	case v.LastModified != "":
-		return "the source says last modified " + v.LastModified
+		return "the source reports last modified " + v.LastModified
 	case v.UpdatedAt != "":
-		return "the source says updated " + v.UpdatedAt
+		return "the source reports updated " + v.UpdatedAt
 	}
-	return "the source says it has not changed"
+	return "the source reports no change"
 }
 
 func problems(prefix string, list []events.Problem) []string {
@@ -164,94 +173,4 @@ func problems(prefix string, list []events.Problem) []string {
 		out = append(out, s)
 	}
 	return out
-}
-
-// verdictText tells the gate's verdict rule by rule.
-func verdictText(t *text, v ledger.Verdict) {
-	said := t.paint(green, "passed")
-	if !v.Passed {
-		said = t.paint(red, "refused")
-	}
-	against := "nothing published before"
-	if v.ComparedWith != "" {
-		against = "snapshot " + v.ComparedWith
-	}
-	t.line("\nverdict on %s: %s, compared with %s (%s)", v.RunID, said, against, v.Key)
-	var rows [][]string
-	for _, r := range v.Rules {
-		name := r.Name
-		if r.Column != "" {
-			name += " (" + r.Column + ")"
-		}
-		rows = append(rows, []string{"  " + name, observed(r.Observed, r.Unit), allowed(r), result(r), note(r)})
-	}
-	t.table([]string{"  RULE", ">OBSERVED", "ALLOWED", "RESULT", "NOTE"}, rows, func(row, column int) string {
-		switch r := v.Rules[row]; {
-		case column != 3:
-			return ""
-		case r.Passed:
-			return green
-		case r.Severity == "warning":
-			return yellow
-		}
-		return red
-	})
-	for _, r := range v.Rules {
-		for _, s := range r.Samples {
-			if r.Passed {
-				break
-			}
-			var key []string
-			for _, k := range sortedKeys(s.Key) {
-				key = append(key, k+"="+s.Key[k])
-			}
-			t.line("  %s fails for %s: %q", r.Name, dash(strings.Join(key, " ")), s.Value)
-		}
-	}
-}
-
-// note is the rule's note and, where it does not hold, whose side is to look.
-func note(r lake.RuleResult) string {
-	if r.Passed || r.Side == "" {
-		return r.Note
-	}
-	return strings.TrimPrefix(r.Note+"; ", "; ") + "on the " + r.Side + "'s side"
-}
-
-func observed(v *float64, unit string) string {
-	if v == nil {
-		return "-"
-	}
-	return decimal(*v) + percent(unit)
-}
-
-func percent(unit string) string {
-	if unit == "percent" {
-		return " %"
-	}
-	return ""
-}
-
-func allowed(r lake.RuleResult) string {
-	switch {
-	case r.Minimum != nil && r.Maximum != nil && *r.Minimum == *r.Maximum:
-		return decimal(*r.Minimum) + percent(r.Unit)
-	case r.Minimum != nil && r.Maximum != nil:
-		return decimal(*r.Minimum) + " to " + decimal(*r.Maximum) + percent(r.Unit)
-	case r.Minimum != nil:
-		return "from " + decimal(*r.Minimum) + percent(r.Unit)
-	case r.Maximum != nil:
-		return "up to " + decimal(*r.Maximum) + percent(r.Unit)
-	}
-	return "-"
-}
-
-func result(r lake.RuleResult) string {
-	switch {
-	case r.Passed:
-		return "passed"
-	case r.Severity == "warning":
-		return "warning"
-	}
-	return "failed"
 }

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package cli
+package checks
 
 // freeBytes is not known here.
 func freeBytes(string) (uint64, bool) { return 0, false }
