@@ -18,7 +18,7 @@ func TestCost(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	wants(t, "without a lake", stdout, "AN IDLE MONTH of dev (9 plans)", "CloudWatch custom metrics", "an idle month: $", "The architecture says $11.25; the budget is $15.00", "what runs add is not counted")
+	wants(t, "without a lake", stdout, "AN IDLE MONTH of dev (9 plans)", "CloudWatch custom metrics", "an idle month: $", "The architecture expects $11.25; the budget is $15.00", "the cost of runs is not included")
 
 	if stdout, stderr, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
 		t.Fatalf("run: %d\n%s%s", status, stdout, stderr)
@@ -41,9 +41,9 @@ func TestCost(t *testing.T) {
 		t.Errorf("%v\n%s", err, stdout)
 	}
 	stdout, _, _ = m.llac(ctx, "cost", "--plan", devPlans, "--beside", devPlans)
-	wants(t, "beside another environment", stdout, "note: what stands beside it in the account uses up what is free first")
+	wants(t, "beside another environment", stdout, "note: the other environments in the account use up the free allowances first")
 	stdout, _, status = m.llac(ctx, "cost")
-	wants(t, "without a plan", stdout, "note: no --plan is given")
+	wants(t, "without a plan", stdout, "note: without --plan the cost of an idle month is not included")
 	if status != 0 {
 		t.Errorf("exit status %d", status)
 	}
@@ -75,15 +75,15 @@ func TestACostThatIsTooHigh(t *testing.T) {
 		want   string
 	}{
 		"over the budget":      {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway"), "--check"}, 13, "and its budget is $15.00"},
-		"not known":            {[]string{"--plan", devPlans, "--plan", plan("aws_db_instance"), "--check"}, 13, "the estimate is not whole"},
+		"not known":            {[]string{"--plan", devPlans, "--plan", plan("aws_db_instance"), "--check"}, 13, "the estimate is incomplete"},
 		"only looked at":       {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway")}, 0, ""},
 		"no such neighbour":    {[]string{"--plan", devPlans, "--beside", "nowhere.json"}, 2, "nowhere.json"},
 		"within prod's budget": {[]string{"--plan", devPlans, "--check", "--env", "prod"}, 0, ""},
-		"no plan to check":     {[]string{"--check"}, 2, "would leave out what costs most"},
+		"no plan to check":     {[]string{"--check"}, 2, "would ignore the largest part of the cost"},
 		"no such plan":         {[]string{"--plan", "nowhere.json"}, 2, "nowhere.json"},
 		"no plan at all":       {[]string{"--plan", "../../../README.md"}, 2, "no plan of Terraform's"},
-		"no month":             {[]string{"--plan", devPlans, "--month", "August"}, 2, `"August" is no month`},
-		"a bill of no month":   {[]string{"--plan", devPlans, "--actual", "x.json"}, 2, "is no month"},
+		"no month":             {[]string{"--plan", devPlans, "--month", "August"}, 2, `"August" is not a month`},
+		"a bill of no month":   {[]string{"--plan", devPlans, "--actual", "x.json"}, 2, "is not a month"},
 		"no bill":              {[]string{"--plan", devPlans, "--month", "2025-08", "--actual", "nowhere.json"}, 2, "nowhere.json"},
 		"a bad environment":    {[]string{"--plan", devPlans, "--env", "Prod!"}, 2, "is no name of an environment"},
 	} {
