@@ -306,7 +306,7 @@ func (m *machine) looksAtMarts(report string) {
 	stdout, stderr, status = m.llac(context.Background(), "export", "agg_population_trends_yearly", "--out", m.file("trends.csv"), "--json")
 	var told struct {
 		Data struct {
-			Rows int64
+			Rows     int64
 			Metadata map[string]string
 		}
 	}
