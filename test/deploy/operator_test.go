@@ -17,9 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/filelake"
 	"github.com/llac-project/llac/operations/pipeline"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws/conformance"
