@@ -89,12 +89,12 @@ func (c Queues) letters(ctx context.Context, service string, use func([]Letter) 
 	held := map[string]map[string]bool{} // receipt handles by queue
 	defer func() {
 		for queue, handles := range held {
-			var rests []messaging.Rest
+			var rests []messaging.VisibilityChange
 			for handle := range handles {
-				rests = append(rests, messaging.Rest{ReceiptHandle: handle})
+				rests = append(rests, messaging.VisibilityChange{ReceiptHandle: handle})
 			}
 			// A letter that could not be put back comes back by itself.
-			err = errors.Join(err, messaging.PutBack(context.WithoutCancel(ctx), client, queue, rests))
+			err = errors.Join(err, messaging.ChangeVisibility(context.WithoutCancel(ctx), client, queue, rests))
 		}
 	}()
 	for _, s := range Services {

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Backoff says how long a message rests after a failed try: First after the first, twice as long after each
-// further, at most Max, of which up to half is taken off at random so that messages that failed together do not come
-// back together. SQS counts whole seconds; what rounds to none comes back at once.
+// Backoff is the delay before a failed message is received again: First after the first attempt, then twice as long after
+// each further attempt, and at most Max. Up to half of the delay is subtracted at random, so that messages that failed
+// together do not return together. SQS counts whole seconds; a delay that rounds to 0 returns the message at once.
 type Backoff struct {
 	First  time.Duration
 	Max    time.Duration
 	Random func() float64 // in [0,1); default: math/rand
 }
 
-// DefaultBackoff rests 5 s, 10 s, 20 s ... and at most 5 minutes.
+// DefaultBackoff delays 5 s, 10 s, 20 s, … and at most 5 minutes.
 var DefaultBackoff = Backoff{First: 5 * time.Second, Max: 5 * time.Minute}
 
-// longestVisibility is the most that SQS lets a message be invisible.
+// longestVisibility is SQS's maximum visibility timeout.
 const longestVisibility = 12 * time.Hour
 
-// Seconds is the rest after the given number of receives (1 for the first), in whole seconds as SQS wants it.
+// Seconds returns the delay after the given number of receives (1 for the first), in whole seconds.
 func (b Backoff) Seconds(receives int) int32 {
 	most := min(b.Max, longestVisibility)
 	d := float64(b.First) * math.Pow(2, float64(max(receives, 1)-1))

@@ -26,17 +26,17 @@ func TestBackoff(t *testing.T) {
 		t.Errorf("with most jitter: %d, want half of 10", got)
 	}
 	if got := (Backoff{First: time.Hour, Max: 1000 * time.Hour, Random: noRandom}).Seconds(50); got != 12*3600 {
-		t.Errorf("%d s, but SQS hides a message 12 h at the most", got)
+		t.Errorf("%d s; SQS's maximum is 12 h", got)
 	}
 	if got := (Backoff{First: time.Nanosecond, Max: time.Nanosecond}).Seconds(3); got != 0 {
-		t.Errorf("%d, want 0: at once", got)
+		t.Errorf("%d, want 0", got)
 	}
 }
 
 func TestReason(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"a\nb\t c\x00": "a b c", "bad \xff byte": "bad \uFFFD byte", "\n": "no reason was given", "àé·": "àé·",
+		"a\nb\t c\x00": "a b c", "bad \xff byte": "bad \uFFFD byte", "\n": "no reason given", "àé·": "àé·",
 	} {
 		if got := Reason(errors.New(in)); got != want {
 			t.Errorf("Reason(%q) = %q, want %q", in, got, want)
@@ -47,24 +47,27 @@ func TestReason(t *testing.T) {
 		t.Errorf("a long reason has %d bytes, valid: %v", len(long), utf8.ValidString(long))
 	}
 	if Reason(nil) == "" {
-		t.Error("no error has no text")
+		t.Error("a nil error has no text")
 	}
 }
 
-func TestDeadLetterKeepsToTenAttributes(t *testing.T) {
+func TestDeadLetterHasAtMostTenAttributes(t *testing.T) {
 	t.Parallel()
-	d := &Delivery{Queue: "q", MessageID: "m", Body: "b", Receives: 2, FirstReceivedAt: time.Unix(1, 0), Attributes: map[string]types.MessageAttributeValue{
-		AttributeReason: {DataType: aws.String("String"), StringValue: aws.String("of an earlier failure")},
-	}}
+	d := &Delivery{Queue: "q", MessageID: "m", Body: "b", Receives: 2, FirstReceivedAt: time.Unix(1, 0),
+		Attributes: map[string]types.MessageAttributeValue{
+			AttributeReason: {DataType: aws.String("String"), StringValue: aws.String("of an earlier failure")},
+		}}
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
 		d.Attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(name)}
 	}
 	f := newFakeSQS()
-	if err := (DeadLetters{Client: f, QueueURL: "x/dead", Service: "s", Clock: clock.System{}}).Send(t.Context(), d, errors.New("now")); err != nil {
+	letters := DeadLetters{Client: f, QueueURL: "x/dead", Service: "s", Clock: clock.System{}}
+	if err := letters.Send(t.Context(), d, errors.New("now")); err != nil {
 		t.Fatal(err)
 	}
 	got := f.messages("dead")[0].attributes
-	if len(got) != 10 || aws.ToString(got[AttributeReason].StringValue) != "now" || got["a"].StringValue == nil || got["i"].StringValue != nil {
+	if len(got) != 10 || aws.ToString(got[AttributeReason].StringValue) != "now" ||
+		got["a"].StringValue == nil || got["i"].StringValue != nil {
 		t.Errorf("attributes: %v", got)
 	}
 }
@@ -76,6 +79,6 @@ func TestTopicARN(t *testing.T) {
 		t.Errorf("%q %v", got, err)
 	}
 	if _, err := TopicARN("http://127.0.0.1/q", "t"); err == nil {
-		t.Error("a URL was taken for an ARN")
+		t.Error("a URL is accepted as an ARN")
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// batcher collects single items and hands them on ten at a time. An item waits for company no longer than linger.
+// batcher collects single items and flushes up to ten at a time. An item waits for others no longer than linger.
 type batcher[T any] struct {
 	items   chan T
 	done    chan struct{}
 	flush   func([]T)
-	calls   chan struct{} // bounds the flushes under way
+	calls   chan struct{} // bounds the flushes in progress
 	pending sync.WaitGroup
 }
 
-// maxFlushes bounds the calls under way at once: enough to keep a queue 20 ms away busy.
+// maxFlushes is the number of concurrent calls. It is enough to keep a queue with 20 ms latency busy.
 const maxFlushes = 16
 
 func newBatcher[T any](c clock.Clock, linger time.Duration, flush func([]T)) *batcher[T] {
@@ -28,7 +28,7 @@ func newBatcher[T any](c clock.Clock, linger time.Duration, flush func([]T)) *ba
 
 func (b *batcher[T]) add(item T) { b.items <- item }
 
-// close flushes what is left and waits for the calls under way. Nobody may add after it.
+// close flushes the remaining items and waits for the calls in progress. add must not be called after it.
 func (b *batcher[T]) close() {
 	close(b.items)
 	<-b.done
@@ -52,7 +52,7 @@ func (b *batcher[T]) collect(c clock.Clock, linger time.Duration) {
 	}
 }
 
-// more takes what is waiting, without waiting.
+// more adds the items that are available now, without waiting.
 func (b *batcher[T]) more(batch []T) []T {
 	for len(batch) < MaxBatch {
 		select {

@@ -12,9 +12,9 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// callContexts carries the contexts of messages past watermill-aws, whose publisher calls the SDK with a background
-// context: the marshaler leaves a message's context under the input it has made, and a middleware of the SDK takes
-// it up again when it is handed that input.
+// callContexts passes the contexts of messages to the SDK's calls. watermill-aws's publisher calls the SDK with a background
+// context. The marshaler therefore stores a message's context by the input it made, and a middleware of the SDK looks the
+// context up by that input.
 type callContexts struct {
 	timeout time.Duration
 	byInput sync.Map // *sns.PublishInput → context.Context
@@ -31,21 +31,23 @@ func (c *callContexts) take(in any) context.Context {
 	return context.Background()
 }
 
-// install adds the two middlewares: one bounds the call, one writes X-Ray's header. SNS Publish has no system
-// attributes; the header is the only way to X-Ray.
+// install adds two middlewares: one bounds the call's time, one writes X-Ray's header. SNS Publish has no system attributes,
+// so that the header is the only way to pass the trace context.
 func (c *callContexts) install(o *sns.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		if err := stack.Initialize.Add(middleware.InitializeMiddlewareFunc("LlacCallContext", c.bound), middleware.Before); err != nil {
 			return err
 		}
-		// Before the SDK's own, which would write the header of the Lambda's invocation.
+		// Before the SDK's own middleware, which would write the trace header of the Lambda invocation.
 		return stack.Build.Add(middleware.BuildMiddlewareFunc("LlacTraceHeader", writeTraceHeader), middleware.Before)
 	})
 }
 
 type traceHeader struct{}
 
-func (c *callContexts) bound(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+func (c *callContexts) bound(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+	middleware.InitializeOutput, middleware.Metadata, error,
+) {
 	caller := c.take(in.Parameters)
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -53,7 +55,9 @@ func (c *callContexts) bound(ctx context.Context, in middleware.InitializeInput,
 	return next.HandleInitialize(middleware.WithStackValue(ctx, traceHeader{}, telemetry.XRayHeader(caller)), in)
 }
 
-func writeTraceHeader(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
+func writeTraceHeader(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (
+	middleware.BuildOutput, middleware.Metadata, error,
+) {
 	header, _ := middleware.GetStackValue(ctx, traceHeader{}).(string)
 	if request, ok := in.Request.(*smithyhttp.Request); ok && header != "" {
 		request.Header.Set(telemetry.XRayHeaderName, header)

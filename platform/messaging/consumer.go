@@ -17,35 +17,36 @@ import (
 // ConsumerConfig configures a Consumer. Only Client is required.
 type ConsumerConfig struct {
 	Client  SQS
-	Service string // who consumes; dead letters say so
+	Service string // name of the consuming service; it is an attribute of its dead letters
 
-	// DeadLetterQueue is the name or URL of the queue for rejected messages. Empty: rejected messages are retried
-	// like others, until the queue's own redrive policy takes them.
+	// DeadLetterQueue is the name or URL of the queue for rejected messages. If it is empty, rejected messages are retried
+	// like others, until the queue's own redrive policy moves them.
 	DeadLetterQueue string
 
-	Pollers     int           // calls that wait for messages at once; default 2
-	Concurrency int           // messages handed out and not yet answered; default 10
-	Wait        time.Duration // long poll; default and at most 20 s
-	Visibility  time.Duration // a message not renewed for so long is somebody else's; whole seconds, default 30 s
-	MaxWork     time.Duration // after so long a message's context ends and it is renewed no more; default 15 min
+	Pollers     int           // concurrent receive calls; default 2
+	Concurrency int           // maximum number of unsettled messages; default 10
+	Wait        time.Duration // of the long poll; default and maximum 20 s
+	Visibility  time.Duration // after which another consumer may receive a message that was not extended; default 30 s
+	MaxWork     time.Duration // after which a message's context and the extensions of its visibility end; default 15 min
 	MaxReceives int           // a message that fails on this receive is rejected; 0: never
-	Backoff     Backoff       // rest of a failed message; default DefaultBackoff
-	Grace       time.Duration // what Close gives messages under way to be answered; default 25 s
-	CallTimeout time.Duration // of one SQS call besides Wait; default DefaultCallTimeout
-	Linger      time.Duration // how long an acknowledgement waits for others before it is sent; default 2 ms
+	Backoff     Backoff       // delay of a failed message; default DefaultBackoff
+	Grace       time.Duration // time that Close allows for messages in progress; default 25 s
+	CallTimeout time.Duration // of one SQS call, in addition to Wait; default DefaultCallTimeout
+	Linger      time.Duration // time that an acknowledgement waits for others, to be sent with them; default 2 ms
 
-	// Decode makes a watermill message of SQS's; a message it refuses is rejected, alone. Default: Decode.
+	// Decode converts a message of SQS to one of watermill. A message that it returns an error for is rejected. Default: Decode.
 	Decode func(types.Message) (*message.Message, error)
 
 	Clock clock.Clock  // default clock.System
 	Log   *slog.Logger // default slog.Default()
 }
 
-// Consumer is watermill's Subscriber over real SQS calls.
+// Consumer is a watermill Subscriber for SQS.
 //
-// The life of a message: received in a batch with up to nine others, handed out through the channel, its visibility
-// renewed at half its time for as long as it is unanswered, then acknowledged (deleted), released (back at once),
-// retried (back after the backoff) or rejected (sent to the dead-letter queue, then deleted).
+// The consumer receives a message in a batch with up to nine others and sends it to the channel. Until the message is settled,
+// its visibility is extended whenever half of it has passed. To settle a message is to acknowledge it (delete it), release it
+// (return it to the queue at once), retry it (return it after the backoff), or reject it (send it to the dead-letter queue,
+// then delete it).
 type Consumer struct {
 	config ConsumerConfig
 
@@ -60,17 +61,17 @@ var _ message.Subscriber = (*Consumer)(nil)
 // ErrClosed is returned by Subscribe after Close.
 var ErrClosed = errors.New("the consumer is closed")
 
-// NewConsumer checks the configuration and fills in its defaults.
+// NewConsumer returns a consumer. It checks the configuration and applies the defaults.
 func NewConsumer(c ConsumerConfig) (*Consumer, error) {
 	if c.Client == nil {
-		return nil, errors.New("messaging: a consumer needs a client of SQS")
+		return nil, errors.New("make a consumer: ConsumerConfig.Client is nil")
 	}
 	c.Pollers = positive(c.Pollers, 2)
 	c.Concurrency = positive(c.Concurrency, MaxBatch)
 	c.Wait = min(positive(c.Wait, 20*time.Second), 20*time.Second)
 	c.Visibility = positive(c.Visibility, 30*time.Second)
 	if c.Visibility < 2*time.Second || c.Visibility > longestVisibility {
-		return nil, fmt.Errorf("messaging: a visibility of %s cannot be used; give between 2 s and 12 h", c.Visibility)
+		return nil, fmt.Errorf("make a consumer: the visibility is %s; use 2 s to 12 h", c.Visibility)
 	}
 	c.MaxWork = positive(c.MaxWork, 15*time.Minute)
 	c.Grace = positive(c.Grace, 25*time.Second)
@@ -93,6 +94,7 @@ func NewConsumer(c ConsumerConfig) (*Consumer, error) {
 	return &Consumer{config: c, closing: make(chan struct{})}, nil
 }
 
+// positive returns v if it is positive, else otherwise.
 func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {
 		return v
@@ -100,8 +102,8 @@ func positive[T int | time.Duration](v, otherwise T) T {
 	return otherwise
 }
 
-// Subscribe starts to receive from a queue, named or by URL. The channel is closed when ctx ends or Close is called,
-// and by then every message handed out has been answered, or released after the grace.
+// Subscribe starts to receive from a queue, given by name or URL. The consumer stops when ctx ends or Close is called. It then
+// closes the channel, after every message that it sent was settled, or was released at the end of the grace.
 func (c *Consumer) Subscribe(ctx context.Context, queue string) (<-chan *message.Message, error) {
 	c.mu.Lock()
 	if c.closed {
@@ -123,8 +125,8 @@ func (c *Consumer) Subscribe(ctx context.Context, queue string) (<-chan *message
 	return s.out, nil
 }
 
-// Close stops receiving, waits up to the grace for messages under way, releases the rest and returns. It never waits
-// for a reader of the channel. It may be called more than once, and at once.
+// Close stops receiving, waits up to the grace for messages in progress, releases the others and returns. It never waits for
+// a reader of the channel. It may be called more than once, and concurrently.
 func (c *Consumer) Close() error {
 	c.mu.Lock()
 	if !c.closed {
@@ -136,12 +138,11 @@ func (c *Consumer) Close() error {
 	return nil
 }
 
-// UUIDAttribute is the attribute in which watermill-aws carries a message's own id. Our events do not use it: their
-// id is in the envelope.
+// UUIDAttribute is the attribute that contains watermill's message id. Llac's events do not use it: their id is in the envelope.
 const UUIDAttribute = "_watermill_message_uuid"
 
-// Decode makes a watermill message of SQS's: text attributes become metadata, the id is watermill's where it was
-// sent, else SQS's. A message without a body is refused.
+// Decode converts a message of SQS to one of watermill. String attributes become metadata. The id is watermill's if it was
+// sent, else SQS's. A message without a body is an error.
 func Decode(m types.Message) (*message.Message, error) {
 	if m.Body == nil || *m.Body == "" {
 		return nil, errors.New("the message has no body")

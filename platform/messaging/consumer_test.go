@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// noRandom makes backoffs exact.
+// noRandom makes backoffs deterministic.
 func noRandom() float64 { return 0 }
 
 func subscribe(t *testing.T, f *fakeSQS, change func(*ConsumerConfig)) (*Consumer, <-chan *message.Message) {
@@ -43,24 +43,24 @@ func subscribe(t *testing.T, f *fakeSQS, change func(*ConsumerConfig)) (*Consume
 	return c, out
 }
 
-// work answers messages with answer until the channel is closed, each in a goroutine of its own.
-func work(out <-chan *message.Message, answer func(*message.Message)) *sync.WaitGroup {
+// work calls handle for each message, in its own goroutine, until the channel is closed.
+func work(out <-chan *message.Message, handle func(*message.Message)) *sync.WaitGroup {
 	var group sync.WaitGroup
 	group.Go(func() {
 		for m := range out {
-			group.Go(func() { answer(m) })
+			group.Go(func() { handle(m) })
 		}
 	})
 	return &group
 }
 
-// pass lets the bubble's time pass, and whatever happens in it happen.
+// pass advances the bubble's time and waits until its goroutines are idle.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-func TestPoisonLeavesItsNeighboursAlone(t *testing.T) {
+func TestPoisonMessageDoesNotAffectItsBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -70,7 +70,7 @@ func TestPoisonLeavesItsNeighboursAlone(t *testing.T) {
 		var handled []string
 		done := work(out, func(m *message.Message) {
 			if string(m.Payload) == "poison" {
-				Reject(m, errors.New("not one of ours\n\x00"))
+				Reject(m, errors.New("unknown event type\n\x00"))
 				return
 			}
 			mu.Lock()
@@ -80,17 +80,18 @@ func TestPoisonLeavesItsNeighboursAlone(t *testing.T) {
 		})
 		pass(time.Second)
 		if len(handled) != 9 {
-			t.Errorf("handled %v, want the nine good ones once each", handled)
+			t.Errorf("handled %v, want each of the nine good messages once", handled)
 		}
 		if left := f.messages("work"); len(left) != 0 {
-			t.Errorf("%d messages are left in the queue", len(left))
+			t.Errorf("%d messages remain in the queue", len(left))
 		}
 		dead := f.messages("dead")
 		if len(dead) != 1 || dead[0].body != "poison" {
-			t.Fatalf("dead letters: %v, want the poison alone", dead)
+			t.Fatalf("dead letters: %v, want only the poison message", dead)
 		}
 		at := func(name string) string { return aws.ToString(dead[0].attributes[name].StringValue) }
-		if at("type") != "t" || at(AttributeReason) != "not one of ours" || at(AttributeService) != "stager" || at(AttributeReceiveCount) != "1" {
+		if at("type") != "t" || at(AttributeReason) != "unknown event type" ||
+			at(AttributeService) != "stager" || at(AttributeReceiveCount) != "1" {
 			t.Errorf("attributes of the dead letter: %v", dead[0].attributes)
 		}
 		for _, name := range []string{AttributeFailedAt, AttributeFirstReceived} {
@@ -113,7 +114,7 @@ func TestUndecodableMessageIsRejectedAlone(t *testing.T) {
 		c, out := subscribe(t, f, func(c *ConsumerConfig) {
 			c.Decode = func(m types.Message) (*message.Message, error) {
 				if *m.Body == "b" {
-					return nil, errors.New("odd bytes")
+					return nil, errors.New("unexpected bytes")
 				}
 				return Decode(m)
 			}
@@ -121,8 +122,9 @@ func TestUndecodableMessageIsRejectedAlone(t *testing.T) {
 		done := work(out, func(m *message.Message) { m.Ack() })
 		pass(time.Second)
 		dead := f.messages("dead")
-		if len(dead) != 1 || !strings.Contains(aws.ToString(dead[0].attributes[AttributeReason].StringValue), "odd bytes") || len(f.messages("work")) != 0 {
-			t.Errorf("dead letters %v, left %v", dead, f.messages("work"))
+		if len(dead) != 1 || len(f.messages("work")) != 0 ||
+			!strings.Contains(aws.ToString(dead[0].attributes[AttributeReason].StringValue), "unexpected bytes") {
+			t.Errorf("dead letters %v, remaining %v", dead, f.messages("work"))
 		}
 		_ = c.Close()
 		done.Wait()
@@ -137,7 +139,7 @@ func TestDeadLetterIsSentBeforeTheMessageIsDeleted(t *testing.T) {
 		f.fail = func(call string) error {
 			if call == "send dead" && refusals > 0 {
 				refusals--
-				return errors.New("SQS is not well")
+				return errors.New("internal error")
 			}
 			return nil
 		}
@@ -149,7 +151,8 @@ func TestDeadLetterIsSentBeforeTheMessageIsDeleted(t *testing.T) {
 			t.Fatalf("calls after a failed send: %v, want %v and no delete", got, want)
 		}
 		pass(time.Minute)
-		if got, want := f.log(), []string{"send dead", "visibility 4", "send dead", "visibility 8", "send dead", "delete 1"}; !slices.Equal(got, want) {
+		want := []string{"send dead", "visibility 4", "send dead", "visibility 8", "send dead", "delete 1"}
+		if got := f.log(); !slices.Equal(got, want) {
 			t.Errorf("calls: %v, want %v", got, want)
 		}
 		if n := len(f.messages("dead")); n != 1 {
@@ -160,11 +163,11 @@ func TestDeadLetterIsSentBeforeTheMessageIsDeleted(t *testing.T) {
 	})
 }
 
-func TestTransientFailureBacksOffAndIsGivenUpWithItsReason(t *testing.T) {
+func TestTransientFailureIsRetriedWithBackoffThenRejected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
-		f.put("work", "sick")
+		f.put("work", "failing")
 		start := time.Now()
 		var at []time.Duration
 		c, out := subscribe(t, f, nil)
@@ -174,7 +177,7 @@ func TestTransientFailureBacksOffAndIsGivenUpWithItsReason(t *testing.T) {
 		})
 		pass(time.Hour)
 		if want := []time.Duration{0, 4 * time.Second, 12 * time.Second}; !slices.Equal(at, want) {
-			t.Errorf("tried at %v, want %v", at, want)
+			t.Errorf("attempts at %v, want %v", at, want)
 		}
 		dead := f.messages("dead")
 		if len(dead) != 1 || aws.ToString(dead[0].attributes[AttributeReason].StringValue) != "given up after 3 tries: portal is down" ||
@@ -186,7 +189,7 @@ func TestTransientFailureBacksOffAndIsGivenUpWithItsReason(t *testing.T) {
 	})
 }
 
-func TestVisibilityIsRenewedWhileAMessageIsWorkedOn(t *testing.T) {
+func TestVisibilityIsRenewedWhileAHandlerWorks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -205,7 +208,7 @@ func TestVisibilityIsRenewedWhileAMessageIsWorkedOn(t *testing.T) {
 		})
 		pass(10 * time.Minute)
 		if deliveries["long"] != 1 || len(f.messages("work")) != 0 {
-			t.Errorf("deliveries %v, left %v; want one each and nothing left", deliveries, f.messages("work"))
+			t.Errorf("deliveries %v, remaining %v; want one each and none remaining", deliveries, f.messages("work"))
 		}
 		renewals := 0
 		for _, call := range f.log() {
@@ -214,14 +217,14 @@ func TestVisibilityIsRenewedWhileAMessageIsWorkedOn(t *testing.T) {
 			}
 		}
 		if renewals < 16 || renewals > 20 { // every 15 to 18 s in 5 minutes
-			t.Errorf("%d renewals, want one about every half visibility", renewals)
+			t.Errorf("%d renewals, want about one per half visibility", renewals)
 		}
 		_ = c.Close()
 		done.Wait()
 	})
 }
 
-func TestAMessageIsNotRenewedForEver(t *testing.T) {
+func TestRenewalEndsAfterMaxWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -242,7 +245,7 @@ func TestAMessageIsNotRenewedForEver(t *testing.T) {
 	})
 }
 
-func TestLostDeleteIsReceivedAgain(t *testing.T) {
+func TestMessageWithALostDeleteIsReceivedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -264,14 +267,14 @@ func TestLostDeleteIsReceivedAgain(t *testing.T) {
 		})
 		pass(time.Minute)
 		if !slices.Equal(receives, []int{1, 2}) || len(f.messages("work")) != 0 {
-			t.Errorf("receives %v, left %v; want the message again after its visibility, then gone", receives, f.messages("work"))
+			t.Errorf("receives %v, remaining %v; want a second receive after the visibility, then none", receives, f.messages("work"))
 		}
 		_ = c.Close()
 		done.Wait()
 	})
 }
 
-func TestABatchEntryThatFailsIsDeletedAgainAlone(t *testing.T) {
+func TestOnlyTheFailedBatchEntryIsDeletedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -295,13 +298,13 @@ func TestABatchEntryThatFailsIsDeletedAgainAlone(t *testing.T) {
 	})
 }
 
-func TestCloseWithMessagesUnread(t *testing.T) {
+func TestCloseWithUnreadMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
 		f.put("work", "a", "b", "c", "d")
 		c, out := subscribe(t, f, nil)
-		synctest.Wait() // all four are received, and nobody reads
+		synctest.Wait() // all four are received; the channel has no reader
 		start := time.Now()
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
@@ -314,7 +317,7 @@ func TestCloseWithMessagesUnread(t *testing.T) {
 		}
 		for _, m := range f.messages("work") {
 			if m.visibleAt.After(time.Now()) {
-				t.Errorf("message %s is still invisible: it was not released", m.body)
+				t.Errorf("message %s is still hidden: it was not released", m.body)
 			}
 		}
 		if _, err := c.Subscribe(t.Context(), "work"); !errors.Is(err, ErrClosed) {
@@ -323,21 +326,21 @@ func TestCloseWithMessagesUnread(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsForWorkWithinTheGraceAndReleasesTheRest(t *testing.T) {
+func TestCloseWaitsForTheGraceThenReleasesMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
-		f.put("work", "quick", "slow", "deaf")
+		f.put("work", "quick", "slow", "stuck")
 		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Grace = 10 * time.Second })
 		done := work(out, func(m *message.Message) {
 			switch string(m.Payload) {
 			case "quick":
 				time.Sleep(5 * time.Second)
 				m.Ack()
-			case "slow": // hears that its context has ended
+			case "slow": // waits for the end of its context
 				<-m.Context().Done()
 				Release(m)
-			case "deaf":
+			case "stuck":
 				time.Sleep(time.Hour)
 				m.Ack()
 			}
@@ -346,22 +349,22 @@ func TestCloseWaitsForWorkWithinTheGraceAndReleasesTheRest(t *testing.T) {
 		start := time.Now()
 		_ = c.Close()
 		if d := time.Since(start); d < 10*time.Second || d > 12*time.Second {
-			t.Errorf("Close took %s, want the grace of 10 s and a little", d)
+			t.Errorf("Close took %s, want 10 s (the grace) to 12 s", d)
 		}
 		left := f.messages("work")
 		if len(left) != 2 {
-			t.Fatalf("left: %v, want slow and deaf", left)
+			t.Fatalf("remaining: %v, want slow and stuck", left)
 		}
 		for _, m := range left {
 			if m.visibleAt.After(time.Now()) {
-				t.Errorf("message %s is still invisible", m.body)
+				t.Errorf("message %s is still hidden", m.body)
 			}
 		}
 		done.Wait()
 	})
 }
 
-func TestEndOfTheSubscriptionsContext(t *testing.T) {
+func TestSubscriptionEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -373,7 +376,7 @@ func TestEndOfTheSubscriptionsContext(t *testing.T) {
 		}
 		cancel()
 		if _, open := <-out; open {
-			t.Error("a message from an empty queue")
+			t.Error("received a message from an empty queue")
 		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -404,14 +407,14 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		})
 		pass(time.Minute)
 		if most != 7 || len(f.messages("work")) != 0 {
-			t.Errorf("%d at once, want 7; left %d", most, len(f.messages("work")))
+			t.Errorf("%d at once, want 7; remaining %d", most, len(f.messages("work")))
 		}
 		_ = c.Close()
 		done.Wait()
 	})
 }
 
-func TestReceiveThatFailsIsTriedAgain(t *testing.T) {
+func TestFailedReceiveIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
@@ -427,7 +430,8 @@ func TestReceiveThatFailsIsTriedAgain(t *testing.T) {
 		c, out := subscribe(t, f, nil)
 		m := <-out
 		d, ok := DeliveryOf(m)
-		if !ok || d.Queue != "work" || d.MessageID != "m1" || d.Receives != 1 || d.TraceHeader == "" || d.SentAt.IsZero() || d.FirstReceivedAt.IsZero() {
+		if !ok || d.Queue != "work" || d.MessageID != "m1" || d.Receives != 1 || d.TraceHeader == "" ||
+			d.SentAt.IsZero() || d.FirstReceivedAt.IsZero() {
 			t.Errorf("delivery = %+v", d)
 		}
 		m.Ack()
@@ -435,7 +439,7 @@ func TestReceiveThatFailsIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestSubscribeToAQueueThatIsNotThere(t *testing.T) {
+func TestSubscribeToAMissingQueue(t *testing.T) {
 	t.Parallel()
 	c, err := NewConsumer(ConsumerConfig{Client: newFakeSQS()})
 	if err != nil {
@@ -448,20 +452,22 @@ func TestSubscribeToAQueueThatIsNotThere(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := NewConsumer(ConsumerConfig{}); err == nil {
-		t.Error("a consumer without a client was made")
+		t.Error("NewConsumer accepts a nil client")
 	}
 	if _, err := NewConsumer(ConsumerConfig{Client: newFakeSQS(), Visibility: time.Second}); err == nil {
-		t.Error("a visibility that cannot be renewed in time was taken")
+		t.Error("NewConsumer accepts a visibility that is too short to renew")
 	}
 }
 
-// slowAnswer holds the answer to a receive back, as a network does.
-type slowAnswer struct {
+// slowResponse delays the response to a receive, as a network does.
+type slowResponse struct {
 	*fakeSQS
 	delay time.Duration
 }
 
-func (s slowAnswer) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (s slowResponse) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (
+	*sqs.ReceiveMessageOutput, error,
+) {
 	out, err := s.fakeSQS.ReceiveMessage(ctx, in, o...)
 	select {
 	case <-time.After(s.delay):
@@ -471,20 +477,20 @@ func (s slowAnswer) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageIn
 	}
 }
 
-func TestCloseDoesNotBreakOffAnAnswerUnderWay(t *testing.T) {
+func TestCloseDoesNotCancelAReceiveWhoseResponseIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeSQS()
 		f.put("work", "a", "b")
-		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Client, c.Visibility = slowAnswer{f, 100 * time.Millisecond}, time.Hour })
-		synctest.Wait() // SQS has handed the messages out, and the answer is under way
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.Client, c.Visibility = slowResponse{f, 100 * time.Millisecond}, time.Hour })
+		synctest.Wait() // SQS has the messages in flight, and the response is on its way
 		_ = c.Close()
 		for range out {
-			t.Error("a message was handed out after Close")
+			t.Error("a message was sent to the channel after Close")
 		}
 		for _, m := range f.messages("work") {
 			if m.receives != 1 || m.visibleAt.After(time.Now()) {
-				t.Errorf("message %s: %d receives, invisible until %s; want it received and put back", m.body, m.receives, m.visibleAt)
+				t.Errorf("message %s: %d receives, hidden until %s; want one receive, and visible", m.body, m.receives, m.visibleAt)
 			}
 		}
 	})

@@ -19,14 +19,14 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// The attributes that a dead letter carries beside its original ones. Times are RFC 3339 in UTC.
+// The attributes that a dead letter has in addition to its original ones. Times are RFC 3339 in UTC.
 const (
-	AttributeReason        = "llac_reason"            // for a person, at most 1 KiB
+	AttributeReason        = "llac_reason"            // text of at most 1 KiB
 	AttributeFailedAt      = "llac_failed_at"         // when the service gave up
 	AttributeFirstReceived = "llac_first_received_at" // when the message was first received
-	AttributeReceiveCount  = "llac_receive_count"     // how often it was received
-	AttributeService       = "llac_service"           // who gave up
-	AttributeTrace         = "llac_trace"             // trace id of the last try
+	AttributeReceiveCount  = "llac_receive_count"     // number of receives
+	AttributeService       = "llac_service"           // service that gave up
+	AttributeTrace         = "llac_trace"             // trace id of the last attempt
 )
 
 const (
@@ -34,7 +34,7 @@ const (
 	maxAttributes = 10   // SQS allows no more on a message
 )
 
-// DeadLetters sends messages that a service gives up on to its dead-letter queue.
+// DeadLetters sends the messages that a service gives up on to its dead-letter queue.
 type DeadLetters struct {
 	Client   SQS
 	QueueURL string
@@ -43,11 +43,11 @@ type DeadLetters struct {
 	Timeout  time.Duration // of the call; default DefaultCallTimeout
 }
 
-// Send sends the message as it came, with the reason. Only when it has returned without error may the message be
-// deleted from its queue (invariant 5: send, then delete). A message that fails between the two is there twice,
-// which receipts make harmless; one deleted first could be lost.
+// Send sends the message as it was received, with the reason. The message may be deleted from its queue only after Send
+// succeeded (invariant 5). A crash between the two leaves the message in both queues, which receipts make harmless. A message
+// that was deleted first could be lost.
 func (l DeadLetters) Send(ctx context.Context, d *Delivery, reason error) error {
-	// The service may be stopping, or its deadline be over, which is no reason to leave a message without its letter.
+	// The letter is sent even if the service is stopping or its deadline has passed.
 	timeout := l.Timeout
 	if timeout <= 0 {
 		timeout = DefaultCallTimeout
@@ -61,7 +61,8 @@ func (l DeadLetters) Send(ctx context.Context, d *Delivery, reason error) error 
 		}
 	}
 	if _, err := l.Client.SendMessage(call, in); err != nil {
-		return fmt.Errorf("send message %s of %s to the dead-letter queue %s (it stays where it is): %w", d.MessageID, d.Queue, lastOf(l.QueueURL), err)
+		return fmt.Errorf("send message %s of %s to the dead-letter queue %s (it stays in its queue): %w",
+			d.MessageID, d.Queue, lastOf(l.QueueURL), err)
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ func (l DeadLetters) attributes(ctx context.Context, d *Delivery, reason error) 
 			out[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 		}
 	}
-	// Ours first: a message of somebody else's with ten attributes loses the last of them, not its reason.
+	// Llac's attributes come first. A foreign message with ten attributes then loses its last ones, not its reason.
 	for _, name := range slices.Sorted(maps.Keys(d.Attributes)) {
 		if len(out) == maxAttributes {
 			break
@@ -98,17 +99,17 @@ func (l DeadLetters) attributes(ctx context.Context, d *Delivery, reason error) 
 	return out
 }
 
-// Reason is an error as a dead letter states it: one line of printable text, at most 1 KiB. That it holds no
-// personal value is up to who made the error (invariant 8): errors name keys, fields and positions, never values.
+// Reason returns an error's text for a dead letter: one line of printable text, at most 1 KiB. Errors must not contain personal
+// values (invariant 8): they name keys, fields and positions, never values.
 func Reason(err error) string {
 	if err == nil {
-		return "no reason was given"
+		return "no reason given"
 	}
 	line := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(err.Error(), "\uFFFD"), func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r)
 	}), " ")
 	if line == "" {
-		return "no reason was given"
+		return "no reason given"
 	}
 	if len(line) <= maxReason {
 		return line

@@ -12,20 +12,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Delivery is what SQS says of a message on one receive, besides its body.
+// Delivery is one receive of a message, as SQS reports it.
 type Delivery struct {
-	Queue           string // its name
-	MessageID       string // SQS's; another one after a redrive
+	Queue           string // name
+	MessageID       string // SQS's; a redrive gives a new one
 	ReceiptHandle   string
 	Body            string
 	Attributes      map[string]types.MessageAttributeValue
-	Receives        int       // how often it has been received, this time included; at least 1
-	SentAt          time.Time // UTC; zero where SQS did not say
-	FirstReceivedAt time.Time // UTC; zero where SQS did not say
-	TraceHeader     string    // X-Ray's header as AWSTraceHeader carries it
+	Receives        int       // number of receives, including this one; at least 1
+	SentAt          time.Time // UTC; zero if SQS does not report it
+	FirstReceivedAt time.Time // UTC; zero if SQS does not report it
+	TraceHeader     string    // X-Ray's header, from the system attribute AWSTraceHeader
 }
 
-// systemAttributes are asked for with every receive.
+// systemAttributes are requested with every receive.
 var systemAttributes = []types.MessageSystemAttributeName{
 	types.MessageSystemAttributeNameApproximateReceiveCount,
 	types.MessageSystemAttributeNameSentTimestamp,
@@ -33,7 +33,7 @@ var systemAttributes = []types.MessageSystemAttributeName{
 	types.MessageSystemAttributeNameAWSTraceHeader,
 }
 
-// newDelivery reads a message received by the SDK.
+// newDelivery returns the delivery of a message that the SDK received.
 func newDelivery(queueURL string, m types.Message) *Delivery {
 	d := &Delivery{
 		Queue: lastOf(queueURL), MessageID: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle),
@@ -43,19 +43,22 @@ func newDelivery(queueURL string, m types.Message) *Delivery {
 	return d
 }
 
-// LambdaDelivery reads a record that an event source mapping handed to a function.
+// LambdaDelivery returns the delivery of a record that an event source mapping passed to a function.
 func LambdaDelivery(m events.SQSMessage) *Delivery {
 	d := &Delivery{
 		Queue: lastOf(m.EventSourceARN), MessageID: m.MessageId, ReceiptHandle: m.ReceiptHandle, Body: m.Body,
 		Attributes: make(map[string]types.MessageAttributeValue, len(m.MessageAttributes)),
 	}
 	for name, a := range m.MessageAttributes {
-		d.Attributes[name] = types.MessageAttributeValue{DataType: aws.String(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue}
+		d.Attributes[name] = types.MessageAttributeValue{
+			DataType: aws.String(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue,
+		}
 	}
 	d.system(m.Attributes)
 	return d
 }
 
+// system sets the fields that come from system attributes.
 func (d *Delivery) system(attributes map[string]string) {
 	d.Receives, _ = strconv.Atoi(attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
 	d.Receives = max(d.Receives, 1)
@@ -72,37 +75,38 @@ func milliseconds(s string) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// verdict is what a handler has said of a message beyond watermill's ack and nack.
-type verdict struct {
-	kind   verdictKind
+// refusal is what a Nack means: Reject, Retry and Release set it. The zero value is the meaning of a plain Nack.
+type refusal struct {
+	kind   refusalKind
 	reason error
-	ctx    context.Context // the message's at that time: it names the trace
+	ctx    context.Context // the message's context at that time: it contains the trace
 }
 
-func (v verdict) context(otherwise context.Context) context.Context {
-	if v.ctx == nil {
+func (r refusal) context(otherwise context.Context) context.Context {
+	if r.ctx == nil {
 		return otherwise
 	}
-	return v.ctx
+	return r.ctx
 }
 
-type verdictKind int
+type refusalKind int
 
 const (
-	retry   verdictKind = iota // the zero value: what a plain Nack means
-	reject                     // no retry will help
-	release                    // nothing was tried
+	retry   refusalKind = iota // the message is received again after the backoff
+	reject                     // retrying cannot succeed
+	release                    // no attempt was made
 )
 
+// received is a message that is not settled yet.
 type received struct {
 	Delivery
 	mu      sync.Mutex
-	verdict verdict
+	refusal refusal
 }
 
 type deliveryKey struct{}
 
-// DeliveryOf returns what SQS said of a message that a Consumer handed out.
+// DeliveryOf returns the delivery of a message that a Consumer sent to its channel.
 func DeliveryOf(m *message.Message) (*Delivery, bool) {
 	r, ok := m.Context().Value(deliveryKey{}).(*received)
 	if !ok {
@@ -111,26 +115,26 @@ func DeliveryOf(m *message.Message) (*Delivery, bool) {
 	return &r.Delivery, true
 }
 
-// Reject refuses a message for good: it goes to the dead-letter queue with the reason, and is then deleted. It
-// answers false when the message is acknowledged already.
+// Reject sends a message to the dead-letter queue with the reason; the message is then deleted. Reject returns false if the
+// message is acknowledged already.
 func Reject(m *message.Message, reason error) bool {
-	return decide(m, verdict{kind: reject, reason: reason})
+	return nack(m, refusal{kind: reject, reason: reason})
 }
 
-// Retry refuses a message for now: it comes back after the backoff. When it has been received MaxReceives times it
-// goes to the dead-letter queue with the reason instead.
+// Retry returns a message to its queue after the backoff. A message that was received MaxReceives times goes to the dead-letter
+// queue with the reason instead.
 func Retry(m *message.Message, reason error) bool {
-	return decide(m, verdict{kind: retry, reason: reason})
+	return nack(m, refusal{kind: retry, reason: reason})
 }
 
-// Release puts a message back at once: nothing was tried with it.
-func Release(m *message.Message) bool { return decide(m, verdict{kind: release}) }
+// Release returns a message to its queue at once. It is for messages of which no attempt was made.
+func Release(m *message.Message) bool { return nack(m, refusal{kind: release}) }
 
-func decide(m *message.Message, v verdict) bool {
+func nack(m *message.Message, why refusal) bool {
 	if r, ok := m.Context().Value(deliveryKey{}).(*received); ok {
 		r.mu.Lock()
-		v.ctx = m.Context()
-		r.verdict = v
+		why.ctx = m.Context()
+		r.refusal = why
 		r.mu.Unlock()
 	}
 	return m.Nack()

@@ -1,12 +1,20 @@
-// Package messaging is watermill's Publisher and Subscriber over SNS and SQS: watermill-aws publishes, our own
-// consumer receives, because a poison message must not harm its neighbours (docs/adr).
+// Package messaging implements watermill's Publisher and Subscriber over SNS and SQS. watermill-aws publishes. The consumer is
+// Llac's own, because one message that cannot be handled must not delay or lose others of its batch
+// (docs/adr/20261123-own-consumer.md).
 //
-// The nouns. A delivery is one receipt of a message from a queue: what SQS says of it besides its body. A message is
-// released when nothing was tried with it, retried after a backoff when something went wrong, and rejected when no
-// retry will help. A dead letter is a rejected message in its service's dead-letter queue, with its original body
-// and attributes and with the reason beside them.
+// The nouns:
 //
-// What must hold. At least once, never lost: a message leaves its queue only after its handler has acknowledged it, or
-// after SQS has taken its dead letter. Messages of one batch share nothing but the call that fetched them
-// (invariant 5). While a message is worked on its visibility is prolonged. Close always comes back.
+//   - A delivery is one receive of a message from a queue, with the attributes that SQS reports for it.
+//   - A message is acknowledged (deleted), released (returned to the queue at once, because no attempt was made), retried
+//     (returned to the queue after a backoff) or rejected (retrying cannot succeed).
+//   - A dead letter is a rejected message in its service's dead-letter queue. It has the original body and attributes, and
+//     the reason in attributes of its own.
+//
+// What must hold:
+//
+//   - Delivery is at least once. A message is deleted only after its handler acknowledged it, or after SQS accepted its dead
+//     letter.
+//   - Messages of one batch share nothing but the call that received them (invariant 5).
+//   - While a handler works on a message, its visibility timeout is extended.
+//   - Close always returns.
 package messaging

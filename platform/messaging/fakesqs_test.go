@@ -17,15 +17,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// fakeSQS keeps queues in memory, with visibility and receive counts. It reads the time of the test's bubble. The
-// emulator's own tests prove more; this one can be made to fail at a chosen call and says in which order calls came.
+// fakeSQS keeps queues in memory, with visibility and receive counts. It uses the time of the test's bubble. Unlike the local
+// cloud, it can fail at a chosen call, and it records the order of the calls.
 type fakeSQS struct {
 	mu      sync.Mutex
 	queues  map[string][]*fakeMessage
 	changed chan struct{} // closed and replaced when a queue changes
 	calls   []string      // "receive", "send <queue>", "delete <n>", "visibility <seconds>"
 	serial  int
-	// fail is asked before each call; an error is returned to the caller.
+	// fail is called before each call. Its error is returned to the caller.
 	fail func(call string) error
 }
 
@@ -65,10 +65,12 @@ func (f *fakeSQS) put(queue string, bodies ...string) {
 
 func (f *fakeSQS) add(queue, body string, attributes map[string]types.MessageAttributeValue) {
 	f.serial++
-	f.queues[queue] = append(f.queues[queue], &fakeMessage{id: "m" + strconv.Itoa(f.serial), body: body, attributes: attributes, sent: time.Now(), visibleAt: time.Now()})
+	f.queues[queue] = append(f.queues[queue], &fakeMessage{
+		id: "m" + strconv.Itoa(f.serial), body: body, attributes: attributes, sent: time.Now(), visibleAt: time.Now(),
+	})
 }
 
-// log returns the calls so far, without those that only wait.
+// log returns the calls so far, without receives.
 func (f *fakeSQS) log() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,7 +94,9 @@ func (f *fakeSQS) GetQueueUrl(_ context.Context, in *sqs.GetQueueUrlInput, _ ...
 	return &sqs.GetQueueUrlOutput{QueueUrl: aws.String("fake/" + *in.QueueName)}, nil
 }
 
-func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (
+	*sqs.ReceiveMessageOutput, error,
+) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.note("receive"); err != nil {
@@ -118,8 +122,8 @@ func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInpu
 			m.handle = fmt.Sprintf("%s/%d", m.id, m.receives)
 			sum := md5.Sum([]byte(m.body))
 			out = append(out, types.Message{
-				MessageId: aws.String(m.id), ReceiptHandle: aws.String(m.handle), Body: aws.String(m.body), MD5OfBody: aws.String(hex.EncodeToString(sum[:])),
-				MessageAttributes: m.attributes, Attributes: map[string]string{
+				MessageId: aws.String(m.id), ReceiptHandle: aws.String(m.handle), Body: aws.String(m.body),
+				MD5OfBody: aws.String(hex.EncodeToString(sum[:])), MessageAttributes: m.attributes, Attributes: map[string]string{
 					"ApproximateReceiveCount": strconv.Itoa(m.receives), "SentTimestamp": strconv.FormatInt(m.sent.UnixMilli(), 10),
 					"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
 					"AWSTraceHeader":                   "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
@@ -173,7 +177,9 @@ func (f *fakeSQS) find(queueURL, handle string) *fakeMessage {
 	return nil
 }
 
-func (f *fakeSQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+func (f *fakeSQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (
+	*sqs.DeleteMessageBatchOutput, error,
+) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := errors.Join(ctx.Err(), f.note(fmt.Sprint("delete ", len(in.Entries)))); err != nil {
@@ -184,7 +190,9 @@ func (f *fakeSQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageB
 		m := f.find(*in.QueueUrl, *e.ReceiptHandle)
 		if f.fail != nil {
 			if err := f.fail("delete " + *e.ReceiptHandle); err != nil {
-				out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InternalError"), SenderFault: strings.Contains(err.Error(), "sender")})
+				out.Failed = append(out.Failed, types.BatchResultErrorEntry{
+					Id: e.Id, Code: aws.String("InternalError"), SenderFault: strings.Contains(err.Error(), "sender"),
+				})
 				continue
 			}
 		}
@@ -194,7 +202,9 @@ func (f *fakeSQS) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageB
 	return out, nil
 }
 
-func (f *fakeSQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+func (f *fakeSQS) ChangeMessageVisibilityBatch(
+	ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),
+) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -207,7 +217,8 @@ func (f *fakeSQS) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.Chan
 		}
 		m := f.find(*in.QueueUrl, *e.ReceiptHandle)
 		if m == nil || !m.visibleAt.After(time.Now()) {
-			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("MessageNotInflight"), SenderFault: true})
+			refused := types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("MessageNotInflight"), SenderFault: true}
+			out.Failed = append(out.Failed, refused)
 			continue
 		}
 		m.visibleAt = time.Now().Add(time.Duration(e.VisibilityTimeout) * time.Second)

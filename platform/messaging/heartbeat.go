@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// heldMessages are the messages received and not yet answered. Their visibility is renewed when half of it is over.
+// heldMessages are the messages that are not settled yet. Their visibility is renewed when half of it has passed.
 type heldMessages struct {
 	s     *subscription
-	calls sync.Mutex // held during a renewal and while messages are put back, so that neither overtakes the other
+	calls sync.Mutex // held during renewals and while messages are returned to the queue, so that their calls do not overlap
 
 	mu       sync.Mutex
 	messages map[*received]holding
@@ -18,7 +18,7 @@ type heldMessages struct {
 
 type holding struct {
 	renewed time.Time // when its visibility was last set
-	until   time.Time // renewed no more after this
+	until   time.Time // it is not renewed after this time
 }
 
 func (h *heldMessages) init(s *subscription) {
@@ -38,7 +38,7 @@ func (h *heldMessages) remove(r *received) {
 	h.mu.Unlock()
 }
 
-// beat renews until ctx ends. It looks ten times a visibility, so that a renewal comes between 50 % and 60 % of it.
+// beat renews visibilities until ctx ends. It runs ten times per visibility, so that a message is renewed after 50 to 60 % of it.
 func (h *heldMessages) beat(ctx context.Context) {
 	for h.s.Clock.Sleep(ctx, h.s.Visibility/10) == nil {
 		h.renew()
@@ -52,11 +52,11 @@ func (h *heldMessages) renew() {
 	for len(due) > 0 {
 		batch := due[:min(len(due), MaxBatch)]
 		due = due[len(batch):]
-		changes := make([]Rest, len(batch))
+		changes := make([]VisibilityChange, len(batch))
 		for i, r := range batch {
-			changes[i] = Rest{r.ReceiptHandle, seconds(h.s.Visibility)}
+			changes[i] = VisibilityChange{r.ReceiptHandle, seconds(h.s.Visibility)}
 		}
-		// The renewal must be through before the visibility is over, or it is of no use.
+		// A renewal that ends after the visibility has no effect.
 		ctx, cancel := context.WithTimeout(context.Background(), min(h.s.CallTimeout, h.s.Visibility/3))
 		errs := changeVisibility(ctx, h.s.Client, h.s.queueURL, changes)
 		cancel()
@@ -66,6 +66,7 @@ func (h *heldMessages) renew() {
 	}
 }
 
+// due returns the messages whose visibility must be renewed, and the time at which it looked.
 func (h *heldMessages) due() ([]*received, time.Time) {
 	now := h.s.Clock.Now()
 	h.mu.Lock()
@@ -79,11 +80,12 @@ func (h *heldMessages) due() ([]*received, time.Time) {
 	return due, now
 }
 
+// renewed records the outcome of a renewal.
 func (h *heldMessages) renewed(r *received, at time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m, held := h.messages[r]
-	if !held { // answered meanwhile
+	if !held { // settled meanwhile
 		return
 	}
 	if err == nil {
@@ -92,9 +94,9 @@ func (h *heldMessages) renewed(r *received, at time.Time, err error) {
 		return
 	}
 	var refused *refusedError
-	if errors.As(err, &refused) && refused.ours {
-		// The handle is no longer good: the message is gone, or somebody else's. Receipts make that harmless.
+	if errors.As(err, &refused) && refused.senderFault {
+		// The handle has become invalid: the message was deleted, or another consumer has it. Receipts make that harmless.
 		delete(h.messages, r)
 	}
-	h.s.Log.Warn("a message's visibility was not renewed; another consumer may receive it too", "message_id", r.MessageID, "error", err)
+	h.s.Log.Warn("message visibility not renewed; another consumer may receive the message too", "message_id", r.MessageID, "error", err)
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Letter is one dead letter as it lies in its queue.
+// Letter is one dead letter in its queue.
 type Letter struct {
 	Service   string
-	MessageID string // SQS's; another one each time the message dies
+	MessageID string // SQS's; a new one each time the message becomes a dead letter
 	Body      string // as the service received it
-	// SentAt is the time from which SQS counts its days: when the service gave up, or, of a message that SQS moved itself,
-	// when it was first sent. UTC.
+	// SentAt is the time from which SQS counts the retention. It is the time at which the service gave up or, for a message
+	// that SQS moved itself, the time at which the message was first sent. UTC.
 	SentAt time.Time
 
-	// What the service said when it gave up; empty of a message that SQS moved.
+	// The service sets these fields when it gives up. They are empty for a message that SQS moved.
 	Reason          string
 	Receives        int
 	FirstReceivedAt time.Time
@@ -29,23 +29,24 @@ type Letter struct {
 	TraceID         string
 }
 
-// DeadLetterQueues looks into the dead-letter queues of an environment.
+// DeadLetterQueues reads the dead-letter queues of an environment.
 type DeadLetterQueues struct {
 	Client SQS
 	Env    string
 }
 
 const (
-	// looking is how long a letter that is looked at is hidden from others who look, should its reader die.
-	looking = 30 * time.Second
-	// lookWait makes SQS ask all of its servers; a receive that does not wait may find a queue empty that is not.
-	lookWait = 1 // seconds
-	// staleBatches ends a look at a queue so long that its first letters come back before its last were seen.
+	// visiting is the visibility of a visited letter. It ends the hiding of letters whose reader died.
+	visiting = 30 * time.Second
+	// visitWait makes SQS query all of its servers. A receive without a wait may report a queue as empty that is not.
+	visitWait = 1 // seconds
+	// staleBatches is the number of batches without a new letter after which a visit ends. In a long queue, the first letters
+	// return before the last ones were visited.
 	staleBatches = 3
 )
 
-// Look shows every dead letter of a service to visit, in no order. The letters stay where they are: all are put back when
-// the look ends, also by an error of visit, which is returned.
+// Look calls visit for every dead letter of a service, in no particular order. The letters stay in their queue: all become
+// visible again at the end. Look returns the errors of visit, which do not end it.
 func (q DeadLetterQueues) Look(ctx context.Context, service string, visit func(Letter) error) (err error) {
 	url, err := QueueURL(ctx, q.Client, DeadLetterQueueName(q.Env, service))
 	if err != nil {
@@ -53,12 +54,12 @@ func (q DeadLetterQueues) Look(ctx context.Context, service string, visit func(L
 	}
 	held := map[string]string{} // latest receipt handle by message id
 	defer func() {
-		rests := make([]Rest, 0, len(held))
+		changes := make([]VisibilityChange, 0, len(held))
 		for _, handle := range held {
-			rests = append(rests, Rest{ReceiptHandle: handle})
+			changes = append(changes, VisibilityChange{ReceiptHandle: handle})
 		}
-		// One that could not be put back comes back by itself: that is no reason to call the look failed.
-		_ = PutBack(context.WithoutCancel(ctx), q.Client, url, rests)
+		// The error is ignored: a letter whose visibility was not changed becomes visible by itself.
+		_ = ChangeVisibility(context.WithoutCancel(ctx), q.Client, url, changes)
 	}()
 	var failed error
 	for stale := 0; stale < staleBatches; {
@@ -78,7 +79,7 @@ func (q DeadLetterQueues) Look(ctx context.Context, service string, visit func(L
 				continue
 			}
 			stale = 0
-			// Invariant 5: a letter that cannot be dealt with does not stand in the way of the others.
+			// Invariant 5: a letter that fails does not stop the others.
 			failed = errors.Join(failed, visit(ReadLetter(service, m)))
 		}
 	}
@@ -86,10 +87,10 @@ func (q DeadLetterQueues) Look(ctx context.Context, service string, visit func(L
 }
 
 func (q DeadLetterQueues) receive(ctx context.Context, service, url string) ([]types.Message, error) {
-	call, cancel := context.WithTimeout(ctx, lookWait*time.Second+DefaultCallTimeout)
+	call, cancel := context.WithTimeout(ctx, visitWait*time.Second+DefaultCallTimeout)
 	defer cancel()
 	out, err := q.Client.ReceiveMessage(call, &sqs.ReceiveMessageInput{
-		QueueUrl: &url, MaxNumberOfMessages: MaxBatch, VisibilityTimeout: seconds(looking), WaitTimeSeconds: lookWait,
+		QueueUrl: &url, MaxNumberOfMessages: MaxBatch, VisibilityTimeout: seconds(visiting), WaitTimeSeconds: visitWait,
 		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: systemAttributes,
 	})
 	if err != nil {
@@ -98,11 +99,11 @@ func (q DeadLetterQueues) receive(ctx context.Context, service, url string) ([]t
 	return out.Messages, nil
 }
 
-// ReadLetter reads a message of a service's dead-letter queue, received with all its attributes.
+// ReadLetter returns the letter in a message of a service's dead-letter queue. The message was received with all its attributes.
 func ReadLetter(service string, m types.Message) Letter {
 	text := func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
 	at := func(name string) time.Time {
-		t, _ := time.Parse(time.RFC3339Nano, text(name)) // of a message that SQS moved: none
+		t, _ := time.Parse(time.RFC3339Nano, text(name)) // zero for a message that SQS moved
 		return t
 	}
 	receives, _ := strconv.Atoi(text(AttributeReceiveCount))

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// OperatorTopic is the name of the topic on which people ask for runs; it belongs to no service.
+// OperatorTopic is the name of the topic on which operators publish their requests. It belongs to no service.
 const OperatorTopic = "operator"
 
-// TopicName is the SNS topic on which a service speaks: "llac-<env>-<service>".
+// TopicName returns the name of the SNS topic on which a service publishes: "llac-<env>-<service>".
 func TopicName(env, service string) string { return "llac-" + env + "-" + service }
 
-// QueueName is the SQS queue in which a service hears: "llac-<env>-<service>".
+// QueueName returns the name of the SQS queue from which a service receives: "llac-<env>-<service>".
 func QueueName(env, service string) string { return "llac-" + env + "-" + service }
 
-// DeadLetterQueueName is the queue of the messages that a service gave up on: "llac-<env>-<service>-dlq".
+// DeadLetterQueueName returns the name of the queue for messages that a service gave up on: "llac-<env>-<service>-dlq".
 func DeadLetterQueueName(env, service string) string { return QueueName(env, service) + "-dlq" }
 
-// TopicARN derives a topic's ARN from the ARN of any queue of the same account and region.
+// TopicARN returns a topic's ARN, derived from the ARN of any queue of the same account and region.
 func TopicARN(queueARN, topic string) (string, error) {
 	// arn:<partition>:sqs:<region>:<account>:<queue>
 	parts := strings.Split(queueARN, ":")
@@ -28,7 +28,7 @@ func TopicARN(queueARN, topic string) (string, error) {
 	return strings.Join(parts, ":"), nil
 }
 
-// lastOf is the part of a name, ARN or URL that a person knows it by.
+// lastOf returns the last part of a name, ARN or URL: the name of the queue or topic.
 func lastOf(s string) string {
 	if i := strings.LastIndexAny(s, ":/"); i >= 0 {
 		return s[i+1:]

@@ -21,25 +21,25 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// The attributes of an SNS message of ours; subscriptions filter on them. There are no others.
+// The attributes of Llac's SNS messages. Subscriptions filter on the type.
 const (
 	AttributeType    = "type"    // the event type
-	AttributeDataset = "dataset" // the event's subject, where it has one
+	AttributeDataset = "dataset" // the event's subject, if it has one
 )
 
 // PublisherConfig configures a Publisher. Only AWS is required.
 type PublisherConfig struct {
 	AWS aws.Config
-	// TopicARN resolves the topic names given to Publish. Default: topics are given by ARN.
+	// TopicARN returns the ARN of a topic name that is given to Publish. Default: topics are given by ARN.
 	TopicARN func(topic string) (string, error)
-	// CarryUUID sends watermill's message id as an attribute, for messages that are not events.
+	// CarryUUID adds watermill's message id as an attribute, for messages that are not events.
 	CarryUUID bool
-	Timeout   time.Duration // of one call, its retries included; default DefaultCallTimeout
+	Timeout   time.Duration // of one call, with its retries; default DefaultCallTimeout
 	Tracer    trace.Tracer  // default: none
 }
 
-// Publisher is watermill's Publisher over SNS: watermill-aws's, with what it lacks. The context of a message reaches
-// the call: its end ends the call, and its span is written as X-Ray's header.
+// Publisher is a watermill Publisher for SNS. It uses watermill-aws's publisher, which ignores the context of a message: here the
+// end of the context ends the call, and its span is sent as X-Ray's header.
 type Publisher struct {
 	sns    *wsns.Publisher
 	tracer trace.Tracer
@@ -48,7 +48,7 @@ type Publisher struct {
 
 var _ message.Publisher = (*Publisher)(nil)
 
-// NewPublisher makes a publisher. It creates no topics: Deploy or Terraform does.
+// NewPublisher returns a publisher. It does not create topics; Deploy or Terraform does.
 func NewPublisher(c PublisherConfig) (*Publisher, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultCallTimeout
@@ -66,14 +66,14 @@ func NewPublisher(c PublisherConfig) (*Publisher, error) {
 		DoNotCreateTopicIfNotExists: true,
 		TopicResolver:               topicResolver(c.TopicARN),
 		Marshaler:                   marshaler{carryUUID: c.CarryUUID, contexts: contexts},
-	}, watermill.NopLogger{}) // it logs whole messages, and returns what matters
+	}, watermill.NopLogger{}) // a logger would receive whole messages; errors are returned
 	if err != nil {
 		return nil, fmt.Errorf("make a publisher: %w", err)
 	}
 	return &Publisher{sns: inner, tracer: c.Tracer}, nil
 }
 
-// Publish sends messages one after another and returns at the first that SNS has not taken.
+// Publish sends messages one after another and returns the first error.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	for _, m := range messages {
 		if err := p.send(topic, m); err != nil {
@@ -83,8 +83,8 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return nil
 }
 
-// PublishEvents publishes events in order. After an error the caller does not know which have been sent, and sends
-// all of them again: their ids are the same, so that consumers deal with them once (invariant 1).
+// PublishEvents publishes events in order. After an error the caller does not know which events were sent. It must send all of
+// them again: their ids are the same, so that consumers handle each once (invariant 1).
 func (p *Publisher) PublishEvents(ctx context.Context, topic string, list []events.Event) error {
 	for _, e := range list {
 		body, err := e.Marshal()
@@ -120,12 +120,12 @@ func (p *Publisher) send(topic string, m *message.Message, attributes ...attribu
 	defer m.SetContext(caller)
 	err := p.sns.Publish(topic, m)
 	if err != nil {
-		span.SetStatus(codes.Error, "not taken by SNS")
+		span.SetStatus(codes.Error, "not accepted by SNS")
 	}
 	return err
 }
 
-// Close makes later calls fail; calls under way are not waited for, Publish itself waits for its answer.
+// Close makes later calls fail. It does not wait for calls in progress.
 func (p *Publisher) Close() error {
 	p.closed.Store(true)
 	return p.sns.Close()
@@ -138,7 +138,7 @@ func (r topicResolver) ResolveTopic(_ context.Context, topic string) (wsns.Topic
 	return wsns.TopicArn(arn), err
 }
 
-// marshaler writes a message's metadata as text attributes and nothing else; trace context is in the envelope.
+// marshaler sends a message's metadata as String attributes and nothing else. The trace context is in the envelope.
 type marshaler struct {
 	carryUUID bool
 	contexts  *callContexts

@@ -22,12 +22,12 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// fakeSNS answers Publish and keeps what it was sent.
+// fakeSNS responds to Publish and records the requests.
 type fakeSNS struct {
 	mu      sync.Mutex
 	forms   []url.Values
 	headers []http.Header
-	answer  func(w http.ResponseWriter, r *http.Request)
+	respond func(w http.ResponseWriter, r *http.Request)
 }
 
 func (f *fakeSNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -36,8 +36,8 @@ func (f *fakeSNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.forms, f.headers = append(f.forms, form), append(f.headers, r.Header.Clone())
 	f.mu.Unlock()
-	if f.answer != nil {
-		f.answer(w, r)
+	if f.respond != nil {
+		f.respond(w, r)
 		return
 	}
 	_, _ = io.WriteString(w, `<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>`)
@@ -63,7 +63,8 @@ func publisher(t *testing.T, f *fakeSNS, change func(*PublisherConfig)) *Publish
 
 func TestPublishEvents(t *testing.T) {
 	t.Parallel()
-	tel, err := telemetry.Setup(t.Context(), telemetry.Config{Service: "stager", Log: io.Discard, SpanFile: filepath.Join(t.TempDir(), "spans")})
+	config := telemetry.Config{Service: "stager", Log: io.Discard, SpanFile: filepath.Join(t.TempDir(), "spans")}
+	tel, err := telemetry.Setup(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestPublishEvents(t *testing.T) {
 		}
 	}
 	if len(names) != 2 || names["type"] != staged.Type || names["dataset"] != "municipalities" {
-		t.Errorf("attributes: %v, want type and dataset alone", names)
+		t.Errorf("attributes: %v, want only type and dataset", names)
 	}
 	if got := f.forms[0].Get("TopicArn"); got != "arn:aws:sns:eu-south-2:123456789012:llac-dev-stager" {
 		t.Errorf("topic %q", got)
@@ -99,7 +100,8 @@ func TestPublishEvents(t *testing.T) {
 	}
 	sc, ok := telemetry.ParseXRayHeader(f.headers[0].Get(telemetry.XRayHeaderName))
 	if !ok || sc.TraceID() != span.SpanContext().TraceID() || sc.SpanID() == span.SpanContext().SpanID() {
-		t.Errorf("header %q, want the trace of %s and the span of the send", f.headers[0].Get(telemetry.XRayHeaderName), span.SpanContext().TraceID())
+		t.Errorf("header %q, want the trace of %s and the span of the send", f.headers[0].Get(telemetry.XRayHeaderName),
+			span.SpanContext().TraceID())
 	}
 }
 
@@ -109,14 +111,14 @@ func TestPublishIsBoundedInTime(t *testing.T) {
 	e := events.New(events.ScheduleTicked{})
 	e.ID = "tick"
 
-	p := publisher(t, &fakeSNS{answer: hang}, func(c *PublisherConfig) { c.Timeout = 50 * time.Millisecond })
+	p := publisher(t, &fakeSNS{respond: hang}, func(c *PublisherConfig) { c.Timeout = 50 * time.Millisecond })
 	if err := p.PublishEvents(t.Context(), "x", []events.Event{e}); err == nil {
-		t.Error("a call that hangs ended without error")
+		t.Error("a call that hangs returned no error")
 	}
 
 	called := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
-	p = publisher(t, &fakeSNS{answer: func(w http.ResponseWriter, r *http.Request) { close(called); hang(w, r) }}, nil)
+	p = publisher(t, &fakeSNS{respond: func(w http.ResponseWriter, r *http.Request) { close(called); hang(w, r) }}, nil)
 	go func() {
 		<-called
 		cancel()
@@ -125,22 +127,23 @@ func TestPublishIsBoundedInTime(t *testing.T) {
 		t.Errorf("error = %v, want the caller's cancellation to reach the call", err)
 	}
 	if err := p.PublishEvents(ctx, "x", []events.Event{e}); !errors.Is(err, context.Canceled) {
-		t.Errorf("error = %v, want none sent for a caller that has gone", err)
+		t.Errorf("error = %v, want no call for a cancelled caller", err)
 	}
 }
 
 func TestPublishFailure(t *testing.T) {
 	t.Parallel()
-	f := &fakeSNS{answer: func(w http.ResponseWriter, _ *http.Request) {
+	f := &fakeSNS{respond: func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, `<ErrorResponse><Error><Code>NotFound</Code><Message>Topic does not exist</Message></Error></ErrorResponse>`)
+		const body = `<ErrorResponse><Error><Code>NotFound</Code><Message>Topic does not exist</Message></Error></ErrorResponse>`
+		_, _ = io.WriteString(w, body)
 	}}
 	p := publisher(t, f, nil)
 	e := events.New(events.ScheduleTicked{})
 	e.ID = "tick"
 	err := p.PublishEvents(t.Context(), "gone", []events.Event{e, e})
 	if err == nil || !strings.Contains(err.Error(), "gone") {
-		t.Errorf("error = %v, want one that names the topic", err)
+		t.Errorf("error = %v, want an error that names the topic", err)
 	}
 	for _, form := range f.forms {
 		if form.Get("Action") != "Publish" {
@@ -148,7 +151,7 @@ func TestPublishFailure(t *testing.T) {
 		}
 	}
 	if len(f.forms) != 1 {
-		t.Errorf("%d calls, want the first failure to end it", len(f.forms))
+		t.Errorf("%d calls, want 1: the first failure ends the batch", len(f.forms))
 	}
 }
 

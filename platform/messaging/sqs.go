@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,24 +13,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// SQS is what the consumer needs of the SDK's client. Calls are bounded in time by the caller.
+// SQS is the part of the SDK's client that the consumer needs. The caller bounds each call's time.
 type SQS interface {
 	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
-	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (
+		*sqs.ChangeMessageVisibilityBatchOutput, error)
 }
 
-// MaxBatch is the most messages one SQS call carries.
+// MaxBatch is the maximum number of messages of one SQS call.
 const MaxBatch = 10
 
-// DefaultCallTimeout bounds one call to SQS or SNS, its retries included.
+// DefaultCallTimeout bounds one call to SQS or SNS, with its retries.
 const DefaultCallTimeout = 15 * time.Second
 
-// QueueURL finds a queue by its name; a URL is returned as it is.
+// QueueURL returns the URL of a queue, given by name. It returns a URL unchanged.
 func QueueURL(ctx context.Context, client SQS, name string) (string, error) {
-	if isURL(name) {
+	if strings.Contains(name, "/") {
 		return name, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, DefaultCallTimeout)
@@ -41,26 +43,17 @@ func QueueURL(ctx context.Context, client SQS, name string) (string, error) {
 	return aws.ToString(out.QueueUrl), nil
 }
 
-func isURL(name string) bool {
-	for i := range len(name) {
-		if name[i] == '/' {
-			return true
-		}
-	}
-	return false
-}
-
-// Rest hides a received message for so many seconds from now; 0 puts it back at once.
-type Rest struct {
+// VisibilityChange hides a received message for a number of seconds from now. 0 makes it visible at once.
+type VisibilityChange struct {
 	ReceiptHandle string
 	Seconds       int32
 }
 
-// PutBack has messages of a queue rest. It tries all, and answers what went wrong; a message that could not be changed
-// comes back when its visibility is over.
-func PutBack(ctx context.Context, client SQS, queueURL string, rests []Rest) error {
+// ChangeVisibility changes the visibility of messages of a queue. It tries all and returns the joined errors. A message whose
+// change failed becomes visible at the end of its present visibility.
+func ChangeVisibility(ctx context.Context, client SQS, queueURL string, changes []VisibilityChange) error {
 	var problems []error
-	for batch := range slices.Chunk(rests, MaxBatch) {
+	for batch := range slices.Chunk(changes, MaxBatch) {
 		call, cancel := context.WithTimeout(ctx, DefaultCallTimeout)
 		for _, err := range changeVisibility(call, client, queueURL, batch) {
 			problems = append(problems, err)
@@ -70,11 +63,13 @@ func PutBack(ctx context.Context, client SQS, queueURL string, rests []Rest) err
 	return errors.Join(problems...)
 }
 
-// changeVisibility changes up to ten messages in one call and answers the error of each that failed.
-func changeVisibility(ctx context.Context, client SQS, queueURL string, changes []Rest) map[int]error {
+// changeVisibility changes up to ten messages in one call. It returns the errors by position.
+func changeVisibility(ctx context.Context, client SQS, queueURL string, changes []VisibilityChange) map[int]error {
 	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(changes))
 	for i, c := range changes {
-		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: &entryIDs[i], ReceiptHandle: &changes[i].ReceiptHandle, VisibilityTimeout: c.Seconds}
+		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
+			Id: &entryIDs[i], ReceiptHandle: &changes[i].ReceiptHandle, VisibilityTimeout: c.Seconds,
+		}
 	}
 	out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &queueURL, Entries: entries})
 	if err != nil {
@@ -83,7 +78,7 @@ func changeVisibility(ctx context.Context, client SQS, queueURL string, changes 
 	return failed(out.Failed, "change the visibility of a message of "+lastOf(queueURL))
 }
 
-// deleteMessages deletes up to ten messages in one call and answers the error of each that failed.
+// deleteMessages deletes up to ten messages in one call. It returns the errors by position.
 func deleteMessages(ctx context.Context, client SQS, queueURL string, receipts []string) map[int]error {
 	entries := make([]types.DeleteMessageBatchRequestEntry, len(receipts))
 	for i := range receipts {
@@ -96,13 +91,13 @@ func deleteMessages(ctx context.Context, client SQS, queueURL string, receipts [
 	return failed(out.Failed, "delete a message of "+lastOf(queueURL))
 }
 
-// entryIDs are the ids of batch entries: their position.
+// entryIDs are the ids of batch entries: their positions.
 var entryIDs = [MaxBatch]string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
 
-// refusedError is SQS's answer to one entry of a batch.
+// refusedError is SQS's error for one entry of a batch.
 type refusedError struct {
 	op, code, message string
-	ours              bool // the request is wrong (an old receipt handle, say): saying it again will not help
+	senderFault       bool // the entry is wrong, for example by an old receipt handle: retrying cannot succeed
 }
 
 func (e *refusedError) Error() string { return e.op + ": " + e.code + ": " + e.message }
@@ -115,7 +110,7 @@ func failed(entries []types.BatchResultErrorEntry, op string) map[int]error {
 				if errs == nil {
 					errs = map[int]error{}
 				}
-				errs[i] = &refusedError{op: op, code: aws.ToString(f.Code), message: aws.ToString(f.Message), ours: f.SenderFault}
+				errs[i] = &refusedError{op: op, code: aws.ToString(f.Code), message: aws.ToString(f.Message), senderFault: f.SenderFault}
 			}
 		}
 	}

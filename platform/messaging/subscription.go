@@ -17,25 +17,25 @@ import (
 type subscription struct {
 	ConsumerConfig
 	queueURL string
-	letters  *DeadLetters // nil: none
+	letters  *DeadLetters // nil: no dead-letter queue
 	out      chan *message.Message
 
-	receiving context.Context // ends when no more is to be received
+	receiving context.Context // ends when no more messages are to be received
 	stop      context.CancelFunc
 	working   context.Context // parent of the messages' contexts; ends after the grace
 	abandon   context.CancelFunc
-	abandoned chan struct{} // closed when unanswered messages are to be released
+	abandoned chan struct{} // closed when unsettled messages are to be released
 
-	slots   chan struct{} // one for each message received and not yet answered
+	slots   chan struct{} // contains one element per unsettled message
 	held    heldMessages
 	deletes *batcher[*received]
-	changes *batcher[change]
+	returns *batcher[delayed]
 	polls   sync.WaitGroup
 	handled sync.WaitGroup
 }
 
-// change is a message to be put back after so many seconds.
-type change struct {
+// delayed is a message that becomes visible after a number of seconds.
+type delayed struct {
 	*received
 	seconds int32
 }
@@ -60,12 +60,12 @@ func (c *Consumer) newSubscription(ctx context.Context, queue string) (*subscrip
 	s.receiving, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.working, s.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	s.held.init(s)
-	s.deletes = newBatcher(s.Clock, s.Linger, s.delete)
-	s.changes = newBatcher(s.Clock, s.Linger, s.putBack)
+	s.deletes = newBatcher(s.Clock, s.Linger, s.sendDeletes)
+	s.returns = newBatcher(s.Clock, s.Linger, s.sendReturns)
 	return s, nil
 }
 
-// run receives until either channel is closed, and returns when nothing is left under way.
+// run receives until either channel is closed. It returns when every message is settled.
 func (s *subscription) run(done, closing <-chan struct{}) {
 	beating, stopBeating := context.WithCancel(context.Background())
 	var heart sync.WaitGroup
@@ -80,9 +80,9 @@ func (s *subscription) run(done, closing <-chan struct{}) {
 	}
 	s.stop()
 	s.polls.Wait()
-	if !s.answeredWithin(s.Grace) {
+	if !s.settledWithin(s.Grace) {
 		s.abandon()
-		s.answeredWithin(abandonTime)
+		s.settledWithin(abandonTime)
 		close(s.abandoned)
 		s.handled.Wait()
 	}
@@ -90,17 +90,18 @@ func (s *subscription) run(done, closing <-chan struct{}) {
 	stopBeating()
 	heart.Wait()
 	s.deletes.close()
-	s.changes.close()
+	s.returns.close()
 	close(s.out)
 }
 
-// abandonTime is what a handler gets to answer after its context has ended.
+// abandonTime is how long a handler may take to settle its message after its context has ended.
 const abandonTime = time.Second
 
-func (s *subscription) answeredWithin(d time.Duration) bool {
+// settledWithin waits up to d for all messages to be settled, and reports whether they are.
+func (s *subscription) settledWithin(d time.Duration) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var answered bool
+	var settled bool
 	var waiting sync.WaitGroup
 	all := make(chan struct{})
 	go func() {
@@ -115,15 +116,15 @@ func (s *subscription) answeredWithin(d time.Duration) bool {
 	})
 	select {
 	case <-all:
-		answered = true
+		settled = true
 	case <-late:
 	}
 	cancel()
 	waiting.Wait()
-	return answered
+	return settled
 }
 
-// poll receives as many messages as there are free slots, ten at the most, again and again.
+// poll receives messages until the subscription stops: as many at a time as there are free slots, at most ten.
 func (s *subscription) poll() {
 	failures := 0
 	for {
@@ -141,7 +142,7 @@ func (s *subscription) poll() {
 			}
 			failures++
 			pause := min(100*time.Millisecond<<min(failures-1, 6), 5*time.Second)
-			s.Log.Warn("receiving failed; trying again", "error", err, "pause", pause.String())
+			s.Log.Warn("receive failed; retrying", "error", err, "pause", pause.String())
 			if s.Clock.Sleep(s.receiving, pause) != nil {
 				return
 			}
@@ -157,7 +158,7 @@ func (s *subscription) poll() {
 	}
 }
 
-// takeSlots waits for a free slot and takes up to nine more. It answers 0 when nothing more is to be received.
+// takeSlots waits for a free slot and takes up to nine more. It returns 0 when no more messages are to be received.
 func (s *subscription) takeSlots() int {
 	if s.receiving.Err() != nil {
 		return 0
@@ -180,11 +181,11 @@ func (s *subscription) takeSlots() int {
 func (s *subscription) receive(n int) ([]types.Message, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.receiving), s.Wait+s.CallTimeout)
 	defer cancel()
-	// An answer under way when the call is broken off is lost: its messages are nobody's until their visibility is
-	// over. So a stop leaves a young call the time in which SQS answers when it has messages; an old one has none.
+	// If the call is cancelled while its response is on its way, the messages in it stay hidden until their visibility ends.
+	// A stop therefore waits until the call is old enough: SQS responds at once when it has messages.
 	began := s.Clock.Now()
 	defer context.AfterFunc(s.receiving, func() {
-		if s.Clock.Sleep(ctx, settle-s.Clock.Now().Sub(began)) == nil {
+		if s.Clock.Sleep(ctx, cancelAge-s.Clock.Now().Sub(began)) == nil {
 			cancel()
 		}
 	})()
@@ -199,18 +200,19 @@ func (s *subscription) receive(n int) ([]types.Message, error) {
 	return out.Messages, nil
 }
 
-// settle is the age at which a receive call may be broken off.
-const settle = 250 * time.Millisecond
+// cancelAge is the age from which a receive call may be cancelled.
+const cancelAge = 250 * time.Millisecond
 
+// seconds returns d in whole seconds, rounded up.
 func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
 
-// handle hands one message out and acts on the answer. Nothing in it touches another message (invariant 5).
+// handle sends one message to the channel and settles it. It has no effect on other messages (invariant 5).
 func (s *subscription) handle(m types.Message) {
 	r := &received{Delivery: *newDelivery(s.queueURL, m)}
 	msg, err := s.Decode(m)
 	if err != nil {
 		s.held.add(r)
-		s.reject(s.working, r, fmt.Errorf("not a message that can be read: %w", err))
+		s.reject(s.working, r, fmt.Errorf("decode the message: %w", err))
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.working, s.MaxWork)
@@ -219,13 +221,13 @@ func (s *subscription) handle(m types.Message) {
 	s.held.add(r)
 
 	if s.receiving.Err() != nil { // received while stopping
-		s.answer(r, 0)
+		s.putBack(r, 0)
 		return
 	}
 	select {
 	case s.out <- msg:
 	case <-s.receiving.Done():
-		s.answer(r, 0)
+		s.putBack(r, 0)
 		return
 	}
 	select {
@@ -235,48 +237,48 @@ func (s *subscription) handle(m types.Message) {
 	case <-msg.Nacked():
 		s.refuse(r)
 	case <-s.abandoned:
-		s.Log.Warn("a message was not answered within the grace; it goes back to its queue", "message_id", r.MessageID)
-		s.answer(r, 0)
+		s.Log.Warn("message not settled within the grace; it returns to its queue", "message_id", r.MessageID)
+		s.putBack(r, 0)
 	}
 }
 
-// refuse acts on a Nack, with what Reject, Retry or Release said of it.
+// refuse settles a message after a Nack, as Reject, Retry or Release requested.
 func (s *subscription) refuse(r *received) {
 	r.mu.Lock()
-	v := r.verdict
+	why := r.refusal
 	r.mu.Unlock()
 	exhausted := s.MaxReceives > 0 && r.Receives >= s.MaxReceives
 	switch {
-	case v.kind == release:
-		s.answer(r, 0)
-	case v.kind == reject:
-		s.reject(v.context(s.working), r, v.reason)
+	case why.kind == release:
+		s.putBack(r, 0)
+	case why.kind == reject:
+		s.reject(why.context(s.working), r, why.reason)
 	case exhausted:
-		s.reject(v.context(s.working), r, Exhausted(r.Receives, v.reason))
+		s.reject(why.context(s.working), r, Exhausted(r.Receives, why.reason))
 	default:
-		s.answer(r, s.Backoff.Seconds(r.Receives))
+		s.putBack(r, s.Backoff.Seconds(r.Receives))
 	}
 }
 
-// Exhausted is the reason of a message given up after so many receives.
+// Exhausted returns the reason of a message that failed on its last allowed receive.
 func Exhausted(receives int, last error) error {
 	if last == nil {
-		last = errors.New("no reason was given")
+		last = errors.New("no reason given")
 	}
 	return fmt.Errorf("given up after %d tries: %w", receives, last)
 }
 
-// reject sends the dead letter and deletes the message only when SQS has taken it (invariant 5).
+// reject sends the dead letter, and deletes the message only after SQS accepted the letter (invariant 5).
 func (s *subscription) reject(ctx context.Context, r *received, reason error) {
 	log := s.Log.With("message_id", r.MessageID, "receives", r.Receives)
 	if s.letters == nil {
-		log.WarnContext(ctx, "a message is rejected but there is no dead-letter queue", "reason", Reason(reason))
-		s.answer(r, s.Backoff.Seconds(r.Receives))
+		log.WarnContext(ctx, "message rejected, but there is no dead-letter queue; retrying", "reason", Reason(reason))
+		s.putBack(r, s.Backoff.Seconds(r.Receives))
 		return
 	}
 	if err := s.letters.Send(ctx, &r.Delivery, reason); err != nil {
-		log.ErrorContext(ctx, "no dead letter could be sent", "error", err, "reason", Reason(reason))
-		s.answer(r, s.Backoff.Seconds(r.Receives))
+		log.ErrorContext(ctx, "dead letter not sent; retrying", "error", err, "reason", Reason(reason))
+		s.putBack(r, s.Backoff.Seconds(r.Receives))
 		return
 	}
 	log.WarnContext(ctx, "message sent to the dead-letter queue", "reason", Reason(reason))
@@ -284,17 +286,17 @@ func (s *subscription) reject(ctx context.Context, r *received, reason error) {
 	s.deletes.add(r)
 }
 
-// answer puts a message back after so many seconds.
-func (s *subscription) answer(r *received, after int32) {
+// putBack returns a message to its queue after a number of seconds.
+func (s *subscription) putBack(r *received, after int32) {
 	s.held.remove(r)
-	s.changes.add(change{r, after})
+	s.returns.add(delayed{r, after})
 }
 
-// entryTries is how often a batch entry that SQS refused by a fault of its own is sent.
+// entryTries is the number of times that a batch entry is sent which fails by a fault of SQS.
 const entryTries = 3
 
-// delete deletes messages. One that cannot be deleted will be received again, which its receipt makes harmless.
-func (s *subscription) delete(batch []*received) {
+// sendDeletes deletes messages. A message that is not deleted is received again, which its receipt makes harmless.
+func (s *subscription) sendDeletes(batch []*received) {
 	for try := 1; len(batch) > 0; try++ {
 		receipts := make([]string, len(batch))
 		for i, r := range batch {
@@ -303,28 +305,28 @@ func (s *subscription) delete(batch []*received) {
 		ctx, cancel := context.WithTimeout(context.Background(), s.CallTimeout)
 		errs := deleteMessages(ctx, s.Client, s.queueURL, receipts)
 		cancel()
-		batch = again(s.Log, try, batch, errs, "a handled message was not deleted and will come again")
+		batch = retryable(s.Log, try, batch, errs, "handled message not deleted; it will be received again")
 	}
 }
 
-// putBack changes the visibility of messages. One that cannot be changed comes back when its visibility is over.
-func (s *subscription) putBack(batch []change) {
-	s.held.calls.Lock() // after any renewal under way, which would otherwise hide the message again
+// sendReturns changes the visibility of messages. A message whose change fails returns at the end of its visibility.
+func (s *subscription) sendReturns(batch []delayed) {
+	s.held.calls.Lock() // after a renewal in progress, which would otherwise hide the message again
 	defer s.held.calls.Unlock()
 	for try := 1; len(batch) > 0; try++ {
-		changes := make([]Rest, len(batch))
+		changes := make([]VisibilityChange, len(batch))
 		for i, c := range batch {
-			changes[i] = Rest{c.ReceiptHandle, c.seconds}
+			changes[i] = VisibilityChange{c.ReceiptHandle, c.seconds}
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), s.CallTimeout)
 		errs := changeVisibility(ctx, s.Client, s.queueURL, changes)
 		cancel()
-		batch = again(s.Log, try, batch, errs, "a message was not put back and will come when its visibility is over")
+		batch = retryable(s.Log, try, batch, errs, "message not returned to its queue; it returns at the end of its visibility")
 	}
 }
 
-// again picks the items worth another try and logs those that are not.
-func again[T interface{ id() string }](log *slog.Logger, try int, batch []T, errs map[int]error, otherwise string) []T {
+// retryable returns the items to send again, and logs the others that failed.
+func retryable[T interface{ id() string }](log *slog.Logger, try int, batch []T, errs map[int]error, failure string) []T {
 	var retry []T
 	for i, item := range batch {
 		err := errs[i]
@@ -332,12 +334,12 @@ func again[T interface{ id() string }](log *slog.Logger, try int, batch []T, err
 			continue
 		}
 		var refused *refusedError
-		// A whole call that failed has been retried by the SDK already.
-		if try < entryTries && errors.As(err, &refused) && !refused.ours {
+		// The SDK has already retried a call that failed as a whole.
+		if try < entryTries && errors.As(err, &refused) && !refused.senderFault {
 			retry = append(retry, item)
 			continue
 		}
-		log.Warn(otherwise, "message_id", item.id(), "error", err)
+		log.Warn(failure, "message_id", item.id(), "error", err)
 	}
 	return retry
 }

@@ -15,54 +15,54 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Declaration is what the topology needs to know of a service: what it hears and what it says, in full event types.
+// Declaration is the part of a service that the topology depends on: the event types that it consumes and emits.
 type Declaration struct {
 	Service  string
 	Consumes []string
 	Emits    []string
 }
 
-// TopologyOptions vary what Deploy makes. The zero value is what `llac run` and the tests use.
+// TopologyOptions are the options of Deploy. `llac run` and the tests use the zero value.
 type TopologyOptions struct {
-	Visibility  time.Duration // of the queues; default 30 s. A consumer sets its own on every receive
+	Visibility  time.Duration // of the queues; default 30 s. A consumer sets its own with every receive
 	MaxReceives int           // after which a consumer gives up; default DefaultMaxReceives
-	// OperatorEmits are the event types that people may publish on the operator's topic.
+	// OperatorEmits are the event types that operators may publish on the operator's topic.
 	OperatorEmits []string
-	// Observer is the name of a queue that hears everything, unfiltered; empty: none. It gets no dead-letter queue:
-	// what it misses harms nobody.
+	// Observer is the name of a queue that receives every event, without a filter; empty: no such queue. It has no dead-letter
+	// queue, because no data depend on it.
 	Observer string
 }
 
-// DefaultMaxReceives is how often a message is tried before its consumer gives up.
+// DefaultMaxReceives is the number of receives after which a consumer gives a message up.
 const DefaultMaxReceives = 5
 
-// backstop is how many receives beyond the consumer's limit SQS itself allows. The consumer dead-letters with a
-// reason; only a message that kills its consumer every time, so that nobody is left to state a reason, is moved
-// by SQS. Two receives more let a consumer that has found such a message give it up in an orderly way.
+// backstop is the number of receives beyond the consumer's limit after which SQS moves a message itself. Normally the consumer
+// sends the dead letter, with a reason. SQS only moves a message that kills its consumer every time. Two more receives let a
+// consumer that survives such a message send the dead letter.
 const backstop = 2
 
-// RedriveAfter is the maxReceiveCount of a queue whose consumer gives up after maxReceives.
+// RedriveAfter returns the maxReceiveCount of a queue whose consumer gives up after maxReceives.
 func RedriveAfter(maxReceives int) int { return maxReceives + backstop }
 
 const (
-	// deadLetterRetention is the most SQS offers.
+	// deadLetterRetention is SQS's maximum.
 	deadLetterRetention = 14 * 24 * time.Hour
-	// retention is how long an event waits for a service that is down. A message that SQS itself moves to the dead-letter
-	// queue keeps its age there, so two days are left in which the daily sweep finds and keeps it.
+	// retention is how long an event waits for a service that is down. A message that SQS moves to the dead-letter queue keeps
+	// its age, so that the daily sweep has two days to find it and keep it.
 	retention = 12 * 24 * time.Hour
 )
 
-// Topology says where the topics and queues of an environment are.
+// Topology contains the addresses of the topics and queues of an environment.
 type Topology struct {
 	Env         string
-	Topics      map[string]string // ARN by service, and of OperatorTopic
-	Queues      map[string]string // URL by service, and of the observer by its name
+	Topics      map[string]string // ARN by service, and by OperatorTopic
+	Queues      map[string]string // URL by service; the observer's by its name
 	DeadLetters map[string]string // URL by service
 }
 
-// Deploy makes the topics, queues, dead-letter queues and subscriptions of an environment: each service's queue hears
-// the topics of those who emit what it consumes, filtered on the type. What is there already is brought to this
-// state. It is for the local cloud and tests; in the cloud Terraform makes the same.
+// Deploy creates the topics, queues, dead-letter queues and subscriptions of an environment. Each service's queue subscribes to
+// the topics of the services that emit what it consumes, with a filter on the type. Deploy updates what exists. It is for the
+// local cloud and tests; in the cloud, Terraform creates the same.
 func Deploy(ctx context.Context, config aws.Config, env string, services []Declaration, o TopologyOptions) (*Topology, error) {
 	if o.Visibility <= 0 {
 		o.Visibility = 30 * time.Second
@@ -132,7 +132,7 @@ func (d *deployment) topic(ctx context.Context, service string) error {
 	return nil
 }
 
-// queue makes a service's dead-letter queue and then its queue, which names it.
+// queue creates a service's dead-letter queue, then its queue, whose redrive policy names the former.
 func (d *deployment) queue(ctx context.Context, service string) error {
 	dead, deadARN, err := d.ensureQueue(ctx, DeadLetterQueueName(d.env, service), map[string]string{
 		string(types.QueueAttributeNameMessageRetentionPeriod): strconv.Itoa(int(deadLetterRetention / time.Second)),
@@ -171,8 +171,8 @@ func (d *deployment) observer(ctx context.Context) error {
 	return nil
 }
 
-// ensureQueue makes a queue that topics of its account may send to, or sets the attributes of the one that is there:
-// CreateQueue refuses a queue that exists with others.
+// ensureQueue creates a queue to which topics of its account may send, or sets the attributes of an existing one: CreateQueue
+// refuses a queue that exists with other attributes.
 func (d *deployment) ensureQueue(ctx context.Context, name string, attributes map[string]string) (url, arn string, err error) {
 	found, err := d.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	exists := err == nil
@@ -202,17 +202,17 @@ func (d *deployment) ensureQueue(ctx context.Context, name string, attributes ma
 	return url, arn, nil
 }
 
-// QueueARN asks for the ARN of a queue.
+// QueueARN returns the ARN of a queue.
 func QueueARN(ctx context.Context, client *sqs.Client, url string) (string, error) {
 	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn}})
 	if err != nil {
-		return "", fmt.Errorf("ask for the ARN of queue %s: %w", lastOf(url), err)
+		return "", fmt.Errorf("get the ARN of queue %s: %w", lastOf(url), err)
 	}
 	return out.Attributes[string(types.QueueAttributeNameQueueArn)], nil
 }
 
-// queuePolicy lets the topics of the queue's own account and region whose names are ours send to it.
+// queuePolicy returns a policy that allows Llac's topics of the same account and region to send to the queue.
 func queuePolicy(queueARN string) (string, error) {
 	topics, err := TopicARN(queueARN, "llac-*")
 	if err != nil {
@@ -229,8 +229,8 @@ func queuePolicy(queueARN string) (string, error) {
 	return string(b), err
 }
 
-// subscribe makes a queue hear a topic. SNS answers the subscription that is there when it has the same attributes,
-// and refuses it when it has others, which are then set.
+// subscribe subscribes a queue to a topic. SNS returns the existing subscription if it has the same attributes. It refuses the
+// request if the attributes differ; subscribe then sets them.
 func (d *deployment) subscribe(ctx context.Context, producer, consumer string, types []string) error {
 	d.mu.Lock()
 	topic, queue := d.topology.Topics[producer], d.arns[consumer]
@@ -261,6 +261,7 @@ func (d *deployment) subscribe(ctx context.Context, producer, consumer string, t
 	return nil
 }
 
+// subscription finds the subscription of a queue to a topic.
 func (d *deployment) subscription(ctx context.Context, topic, queue string) (string, bool) {
 	pages := sns.NewListSubscriptionsByTopicPaginator(d.sns, &sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
 	for pages.HasMorePages() {
@@ -277,7 +278,7 @@ func (d *deployment) subscription(ctx context.Context, topic, queue string) (str
 	return "", false
 }
 
-// inParallel runs all, bounded in number and in time, and answers the first error.
+// inParallel runs all functions, at most eight at a time and each bounded in time. It returns the first error.
 func inParallel(ctx context.Context, all []func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -298,6 +299,7 @@ func inParallel(ctx context.Context, all []func(context.Context) error) error {
 	return context.Cause(ctx)
 }
 
+// intersect returns the elements of a that are also in b.
 func intersect(a, b []string) []string {
 	var common []string
 	for _, x := range a {

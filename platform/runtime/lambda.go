@@ -55,16 +55,16 @@ func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lam
 	fates := c.workAll(work, batch.Records)
 
 	response := lambdaevents.SQSEventResponse{BatchItemFailures: []lambdaevents.SQSBatchItemFailure{}}
-	var rests []messaging.Rest
+	var rests []messaging.VisibilityChange
 	for i, rest := range fates {
 		if rest == nil {
 			continue
 		}
 		response.BatchItemFailures = append(response.BatchItemFailures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
-		rests = append(rests, messaging.Rest{ReceiptHandle: batch.Records[i].ReceiptHandle, Seconds: *rest})
+		rests = append(rests, messaging.VisibilityChange{ReceiptHandle: batch.Records[i].ReceiptHandle, Seconds: *rest})
 	}
 	// A failed message would otherwise wait out the rest of the queue's visibility, six times the function's timeout.
-	if err := messaging.PutBack(ctx, c.client, c.QueueURL, rests); err != nil {
+	if err := messaging.ChangeVisibility(ctx, c.client, c.QueueURL, rests); err != nil {
 		c.Ports.Log.WarnContext(ctx, "failed messages come back only when their visibility is over", "error", err)
 	}
 	flush, done := context.WithTimeout(ctx, flushTime)

@@ -28,7 +28,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "a message is deleted although its dead letter was not taken",
-		File: "platform/messaging/subscription.go", Edits: []Edit{{"\t\ts.answer(r, s.Backoff.Seconds(r.Receives))\n\t\treturn\n\t}\n\tlog.WarnContext(ctx, \"message sent", "\t}\n\tlog.WarnContext(ctx, \"message sent"}},
+		File: "platform/messaging/subscription.go", Edits: []Edit{{"\t\ts.putBack(r, s.Backoff.Seconds(r.Receives))\n\t\treturn\n\t}\n\tlog.WarnContext(ctx, \"message sent", "\t}\n\tlog.WarnContext(ctx, \"message sent"}},
 		Module: "platform", Test: "./messaging TestDeadLetterIsSentBeforeTheMessageIsDeleted",
 	},
 	{
