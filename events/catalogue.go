@@ -2,8 +2,8 @@ package events
 
 import "time"
 
-// catalogue holds one empty payload a type, in the order of the flow. Schemas, the AsyncAPI document, the
-// golden files and Decode all come from it.
+// catalogue contains one empty payload per event type, in the order of the flow. The schemas, the AsyncAPI document, the golden
+// files and Decode are derived from it.
 var catalogue = []Payload{
 	ScheduleTicked{}, SweepTicked{}, RunRequested{},
 	ExtractionRequested{}, ExtractionContinued{}, ExtractionUnchanged{}, ExtractionFailed{},
@@ -14,7 +14,7 @@ var catalogue = []Payload{
 	IncidentOpened{}, IncidentClosed{},
 }
 
-// Object names one stored object so exactly that nothing else can be mistaken for it.
+// Object identifies one stored object by its key, version, size and digest.
 type Object struct {
 	Key       string `json:"key"`
 	VersionID string `json:"version_id,omitempty"` // empty on a store without versioning
@@ -22,13 +22,13 @@ type Object struct {
 	SHA256    string `json:"sha256"`               // lower-case hex of the bytes
 }
 
-// Run names one run of one dataset and what it must read.
+// Run identifies one run of one dataset, and what the run must read.
 type Run struct {
 	Dataset        string   `json:"dataset"`
 	RunID          string   `json:"run_id"`           // "20250803T140512" or, for a slice, "20250803T140512-y2024"
 	Slot           string   `json:"slot"`             // the due slot or request time in UTC: "20250803T140512"
 	Slice          string   `json:"slice,omitempty"`  // the slice's value, e.g. "2024"; empty when the dataset is not sliced
-	Slices         []string `json:"slices,omitempty"` // every slice of the slot, so that the gate knows when it has them all
+	Slices         []string `json:"slices,omitempty"` // every slice of the slot; the gate publishes when it has all of them
 	ContractSHA256 string   `json:"contract_sha256"`  // all stages of a run read exactly this contract version
 	Trigger        string   `json:"trigger"`          // "schedule", "manual", "backfill" or "replay"
 	Repeats        string   `json:"repeats,omitempty"`
@@ -37,16 +37,16 @@ type Run struct {
 // About implements Payload for every payload that embeds a Run.
 func (r Run) About() (dataset, run string) { return r.Dataset, r.RunID }
 
-// Failure says why a stage gave up for good.
+// Failure describes why a stage gave up.
 type Failure struct {
 	Service string `json:"service"`
 	EventID string `json:"event_id"` // the message that failed; also its name in the dead-letter queue
 	Class   string `json:"class"`    // "permanent" or "transient" (retries exhausted)
-	Reason  string `json:"reason"`   // for a person; never holds a personal value
+	Reason  string `json:"reason"`   // text; never contains a personal value
 	Tries   int    `json:"tries"`
 }
 
-// Problem is one reason for which a landing or a candidate was refused.
+// Problem is one reason why a landing or a candidate was rejected.
 type Problem struct {
 	Code    string `json:"code"`
 	Field   string `json:"field,omitempty"`
@@ -54,15 +54,15 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
-// Validators are what the source says of its current version, for conditional requests.
+// Validators identify the source's current version. They are used in conditional requests.
 type Validators struct {
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"` // as the source wrote it
 	UpdatedAt    string `json:"updated_at,omitempty"`    // RFC 3339 or YYYY-MM-DD, as precise as the source is
-	Rows         int64  `json:"rows,omitempty"`          // the source's own count, -1 or 0 where it has none
+	Rows         int64  `json:"rows,omitempty"`          // the source's own count; -1 or 0 if it has none
 }
 
-// ScheduleTicked is the clock of the scheduler: EventBridge Scheduler sends it into its queue.
+// ScheduleTicked is the scheduler's clock. EventBridge Scheduler sends it to the scheduler's queue.
 type ScheduleTicked struct {
 	ScheduledAt time.Time `json:"scheduled_at"`
 }
@@ -70,7 +70,7 @@ type ScheduleTicked struct {
 func (ScheduleTicked) EventType() string       { return "cat.llac.schedule.ticked.v1" }
 func (ScheduleTicked) About() (string, string) { return "", "" }
 
-// SweepTicked asks the landing-janitor for its daily sweep.
+// SweepTicked starts the landing-janitor's daily sweep.
 type SweepTicked struct {
 	ScheduledAt time.Time `json:"scheduled_at"`
 }
@@ -78,7 +78,7 @@ type SweepTicked struct {
 func (SweepTicked) EventType() string       { return "cat.llac.sweep.ticked.v1" }
 func (SweepTicked) About() (string, string) { return "", "" }
 
-// RunRequested asks the scheduler for a run now: a person's wish, a backfill or a replay.
+// RunRequested starts a run now. An operator, a backfill or a replay publishes it.
 type RunRequested struct {
 	Dataset     string    `json:"dataset"`
 	RequestedAt time.Time `json:"requested_at"`
@@ -87,7 +87,7 @@ type RunRequested struct {
 	Trigger     string    `json:"trigger"`           // "manual", "backfill" or "replay"
 	Slices      []string  `json:"slices,omitempty"`  // empty: all slices of the contract
 	Repeats     string    `json:"repeats,omitempty"` // the run this one repeats
-	Force       bool      `json:"force,omitempty"`   // fetch even when the source says it has not changed
+	Force       bool      `json:"force,omitempty"`   // fetch even if the source reports no change
 }
 
 func (RunRequested) EventType() string         { return "cat.llac.run.requested.v1" }
@@ -101,7 +101,7 @@ type ExtractionRequested struct {
 
 func (ExtractionRequested) EventType() string { return "cat.llac.extraction.requested.v1" }
 
-// ExtractionContinued hands a long extraction on to the fetcher itself before its deadline.
+// ExtractionContinued continues a long extraction in another invocation of the fetcher, before the deadline of this one.
 type ExtractionContinued struct {
 	Run
 	Attempt  string `json:"attempt"`
@@ -131,7 +131,7 @@ type ExtractionFailed struct {
 
 func (ExtractionFailed) EventType() string { return "cat.llac.extraction.failed.v1" }
 
-// LandingWritten says that every page of a run is stored, byte for byte, and listed in the manifest.
+// LandingWritten reports that every page of a run is stored, byte for byte, and listed in the manifest.
 type LandingWritten struct {
 	Run
 	Attempt      string `json:"attempt"`
@@ -139,13 +139,13 @@ type LandingWritten struct {
 	Pages        int    `json:"pages"`
 	Rows         int64  `json:"rows"`
 	Bytes        int64  `json:"bytes"`
-	SourceRows   int64  `json:"source_rows"`   // the source's own count; -1 when it gives none
+	SourceRows   int64  `json:"source_rows"`   // the source's own count; -1 if it has none
 	SourceSystem string `json:"source_system"` // the portal's host, or "simulator" (invariant 11)
 }
 
 func (LandingWritten) EventType() string { return "cat.llac.landing.written.v1" }
 
-// LandingValidated says that the landing is whole, well-formed and of the contract's shape.
+// LandingValidated reports that the landing is complete, well-formed and of the contract's shape.
 type LandingValidated struct {
 	Run
 	Attempt  string    `json:"attempt"`
@@ -153,12 +153,12 @@ type LandingValidated struct {
 	Pages    int       `json:"pages"`
 	Rows     int64     `json:"rows"`
 	Bytes    int64     `json:"bytes"`
-	Drift    []Problem `json:"drift,omitempty"` // drift that the contract's policy lets through
+	Drift    []Problem `json:"drift,omitempty"` // drift that the contract's policy allows
 }
 
 func (LandingValidated) EventType() string { return "cat.llac.landing.validated.v1" }
 
-// LandingRejected ends a run whose landing cannot be trusted. The landing stays for inspection.
+// LandingRejected ends a run whose landing is invalid. The landing is kept for inspection.
 type LandingRejected struct {
 	Run
 	Attempt  string    `json:"attempt"`
@@ -168,7 +168,7 @@ type LandingRejected struct {
 
 func (LandingRejected) EventType() string { return "cat.llac.landing.rejected.v1" }
 
-// StagingWritten says that a candidate snapshot exists. Nobody can see it before the gate has decided.
+// StagingWritten reports that a candidate snapshot exists. It stays invisible until the gate publishes it.
 type StagingWritten struct {
 	Run
 	Attempt     string           `json:"attempt"`
@@ -180,12 +180,12 @@ type StagingWritten struct {
 	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
 	Bytes       int64            `json:"bytes"` // Parquet bytes of the candidate
 
-	References map[string]string `json:"references,omitempty"` // dataset to the snapshot that columns were matched with
+	References map[string]string `json:"references,omitempty"` // by dataset, the snapshot that columns were matched with
 }
 
 func (StagingWritten) EventType() string { return "cat.llac.staging.written.v1" }
 
-// StagingAccepted says that one slice passed the gate and waits for the other slices of its slot.
+// StagingAccepted reports that one slice passed the gate and waits for the other slices of its slot.
 type StagingAccepted struct {
 	Run
 	Candidate Object   `json:"candidate"`
@@ -195,17 +195,17 @@ type StagingAccepted struct {
 
 func (StagingAccepted) EventType() string { return "cat.llac.staging.accepted.v1" }
 
-// PublishedPart is one run's share of a published snapshot: one for a plain dataset, one a slice otherwise.
+// PublishedPart is one run's part of a published snapshot. A sliced dataset has one part per slice, any other has one part.
 type PublishedPart struct {
 	RunID     string `json:"run_id"`
 	Slice     string `json:"slice,omitempty"`
-	Manifest  Object `json:"manifest"` // the landing manifest the part was made from
+	Manifest  Object `json:"manifest"` // the landing manifest that the part was made from
 	Candidate Object `json:"candidate"`
 	Verdict   Object `json:"verdict"`
-	CarriedOn bool   `json:"carried_on,omitempty"` // taken over from the snapshot before: its landing is gone already
+	CarriedOn bool   `json:"carried_on,omitempty"` // carried over from the previous snapshot; its landing is deleted
 }
 
-// StagingPublished says that the pointer has moved to a snapshot.
+// StagingPublished reports that the pointer has moved to a snapshot.
 type StagingPublished struct {
 	Run
 	Snapshot string          `json:"snapshot"` // the snapshot id: the slot
@@ -218,7 +218,7 @@ type StagingPublished struct {
 
 func (StagingPublished) EventType() string { return "cat.llac.staging.published.v1" }
 
-// StagingRejected ends a run whose candidate did not pass the gate. The old snapshot stays.
+// StagingRejected ends a run whose candidate did not pass the gate. The old snapshot stays published.
 type StagingRejected struct {
 	Run
 	Candidate Object    `json:"candidate"`
@@ -228,11 +228,11 @@ type StagingRejected struct {
 
 func (StagingRejected) EventType() string { return "cat.llac.staging.rejected.v1" }
 
-// RunSuperseded ends a run that came after a later slot was published (invariant 10).
+// RunSuperseded ends a run that finished after a later slot was published (invariant 10).
 type RunSuperseded struct {
 	Run
 	Candidate Object `json:"candidate"`
-	Published string `json:"published"` // the snapshot that is there
+	Published string `json:"published"` // the published snapshot
 }
 
 func (RunSuperseded) EventType() string { return "cat.llac.run.superseded.v1" }
@@ -245,19 +245,19 @@ type RunFailed struct {
 
 func (RunFailed) EventType() string { return "cat.llac.run.failed.v1" }
 
-// LandingDeleted says that the raw pages are archived, the evidence is written and the landing objects are gone.
+// LandingDeleted reports that the raw pages are archived, the evidence is written and the landing objects are deleted.
 type LandingDeleted struct {
 	Run
 	Snapshot string   `json:"snapshot"`
-	Evidence []Object `json:"evidence"` // one a part
+	Evidence []Object `json:"evidence"` // one per part
 	Objects  int      `json:"objects"`
 	Bytes    int64    `json:"bytes"`
-	Archived bool     `json:"archived"` // false where the contract says raw: delete
+	Archived bool     `json:"archived"` // false if the contract has raw: delete
 }
 
 func (LandingDeleted) EventType() string { return "cat.llac.landing.deleted.v1" }
 
-// DatasetStale says that a dataset has not been refreshed within its contract's freshness.
+// DatasetStale reports that a dataset was not refreshed within its contract's freshness.
 type DatasetStale struct {
 	Dataset     string    `json:"dataset"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
@@ -267,7 +267,7 @@ type DatasetStale struct {
 func (DatasetStale) EventType() string         { return "cat.llac.dataset.stale.v1" }
 func (p DatasetStale) About() (string, string) { return p.Dataset, "" }
 
-// DatasetRecovered says that a stale dataset is fresh again.
+// DatasetRecovered reports that a stale dataset is fresh again.
 type DatasetRecovered struct {
 	Dataset     string    `json:"dataset"`
 	LastSuccess time.Time `json:"last_success"`
@@ -276,27 +276,27 @@ type DatasetRecovered struct {
 func (DatasetRecovered) EventType() string         { return "cat.llac.dataset.recovered.v1" }
 func (p DatasetRecovered) About() (string, string) { return p.Dataset, "" }
 
-// IncidentOpened says that the runs of a dataset have begun to end badly, or that it has become stale. It is said once,
-// however many runs fail after, until IncidentClosed: people are told by it.
+// IncidentOpened reports that a run of a dataset failed, or that the dataset became stale. It is published once per incident,
+// however many runs fail until IncidentClosed. Notifications are sent for it.
 type IncidentOpened struct {
 	Dataset string    `json:"dataset"`
-	RunID   string    `json:"run_id,omitempty"`  // the run that ended badly; empty when no run did
+	RunID   string    `json:"run_id,omitempty"`  // the run that failed; empty if none did
 	Service string    `json:"service,omitempty"` // the stage that ended it
 	Since   time.Time `json:"since"`
-	Summary string    `json:"summary"` // dataset, run and reason in one line without a quotation mark; never a personal value
-	Next    string    `json:"next"`    // the command to look with, without --env
+	Summary string    `json:"summary"` // dataset, run and reason in one line without quotation marks; never a personal value
+	Next    string    `json:"next"`    // the command to inspect it with, without --env
 }
 
 func (IncidentOpened) EventType() string         { return "cat.llac.incident.opened.v1" }
 func (p IncidentOpened) About() (string, string) { return p.Dataset, p.RunID }
 
-// IncidentClosed says that a dataset's source was read with success after an incident had been opened.
+// IncidentClosed reports that a dataset's source was read successfully after an incident was opened.
 type IncidentClosed struct {
 	Dataset     string    `json:"dataset"`
 	RunID       string    `json:"run_id,omitempty"` // the run that opened it
 	Since       time.Time `json:"since"`
 	LastSuccess time.Time `json:"last_success"`
-	Summary     string    `json:"summary"` // in one line, as that of IncidentOpened
+	Summary     string    `json:"summary"` // one line, as in IncidentOpened
 	Next        string    `json:"next"`
 }
 

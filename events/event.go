@@ -27,29 +27,29 @@ type Event struct {
 	DataContentType string    `json:"datacontenttype"`       // always application/json
 	DataSchema      string    `json:"dataschema"`            // address of the payload's JSON Schema
 	CorrelationID   string    `json:"correlationid"`         // the run id
-	CausationID     string    `json:"causationid,omitempty"` // id of the event this one answers
+	CausationID     string    `json:"causationid,omitempty"` // id of the event that caused this one
 	TraceParent     string    `json:"traceparent,omitempty"` // W3C trace context
 	TraceState      string    `json:"tracestate,omitempty"`
 
 	Data json.RawMessage `json:"data"`
 }
 
-// Payload is the data of one event type. Its Go type, its event type and its JSON Schema belong together.
+// Payload is the data of one event type. Each event type has one Go type and one JSON Schema.
 type Payload interface {
 	// EventType is the CloudEvents type, version included.
 	EventType() string
-	// About names the dataset and the run the payload speaks of; either may be empty.
+	// About returns the dataset and the run that the payload is about; either may be empty.
 	About() (dataset, run string)
 }
 
-// ErrUnknownType is returned for an event whose type this build does not know.
+// ErrUnknownType is the error for an event whose type this build does not know.
 var ErrUnknownType = errors.New("unknown event type")
 
-// ErrMalformed is returned for bytes that are not one of our envelopes.
+// ErrMalformed is the error for bytes that are not an event envelope.
 var ErrMalformed = errors.New("malformed event")
 
-// New wraps a payload. Type, subject, correlation id and schema come from the payload; id, time, source,
-// causation and trace context are stamped by the platform when the handler returns.
+// New returns an event with a payload. Type, subject, correlation id and schema come from the payload. The platform sets id,
+// time, source, causation and trace context when the handler returns.
 func New(p Payload) Event {
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -63,14 +63,14 @@ func New(p Payload) Event {
 	}
 }
 
-// SchemaURL is the dataschema attribute of an event type.
+// SchemaURL returns the dataschema attribute of an event type.
 func SchemaURL(eventType string) string { return schemaBase + eventType + ".json" }
 
-// Marshal encodes the envelope.
+// Marshal returns the encoded envelope.
 func (e Event) Marshal() ([]byte, error) { return json.Marshal(e) }
 
-// Parse decodes an envelope and checks the attributes that every consumer relies on. It answers
-// ErrMalformed for bytes that are not an envelope; it does not look into the payload.
+// Parse decodes an envelope and checks the attributes that every consumer relies on. It returns ErrMalformed for bytes that
+// are not an envelope. It does not check the payload.
 func Parse(b []byte) (Event, error) {
 	var e Event
 	dec := json.NewDecoder(bytes.NewReader(b))
@@ -90,7 +90,7 @@ func Parse(b []byte) (Event, error) {
 	return e, nil
 }
 
-// As decodes the payload of e as T. The event's type must be T's; fields T does not know are ignored.
+// As decodes the payload of e as T. The event's type must be that of T. Unknown fields are ignored.
 func As[T Payload](e Event) (T, error) {
 	var p T
 	if e.Type != p.EventType() {
@@ -102,7 +102,7 @@ func As[T Payload](e Event) (T, error) {
 	return p, nil
 }
 
-// Types lists every event type of the catalogue, in the order of the flow.
+// Types returns every event type of the catalogue, in the order of the flow.
 func Types() []string {
 	out := make([]string, len(catalogue))
 	for i, p := range catalogue {
@@ -111,7 +111,7 @@ func Types() []string {
 	return out
 }
 
-// Known says whether this build can decode the event type.
+// Known reports whether this build can decode the event type.
 func Known(eventType string) bool {
 	for _, p := range catalogue {
 		if p.EventType() == eventType {
@@ -124,7 +124,7 @@ func Known(eventType string) bool {
 // Catalogue returns an empty payload of every event type, in the order of the flow.
 func Catalogue() []Payload { return append([]Payload(nil), catalogue...) }
 
-// Name is the short name of an event type: "landing.written" for "cat.llac.landing.written.v1".
+// Name returns the short name of an event type: "landing.written" for "cat.llac.landing.written.v1".
 func Name(eventType string) string {
 	s := strings.TrimPrefix(eventType, "cat.llac.")
 	if i := strings.LastIndex(s, ".v"); i > 0 {
@@ -133,7 +133,7 @@ func Name(eventType string) string {
 	return s
 }
 
-// Decode decodes the payload into the Go type of the event's type, as a pointer-free value.
+// Decode returns the payload, decoded into the Go type of the event's type (a value, not a pointer).
 func (e Event) Decode() (Payload, error) {
 	for _, p := range catalogue {
 		if p.EventType() != e.Type {
@@ -145,5 +145,6 @@ func (e Event) Decode() (Payload, error) {
 		}
 		return v.Elem().Interface().(Payload), nil
 	}
-	return nil, fmt.Errorf("%w %q (event %s): this build knows %d types; deploy the consumer before the producer", ErrUnknownType, e.Type, e.ID, len(catalogue))
+	return nil, fmt.Errorf("%w %q (event %s): this build knows %d types; deploy the consumer before the producer",
+		ErrUnknownType, e.Type, e.ID, len(catalogue))
 }

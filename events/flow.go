@@ -1,28 +1,29 @@
 package events
 
-// ServiceFlow says what one service hears and says. The services, their queues' filters and the AsyncAPI document all
-// take it from Flow.
+// ServiceFlow lists the event types that one service consumes and emits. The services, their queues' filters and the AsyncAPI
+// document are derived from Flow.
 type ServiceFlow struct {
 	Service  string
-	Consumes []string // event types, full
-	Emits    []string // event types, full; they go to the topic that bears the service's name
-	Direct   []string // those of Consumes that are sent straight into the service's queue, past any topic
+	Consumes []string // full event types
+	Emits    []string // full event types; they are published on the service's topic
+	Direct   []string // the types of Consumes that are sent directly to the service's queue, without a topic
 }
 
-// Operator is who speaks through the command line or the console: not a service, but it has a topic as one.
+// Operator stands for the people who use the command line or the console. It is not a service, but it has a topic.
 const Operator = "operator"
 
-// Flow is the whole of the conversation, in the order in which a run passes through it.
+// Flow lists all services, in the order in which a run passes through them.
 var Flow = []ServiceFlow{
 	{
 		Service: Operator,
-		Emits:   types(RunRequested{}, LandingWritten{}), // the latter of files that a person collected
+		Emits:   types(RunRequested{}, LandingWritten{}), // LandingWritten for files that a person collected
 	},
 	{
-		Service:  "scheduler",
-		Consumes: types(ScheduleTicked{}, RunRequested{}, StagingPublished{}, ExtractionFailed{}, LandingRejected{}, StagingRejected{}, RunFailed{}),
-		Emits:    types(ExtractionRequested{}, DatasetStale{}, DatasetRecovered{}, IncidentOpened{}, IncidentClosed{}),
-		Direct:   types(ScheduleTicked{}),
+		Service: "scheduler",
+		Consumes: types(ScheduleTicked{}, RunRequested{}, StagingPublished{}, ExtractionFailed{},
+			LandingRejected{}, StagingRejected{}, RunFailed{}),
+		Emits:  types(ExtractionRequested{}, DatasetStale{}, DatasetRecovered{}, IncidentOpened{}, IncidentClosed{}),
+		Direct: types(ScheduleTicked{}),
 	},
 	{
 		Service:  "fetcher",
@@ -52,25 +53,14 @@ var Flow = []ServiceFlow{
 	},
 }
 
-// Consumes lists the event types that a service hears; none for an unknown service.
+// Consumes returns the event types that a service consumes; none for an unknown service.
 func Consumes(service string) []string { return flowOf(service).Consumes }
 
-// Emits lists the event types that a service says; none for an unknown service.
+// Emits returns the event types that a service emits; none for an unknown service.
 func Emits(service string) []string { return flowOf(service).Emits }
 
-// Direct lists the event types that are sent straight into a service's queue; none for an unknown service.
+// Direct returns the event types that are sent directly to a service's queue; none for an unknown service.
 func Direct(service string) []string { return flowOf(service).Direct }
-
-// Emitters lists the services that say an event type, in the order of the flow.
-func Emitters(eventType string) []string {
-	var out []string
-	for _, f := range Flow {
-		if has(f.Emits, eventType) {
-			out = append(out, f.Service)
-		}
-	}
-	return out
-}
 
 func flowOf(service string) ServiceFlow {
 	for _, f := range Flow {
@@ -87,13 +77,4 @@ func types(payloads ...Payload) []string {
 		out[i] = p.EventType()
 	}
 	return out
-}
-
-func has(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }

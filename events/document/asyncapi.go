@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,8 +36,9 @@ func AsyncAPI() (map[string]any, error) {
 		"info": object{
 			"title":   "Llac events",
 			"version": "1.0.0",
-			"description": "The events that the services of Llac publish and consume: CloudEvents 1.0 in structured JSON. Payloads contain keys, " +
-				"counts and digests, never rows of data. Generated from the Go types of the events module; do not edit.",
+			"description": "The events that the services of Llac publish and consume: CloudEvents 1.0 in structured JSON. " +
+				"Payloads contain keys, counts and digests, never rows of data. " +
+				"Generated from the Go types of the events module; do not edit.",
 			"license": object{"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
 		},
 		"defaultContentType": "application/cloudevents+json",
@@ -93,10 +95,10 @@ func channels() (object, error) {
 		return nil
 	}
 	for _, f := range events.Flow {
-		if err := add(f.Service, f.Service, "SNS topic of the %s. Its subscribers' queues filter on the attribute type.", f.Emits); err != nil {
-			return nil, err
-		}
-		if err := add(queueChannel(f.Service), f.Service, "SQS queue of the %s. EventBridge Scheduler sends to it directly.", f.Direct); err != nil {
+		err := errors.Join(
+			add(f.Service, f.Service, "SNS topic of the %s. Its subscribers' queues filter on the attribute type.", f.Emits),
+			add(queueChannel(f.Service), f.Service, "SQS queue of the %s. EventBridge Scheduler sends to it directly.", f.Direct))
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -123,11 +125,12 @@ func operations() object {
 					consumed = append(consumed, t)
 				}
 			}
-			add(f.Service+".receive."+source.Service, "receive", source.Service,
-				fmt.Sprintf("Events that the %s consumes from the %s.", f.Service, source.Service), consumed)
+			summary := fmt.Sprintf("Events that the %s consumes from the %s.", f.Service, source.Service)
+			add(f.Service+".receive."+source.Service, "receive", source.Service, summary, consumed)
 		}
 		channel := queueChannel(f.Service)
-		add(f.Service+".receive."+channel, "receive", channel, "Events that are sent directly to the queue of the "+f.Service+".", f.Direct)
+		summary := "Events that are sent directly to the queue of the " + f.Service + "."
+		add(f.Service+".receive."+channel, "receive", channel, summary, f.Direct)
 	}
 	return out
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Compatible lists what in a schema would break who reads, or who writes, by the released one: nothing may be taken away
-// or change its type, and what is required stays required and nothing else becomes so. Optional fields may come.
+// Compatible returns the changes of a schema that would break a reader or a writer of the released one. No field may be removed
+// or change its type, and the set of required fields stays the same. Optional fields may be added.
 func Compatible(released, current []byte) ([]string, error) {
 	var old, new schemaNode
 	if err := json.Unmarshal(released, &old); err != nil {
@@ -24,7 +24,7 @@ func Compatible(released, current []byte) ([]string, error) {
 	return c.breaks, nil
 }
 
-// schemaNode is the part of JSON Schema that our schemas use.
+// schemaNode is the part of JSON Schema that the schemas use.
 type schemaNode struct {
 	Ref        string                `json:"$ref"`
 	Type       any                   `json:"type"`
@@ -38,7 +38,7 @@ type schemaNode struct {
 
 type comparison struct {
 	old, new map[string]schemaNode
-	seen     map[string]bool // pairs of definitions compared, so that circles end
+	seen     map[string]bool // pairs of definitions already compared, so that cycles end
 	breaks   []string
 }
 
@@ -49,7 +49,7 @@ func (c *comparison) broken(path, format string, args ...any) {
 	c.breaks = append(c.breaks, path+": "+fmt.Sprintf(format, args...))
 }
 
-// follow resolves a reference; the name of a definition is of no matter, its content is.
+// follow resolves a reference. Only the content of a definition matters, not its name.
 func follow(n schemaNode, defs map[string]schemaNode) schemaNode {
 	if name, ok := strings.CutPrefix(n.Ref, "#/$defs/"); ok {
 		return defs[name]
@@ -74,7 +74,7 @@ func (c *comparison) compare(path string, oldNode, newNode schemaNode) {
 		at := strings.TrimPrefix(path+"."+name, ".")
 		replacement, ok := newNode.Properties[name]
 		if !ok {
-			c.broken(at, "was taken away")
+			c.broken(at, "was removed")
 			continue
 		}
 		switch was, is := slices.Contains(oldNode.Required, name), slices.Contains(newNode.Required, name); {

@@ -9,7 +9,7 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// Example is an event of the payload's type in which every field of envelope and payload has a value, the same each time.
+// Example returns an event of the payload's type. Every field of envelope and payload has a value, the same each time.
 func Example(p events.Payload) (events.Event, error) {
 	filled := reflect.New(reflect.TypeOf(p)).Elem()
 	f := &filler{}
@@ -19,7 +19,7 @@ func Example(p events.Payload) (events.Event, error) {
 	e := events.New(filled.Interface().(events.Payload))
 	envelope := reflect.ValueOf(&e).Elem()
 	for i := range envelope.NumField() {
-		// What events.New has not set is stamped by the platform; here the filler stands in for it.
+		// The platform sets the fields that events.New leaves empty. Here the filler sets them.
 		if field := envelope.Field(i); field.IsZero() {
 			name, _, _ := strings.Cut(envelope.Type().Field(i).Tag.Get("json"), ",")
 			if err := f.fill(field, name); err != nil {
@@ -30,10 +30,10 @@ func Example(p events.Payload) (events.Event, error) {
 	return e, nil
 }
 
-// filler gives each field a value of its own.
+// filler gives each field a distinct value.
 type filler struct{ count int }
 
-// fixed are values for fields whose text has a form.
+// fixed contains the values of fields whose text has a format.
 var fixed = map[string]string{
 	"dataset": "social_services", "run_id": "20250803T140512-y2024", "slot": "20250803T140512", "slice": "2024",
 	"snapshot": "20250803T140512", "sha256": strings.Repeat("0a", 32), "contract_sha256": strings.Repeat("0b", 32),
@@ -42,8 +42,7 @@ var fixed = map[string]string{
 
 func (f *filler) fill(v reflect.Value, name string) error {
 	f.count++
-	switch v.Interface().(type) {
-	case time.Time:
+	if _, ok := v.Interface().(time.Time); ok {
 		v.Set(reflect.ValueOf(time.Date(2025, 8, 3, 14, 5, 12, 0, time.UTC).Add(time.Duration(f.count) * time.Second)))
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // `go generate ./events/...` passes this flag. It rewrites the schemas and the AsyncAPI document. Golden events and released
-// schemas pin what is released: the flag only adds missing ones. To pin a version again that nobody has deployed yet, delete
+// schemas pin what is released: the flag only adds missing ones. To change the pin of a version that is not deployed yet, delete
 // its files first.
 var update = flag.Bool("update", false, "write the schemas and asyncapi.yaml, and add missing golden files")
 
@@ -69,7 +69,7 @@ func TestGeneratedAsyncAPIIsFresh(t *testing.T) {
 	checkReferences(t, text)
 }
 
-// fresh compares a generated file with what the code would write now.
+// fresh compares a generated file with what the code writes now.
 func fresh(t *testing.T, path string, want []byte) {
 	t.Helper()
 	if *update {
@@ -87,7 +87,7 @@ func fresh(t *testing.T, path string, want []byte) {
 	}
 }
 
-// pinned reads a file that pins a released version, adding it when it is missing and -update is given.
+// pinned returns the file that pins a released version. With -update, it adds a missing file.
 func pinned(t *testing.T, path string, now []byte) []byte {
 	t.Helper()
 	got, err := os.ReadFile(path)
@@ -180,7 +180,7 @@ func TestGoldenEventsOfEveryReleasedVersionKeepDecoding(t *testing.T) {
 			if reflect.TypeOf(payload) != reflect.TypeOf(p) {
 				t.Fatalf("decoded as %T, want %T", payload, p)
 			}
-			// Encoded again from the Go values, the event is what it was: nothing was lost on the way in.
+			// Encoded again from the Go values, the event is unchanged: decoding lost nothing.
 			again := events.New(payload)
 			event.Data = again.Data
 			encoded, err := event.Marshal()
@@ -188,9 +188,9 @@ func TestGoldenEventsOfEveryReleasedVersionKeepDecoding(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want, got := canonical(t, golden), canonical(t, encoded); want != got {
-				t.Errorf("re-encoded event differs\ngot  %s\nwant %s", got, want)
+				t.Errorf("the re-encoded event differs\ngot  %s\nwant %s", got, want)
 			}
-			// What is unknown is ignored: a producer may be newer than this build.
+			// Unknown fields are ignored: a producer may be newer than this build.
 			newer := bytes.Replace(golden, []byte(`"data": {`), []byte(`"future": 1, "data": {"a_field_of_the_future": {"x": [1]},`), 1)
 			if bytes.Equal(newer, golden) {
 				t.Fatal("the golden event has no data object")
@@ -229,7 +229,7 @@ func TestReleasedSchemasStayCompatible(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range breaks {
-			t.Errorf("%s: %s; a released version never changes, make a new one", p.EventType(), b)
+			t.Errorf("%s: %s; a released version never changes, add a new version", p.EventType(), b)
 		}
 	}
 	entries, err := os.ReadDir(filepath.Join("..", "testdata", "released"))
@@ -238,7 +238,7 @@ func TestReleasedSchemasStayCompatible(t *testing.T) {
 	}
 	for _, e := range entries {
 		if released := strings.TrimSuffix(e.Name(), ".json"); !events.Known(released) {
-			t.Errorf("the released type %s is not in the catalogue any more: consumers of old events need it", released)
+			t.Errorf("the released type %s is missing from the catalogue; consumers of old events need it", released)
 		}
 	}
 }
