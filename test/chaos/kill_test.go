@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// failpoints are the gaps of invariant 1 in every stage, and the two places where a stage has an effect that cannot be
-// taken back.
+// failpoints returns the gaps of invariant 1 in every stage, and the points around the two effects that cannot be
+// undone.
 func failpoints() []string {
 	var out []string
 	for _, s := range services {
@@ -17,58 +17,59 @@ func failpoints() []string {
 			out = append(out, s+"."+gap)
 		}
 	}
-	return append(out, "quality-gate.before-pointer", "quality-gate.after-pointer", "landing-janitor.before-delete", "landing-janitor.after-delete")
+	return append(out, "quality-gate.before-pointer", "quality-gate.after-pointer", "landing-janitor.before-delete",
+		"landing-janitor.after-delete")
 }
 
-// undisturbed is how the run ends when nobody dies.
-var undisturbed = sync.OnceValue(func() func(*testing.T) essence {
+// baseline returns the state of the lake after a run without a crash.
+var baseline = sync.OnceValue(func() func(*testing.T) lakeState {
 	var once sync.Once
-	var want essence
-	return func(t *testing.T) essence {
+	var want lakeState
+	return func(t *testing.T) lakeState {
 		once.Do(func() {
-			w := newWorld(t, "", "municipalities")
-			w.request("municipalities")
-			w.ended("municipalities")
-			want = w.essence("municipalities")
+			sys := startSystem(t, "", "municipalities")
+			sys.request("municipalities")
+			sys.waitDone("municipalities")
+			want = sys.readState("municipalities")
 		})
 		if want.Rows == 0 {
-			t.Fatal("the undisturbed run failed; nothing can be compared with it")
+			t.Fatal("the run without a crash failed; there is no baseline to compare with")
 		}
 		return want
 	}
 })
 
-func TestUndisturbed(t *testing.T) {
-	got := undisturbed()(t)
+func TestBaseline(t *testing.T) {
+	got := baseline()(t)
 	if got.Rows != 949 || len(got.Published) != 1 || len(got.Archive) == 0 || len(got.Evidence) != 1 || len(got.Events) != 7 {
-		t.Errorf("an undisturbed run left %+v", got)
+		t.Errorf("a run without a crash left %+v", got)
 	}
 	if len(got.Landing) != 0 || len(got.Orphans) != 0 {
-		t.Errorf("an undisturbed run left objects behind: %v %v", got.Landing, got.Orphans)
+		t.Errorf("a run without a crash left objects behind: %v %v", got.Landing, got.Orphans)
 	}
 }
 
-// TestKilled kills each service at each of its failpoints. The lake must come out as if nothing had happened.
+// TestKilled kills each service at each of its failpoints. The lake must end as without a crash.
 func TestKilled(t *testing.T) {
-	want := undisturbed()(t)
+	want := baseline()(t)
 	for _, point := range failpoints() {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			service, _, _ := strings.Cut(point, ".")
-			w := newWorld(t, point, "municipalities")
-			w.request("municipalities")
-			w.died(service)
-			w.start(service)
-			w.ended("municipalities")
-			if got := w.essence("municipalities"); !reflect.DeepEqual(got, want) {
-				t.Errorf("after a death at %s the lake differs:%s", point, difference(got, want))
+			sys := startSystem(t, point, "municipalities")
+			sys.request("municipalities")
+			sys.waitKilled(service)
+			sys.start(service)
+			sys.waitDone("municipalities")
+			if got := sys.readState("municipalities"); !reflect.DeepEqual(got, want) {
+				t.Errorf("after a crash at %s the lake differs:%s", point, difference(got, want))
 			}
 		})
 	}
 }
 
-// difference lists the fields of the lake that differ.
-func difference(got, want essence) string {
+// difference lists the fields that differ.
+func difference(got, want lakeState) string {
 	var out strings.Builder
 	g, w := reflect.ValueOf(got), reflect.ValueOf(want)
 	for i := range g.NumField() {

@@ -11,19 +11,20 @@ import (
 	"github.com/llac-project/llac/platform/runtime/lambdatest"
 )
 
-// TestAsLambdas runs the six binaries as Lambda functions behind event source mappings. The lake comes out as it does
-// from six long-running consumers.
+// TestAsLambdas runs the six binaries as Lambda functions behind event source mappings. The lake must end as with six
+// long-running consumers.
 func TestAsLambdas(t *testing.T) {
-	want := undisturbed()(t)
+	want := baseline()(t)
 	t.Parallel()
-	w := emptyWorld(t, "municipalities")
+	sys := newSystem(t, "municipalities")
 	ctx, cancel := context.WithCancel(t.Context())
 	var mappings sync.WaitGroup
 	for _, s := range services {
 		api := lambdatest.StartRuntimeAPI()
-		w.start(s, "AWS_LAMBDA_RUNTIME_API="+api.Address())
+		sys.start(s, "AWS_LAMBDA_RUNTIME_API="+api.Address())
 		source := lambdatest.EventSource{
-			API: api, SQS: w.sqs, QueueURL: w.topology.Queues[s], QueueARN: w.cloud.QueueARN(messaging.QueueName(env, s)), Timeout: 30 * time.Second,
+			API: api, SQS: sys.sqs, QueueURL: sys.topology.Queues[s], QueueARN: sys.cloud.QueueARN(messaging.QueueName(env,
+				s)), Timeout: 30 * time.Second,
 		}
 		mappings.Go(func() {
 			defer api.Close() // the function then exits
@@ -37,10 +38,10 @@ func TestAsLambdas(t *testing.T) {
 	}
 	t.Cleanup(mappings.Wait)
 	t.Cleanup(cancel)
-	w.request("municipalities")
-	w.ended("municipalities")
-	if got := w.essence("municipalities"); !reflect.DeepEqual(got, want) {
-		t.Errorf("run as functions the lake differs:%s", difference(got, want))
+	sys.request("municipalities")
+	sys.waitDone("municipalities")
+	if got := sys.readState("municipalities"); !reflect.DeepEqual(got, want) {
+		t.Errorf("with functions the lake differs:%s", difference(got, want))
 	}
 	cancel()
 	mappings.Wait()

@@ -11,14 +11,14 @@ import (
 
 const librariesID = "llib-0001"
 
-// TestPagesThatCannotBeRead: a page that stays broken ends its own run with a reason and a dead letter, publishes
-// nothing, and does not touch the other datasets.
-func TestPagesThatCannotBeRead(t *testing.T) {
+// TestUnreadablePages checks that a page that stays broken ends its own run with a reason and a dead letter, publishes
+// nothing, and does not affect the other datasets.
+func TestUnreadablePages(t *testing.T) {
 	t.Parallel()
 	second := 25
 	for name, c := range map[string]struct {
-		fault portal.Fault
-		says  string
+		fault  portal.Fault
+		reason string
 	}{
 		"malformed":         {portal.Fault{Kind: portal.Malformed}, "byte"},
 		"an object":         {portal.Fault{Kind: portal.ObjectPage}, "array"},
@@ -29,49 +29,49 @@ func TestPagesThatCannotBeRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, "libraries", "facilities")
+			w := newWorkspace(t, "libraries", "facilities")
 			c.fault.Dataset, c.fault.Pages, c.fault.Offset = librariesID, true, &second
 			if err := w.portal.SetFaults(c.fault); err != nil {
 				t.Fatal(err)
 			}
 			got := w.run()
-			want(t, got["libraries"], ledger.Failed, c.says)
+			want(t, got["libraries"], ledger.Failed, c.reason)
 			want(t, got["facilities"], ledger.Published)
 			if p := w.pointer("libraries"); p != nil {
-				t.Errorf("a snapshot was published from a landing that is not whole: %+v", p)
+				t.Errorf("a snapshot was published from an incomplete landing: %+v", p)
 			}
-			w.letters(1, "fetcher", librariesID)
+			w.checkDeadLetters(1, "fetcher", librariesID)
 
-			// What broke is mended by replaying the dead letter, not by hand.
+			// Replaying the dead letter repairs the run, without manual work.
 			if err := w.portal.SetFaults(); err != nil {
 				t.Fatal(err)
 			}
 			w.replay()
 			want(t, w.run("libraries")["libraries"], ledger.Unchanged)
-			w.letters(0, "", "")
+			w.checkDeadLetters(0, "", "")
 		})
 	}
 }
 
-// TestARowThatCannotBeRead: bytes that are no UTF-8, however often the page is asked for, cost their row alone
+// TestUnreadableRow checks that bytes that are not UTF-8, in every response of the portal, quarantine only their row
 // (invariant 5).
-func TestARowThatCannotBeRead(t *testing.T) {
+func TestUnreadableRow(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	second := 25
 	if err := w.portal.SetFaults(portal.Fault{Kind: portal.NotUTF8, Dataset: librariesID, Pages: true, Offset: &second}); err != nil {
 		t.Fatal(err)
 	}
 	got := w.run()["libraries"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	if got.Quarantined != 1 {
-		t.Errorf("%d rows quarantined, want the one that cannot be read", got.Quarantined)
+		t.Errorf("%d rows quarantined, want only the unreadable one", got.Quarantined)
 	}
 }
 
-// TestPassingFaults: what a portal does now and then costs a retry and nothing else.
-func TestPassingFaults(t *testing.T) {
+// TestTransientFaults checks that a transient fault of a portal costs a retry and nothing else.
+func TestTransientFaults(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]portal.Fault{
 		"429":             {Kind: portal.Status, Status: 429, RetryAfter: "1"},
@@ -86,74 +86,78 @@ func TestPassingFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, "libraries")
+			w := newWorkspace(t, "libraries")
 			fault.Dataset, fault.Pages, fault.Count = librariesID, true, 1
 			if err := w.portal.SetFaults(fault); err != nil {
 				t.Fatal(err)
 			}
 			got := w.run()["libraries"]
 			want(t, got, ledger.Published)
-			balanced(t, got)
+			checkRowCounts(t, got)
 			rows := int64(100)
 			if fault.Change == portal.ChangeShrink {
-				rows = 50 // all of the version that was there in the end, nothing of the one before
+				rows = 50 // all rows of the final version, none of the one before
 			}
 			if got.RowsFetched != rows {
 				t.Errorf("fetched %d rows, want %d", got.RowsFetched, rows)
 			}
-			if edited := fault.Change == portal.ChangeEdit; got.Quarantined > 0 != edited { // the edit spoils a code
+			if edited := fault.Change == portal.ChangeEdit; got.Quarantined > 0 != edited { // the edit makes a code invalid
 				t.Errorf("%d rows quarantined (%v)", got.Quarantined, got.ByReason)
 			}
-			w.letters(0, "", "")
+			w.checkDeadLetters(0, "", "")
 		})
 	}
 }
 
-// TestShapes: what the source may change about its rows, and what becomes of the run.
+// TestShapes checks the result of a run for each change that the source may make to its rows.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault       portal.Fault
 		state       ledger.State
-		says        []string
+		reasons     []string
 		quarantined int64
 	}{
-		"a new field is reported":              {portal.Fault{Kind: portal.AddField, Field: "camp_nou"}, ledger.Published, nil, 0},
-		"a required field is gone":             {portal.Fault{Kind: portal.DropField, Field: "nom"}, ledger.Rejected, []string{"field_missing", "library_name"}, 0},
-		"an optional field is gone":            {portal.Fault{Kind: portal.DropField, Field: "prestecs"}, ledger.Rejected, []string{"field_missing", "loan_count"}, 0},
-		"numbers no longer sent as text":       {portal.Fault{Kind: portal.RetypeField, Field: "prestecs"}, ledger.Published, nil, 0},
-		"a field has another type":             {portal.Fault{Kind: portal.RetypeField, Field: "nom"}, ledger.Rejected, []string{"field_retyped"}, 0},
+		"a new field is reported": {portal.Fault{Kind: portal.AddField, Field: "camp_nou"}, ledger.Published, nil, 0},
+		"a required field is gone": {portal.Fault{Kind: portal.DropField, Field: "nom"}, ledger.Rejected,
+			[]string{"field_missing", "library_name"}, 0},
+		"an optional field is gone": {portal.Fault{Kind: portal.DropField, Field: "prestecs"}, ledger.Rejected,
+			[]string{"field_missing", "loan_count"}, 0},
+		"numbers no longer sent as text": {portal.Fault{Kind: portal.RetypeField, Field: "prestecs"}, ledger.Published, nil, 0},
+		"a field has another type": {portal.Fault{Kind: portal.RetypeField, Field: "nom"}, ledger.Rejected,
+			[]string{"field_retyped"}, 0},
 		"a field has another type in two rows": {portal.Fault{Kind: portal.RetypeField, Field: "nom", Rows: 2}, ledger.Published, nil, 2},
 		"a text of 5 MB":                       {portal.Fault{Kind: portal.HugeString, Field: "nom", Rows: 1}, ledger.Published, nil, 1},
 		"no rows at all":                       {portal.Fault{Kind: portal.EmptyDataset}, ledger.Rejected, []string{"not_empty"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, "libraries")
+			w := newWorkspace(t, "libraries")
 			c.fault.Dataset = librariesID
 			if err := w.portal.SetFaults(c.fault); err != nil {
 				t.Fatal(err)
 			}
 			got := w.run()["libraries"]
-			want(t, got, c.state, c.says...)
+			want(t, got, c.state, c.reasons...)
 			if got.Quarantined != c.quarantined {
 				t.Errorf("%d rows quarantined (%v), want %d", got.Quarantined, got.ByReason, c.quarantined)
 			}
 			if c.state == ledger.Published {
-				balanced(t, got)
+				checkRowCounts(t, got)
 			} else if p := w.pointer("libraries"); p != nil {
-				t.Error("a refused run was published")
+				t.Error("a rejected run was published")
 			} else if len(w.keys("landing/libraries/")) == 0 {
-				t.Error("the landing of a refused run is gone: nobody can look into it")
+				t.Error("the landing of a rejected run is gone and cannot be inspected")
 			}
 		})
 	}
 }
 
-// TestShrink: a dataset that loses half its rows is stopped by the gate. The old snapshot and the new landing stay.
+// TestShrink checks that the quality gate rejects a dataset that loses half its rows. The old snapshot and the new
+// landing stay.
 func TestShrink(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	want(t, w.run()["libraries"], ledger.Published)
 	before := w.pointer("libraries")
 	if err := w.portal.RepublishAs(librariesID, portal.ChangeShrink, ""); err != nil {
@@ -165,7 +169,7 @@ func TestShrink(t *testing.T) {
 		t.Errorf("the pointer moved from %s (%d rows) to %s (%d rows)", before.Snapshot, before.Rows, after.Snapshot, after.Rows)
 	}
 	if len(w.keys("landing/libraries/")) == 0 {
-		t.Error("the landing of the refused run is gone")
+		t.Error("the landing of the rejected run is gone")
 	}
 	for _, o := range before.Parts[0].Objects {
 		if len(w.keys(o.Key)) != 1 {
@@ -174,10 +178,11 @@ func TestShrink(t *testing.T) {
 	}
 }
 
-// TestPortalDown: nobody answers. The run fails after its retries with the reason, the others are unharmed.
+// TestPortalDown checks a portal that does not respond: the run fails after its retries with a reason, the others are
+// unaffected.
 func TestPortalDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries", "facilities")
+	w := newWorkspace(t, "libraries", "facilities")
 	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Reset, Portal: "socrata"}); err != nil {
 		t.Fatal(err)
 	}
@@ -185,15 +190,15 @@ func TestPortalDown(t *testing.T) {
 	want(t, got["libraries"], ledger.Failed)
 	want(t, got["facilities"], ledger.Published)
 	if tries := got["libraries"].Failures[0].Tries; tries != 2 {
-		t.Errorf("given up after %d tries, want the 2 that were allowed", tries)
+		t.Errorf("failed after %d attempts, want 2", tries)
 	}
-	w.letters(1, "fetcher", "")
+	w.checkDeadLetters(1, "fetcher", "")
 }
 
-// letters checks the dead letters: how many, whose, and that each says why.
-func (w *world) letters(n int, service, says string) {
+// checkDeadLetters checks the number of dead letters, their service, and that each has the reason.
+func (w *workspace) checkDeadLetters(n int, service, reason string) {
 	w.t.Helper()
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		all, err := c.Queues().Letters(w.t.Context(), "")
 		if err != nil {
 			w.t.Fatal(err)
@@ -202,17 +207,17 @@ func (w *world) letters(n int, service, says string) {
 			w.t.Errorf("%d dead letters, want %d: %+v", len(all), n, all)
 		}
 		for _, l := range all {
-			if service != "" && l.Service != service || l.Reason == "" || !strings.Contains(l.Reason, says) {
-				w.t.Errorf("a dead letter of %s says %q; want one of %s that tells of %q", l.Service, l.Reason, service, says)
+			if service != "" && l.Service != service || l.Reason == "" || !strings.Contains(l.Reason, reason) {
+				w.t.Errorf("a dead letter of %s has the reason %q; want one of %s that contains %q", l.Service, l.Reason, service, reason)
 			}
 		}
 	})
 }
 
 // replay sends every dead letter back to its service.
-func (w *world) replay() {
+func (w *workspace) replay() {
 	w.t.Helper()
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		if _, err := c.Queues().Replay(w.t.Context(), "", func(pipeline.Letter) bool { return true }); err != nil {
 			w.t.Fatal(err)
 		}
@@ -227,8 +232,8 @@ func (w *world) replay() {
 	}
 }
 
-// idle waits until no service has anything to do.
-func (w *world) idle(p *pipeline.Pipeline) {
+// idle waits until no service has a message to process.
+func (w *workspace) idle(p *pipeline.Pipeline) {
 	w.t.Helper()
 	for {
 		quiet, err := p.Idle(w.t.Context())

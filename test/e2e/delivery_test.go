@@ -9,24 +9,24 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/messaging"
 )
 
-// twice makes every event come twice and, where it can, both deliveries be at work at the same moment: the answer to
-// each Publish is lost once, so that the SDK publishes again, and the first of two receipts waits for the second.
-type twice struct {
-	mu        sync.Mutex
-	published map[string]int
-	receipts  map[string]chan struct{}
-	met       map[string]bool // receipts that two deliveries wrote at once
+// duplicator causes every event to be delivered twice, if possible concurrently. The response to each Publish is lost
+// once, so that the SDK publishes again, and the first of two receipts waits for the second.
+type duplicator struct {
+	mu         sync.Mutex
+	published  map[string]int
+	receipts   map[string]chan struct{}
+	concurrent map[string]bool // receipts that two deliveries wrote concurrently
 }
 
-func (d *twice) fault(r *http.Request) aws.Fault {
+func (d *duplicator) fault(r *http.Request) aws.Fault {
 	if r.Form.Get("Action") == "Publish" {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -40,38 +40,39 @@ func (d *twice) fault(r *http.Request) aws.Fault {
 	d.mu.Lock()
 	first, waiting := d.receipts[key]
 	if waiting {
-		if !d.met[key] {
-			d.met[key] = true
+		if !d.concurrent[key] {
+			d.concurrent[key] = true
 			close(first)
 		}
 		d.mu.Unlock()
 		return aws.Fault{}
 	}
-	meet := make(chan struct{})
-	d.receipts[key] = meet
+	second := make(chan struct{})
+	d.receipts[key] = second
 	d.mu.Unlock()
 	select {
-	case <-meet:
+	case <-second:
 	case <-time.After(5 * time.Second): // a stage that finds the receipt of the first delivery never writes one
 	}
 	return aws.Fault{}
 }
 
-// TestEveryEventTwiceAtOnce: with every event delivered twice at the same time the lake is that of a quiet run.
+// TestEveryEventTwiceAtOnce checks that the lake is that of a normal run when every event is delivered twice
+// concurrently.
 func TestEveryEventTwiceAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
-	d := &twice{published: map[string]int{}, receipts: map[string]chan struct{}{}, met: map[string]bool{}}
+	w := newWorkspace(t, "libraries")
+	d := &duplicator{published: map[string]int{}, receipts: map[string]chan struct{}{}, concurrent: map[string]bool{}}
 	got := w.runWith(func(o *pipeline.Options) { o.Faults = d.fault }, "libraries")["libraries"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	for _, stage := range []string{"fetcher", "validator", "stager", "quality-gate", "landing-janitor"} {
 		found := false
-		for key := range d.met {
+		for key := range d.concurrent {
 			found = found || strings.HasSuffix(key, "/"+stage+".json")
 		}
 		if !found {
-			t.Errorf("no two deliveries were at work in the %s at once: the test proves nothing there", stage)
+			t.Errorf("no two deliveries were concurrent in the %s: the test proves nothing there", stage)
 		}
 	}
 	p := w.pointer("libraries")
@@ -89,13 +90,14 @@ func TestEveryEventTwiceAtOnce(t *testing.T) {
 			t.Errorf("a page is left in landing: %s", key)
 		}
 	}
-	w.letters(0, "", "")
+	w.checkDeadLetters(0, "", "")
 }
 
-// TestUnknownEvents: what a service cannot understand goes to its dead-letter queue at once, with the reason.
+// TestUnknownEvents checks that an event a service cannot process goes to its dead-letter queue at once, with the
+// reason.
 func TestUnknownEvents(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	p, err := pipeline.Start(t.Context(), w.settings())
 	if err != nil {
 		t.Fatal(err)
@@ -127,13 +129,13 @@ func TestUnknownEvents(t *testing.T) {
 	if len(letters) != 4 {
 		t.Fatalf("%d dead letters, want 4: %+v", len(letters), letters)
 	}
-	for _, says := range []string{"landing.validated.v2", "moon.landed", "does not consume", "not a CloudEvents"} {
+	for _, reason := range []string{"landing.validated.v2", "moon.landed", "does not consume", "not a CloudEvents"} {
 		found := false
 		for _, l := range letters {
-			found = found || strings.Contains(l.Reason, says)
+			found = found || strings.Contains(l.Reason, reason)
 		}
 		if !found {
-			t.Errorf("no dead letter tells of %q", says)
+			t.Errorf("no dead letter has the reason %q", reason)
 		}
 	}
 	if err := p.Close(); err != nil {
@@ -141,10 +143,10 @@ func TestUnknownEvents(t *testing.T) {
 	}
 }
 
-// TestLateRun: a run of an earlier slot that arrives after a later one was published ends as superseded.
+// TestLateRun checks that a run of an earlier slot that arrives after a later one was published ends as superseded.
 func TestLateRun(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	want(t, w.run()["libraries"], ledger.Published)
 	before := w.pointer("libraries")
 	p, err := pipeline.Start(t.Context(), w.settings())
@@ -179,6 +181,6 @@ func TestLateRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after := w.pointer("libraries"); after.Snapshot != before.Snapshot {
-		t.Errorf("the pointer went back from %s to %s", before.Snapshot, after.Snapshot)
+		t.Errorf("the pointer moved back from %s to %s", before.Snapshot, after.Snapshot)
 	}
 }

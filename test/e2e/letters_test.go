@@ -8,16 +8,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/messaging"
 )
 
-// sweep lets the landing-janitor sweep as if so much time had passed.
-func (w *world) sweep(after time.Duration) {
+// sweep has the landing-janitor sweep at a time in the future.
+func (w *workspace) sweep(after time.Duration) {
 	w.t.Helper()
 	p, err := pipeline.Start(w.t.Context(), w.settings())
 	if err != nil {
@@ -45,15 +45,16 @@ func (w *world) sweep(after time.Duration) {
 	}
 }
 
-// TestDeadLettersOutliveTheirQueue: an old dead letter is kept in the lake, and stays in its queue for who replays it.
+// TestDeadLettersOutliveTheirQueue checks that an old dead letter is kept in the lake and stays in its queue for a
+// replay.
 func TestDeadLettersOutliveTheirQueue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Status, Status: 503, Dataset: "llib-0001"}); err != nil {
 		t.Fatal(err)
 	}
 	want(t, w.run()["libraries"], ledger.Failed, "503")
-	w.letters(1, "fetcher", "503")
+	w.checkDeadLetters(1, "fetcher", "503")
 	w.sweep(2 * 24 * time.Hour)
 	if keys := w.keys("dead-letters/"); len(keys) != 0 {
 		t.Errorf("kept too soon: %v", keys)
@@ -65,7 +66,7 @@ func TestDeadLettersOutliveTheirQueue(t *testing.T) {
 		t.Fatalf("kept %v", keys)
 	}
 	var kept lake.DeadLetter
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		b, _, err := c.Lake().Get(t.Context(), keys[0])
 		if err == nil {
 			err = json.Unmarshal(b, &kept)
@@ -75,18 +76,19 @@ func TestDeadLettersOutliveTheirQueue(t *testing.T) {
 		}
 	})
 	e, err := events.Parse([]byte(kept.Body))
-	if err != nil || e.ID != kept.EventID || e.Type != (events.ExtractionRequested{}).EventType() || keys[0] != lake.DeadLetterKey("fetcher", e.ID) {
+	if err != nil || e.ID != kept.EventID || e.Type != (events.ExtractionRequested{}).EventType() ||
+		keys[0] != lake.DeadLetterKey("fetcher", e.ID) {
 		t.Errorf("kept %+v under %s (%v)", kept, keys[0], err)
 	}
 	if err := w.portal.SetFaults(); err != nil {
 		t.Fatal(err)
 	}
-	w.letters(1, "fetcher", "503")
+	w.checkDeadLetters(1, "fetcher", "503")
 	w.replay()
 	if p := w.pointer("libraries"); p == nil || p.Rows != 100 {
 		t.Errorf("after the replay the pointer is %+v", p)
 	}
-	w.letters(0, "", "")
+	w.checkDeadLetters(0, "", "")
 	if after := w.keys("dead-letters/"); !slices.Equal(after, keys) {
 		t.Errorf("kept %v", after)
 	}

@@ -8,14 +8,14 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// TestMunicipalitiesAreFoundByName: of the whole register, each row has the code of its municipality, but for those whose
-// municipality is on no list or is not named; and the run says by which snapshot.
-func TestMunicipalitiesAreFoundByName(t *testing.T) {
+// TestMunicipalitiesAreMatchedByName checks that each row of the register has the code of its municipality, except rows
+// whose municipality is unknown or missing, and that the candidate names the reference snapshot.
+func TestMunicipalitiesAreMatchedByName(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "social_services", "municipalities")
+	w := newWorkspace(t, "social_services", "municipalities")
 	got := w.run()["social_services"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 
 	methods := map[string]int{}
 	rows := 0
@@ -32,22 +32,24 @@ func TestMunicipalitiesAreFoundByName(t *testing.T) {
 				}
 			default:
 				if id != "" {
-					t.Errorf("an id that was not found: %v", column)
+					t.Errorf("an id without a match: %v", column)
 				}
 			}
 		})
 	}
 	counts := w.portal.Register()
-	if methods["unmatched"] != counts.Unknown || methods["no_name"] != counts.Nameless || methods["ambiguous"] != 0 || int64(rows) != got.Staged {
-		t.Errorf("of %d rows %v; the register has %d of unknown places and %d of none", rows, methods, counts.Unknown, counts.Nameless)
+	if methods["unmatched"] != counts.Unknown || methods["no_name"] != counts.Nameless || methods["ambiguous"] != 0 ||
+		int64(rows) != got.Staged {
+		t.Errorf("%d rows matched as %v; the register has %d with an unknown place and %d without one", rows, methods,
+			counts.Unknown, counts.Nameless)
 	}
 	if methods["tokens_in_group"] == 0 || methods["exact"] == 0 || methods["exact_in_group"] < rows*9/10 {
 		t.Errorf("matched by %v", methods)
 	}
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		candidate, err := lake.ReadDocument[lake.Candidate](t.Context(), c.Lake(), pointer.Parts[0].Candidate)
 		if err != nil || candidate.References["municipalities"] != reference.Snapshot {
-			t.Errorf("matched with %v, %v; published is %s", candidate.References, err, reference.Snapshot)
+			t.Errorf("matched with %v (%v), want %s", candidate.References, err, reference.Snapshot)
 		}
 	})
 }

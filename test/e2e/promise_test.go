@@ -21,14 +21,14 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// TestFourthDataset: a dataset of a known portal kind needs a contract file and nothing else, and what is published
-// can be walked back, row by row, to bytes that the archive holds.
+// TestFourthDataset checks that a dataset of a known portal kind needs only a contract file, and that each published
+// row can be traced to bytes in the archive.
 func TestFourthDataset(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	got := w.run()["libraries"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	if got.Staged != 100 || got.Pages != 4 || !got.Simulated {
 		t.Errorf("staged %d rows of %d pages, simulated %v", got.Staged, got.Pages, got.Simulated)
 	}
@@ -37,7 +37,7 @@ func TestFourthDataset(t *testing.T) {
 	for _, o := range p.Parts[0].Objects {
 		partitions[o.Partition[0].Value] = o.Rows
 	}
-	// "1" becomes "01", and stays text in the path.
+	// "1" becomes "01" and stays text in the path.
 	if len(partitions) != 11 || partitions["00"] != 66 || partitions["01"] == 0 {
 		t.Errorf("partitions %v", partitions)
 	}
@@ -51,7 +51,7 @@ func TestFourthDataset(t *testing.T) {
 				t.Errorf("row %s is not in the archived page %s", column["library_id"], column["landing_object_key"])
 			}
 			if column["source_system"] != "simulator" || column["data_origin"] != "invented" {
-				t.Errorf("row %s does not say that it is simulated: %v", column["library_id"], column)
+				t.Errorf("row %s is not marked as simulated: %v", column["library_id"], column)
 			}
 			if _, inside := column["district_id"]; inside {
 				t.Error("the partition column is inside the file")
@@ -64,56 +64,57 @@ func TestFourthDataset(t *testing.T) {
 	if left := w.keys("landing/libraries/"); len(left) != 0 {
 		t.Errorf("landing still holds %v", left)
 	}
-	w.nowhere([]string{librarian}, archived)
+	w.checkAbsent([]string{librarian}, archived)
 	want(t, w.run()["libraries"], ledger.Unchanged)
 }
 
-// TestCKAN: a CKAN resource is published by its contract alone.
+// TestCKAN publishes a CKAN resource with a contract alone.
 func TestCKAN(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "facilities")
+	w := newWorkspace(t, "facilities")
 	got := w.run()["facilities"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	if got.Staged != 54 || got.Pages != 3 {
 		t.Errorf("staged %d rows of %d pages, want 54 of 3", got.Staged, got.Pages)
 	}
 }
 
-// TestPersonalValues runs the whole register and looks for its planted personal values in every file that Llac writes.
-// They are in landing and archive and nowhere else (invariant 8).
+// TestPersonalValues runs the whole register and searches for its planted personal values in every file that Llac
+// writes. They must be in landing and archive only (invariant 8).
 func TestPersonalValues(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "social_services", "municipalities")
+	w := newWorkspace(t, "social_services", "municipalities")
 	got := w.run()["social_services"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	if got.Staged < 12000 || got.Quarantined == 0 || got.Duplicates == 0 {
-		t.Errorf("staged %d, quarantined %d, duplicates %d: the register's flaws are not there", got.Staged, got.Quarantined, got.Duplicates)
+		t.Errorf("staged %d, quarantined %d, duplicates %d: the register's invalid rows are missing", got.Staged,
+			got.Quarantined, got.Duplicates)
 	}
-	w.nowhere(portal.PlantedPersonalValues(), w.archived("social_services"))
+	w.checkAbsent(portal.PlantedPersonalValues(), w.archived("social_services"))
 }
 
-// TestInvalidContract: nothing is asked of any portal while a contract is invalid.
+// TestInvalidContract checks that no portal is requested while a contract is invalid.
 func TestInvalidContract(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "libraries")
+	w := newWorkspace(t, "libraries")
 	w.contract("facilities", func(s string) string { return strings.Replace(s, "logicalType: integer", "logicalType: intger", 1) })
 	_, err := pipeline.Run(t.Context(), pipeline.Options{Settings: w.settings(), Contracts: w.contracts})
 	problems, ok := err.(contract.Problems)
 	if !ok || len(problems) == 0 || problems[0].Line == 0 {
 		t.Fatalf("want the contract's problems with their lines, got %v", err)
 	}
-	if asked := w.portal.Requests(); len(asked) != 0 {
-		t.Errorf("the portal was asked %d times", len(asked))
+	if requests := w.portal.Requests(); len(requests) != 0 {
+		t.Errorf("the portal received %d requests", len(requests))
 	}
 	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) != 0 {
-		t.Errorf("something was started: %v %v", entries, err)
+		t.Errorf("the state directory is not empty: %v %v", entries, err)
 	}
 }
 
-// archived unpacks a dataset's archive: raw pages by the landing key they had.
-func (w *world) archived(dataset string) map[string][]byte {
+// archived unpacks a dataset's archive: raw pages by their former landing key.
+func (w *workspace) archived(dataset string) map[string][]byte {
 	w.t.Helper()
 	out := map[string][]byte{}
 	reader, err := zstd.NewReader(nil)
@@ -121,7 +122,7 @@ func (w *world) archived(dataset string) map[string][]byte {
 		w.t.Fatal(err)
 	}
 	defer reader.Close()
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		if err := c.Lake().List(w.t.Context(), "archive/"+dataset+"/", func(i lake.Info) bool {
 			b, _, err := c.Lake().Get(w.t.Context(), i.Key)
 			if err != nil {
@@ -141,9 +142,9 @@ func (w *world) archived(dataset string) map[string][]byte {
 	return out
 }
 
-// nowhere looks for values in every file of the state directory but landing and archive. They must be in the archive, or
-// the test would prove nothing.
-func (w *world) nowhere(values []string, archived map[string][]byte) {
+// checkAbsent searches for values in every file of the state directory except landing and archive. They must be in the
+// archive, or the test would prove nothing.
+func (w *workspace) checkAbsent(values []string, archived map[string][]byte) {
 	w.t.Helper()
 	for _, v := range values {
 		found := false
@@ -151,7 +152,7 @@ func (w *world) nowhere(values []string, archived map[string][]byte) {
 			found = found || bytes.Contains(page, []byte(v))
 		}
 		if !found {
-			w.t.Errorf("%q was never planted: the test proves nothing", v)
+			w.t.Errorf("%q is not in the archive: the test proves nothing", v)
 		}
 	}
 	files := 0
@@ -171,18 +172,18 @@ func (w *world) nowhere(values []string, archived map[string][]byte) {
 		if err != nil {
 			return err
 		}
-		look := func(where string, text []byte) {
+		search := func(where string, text []byte) {
 			for _, v := range values {
 				if bytes.Contains(text, []byte(v)) {
-					w.t.Errorf("%s holds the personal value %q", where, v)
+					w.t.Errorf("%s contains the personal value %q", where, v)
 				}
 			}
 		}
-		look(rel, b)
-		if bytes.HasPrefix(b, []byte("PAR1")) { // its pages are compressed: look at the values
+		search(rel, b)
+		if bytes.HasPrefix(b, []byte("PAR1")) { // its pages are compressed: search the values
 			readParquet(w.t, b, func(row map[string]string) {
 				for column, v := range row {
-					look(rel+" "+column, []byte(v))
+					search(rel+" "+column, []byte(v))
 				}
 			})
 		}
@@ -192,12 +193,12 @@ func (w *world) nowhere(values []string, archived map[string][]byte) {
 		w.t.Fatal(err)
 	}
 	if files < 10 {
-		w.t.Fatalf("only %d files looked at", files)
+		w.t.Fatalf("only %d files were searched", files)
 	}
 }
 
 // parquet reads one published file, row by row, as text.
-func (w *world) parquet(key string, visit func(map[string]string)) {
+func (w *workspace) parquet(key string, visit func(map[string]string)) {
 	w.t.Helper()
 	b, err := os.ReadFile(pipeline.Place(w.dir, key))
 	if err != nil {

@@ -7,14 +7,16 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// TestSlices: the slices of one slot are runs of their own and one snapshot. With one of them missing there is none.
+// TestSlices checks that the slices of one slot are separate runs and one snapshot, and that a missing slice prevents
+// the snapshot.
 func TestSlices(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "population", "municipalities")
-	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Status, Status: 503, Dataset: portal.PopulationTable, Path: "YEAR=2024"}); err != nil {
+	w := newWorkspace(t, "population", "municipalities")
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Status, Status: 503, Dataset: portal.PopulationTable,
+		Path: "YEAR=2024"}); err != nil {
 		t.Fatal(err)
 	}
-	// It refers to the municipalities, so it waits for them.
+	// Population refers to the municipalities, so it waits for them.
 	got := w.run()
 	want(t, got["municipalities"], ledger.Published)
 	want(t, got["population"], ledger.Failed, "503")
@@ -22,7 +24,7 @@ func TestSlices(t *testing.T) {
 		t.Fatalf("half of the slices were published as a whole: %d parts", len(p.Parts))
 	}
 
-	// The dead letter of the failed slice is all that is needed to complete the slot.
+	// Replaying the dead letter of the failed slice completes the slot.
 	if err := w.portal.SetFaults(); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestSlices(t *testing.T) {
 	}
 	want(t, w.run("population")["population"], ledger.Unchanged)
 
-	// The totals that were carried as facts come out as they went in.
+	// The recorded totals are published unchanged.
 	totals := map[string]string{}
 	for _, part := range again.Parts {
 		for _, o := range part.Objects {
@@ -58,6 +60,6 @@ func TestSlices(t *testing.T) {
 		}
 	}
 	if totals["2023"] != "7909125 recorded" || totals["2024"] != "8034743 recorded" {
-		t.Errorf("Catalonia's population came out as %v", totals)
+		t.Errorf("the population of Catalonia is %v", totals)
 	}
 }

@@ -13,21 +13,22 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// TestAPointForThousands: a figure written "1.151" is never loaded, neither as 1 nor as 1151. Its row is in the
-// quarantine with the place where it stands, and every other row is published (invariant 5).
-func TestAPointForThousands(t *testing.T) {
+// TestThousandsSeparator checks that a figure written "1.151" is never loaded, neither as 1 nor as 1151. Its row is in
+// the quarantine with its position, and every other row is published (invariant 5).
+func TestThousandsSeparator(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "municipalities", "housing")
+	w := newWorkspace(t, "municipalities", "housing")
 	got := w.run()["housing"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	w.noDrift("housing")
 	if got.RowsFetched != 11*947 || got.Quarantined != 3 || got.ByReason["bad_integer"] != 3 {
 		t.Errorf("%d rows, quarantined %d (%v)", got.RowsFetched, got.Quarantined, got.ByReason)
 	}
 	archived := w.archived("housing")
 	wrong := map[string]string{ // municipality and year: column and cell
-		"080193 2019": "dwellings_started_q2 1.204", "080193 2024": "dwellings_started_q4 1.151", "081017 2022": "dwellings_completed_q1 1.036",
+		"080193 2019": "dwellings_started_q2 1.204", "080193 2024": "dwellings_started_q4 1.151",
+		"081017 2022": "dwellings_completed_q1 1.036",
 	}
 	refused := 0
 	for _, key := range w.keys("quarantine/housing/") {
@@ -50,13 +51,14 @@ func TestAPointForThousands(t *testing.T) {
 				column, text, _ := strings.Cut(cell, " ")
 				if bytes.Contains(record, []byte(`"codi_idescat":"`+code+`"`)) && bytes.Contains(record, []byte(`"any":"`+year+`"`)) {
 					found = true
-					if row["field"] != column || row["code"] != "bad_integer" || !strings.Contains(row["row_json"], text) || row["row_index"] == "" {
-						t.Errorf("%s is refused as %v", place, row)
+					if row["field"] != column || row["code"] != "bad_integer" || !strings.Contains(row["row_json"], text) ||
+						row["row_index"] == "" {
+						t.Errorf("%s is quarantined as %v", place, row)
 					}
 				}
 			}
 			if !found {
-				t.Errorf("at the place of the quarantined row stands %s", record)
+				t.Errorf("at the position of the quarantined row the page has %s", record)
 			}
 		})
 	}
@@ -68,9 +70,9 @@ func TestAPointForThousands(t *testing.T) {
 		year := o.Partition[0].Value
 		w.parquet(o.Key, func(row map[string]string) {
 			if rows++; wrong[row["municipality_id"]+" "+year] != "" {
-				t.Errorf("%s of %s is published although one of its figures cannot be read: %v", row["municipality_name"], year, row)
+				t.Errorf("%s of %s is published although one of its figures is invalid: %v", row["municipality_name"], year, row)
 			}
-			if _, there := row["dwellings_started_q4"]; there == (year == "2025") {
+			if _, present := row["dwellings_started_q4"]; present == (year == "2025") {
 				t.Errorf("%s, last quarter of %s: %v", row["municipality_name"], year, row)
 			}
 		})
@@ -81,13 +83,13 @@ func TestAPointForThousands(t *testing.T) {
 	want(t, w.run("housing")["housing"], ledger.Unchanged)
 }
 
-// TestGDPByRole: the GDP contracts name no dimension, and find each by its role.
+// TestGDPByRole checks that the GDP contracts find each dimension by its role, without naming it.
 func TestGDPByRole(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "gdp_quarterly", "gdp_quarterly_raw", "gdp_quarterly_volume")
+	w := newWorkspace(t, "gdp_quarterly", "gdp_quarterly_raw", "gdp_quarterly_volume")
 	for name, got := range w.run() {
 		want(t, got, ledger.Published)
-		balanced(t, got)
+		checkRowCounts(t, got)
 		w.noDrift(name)
 		if got.Staged != 104*10*2 {
 			t.Errorf("%s: staged %d", name, got.Staged)
@@ -96,12 +98,14 @@ func TestGDPByRole(t *testing.T) {
 		for _, o := range w.pointer(name).Parts[0].Objects {
 			w.parquet(o.Key, func(row map[string]string) {
 				sectors[row["sector_name"]], metrics[row["metric_code"]], origins[row["data_origin"]] = true, true, true
-				if len(row["quarter_code"]) != 6 || row["geography_code"] != "TOTAL" || row["amount"] == "" && row["source_status"] != ".." {
+				if len(row["quarter_code"]) != 6 || row["geography_code"] != "TOTAL" || row["amount"] == "" &&
+					row["source_status"] != ".." {
 					t.Fatalf("%s: %v", name, row)
 				}
 			})
 		}
-		if !sectors["Act. immobiliàries, professionals i altres"] || len(sectors) != 10 || len(metrics) != 2 || !metrics["YOY_PCT"] || len(origins) != 1 || !origins["invented"] {
+		if !sectors["Act. immobiliàries, professionals i altres"] || len(sectors) != 10 || len(metrics) != 2 ||
+			!metrics["YOY_PCT"] || len(origins) != 1 || !origins["invented"] {
 			t.Errorf("%s: sectors %v, metrics %v, origins %v", name, sectors, metrics, origins)
 		}
 	}
@@ -110,34 +114,44 @@ func TestGDPByRole(t *testing.T) {
 	}
 }
 
-// TestGDPOfAnotherShape: a table whose dimensions have other roles ends its run for good and says what is missing, and
-// nothing is published. A table without a territory is one of Catalonia all the same.
-func TestGDPOfAnotherShape(t *testing.T) {
+// TestGDPWithOtherRoles checks that a table whose dimensions have other roles fails its run permanently with a reason
+// and publishes nothing. A table without a territory is still accepted as one of Catalonia.
+func TestGDPWithOtherRoles(t *testing.T) {
 	t.Parallel()
+	adjustment := portal.Dimension{ID: "AJUST", Categories: []portal.Category{{Code: "SA", Label: "corregides"}}}
+	indicator := portal.Dimension{ID: "INDICATOR", Role: "metric", Categories: []portal.Category{{Code: "X", Label: "x"}}}
 	for name, c := range map[string]struct {
-		change func(portal.Table) portal.Table
-		state  ledger.State
-		says   []string
+		change  func(portal.Table) portal.Table
+		state   ledger.State
+		reasons []string
 	}{
-		"no quarters":              {drop("QUARTER"), ledger.Rejected, []string{"field_missing", "quarter_code wants the dimension of the role time", "name the dimension"}},
-		"no sectors":               {drop("SECTOR"), ledger.Rejected, []string{"field_missing", "sector_code wants the one dimension without a role"}},
-		"two without a role":       {with(portal.Dimension{ID: "AJUST", Categories: []portal.Category{{Code: "SA", Label: "corregides"}}}), ledger.Rejected, []string{"sector_code wants the one dimension without a role, and the table has none or several"}},
-		"no metric":                {func(t portal.Table) portal.Table { t.Dimensions[3].Role = ""; return t }, ledger.Rejected, []string{"metric_code wants the dimension of the role metric", "sector_code"}},
-		"no territory":             {drop("CAT"), ledger.Published, nil},
-		"two metrics":              {with(portal.Dimension{ID: "INDICATOR", Role: "metric", Categories: []portal.Category{{Code: "X", Label: "x"}}}), ledger.Published, nil},
-		"quarters of another form": {func(t portal.Table) portal.Table { t.Dimensions[0].Categories[0].Code = "2000-TRIM-1"; return t }, ledger.Rejected, []string{"nothing_is_quarantined"}},
-		"another unit":             {func(t portal.Table) portal.Table { return times(t, 1000) }, ledger.Rejected, []string{"product_is_plausible"}},
-		"a sector is gone":         {shrunk(2), ledger.Rejected, []string{"every_sector"}},
-		"most quarters are gone":   {shrunk(0), ledger.Rejected, []string{"ten_years_at_least"}},
+		"no quarters": {drop("QUARTER"), ledger.Rejected,
+			[]string{"field_missing", "quarter_code wants the dimension of the role time", "name the dimension"}},
+		"no sectors": {drop("SECTOR"), ledger.Rejected,
+			[]string{"field_missing", "sector_code wants the one dimension without a role"}},
+		"two without a role": {with(adjustment), ledger.Rejected,
+			[]string{"sector_code wants the one dimension without a role, and the table has none or several"}},
+		"no metric": {func(t portal.Table) portal.Table { t.Dimensions[3].Role = ""; return t }, ledger.Rejected,
+			[]string{"metric_code wants the dimension of the role metric", "sector_code"}},
+		"no territory": {drop("CAT"), ledger.Published, nil},
+		"two metrics":  {with(indicator), ledger.Published, nil},
+		"quarters of another form": {
+			func(t portal.Table) portal.Table { t.Dimensions[0].Categories[0].Code = "2000-TRIM-1"; return t },
+			ledger.Rejected, []string{"nothing_is_quarantined"},
+		},
+		"another unit": {func(t portal.Table) portal.Table { return times(t, 1000) }, ledger.Rejected,
+			[]string{"product_is_plausible"}},
+		"a sector is gone":       {shrunk(2), ledger.Rejected, []string{"every_sector"}},
+		"most quarters are gone": {shrunk(0), ledger.Rejected, []string{"ten_years_at_least"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, "gdp_quarterly")
+			w := newWorkspace(t, "gdp_quarterly")
 			if err := w.portal.RepublishTable(portal.GDPTable, c.change); err != nil {
 				t.Fatal(err)
 			}
 			got := w.run()["gdp_quarterly"]
-			want(t, got, c.state, c.says...)
+			want(t, got, c.state, c.reasons...)
 			if published := w.pointer("gdp_quarterly") != nil; published != (c.state == ledger.Published) {
 				t.Errorf("published: %v", published)
 			}
@@ -145,7 +159,7 @@ func TestGDPOfAnotherShape(t *testing.T) {
 	}
 }
 
-// drop leaves a dimension out, as if the table had its last category alone.
+// drop removes a dimension, as if the table had only its last category.
 func drop(id string) func(portal.Table) portal.Table {
 	return func(t portal.Table) portal.Table {
 		at := slices.IndexFunc(t.Dimensions, func(d portal.Dimension) bool { return d.ID == id })
@@ -165,7 +179,7 @@ func drop(id string) func(portal.Table) portal.Table {
 	}
 }
 
-// with adds a dimension of one category.
+// with adds a dimension with one category.
 func with(d portal.Dimension) func(portal.Table) portal.Table {
 	return func(t portal.Table) portal.Table {
 		t.Dimensions = append(t.Dimensions, d)
@@ -181,7 +195,7 @@ func times(t portal.Table, by float64) portal.Table {
 	return t
 }
 
-// shrunk leaves a dimension a third of its categories.
+// shrunk keeps a third of a dimension's categories.
 func shrunk(at int) func(portal.Table) portal.Table {
 	return func(t portal.Table) portal.Table {
 		inner := 1
@@ -200,8 +214,8 @@ func shrunk(at int) func(portal.Table) portal.Table {
 	}
 }
 
-// noDrift checks that the validator had nothing to report of a dataset's shape.
-func (w *world) noDrift(dataset string) {
+// noDrift checks that the validator reported no drift of a dataset.
+func (w *workspace) noDrift(dataset string) {
 	w.t.Helper()
 	looked := 0
 	for _, key := range w.keys("runs/" + dataset + "/") {
@@ -213,19 +227,19 @@ func (w *world) noDrift(dataset string) {
 			w.t.Fatal(err)
 		}
 		if looked++; bytes.Contains(b, []byte(`"drift"`)) {
-			w.t.Errorf("%s tells of drift: %s", key, b)
+			w.t.Errorf("%s reports drift: %s", key, b)
 		}
 	}
 	if looked == 0 {
-		w.t.Errorf("no validator has seen %s", dataset)
+		w.t.Errorf("the validator has no receipt for %s", dataset)
 	}
 }
 
-// TestCataloguesOfTheRegister: one column of the register becomes a list of its values, each once, and every row that has
-// none is accounted for.
+// TestCataloguesOfTheRegister checks that one column of the register becomes a list of its distinct values, and that
+// every row without a value is counted.
 func TestCataloguesOfTheRegister(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "service_types", "service_qualifications")
+	w := newWorkspace(t, "service_types", "service_qualifications")
 	if err := w.portal.Republish(portal.RegisterID, func(rows []portal.Row) []portal.Row {
 		for i := range 20 {
 			delete(rows[100*i], "tipologia")
@@ -242,19 +256,19 @@ func TestCataloguesOfTheRegister(t *testing.T) {
 	for name, c := range map[string]struct{ staged, quarantined int64 }{"service_types": {66, 40}, "service_qualifications": {3, 20}} {
 		got := all[name]
 		want(t, got, ledger.Published)
-		balanced(t, got)
+		checkRowCounts(t, got)
 		w.noDrift(name)
 		if got.Staged != c.staged || got.Quarantined != c.quarantined || got.ByReason["missing_required"] != c.quarantined {
 			t.Errorf("%s: staged %d, quarantined %d (%v)", name, got.Staged, got.Quarantined, got.ByReason)
 		}
 	}
-	// Nothing but the one column has come, so that nothing personal can be anywhere.
+	// Only the one column was fetched, so no personal value can be anywhere.
 	for name, page := range w.archived("service_types") {
 		if bytes.Contains(page, []byte("telefon")) || bytes.Contains(page, []byte("registre")) {
-			t.Errorf("%s holds more than the types", name)
+			t.Errorf("%s contains more than the types", name)
 		}
 	}
-	// A tenth of the services without a type is no catalogue.
+	// If a tenth of the services have no type, the catalogue is rejected.
 	if err := w.portal.Republish(portal.RegisterID, func(rows []portal.Row) []portal.Row {
 		for i := range rows[:len(rows)/10] {
 			delete(rows[i], "tipologia")
@@ -266,13 +280,13 @@ func TestCataloguesOfTheRegister(t *testing.T) {
 	want(t, w.run("service_types")["service_types"], ledger.Rejected, "few_rows_are_quarantined")
 }
 
-// TestPopulationByAge: of the table's four age groups two come, in two slices.
+// TestPopulationByAge checks that two of the table's four age groups are fetched, in two slices.
 func TestPopulationByAge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "municipalities", "population_by_age")
+	w := newWorkspace(t, "municipalities", "population_by_age")
 	got := w.run()["population_by_age"]
 	want(t, got, ledger.Published)
-	balanced(t, got)
+	checkRowCounts(t, got)
 	w.noDrift("population_by_age")
 	if got.Staged != 2*949*3*2 {
 		t.Errorf("staged %d", got.Staged)
@@ -283,7 +297,7 @@ func TestPopulationByAge(t *testing.T) {
 			w.parquet(o.Key, func(row map[string]string) {
 				groups[row["age_group"]]++
 				if row["territory_id"] == "171220" && (row["population"] != "" || row["source_status"] != "..") {
-					t.Errorf("Palmerola has people: %v", row)
+					t.Errorf("Palmerola has a population: %v", row)
 				}
 			})
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/services/stager/reference"
 )
 
-// finder is all municipalities, under the options of the register's contract.
+// finder returns all municipalities, with the options of the register's contract.
 func finder(t *testing.T) matching.Finder {
 	t.Helper()
 	contracts, err := contract.LoadDir("../../datasets")
@@ -26,17 +26,18 @@ func finder(t *testing.T) matching.Finder {
 			continue
 		}
 		m := reference.Matched(c)[0].Match
-		entries := []matching.Entry{{ID: "999998", Name: "No consta", Group: "No consta"}, {ID: "999999", Name: "Altres/Diversos", Group: "Altres/Diversos"}}
+		entries := []matching.Entry{{ID: "999998", Name: "No consta", Group: "No consta"},
+			{ID: "999999", Name: "Altres/Diversos", Group: "Altres/Diversos"}}
 		for _, p := range portal.Places() {
 			entries = append(entries, matching.Entry{ID: p.Code, Name: p.Name, Group: p.Comarca})
 		}
 		return matching.New(entries, matching.Options{Aliases: m.Aliases, Grouped: true, GroupAliases: m.WithinAliases, Except: m.Except})
 	}
-	t.Fatal("there is no contract of social_services")
+	t.Fatal("missing contract of social_services")
 	return nil
 }
 
-// withoutArticle cuts an article that stands after the last comma.
+// withoutArticle removes an article after the last comma.
 func withoutArticle(name string) (string, bool) {
 	at := strings.LastIndex(name, ", ")
 	if at < 0 || len(name)-at > len(", els") {
@@ -45,7 +46,7 @@ func withoutArticle(name string) (string, bool) {
 	return name[:at], true
 }
 
-func plain(s string) string {
+func withoutAccents(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 0x300 && r < 0x370 {
 			return -1
@@ -54,7 +55,8 @@ func plain(s string) string {
 	}, norm.NFD.String(s))
 }
 
-// TestEverySpellingOfEveryMunicipality: no spelling of any of the 947 is taken for another one, and nearly all are found.
+// TestEverySpellingOfEveryMunicipality checks that each of the 947 municipalities is matched as itself in every
+// spelling.
 func TestEverySpellingOfEveryMunicipality(t *testing.T) {
 	t.Parallel()
 	f, places := finder(t), portal.Places()
@@ -68,8 +70,8 @@ func TestEverySpellingOfEveryMunicipality(t *testing.T) {
 		"natural, lower case":     func(p portal.Place) string { return strings.ToLower(p.Natural) },
 		"decomposed":              func(p portal.Place) string { return norm.NFD.String(p.Name) },
 		"natural, decomposed":     func(p portal.Place) string { return norm.NFD.String(p.Natural) },
-		"no accents":              func(p portal.Place) string { return plain(p.Name) },
-		"no accents, upper case":  func(p portal.Place) string { return strings.ToUpper(plain(p.Natural)) },
+		"no accents":              func(p portal.Place) string { return withoutAccents(p.Name) },
+		"no accents, upper case":  func(p portal.Place) string { return strings.ToUpper(withoutAccents(p.Natural)) },
 		"other apostrophe":        func(p portal.Place) string { return strings.ReplaceAll(p.Name, "'", "’") },
 		"acute for apostrophe":    func(p portal.Place) string { return strings.ReplaceAll(p.Natural, "'", "´") },
 		"space for apostrophe":    func(p portal.Place) string { return strings.ReplaceAll(p.Natural, "'", " ") },
@@ -109,26 +111,26 @@ func TestEverySpellingOfEveryMunicipality(t *testing.T) {
 	}
 }
 
-// TestFormsOfNames: names that are shorter or longer than they should be, or in the wrong comarca, are found or not, and
-// never taken for another. The shares are what the matching can do; one that falls is to be looked at.
+// TestFormsOfNames checks that a name that is shorter or longer, or has another comarca, never matches another
+// municipality. The minimum shares are what the matching achieves; examine a share that falls.
 func TestFormsOfNames(t *testing.T) {
 	t.Parallel()
 	f, places := finder(t), portal.Places()
-	official := map[string]string{} // by the letters of a name
+	official := map[string]string{} // code by the letters of the name
 	comarques := map[string]bool{}
 	for _, p := range places {
 		official[letters(p.Natural)] = p.Code
 		comarques[p.Comarca] = true
 	}
-	met := map[string]map[matching.Method]int{}
+	counts := map[string]map[matching.Method]int{}
 	try := func(kind, name, group, code string) {
 		got := f.Find(name, group)
-		if met[kind] == nil {
-			met[kind] = map[matching.Method]int{}
+		if counts[kind] == nil {
+			counts[kind] = map[matching.Method]int{}
 		}
-		met[kind][got.Method]++
+		counts[kind][got.Method]++
 		if got.ID != "" && got.ID != code {
-			t.Errorf("%s: %q in %q is taken for %s (%s), it is %s", kind, name, group, got.ID, got.Method, code)
+			t.Errorf("%s: %q in %q matches %s (%s), want %s", kind, name, group, got.ID, got.Method, code)
 		}
 	}
 	for _, p := range places {
@@ -143,11 +145,12 @@ func TestFormsOfNames(t *testing.T) {
 		try("the comarca behind", p.Natural+", "+p.Comarca, p.Comarca, p.Code)
 		words := strings.Fields(p.Natural)
 		for i := 1; i < len(words); i++ {
-			// What is left may be another's whole name: then that one is meant.
+			// The rest may be the whole name of another municipality, which then matches.
 			if short := strings.Join(words[:i], " "); official[letters(short)] == "" {
 				try("the end dropped", short, p.Comarca, p.Code)
 			}
-			if short := strings.Join(words[i:], " "); official[letters(short)] == "" && official[letters(strings.Join(words[min(i+1, len(words)-1):], " "))] == "" {
+			if short := strings.Join(words[i:], " "); official[letters(short)] == "" &&
+				official[letters(strings.Join(words[min(i+1, len(words)-1):], " "))] == "" {
 				try("the beginning dropped", short, p.Comarca, p.Code)
 			}
 		}
@@ -162,35 +165,35 @@ func TestFormsOfNames(t *testing.T) {
 		least  float64
 	}{
 		"article dropped":    {matching.TokensInGroup, 1},
-		"former name":        {matching.ExactInGroup, 0.5}, // with its comarca; half of them are tried without
+		"former name":        {matching.ExactInGroup, 0.5}, // with its comarca; half of the attempts omit it
 		"a word too many":    {matching.TokensInGroup, 0.35},
 		"the comarca behind": {matching.TokensInGroup, 0.3},
 		"another comarca":    {matching.Exact, 0.99},
 	} {
 		total := 0
-		for _, n := range met[kind] {
+		for _, n := range counts[kind] {
 			total += n
 		}
-		if share := float64(met[kind][want.method]) / float64(total); share < want.least {
-			t.Errorf("%s: %.2f are matched by %s, want %.2f: %v", kind, share, want.method, want.least, met[kind])
+		if share := float64(counts[kind][want.method]) / float64(total); share < want.least {
+			t.Errorf("%s: a share of %.2f is matched by %s, want %.2f: %v", kind, share, want.method, want.least, counts[kind])
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(met)) {
-		t.Logf("%s: %v", kind, met[kind])
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%s: %v", kind, counts[kind])
 	}
 }
 
-// letters are what of a name counts.
+// letters returns the part of a name that matching compares.
 func letters(name string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" '-·,", r) {
 			return -1
 		}
 		return r
-	}, strings.ToLower(plain(name)))
+	}, strings.ToLower(withoutAccents(name)))
 }
 
-// TestNamesOfTwo: of two neighbours named together neither is taken.
+// TestNamesOfTwo checks that two neighbours named together match neither.
 func TestNamesOfTwo(t *testing.T) {
 	t.Parallel()
 	f := finder(t)
@@ -202,18 +205,19 @@ func TestNamesOfTwo(t *testing.T) {
 			}
 			for _, name := range []string{p.Natural + " i " + q.Natural, p.Name + " / " + q.Name} {
 				if got := f.Find(name, p.Comarca); got.ID != "" {
-					t.Errorf("%q is taken for %+v", name, got)
+					t.Errorf("%q matches %+v, want no match", name, got)
 				}
 			}
 		}
 	}
 }
 
-// TestNearNames: names that differ in little, each its own.
+// TestNearNames checks that similar names match their own municipality.
 func TestNearNames(t *testing.T) {
 	t.Parallel()
 	f := finder(t)
-	for _, prefix := range []string{"Sant Pere de", "Santa Maria de", "Vilanova", "Sant Martí", "Santa Coloma", "Gósol", "La Granadella", "Torrelles", "Sant Andreu", "La Vall", "La Pobla"} {
+	for _, prefix := range []string{"Sant Pere de", "Santa Maria de", "Vilanova", "Sant Martí", "Santa Coloma", "Gósol",
+		"La Granadella", "Torrelles", "Sant Andreu", "La Vall", "La Pobla"} {
 		n := 0
 		for _, p := range portal.Places() {
 			if !strings.HasPrefix(p.Natural, prefix) {
@@ -221,24 +225,25 @@ func TestNearNames(t *testing.T) {
 			}
 			n++
 			for _, group := range []string{p.Comarca, ""} {
-				if got := f.Find(strings.ToUpper(plain(p.Natural)), group); got.ID != p.Code {
+				if got := f.Find(strings.ToUpper(withoutAccents(p.Natural)), group); got.ID != p.Code {
 					t.Errorf("%s in %q: %+v", p.Natural, group, got)
 				}
 			}
 		}
 		if n == 0 {
-			t.Errorf("nothing begins with %s", prefix)
+			t.Errorf("no name starts with %s", prefix)
 		}
 		if n > 1 {
 			if got := f.Find(prefix, ""); got.ID != "" {
-				t.Errorf("%s alone is taken for %+v", prefix, got)
+				t.Errorf("%s alone matches %+v, want no match", prefix, got)
 			}
 		}
 	}
-	for _, name := range []string{"No consta", "Altres/Diversos", "Municipi desconegut", "Fora de Catalunya", "Pendent de revisar", "Catalunya", "Madrid", "-", "de la", "l'", "Sant"} {
+	for _, name := range []string{"No consta", "Altres/Diversos", "Municipi desconegut", "Fora de Catalunya",
+		"Pendent de revisar", "Catalunya", "Madrid", "-", "de la", "l'", "Sant"} {
 		for _, p := range portal.Places() {
 			if got := f.Find(name, p.Comarca); got.ID != "" {
-				t.Fatalf("%s in %s is taken for %+v", name, p.Comarca, got)
+				t.Fatalf("%s in %s matches %+v, want no match", name, p.Comarca, got)
 			}
 		}
 	}

@@ -22,17 +22,17 @@ import (
 	"github.com/llac-project/llac/services/stager/engine"
 )
 
-// requirements are the readers; the bench's pins.
+// requirements are the readers, with the versions of the benchmark.
 var requirements = []string{"duckdb==2.0.0", "polars==2.1.0", "pyarrow==26.0.1"}
 
-// column is one column of a file: what goes in, as JSON, and what has to come out, as read.py renders it.
+// column is one column of a file: its input as JSON, and the expected output as read.py formats it.
 type column struct {
 	field contract.Field
 	in    []string
 	out   []*string // nil: null
 }
 
-// add puts a value in. No out: null.
+// add adds a value. Without out the expected output is null.
 func (c *column) add(in string, out ...string) {
 	c.in = append(c.in, in)
 	if len(out) == 0 {
@@ -60,14 +60,18 @@ func micros(text string) string {
 	return strconv.FormatInt(t.UnixMicro(), 10)
 }
 
-// everyType is a table with the values of each type at which readers and writers go wrong.
+// everyType returns a table with the values of each type that readers and writers get wrong.
 func everyType() []*column {
 	id := newColumn("id", contract.Integer)
 	id.field.Required = true
-	whole, text, filled, nothing := newColumn("whole", contract.Integer), newColumn("text", contract.Text), newColumn("filled", contract.Text), newColumn("nothing", contract.Text)
-	long, nested, open, number := newColumn("long", contract.Text), newColumn("nested", contract.JSON), newColumn("open", contract.Boolean), newColumn("number", contract.Number)
-	day, at, never, noWhole := newColumn("day", contract.Date), newColumn("at", contract.Timestamp), newColumn("never", contract.Timestamp), newColumn("no_whole", contract.Integer)
-	small, middle, large, share := newColumn("small", contract.Decimal), newColumn("middle", contract.Decimal), newColumn("large", contract.Decimal), newColumn("share", contract.Decimal)
+	whole, text, filled, nothing := newColumn("whole", contract.Integer), newColumn("text", contract.Text),
+		newColumn("filled", contract.Text), newColumn("nothing", contract.Text)
+	long, nested, open, number := newColumn("long", contract.Text), newColumn("nested", contract.JSON),
+		newColumn("open", contract.Boolean), newColumn("number", contract.Number)
+	day, at, never, noWhole := newColumn("day", contract.Date), newColumn("at", contract.Timestamp),
+		newColumn("never", contract.Timestamp), newColumn("no_whole", contract.Integer)
+	small, middle, large, share := newColumn("small", contract.Decimal), newColumn("middle", contract.Decimal),
+		newColumn("large", contract.Decimal), newColumn("share", contract.Decimal)
 	small.field.Precision, small.field.Scale = 9, 2
 	middle.field.Precision, middle.field.Scale = 18, 4
 	large.field.Precision, large.field.Scale = 38, 10
@@ -97,7 +101,8 @@ func everyType() []*column {
 		day.add(strconv.Quote(v), date(t))
 	}
 	day.add("null")
-	for _, v := range []string{"1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2024-02-29T01:02:03.000004Z",
+	for _, v := range []string{"1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z",
+		"9999-12-31T23:59:59.999999Z", "2024-02-29T01:02:03.000004Z",
 		"2014-10-13T12:00:00+02:00", "1900-01-01T00:00:00.5Z"} {
 		at.add(strconv.Quote(v), micros(v))
 	}
@@ -110,12 +115,14 @@ func everyType() []*column {
 		middle.add(v, v)
 	}
 	middle.add("null")
-	for _, v := range []string{"-9999999999999999999999999999.9999999999", "9999999999999999999999999999.9999999999", "0.0000000000", "-0.0000000001",
+	for _, v := range []string{"-9999999999999999999999999999.9999999999", "9999999999999999999999999999.9999999999",
+		"0.0000000000", "-0.0000000001",
 		"-1.0000000000", "18446744073709551616.0000000000", "-18446744073709551617.0000000000"} {
 		large.add(v, v)
 	}
 	large.add("null")
-	for _, v := range []string{"0." + strings.Repeat("9", 38), "-0." + strings.Repeat("9", 38), "0." + strings.Repeat("0", 38), "-0." + strings.Repeat("0", 37) + "1"} {
+	for _, v := range []string{"0." + strings.Repeat("9", 38), "-0." + strings.Repeat("9", 38), "0." + strings.Repeat("0", 38),
+		"-0." + strings.Repeat("0", 37) + "1"} {
 		share.add(strconv.Quote(v), v)
 	}
 	for _, v := range []string{`{"type":"Point", "coordinates":[2.1,41.4]}`, `[]`, `"text"`, `-0`, `true`, `{"à":"\ud83d\ude00"}`, `""`} {
@@ -143,9 +150,10 @@ func everyType() []*column {
 
 const pageRows = 10_000
 
-// manyRows is a table of more rows than a row group has, with a column of more values than a dictionary takes.
+// manyRows returns a table with more rows than a row group, and a column with more values than a dictionary.
 func manyRows() []*column {
-	id, code, few, price, day, late := newColumn("id", contract.Integer), newColumn("code", contract.Text), newColumn("few", contract.Text), newColumn("price", contract.Decimal),
+	id, code, few, price, day, late := newColumn("id", contract.Integer), newColumn("code", contract.Text),
+		newColumn("few", contract.Text), newColumn("price", contract.Decimal),
 		newColumn("day", contract.Date), newColumn("late", contract.Number)
 	price.field.Precision, price.field.Scale = 12, 2
 	const rows = 15 * pageRows
@@ -170,7 +178,7 @@ func manyRows() []*column {
 	return []*column{id, code, few, price, day, late}
 }
 
-// inFileOrder puts a table's pages in the order of the file: last page first.
+// inFileOrder reorders a table's pages as in the file: last page first.
 func inFileOrder(columns []*column) {
 	for _, c := range columns {
 		var out []*string
@@ -181,12 +189,14 @@ func inFileOrder(columns []*column) {
 	}
 }
 
-// stage writes the table to a file.
+// stage stages the table and returns the path of the file.
 func stage(t *testing.T, columns []*column) string {
 	t.Helper()
 	in := engine.Input{
-		Contract: &contract.Contract{Dataset: "things", Source: contract.Source{Kind: "socrata", ID: "abcd-1234"}, KeyConflict: contract.QuarantineConflicts},
-		Lineage:  engine.Lineage{Source: "Font: exemple", SourceSystem: "portal.example", SourceURL: "https://portal.example", Slot: "20250803T140512", RunID: "20250803T140512"},
+		Contract: &contract.Contract{Dataset: "things", Source: contract.Source{Kind: "socrata", ID: "abcd-1234"},
+			KeyConflict: contract.QuarantineConflicts},
+		Lineage: engine.Lineage{Source: "Font: exemple", SourceSystem: "portal.example", SourceURL: "https://portal.example",
+			Slot: "20250803T140512", RunID: "20250803T140512"},
 	}
 	for _, c := range columns {
 		in.Contract.Fields = append(in.Contract.Fields, c.field)
@@ -196,7 +206,11 @@ func stage(t *testing.T, columns []*column) string {
 		var b bytes.Buffer
 		for row := from; row < min(rows, from+pageRows); row++ {
 			for i, c := range columns {
-				fmt.Fprintf(&b, "%s%q:%s", map[bool]string{true: ",{", false: ","}[i == 0], c.field.Name, c.in[row])
+				before := ","
+				if i == 0 {
+					before = ",{"
+				}
+				fmt.Fprintf(&b, "%s%q:%s", before, c.field.Name, c.in[row])
 			}
 			b.WriteByte('}')
 		}
@@ -218,11 +232,14 @@ func stage(t *testing.T, columns []*column) string {
 	return folder.name(engine.Output{})
 }
 
-// folderSink keeps an engine's files in a folder.
+// folderSink writes an engine's files to a folder.
 type folderSink string
 
 func (s folderSink) name(o engine.Output) string {
-	return filepath.Join(string(s), map[bool]string{true: "quarantine.parquet", false: "staged.parquet"}[o.Quarantine])
+	if o.Quarantine {
+		return filepath.Join(string(s), "quarantine.parquet")
+	}
+	return filepath.Join(string(s), "staged.parquet")
 }
 
 func (s folderSink) Create(_ context.Context, o engine.Output) (engine.File, error) {
@@ -235,8 +252,8 @@ type fileSink struct{ *os.File }
 func (f fileSink) Commit(context.Context) error { return f.Close() }
 func (f fileSink) Abort()                       { _ = f.Close() }
 
-// seen is what read.py prints.
-type seen struct {
+// readOutput is the output of read.py.
+type readOutput struct {
 	Readers map[string]map[string]struct {
 		Type   string
 		Nulls  int
@@ -259,7 +276,7 @@ type statistics struct {
 	Encodings []string
 }
 
-func read(t *testing.T, path string) seen {
+func read(t *testing.T, path string) readOutput {
 	t.Helper()
 	environment, err := python.Ensure(t.Context(), "parquet-readers", requirements, os.Stderr)
 	if err != nil {
@@ -272,20 +289,23 @@ func read(t *testing.T, path string) seen {
 	if err != nil {
 		t.Fatalf("read.py: %v\n%s", err, failure.String())
 	}
-	var s seen
+	var s readOutput
 	if err := json.Unmarshal(out, &s); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// types are the readers' words for ours.
+// types returns the names that the readers use for a type.
 func types(f contract.Field) map[string]string {
 	names := map[contract.Type][3]string{
 		contract.Text: {"string", "String", "VARCHAR"}, contract.JSON: {"string", "String", "VARCHAR"},
-		contract.Integer: {"int64", "Int64", "BIGINT"}, contract.Number: {"double", "Float64", "DOUBLE"}, contract.Boolean: {"bool", "Boolean", "BOOLEAN"},
-		contract.Date: {"date32[day]", "Date", "DATE"}, contract.Timestamp: {"timestamp[us, tz=UTC]", "Datetime(time_unit='us', time_zone='UTC')", "TIMESTAMP WITH TIME ZONE"},
-		contract.Decimal: {fmt.Sprintf("decimal128(%d, %d)", f.Precision, f.Scale), fmt.Sprintf("Decimal(precision=%d, scale=%d)", f.Precision, f.Scale), fmt.Sprintf("DECIMAL(%d,%d)", f.Precision, f.Scale)},
+		contract.Integer: {"int64", "Int64", "BIGINT"}, contract.Number: {"double", "Float64", "DOUBLE"},
+		contract.Boolean: {"bool", "Boolean", "BOOLEAN"},
+		contract.Date:    {"date32[day]", "Date", "DATE"}, contract.Timestamp: {"timestamp[us, tz=UTC]",
+			"Datetime(time_unit='us', time_zone='UTC')", "TIMESTAMP WITH TIME ZONE"},
+		contract.Decimal: {fmt.Sprintf("decimal128(%d, %d)", f.Precision, f.Scale),
+			fmt.Sprintf("Decimal(precision=%d, scale=%d)", f.Precision, f.Scale), fmt.Sprintf("DECIMAL(%d,%d)", f.Precision, f.Scale)},
 	}[f.Type]
 	return map[string]string{"pyarrow": names[0], "polars": names[1], "duckdb": names[2]}
 }
@@ -305,14 +325,14 @@ func TestManyRows(t *testing.T) {
 	inFileOrder(columns)
 	got := read(t, path)
 	if len(got.Groups) < 2 {
-		t.Errorf("the file has %d row groups; make it longer, so that it has several", len(got.Groups))
+		t.Errorf("the file has %d row groups, want several; add rows", len(got.Groups))
 	}
 	checkValues(t, columns, got)
 	checkStatistics(t, columns, got)
 }
 
-// checkValues: every reader sees the types, nulls and values that went in.
-func checkValues(t *testing.T, columns []*column, got seen) {
+// checkValues checks that every reader reads the types, nulls and values that were staged.
+func checkValues(t *testing.T, columns []*column, got readOutput) {
 	t.Helper()
 	if len(got.Readers) != 3 {
 		t.Errorf("%d readers, want 3", len(got.Readers))
@@ -331,36 +351,37 @@ func checkValues(t *testing.T, columns []*column, got seen) {
 				} else {
 					digest.Write(append([]byte(*want), 1))
 				}
-				if row < len(g.Cells) && said(g.Cells[row]) != said(want) {
-					t.Errorf("%s: row %d: got %s, want %s", name, row, said(g.Cells[row]), said(want))
+				if row < len(g.Cells) && quote(g.Cells[row]) != quote(want) {
+					t.Errorf("%s: row %d: got %s, want %s", name, row, quote(g.Cells[row]), quote(want))
 				}
 			}
 			if g.Nulls != nulls {
 				t.Errorf("%s: %d nulls, want %d", name, g.Nulls, nulls)
 			}
 			if g.SHA256 != hex.EncodeToString(digest.Sum(nil)) {
-				t.Errorf("%s: other values than those that went in", name)
+				t.Errorf("%s: different values than the staged ones", name)
 			}
 		}
 	}
 	if got.Probes.Asked < 6*len(columns) {
-		t.Errorf("only %d questions were asked of the readers", got.Probes.Asked)
+		t.Errorf("only %d queries were sent to the readers", got.Probes.Asked)
 	}
 	for _, wrong := range got.Probes.Wrong {
 		t.Error(wrong)
 	}
 }
 
-func said(cell *string) string {
+// quote formats a cell for a message, shortened.
+func quote(cell *string) string {
 	if cell == nil {
 		return "null"
 	}
 	return strconv.Quote((*cell)[:min(100, len(*cell))])
 }
 
-// checkStatistics: the footer tells the nulls, the least and the greatest value of each chunk, or no value where there is
-// none or it is too long.
-func checkStatistics(t *testing.T, columns []*column, got seen) {
+// checkStatistics checks the nulls, the minimum and the maximum of each chunk in the footer. Limits are absent for a
+// chunk without values, or if they are too long.
+func checkStatistics(t *testing.T, columns []*column, got readOutput) {
 	t.Helper()
 	from := 0
 	for g, group := range got.Groups {
@@ -380,7 +401,7 @@ func checkStatistics(t *testing.T, columns []*column, got seen) {
 			}
 			if len(values) == 0 {
 				if s.Min != nil || s.Max != nil {
-					t.Errorf("%s: limits %s and %s of nothing", name, said(s.Min), said(s.Max))
+					t.Errorf("%s: limits %s and %s without a value", name, quote(s.Min), quote(s.Max))
 				}
 				continue
 			}
@@ -391,18 +412,18 @@ func checkStatistics(t *testing.T, columns []*column, got seen) {
 				want string
 			}{{"minimum", s.Min, least}, {"maximum", s.Max, greatest}} {
 				if l.got == nil && len(least) <= 256 && len(greatest) <= 256 || l.got != nil && c.compare(*l.got, l.want) != 0 {
-					t.Errorf("%s: %s: the footer says %s, want %s", name, l.what, said(l.got), said(&l.want))
+					t.Errorf("%s: %s: the footer has %s, want %s", name, l.what, quote(l.got), quote(&l.want))
 				}
 			}
 		}
 		from += group.Rows
 	}
 	if from != len(columns[0].out) {
-		t.Errorf("the row groups hold %d rows, want %d", from, len(columns[0].out))
+		t.Errorf("the row groups have %d rows, want %d", from, len(columns[0].out))
 	}
 }
 
-// compare orders two rendered values of the column.
+// compare compares two formatted values of the column.
 func (c *column) compare(a, b string) int {
 	switch c.field.Type {
 	case contract.Text, contract.JSON, contract.Boolean:

@@ -64,7 +64,8 @@ func (p *plan) addMatches(finders map[string]matching.Finder) (byColumn map[stri
 		}
 		finder := finders[f.Name]
 		if finder == nil {
-			return nil, fmt.Errorf("column %s needs its reference dataset, which is missing; pass a Finder for it, or matching.None", f.Name)
+			return nil, fmt.Errorf("column %s needs its reference dataset, which is missing; pass a Finder for it, or matching.None",
+				f.Name)
 		}
 		m := match{finder: finder, matched: col, name: p.raws, columns: []int{i}}
 		p.raws++

@@ -1,6 +1,6 @@
-"""Reads the Parquet file named first with pyarrow, Polars and DuckDB and prints what each of them sees, as JSON.
+"""Read a Parquet file with pyarrow, Polars and DuckDB and print what each of them reads, as JSON.
 
-Values are rendered exactly: floats as the hexadecimal of their eight bytes, decimals with all their digits, dates as days
+Values are formatted exactly: floats as the hexadecimal of their eight bytes, decimals with all their digits, dates as days
 and timestamps as microseconds since 1970.
 """
 
@@ -17,7 +17,7 @@ import polars
 import pyarrow
 import pyarrow.parquet
 
-SHOWN = 100  # rows of which the values are printed; of longer columns the digest has to do
+SHOWN = 100  # print the values of at most this many rows; of longer columns only the digest
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -39,7 +39,7 @@ def render(value):
 
 
 def column(kind, values):
-    """One column as a reader sees it."""
+    """Return one column as a reader reads it."""
     cells = [render(v) for v in values]
     digest = hashlib.sha256()
     for cell in cells:
@@ -67,14 +67,14 @@ def with_duckdb(path):
     for name, kind, *_ in duckdb.sql(f"describe from read_parquet('{path}')").fetchall():
         value = f'"{name}"'
         if kind == "TIMESTAMP WITH TIME ZONE":
-            value = f"epoch_us({value})"  # Python's own would want a time zone database
+            value = f"epoch_us({value})"  # a Python datetime would need a time zone database
         rows = duckdb.sql(f"select {value} from read_parquet('{path}')").fetchall()
         out[name] = column(kind, [row[0] for row in rows])
     return out
 
 
 def footer(path):
-    """The statistics of each column chunk, row group by row group."""
+    """Return the statistics of each column chunk, by row group."""
     metadata = pyarrow.parquet.ParquetFile(path).metadata
     groups = []
     for g in range(metadata.num_row_groups):
@@ -95,7 +95,7 @@ def footer(path):
 
 
 def probes(path):
-    """Asks for a few values of each column: a wrong minimum or maximum hides rows. Answers the questions that went wrong."""
+    """Query a few values of each column: a wrong minimum or maximum hides rows. Return the failed queries."""
     table = pyarrow.parquet.read_table(path)
     lazy = polars.scan_parquet(path)
     asked, wrong = 0, []

@@ -17,12 +17,12 @@ import (
 	"github.com/llac-project/llac/platform/source/socrata"
 )
 
-// hurried is the machine's clock, but nobody waits long: retries of a portal that stays down take no minutes.
-type hurried struct{}
+// fastClock is the system clock with short sleeps: retries of a portal that stays down take no minutes.
+type fastClock struct{}
 
-func (hurried) Now() time.Time { return time.Now().UTC() }
+func (fastClock) Now() time.Time { return time.Now().UTC() }
 
-func (hurried) Sleep(ctx context.Context, d time.Duration) error {
+func (fastClock) Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -31,19 +31,19 @@ func (hurried) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// world is a state directory and a simulated portal, over which runs follow one another.
-type world struct {
+// workspace is a state directory and a simulated portal for several runs.
+type workspace struct {
 	t         *testing.T
 	dir       string
 	contracts string
 	portal    *portal.Portal
 }
 
-// newWorld serves a hundred libraries beside the simulator's own datasets. The contracts in force are copies of those
-// named: "libraries" and "facilities" are the tests', any other is the project's.
-func newWorld(t *testing.T, contracts ...string) *world {
+// newWorkspace adds a hundred libraries to the simulator's own datasets and deploys copies of the named contracts.
+// "libraries" and "facilities" are contracts of the tests; any other is the project's.
+func newWorkspace(t *testing.T, contracts ...string) *workspace {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), contracts: t.TempDir(), portal: portal.New(portal.Options{})}
+	w := &workspace{t: t, dir: t.TempDir(), contracts: t.TempDir(), portal: portal.New(portal.Options{})}
 	for _, name := range contracts {
 		w.contract(name, nil)
 	}
@@ -57,8 +57,8 @@ func newWorld(t *testing.T, contracts ...string) *world {
 	return w
 }
 
-// contract puts a contract in force, edited.
-func (w *world) contract(name string, edit func(string) string) {
+// contract deploys a contract, edited by edit.
+func (w *workspace) contract(name string, edit func(string) string) {
 	w.t.Helper()
 	file := filepath.Join("testdata", "contracts", name+".odcs.yaml")
 	if _, err := os.Stat(file); err != nil {
@@ -83,7 +83,7 @@ func (w *world) contract(name string, edit func(string) string) {
 // librarian marks the personal values of the libraries.
 const librarian = "Planted Person"
 
-// libraries are n rows, one of three in a district of Barcelona.
+// libraries returns n rows, one in three in a district of Barcelona.
 func libraries(n int) portal.Dataset {
 	d := portal.Dataset{ID: "llib-0001", Title: "Biblioteques", Columns: []portal.Column{
 		{Name: "codi"}, {Name: "nom"}, {Name: "prestecs", Type: "number"}, {Name: "districte"}, {Name: "responsable"},
@@ -101,20 +101,20 @@ func libraries(n int) portal.Dataset {
 	return d
 }
 
-func (w *world) settings() pipeline.Settings {
+func (w *workspace) settings() pipeline.Settings {
 	return pipeline.Settings{
-		Dir: w.dir, Simulator: w.portal, Clock: hurried{}, MaxReceives: 2,
+		Dir: w.dir, Simulator: w.portal, Clock: fastClock{}, MaxReceives: 2,
 		Backoff: messaging.Backoff{First: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Note: "e2e",
 	}
 }
 
 // run runs datasets to their end.
-func (w *world) run(datasets ...string) map[string]pipeline.Outcome {
+func (w *workspace) run(datasets ...string) map[string]pipeline.Outcome {
 	w.t.Helper()
 	return w.runWith(func(*pipeline.Options) {}, datasets...)
 }
 
-func (w *world) runWith(change func(*pipeline.Options), datasets ...string) map[string]pipeline.Outcome {
+func (w *workspace) runWith(change func(*pipeline.Options), datasets ...string) map[string]pipeline.Outcome {
 	w.t.Helper()
 	o := pipeline.Options{Settings: w.settings(), Contracts: w.contracts, Datasets: datasets, Timeout: 90 * time.Second, By: "e2e"}
 	change(&o)
@@ -129,8 +129,8 @@ func (w *world) runWith(change func(*pipeline.Options), datasets ...string) map[
 	return out
 }
 
-// look opens the lake between runs.
-func (w *world) look(use func(*pipeline.Cloud)) {
+// withCloud opens the lake between runs.
+func (w *workspace) withCloud(use func(*pipeline.Cloud)) {
 	w.t.Helper()
 	c, err := pipeline.Look(w.t.Context(), w.dir)
 	if err != nil {
@@ -142,11 +142,11 @@ func (w *world) look(use func(*pipeline.Cloud)) {
 	}
 }
 
-// pointer reads a dataset's pointer; nil when it was never published.
-func (w *world) pointer(dataset string) *lake.Pointer {
+// pointer reads a dataset's pointer; nil if the dataset was never published.
+func (w *workspace) pointer(dataset string) *lake.Pointer {
 	w.t.Helper()
 	var p *lake.Pointer
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		var err error
 		if p, _, err = lake.ReadPointer(w.t.Context(), c.Lake(), dataset); err != nil {
 			w.t.Fatal(err)
@@ -156,10 +156,10 @@ func (w *world) pointer(dataset string) *lake.Pointer {
 }
 
 // keys lists the lake under a prefix.
-func (w *world) keys(prefix string) []string {
+func (w *workspace) keys(prefix string) []string {
 	w.t.Helper()
 	var out []string
-	w.look(func(c *pipeline.Cloud) {
+	w.withCloud(func(c *pipeline.Cloud) {
 		if err := c.Lake().List(w.t.Context(), prefix, func(i lake.Info) bool {
 			out = append(out, i.Key)
 			return true
@@ -170,33 +170,34 @@ func (w *world) keys(prefix string) []string {
 	return out
 }
 
-// want checks how a run ended, and that its reason says what it should.
-func want(t *testing.T, o pipeline.Outcome, state ledger.State, says ...string) {
+// want checks the state of a run, and that its reasons contain the given texts.
+func want(t *testing.T, o pipeline.Outcome, state ledger.State, reasons ...string) {
 	t.Helper()
 	if o.State != state {
 		t.Errorf("%s ended as %q (%s), want %q", o.Dataset, o.State, o.Reason, state)
 	}
-	told := o.Reason
+	text := o.Reason
 	for _, p := range o.Problems {
-		told += " " + p.Code + " " + p.Message
+		text += " " + p.Code + " " + p.Message
 	}
 	for _, f := range o.Failures {
-		told += " " + f.Reason
+		text += " " + f.Reason
 	}
-	for _, s := range says {
-		if !strings.Contains(told, s) {
-			t.Errorf("%s: the reason should tell of %q, it says: %s", o.Dataset, s, told)
+	for _, s := range reasons {
+		if !strings.Contains(text, s) {
+			t.Errorf("%s: want a reason with %q, got: %s", o.Dataset, s, text)
 		}
 	}
-	if strings.Contains(told, librarian) {
-		t.Errorf("%s: the reason holds a personal value: %s", o.Dataset, told)
+	if strings.Contains(text, librarian) {
+		t.Errorf("%s: the reason contains a personal value: %s", o.Dataset, text)
 	}
 }
 
-// balanced checks invariant 5 on what is told of a run.
-func balanced(t *testing.T, o pipeline.Outcome) {
+// checkRowCounts checks invariant 5 on the counts of a run.
+func checkRowCounts(t *testing.T, o pipeline.Outcome) {
 	t.Helper()
 	if o.RowsFetched != o.Staged+o.Duplicates+o.Quarantined {
-		t.Errorf("%s: %d rows fetched, but %d staged + %d duplicate + %d quarantined", o.Dataset, o.RowsFetched, o.Staged, o.Duplicates, o.Quarantined)
+		t.Errorf("%s: %d rows fetched, but %d staged + %d duplicate + %d quarantined", o.Dataset, o.RowsFetched, o.Staged,
+			o.Duplicates, o.Quarantined)
 	}
 }
