@@ -225,6 +225,10 @@ lint-terraform: ## tflint and checkov over terraform/, in tools of the project's
 test-aws: ## everything under terraform/ applied to moto, the services run on it, one deployed and taken back, second plans; about ten minutes
 	LLAC_TEST_AWS=1 go test -count=1 -timeout 20m -v ./test/aws
 
+.PHONY: docs
+docs: ## build the documentation as a site in site/; ARGS="serve" serves it on 127.0.0.1:8000
+	@go run ./test/docs/site $(ARGS)
+
 .PHONY: clean
 clean: ## remove built files and the local lake (.llac)
 	rm -rf bin .llac
