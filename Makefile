@@ -174,6 +174,10 @@ test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB
 	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags trino -timeout 40m ./test/trino && \
 	go run ./test/skips "$$json"
 
+.PHONY: check
+check: ## vet, and the unit tests of what changed: under a minute (ARGS="--base HEAD~3" for what changed since a commit)
+	@go run ./test/check $(ARGS)
+
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(gofmt -l $(MODULES))" || { echo "not formatted (make format):"; gofmt -l $(MODULES); exit 1; }
