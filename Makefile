@@ -178,6 +178,10 @@ test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB
 check: ## vet, and the unit tests of what changed: under a minute (ARGS="--base HEAD~3" for what changed since a commit)
 	@go run ./test/check $(ARGS)
 
+.PHONY: test-extend
+test-extend: ## carry out the checklists of docs/extending.md on copies of the tree; minutes
+	LLAC_TEST_EXTEND=1 go test -count=1 -timeout 30m ./test/extend
+
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(gofmt -l $(MODULES))" || { echo "not formatted (make format):"; gofmt -l $(MODULES); exit 1; }
