@@ -178,17 +178,24 @@ test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB
 check: ## vet, and the unit tests of what changed: under a minute (ARGS="--base HEAD~3" for what changed since a commit)
 	@go run ./test/check $(ARGS)
 
-.PHONY: test-extend
-test-extend: ## carry out the checklists of docs/extending.md on copies of the tree; minutes
-	LLAC_TEST_EXTEND=1 go test -count=1 -timeout 30m ./test/extend
+.PHONY: test-slow
+test-slow: ## the tests with the build tag slow: additions to a copy of the tree (docs/extending.md), the style of the SQL; minutes
+	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
+	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags slow -timeout 40m $(SLOW) && \
+	go run ./test/skips "$$json"
+
+# The packages that have such tests.
+SLOW = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build slow' test operations cmd | sed 's,^,./,')))
 
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(gofmt -l $(MODULES))" || { echo "not formatted (make format):"; gofmt -l $(MODULES); exit 1; }
 	go vet $(PACKAGES)
 	go vet -tags trino ./test/trino
+	go vet -tags slow $(SLOW)
 	go tool staticcheck $(PACKAGES)
 	go tool staticcheck -tags trino ./test/trino
+	go tool staticcheck -tags slow $(SLOW)
 
 .PHONY: format
 format: ## gofmt everything

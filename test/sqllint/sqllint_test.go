@@ -1,4 +1,5 @@
-// Package sqllint holds the SQL of the dbt project to the style of dbt/.sqlfluff.
+//go:build slow
+
 package sqllint
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// lint runs sqlfluff in the folder of the dbt project and answers what it said.
+// lint runs sqlfluff in the folder of the dbt project and returns its output.
 func lint(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	environment, err := python.Ensure(t.Context(), "sqlfluff", []string{"sqlfluff==4.4.0"}, os.Stderr)
@@ -32,15 +33,15 @@ func lint(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-func TestModelsAreClean(t *testing.T) {
+func TestSQLStyle(t *testing.T) {
 	t.Parallel()
 	if out, err := lint(t, "--processes", "2", "models", "tests"); err != nil {
-		t.Errorf("%v\n%s\nsqlfluff fix mends most of it", err, out)
+		t.Errorf("%v\n%s\nrun sqlfluff fix, which repairs most of it", err, out)
 	}
 }
 
-// TestAFaultIsFound: the linter reads the project's rules, and would say so.
-func TestAFaultIsFound(t *testing.T) {
+// TestFaultIsFound shows that the linter reads the project's rules.
+func TestFaultIsFound(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "fault.sql")
 	if err := os.WriteFile(file, []byte("SELECT a from {{ ref('b') }}\n"), 0o644); err != nil {
@@ -48,6 +49,6 @@ func TestAFaultIsFound(t *testing.T) {
 	}
 	out, err := lint(t, "--config", ".sqlfluff", file)
 	if err == nil || !strings.Contains(out, "CP01") {
-		t.Errorf("an upper-case keyword was let through: %v\n%s", err, out)
+		t.Errorf("an upper-case keyword was accepted: %v\n%s", err, out)
 	}
 }
