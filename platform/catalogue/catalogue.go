@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// API is as much of Glue as the catalogue asks for; *glue.Client is one.
+// API is the part of Glue that the catalogue calls. *glue.Client implements it.
 type API interface {
 	GetTable(context.Context, *glue.GetTableInput, ...func(*glue.Options)) (*glue.GetTableOutput, error)
 	CreateTable(context.Context, *glue.CreateTableInput, ...func(*glue.Options)) (*glue.CreateTableOutput, error)
@@ -26,10 +26,10 @@ type API interface {
 	BatchDeletePartition(context.Context, *glue.BatchDeletePartitionInput, ...func(*glue.Options)) (*glue.BatchDeletePartitionOutput, error)
 }
 
-// FailpointBeforeFlip lies between the snapshot's table and the public one.
+// FailpointBeforeFlip is reached after the snapshot's table is ready and before the public table changes.
 const FailpointBeforeFlip = "before-flip"
 
-// flips bounds how often a public table that changes under us is read again.
+// flips is the maximum number of tries on a table that other processes change at the same time.
 const flips = 10
 
 // Catalogue is the Glue database of an environment.
@@ -45,7 +45,7 @@ type Catalogue struct {
 
 var _ runtime.Catalogue = Catalogue{}
 
-// New is the Catalogue of a service that keeps the tables.
+// New returns the Catalogue of a service that updates the tables.
 func New(p runtime.Ports, o runtime.CatalogueOptions) runtime.Catalogue {
 	return Catalogue{
 		Glue: glue.NewFromConfig(o.AWS), Database: o.Database, Bucket: o.Bucket,
@@ -53,15 +53,15 @@ func New(p runtime.Ports, o runtime.CatalogueOptions) runtime.Catalogue {
 	}
 }
 
-// TableName is the name of a snapshot's table. Glue knows lower-case names alone.
+// TableName returns the name of a snapshot's table. Glue only has lower-case names.
 func TableName(dataset, snapshot string) string { return dataset + "__" + lower(snapshot) }
 
-// Follow brings a dataset's tables to its pointer: the snapshot's table, whole, then the public one. What is right already
-// is left as it is; a dataset that was never published has no tables.
+// Follow updates a dataset's tables to match its pointer: first the complete table of the snapshot, then the public table. It
+// leaves correct tables unchanged. A dataset that was never published has no tables.
 func (k Catalogue) Follow(ctx context.Context, dataset string) error {
 	for range flips {
-		// In this order: a public table that is still at the version read here has not been moved since, so that the
-		// pointer, read later, is not behind it (invariant 10).
+		// The public table is read before the pointer. If the table still has this version when it is updated, it has not
+		// moved since, and the pointer is not behind it (invariant 10).
 		public, err := k.table(ctx, dataset)
 		if err != nil {
 			return err
@@ -83,10 +83,10 @@ func (k Catalogue) Follow(ctx context.Context, dataset string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("table %s.%s was changed %d times while it was brought to the pointer", k.Database, dataset, flips)
+	return fmt.Errorf("follow the pointer: table %s.%s was changed %d times meanwhile; try again", k.Database, dataset, flips)
 }
 
-// flip brings the public table to what it is to be, unless somebody has changed it since it was read.
+// flip updates the public table and reports whether it is correct now; false if another process changed it since it was read.
 func (k Catalogue) flip(ctx context.Context, there *types.Table, want types.TableInput) (bool, error) {
 	if there == nil {
 		return k.create(ctx, want)
@@ -94,11 +94,11 @@ func (k Catalogue) flip(ctx context.Context, there *types.Table, want types.Tabl
 	if same(*there, want) {
 		return true, nil
 	}
-	// Invariant 2: the one call by which readers come to the new snapshot.
+	// Invariant 2: this one call moves readers to the new snapshot.
 	return k.update(ctx, *there, want)
 }
 
-// ensure makes a snapshot's table and its partitions as they are to be. A table that is not so was changed by hand.
+// ensure creates or repairs a snapshot's table and its partitions. A table that differs was changed by hand.
 func (k Catalogue) ensure(ctx context.Context, want definition) error {
 	name := *want.snapshot.Name
 	for range flips {
@@ -112,7 +112,7 @@ func (k Catalogue) ensure(ctx context.Context, want definition) error {
 		case there == nil:
 			settled, err = k.create(ctx, want.snapshot)
 		default:
-			k.Log.WarnContext(ctx, "a snapshot's table was not as it was made; it is put right", "table", name)
+			k.Log.WarnContext(ctx, "repairing a snapshot's table that was changed by hand", "table", name)
 			settled, err = k.update(ctx, *there, want.snapshot)
 		}
 		if err != nil {
@@ -122,23 +122,23 @@ func (k Catalogue) ensure(ctx context.Context, want definition) error {
 			return k.ensurePartitions(ctx, name, want.partitions)
 		}
 	}
-	return fmt.Errorf("table %s.%s was changed %d times while it was made", k.Database, name, flips)
+	return fmt.Errorf("create table %s.%s: it was changed %d times meanwhile; try again", k.Database, name, flips)
 }
 
-// Forget removes the table of a snapshot whose objects are about to be deleted; one that is not there is forgotten
-// already. The table that the public one shows stays.
+// Forget deletes the table of a snapshot whose objects are about to be deleted, if it exists. It refuses to delete the table
+// that the public one shows.
 func (k Catalogue) Forget(ctx context.Context, dataset, snapshot string) error {
 	public, err := k.table(ctx, dataset)
 	if err != nil {
 		return err
 	}
 	if public != nil && public.Parameters[parameterSnapshot] == snapshot {
-		return fmt.Errorf("table %s.%s shows snapshot %s, which is to be deleted; nothing of it is", k.Database, dataset, snapshot)
+		return fmt.Errorf("delete the table of a snapshot: table %s.%s shows snapshot %s; nothing is deleted", k.Database, dataset, snapshot)
 	}
 	return k.remove(ctx, TableName(dataset, snapshot))
 }
 
-// remove deletes a table; one that is not there is removed already.
+// remove deletes a table if it exists.
 func (k Catalogue) remove(ctx context.Context, name string) error {
 	_, err := k.Glue.DeleteTable(ctx, &glue.DeleteTableInput{DatabaseName: &k.Database, Name: &name})
 	if missing(err) {
@@ -147,7 +147,7 @@ func (k Catalogue) remove(ctx context.Context, name string) error {
 	return k.wrap("delete table", name, err)
 }
 
-// table reads a table; nil where there is none.
+// table returns a table; nil if it does not exist.
 func (k Catalogue) table(ctx context.Context, name string) (*types.Table, error) {
 	out, err := k.Glue.GetTable(ctx, &glue.GetTableInput{DatabaseName: &k.Database, Name: &name})
 	if missing(err) {
@@ -159,7 +159,7 @@ func (k Catalogue) table(ctx context.Context, name string) (*types.Table, error)
 	return out.Table, nil
 }
 
-// create answers false where another was faster.
+// create reports whether it created the table; false if it exists already.
 func (k Catalogue) create(ctx context.Context, want types.TableInput) (bool, error) {
 	_, err := k.Glue.CreateTable(ctx, &glue.CreateTableInput{DatabaseName: &k.Database, TableInput: &want})
 	var exists *types.AlreadyExistsException
@@ -169,7 +169,7 @@ func (k Catalogue) create(ctx context.Context, want types.TableInput) (bool, err
 	return err == nil, k.wrap("create table", *want.Name, err)
 }
 
-// update answers false where the table is no longer as it was read.
+// update reports whether it updated the table; false if the table changed since it was read.
 func (k Catalogue) update(ctx context.Context, there types.Table, want types.TableInput) (bool, error) {
 	_, err := k.Glue.UpdateTable(ctx, &glue.UpdateTableInput{
 		DatabaseName: &k.Database, TableInput: &want, VersionId: there.VersionId, SkipArchive: aws.Bool(true),
@@ -190,8 +190,14 @@ func (k Catalogue) wrap(what, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if missing(err) { // of a call that makes: then it is the database that is missing
-		return fmt.Errorf("%s %s.%s: %w; terraform's stack storage makes the database, and LLAC_GLUE_DATABASE names it", what, k.Database, name, err)
+	if missing(err) { // of a call that creates or updates: the database is missing
+		return fmt.Errorf(
+			"%s %s.%s: %w; apply Terraform's stack storage, which creates the database, or check LLAC_GLUE_DATABASE",
+			what,
+			k.Database,
+			name,
+			err,
+		)
 	}
 	return fmt.Errorf("%s %s.%s: %w", what, k.Database, name, err)
 }

@@ -32,14 +32,14 @@ func TestCatalogue(t *testing.T) {
 	})
 }
 
-func open(t *testing.T, of func(*testing.T) *contract.Contract) (*cataloguetest.World, *cataloguetest.Memory) {
+func open(t *testing.T, of func(*testing.T) *contract.Contract) (*cataloguetest.Tables, *cataloguetest.Memory) {
 	t.Helper()
 	g := &cataloguetest.Memory{Database: "db"}
-	return cataloguetest.NewWorld(t, cataloguetest.Glue{API: g, Database: "db"}, of(t)), g
+	return cataloguetest.NewTables(t, cataloguetest.Glue{API: g, Database: "db"}, of(t)), g
 }
 
-// The view is written as Athena writes it; golden, because nothing here could read it if it were not.
-func TestTheViewInAthenasWords(t *testing.T) {
+// TestTheViewHasAthenasForm compares the view with the text that Athena writes, because no test runs Athena.
+func TestTheViewHasAthenasForm(t *testing.T) {
 	t.Parallel()
 	w, g := open(t, cataloguetest.Partitioned)
 	w.Publish(t, slot1, w.Part(slot1, "", "01"))
@@ -49,19 +49,23 @@ func TestTheViewInAthenasWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lineage := `"source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin", "ingested_process_at", "correlation_id", "landing_object_key", "row_hash"`
+	lineage := `"source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin", ` +
+		`"ingested_process_at", "correlation_id", "landing_object_key", "row_hash"`
 	if want := `SELECT "thing_id", "places", ` + lineage + `, "district_id" FROM "db"."things__20250801t063000"`; v.SQL != want {
 		t.Errorf("the view is\n%s\nwant\n%s", v.SQL, want)
 	}
-	if v.Catalog != "awsdatacatalog" || v.Schema != "db" || v.Columns[1] != (catalogue.ViewColumn{Name: "places", Type: "bigint"}) || v.Columns[len(v.Columns)-1] != (catalogue.ViewColumn{Name: "district_id", Type: "varchar"}) {
+	if v.Catalog != "awsdatacatalog" || v.Schema != "db" || v.Columns[1] != (catalogue.ViewColumn{Name: "places", Type: "bigint"}) ||
+		v.Columns[len(v.Columns)-1] != (catalogue.ViewColumn{Name: "district_id", Type: "varchar"}) {
 		t.Errorf("view %+v", v)
 	}
-	if aws.ToString(public.ViewExpandedText) != "/* Presto View */" || public.Parameters["comment"] != "Presto View" || len(public.PartitionKeys) != 0 ||
+	if aws.ToString(public.ViewExpandedText) != "/* Presto View */" || public.Parameters["comment"] != "Presto View" ||
+		len(public.PartitionKeys) != 0 ||
 		aws.ToString(public.StorageDescriptor.Columns[1].Type) != "bigint" {
 		t.Errorf("public table %+v", public)
 	}
 	snapshot := g.Table("things__20250801t063000")
-	if aws.ToString(snapshot.TableType) != "EXTERNAL_TABLE" || aws.ToString(snapshot.PartitionKeys[0].Name) != "district_id" || snapshot.Parameters["llac.source_system"] != "portal.example" ||
+	if aws.ToString(snapshot.TableType) != "EXTERNAL_TABLE" || aws.ToString(snapshot.PartitionKeys[0].Name) != "district_id" ||
+		snapshot.Parameters["llac.source_system"] != "portal.example" ||
 		!strings.Contains(aws.ToString(snapshot.Description), "portal.example") {
 		t.Errorf("snapshot's table %+v", snapshot)
 	}
@@ -69,8 +73,8 @@ func TestTheViewInAthenasWords(t *testing.T) {
 
 var errDied = errors.New("died")
 
-// Whatever call fails, before it has its effect or after, and whatever was there before: the next delivery ends at the
-// pointer, and no reader ever sees a snapshot's table that is not whole.
+// TestAFailureAtEachCall lets each call fail, before or after its effect. The next delivery must bring the tables to the
+// pointer, and readers must never see an incomplete table.
 func TestAFailureAtEachCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
@@ -105,15 +109,15 @@ func TestAFailureAtEachCall(t *testing.T) {
 			}
 			w.Follow(t)
 			if got := w.Shown(t); got != slot2 {
-				t.Errorf("call %d (after its effect: %v) failed, and then the public table shows %s", step, after, got)
+				t.Errorf("after call %d failed (after its effect: %v) the public table shows %s", step, after, got)
 			}
 			whole(t, w, g)
 		}
 	}
 }
 
-// whole checks that the table which readers see has all its partitions.
-func whole(t *testing.T, w *cataloguetest.World, g *cataloguetest.Memory) {
+// whole checks that the table that readers see has all of its partitions.
+func whole(t *testing.T, w *cataloguetest.Tables, g *cataloguetest.Memory) {
 	t.Helper()
 	shown := w.Shown(t)
 	got := slices.Sorted(maps.Keys(g.Locations(catalogue.TableName("things", shown))))
@@ -140,7 +144,7 @@ func TestKilledBeforeTheFlip(t *testing.T) {
 	func() {
 		defer func() { _ = recover() }()
 		_ = dying.Follow(t.Context(), "things")
-		t.Error("it lived")
+		t.Error("Follow returned")
 	}()
 	if got := w.Shown(t); got != slot1 || g.Table(catalogue.TableName("things", slot2)) == nil {
 		t.Errorf("readers see %s; tables %v", got, g.Tables())
@@ -151,7 +155,7 @@ func TestKilledBeforeTheFlip(t *testing.T) {
 	}
 }
 
-// Invariant 10: a follower that is overtaken after it has read the pointer does not take readers back.
+// TestASlowFollowerDoesNotMoveTheTableBack: the pointer moves after a follower has read it (invariant 10).
 func TestASlowFollowerDoesNotMoveTheTableBack(t *testing.T) {
 	t.Parallel()
 	w, g := open(t, cataloguetest.Whole)
@@ -171,7 +175,7 @@ func TestASlowFollowerDoesNotMoveTheTableBack(t *testing.T) {
 	if got := w.Shown(t); !overtaken || got != slot2 {
 		t.Errorf("readers see %s", got)
 	}
-	// And where there is a table already, which is changed and not made.
+	// The same for an existing table, which is updated.
 	w.Publish(t, cataloguetest.Slot3, w.Part(cataloguetest.Slot3, ""))
 	const slot4 = "20250804T063000"
 	overtaken = false
@@ -213,8 +217,8 @@ func TestManyFollowersAtOnce(t *testing.T) {
 	}
 }
 
-// What somebody changed by hand is put right.
-func TestTablesChangedByHand(t *testing.T) {
+// TestTablesChangedByHandAreRepaired covers each kind of change.
+func TestTablesChangedByHandAreRepaired(t *testing.T) {
 	t.Parallel()
 	elsewhere := &types.StorageDescriptor{Location: aws.String("s3://elsewhere/")}
 	for name, change := range map[string]func(*cataloguetest.Memory, string){
@@ -223,10 +227,10 @@ func TestTablesChangedByHand(t *testing.T) {
 				t.StorageDescriptor = &types.StorageDescriptor{Location: t.StorageDescriptor.Location}
 			})
 		},
-		"a partition taken off": func(g *cataloguetest.Memory, table string) {
+		"a partition removed": func(g *cataloguetest.Memory, table string) {
 			g.Change(table, func(_ *types.Table, p map[string]types.Partition) { delete(p, "01") })
 		},
-		"a partition led elsewhere": func(g *cataloguetest.Memory, table string) {
+		"a partition with another location": func(g *cataloguetest.Memory, table string) {
 			g.Change(table, func(_ *types.Table, p map[string]types.Partition) {
 				p["01"] = types.Partition{Values: []string{"01"}, StorageDescriptor: elsewhere}
 			})
@@ -239,7 +243,7 @@ func TestTablesChangedByHand(t *testing.T) {
 				}
 			})
 		},
-		"the public table made another": func(g *cataloguetest.Memory, _ string) {
+		"another query of the public table": func(g *cataloguetest.Memory, _ string) {
 			g.Change("things", func(t *types.Table, _ map[string]types.Partition) { t.ViewOriginalText = aws.String("SELECT 1") })
 		},
 	} {
@@ -262,7 +266,7 @@ func TestTablesChangedByHand(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsNotThere(t *testing.T) {
+func TestAMissingDatabase(t *testing.T) {
 	t.Parallel()
 	w, g := open(t, cataloguetest.Whole)
 	g.Database = "another"
@@ -273,18 +277,18 @@ func TestADatabaseThatIsNotThere(t *testing.T) {
 	}
 }
 
-// A pointer that no table could show leaves readers where they are.
-func TestPointersThatAreNoTables(t *testing.T) {
+// TestPointersWithoutATable: a pointer that no table can show leaves readers at the previous snapshot.
+func TestPointersWithoutATable(t *testing.T) {
 	t.Parallel()
-	for name, parts := range map[string]func(*cataloguetest.World) []lake.PointerPart{
-		"no objects": func(*cataloguetest.World) []lake.PointerPart { return nil },
-		"two objects of a partition": func(w *cataloguetest.World) []lake.PointerPart {
+	for name, parts := range map[string]func(*cataloguetest.Tables) []lake.PointerPart{
+		"no objects": func(*cataloguetest.Tables) []lake.PointerPart { return nil },
+		"two objects with one partition": func(w *cataloguetest.Tables) []lake.PointerPart {
 			return []lake.PointerPart{w.Part(slot1, "a", "01"), w.Part(slot2, "b", "01")}
 		},
-		"not partitioned": func(w *cataloguetest.World) []lake.PointerPart {
+		"not partitioned": func(w *cataloguetest.Tables) []lake.PointerPart {
 			return []lake.PointerPart{{Objects: []lake.CandidateObject{{Object: events.Object{Key: "staging/things/x/things.parquet"}}}}}
 		},
-		"by another column": func(w *cataloguetest.World) []lake.PointerPart {
+		"partitioned by another column": func(w *cataloguetest.Tables) []lake.PointerPart {
 			p := w.Part(slot1, "", "01")
 			p.Objects[0].Partition = []lake.PartitionValue{{Column: "places", Value: "1"}}
 			return []lake.PointerPart{p}

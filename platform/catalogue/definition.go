@@ -16,22 +16,22 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// The parameters of our tables that say what they show.
+// The parameters of our tables. They record what a table shows.
 const (
 	parameterDataset  = "llac.dataset"
 	parameterSnapshot = "llac.snapshot"
 	parameterContract = "llac.contract_sha256"
-	parameterSystem   = "llac.source_system" // invariant 11: whoever looks at the table sees whether it is simulated
+	parameterSystem   = "llac.source_system" // invariant 11: the table shows whether its rows are simulated
 )
 
-// The classes by which Hive, and so Athena, reads Parquet.
+// The classes with which Hive and Athena read Parquet.
 const (
 	parquetInput  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 	parquetOutput = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
 	parquetSerDe  = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 )
 
-// definition is what a pointer makes of a dataset's tables.
+// definition is how a dataset's tables must look for a pointer.
 type definition struct {
 	snapshot   types.TableInput
 	partitions []types.PartitionInput // of the snapshot's table, in the pointer's order
@@ -40,8 +40,7 @@ type definition struct {
 
 func lower(s string) string { return strings.ToLower(s) }
 
-// define makes the tables of a pointer. It takes nothing but the pointer and the contract it names, so that two who do it
-// make the same.
+// define returns the tables of a pointer. They depend only on the pointer and its contract: two processes define the same.
 func (k Catalogue) define(ctx context.Context, p *lake.Pointer) (definition, error) {
 	c, err := k.Contracts.Load(ctx, p.ContractSHA256)
 	if err != nil {
@@ -59,8 +58,11 @@ func (k Catalogue) define(ctx context.Context, p *lake.Pointer) (definition, err
 	base := commonFolder(folders)
 	d.snapshot = types.TableInput{
 		Name: aws.String(TableName(p.Dataset, p.Snapshot)), TableType: aws.String("EXTERNAL_TABLE"),
-		Description:       aws.String(describe(c, p)),
-		StorageDescriptor: k.storage(columns, base), PartitionKeys: hive(keys), Parameters: with(about, "EXTERNAL", "TRUE", "classification", "parquet"),
+		Description: aws.String(describe(c, p)),
+		StorageDescriptor: k.storage(
+			columns,
+			base,
+		), PartitionKeys: hive(keys), Parameters: with(about, "EXTERNAL", "TRUE", "classification", "parquet"),
 	}
 	if len(keys) > 0 {
 		for _, f := range folders {
@@ -71,14 +73,14 @@ func (k Catalogue) define(ctx context.Context, p *lake.Pointer) (definition, err
 	return d, nil
 }
 
-// folder is where the one file of a partition lies.
+// folder is the folder of a partition's one file.
 type folder struct {
 	folder string // key, with a slash at its end
 	values []string
 }
 
-// folders lists where a pointer's objects lie. A table reads whatever is in its folders, so that there must be one for
-// each set of partition values, and no two objects in one.
+// folders returns the folders of a pointer's objects. A table reads every object in its folders. Each set of partition values
+// therefore needs one folder, and a folder contains one object.
 func folders(c *contract.Contract, p *lake.Pointer) ([]folder, error) {
 	var out []folder
 	seen := map[string]string{}
@@ -87,33 +89,41 @@ func folders(c *contract.Contract, p *lake.Pointer) ([]folder, error) {
 			f := folder{folder: path.Dir(o.Key) + "/"}
 			for i, v := range o.Partition {
 				if i >= len(c.Partition) || v.Column != c.Partition[i] {
-					return nil, unfit(p, o.Key, "it is not partitioned as its contract says")
+					return nil, unfit(p, o.Key, "its partitions are not those of the contract")
 				}
 				f.values = append(f.values, v.Value)
 			}
 			if len(f.values) != len(c.Partition) {
-				return nil, unfit(p, o.Key, "it is not partitioned as its contract says")
+				return nil, unfit(p, o.Key, "its partitions are not those of the contract")
 			}
 			at := strings.Join(f.values, "\x00")
 			if other, ok := seen[at]; ok {
-				return nil, unfit(p, o.Key, "it is of the same partition as "+other)
+				return nil, unfit(p, o.Key, "it has the same partition as "+other)
 			}
 			seen[at] = o.Key
 			out = append(out, f)
 		}
 	}
 	if len(out) == 0 {
-		return nil, unfit(p, lake.PointerKey(p.Dataset), "it names no object")
+		return nil, unfit(p, lake.PointerKey(p.Dataset), "the pointer names no object")
 	}
 	return out, nil
 }
 
 func unfit(p *lake.Pointer, key, why string) error {
-	return runtime.Permanent(fmt.Errorf("snapshot %s of %s cannot be made a table: %s: %s; readers keep the table of the snapshot before", p.Snapshot, p.Dataset, key, why))
+	return runtime.Permanent(
+		fmt.Errorf(
+			"define the table of snapshot %s of %s: %s: %s; readers keep the table of the previous snapshot",
+			p.Snapshot,
+			p.Dataset,
+			key,
+			why,
+		),
+	)
 }
 
-// commonFolder is the folder that holds all: of one run its own, of several the dataset's. The partitions say where their
-// own files are.
+// commonFolder returns the folder that contains all others: a run's folder, or the dataset's if there are several runs. Each
+// partition has the location of its own file.
 func commonFolder(all []folder) string {
 	common := all[0].folder
 	for _, f := range all[1:] {
@@ -129,7 +139,7 @@ func commonFolder(all []folder) string {
 	return common
 }
 
-// above is the folder that a folder is in; "" is the bucket.
+// above returns the parent of a folder; "" is the bucket.
 func above(folder string) string {
 	i := strings.LastIndexByte(strings.TrimSuffix(folder, "/"), '/')
 	return folder[:i+1]
@@ -143,7 +153,7 @@ func (k Catalogue) storage(columns []gluetable.Column, folder string) *types.Sto
 	}
 }
 
-// view is a public table: a view of every column of another.
+// view returns a public table: a view with every column of another table.
 func (k Catalogue) view(name, of, description string, columns []gluetable.Column, about map[string]string) types.TableInput {
 	v := View{Catalog: "awsdatacatalog", Schema: k.Database}
 	var names []string
@@ -163,12 +173,12 @@ func (k Catalogue) view(name, of, description string, columns []gluetable.Column
 	}
 }
 
-// describe says in words what a table shows.
+// describe returns the description of a dataset's tables.
 func describe(c *contract.Contract, p *lake.Pointer) string {
 	return description("%s Snapshot %s from %s, %d rows. %s", c.Grain, p.Snapshot, p.SourceSystem, p.Rows, c.Attribution)
 }
 
-// description makes one line that Glue takes.
+// description formats a single line of a length that Glue accepts.
 func description(format string, args ...any) string {
 	s := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
 	if len(s) > maxDescription {
@@ -177,7 +187,7 @@ func description(format string, args ...any) string {
 	return s
 }
 
-// maxDescription is the longest description that Glue takes.
+// maxDescription is the maximum length of a description in Glue, in bytes.
 const maxDescription = 2048
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -204,7 +214,7 @@ func with(m map[string]string, pairs ...string) map[string]string {
 	return out
 }
 
-// same says whether a table is what it is to be. Parameters that others add are theirs.
+// same reports whether a table equals its definition. Additional parameters are ignored.
 func same(there types.Table, want types.TableInput) bool {
 	for k, v := range want.Parameters {
 		if there.Parameters[k] != v {

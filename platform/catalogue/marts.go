@@ -19,11 +19,11 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// The parameters of the marts' tables that say what they show.
+// The parameters of the marts' tables. They record what a table shows.
 const (
 	parameterMart      = "llac.mart"
-	parameterBuild     = "llac.build"     // that wrote the file
-	parameterPublished = "llac.published" // of a public table: the build that published it last
+	parameterBuild     = "llac.build"     // the build that wrote the file
+	parameterPublished = "llac.published" // of a public table: the latest build that published it
 	parameterContent   = "llac.content_sha256"
 	parameterSnapshots = "llac.snapshots"
 )
@@ -34,27 +34,34 @@ type Marts struct {
 	Database  string // such as llac_dev_marts
 	Bucket    string // the data bucket
 	Lake      lake.Store
-	Failpoint func(string) // nil: none
+	Failpoint func(string) // nil: no failpoints
 	Log       *slog.Logger
 }
 
-// Follow brings the tables to the pointer of the marts and answers the names of those that it had to make or change:
-// first, whole, the tables of builds, then the public ones, one call each. Between these calls a reader may see one mart
-// of the new build and another of the old; who must not names the builds' tables. Marts that were never built have none.
+// Follow updates the tables to match the marts' pointer and returns the names of the tables that it created or changed. First
+// it completes the tables of builds, then it updates the public ones, one call per table. Between these calls a reader may see
+// one mart of the new build and another of the old one; a reader that must not queries the builds' tables. Marts that were
+// never built have no tables.
 func (k Marts) Follow(ctx context.Context) ([]string, error) {
-	heard := &listener{API: k.Glue, touched: map[string]bool{}}
-	tables := k.tables(heard)
+	changes := &recorder{API: k.Glue, touched: map[string]bool{}}
+	tables := k.tables(changes)
 	for range flips {
 		done, err := k.follow(ctx, tables)
 		if done || err != nil {
-			return slices.Sorted(maps.Keys(heard.touched)), err
+			return slices.Sorted(maps.Keys(changes.touched)), err
 		}
 	}
-	return slices.Sorted(maps.Keys(heard.touched)), fmt.Errorf("the tables of %s were changed %d times while they were brought to the pointer", k.Database, flips)
+	return slices.Sorted(
+			maps.Keys(changes.touched),
+		), fmt.Errorf(
+			"follow the marts' pointer: tables of %s were changed %d times meanwhile; try again",
+			k.Database,
+			flips,
+		)
 }
 
-// Forget removes the table of a build of a mart whose file is about to be deleted; one that is not there is forgotten
-// already. The table that readers see stays; of a mart that the pointer no longer has, the public table goes too.
+// Forget deletes the table of a mart's build whose file is about to be deleted, if it exists. It refuses to delete the table
+// that readers see. If the pointer no longer contains the mart, it deletes the public table too.
 func (k Marts) Forget(ctx context.Context, mart, build string) error {
 	tables := k.tables(k.Glue)
 	pointer, _, err := lake.ReadMartsPointer(ctx, k.Lake)
@@ -63,7 +70,7 @@ func (k Marts) Forget(ctx context.Context, mart, build string) error {
 	}
 	published := pointer.Mart(mart)
 	if published != nil && published.Build == build {
-		return fmt.Errorf("build %s of %s is published and was to be deleted; nothing of it is", build, mart)
+		return fmt.Errorf("delete the table of build %s of %s: the build is published; nothing is deleted", build, mart)
 	}
 	public, err := tables.table(ctx, mart)
 	if err != nil {
@@ -71,7 +78,12 @@ func (k Marts) Forget(ctx context.Context, mart, build string) error {
 	}
 	if public != nil && public.Parameters[parameterBuild] == build {
 		if published != nil {
-			return fmt.Errorf("table %s.%s still shows build %s, which is to be deleted; nothing of it is, bring the tables to the pointer first", k.Database, mart, build)
+			return fmt.Errorf(
+				"delete the table of a build: table %s.%s still shows build %s; nothing is deleted, update the tables to the pointer first",
+				k.Database,
+				mart,
+				build,
+			)
 		}
 		if err := tables.remove(ctx, mart); err != nil {
 			return err
@@ -80,9 +92,16 @@ func (k Marts) Forget(ctx context.Context, mart, build string) error {
 	return tables.remove(ctx, MartTableName(mart, build))
 }
 
-// tables are the ways of the datasets' catalogue with one table.
+// tables returns a Catalogue for the operations on single tables.
 func (k Marts) tables(api API) Catalogue {
-	return Catalogue{Glue: api, Database: k.Database, Bucket: k.Bucket, Lake: k.Lake, Failpoint: k.Failpoint, Log: cmp.Or(k.Log, slog.New(slog.DiscardHandler))}
+	return Catalogue{
+		Glue:      api,
+		Database:  k.Database,
+		Bucket:    k.Bucket,
+		Lake:      k.Lake,
+		Failpoint: k.Failpoint,
+		Log:       cmp.Or(k.Log, slog.New(slog.DiscardHandler)),
+	}
 }
 
 func (k Marts) follow(ctx context.Context, tables Catalogue) (bool, error) {
@@ -90,8 +109,8 @@ func (k Marts) follow(ctx context.Context, tables Catalogue) (bool, error) {
 	if err != nil || before == nil {
 		return true, err
 	}
-	// In this order: a public table that is still at the version read here has not been moved since, so that the pointer,
-	// read later, is not behind it (invariant 10).
+	// The public tables are read before the pointer. If a table still has this version when it is updated, it has not moved
+	// since, and the pointer is not behind it (invariant 10).
 	public := map[string]*types.Table{}
 	for _, m := range before.Models {
 		if public[m.Name], err = tables.table(ctx, m.Name); err != nil {
@@ -106,7 +125,7 @@ func (k Marts) follow(ctx context.Context, tables Catalogue) (bool, error) {
 	for i := range pointer.Models {
 		m := &pointer.Models[i]
 		if _, known := public[m.Name]; !known {
-			return false, nil // the pointer has moved meanwhile
+			return false, nil // the pointer moved meanwhile
 		}
 		of, view, err := tables.mart(pointer, m)
 		if err != nil {
@@ -131,34 +150,36 @@ func (k Marts) follow(ctx context.Context, tables Catalogue) (bool, error) {
 	return all, nil
 }
 
-// mart makes the tables of a mart: the one of the build that wrote its file, which never changes as long as the file does
-// not, and the public one, which also tells what later builds of the same rows said of it.
+// mart returns the tables of a mart: the table of the build that wrote its file, which changes only with the file, and the
+// public table, which also contains the descriptions of later builds that made the same rows.
 func (k Catalogue) mart(p *lake.MartsPointer, m *lake.Mart) (build, public types.TableInput, err error) {
 	folder := ""
 	for _, o := range m.Objects {
 		if at := path.Dir(o.Key) + "/"; folder != "" && at != folder {
-			return build, public, fmt.Errorf("mart %s cannot be made a table: its files lie in %s and in %s", m.Name, folder, at)
+			return build, public, fmt.Errorf("define the table of mart %s: its files are in two folders, %s and %s", m.Name, folder, at)
 		} else {
 			folder = at
 		}
 	}
 	if folder == "" {
-		return build, public, fmt.Errorf("mart %s cannot be made a table: it has no file", m.Name)
+		return build, public, fmt.Errorf("define the table of mart %s: it has no file", m.Name)
 	}
-	plain, told := make([]gluetable.Column, len(m.Columns)), make([]gluetable.Column, len(m.Columns))
+	plain, described := make([]gluetable.Column, len(m.Columns)), make([]gluetable.Column, len(m.Columns))
 	for i, c := range m.Columns {
-		if told[i], err = gluetable.OfDuckDB(c.Name, c.Type, c.Description); err != nil {
-			return build, public, fmt.Errorf("mart %s cannot be made a table: %w", m.Name, err)
+		if described[i], err = gluetable.OfDuckDB(c.Name, c.Type, c.Description); err != nil {
+			return build, public, fmt.Errorf("define the table of mart %s: %w", m.Name, err)
 		}
-		plain[i] = told[i]
+		plain[i] = described[i]
 		plain[i].Comment = ""
 	}
-	system := cmp.Or(m.SourceSystem, "llac") // of the project's own: the calendar, the seeds
+	system := cmp.Or(m.SourceSystem, "llac") // made by the project itself: the calendar, the seeds
 	about := map[string]string{parameterMart: m.Name, parameterBuild: m.Build, parameterContent: m.Content, parameterSystem: system}
 	name := MartTableName(m.Name, m.Build)
 	build = types.TableInput{
 		Name: &name, TableType: aws.String("EXTERNAL_TABLE"),
-		Description:       aws.String(description("%s Build %s, from %s, %d rows. %s", m.Grain, m.Build, system, m.Rows, strings.Join(m.Attribution, " "))),
+		Description: aws.String(
+			description("%s Build %s, from %s, %d rows. %s", m.Grain, m.Build, system, m.Rows, strings.Join(m.Attribution, " ")),
+		),
 		StorageDescriptor: k.storage(plain, folder), Parameters: with(about, "EXTERNAL", "TRUE", "classification", "parquet"),
 	}
 	var snapshots []string
@@ -169,35 +190,35 @@ func (k Catalogue) mart(p *lake.MartsPointer, m *lake.Mart) (build, public types
 	if snapshots != nil {
 		about = with(about, parameterSnapshots, strings.Join(snapshots, ","))
 	}
-	return build, k.view(m.Name, name, *build.Description+" "+m.Description, told, about), nil
+	return build, k.view(m.Name, name, *build.Description+" "+m.Description, described, about), nil
 }
 
-// MartTableName is the name of a build's table of a mart.
+// MartTableName returns the name of the table of a mart's build.
 func MartTableName(mart, build string) string { return TableName(mart, build) }
 
-// listener hears which tables were made or changed.
-type listener struct {
+// recorder records which tables were created or changed.
+type recorder struct {
 	API
 	mu      sync.Mutex
 	touched map[string]bool
 }
 
-func (l *listener) heard(name *string, err error) {
+func (r *recorder) record(name *string, err error) {
 	if err == nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.touched[*name] = true
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.touched[*name] = true
 	}
 }
 
-func (l *listener) CreateTable(ctx context.Context, in *glue.CreateTableInput, o ...func(*glue.Options)) (*glue.CreateTableOutput, error) {
-	out, err := l.API.CreateTable(ctx, in, o...)
-	l.heard(in.TableInput.Name, err)
+func (r *recorder) CreateTable(ctx context.Context, in *glue.CreateTableInput, o ...func(*glue.Options)) (*glue.CreateTableOutput, error) {
+	out, err := r.API.CreateTable(ctx, in, o...)
+	r.record(in.TableInput.Name, err)
 	return out, err
 }
 
-func (l *listener) UpdateTable(ctx context.Context, in *glue.UpdateTableInput, o ...func(*glue.Options)) (*glue.UpdateTableOutput, error) {
-	out, err := l.API.UpdateTable(ctx, in, o...)
-	l.heard(in.TableInput.Name, err)
+func (r *recorder) UpdateTable(ctx context.Context, in *glue.UpdateTableInput, o ...func(*glue.Options)) (*glue.UpdateTableOutput, error) {
+	out, err := r.API.UpdateTable(ctx, in, o...)
+	r.record(in.TableInput.Name, err)
 	return out, err
 }

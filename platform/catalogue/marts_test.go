@@ -17,13 +17,14 @@ func TestMarts(t *testing.T) {
 	})
 }
 
-func openMarts(t *testing.T) (*cataloguetest.MartsWorld, *cataloguetest.Memory) {
+func openMarts(t *testing.T) (*cataloguetest.MartTables, *cataloguetest.Memory) {
 	t.Helper()
 	g := &cataloguetest.Memory{Database: "db"}
-	return cataloguetest.NewMartsWorld(t, cataloguetest.Glue{API: g, Database: "db"}), g
+	return cataloguetest.NewMartTables(t, cataloguetest.Glue{API: g, Database: "db"}), g
 }
 
-// No public table moves before every build's table is there, whatever fails; and to follow again ends at the pointer.
+// TestMartsAFailureAtEachCall lets each call fail: no public table moves before every build's table exists, and following again
+// brings the tables to the pointer.
 func TestMartsAFailureAtEachCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
@@ -47,12 +48,13 @@ func TestMartsAFailureAtEachCall(t *testing.T) {
 			_, err := w.Marts.Follow(t.Context())
 			g.Before, g.After = nil, nil
 			for _, mart := range []string{"a", "b"} {
-				if shown := w.Shown(t, mart); g.Table(catalogue.MartTableName(mart, shown)) == nil || shown == slot2 && g.Table(catalogue.MartTableName("b", slot2)) == nil {
+				if shown := w.Shown(t, mart); g.Table(catalogue.MartTableName(mart, shown)) == nil ||
+					shown == slot2 && g.Table(catalogue.MartTableName("b", slot2)) == nil {
 					t.Errorf("call %d failed: readers of %s see build %s, tables %v", step, mart, shown, g.Tables())
 				}
 			}
 			if err == nil {
-				if step < 7 { // a table that is not there is no effect
+				if step < 7 { // a missing table is not an effect
 					t.Errorf("only %d calls", step)
 				}
 				break
@@ -62,13 +64,13 @@ func TestMartsAFailureAtEachCall(t *testing.T) {
 			}
 			w.Follow(t)
 			if w.Shown(t, "a") != slot2 || w.Shown(t, "b") != slot2 {
-				t.Errorf("call %d (after its effect: %v) failed, and then readers see %s and %s", step, after, w.Shown(t, "a"), w.Shown(t, "b"))
+				t.Errorf("after call %d failed (after its effect: %v) readers see %s and %s", step, after, w.Shown(t, "a"), w.Shown(t, "b"))
 			}
 		}
 	}
 }
 
-// Invariant 10: a follower that is overtaken after it has read the pointer does not take readers back.
+// TestMartsASlowFollower: the pointer moves after a follower has read it (invariant 10).
 func TestMartsASlowFollower(t *testing.T) {
 	t.Parallel()
 	w, _ := openMarts(t)
@@ -91,11 +93,11 @@ func TestMartsASlowFollower(t *testing.T) {
 	}
 }
 
-func TestMartsThatCannotBeTables(t *testing.T) {
+func TestMartsWithoutATable(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func() (events.Object, string){
 		"cast it in the model": func() (events.Object, string) { return events.Object{}, "HUGEINT" },
-		"its files lie in":     func() (events.Object, string) { return events.Object{Key: "marts/elsewhere/x.parquet"}, "" },
+		"its files are in two folders":     func() (events.Object, string) { return events.Object{Key: "marts/elsewhere/x.parquet"}, "" },
 	} {
 		w, g := openMarts(t)
 		m := cataloguetest.Mart("a", slot1)
@@ -114,6 +116,6 @@ func TestMartsThatCannotBeTables(t *testing.T) {
 	w.Publish(t, slot1, cataloguetest.Mart("a", slot1))
 	w.Marts.Database = "none"
 	if _, err := w.Marts.Follow(t.Context()); err == nil || !strings.Contains(err.Error(), "stack storage") {
-		t.Errorf("a database that is not there: %v", err)
+		t.Errorf("a missing database: %v", err)
 	}
 }

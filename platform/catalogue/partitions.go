@@ -11,14 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/glue/types"
 )
 
-// What Glue takes in one call.
+// The maximum number of partitions in one call of Glue.
 const (
 	createBatch = 100
 	updateBatch = 100
 	deleteBatch = 25
 )
 
-// ensurePartitions registers exactly these partitions of a snapshot's table.
+// ensurePartitions makes a snapshot's table have exactly these partitions.
 func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []types.PartitionInput) error {
 	there, err := k.partitions(ctx, table, len(want) > 0)
 	if err != nil {
@@ -43,8 +43,11 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 		}
 	}
 	for batch := range slices.Chunk(update, updateBatch) {
-		k.Log.WarnContext(ctx, "partitions of a snapshot's table were not as they were made; they are put right", "table", table, "partitions", len(batch))
-		out, err := k.Glue.BatchUpdatePartition(ctx, &glue.BatchUpdatePartitionInput{DatabaseName: &k.Database, TableName: &table, Entries: batch})
+		k.Log.WarnContext(ctx, "repairing partitions of a snapshot's table that were changed by hand", "table", table, "partitions", len(batch))
+		out, err := k.Glue.BatchUpdatePartition(
+			ctx,
+			&glue.BatchUpdatePartitionInput{DatabaseName: &k.Database, TableName: &table, Entries: batch},
+		)
 		if err == nil && len(out.Errors) > 0 {
 			err = detail(out.Errors[0].ErrorDetail, out.Errors[0].PartitionValueList)
 		}
@@ -52,14 +55,17 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 			return k.wrap("update partitions of", table, err)
 		}
 	}
-	var strangers []types.PartitionValueList
+	var extra []types.PartitionValueList
 	for _, p := range there {
-		strangers = append(strangers, types.PartitionValueList{Values: p.Values})
+		extra = append(extra, types.PartitionValueList{Values: p.Values})
 	}
-	slices.SortFunc(strangers, func(a, b types.PartitionValueList) int { return slices.Compare(a.Values, b.Values) })
-	for batch := range slices.Chunk(strangers, deleteBatch) {
-		k.Log.WarnContext(ctx, "a snapshot's table had partitions that are none of the snapshot's; they are taken off it", "table", table, "partitions", len(batch))
-		out, err := k.Glue.BatchDeletePartition(ctx, &glue.BatchDeletePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionsToDelete: batch})
+	slices.SortFunc(extra, func(a, b types.PartitionValueList) int { return slices.Compare(a.Values, b.Values) })
+	for batch := range slices.Chunk(extra, deleteBatch) {
+		k.Log.WarnContext(ctx, "removing partitions that were added to a snapshot's table by hand", "table", table, "partitions", len(batch))
+		out, err := k.Glue.BatchDeletePartition(
+			ctx,
+			&glue.BatchDeletePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionsToDelete: batch},
+		)
 		if err == nil {
 			for _, e := range out.Errors {
 				if !is(e.ErrorDetail, "EntityNotFoundException") {
@@ -74,9 +80,12 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 	return nil
 }
 
-// createPartitions registers partitions. Another who is making the same table may be faster, and has made the same.
+// createPartitions registers partitions. A partition that another process registered first is the same one.
 func (k Catalogue) createPartitions(ctx context.Context, table string, batch []types.PartitionInput) error {
-	out, err := k.Glue.BatchCreatePartition(ctx, &glue.BatchCreatePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionInputList: batch})
+	out, err := k.Glue.BatchCreatePartition(
+		ctx,
+		&glue.BatchCreatePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionInputList: batch},
+	)
 	if err == nil {
 		for _, e := range out.Errors {
 			if !is(e.ErrorDetail, "AlreadyExistsException") {
@@ -87,7 +96,7 @@ func (k Catalogue) createPartitions(ctx context.Context, table string, batch []t
 	return k.wrap("create partitions of", table, err)
 }
 
-// partitions reads a table's partitions by their values; a table that is to have none is not asked about them.
+// partitions returns a table's partitions by their values. If none are expected it returns none without a call.
 func (k Catalogue) partitions(ctx context.Context, table string, expected bool) (map[string]types.Partition, error) {
 	out := map[string]types.Partition{}
 	if !expected {
@@ -112,7 +121,7 @@ func is(e *types.ErrorDetail, code string) bool { return e != nil && text(e.Erro
 
 func detail(e *types.ErrorDetail, values []string) error {
 	if e == nil {
-		return errors.New("Glue refused partition " + strings.Join(values, "/") + " and does not say why")
+		return errors.New("partition " + strings.Join(values, "/") + ": Glue gives no reason")
 	}
 	return fmt.Errorf("partition %s: %s: %s", strings.Join(values, "/"), text(e.ErrorCode), text(e.ErrorMessage))
 }

@@ -1,5 +1,5 @@
-// Package clock is the port through which time enters Llac (invariant 9): nothing but this package and the
-// programs' main functions may read the wall clock.
+// Package clock is the port through which time enters Llac (invariant 9). Only this package and the programs' main functions
+// read the wall clock.
 package clock
 
 import (
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Clock tells the time and waits. Times are UTC.
+// Clock returns the time and sleeps. Times are UTC.
 type Clock interface {
 	Now() time.Time
-	// Sleep waits for d or until ctx ends, and then answers ctx.Err().
+	// Sleep waits for d or until ctx ends, and returns ctx.Err().
 	Sleep(ctx context.Context, d time.Duration) error
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// Manifest lists what an extraction landed. The fetcher writes it last, so that a landing with a manifest is whole.
+// Manifest lists the pages that an extraction landed. The fetcher writes it last: a landing with a manifest is complete.
 type Manifest struct {
 	Run         events.Run         `json:"run"`
 	Attempt     string             `json:"attempt"`
@@ -22,18 +22,18 @@ type Manifest struct {
 	Bytes       int64              `json:"bytes"`
 	StartedAt   time.Time          `json:"started_at"`
 	FinishedAt  time.Time          `json:"finished_at"`
-	Restarts    int                `json:"restarts,omitempty"` // attempts given up because the source changed under us
-	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests that earlier deliveries handed on
-	Manual      *Manual            `json:"manual,omitempty"`   // set where a person collected the pages, and no portal was asked
+	Restarts    int                `json:"restarts,omitempty"` // attempts abandoned because the source changed during the extraction
+	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests written by earlier deliveries of the run
+	Manual      *Manual            `json:"manual,omitempty"`   // set if a person collected the pages and no portal was called
 }
 
-// Manual says who collected a landing's pages by hand, and why.
+// Manual records who collected a landing's pages by hand, and why.
 type Manual struct {
 	By      string   `json:"by"`
 	Reason  string   `json:"reason"`
-	Files   []string `json:"files"`         // their names, one a page; not where they lay
-	URL     string   `json:"url,omitempty"` // where the person says they are from
-	Vouched bool     `json:"vouched"`       // whether the person says that the contract's portal sent exactly these bytes
+	Files   []string `json:"files"`         // base names, one per page
+	URL     string   `json:"url,omitempty"` // where the pages are from, according to the person
+	Vouched bool     `json:"vouched"`       // the person confirms that the contract's portal sent exactly these bytes
 }
 
 // ManifestPage is one landed page.
@@ -47,7 +47,7 @@ type ManifestPage struct {
 	FetchedAt time.Time `json:"fetched_at"`
 }
 
-// Candidate lists the Parquet objects and counts of one staged run. The gate audits exactly these objects.
+// Candidate lists the Parquet objects of one staged run, with its counts. The gate audits exactly these objects.
 type Candidate struct {
 	Run          events.Run        `json:"run"`
 	Attempt      string            `json:"attempt"`
@@ -62,10 +62,10 @@ type Candidate struct {
 	Quarantined  int64             `json:"quarantined"`
 	ByReason     map[string]int64  `json:"quarantined_by_reason,omitempty"`
 	Bytes        int64             `json:"bytes"`
-	References   map[string]string `json:"references,omitempty"` // dataset to the snapshot that columns were matched with
+	References   map[string]string `json:"references,omitempty"` // dataset -> snapshot in which the stager looked values up
 }
 
-// CandidateObject is one Parquet file with its partition values in contract order.
+// CandidateObject is one Parquet file, with its partition values in the contract's order.
 type CandidateObject struct {
 	events.Object
 	Partition []PartitionValue `json:"partition,omitempty"`
@@ -81,7 +81,7 @@ type PartitionValue struct {
 // Pointer is state/<dataset>/current.json: what readers see.
 type Pointer struct {
 	Dataset        string            `json:"dataset"`
-	Snapshot       string            `json:"snapshot"` // the slot: pointers only move to a later one (invariant 10)
+	Snapshot       string            `json:"snapshot"` // the slot; a pointer only moves to a later one (invariant 10)
 	PublishedAt    time.Time         `json:"published_at"`
 	RunID          string            `json:"run_id"` // the run that moved it
 	ContractSHA256 string            `json:"contract_sha256"`
@@ -106,7 +106,7 @@ type PointerPart struct {
 	Objects    []CandidateObject `json:"objects"`
 }
 
-// Hold keeps the pointer where a person put it.
+// Hold stops the pointer from moving until a person releases it.
 type Hold struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
@@ -145,14 +145,14 @@ func ReadDocument[T any](ctx context.Context, s Store, o events.Object) (T, erro
 	return v, nil
 }
 
-// DecodeError says that a document of the lake is not what its key promises. No retry changes its bytes: it is permanent.
+// DecodeError reports that a document of the lake cannot be decoded. It is permanent: a retry reads the same bytes.
 type DecodeError struct {
 	Key string
 	Err error
 }
 
 func (e *DecodeError) Error() string {
-	return fmt.Sprintf("decode %s: %v; look at it before replaying", e.Key, e.Err)
+	return fmt.Sprintf("decode %s: %v; inspect the object before you replay its run", e.Key, e.Err)
 }
 
 func (e *DecodeError) Unwrap() error { return e.Err }
@@ -160,7 +160,7 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Permanent marks the error for the runtime.
 func (e *DecodeError) Permanent() bool { return true }
 
-// ReadPointer reads a dataset's pointer with the ETag to swap it by; a dataset never published answers nil and "".
+// ReadPointer returns a dataset's pointer and the ETag for CompareAndSwap; nil and "" if the dataset was never published.
 func ReadPointer(ctx context.Context, s Store, dataset string) (*Pointer, string, error) {
 	p, info, err := ReadState[Pointer](ctx, s, PointerKey(dataset))
 	if p == nil {
@@ -169,7 +169,7 @@ func ReadPointer(ctx context.Context, s Store, dataset string) (*Pointer, string
 	return p, info.ETag, nil
 }
 
-// ReadState reads a small mutable document; a missing one is nil without error.
+// ReadState returns a small mutable document; nil without an error if it does not exist.
 func ReadState[T any](ctx context.Context, s Store, key string) (*T, Info, error) {
 	b, info, err := s.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -185,8 +185,8 @@ func ReadState[T any](ctx context.Context, s Store, key string) (*T, Info, error
 	return v, info, nil
 }
 
-// Receipt is a stage's create-only record that its effects are done, with the events it emits (invariant 1). A
-// redelivery finds it and publishes the same events again, so that nothing is done twice and nothing is lost.
+// Receipt is a stage's create-only record that its effects are done, with the events that it emits (invariant 1). A
+// redelivery finds the receipt and publishes the same events again: nothing is done twice and nothing is lost.
 type Receipt struct {
 	Service    string         `json:"service"`
 	Build      string         `json:"build"`
@@ -199,58 +199,59 @@ type Receipt struct {
 	Events     []events.Event `json:"events"`
 }
 
-// FailureRecord is the record of a message that a stage gave up on, with the events that follow from that.
+// FailureRecord records a message that a stage failed to process permanently, with the events that the failure emits.
 type FailureRecord struct {
 	Service  string         `json:"service"`
 	Build    string         `json:"build"`
 	Event    events.Event   `json:"event"`
 	Failure  events.Failure `json:"failure"`
-	Answer   string         `json:"portal_answer,omitempty"` // the beginning of the portal's own error body, at most 2 KiB
+	Answer   string         `json:"portal_answer,omitempty"` // the first 2 KiB of the portal's error body
 	FailedAt time.Time      `json:"failed_at"`
 	TraceID  string         `json:"trace_id,omitempty"`
 	Events   []events.Event `json:"events"`
 }
 
-// DeadLetter is a dead letter that is kept before SQS forgets it.
+// DeadLetter is a copy of a dead letter, kept because SQS deletes the message after fourteen days.
 type DeadLetter struct {
 	Service         string    `json:"service"`
 	MessageID       string    `json:"message_id"`
 	EventID         string    `json:"event_id,omitempty"`
 	EventType       string    `json:"event_type,omitempty"`
-	Reason          string    `json:"reason,omitempty"` // none where SQS moved the message itself
+	Reason          string    `json:"reason,omitempty"` // empty if SQS moved the message to the dead-letter queue itself
 	Receives        int       `json:"receives,omitempty"`
 	FirstReceivedAt time.Time `json:"first_received_at,omitzero"`
 	FailedAt        time.Time `json:"failed_at,omitzero"`
-	SentAt          time.Time `json:"sent_at"` // from here SQS counts its fourteen days
+	SentAt          time.Time `json:"sent_at"` // start of the fourteen days
 	TraceID         string    `json:"trace_id,omitempty"`
-	Size            int       `json:"size"`           // of the body, in bytes
-	SHA256          string    `json:"sha256"`         // of the body
-	Body            string    `json:"body,omitempty"` // of an event of ours, byte for byte; what else is in a message nobody knows (invariant 8)
+	Size            int       `json:"size"`   // of the body, in bytes
+	SHA256          string    `json:"sha256"` // of the body
+	// Body is kept only if it is an event of Llac, byte for byte. Another message may contain anything (invariant 8).
+	Body string `json:"body,omitempty"`
 }
 
-// Cursor is the dataset's last look at its source, published or not.
+// Cursor records when the dataset's source was last checked, whether or not that led to a publication.
 type Cursor struct {
 	Dataset     string            `json:"dataset"`
 	RunID       string            `json:"run_id"`
-	LastSuccess time.Time         `json:"last_success"` // when the source was last seen to be what is published, every slice of it
+	LastSuccess time.Time         `json:"last_success"` // when every slice of the source was last found to be as published
 	Validators  events.Validators `json:"validators"`
 
-	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when it was last seen to be what is published
+	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when it was last found to be as published
 }
 
-// ReadHistory reads the pointer of a superseded snapshot; a slot that was never published, or is the current one, answers nil.
+// ReadHistory returns the pointer of a superseded snapshot; nil if the slot was never published or is the current one.
 func ReadHistory(ctx context.Context, s Store, dataset, snapshot string) (*Pointer, error) {
 	p, _, err := ReadState[Pointer](ctx, s, HistoryKey(dataset, snapshot))
 	return p, err
 }
 
-// ReadCursor reads a dataset's cursor; a dataset never looked at answers nil.
+// ReadCursor returns a dataset's cursor; nil if its source was never checked.
 func ReadCursor(ctx context.Context, s Store, dataset string) (*Cursor, error) {
 	c, _, err := ReadState[Cursor](ctx, s, CursorKey(dataset))
 	return c, err
 }
 
-// ReadCursorToSwap reads a cursor with the ETag to swap it by; a dataset never looked at answers an empty one and "".
+// ReadCursorToSwap returns a cursor and the ETag for CompareAndSwap; an empty one and "" if the source was never checked.
 func ReadCursorToSwap(ctx context.Context, s Store, dataset string) (Cursor, string, error) {
 	c, info, err := ReadState[Cursor](ctx, s, CursorKey(dataset))
 	if c == nil {
@@ -259,23 +260,23 @@ func ReadCursorToSwap(ctx context.Context, s Store, dataset string) (Cursor, str
 	return *c, info.ETag, nil
 }
 
-// Evidence proves a deletion: what is deleted, why that is allowed, and where the bytes are now. It is durable before
-// the first delete (invariant 4).
+// Evidence proves a deletion: which objects are deleted, why that is allowed, and where their bytes are archived. It is
+// written before the first delete (invariant 4).
 type Evidence struct {
 	Dataset   string          `json:"dataset"`
 	RunID     string          `json:"run_id,omitempty"`
 	Snapshot  string          `json:"snapshot,omitempty"`
 	Reason    string          `json:"reason"`
-	RawPolicy string          `json:"raw_policy,omitempty"` // "archive", or "delete": provable by hash, not re-makeable
+	RawPolicy string          `json:"raw_policy,omitempty"` // "archive", or "delete": the digests remain, the bytes do not
 	Manifest  *events.Object  `json:"manifest,omitempty"`   // the landing manifest
-	Candidate *events.Object  `json:"candidate,omitempty"`  // what was made from the landing
+	Candidate *events.Object  `json:"candidate,omitempty"`  // staged from the landing
 	Verdict   *events.Object  `json:"verdict,omitempty"`    // the verdict that passed it
 	Deletes   []EvidenceEntry `json:"deletes"`
 	DecidedAt time.Time       `json:"decided_at"`
 	Build     string          `json:"build"`
 }
 
-// EvidenceEntry is one object to delete and, where it is archived, its copy, read back and compared.
+// EvidenceEntry is one object to delete and, if it is archived, the copy, which was read back and compared.
 type EvidenceEntry struct {
 	events.Object
 	Archive *events.Object `json:"archive,omitempty"`

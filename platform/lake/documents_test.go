@@ -25,22 +25,23 @@ func TestReadRefusesOtherBytes(t *testing.T) {
 	longer.Size++
 	other.SHA256 = lake.SHA256([]byte("other"))
 	if _, err := lake.Read(t.Context(), m, right); err != nil {
-		t.Errorf("the right bytes: %v", err)
+		t.Errorf("unchanged bytes: %v", err)
 	}
 	for name, o := range map[string]events.Object{"size": longer, "digest": other} {
 		var integrity *lake.IntegrityError
-		if _, err := lake.Read(t.Context(), m, o); !errors.As(err, &integrity) || !integrity.Permanent() || !strings.Contains(err.Error(), o.Key) {
+		if _, err := lake.Read(t.Context(), m, o); !errors.As(err, &integrity) || !integrity.Permanent() ||
+			!strings.Contains(err.Error(), o.Key) {
 			t.Errorf("%s: %v, want a permanent *IntegrityError with the key", name, err)
 		}
 	}
 	m.Corrupt("landing/a/1.json", []byte(`{"a":2}`))
 	if _, err := lake.ReadDocument[map[string]int](t.Context(), m, right); err == nil {
-		t.Error("changed bytes of the same length were read")
+		t.Error("Read returned changed bytes of the same length")
 	}
 }
 
-// A buffer is used again where it is large enough, and never shows what it held before.
-func TestReadInto(t *testing.T) {
+// TestReadIntoReusesTheBuffer: a buffer is reused if it is large enough, and never shows its earlier content.
+func TestReadIntoReusesTheBuffer(t *testing.T) {
 	t.Parallel()
 	m := laketest.NewMemory()
 	put := func(key, body string) events.Object {
@@ -81,7 +82,7 @@ func TestReadInto(t *testing.T) {
 	}
 }
 
-// breaking is a store whose streams break in the middle, as often as it says.
+// breaking is a store whose streams break in the middle, the given number of times.
 type breaking struct {
 	lake.Store
 	times int
@@ -95,7 +96,7 @@ func (b *breaking) Open(ctx context.Context, key string) (io.ReadCloser, lake.In
 	return io.NopCloser(io.MultiReader(io.LimitReader(body, info.Size/2), iotest.ErrReader(io.ErrUnexpectedEOF))), info, nil
 }
 
-func TestAStreamThatBreaksIsReadAgain(t *testing.T) {
+func TestReadRetriesABrokenStream(t *testing.T) {
 	t.Parallel()
 	m := laketest.NewMemory()
 	info, err := m.Put(t.Context(), "a", []byte("dades obertes"))
@@ -107,12 +108,12 @@ func TestAStreamThatBreaksIsReadAgain(t *testing.T) {
 	}
 	var integrity *lake.IntegrityError
 	if _, err := lake.Read(t.Context(), &breaking{m, 3}, info.Object()); !errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &integrity) {
-		t.Errorf("broken every time: %v; half an object is not a changed one", err)
+		t.Errorf("broken every time: %v; a partial object is not an integrity error", err)
 	}
 }
 
-// A document that cannot be decoded is not decoded by the next try either.
-func TestUnreadableDocumentsArePermanent(t *testing.T) {
+// TestUndecodableDocumentsArePermanent: a retry reads the same bytes.
+func TestUndecodableDocumentsArePermanent(t *testing.T) {
 	t.Parallel()
 	m := laketest.NewMemory()
 	for _, key := range []string{lake.PointerKey("a"), lake.CursorKey("a"), "doc"} {
@@ -135,7 +136,7 @@ func TestUnreadableDocumentsArePermanent(t *testing.T) {
 	}
 }
 
-func TestNothingPublishedIsNoError(t *testing.T) {
+func TestReadPointerOfAnUnpublishedDataset(t *testing.T) {
 	t.Parallel()
 	m := laketest.NewMemory()
 	if p, etag, err := lake.ReadPointer(t.Context(), m, "a"); p != nil || etag != "" || err != nil {
@@ -149,16 +150,20 @@ func TestNothingPublishedIsNoError(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	sha := strings.Repeat("ab", 32)
+	const run = "20250803T140512"
+	page, manifest := lake.LandingPageKey("services", run, 7, sha), lake.ManifestKey("services", run, "k3", 0)
+	district := []lake.PartitionValue{{Column: "district_id", Value: "01"}}
+	slice := lake.NewRunID(run, "y", "2024").String()
 	for want, got := range map[string]string{
-		"landing/services/ingested_process_at=20250803T140512/00007.abababababab.json":            lake.LandingPageKey("services", "20250803T140512", 7, sha),
-		"landing/services/ingested_process_at=20250803T140512/_manifest.k3.json":                  lake.ManifestKey("services", "20250803T140512", "k3", 0),
-		"landing/services/ingested_process_at=20250803T140512/_manifest.k3.part2.json":            lake.ManifestKey("services", "20250803T140512", "k3", 2),
-		"staging/services/ingested_process_at=20250803T140512-k3/district_id=01/services.parquet": lake.StagingKey("services", "20250803T140512", "k3", []lake.PartitionValue{{Column: "district_id", Value: "01"}}),
-		"archive/services/ingested_process_at=20250803T140512/00007.abababababab.json.zst":        lake.ArchiveKey(lake.LandingPageKey("services", "20250803T140512", 7, sha)),
-		"archive/services/ingested_process_at=20250803T140512/_manifest.k3.json":                  lake.ArchiveKey(lake.ManifestKey("services", "20250803T140512", "k3", 0)),
-		"runs/population/20250803T140512-y2024/fetcher.json":                                      lake.ReceiptKey("population", lake.NewRunID("20250803T140512", "y", "2024").String(), "fetcher", 0),
-		"runs/population/20250803T140512/fetcher.part1.json":                                      lake.ReceiptKey("population", lake.NewRunID("20250803T140512", "y", "").String(), "fetcher", 1),
-		"runs/a/1/validator.failed.a-1-fetcher-1.json":                                            lake.FailureKey("a", "1", "validator", "a/1/fetcher/1"),
+		"landing/services/ingested_process_at=" + run + "/00007.abababababab.json":            page,
+		"landing/services/ingested_process_at=" + run + "/_manifest.k3.json":                  manifest,
+		"landing/services/ingested_process_at=" + run + "/_manifest.k3.part2.json":            lake.ManifestKey("services", run, "k3", 2),
+		"staging/services/ingested_process_at=" + run + "-k3/district_id=01/services.parquet": lake.StagingKey("services", run, "k3", district),
+		"archive/services/ingested_process_at=" + run + "/00007.abababababab.json.zst":        lake.ArchiveKey(page),
+		"archive/services/ingested_process_at=" + run + "/_manifest.k3.json":                  lake.ArchiveKey(manifest),
+		"runs/population/20250803T140512-y2024/fetcher.json":                                  lake.ReceiptKey("population", slice, "fetcher", 0),
+		"runs/population/20250803T140512/fetcher.part1.json":                                  lake.ReceiptKey("population", run, "fetcher", 1),
+		"runs/a/1/validator.failed.a-1-x.json":                                                lake.FailureKey("a", "1", "validator", "a/1/x"),
 	} {
 		if got != want {
 			t.Errorf("key %s\nwant %s", got, want)

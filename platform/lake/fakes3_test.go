@@ -25,7 +25,7 @@ import (
 	"github.com/llac-project/llac/platform/lake/laketest"
 )
 
-// fakeS3 is as much of S3 as the store uses: one bucket, conditional writes, multipart uploads, lists.
+// fakeS3 implements the part of S3 that the store uses: one bucket, conditional writes, multipart uploads, lists.
 type fakeS3 struct {
 	strict bool // 403 for a missing key
 
@@ -45,7 +45,7 @@ type fakeObject struct {
 
 const bucket = "lake"
 
-// startS3 serves a fake and returns stores over it.
+// startS3 serves a fakeS3 and returns stores over it.
 func startS3(t *testing.T, strict bool) laketest.Faulty {
 	f := &fakeS3{strict: strict, objects: map[string]fakeObject{}, uploads: map[string]map[int][]byte{}}
 	server := httptest.NewServer(f)
@@ -71,7 +71,7 @@ func startS3(t *testing.T, strict bool) laketest.Faulty {
 func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client has gone
+		return // the client disconnected
 	}
 	f.mu.Lock()
 	decide := f.fault

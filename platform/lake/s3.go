@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	// callTimeout bounds one call, the SDK's own retries included.
+	// callTimeout is the time limit of one call, including the SDK's retries.
 	callTimeout = 60 * time.Second
-	// partSize is the size of one part of a multipart upload; smaller bodies go up in one put.
+	// partSize is the size of one part of a multipart upload. Smaller bodies are uploaded in one put.
 	partSize = 8 << 20
-	// conflictTries bounds our retries of 409 Conditional Request Conflict, which the SDK does not retry.
+	// conflictTries is the maximum number of tries on 409 Conditional Request Conflict, which the SDK does not retry.
 	conflictTries = 8
 )
 
@@ -39,13 +39,13 @@ type S3 struct {
 	clock  clock.Clock
 }
 
-// NewS3 returns the Store of a bucket. Path-style addressing is used where the endpoint was changed, because an
-// emulator on 127.0.0.1 has no bucket host names.
+// NewS3 returns the Store of a bucket. It uses path-style addressing if the endpoint was changed, because an emulator on
+// 127.0.0.1 has no host names of buckets.
 func NewS3(config aws.Config, bucket string, c clock.Clock) *S3 {
 	client := s3.NewFromConfig(config, func(o *s3.Options) {
 		o.UsePathStyle = config.BaseEndpoint != nil
 		o.RetryMaxAttempts = 5
-		// We send the sha256 ourselves; a second checksum would only cost time.
+		// Every put sends a sha256; a second checksum would only cost time.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
@@ -54,11 +54,11 @@ func NewS3(config aws.Config, bucket string, c clock.Clock) *S3 {
 
 var _ Store = (*S3)(nil)
 
-// Get reads a whole object.
+// Get implements Store.
 func (s *S3) Get(ctx context.Context, key string) ([]byte, Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	// A connection that breaks within the body is not the SDK's to retry: read again from the start.
+	// The SDK does not retry if the connection breaks within the body: read the object again from its start.
 	for try := 1; ; try++ {
 		body, info, err := s.Open(ctx, key)
 		if err != nil {
@@ -76,7 +76,7 @@ func (s *S3) Get(ctx context.Context, key string) ([]byte, Info, error) {
 	}
 }
 
-// Open streams an object.
+// Open implements Store.
 func (s *S3) Open(ctx context.Context, key string) (io.ReadCloser, Info, error) {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
@@ -88,12 +88,12 @@ func (s *S3) Open(ctx context.Context, key string) (io.ReadCloser, Info, error) 
 	}, nil
 }
 
-// Put writes an object whatever is there.
+// Put implements Store.
 func (s *S3) Put(ctx context.Context, key string, body []byte, options ...PutOption) (Info, error) {
 	return s.put(ctx, key, body, options, nil)
 }
 
-// PutIfAbsent writes an object that must not exist.
+// PutIfAbsent implements Store.
 func (s *S3) PutIfAbsent(ctx context.Context, key string, body []byte, options ...PutOption) (Info, Outcome, error) {
 	info, err := s.put(ctx, key, body, options, func(in *s3.PutObjectInput) { in.IfNoneMatch = aws.String("*") })
 	if err == nil {
@@ -102,7 +102,7 @@ func (s *S3) PutIfAbsent(ctx context.Context, key string, body []byte, options .
 	if !errors.Is(err, errPrecondition) {
 		return Info{}, 0, err
 	}
-	// The SDK retries a put whose answer was lost, and then meets its own write: only reading back tells.
+	// The SDK retries a put whose response was lost. The retry then finds its own object: read it back to know.
 	there, same, err := s.readBack(ctx, key, body)
 	if err != nil {
 		return Info{}, 0, err
@@ -113,7 +113,7 @@ func (s *S3) PutIfAbsent(ctx context.Context, key string, body []byte, options .
 	return there, AlreadyMine, nil
 }
 
-// CompareAndSwap replaces the version named by etag.
+// CompareAndSwap implements Store.
 func (s *S3) CompareAndSwap(ctx context.Context, key string, body []byte, etag string, options ...PutOption) (Info, error) {
 	info, err := s.put(ctx, key, body, options, func(in *s3.PutObjectInput) {
 		if etag == "" {
@@ -132,7 +132,7 @@ func (s *S3) CompareAndSwap(ctx context.Context, key string, body []byte, etag s
 	if !errors.Is(err, errPrecondition) && !missing && !unknown(err) {
 		return Info{}, err
 	}
-	if missing { // If-Match on a key that is gone
+	if missing { // If-Match on a deleted key
 		return Info{}, s.wrap("swap", key, ErrChanged)
 	}
 	there, same, backErr := s.readBack(ctx, key, body)
@@ -144,7 +144,7 @@ func (s *S3) CompareAndSwap(ctx context.Context, key string, body []byte, etag s
 	case errors.Is(err, errPrecondition):
 		return there, s.wrap("swap", key, ErrChanged)
 	}
-	return Info{}, err // the answer was lost and the write is not there: the caller may try again
+	return Info{}, err // the response was lost and nothing was written: the caller may retry
 }
 
 // errPrecondition is S3's 412.
@@ -171,7 +171,7 @@ func (s *S3) put(ctx context.Context, key string, body []byte, options []PutOpti
 				SHA256: hex.EncodeToString(sum[:]), Metadata: o.Metadata,
 			}, nil
 		}
-		// 409: another conditional write of this key is under way; who wins is not decided yet.
+		// 409: another conditional write of this key is in progress and its result is not known yet.
 		if status(err) == http.StatusConflict && try < conflictTries {
 			if err := s.clock.Sleep(ctx, time.Duration(try*try)*5*time.Millisecond); err != nil {
 				return Info{}, s.wrap("write", key, err)
@@ -182,7 +182,7 @@ func (s *S3) put(ctx context.Context, key string, body []byte, options []PutOpti
 	}
 }
 
-// readBack compares what is stored with body. A key that has vanished meanwhile is not the same.
+// readBack returns the stored object and reports whether its bytes equal body. A key that was deleted meanwhile is not equal.
 func (s *S3) readBack(ctx context.Context, key string, body []byte) (Info, bool, error) {
 	b, info, err := s.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -194,7 +194,7 @@ func (s *S3) readBack(ctx context.Context, key string, body []byte) (Info, bool,
 	return info, bytes.Equal(b, body), nil
 }
 
-// PutStream writes a large object in parts.
+// PutStream implements Store.
 func (s *S3) PutStream(ctx context.Context, key string, body io.Reader, options ...PutOption) (Info, error) {
 	first := make([]byte, partSize)
 	n, err := io.ReadFull(body, first)
@@ -212,14 +212,17 @@ func (s *S3) PutStream(ctx context.Context, key string, body io.Reader, options 
 		})
 	})
 	if err != nil {
-		return Info{}, s.wrap("begin the upload of", key, err)
+		return Info{}, s.wrap("start the upload of", key, err)
 	}
 	info, err := s.uploadParts(ctx, key, created.UploadId, first, body)
 	if err != nil {
-		// The upload must not stay behind and cost storage; the bucket's lifecycle aborts what this cannot.
+		// An upload that is left behind costs storage. If this fails too, the bucket's lifecycle aborts the upload.
 		abort, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 		defer cancel()
-		_, abortErr := s.client.AbortMultipartUpload(abort, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: created.UploadId})
+		_, abortErr := s.client.AbortMultipartUpload(
+			abort,
+			&s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: created.UploadId},
+		)
 		return Info{}, errors.Join(err, abortErr)
 	}
 	info.Metadata = o.Metadata
@@ -265,7 +268,7 @@ func (s *S3) uploadParts(ctx context.Context, key string, upload *string, part [
 		return info, nil
 	}
 	err = s.wrap("finish the upload of", key, err)
-	// An answer that was lost makes the SDK finish again, and the upload is gone by then: only reading back tells.
+	// If the response was lost, the SDK completes the upload again and does not find it: read the object back to know.
 	if !errors.Is(err, errPrecondition) && !unknown(err) && errorCode(err) != "NoSuchUpload" {
 		return Info{}, err
 	}
@@ -280,7 +283,7 @@ func (s *S3) uploadParts(ctx context.Context, key string, upload *string, part [
 	return there, nil
 }
 
-// digest hashes a stored object without holding it in memory.
+// digest returns the sha256 of a stored object, which it streams.
 func (s *S3) digest(ctx context.Context, key string) (Info, string, error) {
 	body, info, err := s.Open(ctx, key)
 	if err != nil {
@@ -294,7 +297,7 @@ func (s *S3) digest(ctx context.Context, key string) (Info, string, error) {
 	return info, hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// List calls yield for each object under prefix.
+// List implements Store.
 func (s *S3) List(ctx context.Context, prefix string, yield func(Info) bool) error {
 	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
@@ -311,7 +314,7 @@ func (s *S3) List(ctx context.Context, prefix string, yield func(Info) bool) err
 	return nil
 }
 
-// Delete removes exactly the version named.
+// Delete implements Store.
 func (s *S3) Delete(ctx context.Context, key, versionID string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -326,14 +329,14 @@ func (s *S3) Delete(ctx context.Context, key, versionID string) error {
 	return err
 }
 
-// call bounds one SDK call in time.
+// call runs one SDK call with the time limit.
 func call[T any](ctx context.Context, do func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return do(ctx)
 }
 
-// wrap names operation and object, and turns S3's answers into the errors of Store.
+// wrap adds the operation and the object to an error, and maps S3's error codes to the errors of Store.
 func (s *S3) wrap(op, key string, err error) error {
 	if err == nil {
 		return nil
@@ -341,12 +344,15 @@ func (s *S3) wrap(op, key string, err error) error {
 	code := errorCode(err)
 	switch {
 	case code == "NoSuchBucket":
-		err = fmt.Errorf("bucket does not exist; create it (terraform apply, or llac run locally) or check LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET: %w", err)
+		err = fmt.Errorf(
+			"the bucket does not exist; create it (terraform apply, or llac run locally), or check LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET: %w",
+			err,
+		)
 	case code == "NoSuchUpload":
 	case code == "NoSuchKey", code == "NotFound", code == "NoSuchVersion", status(err) == http.StatusNotFound:
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
-	// A key that does not exist is 403 AccessDenied to a role without ListBucket. Writes are never refused for that, and
-	// wrong keys or clocks are 403 with codes of their own, which say nothing about the object.
+	// For a role without ListBucket S3 answers 403 AccessDenied if a key does not exist. That does not apply to writes. Wrong
+	// credentials and wrong clocks have error codes of their own and tell nothing about the object.
 	case op == "read" && status(err) == http.StatusForbidden && (code == "AccessDenied" || code == "Forbidden"):
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
 	case code == "PreconditionFailed", status(err) == http.StatusPreconditionFailed:
@@ -355,7 +361,7 @@ func (s *S3) wrap(op, key string, err error) error {
 	return fmt.Errorf("lake: %s s3://%s/%s: %w", op, s.bucket, key, err)
 }
 
-// errorCode is S3's own code of an error, or "".
+// errorCode returns S3's code of an error, or "".
 func errorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -364,7 +370,7 @@ func errorCode(err error) string {
 	return ""
 }
 
-// status is the HTTP status of an answer, or 0 when there was none.
+// status returns the HTTP status of the response, or 0 if there was none.
 func status(err error) int {
 	var r *awshttp.ResponseError
 	if errors.As(err, &r) {
@@ -373,7 +379,7 @@ func status(err error) int {
 	return 0
 }
 
-// unknown says whether the write may have happened although an error came back.
+// unknown reports whether the write may have happened despite the error.
 func unknown(err error) bool {
 	st := status(err)
 	return st == 0 || st >= 500

@@ -1,6 +1,5 @@
-// Package memory is the memory a process is to stay within: an amount as people write it, the limit that makes the Go
-// runtime keep to it, and the most the process has really had.
+// Package memory limits and measures the memory of a process. It parses amounts as people write them, sets the limit of the Go
+// runtime, and reads the peak usage.
 //
-// What must hold: an amount means the same wherever it is read, in a flag as in the environment; MiB is 1024 times 1024
-// bytes, MB is a million.
+// What must hold: an amount means the same in a flag and in the environment. MiB is 1024 * 1024 bytes, MB is a million bytes.
 package memory

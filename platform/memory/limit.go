@@ -2,10 +2,10 @@ package memory
 
 import "runtime/debug"
 
-// beside is what a process has in memory that the Go runtime does not count: its program and the kernel's pages for it.
-const beside = 40 << 20
+// overhead is the memory that the Go runtime does not count: the program and the kernel's pages for it.
+const overhead = 40 << 20
 
-// Limit makes the Go runtime keep the process within the budget: it collects the more often the less room is left.
+// Limit sets the Go runtime's memory limit for a process with this budget: garbage is collected more often near the limit.
 func Limit(budget int64) {
-	debug.SetMemoryLimit(max(budget-beside, budget/2))
+	debug.SetMemoryLimit(max(budget-overhead, budget/2))
 }

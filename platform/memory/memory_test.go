@@ -25,15 +25,15 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestSizeIsWrittenAsItIsRead(t *testing.T) {
+func TestStringIsParsedToTheSameSize(t *testing.T) {
 	t.Parallel()
 	for size, want := range map[memory.Size]string{256 << 20: "256MiB", 1 << 30: "1GiB", 300e6: "300000000", 1536 << 10: "1536KiB", 0: "0"} {
 		if got := size.String(); got != want {
-			t.Errorf("%d is written %q, want %q", size, got, want)
+			t.Errorf("String of %d is %q, want %q", size, got, want)
 		}
 		var back memory.Size
 		if err := back.Set(size.String()); err != nil || back != size {
-			t.Errorf("%q is read back as %d, %v", size.String(), back, err)
+			t.Errorf("Set(%q) gives %d, %v", size.String(), back, err)
 		}
 	}
 }
@@ -41,6 +41,6 @@ func TestSizeIsWrittenAsItIsRead(t *testing.T) {
 func TestPeak(t *testing.T) {
 	t.Parallel()
 	if got := memory.Peak(); (runtime.GOOS == "linux" || runtime.GOOS == "darwin") && (got < 1<<20 || got > 1<<40) {
-		t.Errorf("this process has had %d bytes at most", got)
+		t.Errorf("peak %d bytes", got)
 	}
 }

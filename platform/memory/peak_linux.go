@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Peak is the most physical memory the process has had so far, in bytes; 0: the system does not say.
+// Peak returns the maximum physical memory of the process so far, in bytes; 0 if the system does not report it.
 func Peak() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 // Size is an amount of memory in bytes. It is a flag.Value and a pflag.Value.
 type Size int64
 
-// Least is the least memory that a stage's process may be told to keep to: its program alone takes a good part of it.
+// Least is the minimum budget of a stage's process. The program alone takes a large part of it.
 const Least Size = 192 << 20
 
-// The units that are read, binary and decimal.
+// units are the units that Parse accepts, binary and decimal.
 var units = []struct {
 	name  string
 	bytes int64
@@ -32,7 +32,7 @@ func Parse(text string) (Size, error) {
 			break
 		}
 	}
-	// Never the text itself in the error: it may come from an environment in which secrets lie.
+	// The error does not contain the text: it may come from the environment and be a secret.
 	wrong := fmt.Errorf("want an amount of memory, such as 256MiB, 1GiB, 300MB, or a number of bytes")
 	if strings.Trim(number, "0123456789.") != "" {
 		return 0, wrong // no sign, no exponent, no infinity
@@ -47,7 +47,7 @@ func Parse(text string) (Size, error) {
 	return Size(f * float64(unit)), nil
 }
 
-// String writes the amount in the largest binary unit of which it is a whole number.
+// String returns the amount in the largest binary unit of which it is a whole number.
 func (s Size) String() string {
 	for _, u := range []struct {
 		name  string

@@ -83,7 +83,10 @@ func (v values) Number(column string) (float64, bool) {
 func TestRulesShareTheDistinctValuesOfAColumn(t *testing.T) {
 	t.Parallel()
 	s := &Subject{Key: []string{"a", "b"}}
-	rules := []Rule{{Metric: "distinct_count", Column: "a"}, {Metric: "duplicate_count", Column: "a"}, {Metric: "duplicate_count"}, {Metric: "no_such_metric"}}
+	rules := []Rule{
+		{Metric: "distinct_count", Column: "a"}, {Metric: "duplicate_count", Column: "a"}, {Metric: "duplicate_count"},
+		{Metric: "no_such_metric"},
+	}
 	p, err := NewPass(s, rules)
 	if err != nil {
 		t.Fatal(err)

@@ -41,11 +41,11 @@ func BuiltIn(key []string) []Rule {
 		{
 			// Invariant 5: rows in = staged + duplicates + quarantined.
 			Name: "every_row_accounted_for", Metric: "rows_unaccounted", Unit: "rows", Min: &zero, Max: &zero,
-			Severity: "error", Side: "pipeline", Text: "rows in = staged + duplicates + quarantined",
+			Severity: "error", Side: "pipeline", Text: "rows read = rows staged + duplicates + rows quarantined",
 		},
 		{
 			Name: "files_hold_what_was_staged", Metric: "rows_missing_in_files", Unit: "rows", Min: &zero, Max: &zero,
-			Severity: "error", Side: "pipeline", Text: "the Parquet files hold as many rows as the stager says",
+			Severity: "error", Side: "pipeline", Text: "the Parquet files contain as many rows as the stager reports",
 		},
 		{
 			Name: "not_empty", Metric: "row_count", Unit: "rows", Min: &one,

@@ -3,9 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -13,64 +11,59 @@ import (
 	"github.com/llac-project/llac/platform/quality"
 )
 
-// audit measures the candidate against every rule. It decides and changes nothing.
-func (g gate) audit(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (lake.Verdict, error) {
-	v := lake.Verdict{
+// audit measures the candidate against every rule and returns the verdict. It changes nothing.
+func (g gate) audit(
+	ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer,
+) (*lake.Verdict, error) {
+	v := &lake.Verdict{
 		Dataset: candidate.Run.Dataset, RunID: candidate.Run.RunID, Attempt: candidate.Attempt, Candidate: ref,
 		ContractSHA256: c.SHA256, Build: g.ports.Build, MatchedWith: candidate.References,
 	}
 	var baseline *lake.PointerPart
-	// A baseline counts only from the same kind of source: simulated data say nothing of real ones.
-	if pointer != nil && simulated(pointer.SourceSystem) == simulated(candidate.SourceSystem) {
+	// Invariant 11: real data are not compared with simulated data.
+	if pointer != nil && candidate.Origin().Alike(pointer.Origin()) {
 		if baseline = pointer.Part(candidate.Run.Slice); baseline != nil {
 			v.ComparedWith = pointer.Snapshot
 		}
 	}
 	found, err := g.references(ctx, c, candidate)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	v.References = found.snapshots
-	always := quality.BuiltIn(c.Key)
-	results, err := g.measure(ctx, candidate, subject(c, candidate, baseline, found), slices.Concat(always, c.Quality))
+	builtIn := quality.BuiltIn(c.Key)
+	results, err := g.measure(ctx, candidate, subject(c, candidate, baseline, found), slices.Concat(builtIn, c.Quality))
 	if err != nil {
-		return v, err
+		return nil, err
 	}
-	v.Rules = append(slices.Clone(results[:len(always)]), g.origin(c, candidate, pointer))
+	v.Rules = append(slices.Clone(results[:len(builtIn)]), g.origin(c, candidate, pointer))
 	if len(c.References()) > 0 {
-		v.Rules = append(v.Rules, found.real)
+		v.Rules = append(v.Rules, found.origin)
 	}
-	v.Rules = append(v.Rules, results[len(always):]...)
+	v.Rules = append(v.Rules, results[len(builtIn):]...)
 	v.Passed = !slices.ContainsFunc(v.Rules, lake.RuleResult.Failed)
 	v.DecidedAt = g.ports.Clock.Now()
 	return v, nil
 }
 
-// simulated says whether a source system is not a real portal (invariant 11).
-func simulated(sourceSystem string) bool {
-	return sourceSystem == "simulator" || strings.HasPrefix(sourceSystem, "unofficial")
-}
-
-// origin refuses simulated data where only real ones may be published, and never lets them replace real ones.
+// origin checks that the data come from the contract's source, or are simulated and may be published here (invariant 11).
 func (g gate) origin(c *contract.Contract, candidate lake.Candidate, pointer *lake.Pointer) lake.RuleResult {
 	r := lake.RuleResult{
-		Name: "simulated_is_not_real", Metric: "source_system", Passed: true, Severity: "error", Side: "pipeline",
-		Text: "simulated data are published only on a local lake, and never over real ones",
+		Name: "simulated_is_not_real", Metric: "source_system", Severity: "error", Side: "pipeline",
+		Text: "simulated data are published only in a local lake, and never replace real data",
 	}
-	official := ""
-	if u, err := url.Parse(c.Source.BaseURL); err == nil {
-		official = u.Host
-	}
+	from, official := candidate.Origin(), lake.OfficialOrigin(c.Source.BaseURL)
 	switch {
-	case candidate.SourceSystem == official:
-	case !simulated(candidate.SourceSystem):
-		r.Passed, r.Note = false, fmt.Sprintf("the data come from %q, but the contract's source is %s", candidate.SourceSystem, official)
+	case from == official:
+	case !from.Simulated():
+		r.Note = fmt.Sprintf("the data come from %q, but the contract's source is %s", from, official)
 	case !g.ports.AllowSimulated:
-		r.Passed, r.Note = false, fmt.Sprintf("the data come from %q; this environment publishes real data only", candidate.SourceSystem)
-	case pointer != nil && !simulated(pointer.SourceSystem):
-		r.Passed, r.Note = false, fmt.Sprintf("the data come from %q, and real data from %s are published in this lake; use another lake (llac run --dir) for simulated data",
-			candidate.SourceSystem, pointer.SourceSystem)
+		r.Note = fmt.Sprintf("the data come from %q; this environment publishes only real data", from)
+	case pointer != nil && !from.MayReplace(pointer.Origin()):
+		r.Note = fmt.Sprintf("the data come from %q, but real data from %s are published in this lake; "+
+			"use another lake (llac run --dir) for simulated data", from, pointer.Origin())
 	}
+	r.Passed = r.Note == ""
 	return r
 }
 
@@ -78,7 +71,7 @@ func (g gate) origin(c *contract.Contract, candidate lake.Candidate, pointer *la
 type references struct {
 	values    map[contract.Reference]map[string]bool
 	snapshots map[string]string // dataset -> snapshot that was read
-	real      lake.RuleResult   // fails if real data would be looked up in simulated ones (invariant 11)
+	origin    lake.RuleResult   // fails if real data refer to simulated data (invariant 11)
 }
 
 // references reads the referenced values: those of other datasets from their published snapshots, those of the dataset itself
@@ -86,9 +79,9 @@ type references struct {
 func (g gate) references(ctx context.Context, c *contract.Contract, candidate lake.Candidate) (references, error) {
 	found := references{
 		values: map[contract.Reference]map[string]bool{}, snapshots: map[string]string{},
-		real: lake.RuleResult{
+		origin: lake.RuleResult{
 			Name: "references_are_real", Metric: "source_system", Passed: true, Severity: "error", Side: "pipeline",
-			Text: "real data are not looked up in simulated ones",
+			Text: "real data never refer to simulated data",
 		},
 	}
 	for _, f := range c.Fields {
@@ -106,8 +99,11 @@ func (g gate) references(ctx context.Context, c *contract.Contract, candidate la
 	return found, nil
 }
 
-// referenced returns the files of the referenced dataset; none if it is not published: then every value is an orphan.
-func (g gate) referenced(ctx context.Context, to contract.Reference, candidate lake.Candidate, found *references) ([]lake.CandidateObject, error) {
+// referenced returns the files of the referenced dataset. It returns none if the dataset is not published; then every value is
+// an orphan.
+func (g gate) referenced(
+	ctx context.Context, to contract.Reference, candidate lake.Candidate, found *references,
+) ([]lake.CandidateObject, error) {
 	if to.Dataset == candidate.Run.Dataset {
 		return candidate.Objects, nil
 	}
@@ -116,10 +112,10 @@ func (g gate) referenced(ctx context.Context, to contract.Reference, candidate l
 		return nil, err
 	}
 	found.snapshots[to.Dataset] = pointer.Snapshot
-	if simulated(pointer.SourceSystem) && !simulated(candidate.SourceSystem) {
-		found.real.Passed = false
-		found.real.Note = fmt.Sprintf("the data come from %q and refer to %s, which comes from %q; use one lake for real data and another for simulated (llac run --dir)",
-			candidate.SourceSystem, to.Dataset, pointer.SourceSystem)
+	if !candidate.Origin().MayReferTo(pointer.Origin()) {
+		found.origin.Passed = false
+		found.origin.Note = fmt.Sprintf("the data come from %q, but they refer to %s, which comes from %q; "+
+			"keep real and simulated data in separate lakes (llac run --dir)", candidate.Origin(), to.Dataset, pointer.Origin())
 	}
 	var objects []lake.CandidateObject
 	for _, part := range pointer.Parts {

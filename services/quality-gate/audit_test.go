@@ -37,9 +37,13 @@ func testCase(t *testing.T, m quality.Metric, c quality.Case) {
 	if c.Unit != "" {
 		more = append(more, "unit: "+c.Unit)
 	}
-	b := newBench(t, things(t, custom("the_rule", "metric: "+m.Name+", "+c.Rule, more...)))
+	b := newTestGate(t, things(t, custom("the_rule", "metric: "+m.Name+", "+c.Rule, more...)))
 	if c.Published > 0 {
-		b.Put(t, lake.PointerKey("things"), lake.Pointer{Dataset: "things", Snapshot: slot1, SourceSystem: b.official(), Parts: []lake.PointerPart{{Rows: c.Published}}})
+		b.Put(
+			t,
+			lake.PointerKey("things"),
+			lake.Pointer{Dataset: "things", Snapshot: slot1, SourceSystem: b.official(), Parts: []lake.PointerPart{{Rows: c.Published}}},
+		)
 	}
 	w := candidate{slot: slot2, files: map[string]string{"": c.Rows}, change: func(doc *lake.Candidate) {
 		doc.Quarantined, doc.RowsIn = c.Quarantined, doc.Staged+c.Quarantined
@@ -63,18 +67,18 @@ func testCase(t *testing.T, m quality.Metric, c quality.Case) {
 	}
 	for _, s := range r.Samples {
 		if s.Key["thing_id"] == "" {
-			t.Errorf("a sample without its key: %+v", s)
+			t.Errorf("sample without a key: %+v", s)
 		}
 	}
 }
 
-// A dataset that shrinks by half is stopped, and the published snapshot stays as it is, byte for byte.
+// TestShrinkingByHalf: the candidate is rejected and the pointer stays the same, byte for byte.
 func TestShrinkingByHalf(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t, custom("does_not_shrink", "metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20")))
+	b := newTestGate(t, things(t, custom("does_not_shrink", "metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20")))
 	first := b.publish(candidate{slot: slot1, files: map[string]string{"": rows(10)}})
 	if r := b.verdict(first.Parts[0].Verdict).rule(t, "does_not_shrink"); !r.Passed || r.Observed != nil || r.Note == "" {
-		t.Errorf("with nothing to compare with: %+v", r)
+		t.Errorf("without a published snapshot: %+v", r)
 	}
 	p := b.reject(candidate{slot: slot2, files: map[string]string{"": rows(5)}})
 	v := b.verdict(p.Verdict)
@@ -87,17 +91,17 @@ func TestShrinkingByHalf(t *testing.T) {
 	b.publish(candidate{slot: slot3, files: map[string]string{"": rows(8)}})
 }
 
-func TestAWarningDoesNotStop(t *testing.T) {
+func TestAWarningDoesNotStopPublication(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t, custom("plausible", "metric: maximum, column: places, mustBeLessOrEqualTo: 1", "severity: warning")))
+	b := newTestGate(t, things(t, custom("plausible", "metric: maximum, column: places, mustBeLessOrEqualTo: 1", "severity: warning")))
 	r := b.verdict(b.publish(candidate{slot: slot1, files: map[string]string{"": rows(5)}}).Parts[0].Verdict).rule(t, "plausible")
 	if r.Passed || *r.Observed != 4 || r.Severity != "warning" {
 		t.Errorf("%+v", r)
 	}
 }
 
-// What no contract needs to say.
-func TestRulesForEveryDataset(t *testing.T) {
+// TestBuiltInRules: these rules apply to every dataset, whatever its contract demands.
+func TestBuiltInRules(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]candidate{
 		"not_empty":                  {files: map[string]string{"": "[]"}},
@@ -107,60 +111,85 @@ func TestRulesForEveryDataset(t *testing.T) {
 		"simulated_is_not_real":      {files: map[string]string{"": rows(3)}, system: "elsewhere.example"},
 	} {
 		c.slot = slot1
-		b := newBench(t, things(t))
+		b := newTestGate(t, things(t))
 		if p := b.reject(c); !slices.Equal(codes(p.Problems), []string{want}) {
 			t.Errorf("problems %v, want %s", codes(p.Problems), want)
 		}
 	}
 }
 
-// Nulls, and a value with the separator of another in it, are no duplicates.
+// TestKeysOfSeveralColumns: nulls, and values that contain separators, are not duplicates.
 func TestKeysOfSeveralColumns(t *testing.T) {
 	t.Parallel()
-	two := strings.Replace(properties, "logicalType: string, description: Kind.", "logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 2, description: Kind.", 1)
+	two := strings.Replace(
+		properties,
+		"logicalType: string, description: Kind.",
+		"logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 2, description: Kind.",
+		1,
+	)
 	c := runtimetest.Parse(t, "things", runtimetest.Shape{Properties: two}.Text())
-	newBench(t, c).publish(candidate{slot: slot1, files: map[string]string{"": `[{"thing_id":"a:1","kind":"b"},{"thing_id":"a","kind":"1:b"},{"thing_id":"a","kind":"b"}]`}})
-	newBench(t, c).reject(candidate{slot: slot1, files: map[string]string{"": `[{"thing_id":"a","kind":"b"},{"thing_id":"a","kind":"b"}]`}})
+	newTestGate(
+		t,
+		c,
+	).publish(
+		candidate{
+			slot:  slot1,
+			files: map[string]string{"": `[{"thing_id":"a:1","kind":"b"},{"thing_id":"a","kind":"1:b"},{"thing_id":"a","kind":"b"}]`},
+		},
+	)
+	newTestGate(t, c).reject(candidate{slot: slot1, files: map[string]string{"": `[{"thing_id":"a","kind":"b"},{"thing_id":"a","kind":"b"}]`}})
 }
 
-// The key is unique over all files, not within each.
+// TestUniquenessAcrossPartitions: the key must be unique in all files together.
 func TestUniquenessAcrossPartitions(t *testing.T) {
 	t.Parallel()
-	parted := strings.Replace(properties, "logicalType: string, description: Kind.", "logicalType: string, required: true, partitioned: true, description: Kind.", 1)
-	c := runtimetest.Parse(t, "things", runtimetest.Shape{Properties: parted, Quality: "      - " + custom("kinds", "metric: distinct_count, column: kind, mustBe: 2") + "\n"}.Text())
-	newBench(t, c).publish(candidate{slot: slot1, files: map[string]string{"01": `[{"thing_id":"a"}]`, "02": `[{"thing_id":"b"}]`}})
-	p := newBench(t, c).reject(candidate{slot: slot1, files: map[string]string{"01": `[{"thing_id":"a"}]`, "02": `[{"thing_id":"a"}]`}})
+	parted := strings.Replace(
+		properties,
+		"logicalType: string, description: Kind.",
+		"logicalType: string, required: true, partitioned: true, description: Kind.",
+		1,
+	)
+	c := runtimetest.Parse(
+		t,
+		"things",
+		runtimetest.Shape{
+			Properties: parted,
+			Quality:    "      - " + custom("kinds", "metric: distinct_count, column: kind, mustBe: 2") + "\n",
+		}.Text(),
+	)
+	newTestGate(t, c).publish(candidate{slot: slot1, files: map[string]string{"01": `[{"thing_id":"a"}]`, "02": `[{"thing_id":"b"}]`}})
+	p := newTestGate(t, c).reject(candidate{slot: slot1, files: map[string]string{"01": `[{"thing_id":"a"}]`, "02": `[{"thing_id":"a"}]`}})
 	if !slices.Equal(codes(p.Problems), []string{"key_is_unique"}) {
 		t.Errorf("problems %v", codes(p.Problems))
 	}
 }
 
-// Invariant 11.
+// Invariant 11: simulated data are published only where that is allowed, and never replace real data.
 func TestSimulatedData(t *testing.T) {
 	t.Parallel()
 	simulated := func(slot string) candidate {
 		return candidate{slot: slot, files: map[string]string{"": rows(3)}, system: "simulator"}
 	}
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	if p := b.reject(simulated(slot1)); !slices.Equal(codes(p.Problems), []string{"simulated_is_not_real"}) {
-		t.Errorf("where only real data may be published: %v", codes(p.Problems))
+		t.Errorf("in an environment for real data: %v", codes(p.Problems))
 	}
-	b = newBench(t, things(t, custom("does_not_shrink", "metric: row_count_change_percent, mustBeGreaterOrEqualTo: 0")))
+	b = newTestGate(t, things(t, custom("does_not_shrink", "metric: row_count_change_percent, mustBeGreaterOrEqualTo: 0")))
 	b.Ports.AllowSimulated = true
 	b.publish(simulated(slot1))
 	if got := b.pointer().SourceSystem; got != "simulator" {
-		t.Errorf("the pointer says %q", got)
+		t.Errorf("the pointer's source system is %q", got)
 	}
-	// Real data are not measured by simulated ones, and may replace them.
+	// Real data are not compared with simulated data, and may replace them.
 	b.publish(candidate{slot: slot2, files: map[string]string{"": rows(1)}})
 	if p := b.reject(simulated(slot3)); !slices.Equal(codes(p.Problems), []string{"simulated_is_not_real"}) {
 		t.Errorf("over real data: %v", codes(p.Problems))
 	}
 }
 
-func TestReferencesToNothing(t *testing.T) {
+func TestReferencesToAnUnpublishedDataset(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t, custom("orphans", "metric: reference_orphans, column: comarca_id, mustBe: 0")))
+	b := newTestGate(t, things(t, custom("orphans", "metric: reference_orphans, column: comarca_id, mustBe: 0")))
 	if err := b.Lake.Delete(t.Context(), lake.PointerKey("comarques"), ""); err != nil {
 		t.Fatal(err)
 	}
@@ -169,33 +198,33 @@ func TestReferencesToNothing(t *testing.T) {
 	}
 }
 
-// Neither a candidate's files nor those it is compared with may have changed since they were written.
+// TestTamperedFiles changes the files of a candidate, its document, and the files that it refers to.
 func TestTamperedFiles(t *testing.T) {
 	t.Parallel()
-	for name, tamper := range map[string]func(b *bench, w events.StagingWritten){
-		"a file": func(b *bench, w events.StagingWritten) {
+	for name, tamper := range map[string]func(b *testGate, w events.StagingWritten){
+		"a file": func(b *testGate, w events.StagingWritten) {
 			b.Lake.Corrupt(lake.StagingKey("things", slot1, "s1", nil), []byte("PAR1"))
 		},
-		"the list": func(b *bench, w events.StagingWritten) { b.Lake.Corrupt(w.Candidate.Key, []byte("{}")) },
-		"the referenced": func(b *bench, w events.StagingWritten) {
+		"the candidate document": func(b *testGate, w events.StagingWritten) { b.Lake.Corrupt(w.Candidate.Key, []byte("{}")) },
+		"a referenced file": func(b *testGate, w events.StagingWritten) {
 			b.Lake.Corrupt("staging/comarques/x/comarques.parquet", []byte("PAR1"))
 		},
 	} {
-		b := newBench(t, things(t, custom("orphans", "metric: reference_orphans, column: comarca_id, mustBe: 0")))
+		b := newTestGate(t, things(t, custom("orphans", "metric: reference_orphans, column: comarca_id, mustBe: 0")))
 		w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(2)}})
 		tamper(b, w)
 		if _, err := b.deliver(w); !runtime.IsPermanent(err) || !strings.Contains(err.Error(), "integrity") {
 			t.Errorf("%s: %v, want a permanent integrity error", name, err)
 		}
 		if b.pointerBytes() != nil {
-			t.Errorf("%s: something was published", name)
+			t.Errorf("%s: a snapshot was published", name)
 		}
 	}
 }
 
-func TestAFileThatIsNoParquet(t *testing.T) {
+func TestAFileThatIsNotParquet(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(2)}, change: func(c *lake.Candidate) {
 		c.Objects[0].Object = b.Put(t, c.Objects[0].Key, []byte("not a Parquet file at all"))
 	}})
@@ -204,25 +233,34 @@ func TestAFileThatIsNoParquet(t *testing.T) {
 	}
 }
 
-// A sample shows where to look, not megabytes.
+// TestSamplesAreShort: a sample contains the beginning of a long value.
 func TestSamplesAreShort(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t, custom("known", `metric: invalid, column: kind, validValues: ["b"], mustBe: 0`)))
+	b := newTestGate(t, things(t, custom("known", `metric: invalid, column: kind, validValues: ["b"], mustBe: 0`)))
 	many := make([]string, 0, 40)
 	for i := range 40 {
-		many = append(many, fmt.Sprintf(`{"thing_id":"%d","kind":"%s","landing_object_key":"landing/things/p.json"}`, i, strings.Repeat("é", 1<<12)))
+		many = append(
+			many,
+			fmt.Sprintf(`{"thing_id":"%d","kind":"%s","landing_object_key":"landing/things/p.json"}`, i, strings.Repeat("é", 1<<12)),
+		)
 	}
-	r := b.verdict(b.reject(candidate{slot: slot1, files: map[string]string{"": "[" + strings.Join(many, ",") + "]"}}).Verdict).rule(t, "known")
-	if len(r.Samples) != samplesPerRule || len(r.Samples[0].Value) > 2*maxShown || r.Samples[0].Page != "landing/things/p.json" || *r.Observed != 40 {
+	r := b.verdict(
+		b.reject(candidate{slot: slot1, files: map[string]string{"": "[" + strings.Join(many, ",") + "]"}}).Verdict,
+	).rule(
+		t,
+		"known",
+	)
+	if len(r.Samples) != samplesPerRule || len(r.Samples[0].Value) > 2*maxShown || r.Samples[0].Page != "landing/things/p.json" ||
+		*r.Observed != 40 {
 		t.Errorf("%d samples, %d bytes, page %q", len(r.Samples), len(r.Samples[0].Value), r.Samples[0].Page)
 	}
 }
 
-func TestNumbersInWords(t *testing.T) {
+func TestNumber(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]float64{"0": 0, "-50": -50, "33.333": 100.0 / 3, "1000000000000000000": 1e18, "12345678": 12345678} {
 		if got := number(f); got != want {
-			t.Errorf("%v is told as %s, want %s", f, got, want)
+			t.Errorf("number(%v) = %s, want %s", f, got, want)
 		}
 	}
 }

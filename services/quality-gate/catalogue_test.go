@@ -12,9 +12,9 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// withTables is a bench with a Glue.
-func withTables(t *testing.T, c *contract.Contract) (*bench, *cataloguetest.Memory) {
-	b := newBench(t, c)
+// withTables returns a gate with a Glue catalogue.
+func withTables(t *testing.T, c *contract.Contract) (*testGate, *cataloguetest.Memory) {
+	b := newTestGate(t, c)
 	g := &cataloguetest.Memory{Database: "db"}
 	b.Ports.Catalogue = catalogue.Catalogue{
 		Glue: g, Database: "db", Bucket: "data", Lake: b.Lake, Contracts: b.Ports.Contracts, Log: b.Ports.Log,
@@ -23,7 +23,7 @@ func withTables(t *testing.T, c *contract.Contract) (*bench, *cataloguetest.Memo
 	return b, g
 }
 
-// shown is the snapshot that the public table shows.
+// shown returns the snapshot that the public table shows.
 func shown(t *testing.T, g *cataloguetest.Memory) string {
 	t.Helper()
 	public := g.Table("things")
@@ -37,7 +37,7 @@ func shown(t *testing.T, g *cataloguetest.Memory) string {
 	return v.Snapshot
 }
 
-func TestThePublicationIsToldWhenTheTablesHaveFollowed(t *testing.T) {
+func TestThePublicationIsEmittedAfterTheTablesFollowed(t *testing.T) {
 	t.Parallel()
 	b, g := withTables(t, things(t))
 	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
@@ -51,35 +51,36 @@ func TestThePublicationIsToldWhenTheTablesHaveFollowed(t *testing.T) {
 	calls := len(g.Calls())
 	b.reject(candidate{slot: slot3, files: map[string]string{"": "[]"}})
 	if got := g.Calls(); len(got) != calls {
-		t.Errorf("a refused candidate led to %v", got[calls:])
+		t.Errorf("a rejected candidate led to calls %v", got[calls:])
 	}
 }
 
-// While Glue does not answer, the pointer has moved and nobody is told; the redelivery tells, when the tables have followed.
-func TestNothingIsToldWhileTheTablesAreBehind(t *testing.T) {
+// TestNothingIsEmittedWhileTheTablesAreBehind: while Glue fails, the pointer has moved and no event is emitted. The redelivery
+// emits the publication after the tables have followed.
+func TestNothingIsEmittedWhileTheTablesAreBehind(t *testing.T) {
 	t.Parallel()
 	b, g := withTables(t, things(t))
 	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	w := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}})
-	out := errors.New("Glue is out")
+	out := errors.New("Glue is unavailable")
 	g.Before = func(string, string) error { return out }
 	for range 2 {
-		told, err := b.deliver(w)
-		if !errors.Is(err, out) || len(told) != 0 {
-			t.Fatalf("told %v, error %v", runtimetest.Names(told), err)
+		emitted, err := b.deliver(w)
+		if !errors.Is(err, out) || len(emitted) != 0 {
+			t.Fatalf("emitted %v, error %v", runtimetest.Names(emitted), err)
 		}
 	}
 	if b.pointer().Snapshot != slot2 || shown(t, g) != slot1 {
 		t.Fatalf("pointer at %s, table at %s", b.pointer().Snapshot, shown(t, g))
 	}
 	g.Before = nil
-	told, err := b.deliver(w)
-	if p := runtimetest.Only[events.StagingPublished](t, told, err); p.Snapshot != slot2 || shown(t, g) != slot2 {
-		t.Errorf("told of %s, table at %s", p.Snapshot, shown(t, g))
+	emitted, err := b.deliver(w)
+	if p := runtimetest.Only[events.StagingPublished](t, emitted, err); p.Snapshot != slot2 || shown(t, g) != slot2 {
+		t.Errorf("emitted %s, table at %s", p.Snapshot, shown(t, g))
 	}
 }
 
-// A crash between the moves of pointer and table, at each of the places where it can happen.
+// TestACrashBetweenPointerAndTable crashes at each place between the swap of the pointer and the update of the table.
 func TestACrashBetweenPointerAndTable(t *testing.T) {
 	t.Parallel()
 	for _, point := range []string{"after-pointer", catalogue.FailpointBeforeFlip} {
@@ -102,7 +103,7 @@ func TestACrashBetweenPointerAndTable(t *testing.T) {
 		}
 		out, err := b.deliver(w)
 		if err != nil || !slices.Contains(runtimetest.Names(out), "staging.published") || shown(t, g) != slot2 {
-			t.Errorf("%s: told %v, error %v, table at %s", point, runtimetest.Names(out), err, shown(t, g))
+			t.Errorf("%s: emitted %v, error %v, table at %s", point, runtimetest.Names(out), err, shown(t, g))
 		}
 		if at := g.Locations(catalogue.TableName("things", slot2)); len(at) != 2 {
 			t.Errorf("%s: partitions %v", point, at)

@@ -1,8 +1,11 @@
-// Package gate decides what is published. It audits a candidate against its contract's quality rules and against the
-// snapshot that is published, writes the verdict, and only then moves the pointer. A candidate that does not pass
-// changes nothing that a reader can see: stale beats wrong.
+// Package gate is the quality gate: it decides what is published. It audits a candidate against its contract's quality rules
+// and against the published snapshot, writes the verdict, and then moves the pointer. A candidate that fails changes nothing
+// that readers see: stale beats wrong.
 //
-// What must hold: the pointer names only objects for which a passing verdict names the very same bytes (invariant 3), it
-// moves by compare-and-swap and only to a later slot (invariant 10), and simulated data is never mistaken for real
-// (invariant 11).
+// What must hold:
+//   - The pointer names only objects for which a passing verdict names the same bytes (invariant 3).
+//   - The pointer moves by compare-and-swap, and only to a later slot (invariant 10).
+//   - Simulated data are never mistaken for real data (invariant 11).
+//
+// The metrics are in platform/quality. This package does not know any of them by name.
 package gate

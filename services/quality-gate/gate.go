@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/catalogue"
@@ -20,7 +19,6 @@ var Service = runtime.Service{
 	Emits:     events.Emits("quality-gate"),
 	New:       func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
 	Catalogue: catalogue.New,
-	Size:      runtime.Size{MemoryMiB: 1024, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingWritten:
@@ -47,11 +45,11 @@ func (g gate) handle(ctx context.Context, in events.Event) ([]events.Event, erro
 		out, err = g.written(ctx, p)
 	case events.ExtractionUnchanged:
 		if p.Slice == "" {
-			return nil, nil // nothing new to publish, and nobody waits for it
+			return nil, nil // nothing to publish, and no other slice waits for it
 		}
 		out, err = g.unchanged(ctx, p)
 	default:
-		err = runtime.Permanent(fmt.Errorf("the quality gate does not deal with %s", in.Type))
+		err = runtime.Permanent(fmt.Errorf("the quality gate does not consume %s", in.Type))
 	}
 	if err != nil {
 		return nil, err
@@ -59,8 +57,8 @@ func (g gate) handle(ctx context.Context, in events.Event) ([]events.Event, erro
 	return out, g.follow(ctx, out)
 }
 
-// follow brings the tables to the pointer before anybody is told of a publication: who hears of a snapshot finds its
-// table. Where it fails the event is not told, and the next delivery, which finds the pointer moved, comes here again.
+// follow updates the tables to the pointer before a publication is emitted: a consumer of the event finds the snapshot's
+// table. If it fails, the event is not emitted. The next delivery finds the pointer moved and follows again.
 func (g gate) follow(ctx context.Context, out []events.Event) error {
 	if g.ports.Catalogue == nil {
 		return nil
@@ -73,7 +71,7 @@ func (g gate) follow(ctx context.Context, out []events.Event) error {
 	return nil
 }
 
-// written audits a candidate and, when it passes, publishes it or lets it wait for the other slices of its slot.
+// written audits a candidate. If it passes, written publishes it or, of a sliced dataset, joins it with the other slices.
 func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Event, error) {
 	c, err := g.ports.Contracts.Load(ctx, p.ContractSHA256)
 	if err != nil {
@@ -95,26 +93,36 @@ func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Ev
 	if err != nil {
 		return nil, err
 	}
-	g.ports.Metrics.Record(ctx, "audit_time", float64(g.ports.Clock.Now().Sub(started).Milliseconds()), telemetry.Milliseconds, "dataset", p.Dataset, "run", p.RunID)
+	took := float64(g.ports.Clock.Now().Sub(started).Milliseconds())
+	g.ports.Metrics.Record(ctx, "audit_time", took, telemetry.Milliseconds, "dataset", p.Dataset, "run", p.RunID)
 	if !verdict.Passed {
 		return []events.Event{events.New(events.StagingRejected{
-			Run: p.Run, Candidate: p.Candidate, Verdict: ref, Problems: problems(verdict),
+			Run: p.Run, Candidate: p.Candidate, Verdict: ref, Problems: problems(*verdict),
 		})}, nil
 	}
 	part := lake.PointerPart{
 		PublishedPart: events.PublishedPart{RunID: p.RunID, Slice: p.Slice, Manifest: candidate.Manifest, Candidate: p.Candidate, Verdict: ref},
 		Validators:    candidate.Validators, Rows: candidate.Staged, Bytes: candidate.Bytes, Objects: candidate.Objects,
 	}
-	if c.Slicing == nil {
-		whole := func(*lake.Pointer) ([]lake.PointerPart, []events.Problem) { return []lake.PointerPart{part}, nil }
-		return g.publish(ctx, c, p.Run, candidate.SourceSystem, p.Candidate, whole)
-	}
-	return g.join(ctx, c, p.Run, candidate.SourceSystem, part)
+	return g.accept(ctx, c, p.Run, candidate.Origin(), part)
 }
 
-// decided says whether the slot of the run was decided before: published by an earlier delivery of this very event, or
-// overtaken by a later slot.
-func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run, candidate events.Object) ([]events.Event, bool, error) {
+// accept publishes a part that passed or, of a sliced dataset, joins it with the other slices.
+func (g gate) accept(
+	ctx context.Context, c *contract.Contract, run events.Run, origin lake.Origin, part lake.PointerPart,
+) ([]events.Event, error) {
+	if c.Slicing != nil {
+		return g.join(ctx, c, run, origin, part)
+	}
+	whole := func(*lake.Pointer) ([]lake.PointerPart, []events.Problem) { return []lake.PointerPart{part}, nil }
+	return g.publish(ctx, c, run, origin, part.Candidate, whole)
+}
+
+// decided reports whether the slot of the run was decided before, and returns the events to emit then. The slot was published
+// by an earlier delivery of this event or by another slice, or a later slot was published.
+func (g gate) decided(
+	ctx context.Context, pointer *lake.Pointer, run events.Run, candidate events.Object,
+) ([]events.Event, bool, error) {
 	// Invariant 10: the pointer only moves forward.
 	if pointer == nil || pointer.Snapshot < run.Slot {
 		return nil, false, nil
@@ -127,11 +135,11 @@ func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run
 		}
 		mine = old
 	}
-	// The pointer moved and the receipt was not written: say again what was done, or the landing stays for ever.
+	// The pointer moved but the receipt was not written: emit the same event again, or the landing is never deleted.
 	if mine != nil && mine.RunID == run.RunID && mine.Snapshot == run.Slot {
 		return []events.Event{published(run, mine)}, true, nil
 	}
-	if mine != nil && candidate == (events.Object{}) { // an unchanged slice of a slot that another slice has published
+	if mine != nil && candidate == (events.Object{}) { // an unchanged slice of a slot that another slice published
 		return []events.Event{onBehalf(run, mine)}, true, nil
 	}
 	if mine != nil {
@@ -143,25 +151,13 @@ func (g gate) decided(ctx context.Context, pointer *lake.Pointer, run events.Run
 	return []events.Event{events.New(events.RunSuperseded{Run: run, Candidate: candidate, Published: pointer.Snapshot})}, true, nil
 }
 
-// onBehalf tells that another slice's run has published the slot of this one, in the words and under the id of that run.
-// Its own receipt may be of an earlier delivery, from before the slot was complete, and then it may not speak; the slice
-// that made the slot complete comes here in all its deliveries or moves the pointer itself, so that one of them is heard.
+// onBehalf returns the publication of the run that published the slot of this run, with the id that the event has if that run
+// emits it itself. The other run may never emit it: its receipt may be from a delivery before the slot was complete, and a
+// redelivery then emits the receipt's events. The slice that completed the slot gets here in all of its deliveries, or moves
+// the pointer itself, so that the event is emitted at least once.
 func onBehalf(run events.Run, p *lake.Pointer) events.Event {
 	run.Slice, run.RunID = lake.SliceOf(run, p.RunID), p.RunID
 	e := published(run, p)
-	e.ID = run.Dataset + "/" + run.RunID + "/quality-gate/1" // as the runtime stamps it
+	e.ID = run.Dataset + "/" + run.RunID + "/quality-gate/1" // the id that the runtime assigns
 	return e
-}
-
-// judge returns the verdict on a candidate: the one that is written already, or a new one.
-func (g gate) judge(ctx context.Context, c *contract.Contract, ref events.Object, candidate lake.Candidate, pointer *lake.Pointer) (lake.Verdict, events.Object, error) {
-	key := lake.VerdictKey(candidate.Run.Dataset, candidate.Run.RunID, candidate.Attempt)
-	if v, o, err := g.readVerdict(ctx, key, ref); err != nil || v != nil {
-		return deref(v), o, err
-	}
-	verdict, err := g.audit(ctx, c, ref, candidate, pointer)
-	if err != nil {
-		return lake.Verdict{}, events.Object{}, err
-	}
-	return g.writeVerdict(ctx, key, verdict)
 }

@@ -18,7 +18,8 @@ var update = flag.Bool("update", false, "write the golden files")
 // everyRule has one rule or more of each metric.
 func everyRule(t *testing.T) *contract.Contract {
 	t.Helper()
-	return things(t,
+	return things(
+		t,
 		custom("enough", "metric: row_count, mustBeGreaterOrEqualTo: 3", `description: "Three at least."`),
 		custom("steady", "metric: row_count_change_percent, mustBeBetween: [-20, 20]"),
 		custom("kinds_given", "metric: null_percent, column: kind, mustBeLessThan: 50"),
@@ -28,7 +29,11 @@ func everyRule(t *testing.T) *contract.Contract {
 		custom("kinds_short", `metric: invalid, column: kind, pattern: "[a-z]", mustBe: 0`, "severity: warning"),
 		custom("places_plausible", "metric: invalid, column: places, minimum: 0, maximum: 9, mustBe: 0"),
 		custom("no_negative", "metric: minimum, column: places, mustBeGreaterOrEqualTo: 0"),
-		custom("score_capped", "metric: maximum, column: score, mustBeLessOrEqualTo: 1", "customProperties: [{property: llacResponsible, value: pipeline}]"),
+		custom(
+			"score_capped",
+			"metric: maximum, column: score, mustBeLessOrEqualTo: 1",
+			"customProperties: [{property: llacResponsible, value: pipeline}]",
+		),
 		custom("prices_vary", "metric: distinct_count, column: price, mustBeGreaterThan: 0", "severity: warning"),
 		custom("comarques_known", "metric: reference_orphans, column: comarca_id, mustBeLessOrEqualTo: 40", "unit: percent"),
 		custom("few_refused", "metric: quarantined_percent, mustBeLessOrEqualTo: 20"),
@@ -64,7 +69,7 @@ func TestVerdictBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, everyRule(t))
+			b := newTestGate(t, everyRule(t))
 			if c.published != "" {
 				b.Put(t, lake.PointerKey("things"), lake.Pointer{
 					Dataset: "things", Snapshot: slot1, SourceSystem: b.official(),

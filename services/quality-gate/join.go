@@ -15,29 +15,33 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// joining collects the slices of one slot until all of them are there.
+// joining collects the slices of one slot until they are complete.
 type joining struct {
 	Slot      string                      `json:"slot"`
 	Accepted  map[string]lake.PointerPart `json:"accepted"` // by slice
-	Systems   map[string]string           `json:"source_systems"`
+	Origins   map[string]lake.Origin      `json:"source_systems"`
 	Unchanged map[string]bool             `json:"unchanged"`
 }
 
-// join adds an accepted slice; the last one to arrive publishes.
-func (g gate) join(ctx context.Context, c *contract.Contract, run events.Run, sourceSystem string, part lake.PointerPart) ([]events.Event, error) {
+// join adds an accepted slice. The last slice of the slot publishes.
+func (g gate) join(
+	ctx context.Context, c *contract.Contract, run events.Run, origin lake.Origin, part lake.PointerPart,
+) ([]events.Event, error) {
 	state, err := g.add(ctx, run, func(j *joining) {
-		j.Accepted[run.Slice], j.Systems[run.Slice] = part, sourceSystem
+		j.Accepted[run.Slice], j.Origins[run.Slice] = part, origin
 	})
 	if err != nil {
 		return nil, err
 	}
 	if missing := state.missing(run); len(missing) > 0 {
-		return []events.Event{events.New(events.StagingAccepted{Run: run, Candidate: part.Candidate, Verdict: part.Verdict, Missing: missing})}, nil
+		return []events.Event{events.New(events.StagingAccepted{
+			Run: run, Candidate: part.Candidate, Verdict: part.Verdict, Missing: missing,
+		})}, nil
 	}
 	return g.complete(ctx, c, run, state)
 }
 
-// unchanged counts a slice whose source has not changed. It matters only where another slice of the slot has.
+// unchanged adds a slice whose source did not change. The slot is published only if another slice changed.
 func (g gate) unchanged(ctx context.Context, p events.ExtractionUnchanged) ([]events.Event, error) {
 	c, err := g.ports.Contracts.Load(ctx, p.ContractSHA256)
 	if err != nil {
@@ -53,6 +57,7 @@ func (g gate) unchanged(ctx context.Context, p events.ExtractionUnchanged) ([]ev
 	return g.complete(ctx, c, p.Run, state)
 }
 
+// missing returns the slices of the run's slot that are neither accepted nor unchanged.
 func (j joining) missing(run events.Run) []string {
 	var out []string
 	for _, s := range run.Slices {
@@ -63,75 +68,93 @@ func (j joining) missing(run events.Run) []string {
 	return out
 }
 
-// complete publishes the accepted slices, and carries on from the published snapshot those that did not change or were
-// not asked for.
+// complete publishes the accepted slices. Slices that did not change, or were not requested, are carried on from the published
+// snapshot.
 func (g gate) complete(ctx context.Context, c *contract.Contract, run events.Run, state joining) ([]events.Event, error) {
-	systems := slices.Compact(slices.Sorted(maps.Values(state.Systems)))
-	assemble := func(old *lake.Pointer) (parts []lake.PointerPart, problems []events.Problem) {
-		if len(systems) != 1 {
-			// Invariant 11: a snapshot is simulated or real, never some of both.
-			return nil, []events.Problem{{
-				Code: "sources_mixed", Message: fmt.Sprintf("the slices of %s come from %s; run %s whole, from one of them", run.Slot, strings.Join(systems, " and "), run.Dataset),
-			}}
-		}
-		var never []string
-		for _, slice := range c.Slicing.Values {
-			if part, ok := state.Accepted[slice]; ok {
-				parts = append(parts, part)
-				continue
+	origins := slices.Compact(slices.Sorted(maps.Values(state.Origins)))
+	assemble := func(old *lake.Pointer) ([]lake.PointerPart, []events.Problem) {
+		for _, o := range origins[1:] {
+			// Invariant 11: all parts of a snapshot come from one source.
+			if !o.MayJoin(origins[0]) {
+				return nil, []events.Problem{{Code: "sources_mixed", Message: fmt.Sprintf(
+					"the slices of slot %s come from %s; run all slices of %s from one source", run.Slot, names(origins), run.Dataset)}}
 			}
-			// A slice from another kind of source or another contract does not belong in this snapshot.
-			if old == nil || old.SourceSystem != systems[0] || old.ContractSHA256 != run.ContractSHA256 || old.Part(slice) == nil {
-				never = append(never, slice)
-				continue
-			}
-			carried := *old.Part(slice)
-			carried.CarriedOn = true
-			parts = append(parts, carried)
 		}
-		if len(never) > 0 {
-			// A snapshot without one of its slices would look whole.
-			problems = []events.Problem{{
-				Code: "slices_missing", Message: fmt.Sprintf("slices %v have no published part to carry on; run %s whole", never, run.Dataset),
-			}}
-		}
-		return parts, problems
+		return state.parts(c, run, origins[0], old)
 	}
-	return g.publish(ctx, c, run, strings.Join(systems, ","), state.Accepted[run.Slice].Candidate, assemble)
+	return g.publish(ctx, c, run, lake.Origin(names(origins)), state.Accepted[run.Slice].Candidate, assemble)
 }
 
-// add changes the joining document of a slot by compare-and-swap and returns it as it then is.
+// parts returns the part of every slice of the contract: the accepted one, or the published one.
+func (j joining) parts(c *contract.Contract, run events.Run, origin lake.Origin, old *lake.Pointer) ([]lake.PointerPart, []events.Problem) {
+	var parts []lake.PointerPart
+	var missing []string
+	for _, slice := range c.Slicing.Values {
+		if part, ok := j.Accepted[slice]; ok {
+			parts = append(parts, part)
+			continue
+		}
+		// A slice from another source or another contract does not belong in this snapshot.
+		if old == nil || !old.Origin().MayJoin(origin) || old.ContractSHA256 != run.ContractSHA256 || old.Part(slice) == nil {
+			missing = append(missing, slice)
+			continue
+		}
+		carried := *old.Part(slice)
+		carried.CarriedOn = true
+		parts = append(parts, carried)
+	}
+	if len(missing) > 0 {
+		// A snapshot without one of its slices would look complete.
+		return nil, []events.Problem{{Code: "slices_missing", Message: fmt.Sprintf(
+			"slices %v were never published from this source and contract; run all slices of %s", missing, run.Dataset)}}
+	}
+	return parts, nil
+}
+
+func names(origins []lake.Origin) string {
+	var out []string
+	for _, o := range origins {
+		out = append(out, string(o))
+	}
+	return strings.Join(out, " and ")
+}
+
+// add changes the joining document of a slot by compare-and-swap and returns the new document.
 func (g gate) add(ctx context.Context, run events.Run, change func(*joining)) (joining, error) {
 	if !slices.Contains(run.Slices, run.Slice) {
-		return joining{}, runtime.Permanent(fmt.Errorf("run %s is of slice %q, which is not among the slices %v of its slot", run.RunID, run.Slice, run.Slices))
+		return joining{}, runtime.Permanent(fmt.Errorf(
+			"join run %s: its slice %q is not one of the slot's slices %v", run.RunID, run.Slice, run.Slices))
 	}
 	key := lake.StateKey(run.Dataset, "joining/"+run.Slot)
 	for range swaps {
-		j := joining{Slot: run.Slot}
-		b, info, err := g.ports.Lake.Get(ctx, key)
-		if err != nil && !errors.Is(err, lake.ErrNotFound) {
+		j, etag, err := g.readJoining(ctx, key, run.Slot)
+		if err != nil {
 			return j, err
 		}
-		if err == nil {
-			if err := json.Unmarshal(b, &j); err != nil {
-				return j, runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
-			}
-		}
-		if j.Accepted == nil {
-			j.Accepted = map[string]lake.PointerPart{}
-		}
-		if j.Systems == nil {
-			j.Systems = map[string]string{}
-		}
-		if j.Unchanged == nil {
-			j.Unchanged = map[string]bool{}
-		}
 		change(&j)
-		_, err = g.ports.Lake.CompareAndSwap(ctx, key, lake.Encode(j), info.ETag)
+		_, err = g.ports.Lake.CompareAndSwap(ctx, key, lake.Encode(j), etag)
 		if errors.Is(err, lake.ErrChanged) {
 			continue
 		}
 		return j, err
 	}
-	return joining{}, fmt.Errorf("the slices of %s are being joined by many at once; try again", run.RunID)
+	return joining{}, fmt.Errorf("join run %s: other slices changed %s %d times meanwhile; try again", run.RunID, key, swaps)
+}
+
+// readJoining returns the joining document of a slot, empty if no slice has arrived.
+func (g gate) readJoining(ctx context.Context, key, slot string) (joining, string, error) {
+	j := joining{
+		Slot: slot, Accepted: map[string]lake.PointerPart{}, Origins: map[string]lake.Origin{}, Unchanged: map[string]bool{},
+	}
+	b, info, err := g.ports.Lake.Get(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return j, "", nil
+	}
+	if err != nil {
+		return j, "", err
+	}
+	if err := json.Unmarshal(b, &j); err != nil {
+		return j, "", runtime.Permanent(fmt.Errorf("decode %s: %w", key, err))
+	}
+	return j, info.ETag, nil
 }

@@ -21,7 +21,9 @@ const samplesPerRule = 5
 const maxShown = 200
 
 // measure reads every file of the candidate once and returns the results of the rules, in their order.
-func (g gate) measure(ctx context.Context, candidate lake.Candidate, subject *quality.Subject, rules []quality.Rule) ([]lake.RuleResult, error) {
+func (g gate) measure(
+	ctx context.Context, candidate lake.Candidate, subject *quality.Subject, rules []quality.Rule,
+) ([]lake.RuleResult, error) {
 	pass, err := quality.NewPass(subject, rules)
 	if err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func result(rule quality.Rule, measured quality.Result, known bool, samples []la
 		Baseline: measured.Baseline, Note: measured.Note,
 	}
 	if !known {
-		out.Note = fmt.Sprintf("this build of the gate does not know the metric %q", rule.Metric)
+		out.Note = fmt.Sprintf("unknown metric %q: this build of the quality gate does not measure it", rule.Metric)
 		return out
 	}
 	if !measured.Nothing {
@@ -118,5 +120,10 @@ func otherSnapshot(f contract.Field, candidate lake.Candidate, found references)
 	if staged == looked {
 		return ""
 	}
-	return fmt.Sprintf("found in snapshot %s of %s, looked up in %s", cmp.Or(staged, "-"), f.Reference.Dataset, cmp.Or(looked, "-"))
+	return fmt.Sprintf(
+		"matched with snapshot %s of %s, looked up in snapshot %s",
+		cmp.Or(staged, "-"),
+		f.Reference.Dataset,
+		cmp.Or(looked, "-"),
+	)
 }

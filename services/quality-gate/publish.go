@@ -14,15 +14,17 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// swaps bounds how often a pointer that moves under us is read again.
+// swaps is the maximum number of tries to swap a document that other gates change at the same time.
 const swaps = 10
 
-// assembly makes the parts of the next snapshot, given the one that is published, or says why there can be none.
+// assembly returns the parts of the next snapshot, given the published pointer, or the problems that prevent it.
 type assembly func(old *lake.Pointer) ([]lake.PointerPart, []events.Problem)
 
-// publish moves the pointer to the parts, each of which has a passing verdict. own is the run's candidate; it is empty
-// for a run whose source has not changed.
-func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run, sourceSystem string, own events.Object, assemble assembly) ([]events.Event, error) {
+// publish moves the pointer to the assembled parts, each of which has a passing verdict. own is the run's candidate; it is
+// empty for a run whose source did not change.
+func (g gate) publish(
+	ctx context.Context, c *contract.Contract, run events.Run, origin lake.Origin, own events.Object, assemble assembly,
+) ([]events.Event, error) {
 	for range swaps {
 		old, etag, err := lake.ReadPointer(ctx, g.ports.Lake, run.Dataset)
 		if err != nil {
@@ -31,49 +33,21 @@ func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run,
 		if out, done, err := g.decided(ctx, old, run, own); done || err != nil {
 			return out, err
 		}
-		if old != nil && old.Held != nil {
-			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: []events.Problem{{
-				Code: "held", Message: fmt.Sprintf("the pointer of %s is held since %s by %s (%s); llac resume %s lets it move again",
-					run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason, run.Dataset),
-			}}})}, nil
+		var parts []lake.PointerPart
+		problems := refusal(run, origin, old)
+		if len(problems) == 0 {
+			// Parts are carried on from exactly the pointer that is swapped: one that was read earlier may be superseded.
+			parts, problems = assemble(old)
 		}
-		if old != nil && simulated(sourceSystem) && !simulated(old.SourceSystem) {
-			// Invariant 11: the verdict was on what was published then; real data may have come since.
-			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: []events.Problem{{
-				Code: "simulated_is_not_real", Message: fmt.Sprintf("the data come from %q, and real data from %s were published meanwhile", sourceSystem, old.SourceSystem),
-			}}})}, nil
-		}
-		// What is carried on comes from exactly the pointer that is swapped: one read earlier may have been superseded.
-		parts, problems := assemble(old)
 		if len(problems) > 0 {
 			return []events.Event{events.New(events.StagingRejected{Run: run, Candidate: own, Problems: problems})}, nil
 		}
-		for _, p := range parts {
-			// Invariant 3: nothing is published without a passing verdict for exactly these bytes.
-			if err := g.vouched(ctx, p); err != nil {
-				return nil, err
-			}
-		}
-		next := lake.Pointer{
-			Dataset: run.Dataset, Snapshot: run.Slot, PublishedAt: g.ports.Clock.Now(), RunID: run.RunID,
-			ContractSHA256: run.ContractSHA256, SourceSystem: sourceSystem, Parts: parts, Attribution: map[string]string{
-				"licence": c.Licence, "licence_url": c.LicenceURL, "attribution": c.Attribution, "source": c.Source.BaseURL + " " + c.Source.ID,
-			},
-		}
-		for _, p := range parts {
-			next.Rows += p.Rows
-			next.Bytes += p.Bytes
-			next.Attribution["updated"] = max(next.Attribution["updated"], p.Validators.UpdatedAt)
-		}
-		if old != nil {
-			ref, err := g.keep(ctx, old)
-			if err != nil {
-				return nil, err
-			}
-			next.Previous, next.PreviousObject = old.Snapshot, &ref
+		next, err := g.next(ctx, c, run, origin, parts, old)
+		if err != nil {
+			return nil, err
 		}
 		g.ports.Failpoint("before-pointer")
-		// Invariant 2: visible by this one move, or not at all.
+		// Invariant 2: the snapshot becomes visible by this one swap.
 		_, err = g.ports.Lake.CompareAndSwap(ctx, lake.PointerKey(run.Dataset), lake.Encode(next), etag)
 		if errors.Is(err, lake.ErrChanged) {
 			continue
@@ -82,26 +56,73 @@ func (g gate) publish(ctx context.Context, c *contract.Contract, run events.Run,
 			return nil, err
 		}
 		g.ports.Failpoint("after-pointer")
-		return []events.Event{published(run, &next)}, nil
+		return []events.Event{published(run, next)}, nil
 	}
-	return nil, fmt.Errorf("the pointer of %s was moved %d times while this run tried to move it", run.Dataset, swaps)
+	return nil, fmt.Errorf("publish run %s of %s: the pointer was moved %d times meanwhile; try again", run.RunID, run.Dataset, swaps)
 }
 
-// vouched reads the verdict that a part names and checks that it passed exactly the part's candidate.
-func (g gate) vouched(ctx context.Context, p lake.PointerPart) error {
+// refusal returns why the pointer must not move from its present state, if it must not.
+func refusal(run events.Run, origin lake.Origin, old *lake.Pointer) []events.Problem {
+	switch {
+	case old == nil:
+	case old.Held != nil:
+		return []events.Problem{{Code: "held", Message: fmt.Sprintf(
+			"the pointer of %s has been held since %s by %s (%s); run llac resume %s to release it",
+			run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason, run.Dataset)}}
+	case !origin.MayReplace(old.Origin()):
+		// Invariant 11: real data may have been published after the verdict.
+		return []events.Problem{{Code: "simulated_is_not_real", Message: fmt.Sprintf(
+			"the data come from %q, but real data from %s were published meanwhile", origin, old.Origin())}}
+	}
+	return nil
+}
+
+// next returns the pointer to the parts. It checks the verdict of every part and keeps a copy of the old pointer.
+func (g gate) next(
+	ctx context.Context, c *contract.Contract, run events.Run, origin lake.Origin, parts []lake.PointerPart, old *lake.Pointer,
+) (*lake.Pointer, error) {
+	next := &lake.Pointer{
+		Dataset: run.Dataset, Snapshot: run.Slot, PublishedAt: g.ports.Clock.Now(), RunID: run.RunID,
+		ContractSHA256: run.ContractSHA256, SourceSystem: string(origin), Parts: parts, Attribution: map[string]string{
+			"licence": c.Licence, "licence_url": c.LicenceURL, "attribution": c.Attribution, "source": c.Source.BaseURL + " " + c.Source.ID,
+		},
+	}
+	for _, p := range parts {
+		if err := g.checkVerdict(ctx, p); err != nil {
+			return nil, err
+		}
+		next.Rows += p.Rows
+		next.Bytes += p.Bytes
+		next.Attribution["updated"] = max(next.Attribution["updated"], p.Validators.UpdatedAt)
+	}
+	if old != nil {
+		ref, err := g.keep(ctx, old)
+		if err != nil {
+			return nil, err
+		}
+		next.Previous, next.PreviousObject = old.Snapshot, &ref
+	}
+	return next, nil
+}
+
+// checkVerdict returns an error unless the verdict that a part names passes exactly the part's candidate.
+//
+// Invariant 3: nothing is published without a passing verdict for exactly these bytes.
+func (g gate) checkVerdict(ctx context.Context, p lake.PointerPart) error {
 	v, err := lake.ReadDocument[lake.Verdict](ctx, g.ports.Lake, p.Verdict)
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", p.RunID, err)
 	}
 	if !v.Passes(p.Candidate) {
-		return runtime.Permanent(fmt.Errorf("publish %s: the verdict %s does not pass the candidate %s; nothing is published", p.RunID, p.Verdict.Key, p.Candidate.Key))
+		return runtime.Permanent(fmt.Errorf(
+			"publish %s: the verdict %s does not pass the candidate %s; nothing is published", p.RunID, p.Verdict.Key, p.Candidate.Key))
 	}
 	return nil
 }
 
-// keep copies the pointer that is about to be superseded into the history. The next pointer names the copy by its digest,
-// so what is there of the very same pointer stays as it is: of two gates at once, the slower would otherwise change the
-// copy that the faster one's pointer names.
+// keep copies the pointer that is about to be superseded to the history. The next pointer names the copy by its digest. An
+// existing copy of the same pointer therefore stays unchanged: if two gates run at the same time, the slower one must not
+// change the copy that the faster one's pointer names.
 func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error) {
 	superseded := *old
 	superseded.SupersededAt = g.ports.Clock.Now()
@@ -120,7 +141,7 @@ func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error
 				return info.Object(), nil
 			}
 		}
-		// It was held or released since a gate that died here.
+		// A gate wrote the copy and crashed. Since then the pointer was held or released.
 		info, err = g.ports.Lake.CompareAndSwap(ctx, key, body, info.ETag)
 	}
 	if err != nil {
@@ -130,17 +151,17 @@ func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error
 	return info.Object(), nil
 }
 
-// history reads the pointer of an earlier snapshot; nil when that slot was never published.
+// history returns the pointer of an earlier snapshot as it was when it was current; nil if that slot was never published.
 func (g gate) history(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
 	p, err := lake.ReadHistory(ctx, g.ports.Lake, dataset, snapshot)
 	if p == nil {
 		return nil, err
 	}
-	p.SupersededAt, p.SweptAt = time.Time{}, time.Time{} // as it was when it was current
+	p.SupersededAt, p.SweptAt = time.Time{}, time.Time{}
 	return p, nil
 }
 
-// published is the event that tells of a pointer. It is made from the pointer alone, so that it can be told again.
+// published returns the event of a publication. It depends only on the pointer, so that it can be emitted again.
 func published(run events.Run, p *lake.Pointer) events.Event {
 	body := lake.Encode(p)
 	e := events.StagingPublished{

@@ -16,31 +16,36 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-func TestAPassMovesThePointer(t *testing.T) {
+func TestAPassingCandidateMovesThePointer(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	out, err := b.deliver(w)
 	p := runtimetest.Only[events.StagingPublished](t, out, err)
 	pointer := b.pointer()
-	if pointer.Snapshot != slot1 || pointer.RunID != slot1 || pointer.Rows != 3 || len(pointer.Parts) != 1 || pointer.Parts[0].Candidate != w.Candidate ||
-		pointer.ContractSHA256 != b.c.SHA256 || pointer.SourceSystem != "portal.example" || !pointer.PublishedAt.Equal(runtimetest.Start) {
+	if pointer.Snapshot != slot1 || pointer.RunID != slot1 || pointer.Rows != 3 || len(pointer.Parts) != 1 ||
+		pointer.Parts[0].Candidate != w.Candidate ||
+		pointer.ContractSHA256 != b.c.SHA256 || pointer.SourceSystem != "portal.example" ||
+		!pointer.PublishedAt.Equal(runtimetest.Start) {
 		t.Errorf("pointer %+v", pointer)
 	}
-	if pointer.Attribution["licence"] != "Free" || pointer.Attribution["attribution"] != "Font de prova" || pointer.Attribution["updated"] != "2025-08-01" {
+	if pointer.Attribution["licence"] != "Free" || pointer.Attribution["attribution"] != "Font de prova" ||
+		pointer.Attribution["updated"] != "2025-08-01" {
 		t.Errorf("attribution %v", pointer.Attribution)
 	}
-	if p.Snapshot != slot1 || p.Rows != 3 || p.Previous != "" || p.Pointer.SHA256 != lake.SHA256(b.pointerBytes()) || p.Parts[0] != pointer.Parts[0].PublishedPart {
+	if p.Snapshot != slot1 || p.Rows != 3 || p.Previous != "" || p.Pointer.SHA256 != lake.SHA256(b.pointerBytes()) ||
+		p.Parts[0] != pointer.Parts[0].PublishedPart {
 		t.Errorf("event %+v", p)
 	}
-	if v := b.verdict(p.Parts[0].Verdict); !v.Passed || v.Candidate != w.Candidate || v.ContractSHA256 != b.c.SHA256 || v.References["comarques"] == "" {
+	if v := b.verdict(p.Parts[0].Verdict); !v.Passed || v.Candidate != w.Candidate || v.ContractSHA256 != b.c.SHA256 ||
+		v.References["comarques"] == "" {
 		t.Errorf("verdict %+v", v)
 	}
 }
 
 func TestTheSupersededPointerIsKept(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	first := *b.pointer()
 	later := runtimetest.Start.Add(time.Hour)
@@ -62,7 +67,7 @@ func TestTheSupersededPointerIsKept(t *testing.T) {
 // Invariant 10: the pointer only moves forward.
 func TestALateRunIsSuperseded(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	late := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(9)}})
 	b.publish(candidate{slot: slot2, files: map[string]string{"": rows(3)}})
 	before := b.pointerBytes()
@@ -73,10 +78,10 @@ func TestALateRunIsSuperseded(t *testing.T) {
 	}
 }
 
-// The later slot may be published between the audit and the move.
-func TestOvertakenWhileAuditing(t *testing.T) {
+// TestOvertakenDuringTheAudit publishes a later slot between the audit and the swap of the pointer.
+func TestOvertakenDuringTheAudit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	late := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(9)}})
 	b.Ports.Failpoint = func(name string) {
 		if name == "before-pointer" {
@@ -90,9 +95,9 @@ func TestOvertakenWhileAuditing(t *testing.T) {
 	}
 }
 
-func TestAHeldPointerStays(t *testing.T) {
+func TestAHeldPointerDoesNotMove(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	p := b.pointer()
 	p.Held = &lake.Hold{By: "an operator", Reason: "wrong totals", At: runtimetest.Start}
@@ -103,15 +108,15 @@ func TestAHeldPointerStays(t *testing.T) {
 	}
 }
 
-// A crash at any step converges to one publication, and the redelivery tells of it with the same words.
+// TestACrashAtEachStep: after a crash at any step, the redelivery publishes once and emits the same event.
 func TestACrashAtEachStep(t *testing.T) {
 	t.Parallel()
 	died := errors.New("killed")
-	quiet := newBench(t, things(t))
+	quiet := newTestGate(t, things(t))
 	quiet.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	want := quiet.publish(candidate{slot: slot2, files: map[string]string{"": rows(4)}})
 	for step := 1; ; step++ {
-		b := newBench(t, things(t))
+		b := newTestGate(t, things(t))
 		b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 		w := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}})
 		n := 0
@@ -135,7 +140,7 @@ func TestACrashAtEachStep(t *testing.T) {
 		out, err := b.deliver(w)
 		got := runtimetest.Only[events.StagingPublished](t, out, err)
 		if got.Pointer.SHA256 != lake.SHA256(b.pointerBytes()) {
-			t.Errorf("step %d: the event tells of another pointer", step)
+			t.Errorf("step %d: the event names another pointer", step)
 		}
 		got.Pointer = want.Pointer // the pointer names the version of the history document, which may be written twice
 		if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -143,16 +148,16 @@ func TestACrashAtEachStep(t *testing.T) {
 		}
 		again, err := b.deliver(w)
 		if err != nil || runtimetest.Bytes(t, again) != runtimetest.Bytes(t, out) {
-			t.Errorf("step %d: the redelivery says something else (%v)", step, err)
+			t.Errorf("step %d: the redelivery emits other events (%v)", step, err)
 		}
 	}
 }
 
-// The pointer has moved and the receipt was not written, and by now a later snapshot is there: the landing must still
-// be cleared, so the publication is told again.
-func TestAPublicationThatWasOvertakenIsStillTold(t *testing.T) {
+// TestAnOvertakenPublicationIsEmittedAgain: the pointer moved, the receipt was not written, and a later snapshot was published
+// since. The publication must be emitted, or the landing is never deleted.
+func TestAnOvertakenPublicationIsEmittedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	b.Ports.Failpoint = func(name string) {
 		if name == "after-pointer" {
@@ -176,23 +181,23 @@ func TestAPublicationThatWasOvertakenIsStillTold(t *testing.T) {
 	}
 }
 
-func TestTwoDeliveriesAtOnce(t *testing.T) {
+func TestConcurrentDeliveries(t *testing.T) {
 	t.Parallel()
 	for range 10 {
-		b := newBench(t, things(t))
+		b := newTestGate(t, things(t))
 		w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 		outs := b.together(w, w, w, w)
 		for _, out := range outs[1:] {
 			if runtimetest.Bytes(t, out) != runtimetest.Bytes(t, outs[0]) {
-				t.Errorf("one says\n%sanother\n%s", runtimetest.Bytes(t, outs[0]), runtimetest.Bytes(t, out))
+				t.Errorf("one delivery emits\n%sanother\n%s", runtimetest.Bytes(t, outs[0]), runtimetest.Bytes(t, out))
 			}
 		}
 		runtimetest.Only[events.StagingPublished](t, outs[0], nil)
 	}
 }
 
-// together delivers all at once.
-func (b *bench) together(all ...events.Payload) [][]events.Event {
+// together delivers all payloads concurrently.
+func (b *testGate) together(all ...events.Payload) [][]events.Event {
 	b.t.Helper()
 	var wg sync.WaitGroup
 	outs := make([][]events.Event, len(all))
@@ -209,11 +214,11 @@ func (b *bench) together(all ...events.Payload) [][]events.Event {
 	return outs
 }
 
-// Invariant 10, as a race: whichever moves first, the pointer ends at the later slot.
-func TestTwoSlotsAtOnce(t *testing.T) {
+// Invariant 10: of two concurrent slots, the pointer ends at the later one, whichever moves it first.
+func TestTwoConcurrentSlots(t *testing.T) {
 	t.Parallel()
 	for range 20 {
-		b := newBench(t, things(t))
+		b := newTestGate(t, things(t))
 		early := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 		later := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}})
 		outs := b.together(early, later)
@@ -222,31 +227,39 @@ func TestTwoSlotsAtOnce(t *testing.T) {
 		if p.Snapshot != slot2 || p.Rows != 4 {
 			t.Fatalf("the pointer is at %s with %d rows", p.Snapshot, p.Rows)
 		}
-		// Either the early one was published before, and is kept, or it says that it was not.
+		// The early run either was published first and is in the history, or it was superseded.
 		if name := runtimetest.Names(outs[0])[0]; (name == "staging.published") != (p.Previous == slot1) {
-			t.Errorf("the early run said %s, and the previous snapshot is %q", name, p.Previous)
+			t.Errorf("the early run emitted %s, the previous snapshot is %q", name, p.Previous)
 		}
 	}
 }
 
-// Invariant 3: a verdict counts for exactly the bytes it names.
+// Invariant 3: a verdict counts only for the bytes that it names.
 func TestAVerdictForOtherBytes(t *testing.T) {
 	t.Parallel()
 	for _, passed := range []bool{true, false} {
-		b := newBench(t, things(t))
+		b := newTestGate(t, things(t))
 		w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
-		b.Put(t, lake.VerdictKey("things", slot1, "s1"), lake.Verdict{Passed: passed, Candidate: events.Object{Key: w.Candidate.Key, SHA256: strings.Repeat("0", 64)}})
+		b.Put(
+			t,
+			lake.VerdictKey("things", slot1, "s1"),
+			lake.Verdict{Passed: passed, Candidate: events.Object{Key: w.Candidate.Key, SHA256: strings.Repeat("0", 64)}},
+		)
 		if _, err := b.deliver(w); !runtime.IsPermanent(err) || b.pointerBytes() != nil {
 			t.Errorf("passed %v: error %v, pointer %s", passed, err, b.pointerBytes())
 		}
 	}
 }
 
-func TestAVerdictIsNotPassedAnew(t *testing.T) {
+func TestAnExistingVerdictIsUsed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	w := b.stage(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
-	b.Put(t, lake.VerdictKey("things", slot1, "s1"), lake.Verdict{Passed: false, Candidate: w.Candidate, Rules: []lake.RuleResult{{Name: "by_hand", Severity: "error"}}})
+	b.Put(
+		t,
+		lake.VerdictKey("things", slot1, "s1"),
+		lake.Verdict{Passed: false, Candidate: w.Candidate, Rules: []lake.RuleResult{{Name: "by_hand", Severity: "error"}}},
+	)
 	out, err := b.deliver(w)
 	if p := runtimetest.Only[events.StagingRejected](t, out, err); !slices.Equal(codes(p.Problems), []string{"by_hand"}) {
 		t.Errorf("problems %v", codes(p.Problems))

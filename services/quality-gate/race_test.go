@@ -11,14 +11,18 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// Two gates supersede the same pointer at once. The copy that the faster one's pointer names by its digest stays what it
-// names, whatever the slower one does before it learns that it is too late.
-func TestTheKeptPointerIsWhatItsSuccessorNames(t *testing.T) {
+// TestTheKeptPointerIsTheOneNamed: two gates supersede the same pointer. The slower one must not change the copy that the faster
+// one's pointer names by its digest.
+func TestTheKeptPointerIsTheOneNamed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	const slot3 = "20250805T063000"
-	slower, faster := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}}), b.stage(candidate{slot: slot3, files: map[string]string{"": rows(5)}})
+	slower, faster := b.stage(
+		candidate{slot: slot2, files: map[string]string{"": rows(4)}},
+	), b.stage(
+		candidate{slot: slot3, files: map[string]string{"": rows(5)}},
+	)
 	b.Clock.Set(runtimetest.Start.Add(time.Hour))
 	b.Lake.Before = func(op, key string) error {
 		if op == "put" && key == lake.HistoryKey("things", slot1) {
@@ -36,14 +40,14 @@ func TestTheKeptPointerIsWhatItsSuccessorNames(t *testing.T) {
 		t.Fatalf("pointer at %s after %s", p.Snapshot, p.Previous)
 	}
 	if _, err := lake.ReadDocument[lake.Pointer](t.Context(), b.Lake, *p.PreviousObject); err != nil {
-		t.Errorf("the pointer names a copy that is not there: %v", err)
+		t.Errorf("the pointer names a copy that does not exist: %v", err)
 	}
 }
 
-// A gate died after the copy; before the next one comes, a person has held the pointer and let it go again.
+// TestAKeptPointerThatChangedSince: a gate crashed after it copied the pointer, and a person changed the pointer since.
 func TestAKeptPointerThatChangedSince(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(3)}})
 	w := b.stage(candidate{slot: slot2, files: map[string]string{"": rows(4)}})
 	b.Ports.Failpoint = func(name string) {
@@ -66,10 +70,10 @@ func TestAKeptPointerThatChangedSince(t *testing.T) {
 	}
 }
 
-// Invariant 11: a verdict that was passed before real data came does not put simulated data over them.
+// Invariant 11: real data were published after the verdict; the simulated candidate does not replace them.
 func TestSimulatedDataOvertakenByRealOnes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	b.Ports.AllowSimulated = true
 	b.publish(candidate{slot: "20250731T063000", system: "simulator", files: map[string]string{"": rows(3)}})
 	late := b.stage(candidate{slot: slot2, system: "simulator", files: map[string]string{"": rows(3)}})
@@ -83,18 +87,18 @@ func TestSimulatedDataOvertakenByRealOnes(t *testing.T) {
 	if p := runtimetest.Only[events.StagingRejected](t, out, err); !slices.Equal(codes(p.Problems), []string{"simulated_is_not_real"}) {
 		t.Errorf("%+v", p)
 	}
-	if p := b.pointer(); p.Snapshot != slot1 || simulated(p.SourceSystem) {
+	if p := b.pointer(); p.Snapshot != slot1 || p.Origin().Simulated() {
 		t.Errorf("published %s from %s", p.Snapshot, p.SourceSystem)
 	}
 }
 
-// Two deliveries of the first slice: the quick one leaves its receipt before the last slice comes; the slow one finds the
-// slot complete and moves the pointer, but its word is not the receipt's. Whoever else finds the slot published tells of
-// it, or its landing would stay and what waits for it would wait for ever.
-func TestAPublicationWhoseMoverMayNotSpeak(t *testing.T) {
+// TestAPublicationThatItsRunDoesNotEmit: of two deliveries of the first slice, the fast one writes its receipt before the last
+// slice arrives. The slow one finds the slot complete and moves the pointer, but the receipt's events win. The last slice must
+// emit the publication in its place, or the landing is never deleted and dependent requests wait forever.
+func TestAPublicationThatItsRunDoesNotEmit(t *testing.T) {
 	t.Parallel()
 	for _, last := range []string{"changed", "unchanged"} {
-		b := newBench(t, sliced(t))
+		b := newTestGate(t, sliced(t))
 		if last == "unchanged" {
 			b.accept(year(slot1, "2023", 3), "2024")
 			b.publish(year(slot1, "2024", 4))
@@ -103,17 +107,17 @@ func TestAPublicationWhoseMoverMayNotSpeak(t *testing.T) {
 		if last == "unchanged" {
 			second = events.ExtractionUnchanged{Run: second.(events.StagingWritten).Run}
 		}
-		var said []events.Event
-		hear := func(out []events.Event, err error) {
+		var emitted []events.Event
+		collect := func(out []events.Event, err error) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			said = append(said, out...)
+			emitted = append(emitted, out...)
 		}
 		b.Ports.Failpoint = func(name string) {
 			if name == "before-pointer" { // of the last slice
 				b.Ports.Failpoint = func(string) {}
-				// The slow delivery of the first slice began before the quick one left its receipt.
+				// The slow delivery of the first slice started before the fast one wrote its receipt.
 				key := lake.ReceiptKey("things", slot2+"-y2023", "quality-gate", 0)
 				receipt := b.Lake.Snapshot()[key]
 				if err := b.Lake.Delete(t.Context(), key, ""); err != nil {
@@ -124,27 +128,28 @@ func TestAPublicationWhoseMoverMayNotSpeak(t *testing.T) {
 						b.Put(t, key, receipt)
 					}
 				}
-				hear(b.deliver(first))
+				collect(b.deliver(first))
 				b.Ports.Failpoint = func(string) {}
 			}
 		}
-		hear(b.deliver(first))
-		hear(b.deliver(second))
+		collect(b.deliver(first))
+		collect(b.deliver(second))
 		p := b.pointer()
 		if p.Snapshot != slot2 || p.RunID != slot2+"-y2023" {
-			t.Fatalf("%s: the slow delivery was to move the pointer; it is at %s by %s", last, p.Snapshot, p.RunID)
+			t.Fatalf("%s: the slow delivery must move the pointer; it is at %s by %s", last, p.Snapshot, p.RunID)
 		}
-		var told []events.StagingPublished
-		for _, e := range said {
+		var publications []events.StagingPublished
+		for _, e := range emitted {
 			if p, err := events.As[events.StagingPublished](e); err == nil {
-				told = append(told, p)
+				publications = append(publications, p)
 				if e.ID != "things/"+p.RunID+"/quality-gate/1" {
-					t.Errorf("%s: told as event %s", last, e.ID)
+					t.Errorf("%s: emitted as event %s", last, e.ID)
 				}
 			}
 		}
-		if len(told) != 1 || told[0].Snapshot != slot2 || told[0].RunID != p.RunID || told[0].Slice != "2023" || len(told[0].Parts) != 2 {
-			t.Errorf("%s: told %+v; heard %v", last, told, runtimetest.Names(said))
+		if len(publications) != 1 || publications[0].Snapshot != slot2 || publications[0].RunID != p.RunID || publications[0].Slice != "2023" ||
+			len(publications[0].Parts) != 2 {
+			t.Errorf("%s: published %+v; emitted %v", last, publications, runtimetest.Names(emitted))
 		}
 	}
 }

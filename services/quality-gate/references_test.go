@@ -9,10 +9,10 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// TestReferencesAreReal: real data are not held against simulated ones (invariant 11).
+// Invariant 11: real data never refer to simulated data.
 func TestReferencesAreReal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
+	b := newTestGate(t, things(t))
 	invented, _, err := lake.ReadPointer(t.Context(), b.Lake, "comarques")
 	if err != nil || invented == nil {
 		t.Fatal(invented, err)
@@ -21,30 +21,36 @@ func TestReferencesAreReal(t *testing.T) {
 	if _, err := b.Lake.Put(t.Context(), lake.PointerKey("comarques"), lake.Encode(invented)); err != nil {
 		t.Fatal(err)
 	}
-	if p := b.reject(candidate{slot: slot1, files: map[string]string{"": rows(2)}}); !slices.Equal(codes(p.Problems), []string{"references_are_real"}) {
+	p := b.reject(candidate{slot: slot1, files: map[string]string{"": rows(2)}})
+	if !slices.Equal(codes(p.Problems), []string{"references_are_real"}) {
 		t.Errorf("problems %v", codes(p.Problems))
 	}
 }
 
-// TestMatchedWithAnotherSnapshot: values are held against what is published now, and the verdict says that they were found in
-// another snapshot.
+// TestMatchedWithAnotherSnapshot: values are looked up in the snapshot that is published now, and the verdict notes that the
+// stager matched them with another one.
 func TestMatchedWithAnotherSnapshot(t *testing.T) {
 	t.Parallel()
 	text := runtimetest.Shape{
-		Properties: strings.Replace(properties, "comarques.thing_id}]", "comarques.thing_id}], customProperties: [{property: llacMatch, value: {name: name}}]", 1),
-		Quality:    "      - " + custom("exist", "metric: reference_orphans, column: comarca_id, mustBe: 0") + "\n",
+		Properties: strings.Replace(properties,
+			"comarques.thing_id}]", "comarques.thing_id}], customProperties: [{property: llacMatch, value: {name: name}}]", 1),
+		Quality: "      - " + custom("exist", "metric: reference_orphans, column: comarca_id, mustBe: 0") + "\n",
 	}.Text()
-	for matched, note := range map[string]string{"20250101T000000": "", "20241201T000000": "found in snapshot 20241201T000000 of comarques, looked up in 20250101T000000"} {
-		b := newBench(t, runtimetest.Parse(t, "things", text))
+	for matched, note := range map[string]string{
+		"20250101T000000": "",
+		"20241201T000000": "matched with snapshot 20241201T000000 of comarques, looked up in snapshot 20250101T000000",
+	} {
+		b := newTestGate(t, runtimetest.Parse(t, "things", text))
 		with := func(c *lake.Candidate) { c.References = map[string]string{"comarques": matched} }
 		v := b.verdict(b.publish(candidate{slot: slot1, files: map[string]string{"": rows(2)}, change: with}).Parts[0].Verdict)
-		if r := v.rule(t, "exist"); r.Note != note || !r.Passed || v.MatchedWith["comarques"] != matched || v.References["comarques"] != "20250101T000000" {
+		if r := v.rule(t, "exist"); r.Note != note || !r.Passed || v.MatchedWith["comarques"] != matched ||
+			v.References["comarques"] != "20250101T000000" {
 			t.Errorf("matched with %s: %+v, %v, %v", matched, r, v.MatchedWith, v.References)
 		}
 		gone := `[{"thing_id":"1","comarca_id":"99"}]`
 		p := b.reject(candidate{slot: slot2, files: map[string]string{"": gone}, change: with})
 		if !slices.Equal(codes(p.Problems), []string{"exist"}) || !strings.HasSuffix(p.Problems[0].Message, note) {
-			t.Errorf("an id that is gone: %+v", p.Problems)
+			t.Errorf("an id that was removed: %+v", p.Problems)
 		}
 	}
 }

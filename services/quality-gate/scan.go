@@ -73,7 +73,7 @@ func (r row) float(name string) (float64, bool) {
 	return 0, false
 }
 
-// scan reads the named columns of one file, row by row. The file must be exactly the object named.
+// scan calls visit for every row of one file, with the named columns. The file must be exactly the object named.
 func (g gate) scan(ctx context.Context, o lake.CandidateObject, columns []string, visit func(row)) error {
 	body, err := lake.Read(ctx, g.ports.Lake, o.Object)
 	if err != nil {

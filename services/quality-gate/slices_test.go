@@ -14,19 +14,21 @@ import (
 
 var both = []string{"2023", "2024"}
 
-// sliced is a contract of two years.
+// sliced returns a contract with a slice per year, for two years.
 func sliced(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{
 		Properties: `
-      - {name: year, physicalName: any, logicalType: string, required: true, partitioned: true, primaryKey: true, primaryKeyPosition: 1, description: Year.}
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 2, description: Code.}
+      - {name: year, physicalName: any, logicalType: string, required: true, partitioned: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Year.}
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 2, description: Code.}
 `,
 		Custom:  `      - {property: llacSlicing, value: {column: year, parameter: YEAR, values: ["2023", "2024"], prefix: "y"}}` + "\n",
 		Quality: "      - " + custom("does_not_shrink", "metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20") + "\n",
 	}.Text())
 }
 
-// year is a candidate of one year with n rows.
+// year returns a candidate of one year with n rows.
 func year(slot, slice string, n int) candidate {
 	var rows string
 	for i := range n {
@@ -35,7 +37,7 @@ func year(slot, slice string, n int) candidate {
 	return candidate{slot: slot, slice: slice, all: both, files: map[string]string{slice: "[" + rows[1:] + "]"}}
 }
 
-func (b *bench) accept(c candidate, missing ...string) events.StagingAccepted {
+func (b *testGate) accept(c candidate, missing ...string) events.StagingAccepted {
 	b.t.Helper()
 	out, err := b.deliver(b.stage(c))
 	p := runtimetest.Only[events.StagingAccepted](b.t, out, err)
@@ -45,13 +47,20 @@ func (b *bench) accept(c candidate, missing ...string) events.StagingAccepted {
 	return p
 }
 
-// unchanged tells that a slice's source has not changed.
-func (b *bench) unchanged(slot, slice string, all ...string) []events.Event {
+// unchanged delivers the event that a slice's source did not change.
+func (b *testGate) unchanged(slot, slice string, all ...string) []events.Event {
 	b.t.Helper()
 	if all == nil {
 		all = both
 	}
-	run := events.Run{Dataset: "things", RunID: lake.NewRunID(slot, "y", slice).String(), Slot: slot, Slice: slice, Slices: all, ContractSHA256: b.c.SHA256}
+	run := events.Run{
+		Dataset:        "things",
+		RunID:          lake.NewRunID(slot, "y", slice).String(),
+		Slot:           slot,
+		Slice:          slice,
+		Slices:         all,
+		ContractSHA256: b.c.SHA256,
+	}
 	out, err := b.deliver(events.ExtractionUnchanged{Run: run})
 	if err != nil {
 		b.t.Fatal(err)
@@ -62,29 +71,30 @@ func (b *bench) unchanged(slot, slice string, all ...string) []events.Event {
 func TestTheLastSlicePublishes(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]string{{"2023", "2024"}, {"2024", "2023"}} {
-		b := newBench(t, sliced(t))
+		b := newTestGate(t, sliced(t))
 		b.accept(year(slot1, order[0], 3), order[1])
 		if b.pointerBytes() != nil {
-			t.Fatal("half a snapshot is published")
+			t.Fatal("an incomplete snapshot was published")
 		}
 		p := b.publish(year(slot1, order[1], 4))
-		if p.Rows != 7 || len(p.Parts) != 2 || p.Parts[0].Slice != "2023" || p.Parts[1].Slice != "2024" || p.Parts[0].CarriedOn || p.Parts[1].CarriedOn {
+		if p.Rows != 7 || len(p.Parts) != 2 || p.Parts[0].Slice != "2023" || p.Parts[1].Slice != "2024" || p.Parts[0].CarriedOn ||
+			p.Parts[1].CarriedOn {
 			t.Errorf("%+v", p)
 		}
 	}
 }
 
-func TestSlicesAtOnce(t *testing.T) {
+func TestConcurrentSlices(t *testing.T) {
 	t.Parallel()
 	for range 20 {
-		b := newBench(t, sliced(t))
+		b := newTestGate(t, sliced(t))
 		outs := b.together(b.stage(year(slot1, "2023", 3)), b.stage(year(slot1, "2024", 4)))
 		p := b.pointer()
 		if p == nil || len(p.Parts) != 2 || p.Rows != 7 {
 			t.Fatalf("%v, pointer %+v", runtimetest.Names(slices.Concat(outs...)), p)
 		}
 		if names := runtimetest.Names(slices.Concat(outs...)); !slices.Contains(names, "staging.published") {
-			t.Errorf("said %v", names)
+			t.Errorf("emitted %v", names)
 		}
 	}
 }
@@ -92,40 +102,42 @@ func TestSlicesAtOnce(t *testing.T) {
 func TestAnUnchangedSliceIsCarriedOn(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"changed", "unchanged"} {
-		b := newBench(t, sliced(t))
+		b := newTestGate(t, sliced(t))
 		b.accept(year(slot1, "2023", 3), "2024")
 		b.publish(year(slot1, "2024", 4))
 		var p events.StagingPublished
 		if first == "unchanged" {
 			if out := b.unchanged(slot2, "2023"); len(out) != 0 {
-				t.Errorf("said %v", runtimetest.Names(out))
+				t.Errorf("emitted %v", runtimetest.Names(out))
 			}
 			p = b.publish(year(slot2, "2024", 5))
 		} else {
 			b.accept(year(slot2, "2024", 5), "2023")
 			p = runtimetest.Only[events.StagingPublished](t, b.unchanged(slot2, "2023"), nil)
 		}
-		if p.Snapshot != slot2 || p.Rows != 8 || !p.Parts[0].CarriedOn || p.Parts[0].RunID != slot1+"-y2023" || p.Parts[1].CarriedOn || p.Parts[1].RunID != slot2+"-y2024" {
+		if p.Snapshot != slot2 || p.Rows != 8 || !p.Parts[0].CarriedOn || p.Parts[0].RunID != slot1+"-y2023" || p.Parts[1].CarriedOn ||
+			p.Parts[1].RunID != slot2+"-y2024" {
 			t.Errorf("%s first: %+v", first, p)
 		}
-		if part := b.pointer().Part("2023"); !part.CarriedOn || part.Objects[0].Key != lake.StagingKey("things", slot1+"-y2023", "s1", []lake.PartitionValue{{Column: "year", Value: "2023"}}) {
+		if part := b.pointer().Part("2023"); !part.CarriedOn ||
+			part.Objects[0].Key != lake.StagingKey("things", slot1+"-y2023", "s1", []lake.PartitionValue{{Column: "year", Value: "2023"}}) {
 			t.Errorf("the pointer's part: %+v", part)
 		}
 	}
 }
 
-func TestNothingHasChanged(t *testing.T) {
+func TestAllSlicesUnchanged(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	b.accept(year(slot1, "2023", 3), "2024")
 	b.publish(year(slot1, "2024", 4))
 	before := string(b.pointerBytes())
 	if out := slices.Concat(b.unchanged(slot2, "2023"), b.unchanged(slot2, "2024")); len(out) != 0 || string(b.pointerBytes()) != before {
-		t.Errorf("said %v", runtimetest.Names(out))
+		t.Errorf("emitted %v", runtimetest.Names(out))
 	}
 }
 
-// A slice that was not asked for is carried on too; one that was never published cannot be.
+// TestARunOfOneSlice: slices that were not requested are carried on, if they were published before.
 func TestARunOfOneSlice(t *testing.T) {
 	t.Parallel()
 	one := func(slot string, n int) candidate {
@@ -133,7 +145,7 @@ func TestARunOfOneSlice(t *testing.T) {
 		c.all = []string{"2024"}
 		return c
 	}
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	if p := b.reject(one(slot1, 4)); !slices.Equal(codes(p.Problems), []string{"slices_missing"}) {
 		t.Errorf("problems %+v", p.Problems)
 	}
@@ -144,14 +156,14 @@ func TestARunOfOneSlice(t *testing.T) {
 	}
 }
 
-// A slice of another contract or another kind of source does not belong in the snapshot.
-func TestWhatCannotBeCarriedOn(t *testing.T) {
+// TestPartsThatCannotBeCarriedOn: a part from another contract or another source does not belong in the snapshot.
+func TestPartsThatCannotBeCarriedOn(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(p *lake.Pointer){
 		"contract": func(p *lake.Pointer) { p.ContractSHA256 = "another" },
 		"source":   func(p *lake.Pointer) { p.SourceSystem = "simulator" },
 	} {
-		b := newBench(t, sliced(t))
+		b := newTestGate(t, sliced(t))
 		b.accept(year(slot1, "2023", 3), "2024")
 		b.publish(year(slot1, "2024", 4))
 		p := b.pointer()
@@ -164,10 +176,10 @@ func TestWhatCannotBeCarriedOn(t *testing.T) {
 	}
 }
 
-// Invariant 11: a snapshot is simulated or real, never some of both.
-func TestSlicesOfTwoSystems(t *testing.T) {
+// Invariant 11: all parts of a snapshot come from one source.
+func TestSlicesFromTwoSources(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	b.Ports.AllowSimulated = true
 	simulated := year(slot1, "2023", 3)
 	simulated.system = "simulator"
@@ -177,10 +189,10 @@ func TestSlicesOfTwoSystems(t *testing.T) {
 	}
 }
 
-// A slice is measured by its own baseline, and one that is rejected keeps the slot from being published.
+// TestARejectedSlice: a slice is compared with its own published part. If it is rejected, the slot is not published.
 func TestARejectedSlice(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	b.accept(year(slot1, "2023", 10), "2024")
 	b.publish(year(slot1, "2024", 2))
 	b.accept(year(slot2, "2024", 2), "2023")
@@ -190,16 +202,16 @@ func TestARejectedSlice(t *testing.T) {
 	if b.pointer().Snapshot != slot1 {
 		t.Errorf("the pointer is at %s", b.pointer().Snapshot)
 	}
-	// The next slot is whole again.
+	// The next slot is complete.
 	b.accept(year(slot3, "2024", 2), "2023")
 	b.publish(year(slot3, "2023", 9))
 }
 
-// What is carried on comes from the very pointer that is swapped: between the look and the move, another slot may have
-// published a newer part.
+// TestCarryingOnWhileThePointerMoves: parts are carried on from exactly the pointer that is swapped. Another slot may publish a
+// newer part after the pointer was read.
 func TestCarryingOnWhileThePointerMoves(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	b.accept(year(slot1, "2023", 3), "2024")
 	b.publish(year(slot1, "2024", 4))
 	b.unchanged(slot3, "2023")
@@ -218,12 +230,13 @@ func TestCarryingOnWhileThePointerMoves(t *testing.T) {
 	}
 }
 
-// Redeliveries whose receipts were not written.
+// TestSlicesRedelivered delivers slices again whose receipts were not written.
 func TestSlicesRedelivered(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	forget := func(slot, slice string) {
-		if err := b.Lake.Delete(t.Context(), lake.ReceiptKey("things", lake.NewRunID(slot, "y", slice).String(), "quality-gate", 0), ""); err != nil {
+		key := lake.ReceiptKey("things", lake.NewRunID(slot, "y", slice).String(), "quality-gate", 0)
+		if err := b.Lake.Delete(t.Context(), key, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -239,7 +252,7 @@ func TestSlicesRedelivered(t *testing.T) {
 	forget(slot1, "2023")
 	out, err = b.deliver(first)
 	if err != nil || !slices.Equal(runtimetest.Names(out), []string{"staging.accepted", "staging.published"}) {
-		t.Fatalf("a slice of a published slot said %v (%v)", runtimetest.Names(out), err)
+		t.Fatalf("a slice of a published slot emitted %v (%v)", runtimetest.Names(out), err)
 	}
 	if p := runtimetest.Only[events.StagingAccepted](t, out[:1], err); len(p.Missing) != 0 {
 		t.Errorf("missing %v although the slot is published", p.Missing)
@@ -248,27 +261,27 @@ func TestSlicesRedelivered(t *testing.T) {
 	b.publish(year(slot2, "2024", 4))
 	forget(slot2, "2023")
 	out = b.unchanged(slot2, "2023")
-	if p := runtimetest.Only[events.StagingPublished](t, out, nil); p.RunID != slot2+"-y2024" || out[0].ID != "things/"+p.RunID+"/quality-gate/1" {
-		t.Errorf("an unchanged slice of a published slot said %+v as %s, want the words of the run that published it", p, out[0].ID)
+	if p := runtimetest.Only[events.StagingPublished](t, out, nil); p.RunID != slot2+"-y2024" ||
+		out[0].ID != "things/"+p.RunID+"/quality-gate/1" {
+		t.Errorf("an unchanged slice of a published slot emitted %+v as %s, want the event of the run that published it", p, out[0].ID)
 	}
 }
 
-// Invariant 3, at the last moment: a part whose verdict does not pass exactly its candidate is not published, however it
-// came to be among the parts.
+// Invariant 3: immediately before the swap, the gate checks that the verdict of each part passes exactly its candidate.
 func TestPartsWithoutAPassingVerdict(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(b *bench, part *lake.PointerPart){
-		"a verdict that failed it": func(b *bench, part *lake.PointerPart) {
+	for name, spoil := range map[string]func(b *testGate, part *lake.PointerPart){
+		"a failed verdict": func(b *testGate, part *lake.PointerPart) {
 			v := b.verdict(part.Verdict)
 			v.Passed = false
 			part.Verdict = b.Put(t, "quality/things/failed.json", v)
 		},
-		"a verdict on other bytes": func(b *bench, part *lake.PointerPart) { part.Candidate.SHA256 = b.c.SHA256 },
-		"a verdict that was changed": func(b *bench, part *lake.PointerPart) {
+		"a verdict on other bytes": func(b *testGate, part *lake.PointerPart) { part.Candidate.SHA256 = b.c.SHA256 },
+		"a changed verdict": func(b *testGate, part *lake.PointerPart) {
 			b.Lake.Corrupt(part.Verdict.Key, []byte(`{"passed": true}`))
 		},
 	} {
-		b := newBench(t, sliced(t))
+		b := newTestGate(t, sliced(t))
 		b.accept(year(slot1, "2023", 3), "2024")
 		key := lake.StateKey("things", "joining/"+slot1)
 		var j joining
@@ -283,9 +296,9 @@ func TestPartsWithoutAPassingVerdict(t *testing.T) {
 	}
 }
 
-func TestASliceThatDoesNotBelong(t *testing.T) {
+func TestASliceOutsideItsSlot(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sliced(t))
+	b := newTestGate(t, sliced(t))
 	c := year(slot1, "2023", 3)
 	c.all = []string{"2024"}
 	if _, err := b.deliver(b.stage(c)); !runtime.IsPermanent(err) {
@@ -293,11 +306,13 @@ func TestASliceThatDoesNotBelong(t *testing.T) {
 	}
 }
 
-func TestAnUnchangedDatasetIsNoNews(t *testing.T) {
+func TestAnUnchangedDatasetEmitsNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, things(t))
-	out, err := b.deliver(events.ExtractionUnchanged{Run: events.Run{Dataset: "things", RunID: slot1, Slot: slot1, ContractSHA256: b.c.SHA256}})
+	b := newTestGate(t, things(t))
+	out, err := b.deliver(
+		events.ExtractionUnchanged{Run: events.Run{Dataset: "things", RunID: slot1, Slot: slot1, ContractSHA256: b.c.SHA256}},
+	)
 	if err != nil || len(out) != 0 {
-		t.Errorf("said %v, error %v", runtimetest.Names(out), err)
+		t.Errorf("emitted %v, error %v", runtimetest.Names(out), err)
 	}
 }

@@ -92,7 +92,7 @@ var guards = []Guard{
 	{
 		Name: "a publication is told while the tables are behind the pointer",
 		File: "services/quality-gate/gate.go", Edits: []Edit{{"return out, g.follow(ctx, out)", "_ = g.follow(ctx, out)\n\treturn out, nil"}},
-		Module: "services/quality-gate", Test: ". TestNothingIsToldWhileTheTablesAreBehind",
+		Module: "services/quality-gate", Test: ". TestNothingIsEmittedWhileTheTablesAreBehind",
 	},
 	{
 		Name: "a slow follower takes readers of the public table back",

@@ -399,7 +399,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, status = m.llac(ctx, "marts", "--env", "dev", "--dbt", project)
-	wants(t, "standard error", stderr, "the tables of the marts in Glue are not what is published", "stack storage makes the database", "llac marts --env dev")
+	wants(t, "standard error", stderr, "the tables of the marts in Glue are not what is published", "stack storage, which creates the database", "llac marts --env dev")
 	if status != 10 || e.pointer().Build != again.Build {
 		t.Errorf("no database: exit status %d, readers see build %s", status, e.pointer().Build)
 	}

@@ -31,107 +31,118 @@ const (
 	Slot3 = "20250803T063000"
 )
 
-// Conformance is what the catalogue must do over any Glue. open answers one with an empty database.
+// Conformance tests what the catalogue must do over any Glue. open returns a Glue with an empty database.
 func Conformance(t *testing.T, open func(*testing.T) Glue) {
 	for _, c := range []struct {
 		name string
-		run  func(*testing.T, *World)
+		run  func(*testing.T, *Tables)
 		of   func(*testing.T) *contract.Contract
 	}{
 		{"a dataset that was never published has no tables", never, Whole},
-		{"a publication makes the snapshot's table and the public one", first, Whole},
-		{"the public table moves and the old snapshot's stays", moves, Whole},
-		{"what is right is left as it is", again, Whole},
-		{"each partition is registered where its file is", partitions, Partitioned},
+		{"a publication creates the snapshot's table and the public table", first, Whole},
+		{"the public table moves and the old snapshot's table stays", moves, Whole},
+		{"correct tables stay unchanged", again, Whole},
+		{"each partition has the location of its file", partitions, Partitioned},
 		{"many partitions", many, Partitioned},
-		{"the slices of several runs are one table", slicesOfRuns, Sliced},
-		{"a superseded snapshot is forgotten, twice", forget, Whole},
+		{"slices of several runs form one table", slicesOfRuns, Sliced},
+		{"the table of a superseded snapshot is deleted, twice", forget, Whole},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(t, NewWorld(t, open(t), c.of(t)))
+			c.run(t, NewTables(t, open(t), c.of(t)))
 		})
 	}
 }
 
-// World is a lake, a contract and the catalogue over them.
-type World struct {
+// Tables is the catalogue of one dataset, things, over a lake in memory.
+type Tables struct {
 	*runtimetest.Bench
 	Catalogue catalogue.Catalogue
 	c         *contract.Contract
 }
 
-// NewWorld makes a world of one dataset, things.
-func NewWorld(t *testing.T, g Glue, c *contract.Contract) *World {
+// NewTables returns the catalogue of one dataset that was never published.
+func NewTables(t *testing.T, g Glue, c *contract.Contract) *Tables {
 	t.Helper()
 	b := runtimetest.New(t, c)
-	return &World{b, catalogue.Catalogue{
+	return &Tables{b, catalogue.Catalogue{
 		Glue: g.API, Database: g.Database, Bucket: "data", Lake: b.Lake, Contracts: b.Ports.Contracts,
 		Failpoint: func(string) {}, Log: slog.New(slog.DiscardHandler),
 	}, c}
 }
 
 const thing = `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1, description: Code.}
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Code.}
       - {name: places, physicalName: places, logicalType: integer, description: Places.}
 `
 
-// Whole is a contract without partitions.
+// Whole returns a contract without partitions.
 func Whole(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{Properties: thing}.Text())
 }
 
-// Partitioned is a contract with a partition by district.
+// Partitioned returns a contract with partitions by district.
 func Partitioned(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{Properties: thing + `
       - {name: district_id, physicalName: districte, logicalType: string, required: true, partitioned: true, description: District.}
 `}.Text())
 }
 
-// Sliced is a contract whose years are runs of their own.
+// Sliced returns a contract in which each year has a run of its own.
 func Sliced(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{
 		Properties: `
-      - {name: year, physicalName: any, logicalType: string, required: true, partitioned: true, primaryKey: true, primaryKeyPosition: 1, description: Year.}
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 2, description: Code.}
+      - {name: year, physicalName: any, logicalType: string, required: true, partitioned: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Year.}
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 2, description: Code.}
 `,
 		Custom: `      - {property: llacSlicing, value: {column: year, parameter: YEAR, values: ["2023", "2024"], prefix: "y"}}` + "\n",
 	}.Text())
 }
 
-// Part is one run's part of a snapshot: a file for each partition value, or one file where there is none.
-func (w *World) Part(run, slice string, values ...string) lake.PointerPart {
-	p := lake.PointerPart{PublishedPart: events.PublishedPart{RunID: run, Slice: slice, Candidate: events.Object{Key: lake.CandidateKey("things", run, "s1")}}}
+// Part returns one run's part of a snapshot: a file per partition value, or one file if there are none.
+func (w *Tables) Part(run, slice string, values ...string) lake.PointerPart {
+	p := lake.PointerPart{
+		PublishedPart: events.PublishedPart{RunID: run, Slice: slice, Candidate: events.Object{Key: lake.CandidateKey("things", run, "s1")}},
+	}
 	if len(values) == 0 {
 		p.Objects = []lake.CandidateObject{{Object: events.Object{Key: lake.StagingKey("things", run, "s1", nil)}}}
 	}
 	for _, v := range values {
 		partition := []lake.PartitionValue{{Column: w.c.Partition[0], Value: v}}
-		p.Objects = append(p.Objects, lake.CandidateObject{Object: events.Object{Key: lake.StagingKey("things", run, "s1", partition)}, Partition: partition})
+		p.Objects = append(
+			p.Objects,
+			lake.CandidateObject{Object: events.Object{Key: lake.StagingKey("things", run, "s1", partition)}, Partition: partition},
+		)
 	}
 	return p
 }
 
 // Publish moves the pointer.
-func (w *World) Publish(t *testing.T, slot string, parts ...lake.PointerPart) {
+func (w *Tables) Publish(t *testing.T, slot string, parts ...lake.PointerPart) {
 	t.Helper()
 	w.Put(t, lake.PointerKey("things"), lake.Pointer{
 		Dataset: "things", Snapshot: slot, RunID: slot, ContractSHA256: w.c.SHA256, SourceSystem: "portal.example", Parts: parts, Rows: 3,
 	})
 }
 
-// Follow follows, and fails the test where that fails.
-func (w *World) Follow(t *testing.T) {
+// Follow updates the tables and fails the test if that fails.
+func (w *Tables) Follow(t *testing.T) {
 	t.Helper()
 	if err := w.Catalogue.Follow(t.Context(), "things"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Shown reads the snapshot that the public table shows; "" where there is no such table.
-func (w *World) Shown(t *testing.T) string {
+// Shown returns the snapshot that the public table shows; "" if the table does not exist.
+func (w *Tables) Shown(t *testing.T) string {
 	t.Helper()
-	out, err := w.Catalogue.Glue.GetTable(context.Background(), &glue.GetTableInput{DatabaseName: &w.Catalogue.Database, Name: aws.String("things")})
+	out, err := w.Catalogue.Glue.GetTable(
+		context.Background(),
+		&glue.GetTableInput{DatabaseName: &w.Catalogue.Database, Name: aws.String("things")},
+	)
 	if err != nil {
 		return ""
 	}
@@ -140,13 +151,13 @@ func (w *World) Shown(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if view.Snapshot != out.Table.Parameters["llac.snapshot"] {
-		t.Errorf("the view reads snapshot %s, and its parameter says %s", view.Snapshot, out.Table.Parameters["llac.snapshot"])
+		t.Errorf("the view reads snapshot %s, its parameter names %s", view.Snapshot, out.Table.Parameters["llac.snapshot"])
 	}
 	return view.Snapshot
 }
 
-// where reads the location of a snapshot's table and those of its partitions, by their one value.
-func (w *World) where(t *testing.T, slot string) (string, map[string]string) {
+// where returns the locations of a snapshot's table and, by value, of its partitions.
+func (w *Tables) where(t *testing.T, slot string) (string, map[string]string) {
 	t.Helper()
 	name := aws.String(catalogue.TableName("things", slot))
 	out, err := w.Catalogue.Glue.GetTable(t.Context(), &glue.GetTableInput{DatabaseName: &w.Catalogue.Database, Name: name})
@@ -167,14 +178,14 @@ func (w *World) where(t *testing.T, slot string) (string, map[string]string) {
 	return aws.ToString(out.Table.StorageDescriptor.Location), all
 }
 
-func never(t *testing.T, w *World) {
+func never(t *testing.T, w *Tables) {
 	w.Follow(t)
 	if got := w.Shown(t); got != "" {
 		t.Errorf("the public table shows %s", got)
 	}
 }
 
-func first(t *testing.T, w *World) {
+func first(t *testing.T, w *Tables) {
 	w.Publish(t, Slot1, w.Part(Slot1, ""))
 	w.Follow(t)
 	if got := w.Shown(t); got != Slot1 {
@@ -186,7 +197,7 @@ func first(t *testing.T, w *World) {
 	}
 }
 
-func moves(t *testing.T, w *World) {
+func moves(t *testing.T, w *Tables) {
 	w.Publish(t, Slot1, w.Part(Slot1, ""))
 	w.Follow(t)
 	w.Publish(t, Slot2, w.Part(Slot2, ""))
@@ -201,7 +212,7 @@ func moves(t *testing.T, w *World) {
 	}
 }
 
-func again(t *testing.T, w *World) {
+func again(t *testing.T, w *Tables) {
 	w.Publish(t, Slot1, w.Part(Slot1, ""))
 	w.Follow(t)
 	before := w.version(t)
@@ -211,7 +222,7 @@ func again(t *testing.T, w *World) {
 	}
 }
 
-func (w *World) version(t *testing.T) string {
+func (w *Tables) version(t *testing.T) string {
 	t.Helper()
 	out, err := w.Catalogue.Glue.GetTable(t.Context(), &glue.GetTableInput{DatabaseName: &w.Catalogue.Database, Name: aws.String("things")})
 	if err != nil {
@@ -220,7 +231,7 @@ func (w *World) version(t *testing.T) string {
 	return aws.ToString(out.Table.VersionId)
 }
 
-func partitions(t *testing.T, w *World) {
+func partitions(t *testing.T, w *Tables) {
 	w.Publish(t, Slot1, w.Part(Slot1, "", "01", "02"))
 	w.Follow(t)
 	base := "s3://data/staging/things/ingested_process_at=" + Slot1 + "-s1/"
@@ -242,7 +253,7 @@ func partitions(t *testing.T, w *World) {
 	}
 }
 
-func many(t *testing.T, w *World) {
+func many(t *testing.T, w *Tables) {
 	var values []string
 	for i := range 230 {
 		values = append(values, fmt.Sprintf("%03d", i))
@@ -254,7 +265,7 @@ func many(t *testing.T, w *World) {
 	}
 }
 
-func slicesOfRuns(t *testing.T, w *World) {
+func slicesOfRuns(t *testing.T, w *Tables) {
 	w.Publish(t, Slot2, w.Part(Slot1+"-y2023", "2023", "2023"), w.Part(Slot2+"-y2024", "2024", "2024"))
 	w.Follow(t)
 	at, parts := w.where(t, Slot2)
@@ -267,11 +278,11 @@ func slicesOfRuns(t *testing.T, w *World) {
 	}
 }
 
-func forget(t *testing.T, w *World) {
+func forget(t *testing.T, w *Tables) {
 	w.Publish(t, Slot1, w.Part(Slot1, ""))
 	w.Follow(t)
 	if err := w.Catalogue.Forget(t.Context(), "things", Slot1); err == nil {
-		t.Error("the snapshot that readers see was forgotten")
+		t.Error("the table of the snapshot that readers see was deleted")
 	}
 	w.Publish(t, Slot2, w.Part(Slot2, ""))
 	w.Follow(t)
@@ -282,7 +293,7 @@ func forget(t *testing.T, w *World) {
 	}
 	name := aws.String(catalogue.TableName("things", Slot1))
 	if _, err := w.Catalogue.Glue.GetTable(t.Context(), &glue.GetTableInput{DatabaseName: &w.Catalogue.Database, Name: name}); err == nil {
-		t.Error("the table is still there")
+		t.Error("the table still exists")
 	}
 	if got := w.Shown(t); got != Slot2 {
 		t.Errorf("the public table shows %q", got)

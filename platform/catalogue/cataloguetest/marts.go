@@ -16,56 +16,64 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// Marts is what the tables of the marts must do over any Glue. open answers one with an empty database.
+// Marts tests what the marts' tables must do over any Glue. open returns a Glue with an empty database.
 func Marts(t *testing.T, open func(*testing.T) Glue) {
-	for name, run := range map[string]func(*testing.T, *MartsWorld){
-		"marts that were never built have no tables":                martsNever,
-		"a build makes its tables and the public ones":              martsFirst,
-		"a mart of the same rows keeps its table":                   martsSame,
-		"what is right is left as it is, what is not is put right":  martsMended,
-		"a build is forgotten, twice, and never the one that shows": martsForget,
+	for name, run := range map[string]func(*testing.T, *MartTables){
+		"marts that were never built have no tables":                                 martsNever,
+		"a build creates its tables and the public tables":                           martsFirst,
+		"a mart with the same rows keeps its table":                                  martsSame,
+		"correct tables stay unchanged, others are repaired":                         martsRepaired,
+		"the tables of a build are deleted, twice, but never those that readers see": martsForget,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, NewMartsWorld(t, open(t)))
+			run(t, NewMartTables(t, open(t)))
 		})
 	}
 }
 
-// MartsWorld is a lake and the tables of its marts.
-type MartsWorld struct {
+// MartTables is the catalogue of the marts over a lake in memory.
+type MartTables struct {
 	*runtimetest.Bench
 	Marts catalogue.Marts
 }
 
-// NewMartsWorld makes a world in which no mart was built.
-func NewMartsWorld(t *testing.T, g Glue) *MartsWorld {
+// NewMartTables returns the catalogue of marts that were never built.
+func NewMartTables(t *testing.T, g Glue) *MartTables {
 	t.Helper()
 	b := runtimetest.New(t, Whole(t))
-	return &MartsWorld{b, catalogue.Marts{Glue: g.API, Database: g.Database, Bucket: "data", Lake: b.Lake}}
+	return &MartTables{b, catalogue.Marts{Glue: g.API, Database: g.Database, Bucket: "data", Lake: b.Lake}}
 }
 
-// Mart is a mart of a build, with a column of each kind.
+// Mart returns a mart of a build, with a column of each type.
 func Mart(name, build string) lake.Mart {
 	return lake.Mart{
-		Name: name, Kind: "fact", Grain: "One row per town.", Description: "Towns.", Build: build, Rows: 2, Content: "content of " + build, SourceSystem: "simulator",
+		Name: name, Kind: "fact", Grain: "One row per town.", Description: "Towns.", Build: build, Rows: 2,
+		Content: "content of " + build, SourceSystem: "simulator",
 		Snapshots: map[string]string{"towns": Slot1}, Attribution: []string{"Source: the list."},
 		Columns: []lake.MartColumn{
-			{Name: "town_id", Type: "VARCHAR", Description: "Code."}, {Name: "places", Type: "INTEGER"}, {Name: "population", Type: "BIGINT"}, {Name: "gdp_meur", Type: "DECIMAL(18,3)"},
-			{Name: "share", Type: "DOUBLE"}, {Name: "month_start_date", Type: "DATE"}, {Name: "seen_at", Type: "TIMESTAMP"}, {Name: "is_current", Type: "BOOLEAN"},
+			{
+				Name:        "town_id",
+				Type:        "VARCHAR",
+				Description: "Code.",
+			}, {Name: "places", Type: "INTEGER"}, {Name: "population", Type: "BIGINT"}, {Name: "gdp_meur", Type: "DECIMAL(18,3)"},
+			{
+				Name: "share",
+				Type: "DOUBLE",
+			}, {Name: "month_start_date", Type: "DATE"}, {Name: "seen_at", Type: "TIMESTAMP"}, {Name: "is_current", Type: "BOOLEAN"},
 		},
 		Objects: []events.Object{{Key: lake.MartKey("fact", name, build)}},
 	}
 }
 
 // Publish moves the pointer.
-func (w *MartsWorld) Publish(t *testing.T, build string, marts ...lake.Mart) {
+func (w *MartTables) Publish(t *testing.T, build string, marts ...lake.Mart) {
 	t.Helper()
 	w.Put(t, lake.MartsPointerKey, lake.MartsPointer{Build: build, Models: marts})
 }
 
-// Follow follows, and answers what was touched.
-func (w *MartsWorld) Follow(t *testing.T) []string {
+// Follow updates the tables and returns the names of those that it created or changed.
+func (w *MartTables) Follow(t *testing.T) []string {
 	t.Helper()
 	touched, err := w.Marts.Follow(t.Context())
 	if err != nil {
@@ -74,8 +82,8 @@ func (w *MartsWorld) Follow(t *testing.T) []string {
 	return touched
 }
 
-// Table reads a table; nil where there is none.
-func (w *MartsWorld) Table(name string) *types.Table {
+// Table returns a table; nil if it does not exist.
+func (w *MartTables) Table(name string) *types.Table {
 	out, err := w.Marts.Glue.GetTable(context.Background(), &glue.GetTableInput{DatabaseName: &w.Marts.Database, Name: &name})
 	if err != nil {
 		return nil
@@ -83,8 +91,8 @@ func (w *MartsWorld) Table(name string) *types.Table {
 	return out.Table
 }
 
-// Shown is the build of which a public table is a view; "" where there is none.
-func (w *MartsWorld) Shown(t *testing.T, mart string) string {
+// Shown returns the build that a public table shows; "" if the table does not exist.
+func (w *MartTables) Shown(t *testing.T, mart string) string {
 	t.Helper()
 	table := w.Table(mart)
 	if table == nil {
@@ -95,18 +103,18 @@ func (w *MartsWorld) Shown(t *testing.T, mart string) string {
 		t.Fatal(err)
 	}
 	if view.Snapshot != table.Parameters["llac.build"] {
-		t.Errorf("the view reads build %s, and its parameter says %s", view.Snapshot, table.Parameters["llac.build"])
+		t.Errorf("the view reads build %s, its parameter names %s", view.Snapshot, table.Parameters["llac.build"])
 	}
 	return view.Snapshot
 }
 
-func martsNever(t *testing.T, w *MartsWorld) {
+func martsNever(t *testing.T, w *MartTables) {
 	if touched := w.Follow(t); len(touched) != 0 || w.Table("fact_towns") != nil {
 		t.Errorf("touched %v", touched)
 	}
 }
 
-func martsFirst(t *testing.T, w *MartsWorld) {
+func martsFirst(t *testing.T, w *MartTables) {
 	w.Publish(t, Slot1, Mart("fact_towns", Slot1), Mart("fact_roads", Slot1))
 	want := []string{"fact_roads", "fact_roads__20250801t063000", "fact_towns", "fact_towns__20250801t063000"}
 	if touched := w.Follow(t); !slices.Equal(touched, want) {
@@ -137,15 +145,16 @@ func martsFirst(t *testing.T, w *MartsWorld) {
 	if got := strings.Join(kinds, " "); got != "varchar integer bigint decimal(18,3) double date timestamp(3) boolean" {
 		t.Errorf("columns of the view are %s", got)
 	}
-	if of.Parameters["llac.source_system"] != "simulator" || !strings.Contains(aws.ToString(of.Description), "simulator") || !strings.Contains(aws.ToString(of.Description), "Source: the list.") {
-		t.Errorf("the table does not say where its rows come from: %v", of.Parameters) // Invariant 11
+	if of.Parameters["llac.source_system"] != "simulator" || !strings.Contains(aws.ToString(of.Description), "simulator") ||
+		!strings.Contains(aws.ToString(of.Description), "Source: the list.") {
+		t.Errorf("the table does not name the source system of its rows: %v", of.Parameters) // Invariant 11
 	}
 }
 
-func martsSame(t *testing.T, w *MartsWorld) {
+func martsSame(t *testing.T, w *MartTables) {
 	w.Publish(t, Slot1, Mart("fact_towns", Slot1), Mart("fact_roads", Slot1))
 	w.Follow(t)
-	// The next build makes other roads; of the towns it makes the same rows, and says more of them.
+	// The next build makes other rows of the roads. Of the towns it makes the same rows, with more descriptions.
 	same := Mart("fact_towns", Slot1)
 	same.Description, same.Columns[0].Description, same.Snapshots = "All towns.", "Code of Idescat.", map[string]string{"towns": Slot2}
 	w.Publish(t, Slot2, same, Mart("fact_roads", Slot2))
@@ -156,45 +165,47 @@ func martsSame(t *testing.T, w *MartsWorld) {
 		t.Errorf("readers see roads of build %s and towns of %s", w.Shown(t, "fact_roads"), w.Shown(t, "fact_towns"))
 	}
 	if c := w.Table("fact_towns").StorageDescriptor.Columns[0]; aws.ToString(c.Comment) != "Code of Idescat." {
-		t.Errorf("the column says %q", aws.ToString(c.Comment))
+		t.Errorf("the column's comment is %q", aws.ToString(c.Comment))
 	}
 }
 
-func martsMended(t *testing.T, w *MartsWorld) {
+func martsRepaired(t *testing.T, w *MartTables) {
 	w.Publish(t, Slot1, Mart("fact_towns", Slot1), Mart("fact_roads", Slot1))
 	w.Follow(t)
 	if touched := w.Follow(t); len(touched) != 0 {
-		t.Errorf("nothing has changed, and touched were %v", touched)
+		t.Errorf("nothing changed, but touched are %v", touched)
 	}
 	for _, name := range []string{"fact_towns", "fact_towns__20250801t063000"} {
 		if _, err := w.Marts.Glue.DeleteTable(t.Context(), &glue.DeleteTableInput{DatabaseName: &w.Marts.Database, Name: &name}); err != nil {
 			t.Fatal(err)
 		}
 		if touched := w.Follow(t); !slices.Equal(touched, []string{name}) || w.Shown(t, "fact_towns") != Slot1 {
-			t.Errorf("%s was deleted, and touched were %v", name, touched)
+			t.Errorf("%s was deleted, touched are %v", name, touched)
 		}
 	}
 	name := "fact_roads__20250801t063000"
 	if _, err := w.Marts.Glue.UpdateTable(t.Context(), &glue.UpdateTableInput{DatabaseName: &w.Marts.Database, TableInput: &types.TableInput{
-		Name: &name, TableType: aws.String("EXTERNAL_TABLE"), StorageDescriptor: &types.StorageDescriptor{Location: aws.String("s3://elsewhere/")},
+		Name: &name, TableType: aws.String("EXTERNAL_TABLE"),
+		StorageDescriptor: &types.StorageDescriptor{Location: aws.String("s3://elsewhere/")},
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	if touched := w.Follow(t); !slices.Equal(touched, []string{name}) || aws.ToString(w.Table(name).StorageDescriptor.Location) != "s3://data/marts/facts/fact_roads/build="+Slot1+"/" {
-		t.Errorf("%s was changed, and touched were %v", name, touched)
+	if touched := w.Follow(t); !slices.Equal(touched, []string{name}) ||
+		aws.ToString(w.Table(name).StorageDescriptor.Location) != "s3://data/marts/facts/fact_roads/build="+Slot1+"/" {
+		t.Errorf("%s was changed, touched are %v", name, touched)
 	}
 }
 
-func martsForget(t *testing.T, w *MartsWorld) {
+func martsForget(t *testing.T, w *MartTables) {
 	w.Publish(t, Slot1, Mart("fact_towns", Slot1), Mart("fact_roads", Slot1))
 	w.Follow(t)
 	if err := w.Marts.Forget(t.Context(), "fact_towns", Slot1); err == nil {
-		t.Error("the build that is published was forgotten")
+		t.Error("the table of the published build was deleted")
 	}
-	// The pointer has moved, the tables have not: and the roads are no mart any more.
+	// The pointer moved, the tables did not, and the roads are not a mart any more.
 	w.Publish(t, Slot2, Mart("fact_towns", Slot2))
 	if err := w.Marts.Forget(t.Context(), "fact_towns", Slot1); err == nil {
-		t.Error("the build that readers see was forgotten")
+		t.Error("the table of the build that readers see was deleted")
 	}
 	w.Follow(t)
 	for range 2 {
@@ -205,10 +216,11 @@ func martsForget(t *testing.T, w *MartsWorld) {
 		}
 	}
 	for name, want := range map[string]bool{
-		"fact_towns": true, "fact_towns__20250802t063000": true, "fact_towns__20250801t063000": false, "fact_roads": false, "fact_roads__20250801t063000": false,
+		"fact_towns": true, "fact_towns__20250802t063000": true, "fact_towns__20250801t063000": false,
+		"fact_roads": false, "fact_roads__20250801t063000": false,
 	} {
 		if got := w.Table(name) != nil; got != want {
-			t.Errorf("table %s is there: %v, want %v", name, got, want)
+			t.Errorf("table %s exists: %v, want %v", name, got, want)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package cataloguetest holds a Glue in memory, as strict as the real one where the catalogue could go wrong, and what
-// every Glue must do for the catalogue to be right.
+// Package cataloguetest provides a Glue in memory, which is as strict as the real one where the catalogue depends on it, and
+// the conformance suites of the catalogue over any Glue.
 package cataloguetest
 
 import (
@@ -16,13 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/glue/types"
 )
 
-// Memory is one Glue database in memory. Like Glue it refuses a table of a version that is no longer there, names that are
-// not lower-case, and too many partitions in one call; like Glue it keeps partitions when their table is updated.
+// Memory is one Glue database in memory. Like Glue it rejects an update of an old version of a table, names that are not
+// lower-case, and too many partitions in one call. Like Glue it keeps the partitions of an updated table.
 type Memory struct {
 	Database string
-	// Before is called before, After after each call has had its effect; an error is the call's answer. Nil: nothing.
+	// Before is called before the effect of each call, After after it. Their error is the result of the call. Nil: not called.
 	Before, After func(operation, table string) error
-	PageSize      int // of partitions; 0: all at once
+	PageSize      int // partitions per page; 0: all in one page
 
 	mu     sync.Mutex
 	tables map[string]*table
@@ -35,21 +35,21 @@ type table struct {
 	version    int
 }
 
-// Calls lists the calls that were made, as "Operation table".
+// Calls returns the calls so far, as "Operation table".
 func (m *Memory) Calls() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.calls)
 }
 
-// Tables lists the names of the tables, sorted.
+// Tables returns the names of the tables, sorted.
 func (m *Memory) Tables() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.tables))
 }
 
-// Table reads a table; nil where there is none.
+// Table returns a table; nil if it does not exist.
 func (m *Memory) Table(name string) *types.Table {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +60,7 @@ func (m *Memory) Table(name string) *types.Table {
 	return nil
 }
 
-// Change changes a table as a person at the console would.
+// Change changes a table as a person at the AWS console would.
 func (m *Memory) Change(name string, change func(t *types.Table, partitions map[string]types.Partition)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,7 +69,7 @@ func (m *Memory) Change(name string, change func(t *types.Table, partitions map[
 	t.bump()
 }
 
-// Locations maps the partitions of a table, their values joined by "/", to where they lie.
+// Locations returns the locations of a table's partitions, by their values joined by "/".
 func (m *Memory) Locations(name string) map[string]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,7 +87,7 @@ func (t *table) bump() {
 	t.VersionId = aws.String(strconv.Itoa(t.version))
 }
 
-// call is the frame of every operation.
+// call runs an operation with the checks and hooks that all operations share.
 func call[T any](m *Memory, ctx context.Context, operation string, database *string, name string, work func() (*T, error)) (*T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func call[T any](m *Memory, ctx context.Context, operation string, database *str
 	return out, err
 }
 
-// find needs the lock.
+// find returns a table. The caller holds the lock.
 func (m *Memory) find(name string) (*table, error) {
 	if t := m.tables[name]; t != nil {
 		return t, nil
@@ -184,7 +184,11 @@ func (m *Memory) DeleteTable(ctx context.Context, in *glue.DeleteTableInput, _ .
 }
 
 // GetPartitions implements catalogue.API.
-func (m *Memory) GetPartitions(ctx context.Context, in *glue.GetPartitionsInput, _ ...func(*glue.Options)) (*glue.GetPartitionsOutput, error) {
+func (m *Memory) GetPartitions(
+	ctx context.Context,
+	in *glue.GetPartitionsInput,
+	_ ...func(*glue.Options),
+) (*glue.GetPartitionsOutput, error) {
 	return call(m, ctx, "GetPartitions", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.GetPartitionsOutput, error) {
 		t, err := m.find(*in.TableName)
 		if err != nil {
@@ -206,7 +210,11 @@ func (m *Memory) GetPartitions(ctx context.Context, in *glue.GetPartitionsInput,
 }
 
 // BatchCreatePartition implements catalogue.API.
-func (m *Memory) BatchCreatePartition(ctx context.Context, in *glue.BatchCreatePartitionInput, _ ...func(*glue.Options)) (*glue.BatchCreatePartitionOutput, error) {
+func (m *Memory) BatchCreatePartition(
+	ctx context.Context,
+	in *glue.BatchCreatePartitionInput,
+	_ ...func(*glue.Options),
+) (*glue.BatchCreatePartitionOutput, error) {
 	return call(m, ctx, "BatchCreatePartition", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.BatchCreatePartitionOutput, error) {
 		t, err := m.find(*in.TableName)
 		if err != nil {
@@ -233,7 +241,11 @@ func (m *Memory) BatchCreatePartition(ctx context.Context, in *glue.BatchCreateP
 }
 
 // BatchUpdatePartition implements catalogue.API.
-func (m *Memory) BatchUpdatePartition(ctx context.Context, in *glue.BatchUpdatePartitionInput, _ ...func(*glue.Options)) (*glue.BatchUpdatePartitionOutput, error) {
+func (m *Memory) BatchUpdatePartition(
+	ctx context.Context,
+	in *glue.BatchUpdatePartitionInput,
+	_ ...func(*glue.Options),
+) (*glue.BatchUpdatePartitionOutput, error) {
 	return call(m, ctx, "BatchUpdatePartition", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.BatchUpdatePartitionOutput, error) {
 		t, err := m.find(*in.TableName)
 		if err != nil {
@@ -247,7 +259,10 @@ func (m *Memory) BatchUpdatePartition(ctx context.Context, in *glue.BatchUpdateP
 			at := strings.Join(e.PartitionValueList, "/")
 			if _, there := t.partitions[at]; !there {
 				failure := partitionError(e.PartitionValueList, "EntityNotFoundException", "Partition not found.")
-				out.Errors = append(out.Errors, types.BatchUpdatePartitionFailureEntry{PartitionValueList: e.PartitionValueList, ErrorDetail: failure.ErrorDetail})
+				out.Errors = append(
+					out.Errors,
+					types.BatchUpdatePartitionFailureEntry{PartitionValueList: e.PartitionValueList, ErrorDetail: failure.ErrorDetail},
+				)
 				continue
 			}
 			t.partitions[at] = types.Partition{Values: e.PartitionInput.Values, StorageDescriptor: e.PartitionInput.StorageDescriptor}
@@ -257,7 +272,11 @@ func (m *Memory) BatchUpdatePartition(ctx context.Context, in *glue.BatchUpdateP
 }
 
 // BatchDeletePartition implements catalogue.API.
-func (m *Memory) BatchDeletePartition(ctx context.Context, in *glue.BatchDeletePartitionInput, _ ...func(*glue.Options)) (*glue.BatchDeletePartitionOutput, error) {
+func (m *Memory) BatchDeletePartition(
+	ctx context.Context,
+	in *glue.BatchDeletePartitionInput,
+	_ ...func(*glue.Options),
+) (*glue.BatchDeletePartitionOutput, error) {
 	return call(m, ctx, "BatchDeletePartition", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.BatchDeletePartitionOutput, error) {
 		t, err := m.find(*in.TableName)
 		if err != nil {
@@ -288,7 +307,11 @@ func partitionError(values []string, code, message string) types.PartitionError 
 
 func (t *table) unfit(values []string) string {
 	if len(values) != len(t.PartitionKeys) {
-		return fmt.Sprintf("The number of partition keys do not match the number of partition values: %d and %d", len(t.PartitionKeys), len(values))
+		return fmt.Sprintf(
+			"The number of partition keys do not match the number of partition values: %d and %d",
+			len(t.PartitionKeys),
+			len(values),
+		)
 	}
 	return ""
 }

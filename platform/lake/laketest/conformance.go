@@ -14,29 +14,29 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Conformance is what every Store must do. open returns an empty store, and is called once a case.
+// Conformance tests what every Store must do. open returns an empty store and is called once per case.
 func Conformance(t *testing.T, open func(t *testing.T) lake.Store) {
 	for _, c := range []struct {
 		name string
 		run  func(t *testing.T, s lake.Store)
 	}{
-		{"what was put is got", putAndGet},
+		{"get returns what put wrote", putAndGet},
 		{"a missing object is ErrNotFound", missing},
-		{"an object is streamed", stream},
-		{"metadata travels beside the bytes", metadata},
-		{"a plain put replaces", replace},
-		{"an empty object is an object", empty},
-		{"put-if-absent: created, mine already, another's", putIfAbsent},
-		{"put-if-absent: of sixteen at once one wins", race},
-		{"compare-and-swap: create, swap, changed, gone", compareAndSwap},
-		{"compare-and-swap: of sixteen at once one wins", swapRace},
-		{"a large stream is create-only and whole", largeStream},
-		{"a stream that breaks leaves nothing", brokenStream},
-		{"a list is in key order and within its prefix", list},
-		{"a list goes on after a thousand keys", longList},
-		{"a list ends when told to", shortList},
-		{"a delete is harmless when repeated", deletes},
-		{"an ended context ends the call", cancelled},
+		{"open streams an object", stream},
+		{"metadata is stored with the object", metadata},
+		{"put replaces an object", replace},
+		{"an empty object exists", empty},
+		{"put-if-absent: created, already mine, exists", putIfAbsent},
+		{"put-if-absent: one of sixteen concurrent writers wins", race},
+		{"compare-and-swap: create, swap, changed, deleted", compareAndSwap},
+		{"compare-and-swap: one of sixteen concurrent writers wins", swapRace},
+		{"put-stream creates a large object", largeStream},
+		{"put-stream leaves nothing if the reader fails", brokenStream},
+		{"list is in key order and within its prefix", list},
+		{"list returns more than a thousand keys", longList},
+		{"list stops when yield returns false", shortList},
+		{"delete is idempotent", deletes},
+		{"a cancelled context ends the call", cancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,14 +57,14 @@ func putAndGet(t *testing.T, s lake.Store) {
 	want := lake.Info{Key: put.Key, Size: int64(len(body)), SHA256: lake.SHA256(body), ETag: put.ETag, VersionID: put.VersionID}
 	for name, got := range map[string]lake.Info{"Put": put, "Get": info} {
 		if got.Key != want.Key || got.Size != want.Size || got.SHA256 != want.SHA256 || got.ETag != want.ETag || got.VersionID != want.VersionID {
-			t.Errorf("%s says %+v, want %+v", name, got, want)
+			t.Errorf("%s returned %+v, want %+v", name, got, want)
 		}
 	}
 	if info.Modified.IsZero() || info.ETag == "" {
-		t.Errorf("modified %v, ETag %q: both must be known", info.Modified, info.ETag)
+		t.Errorf("modified %v, ETag %q, want both set", info.Modified, info.ETag)
 	}
 	if _, err := lake.Read(t.Context(), s, put.Object()); err != nil {
-		t.Errorf("the reference cannot be read by: %v", err)
+		t.Errorf("read the object by its reference: %v", err)
 	}
 }
 
@@ -91,7 +91,7 @@ func stream(t *testing.T, s lake.Store) {
 	got, err := io.ReadAll(body)
 	check(t, err)
 	if !bytes.Equal(got, want) || info.Size != int64(len(want)) {
-		t.Errorf("%d bytes of %d came, size says %d", len(got), len(want), info.Size)
+		t.Errorf("read %d bytes of %d, size %d", len(got), len(want), info.Size)
 	}
 }
 
@@ -120,7 +120,7 @@ func replace(t *testing.T, s lake.Store) {
 	second, err := s.Put(t.Context(), "a", []byte("two, longer"))
 	check(t, err)
 	if first.ETag == second.ETag {
-		t.Errorf("two versions have the ETag %s", first.ETag)
+		t.Errorf("two versions have the same ETag %s", first.ETag)
 	}
 	want(t, s, "a", "two, longer")
 }
@@ -130,7 +130,7 @@ func empty(t *testing.T, s lake.Store) {
 	check(t, err)
 	want(t, s, "empty", "")
 	if _, _, err := s.PutIfAbsent(t.Context(), "empty", []byte("x")); !errors.Is(err, lake.ErrExists) {
-		t.Errorf("an empty object does not exist: %v", err)
+		t.Errorf("put over an empty object: %v, want ErrExists", err)
 	}
 }
 
@@ -141,11 +141,11 @@ func putIfAbsent(t *testing.T, s lake.Store) {
 	}
 	again, outcome, err := s.PutIfAbsent(t.Context(), "runs/a.json", []byte("mine"))
 	if err != nil || outcome != lake.AlreadyMine || again.VersionID != created.VersionID || again.ETag != created.ETag {
-		t.Errorf("again: %v, outcome %d, %+v; want AlreadyMine and the object of %+v", err, outcome, again, created)
+		t.Errorf("again: %v, outcome %d, %+v; want AlreadyMine and %+v", err, outcome, again, created)
 	}
 	there, outcome, err := s.PutIfAbsent(t.Context(), "runs/a.json", []byte("another's"))
 	if !errors.Is(err, lake.ErrExists) || outcome != 0 || there.ETag != created.ETag {
-		t.Errorf("another's: %v, outcome %d, %+v; want ErrExists and what is there", err, outcome, there)
+		t.Errorf("other bytes: %v, outcome %d, %+v; want ErrExists and the existing object", err, outcome, there)
 	}
 	want(t, s, "runs/a.json", "mine")
 }
@@ -168,7 +168,7 @@ func swapRace(t *testing.T, s lake.Store) {
 	oneWinner(t, s, "pointer", outcomes, lake.ErrChanged)
 }
 
-// together runs n calls at once and returns their errors by index.
+// together runs n calls concurrently and returns their errors by index.
 func together(n int, call func(i int) error) []error {
 	var wg sync.WaitGroup
 	out := make([]error, n)
@@ -206,12 +206,12 @@ func compareAndSwap(t *testing.T, s lake.Store) {
 	first, err := s.CompareAndSwap(t.Context(), key, []byte("one"), "")
 	check(t, err)
 	if _, err := s.CompareAndSwap(t.Context(), key, []byte("another one"), ""); !errors.Is(err, lake.ErrChanged) {
-		t.Errorf("create over an object: %v, want ErrChanged", err)
+		t.Errorf("create over an existing object: %v, want ErrChanged", err)
 	}
 	_, read, err := s.Get(t.Context(), key)
 	check(t, err)
 	if read.ETag != first.ETag {
-		t.Errorf("the ETag of the swap is %s, of the read %s", first.ETag, read.ETag)
+		t.Errorf("the swap returned ETag %s, the read %s", first.ETag, read.ETag)
 	}
 	second, err := s.CompareAndSwap(t.Context(), key, []byte("two"), read.ETag)
 	check(t, err)
@@ -222,10 +222,10 @@ func compareAndSwap(t *testing.T, s lake.Store) {
 	check(t, s.Delete(t.Context(), key, second.VersionID))
 	check(t, s.Delete(t.Context(), key, first.VersionID))
 	if _, err := s.CompareAndSwap(t.Context(), key, []byte("three"), second.ETag); !errors.Is(err, lake.ErrChanged) {
-		t.Errorf("swap of an object that is gone: %v, want ErrChanged", err)
+		t.Errorf("swap of a deleted object: %v, want ErrChanged", err)
 	}
 	if _, _, err := s.Get(t.Context(), key); !errors.Is(err, lake.ErrNotFound) {
-		t.Errorf("a failed swap has left something: %v", err)
+		t.Errorf("a failed swap left an object: %v", err)
 	}
 }
 
@@ -236,14 +236,14 @@ func largeStream(t *testing.T, s lake.Store) {
 	info, err := s.PutStream(t.Context(), "marts/a.parquet", bytes.NewReader(large))
 	check(t, err)
 	if info.Size != int64(len(large)) || info.SHA256 != lake.SHA256(large) {
-		t.Errorf("info says %d bytes, sha256 %s", info.Size, info.SHA256)
+		t.Errorf("info: %d bytes, sha256 %s", info.Size, info.SHA256)
 	}
 	if _, err := lake.Read(t.Context(), s, info.Object()); err != nil {
 		t.Error(err)
 	}
 	again, err := s.PutStream(t.Context(), "marts/a.parquet", bytes.NewReader(large))
 	if err != nil || again.SHA256 != info.SHA256 {
-		t.Errorf("the same again: %v, sha256 %s", err, again.SHA256)
+		t.Errorf("the same bytes again: %v, sha256 %s", err, again.SHA256)
 	}
 	other := bytes.Clone(large)
 	other[len(other)-1] ^= 1
@@ -251,21 +251,21 @@ func largeStream(t *testing.T, s lake.Store) {
 		t.Errorf("other bytes: %v, want ErrExists", err)
 	}
 	if _, err := s.PutStream(t.Context(), "marts/a.parquet", strings.NewReader("short")); !errors.Is(err, lake.ErrExists) {
-		t.Errorf("a short stream over it: %v, want ErrExists", err)
+		t.Errorf("a short stream over the object: %v, want ErrExists", err)
 	}
 	if _, err := lake.Read(t.Context(), s, info.Object()); err != nil {
-		t.Errorf("after the refused ones: %v", err)
+		t.Errorf("after the rejected writes: %v", err)
 	}
 }
 
 func brokenStream(t *testing.T, s lake.Store) {
-	cut := errors.New("the reader broke")
+	cut := errors.New("the reader failed")
 	_, err := s.PutStream(t.Context(), "marts/b.parquet", io.MultiReader(bytes.NewReader(large[:9<<20]), brokenReader{cut}))
 	if !errors.Is(err, cut) {
-		t.Errorf("error %v, want the reader's", err)
+		t.Errorf("error %v, want that of the reader", err)
 	}
 	if _, _, err := s.Get(t.Context(), "marts/b.parquet"); !errors.Is(err, lake.ErrNotFound) {
-		t.Errorf("half an object is visible: %v", err)
+		t.Errorf("a partial object is visible: %v", err)
 	}
 }
 
@@ -282,11 +282,11 @@ func list(t *testing.T, s lake.Store) {
 		t.Errorf("listed %v, want %v", got, want)
 	}
 	if got := keys(t, s, "nothing/"); len(got) != 0 {
-		t.Errorf("listed %v of nothing", got)
+		t.Errorf("listed %v under an unused prefix", got)
 	}
 	check(t, s.List(t.Context(), "a/10", func(i lake.Info) bool {
 		if i.Size != 4 || i.Modified.IsZero() || i.ETag == "" {
-			t.Errorf("listed %+v: size, time and ETag must be known", i)
+			t.Errorf("listed %+v, want size, time and ETag set", i)
 		}
 		return true
 	}))
@@ -309,7 +309,7 @@ func longList(t *testing.T, s lake.Store) {
 		check(t, err)
 	}
 	if got := keys(t, s, "landing/"); !slices.Equal(got, want) {
-		t.Errorf("listed %d keys of %d, or in another order", len(got), n)
+		t.Errorf("listed %d keys of %d, or not in order", len(got), n)
 	}
 }
 
@@ -321,7 +321,7 @@ func shortList(t *testing.T, s lake.Store) {
 	seen := 0
 	check(t, s.List(t.Context(), "", func(lake.Info) bool { seen++; return seen < 2 }))
 	if seen != 2 {
-		t.Errorf("yielded %d times, want 2", seen)
+		t.Errorf("yield was called %d times, want 2", seen)
 	}
 }
 
@@ -366,7 +366,7 @@ func want(t *testing.T, s lake.Store, key, body string) {
 	t.Helper()
 	b, _, err := s.Get(t.Context(), key)
 	if err != nil || string(b) != body {
-		t.Errorf("%s holds %.40q (%v), want %q", key, b, err, body)
+		t.Errorf("%s contains %.40q (%v), want %q", key, b, err, body)
 	}
 }
 

@@ -10,42 +10,42 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Fault is what a server does to one request in the place of answering it. The zero Fault is none.
+// Fault is how a server mistreats one request. The zero Fault answers it normally.
 type Fault struct {
-	Status       int    // answer this HTTP status; the request is not executed
-	Code         string // S3's error code of that answer
+	Status       int    // HTTP status of the response; the request is not executed
+	Code         string // S3's error code in that response
 	LoseResponse bool   // execute the request, then drop the connection
 }
 
-// Faulty is a Store over HTTP whose server misbehaves on request.
+// Faulty is a Store over HTTP whose server can be made to fail.
 type Faulty struct {
 	Store lake.Store
-	// Set makes the server ask decide about every request from now on; nil ends that.
+	// Set makes the server call decide for every further request; nil ends that.
 	Set func(decide func(*http.Request) Fault)
 	// NoBucket is a Store of the same server over a bucket that does not exist.
 	NoBucket lake.Store
 }
 
-// Faults is what a Store over S3's protocol must do when the network and the server misbehave. open returns a fresh one,
-// and is called once a case; strict makes the server answer 403 for a missing key, as S3 does without ListBucket.
+// Faults tests what a Store over S3's protocol must do when the network or the server fails. open returns a new one and is
+// called once per case. strict makes the server answer 403 for a missing key, as S3 does without ListBucket.
 func Faults(t *testing.T, open func(t *testing.T, strict bool) Faulty) {
 	for _, c := range []struct {
 		name   string
 		strict bool
 		run    func(t *testing.T, f Faulty)
 	}{
-		{"create: a lost answer meets its own write", false, lostCreate},
-		{"create: a lost answer, and another was faster", false, lostRace},
-		{"swap: a lost answer meets its own write", false, lostSwap},
-		{"stream: a lost answer to the last call meets its own write", false, lostComplete},
-		{"a conflict is tried again", false, conflict},
-		{"a conflict that stays is an error", false, conflictStays},
-		{"5xx is tried again", false, serverError},
-		{"a broken answer is read again", false, lostRead},
-		{"a refused write is an error, and not a missing object", false, refusedWrite},
-		{"wrong keys are an error, and not a missing object", false, wrongKeys},
+		{"create: the response is lost, the retry finds its own object", false, lostCreate},
+		{"create: the response is lost, another writer was faster", false, lostRace},
+		{"swap: the response is lost, the retry finds its own object", false, lostSwap},
+		{"stream: the last response is lost, the retry finds its own object", false, lostComplete},
+		{"a conflict is retried", false, conflict},
+		{"a lasting conflict is an error", false, conflictStays},
+		{"5xx is retried", false, serverError},
+		{"an interrupted response is read again", false, lostRead},
+		{"a denied write is an error other than not found", false, refusedWrite},
+		{"wrong credentials are an error other than not found", false, wrongKeys},
 		{"403 for a missing key is ErrNotFound", true, strictMissing},
-		{"a missing bucket is no missing object", false, noBucket},
+		{"a missing bucket is an error other than not found", false, noBucket},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +69,7 @@ func first(f Faulty, n int64, matches func(*http.Request) bool, fault Fault) *at
 func puts(r *http.Request) bool { return r.Method == http.MethodPut }
 func gets(r *http.Request) bool { return r.Method == http.MethodGet }
 
-// finishes says whether the request ends a multipart upload.
+// finishes reports whether the request completes a multipart upload.
 func finishes(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Query().Has("uploadId")
 }
@@ -81,7 +81,7 @@ func lostCreate(t *testing.T, f Faulty) {
 		t.Errorf("error %v, outcome %d, %+v; want AlreadyMine", err, outcome, info)
 	}
 	if seen.Load() < 2 {
-		t.Errorf("the fault was not met: %d puts", seen.Load())
+		t.Errorf("the fault did not occur: %d puts", seen.Load())
 	}
 	want(t, f.Store, "receipt", "mine")
 }
@@ -105,7 +105,7 @@ func lostSwap(t *testing.T, f Faulty) {
 		t.Errorf("error %v, %+v", err, info)
 	}
 	if seen.Load() < 2 {
-		t.Errorf("the fault was not met: %d puts", seen.Load())
+		t.Errorf("the fault did not occur: %d puts", seen.Load())
 	}
 	want(t, f.Store, "pointer", "two")
 }
@@ -117,7 +117,7 @@ func lostComplete(t *testing.T, f Faulty) {
 		t.Errorf("error %v, sha256 %s", err, info.SHA256)
 	}
 	if seen.Load() == 0 {
-		t.Error("the fault was not met")
+		t.Error("the fault did not occur")
 	}
 }
 
@@ -140,7 +140,7 @@ func conflictStays(t *testing.T, f Faulty) {
 	first(f, 1000, puts, Fault{Status: http.StatusConflict, Code: "ConditionalRequestConflict"})
 	_, outcome, err := f.Store.PutIfAbsent(t.Context(), "receipt", []byte("mine"))
 	if err == nil || outcome != 0 || errors.Is(err, lake.ErrExists) || errors.Is(err, lake.ErrNotFound) {
-		t.Errorf("error %v, outcome %d; want an error that may be tried again", err, outcome)
+		t.Errorf("error %v, outcome %d; want an error that can be retried", err, outcome)
 	}
 }
 
@@ -178,7 +178,7 @@ func wrongKeys(t *testing.T, f Faulty) {
 	for _, code := range []string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"} {
 		first(f, 1000, gets, Fault{Status: http.StatusForbidden, Code: code})
 		if _, _, err := f.Store.Get(t.Context(), "a"); err == nil || errors.Is(err, lake.ErrNotFound) {
-			t.Errorf("%s: %v; a store that cannot be asked must not look empty", code, err)
+			t.Errorf("%s: %v; a store that cannot be read must not look empty", code, err)
 		}
 	}
 }
@@ -196,7 +196,8 @@ func noBucket(t *testing.T, f Faulty) {
 	_, _, create := f.NoBucket.PutIfAbsent(t.Context(), "a", []byte("a"))
 	_, swap := f.NoBucket.CompareAndSwap(t.Context(), "a", []byte("a"), "")
 	list := f.NoBucket.List(t.Context(), "", func(lake.Info) bool { return true })
-	for name, err := range map[string]error{"get": get, "create": create, "swap": swap, "list": list, "delete": f.NoBucket.Delete(t.Context(), "a", "")} {
+	remove := f.NoBucket.Delete(t.Context(), "a", "")
+	for name, err := range map[string]error{"get": get, "create": create, "swap": swap, "list": list, "delete": remove} {
 		if err == nil || errors.Is(err, lake.ErrNotFound) || !strings.Contains(err.Error(), "bucket") {
 			t.Errorf("%s: %v; want an error that names the bucket and is not ErrNotFound", name, err)
 		}

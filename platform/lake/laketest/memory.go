@@ -1,5 +1,4 @@
-// Package laketest has what tests of the lake need: a store in memory and the conformance suite that every
-// Store must pass.
+// Package laketest provides a Store in memory for tests, and the conformance suite that every Store must pass.
 package laketest
 
 import (
@@ -16,11 +15,11 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Memory is a Store in memory, with versions like a versioned bucket.
+// Memory is a Store in memory that keeps versions, like a versioned bucket.
 type Memory struct {
-	// Before, when set, is asked before each operation ("get", "put", "delete", "list") and may refuse it.
+	// Before, if set, is called before each operation ("get", "put", "delete", "list"); its error is the operation's result.
 	Before func(op, key string) error
-	// Now stamps objects; the default is a fixed time.
+	// Now is the time of new objects; the default is a fixed time.
 	Now func() time.Time
 
 	mu      sync.Mutex
@@ -56,7 +55,7 @@ func (m *Memory) latest(key string) (version, bool) {
 	return v[len(v)-1], true
 }
 
-// Get reads a whole object.
+// Get implements lake.Store.
 func (m *Memory) Get(ctx context.Context, key string) ([]byte, lake.Info, error) {
 	if err := m.before(ctx, "get", key); err != nil {
 		return nil, lake.Info{}, err
@@ -68,11 +67,11 @@ func (m *Memory) Get(ctx context.Context, key string) ([]byte, lake.Info, error)
 		return nil, lake.Info{}, fmt.Errorf("memory: read %s: %w", key, lake.ErrNotFound)
 	}
 	info := v.info
-	info.Size, info.SHA256 = int64(len(v.body)), lake.SHA256(v.body) // of what is there now, corrupted or not
+	info.Size, info.SHA256 = int64(len(v.body)), lake.SHA256(v.body) // of the current bytes, even if corrupted
 	return bytes.Clone(v.body), info, nil
 }
 
-// Open streams an object.
+// Open implements lake.Store.
 func (m *Memory) Open(ctx context.Context, key string) (io.ReadCloser, lake.Info, error) {
 	b, info, err := m.Get(ctx, key)
 	if err != nil {
@@ -99,7 +98,7 @@ func (m *Memory) write(key string, body []byte, options []lake.PutOption) lake.I
 	return info
 }
 
-// Put writes an object whatever is there.
+// Put implements lake.Store.
 func (m *Memory) Put(ctx context.Context, key string, body []byte, options ...lake.PutOption) (lake.Info, error) {
 	if err := m.before(ctx, "put", key); err != nil {
 		return lake.Info{}, err
@@ -109,7 +108,7 @@ func (m *Memory) Put(ctx context.Context, key string, body []byte, options ...la
 	return m.write(key, body, options), nil
 }
 
-// PutIfAbsent writes an object that must not exist.
+// PutIfAbsent implements lake.Store.
 func (m *Memory) PutIfAbsent(ctx context.Context, key string, body []byte, options ...lake.PutOption) (lake.Info, lake.Outcome, error) {
 	if err := m.before(ctx, "put", key); err != nil {
 		return lake.Info{}, 0, err
@@ -125,7 +124,7 @@ func (m *Memory) PutIfAbsent(ctx context.Context, key string, body []byte, optio
 	return m.write(key, body, options), lake.Created, nil
 }
 
-// PutStream writes an object from a reader.
+// PutStream implements lake.Store.
 func (m *Memory) PutStream(ctx context.Context, key string, body io.Reader, options ...lake.PutOption) (lake.Info, error) {
 	b, err := io.ReadAll(body)
 	if err != nil {
@@ -135,7 +134,7 @@ func (m *Memory) PutStream(ctx context.Context, key string, body io.Reader, opti
 	return info, err
 }
 
-// CompareAndSwap replaces the version named by etag.
+// CompareAndSwap implements lake.Store.
 func (m *Memory) CompareAndSwap(ctx context.Context, key string, body []byte, etag string, options ...lake.PutOption) (lake.Info, error) {
 	if err := m.before(ctx, "put", key); err != nil {
 		return lake.Info{}, err
@@ -152,7 +151,7 @@ func (m *Memory) CompareAndSwap(ctx context.Context, key string, body []byte, et
 	return m.write(key, body, options), nil
 }
 
-// List calls yield for each object under prefix in key order.
+// List implements lake.Store.
 func (m *Memory) List(ctx context.Context, prefix string, yield func(lake.Info) bool) error {
 	if err := m.before(ctx, "list", prefix); err != nil {
 		return err
@@ -174,7 +173,7 @@ func (m *Memory) List(ctx context.Context, prefix string, yield func(lake.Info) 
 	return nil
 }
 
-// Delete removes one version, or the latest when versionID is "".
+// Delete implements lake.Store. An empty versionID removes every version.
 func (m *Memory) Delete(ctx context.Context, key, versionID string) error {
 	if err := m.before(ctx, "delete", key); err != nil {
 		return err
@@ -189,7 +188,7 @@ func (m *Memory) Delete(ctx context.Context, key, versionID string) error {
 	return nil
 }
 
-// Keys lists every key, sorted.
+// Keys returns every key, sorted.
 func (m *Memory) Keys() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -203,7 +202,7 @@ func (m *Memory) Keys() []string {
 	return keys
 }
 
-// Snapshot copies the latest bytes of every key.
+// Snapshot returns a copy of the latest bytes of every key.
 func (m *Memory) Snapshot() map[string][]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -216,7 +215,7 @@ func (m *Memory) Snapshot() map[string][]byte {
 	return out
 }
 
-// Corrupt replaces the latest bytes of a key behind everybody's back.
+// Corrupt replaces the latest bytes of a key without changing its version or digest.
 func (m *Memory) Corrupt(key string, body []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

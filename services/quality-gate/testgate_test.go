@@ -22,7 +22,8 @@ import (
 )
 
 const properties = `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1, description: Code.}
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Code.}
       - {name: kind, physicalName: tipus, logicalType: string, description: Kind.}
       - {name: places, physicalName: places, logicalType: integer, description: Places.}
       - {name: score, physicalName: nota, logicalType: number, description: Score.}
@@ -30,7 +31,7 @@ const properties = `
       - {name: comarca_id, physicalName: comarca, logicalType: string, description: Comarca., relationships: [{to: comarques.thing_id}]}
 `
 
-// things is the contract of the tests, with these quality rules.
+// things returns the contract of the tests with these quality rules.
 func things(t *testing.T, rules ...string) *contract.Contract {
 	t.Helper()
 	quality := ""
@@ -41,27 +42,41 @@ func things(t *testing.T, rules ...string) *contract.Contract {
 	return runtimetest.Parse(t, "things", text)
 }
 
-// custom is a rule of the engine llac, in YAML.
+// custom returns a rule of the engine llac, in YAML.
 func custom(name, implementation string, more ...string) string {
-	return fmt.Sprintf("{name: %s, type: custom, engine: llac, implementation: {%s}%s}", name, implementation, strings.Join(append([]string{""}, more...), ", "))
+	return fmt.Sprintf(
+		"{name: %s, type: custom, engine: llac, implementation: {%s}%s}",
+		name,
+		implementation,
+		strings.Join(append([]string{""}, more...), ", "),
+	)
 }
 
-type bench struct {
+// testGate is the quality gate of one dataset over a lake in memory.
+type testGate struct {
 	*runtimetest.Bench
 	t *testing.T
 	c *contract.Contract
 }
 
-func newBench(t *testing.T, c *contract.Contract) *bench {
-	b := &bench{runtimetest.New(t, c), t, c}
-	// A column of another dataset to refer to.
-	rows := b.parquet("staging/comarques/x/comarques.parquet", arrow.NewSchema([]arrow.Field{{Name: "thing_id", Type: arrow.BinaryTypes.String}}, nil), `[{"thing_id":"01"},{"thing_id":"02"}]`)
-	b.Put(t, lake.PointerKey("comarques"), lake.Pointer{Dataset: "comarques", Snapshot: "20250101T000000", Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{rows}}}})
+func newTestGate(t *testing.T, c *contract.Contract) *testGate {
+	b := &testGate{runtimetest.New(t, c), t, c}
+	// The dataset that comarca_id refers to.
+	rows := b.parquet(
+		"staging/comarques/x/comarques.parquet",
+		arrow.NewSchema([]arrow.Field{{Name: "thing_id", Type: arrow.BinaryTypes.String}}, nil),
+		`[{"thing_id":"01"},{"thing_id":"02"}]`,
+	)
+	b.Put(
+		t,
+		lake.PointerKey("comarques"),
+		lake.Pointer{Dataset: "comarques", Snapshot: "20250101T000000", Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{rows}}}},
+	)
 	return b
 }
 
-// parquet writes rows, given as a JSON array, as a Parquet file.
-func (b *bench) parquet(key string, schema *arrow.Schema, rows string) lake.CandidateObject {
+// parquet writes the rows of a JSON array as a Parquet file.
+func (b *testGate) parquet(key string, schema *arrow.Schema, rows string) lake.CandidateObject {
 	b.t.Helper()
 	record, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(rows))
 	if err != nil {
@@ -84,7 +99,7 @@ func (b *bench) parquet(key string, schema *arrow.Schema, rows string) lake.Cand
 	return lake.CandidateObject{Object: b.Put(b.t, key, file.Bytes()), Rows: record.NumRows()}
 }
 
-// schema is a contract's staged schema in which everything may be null.
+// schema returns a contract's staged schema, with every column nullable.
 func schema(c *contract.Contract) *arrow.Schema {
 	var fields []arrow.Field
 	for _, f := range arrowschema.Columns(c) {
@@ -93,25 +108,26 @@ func schema(c *contract.Contract) *arrow.Schema {
 	return arrow.NewSchema(append(fields, arrow.Field{Name: pageColumn, Type: arrow.BinaryTypes.String, Nullable: true}), nil)
 }
 
-// candidate is what a stager would have left, by partition value ("" where there is no partition).
+// candidate describes a candidate as a stager would write it.
 type candidate struct {
 	slot   string
 	slice  string
-	all    []string // the slot's slices
-	files  map[string]string
-	system string // default: the contract's portal
+	all    []string          // the slot's slices
+	files  map[string]string // rows in JSON by partition value; "" if the dataset is not partitioned
+	system string            // default: the contract's portal
 	change func(*lake.Candidate)
 }
 
-// stage writes a candidate and returns the event that tells of it.
-func (b *bench) stage(c candidate) events.StagingWritten {
+// stage writes a candidate and returns its event.
+func (b *testGate) stage(c candidate) events.StagingWritten {
 	b.t.Helper()
 	prefix := ""
 	if b.c.Slicing != nil {
 		prefix = b.c.Slicing.Prefix
 	}
 	run := events.Run{
-		Dataset: b.c.Dataset, RunID: lake.NewRunID(c.slot, prefix, c.slice).String(), Slot: c.slot, Slice: c.slice, Slices: c.all, ContractSHA256: b.c.SHA256,
+		Dataset: b.c.Dataset, RunID: lake.NewRunID(c.slot, prefix, c.slice).String(), Slot: c.slot, Slice: c.slice, Slices: c.all,
+		ContractSHA256: b.c.SHA256,
 	}
 	doc := lake.Candidate{
 		Run: run, Attempt: "s1", SourceSystem: c.system, Validators: events.Validators{UpdatedAt: "2025-08-01"},
@@ -143,45 +159,48 @@ func (b *bench) stage(c candidate) events.StagingWritten {
 	return events.StagingWritten{Run: run, Attempt: "s1", Candidate: ref, RowsIn: doc.RowsIn, Staged: doc.Staged}
 }
 
-// rows are n good rows in JSON.
+// rows returns n valid rows in JSON.
 func rows(n int) string {
 	var out []string
 	for i := range n {
-		out = append(out, fmt.Sprintf(`{"thing_id":"t%d","kind":"a","places":%d,"score":0.5,"comarca_id":"01","landing_object_key":"landing/p"}`, i, i))
+		out = append(
+			out,
+			fmt.Sprintf(`{"thing_id":"t%d","kind":"a","places":%d,"score":0.5,"comarca_id":"01","landing_object_key":"landing/p"}`, i, i),
+		)
 	}
 	return "[" + strings.Join(out, ",") + "]"
 }
 
 // official returns the host of the contract's portal.
-func (b *bench) official() string { return strings.TrimPrefix(b.c.Source.BaseURL, "https://") }
+func (b *testGate) official() string { return strings.TrimPrefix(b.c.Source.BaseURL, "https://") }
 
-func (b *bench) deliver(p events.Payload) ([]events.Event, error) {
+func (b *testGate) deliver(p events.Payload) ([]events.Event, error) {
 	_, run := p.About()
 	return b.Deliver(b.t.Context(), Service, runtimetest.Event("things/"+run+"/stager/1", p))
 }
 
-// publish stages and delivers, and must end in a publication.
-func (b *bench) publish(c candidate) events.StagingPublished {
+// publish stages a candidate and delivers it. The gate must publish it.
+func (b *testGate) publish(c candidate) events.StagingPublished {
 	b.t.Helper()
 	out, err := b.deliver(b.stage(c))
 	return runtimetest.Only[events.StagingPublished](b.t, out, err)
 }
 
-// reject stages and delivers, and must end in a rejection that leaves the pointer's bytes as they were.
-func (b *bench) reject(c candidate) events.StagingRejected {
+// reject stages a candidate and delivers it. The gate must reject it and leave the pointer unchanged.
+func (b *testGate) reject(c candidate) events.StagingRejected {
 	b.t.Helper()
 	before := b.pointerBytes()
 	out, err := b.deliver(b.stage(c))
 	p := runtimetest.Only[events.StagingRejected](b.t, out, err)
 	if after := b.pointerBytes(); !bytes.Equal(before, after) {
-		b.t.Errorf("the pointer was\n%s\nand is\n%s", before, after)
+		b.t.Errorf("the pointer changed from\n%s\nto\n%s", before, after)
 	}
 	return p
 }
 
-func (b *bench) pointerBytes() []byte { return b.Lake.Snapshot()[lake.PointerKey(b.c.Dataset)] }
+func (b *testGate) pointerBytes() []byte { return b.Lake.Snapshot()[lake.PointerKey(b.c.Dataset)] }
 
-func (b *bench) pointer() *lake.Pointer {
+func (b *testGate) pointer() *lake.Pointer {
 	b.t.Helper()
 	p, _, err := lake.ReadPointer(b.t.Context(), b.Lake, b.c.Dataset)
 	if err != nil {
@@ -193,7 +212,7 @@ func (b *bench) pointer() *lake.Pointer {
 // verdict is a verdict with a lookup for tests.
 type verdict struct{ lake.Verdict }
 
-func (b *bench) verdict(o events.Object) verdict {
+func (b *testGate) verdict(o events.Object) verdict {
 	b.t.Helper()
 	v, err := lake.ReadDocument[lake.Verdict](b.t.Context(), b.Lake, o)
 	if err != nil {
@@ -219,8 +238,8 @@ func codes(problems []events.Problem) []string {
 	return out
 }
 
-// decode reads a mutable document.
-func decode(t *testing.T, b *bench, key string, into any) {
+// decode decodes a mutable document.
+func decode(t *testing.T, b *testGate, key string, into any) {
 	t.Helper()
 	body, _, err := b.Lake.Get(t.Context(), key)
 	if err != nil {
