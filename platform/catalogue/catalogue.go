@@ -133,7 +133,12 @@ func (k Catalogue) Forget(ctx context.Context, dataset, snapshot string) error {
 		return err
 	}
 	if public != nil && public.Parameters[parameterSnapshot] == snapshot {
-		return fmt.Errorf("delete the table of a snapshot: table %s.%s shows snapshot %s; nothing is deleted", k.Database, dataset, snapshot)
+		return fmt.Errorf(
+			"delete the table of a snapshot: table %s.%s shows snapshot %s; nothing is deleted",
+			k.Database,
+			dataset,
+			snapshot,
+		)
 	}
 	return k.remove(ctx, TableName(dataset, snapshot))
 }

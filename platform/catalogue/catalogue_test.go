@@ -73,8 +73,8 @@ func TestTheViewHasAthenasForm(t *testing.T) {
 
 var errDied = errors.New("died")
 
-// TestAFailureAtEachCall lets each call fail, before or after its effect. The next delivery must bring the tables to the
-// pointer, and readers must never see an incomplete table.
+// TestAFailureAtEachCall lets each call fail, before or after its effect. The next delivery must update the tables to
+// the pointer, and readers must never see an incomplete table.
 func TestAFailureAtEachCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
@@ -258,7 +258,12 @@ func TestTablesChangedByHandAreRepaired(t *testing.T) {
 			t.Errorf("%s: partitions %v, want %v", name, got, want)
 		}
 		if got := g.Table(table); len(got.StorageDescriptor.Columns) != len(before.StorageDescriptor.Columns) {
-			t.Errorf("%s: the table has %d columns, want %d", name, len(got.StorageDescriptor.Columns), len(before.StorageDescriptor.Columns))
+			t.Errorf(
+				"%s: the table has %d columns, want %d",
+				name,
+				len(got.StorageDescriptor.Columns),
+				len(before.StorageDescriptor.Columns),
+			)
 		}
 		if got := w.Shown(t); got != slot1 {
 			t.Errorf("%s: readers see %s", name, got)

@@ -149,7 +149,10 @@ func (k Catalogue) storage(columns []gluetable.Column, folder string) *types.Sto
 	return &types.StorageDescriptor{
 		Columns: hive(columns), Location: aws.String("s3://" + k.Bucket + "/" + folder),
 		InputFormat: aws.String(parquetInput), OutputFormat: aws.String(parquetOutput),
-		SerdeInfo: &types.SerDeInfo{SerializationLibrary: aws.String(parquetSerDe), Parameters: map[string]string{"serialization.format": "1"}},
+		SerdeInfo: &types.SerDeInfo{
+			SerializationLibrary: aws.String(parquetSerDe),
+			Parameters:           map[string]string{"serialization.format": "1"},
+		},
 	}
 }
 

@@ -14,5 +14,5 @@
 //     between them a reader would see rows of both snapshots.
 //   - The public table never moves back (invariant 10). It is changed only if no other process has changed it since it was
 //     read, and the pointer is read after the table.
-//   - After a crash at any point, following again brings the tables to the pointer.
+//   - After a crash at any point, following again updates the tables to match the pointer.
 package catalogue

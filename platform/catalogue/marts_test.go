@@ -24,7 +24,7 @@ func openMarts(t *testing.T) (*cataloguetest.MartTables, *cataloguetest.Memory) 
 }
 
 // TestMartsAFailureAtEachCall lets each call fail: no public table moves before every build's table exists, and following again
-// brings the tables to the pointer.
+// updates the tables to match the pointer.
 func TestMartsAFailureAtEachCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
@@ -96,8 +96,8 @@ func TestMartsASlowFollower(t *testing.T) {
 func TestMartsWithoutATable(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func() (events.Object, string){
-		"cast it in the model": func() (events.Object, string) { return events.Object{}, "HUGEINT" },
-		"its files are in two folders":     func() (events.Object, string) { return events.Object{Key: "marts/elsewhere/x.parquet"}, "" },
+		"cast it in the model":         func() (events.Object, string) { return events.Object{}, "HUGEINT" },
+		"its files are in two folders": func() (events.Object, string) { return events.Object{Key: "marts/elsewhere/x.parquet"}, "" },
 	} {
 		w, g := openMarts(t)
 		m := cataloguetest.Mart("a", slot1)

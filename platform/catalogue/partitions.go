@@ -43,7 +43,14 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 		}
 	}
 	for batch := range slices.Chunk(update, updateBatch) {
-		k.Log.WarnContext(ctx, "repairing partitions of a snapshot's table that were changed by hand", "table", table, "partitions", len(batch))
+		k.Log.WarnContext(
+			ctx,
+			"repairing partitions of a snapshot's table that were changed by hand",
+			"table",
+			table,
+			"partitions",
+			len(batch),
+		)
 		out, err := k.Glue.BatchUpdatePartition(
 			ctx,
 			&glue.BatchUpdatePartitionInput{DatabaseName: &k.Database, TableName: &table, Entries: batch},
@@ -61,7 +68,14 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 	}
 	slices.SortFunc(extra, func(a, b types.PartitionValueList) int { return slices.Compare(a.Values, b.Values) })
 	for batch := range slices.Chunk(extra, deleteBatch) {
-		k.Log.WarnContext(ctx, "removing partitions that were added to a snapshot's table by hand", "table", table, "partitions", len(batch))
+		k.Log.WarnContext(
+			ctx,
+			"removing partitions that were added to a snapshot's table by hand",
+			"table",
+			table,
+			"partitions",
+			len(batch),
+		)
 		out, err := k.Glue.BatchDeletePartition(
 			ctx,
 			&glue.BatchDeletePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionsToDelete: batch},

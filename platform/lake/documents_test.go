@@ -107,7 +107,8 @@ func TestReadRetriesABrokenStream(t *testing.T) {
 		t.Errorf("broken twice: %q, %v", b, err)
 	}
 	var integrity *lake.IntegrityError
-	if _, err := lake.Read(t.Context(), &breaking{m, 3}, info.Object()); !errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &integrity) {
+	if _, err := lake.Read(t.Context(), &breaking{m, 3}, info.Object()); !errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &integrity) {
 		t.Errorf("broken every time: %v; a partial object is not an integrity error", err)
 	}
 }
@@ -153,20 +154,21 @@ func TestKeys(t *testing.T) {
 	const run = "20250803T140512"
 	page, manifest := lake.LandingPageKey("services", run, 7, sha), lake.ManifestKey("services", run, "k3", 0)
 	district := []lake.PartitionValue{{Column: "district_id", Value: "01"}}
+	staged := lake.StagingKey("services", run, "k3", district)
 	slice := lake.NewRunID(run, "y", "2024").String()
-	for want, got := range map[string]string{
-		"landing/services/ingested_process_at=" + run + "/00007.abababababab.json":            page,
-		"landing/services/ingested_process_at=" + run + "/_manifest.k3.json":                  manifest,
-		"landing/services/ingested_process_at=" + run + "/_manifest.k3.part2.json":            lake.ManifestKey("services", run, "k3", 2),
-		"staging/services/ingested_process_at=" + run + "-k3/district_id=01/services.parquet": lake.StagingKey("services", run, "k3", district),
-		"archive/services/ingested_process_at=" + run + "/00007.abababababab.json.zst":        lake.ArchiveKey(page),
-		"archive/services/ingested_process_at=" + run + "/_manifest.k3.json":                  lake.ArchiveKey(manifest),
-		"runs/population/20250803T140512-y2024/fetcher.json":                                  lake.ReceiptKey("population", slice, "fetcher", 0),
-		"runs/population/20250803T140512/fetcher.part1.json":                                  lake.ReceiptKey("population", run, "fetcher", 1),
-		"runs/a/1/validator.failed.a-1-x.json":                                                lake.FailureKey("a", "1", "validator", "a/1/x"),
+	for _, c := range []struct{ want, got string }{
+		{"landing/services/ingested_process_at=" + run + "/00007.abababababab.json", page},
+		{"landing/services/ingested_process_at=" + run + "/_manifest.k3.json", manifest},
+		{"landing/services/ingested_process_at=" + run + "/_manifest.k3.part2.json", lake.ManifestKey("services", run, "k3", 2)},
+		{"staging/services/ingested_process_at=" + run + "-k3/district_id=01/services.parquet", staged},
+		{"archive/services/ingested_process_at=" + run + "/00007.abababababab.json.zst", lake.ArchiveKey(page)},
+		{"archive/services/ingested_process_at=" + run + "/_manifest.k3.json", lake.ArchiveKey(manifest)},
+		{"runs/population/20250803T140512-y2024/fetcher.json", lake.ReceiptKey("population", slice, "fetcher", 0)},
+		{"runs/population/20250803T140512/fetcher.part1.json", lake.ReceiptKey("population", run, "fetcher", 1)},
+		{"runs/a/1/validator.failed.a-1-x.json", lake.FailureKey("a", "1", "validator", "a/1/x")},
 	} {
-		if got != want {
-			t.Errorf("key %s\nwant %s", got, want)
+		if c.got != c.want {
+			t.Errorf("key %s\nwant %s", c.got, c.want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func NewRunID(slot, prefix, slice string) RunID {
 	return RunID{Slot: slot, Slice: prefix + slice}
 }
 
-// ParseRunID takes a run id apart. Text that is no run id is taken for a slot.
+// ParseRunID takes a run id apart. Text that is not a run id is returned as the slot.
 func ParseRunID(text string) RunID {
 	slot, slice, _ := strings.Cut(text, sliceMark)
 	return RunID{Slot: slot, Slice: slice}

@@ -11,7 +11,8 @@ func TestRunID(t *testing.T) {
 	t.Parallel()
 	const slot = "20250803T140512"
 	for text, want := range map[string]lake.RunID{
-		slot: lake.NewRunID(slot, "y", ""), slot + "-y2024": lake.NewRunID(slot, "y", "2024"), slot + "-a-b": lake.NewRunID(slot, "", "a-b"),
+		slot: lake.NewRunID(slot, "y", ""), slot + "-y2024": lake.NewRunID(slot, "y", "2024"),
+		slot + "-a-b": lake.NewRunID(slot, "", "a-b"),
 	} {
 		if want.String() != text {
 			t.Errorf("%+v is written %q, want %q", want, want, text)

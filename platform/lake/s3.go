@@ -306,7 +306,9 @@ func (s *S3) List(ctx context.Context, prefix string, yield func(Info) bool) err
 			return s.wrap("list", prefix, err)
 		}
 		for _, o := range page.Contents {
-			if !yield(Info{Key: aws.ToString(o.Key), Size: aws.ToInt64(o.Size), ETag: aws.ToString(o.ETag), Modified: aws.ToTime(o.LastModified)}) {
+			if !yield(
+				Info{Key: aws.ToString(o.Key), Size: aws.ToInt64(o.Size), ETag: aws.ToString(o.ETag), Modified: aws.ToTime(o.LastModified)},
+			) {
 				return nil
 			}
 		}
@@ -344,15 +346,13 @@ func (s *S3) wrap(op, key string, err error) error {
 	code := errorCode(err)
 	switch {
 	case code == "NoSuchBucket":
-		err = fmt.Errorf(
-			"the bucket does not exist; create it (terraform apply, or llac run locally), or check LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET: %w",
-			err,
-		)
+		err = fmt.Errorf("the bucket does not exist; create it (terraform apply, or llac run locally), "+
+			"or check LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET: %w", err)
 	case code == "NoSuchUpload":
 	case code == "NoSuchKey", code == "NotFound", code == "NoSuchVersion", status(err) == http.StatusNotFound:
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
-	// For a role without ListBucket S3 answers 403 AccessDenied if a key does not exist. That does not apply to writes. Wrong
-	// credentials and wrong clocks have error codes of their own and tell nothing about the object.
+	// For a role without ListBucket S3 returns 403 AccessDenied if a key does not exist. That does not apply to writes. Wrong
+	// credentials and wrong clocks have other error codes and do not depend on the object.
 	case op == "read" && status(err) == http.StatusForbidden && (code == "AccessDenied" || code == "Forbidden"):
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
 	case code == "PreconditionFailed", status(err) == http.StatusPreconditionFailed:
@@ -370,7 +370,7 @@ func errorCode(err error) string {
 	return ""
 }
 
-// status returns the HTTP status of the response, or 0 if there was none.
+// status returns the HTTP status of the response, or 0 without a response.
 func status(err error) int {
 	var r *awshttp.ResponseError
 	if errors.As(err, &r) {

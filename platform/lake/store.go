@@ -17,7 +17,7 @@ import (
 //
 // Implementations retry a call on 409, 5xx, throttling and broken connections. Errors name the operation and the key.
 type Store interface {
-	// Get returns a whole object. It also returns ErrNotFound if S3 answers 403 for a key that may be missing.
+	// Get returns a whole object. It also returns ErrNotFound if S3 returns 403 for a key that may be missing.
 	Get(ctx context.Context, key string) ([]byte, Info, error)
 	// Open returns an object as a stream, which the caller closes.
 	Open(ctx context.Context, key string) (io.ReadCloser, Info, error)

@@ -18,7 +18,10 @@ func TestParse(t *testing.T) {
 			t.Errorf("Parse(%q) = %d, %v, want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "MiB", "-1MiB", "+1", "1e9", "infGiB", "256 Mib", "many", "9223372036854775808", "9000000TiB", "0x10", "1..5GiB"} {
+	for _, text := range []string{
+		"", "MiB", "-1MiB", "+1", "1e9", "infGiB", "256 Mib", "many",
+		"9223372036854775808", "9000000TiB", "0x10", "1..5GiB",
+	} {
 		if got, err := memory.Parse(text); err == nil || strings.Contains(err.Error(), text) && text != "" && text != "MiB" {
 			t.Errorf("Parse(%q) = %d, %v, want an error that does not repeat it", text, got, err)
 		}
@@ -27,7 +30,9 @@ func TestParse(t *testing.T) {
 
 func TestStringIsParsedToTheSameSize(t *testing.T) {
 	t.Parallel()
-	for size, want := range map[memory.Size]string{256 << 20: "256MiB", 1 << 30: "1GiB", 300e6: "300000000", 1536 << 10: "1536KiB", 0: "0"} {
+	for size, want := range map[memory.Size]string{
+		256 << 20: "256MiB", 1 << 30: "1GiB", 300e6: "300000000", 1536 << 10: "1536KiB", 0: "0",
+	} {
 		if got := size.String(); got != want {
 			t.Errorf("String of %d is %q, want %q", size, got, want)
 		}

@@ -6,7 +6,8 @@ import (
 )
 
 var _ = register(Metric{
-	Name: "invalid", Standard: "invalidValues", Column: OneColumn, Units: []string{"rows", "percent"}, Dimension: "conformity", Validity: true,
+	Name: "invalid", Standard: "invalidValues", Column: OneColumn, Units: []string{"rows", "percent"},
+	Dimension: "conformity", Validity: true,
 	Text: "Rows whose value is not one of the valid values, does not match the pattern, or is outside the range. Nulls are not counted.",
 	Start: func(rule Rule, _ *Subject) (Measure, error) {
 		v := validity{rule: rule}

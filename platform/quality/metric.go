@@ -91,7 +91,7 @@ func ByName(name string) (Metric, bool) {
 	return registered[i], true
 }
 
-// Problems returns what is missing from the metrics, one sentence each. A test requires that there are none.
+// Problems returns what is missing from the metrics, one sentence each. A test fails on each.
 func Problems(metrics []Metric) []string {
 	var out []string
 	report := func(m Metric, format string, args ...any) {

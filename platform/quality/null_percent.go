@@ -8,6 +8,12 @@ var _ = register(Metric{
 	},
 	Cases: []Case{
 		{Rule: "column: kind, mustBeLessOrEqualTo: 50", Rows: `[{"thing_id":"a"},{"thing_id":"b","kind":"x"}]`, Observed: 50},
-		{Rule: "column: kind, mustBeLessThan: 50", Rows: `[{"thing_id":"a"},{"thing_id":"b","kind":"x"}]`, Fails: true, Observed: 50, Samples: 1},
+		{
+			Rule:     "column: kind, mustBeLessThan: 50",
+			Rows:     `[{"thing_id":"a"},{"thing_id":"b","kind":"x"}]`,
+			Fails:    true,
+			Observed: 50,
+			Samples:  1,
+		},
 	},
 })

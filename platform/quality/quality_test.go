@@ -36,7 +36,7 @@ func TestEveryFileRegistersAtMostOneMetric(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := strings.Count(string(text), "\nvar _ = register("); n > 1 {
-			t.Errorf("%s registers %d metrics; give each a file of its own", f, n)
+			t.Errorf("%s registers %d metrics; move every metric to its own file", f, n)
 		}
 	}
 }
@@ -44,7 +44,14 @@ func TestEveryFileRegistersAtMostOneMetric(t *testing.T) {
 func TestProblemsNameTheMetric(t *testing.T) {
 	t.Parallel()
 	start := func(Rule, *Subject) (Measure, error) { return nil, nil }
-	good := Metric{Name: "good", Standard: "goodValues", Dimension: "accuracy", Text: "Good.", Start: start, Cases: []Case{{}, {Fails: true}}}
+	good := Metric{
+		Name:      "good",
+		Standard:  "goodValues",
+		Dimension: "accuracy",
+		Text:      "Good.",
+		Start:     start,
+		Cases:     []Case{{}, {Fails: true}},
+	}
 	with := func(change func(*Metric)) Metric {
 		m := good
 		change(&m)

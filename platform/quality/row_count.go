@@ -8,7 +8,12 @@ var _ = register(Metric{
 	},
 	Cases: []Case{
 		{Rule: "mustBeBetween: [2, 3]", Rows: `[{"thing_id":"a"},{"thing_id":"b"},{"thing_id":"c"}]`, Observed: 3},
-		{Rule: "mustBeBetween: [2, 3]", Rows: `[{"thing_id":"a"},{"thing_id":"b"},{"thing_id":"c"},{"thing_id":"d"}]`, Fails: true, Observed: 4},
+		{
+			Rule:     "mustBeBetween: [2, 3]",
+			Rows:     `[{"thing_id":"a"},{"thing_id":"b"},{"thing_id":"c"},{"thing_id":"d"}]`,
+			Fails:    true,
+			Observed: 4,
+		},
 		{Rule: "mustBeGreaterThan: 3", Rows: `[{"thing_id":"a"},{"thing_id":"b"},{"thing_id":"c"}]`, Fails: true, Observed: 3},
 		{Rule: "mustBeLessThan: 3", Rows: `[{"thing_id":"a"},{"thing_id":"b"},{"thing_id":"c"}]`, Fails: true, Observed: 3},
 	},

@@ -137,7 +137,10 @@ func TestKeysOfSeveralColumns(t *testing.T) {
 			files: map[string]string{"": `[{"thing_id":"a:1","kind":"b"},{"thing_id":"a","kind":"1:b"},{"thing_id":"a","kind":"b"}]`},
 		},
 	)
-	newTestGate(t, c).reject(candidate{slot: slot1, files: map[string]string{"": `[{"thing_id":"a","kind":"b"},{"thing_id":"a","kind":"b"}]`}})
+	newTestGate(
+		t,
+		c,
+	).reject(candidate{slot: slot1, files: map[string]string{"": `[{"thing_id":"a","kind":"b"},{"thing_id":"a","kind":"b"}]`}})
 }
 
 // TestUniquenessAcrossPartitions: the key must be unique in all files together.

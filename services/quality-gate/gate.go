@@ -101,8 +101,14 @@ func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Ev
 		})}, nil
 	}
 	part := lake.PointerPart{
-		PublishedPart: events.PublishedPart{RunID: p.RunID, Slice: p.Slice, Manifest: candidate.Manifest, Candidate: p.Candidate, Verdict: ref},
-		Validators:    candidate.Validators, Rows: candidate.Staged, Bytes: candidate.Bytes, Objects: candidate.Objects,
+		PublishedPart: events.PublishedPart{
+			RunID:     p.RunID,
+			Slice:     p.Slice,
+			Manifest:  candidate.Manifest,
+			Candidate: p.Candidate,
+			Verdict:   ref,
+		},
+		Validators: candidate.Validators, Rows: candidate.Staged, Bytes: candidate.Bytes, Objects: candidate.Objects,
 	}
 	return g.accept(ctx, c, p.Run, candidate.Origin(), part)
 }

@@ -53,8 +53,9 @@ func (g gate) measure(
 // result applies a rule to what was measured for it. A metric that this build does not know never passes.
 func result(rule quality.Rule, measured quality.Result, known bool, samples []lake.Sample) lake.RuleResult {
 	out := lake.RuleResult{
-		Name: rule.Name, Metric: rule.Metric, Column: cmp.Or(rule.Shown, rule.Column), Unit: rule.Unit, Minimum: rule.Min, Maximum: rule.Max,
-		Severity: cmp.Or(rule.Severity, "error"), Dimension: rule.Dimension, Side: rule.Side, Text: rule.Text,
+		Name: rule.Name, Metric: rule.Metric, Column: cmp.Or(rule.Shown, rule.Column), Unit: rule.Unit,
+		Minimum: rule.Min, Maximum: rule.Max, Severity: cmp.Or(rule.Severity, "error"),
+		Dimension: rule.Dimension, Side: rule.Side, Text: rule.Text,
 		Baseline: measured.Baseline, Note: measured.Note,
 	}
 	if !known {

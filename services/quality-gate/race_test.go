@@ -147,7 +147,8 @@ func TestAPublicationThatItsRunDoesNotEmit(t *testing.T) {
 				}
 			}
 		}
-		if len(publications) != 1 || publications[0].Snapshot != slot2 || publications[0].RunID != p.RunID || publications[0].Slice != "2023" ||
+		if len(publications) != 1 || publications[0].Snapshot != slot2 || publications[0].RunID != p.RunID ||
+			publications[0].Slice != "2023" ||
 			len(publications[0].Parts) != 2 {
 			t.Errorf("%s: published %+v; emitted %v", last, publications, runtimetest.Names(emitted))
 		}

@@ -27,7 +27,7 @@ func (g gate) judge(
 	return g.writeVerdict(ctx, key, v)
 }
 
-// readVerdict returns the verdict that was written on exactly this candidate; ErrNotFound if there is none.
+// readVerdict returns the verdict that was written on exactly this candidate; ErrNotFound if it does not exist.
 func (g gate) readVerdict(ctx context.Context, key string, candidate events.Object) (*lake.Verdict, events.Object, error) {
 	b, info, err := g.ports.Lake.Get(ctx, key)
 	if err != nil {

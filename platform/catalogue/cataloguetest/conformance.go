@@ -102,10 +102,14 @@ func Sliced(t *testing.T) *contract.Contract {
 	}.Text())
 }
 
-// Part returns one run's part of a snapshot: a file per partition value, or one file if there are none.
+// Part returns one run's part of a snapshot: a file per partition value, or one file without partitions.
 func (w *Tables) Part(run, slice string, values ...string) lake.PointerPart {
 	p := lake.PointerPart{
-		PublishedPart: events.PublishedPart{RunID: run, Slice: slice, Candidate: events.Object{Key: lake.CandidateKey("things", run, "s1")}},
+		PublishedPart: events.PublishedPart{
+			RunID:     run,
+			Slice:     slice,
+			Candidate: events.Object{Key: lake.CandidateKey("things", run, "s1")},
+		},
 	}
 	if len(values) == 0 {
 		p.Objects = []lake.CandidateObject{{Object: events.Object{Key: lake.StagingKey("things", run, "s1", nil)}}}
@@ -165,7 +169,10 @@ func (w *Tables) where(t *testing.T, slot string) (string, map[string]string) {
 		t.Fatal(err)
 	}
 	all := map[string]string{}
-	pages := glue.NewGetPartitionsPaginator(w.Catalogue.Glue, &glue.GetPartitionsInput{DatabaseName: &w.Catalogue.Database, TableName: name})
+	pages := glue.NewGetPartitionsPaginator(
+		w.Catalogue.Glue,
+		&glue.GetPartitionsInput{DatabaseName: &w.Catalogue.Database, TableName: name},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {

@@ -176,7 +176,8 @@ func martsRepaired(t *testing.T, w *MartTables) {
 		t.Errorf("nothing changed, but touched are %v", touched)
 	}
 	for _, name := range []string{"fact_towns", "fact_towns__20250801t063000"} {
-		if _, err := w.Marts.Glue.DeleteTable(t.Context(), &glue.DeleteTableInput{DatabaseName: &w.Marts.Database, Name: &name}); err != nil {
+		in := &glue.DeleteTableInput{DatabaseName: &w.Marts.Database, Name: &name}
+		if _, err := w.Marts.Glue.DeleteTable(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 		if touched := w.Follow(t); !slices.Equal(touched, []string{name}) || w.Shown(t, "fact_towns") != Slot1 {
@@ -184,14 +185,17 @@ func martsRepaired(t *testing.T, w *MartTables) {
 		}
 	}
 	name := "fact_roads__20250801t063000"
-	if _, err := w.Marts.Glue.UpdateTable(t.Context(), &glue.UpdateTableInput{DatabaseName: &w.Marts.Database, TableInput: &types.TableInput{
-		Name: &name, TableType: aws.String("EXTERNAL_TABLE"),
-		StorageDescriptor: &types.StorageDescriptor{Location: aws.String("s3://elsewhere/")},
-	}}); err != nil {
+	if _, err := w.Marts.Glue.UpdateTable(t.Context(), &glue.UpdateTableInput{
+		DatabaseName: &w.Marts.Database, TableInput: &types.TableInput{
+			Name: &name, TableType: aws.String("EXTERNAL_TABLE"),
+			StorageDescriptor: &types.StorageDescriptor{Location: aws.String("s3://elsewhere/")},
+		},
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if touched := w.Follow(t); !slices.Equal(touched, []string{name}) ||
-		aws.ToString(w.Table(name).StorageDescriptor.Location) != "s3://data/marts/facts/fact_roads/build="+Slot1+"/" {
+	touched := w.Follow(t)
+	if location := aws.ToString(w.Table(name).StorageDescriptor.Location); !slices.Equal(touched, []string{name}) ||
+		location != "s3://data/marts/facts/fact_roads/build="+Slot1+"/" {
 		t.Errorf("%s was changed, touched are %v", name, touched)
 	}
 }

@@ -215,29 +215,36 @@ func (m *Memory) BatchCreatePartition(
 	in *glue.BatchCreatePartitionInput,
 	_ ...func(*glue.Options),
 ) (*glue.BatchCreatePartitionOutput, error) {
-	return call(m, ctx, "BatchCreatePartition", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.BatchCreatePartitionOutput, error) {
-		t, err := m.find(*in.TableName)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(in.PartitionInputList); n == 0 || n > 100 {
-			return nil, tooMany(n, 100)
-		}
-		out := &glue.BatchCreatePartitionOutput{}
-		for _, p := range in.PartitionInputList {
-			at := strings.Join(p.Values, "/")
-			if refusal := t.unfit(p.Values); refusal != "" {
-				out.Errors = append(out.Errors, partitionError(p.Values, "InvalidInputException", refusal))
-				continue
+	return call(
+		m,
+		ctx,
+		"BatchCreatePartition",
+		in.DatabaseName,
+		aws.ToString(in.TableName),
+		func() (*glue.BatchCreatePartitionOutput, error) {
+			t, err := m.find(*in.TableName)
+			if err != nil {
+				return nil, err
 			}
-			if _, there := t.partitions[at]; there {
-				out.Errors = append(out.Errors, partitionError(p.Values, "AlreadyExistsException", "Partition already exists."))
-				continue
+			if n := len(in.PartitionInputList); n == 0 || n > 100 {
+				return nil, tooMany(n, 100)
 			}
-			t.partitions[at] = types.Partition{Values: p.Values, StorageDescriptor: p.StorageDescriptor}
-		}
-		return out, nil
-	})
+			out := &glue.BatchCreatePartitionOutput{}
+			for _, p := range in.PartitionInputList {
+				at := strings.Join(p.Values, "/")
+				if refusal := t.unfit(p.Values); refusal != "" {
+					out.Errors = append(out.Errors, partitionError(p.Values, "InvalidInputException", refusal))
+					continue
+				}
+				if _, there := t.partitions[at]; there {
+					out.Errors = append(out.Errors, partitionError(p.Values, "AlreadyExistsException", "Partition already exists."))
+					continue
+				}
+				t.partitions[at] = types.Partition{Values: p.Values, StorageDescriptor: p.StorageDescriptor}
+			}
+			return out, nil
+		},
+	)
 }
 
 // BatchUpdatePartition implements catalogue.API.
@@ -246,29 +253,36 @@ func (m *Memory) BatchUpdatePartition(
 	in *glue.BatchUpdatePartitionInput,
 	_ ...func(*glue.Options),
 ) (*glue.BatchUpdatePartitionOutput, error) {
-	return call(m, ctx, "BatchUpdatePartition", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.BatchUpdatePartitionOutput, error) {
-		t, err := m.find(*in.TableName)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(in.Entries); n == 0 || n > 100 {
-			return nil, tooMany(n, 100)
-		}
-		out := &glue.BatchUpdatePartitionOutput{}
-		for _, e := range in.Entries {
-			at := strings.Join(e.PartitionValueList, "/")
-			if _, there := t.partitions[at]; !there {
-				failure := partitionError(e.PartitionValueList, "EntityNotFoundException", "Partition not found.")
-				out.Errors = append(
-					out.Errors,
-					types.BatchUpdatePartitionFailureEntry{PartitionValueList: e.PartitionValueList, ErrorDetail: failure.ErrorDetail},
-				)
-				continue
+	return call(
+		m,
+		ctx,
+		"BatchUpdatePartition",
+		in.DatabaseName,
+		aws.ToString(in.TableName),
+		func() (*glue.BatchUpdatePartitionOutput, error) {
+			t, err := m.find(*in.TableName)
+			if err != nil {
+				return nil, err
 			}
-			t.partitions[at] = types.Partition{Values: e.PartitionInput.Values, StorageDescriptor: e.PartitionInput.StorageDescriptor}
-		}
-		return out, nil
-	})
+			if n := len(in.Entries); n == 0 || n > 100 {
+				return nil, tooMany(n, 100)
+			}
+			out := &glue.BatchUpdatePartitionOutput{}
+			for _, e := range in.Entries {
+				at := strings.Join(e.PartitionValueList, "/")
+				if _, there := t.partitions[at]; !there {
+					failure := partitionError(e.PartitionValueList, "EntityNotFoundException", "Partition not found.")
+					out.Errors = append(
+						out.Errors,
+						types.BatchUpdatePartitionFailureEntry{PartitionValueList: e.PartitionValueList, ErrorDetail: failure.ErrorDetail},
+					)
+					continue
+				}
+				t.partitions[at] = types.Partition{Values: e.PartitionInput.Values, StorageDescriptor: e.PartitionInput.StorageDescriptor}
+			}
+			return out, nil
+		},
+	)
 }
 
 // BatchDeletePartition implements catalogue.API.
@@ -277,24 +291,31 @@ func (m *Memory) BatchDeletePartition(
 	in *glue.BatchDeletePartitionInput,
 	_ ...func(*glue.Options),
 ) (*glue.BatchDeletePartitionOutput, error) {
-	return call(m, ctx, "BatchDeletePartition", in.DatabaseName, aws.ToString(in.TableName), func() (*glue.BatchDeletePartitionOutput, error) {
-		t, err := m.find(*in.TableName)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(in.PartitionsToDelete); n == 0 || n > 25 {
-			return nil, tooMany(n, 25)
-		}
-		out := &glue.BatchDeletePartitionOutput{}
-		for _, p := range in.PartitionsToDelete {
-			at := strings.Join(p.Values, "/")
-			if _, there := t.partitions[at]; !there {
-				out.Errors = append(out.Errors, partitionError(p.Values, "EntityNotFoundException", "Partition not found."))
+	return call(
+		m,
+		ctx,
+		"BatchDeletePartition",
+		in.DatabaseName,
+		aws.ToString(in.TableName),
+		func() (*glue.BatchDeletePartitionOutput, error) {
+			t, err := m.find(*in.TableName)
+			if err != nil {
+				return nil, err
 			}
-			delete(t.partitions, at)
-		}
-		return out, nil
-	})
+			if n := len(in.PartitionsToDelete); n == 0 || n > 25 {
+				return nil, tooMany(n, 25)
+			}
+			out := &glue.BatchDeletePartitionOutput{}
+			for _, p := range in.PartitionsToDelete {
+				at := strings.Join(p.Values, "/")
+				if _, there := t.partitions[at]; !there {
+					out.Errors = append(out.Errors, partitionError(p.Values, "EntityNotFoundException", "Partition not found."))
+				}
+				delete(t.partitions, at)
+			}
+			return out, nil
+		},
+	)
 }
 
 func tooMany(n, most int) error {

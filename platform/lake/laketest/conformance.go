@@ -56,7 +56,8 @@ func putAndGet(t *testing.T, s lake.Store) {
 	}
 	want := lake.Info{Key: put.Key, Size: int64(len(body)), SHA256: lake.SHA256(body), ETag: put.ETag, VersionID: put.VersionID}
 	for name, got := range map[string]lake.Info{"Put": put, "Get": info} {
-		if got.Key != want.Key || got.Size != want.Size || got.SHA256 != want.SHA256 || got.ETag != want.ETag || got.VersionID != want.VersionID {
+		if got.Key != want.Key || got.Size != want.Size || got.SHA256 != want.SHA256 || got.ETag != want.ETag ||
+			got.VersionID != want.VersionID {
 			t.Errorf("%s returned %+v, want %+v", name, got, want)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Fault is how a server mistreats one request. The zero Fault answers it normally.
+// Fault is how a server mistreats one request. With the zero Fault the server responds normally.
 type Fault struct {
 	Status       int    // HTTP status of the response; the request is not executed
 	Code         string // S3's error code in that response
