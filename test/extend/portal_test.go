@@ -12,6 +12,7 @@ import (
 // A new portal kind is one package and one line. Its simulator is one file and one line, and a test names a kind that
 // lacks one. Everything else (contracts, clients, readers, allow-list, --portal, the simulator's flags) derives from them.
 func TestAddPortalKind(t *testing.T) {
+	t.Parallel()
 	dir := Copy(t)
 	Write(t, dir, "platform/source/scratch/kind.go", portalFile(t, "kind.go.txt"))
 	Write(t, dir, "platform/source/scratch/kind_test.go", portalFile(t, "kind_test.go.txt"))
