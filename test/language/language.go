@@ -111,7 +111,7 @@ func scanGo(name string, body []byte) []Finding {
 				out = append(out, scanText(name, line+i, text)...)
 			}
 		case token.IDENT:
-			if w, bad := badIdentifier(lit); bad {
+			if w, bad := badIdentifier(lit); bad && !allowed(name, lit, lit) {
 				out = append(out, Finding{name, line, lit, w})
 			}
 		}
