@@ -103,7 +103,8 @@ func copyTree(ctx context.Context, to string) error {
 func (g Guard) remove(code []byte) ([]byte, error) {
 	for _, e := range g.Edits {
 		if n := bytes.Count(code, []byte(e.Find)); n != 1 {
-			return nil, fmt.Errorf("%s contains %q %d times, want once: the code has changed, so change test/guards/guards.go too", g.File, e.Find, n)
+			return nil, fmt.Errorf("%s contains %q %d times, want once: the code has changed, so change test/guards/guards.go too",
+				g.File, e.Find, n)
 		}
 		code = bytes.Replace(code, []byte(e.Find), []byte(e.Put), 1)
 	}
@@ -135,7 +136,8 @@ func (g Guard) try(ctx context.Context, dir string) error {
 	switch {
 	case err == nil:
 		return fmt.Errorf("%s %s passes without it", g.Module, g.Test)
-	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")), bytes.Contains(out, []byte("build the services")):
+	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")),
+		bytes.Contains(out, []byte("build the services")):
 		return fmt.Errorf("the code does not compile without it, so nothing was tested:\n%s", out)
 	case bytes.Contains(out, []byte("no tests to run")):
 		return fmt.Errorf("%s has no test %s", g.Module, g.Test)

@@ -24,7 +24,8 @@ var attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
 // checkAttributes refuses what SQS would refuse, and types other than String.
 func checkAttributes(attributes map[string]attribute) error {
 	if len(attributes) > maxAttributes {
-		return failf("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(attributes), maxAttributes)
+		return failf("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [%d].", len(attributes),
+			maxAttributes)
 	}
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		a := attributes[name]
@@ -34,7 +35,8 @@ func checkAttributes(attributes map[string]attribute) error {
 			strings.HasPrefix(lower, "aws."), strings.HasPrefix(lower, "amazon."):
 			return failf("InvalidParameterValue", "The message attribute name %q is invalid.", name)
 		case a.DataType != "String":
-			return failf("InvalidParameterValue", "The local cloud supports message attributes of type String only: '%s' has type %q.", name, a.DataType)
+			return failf("InvalidParameterValue", "The local cloud supports message attributes of type String only: '%s' has type %q.",
+				name, a.DataType)
 		case a.String == "":
 			return failf("InvalidParameterValue", "The message attribute '%s' must contain non-empty message attribute value.", name)
 		}
@@ -51,7 +53,8 @@ func checkText(s string) error {
 		if r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 {
 			continue
 		}
-		return failf("InvalidMessageContents", "Invalid binary character U+%04X was found in the message; the set of allowed characters is "+
+		return failf("InvalidMessageContents", "Invalid binary character U+%04X was found in the message; "+
+			"the set of allowed characters is "+
 			"#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// ConfigFor is the configuration for SDK clients of a local cloud, also one in another process (see
+// ConfigFor returns the configuration for SDK clients of a local cloud, which may run in another process (see
 // OwnedError.Endpoint). S3 clients need no further option: the SDK addresses buckets by path at an IP address.
 func ConfigFor(endpoint, region string) awssdk.Config {
 	return awssdk.Config{
@@ -21,17 +21,17 @@ func ConfigFor(endpoint, region string) awssdk.Config {
 	}
 }
 
-// SteadyClient makes an HTTP client of the SDK fit for a server that answers within microseconds.
+// SteadyClient wraps an HTTP client of the SDK for a server that responds within microseconds.
 //
-// The SDK closes a request's body as soon as the answer's head is there. net/http may then not yet have asked the body
-// for its end, and what the SDK (smithy-go v1.28.1) answers to that question after the close is an error: net/http
-// drops the connection, in the middle of the answer's body if that is long. For ReceiveMessage this means messages in
-// flight that nobody got. Over a network the answer never comes that early.
+// The SDK closes a request's body as soon as the response headers arrive. net/http may not have read the body's end by then.
+// Reading it after the close is an error in the SDK (smithy-go v1.28.1), and net/http drops the connection, if need be in the
+// middle of the response body. With ReceiveMessage, messages would then be in flight that no consumer received. Over a network,
+// responses never arrive that early.
 func SteadyClient(client awssdk.HTTPClient) awssdk.HTTPClient { return steadyClient{client} }
 
 type steadyClient struct{ awssdk.HTTPClient }
 
-// smallBody is the size in bytes up to which a body is copied, so that it leaves in one write with its head.
+// smallBody is the size in bytes up to which a body is copied, so that it is sent in one write with the headers.
 const smallBody = 64 << 10
 
 // Do implements aws.HTTPClient.
@@ -46,7 +46,7 @@ func (c steadyClient) Do(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	default:
-		// Without its WriteTo, a closed body reads as ended.
+		// Without WriteTo, a closed body reads as io.EOF.
 		r.Body = struct {
 			io.Reader
 			io.Closer

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestCloseDoesNotWaitForUnusedConnections: clients open connections in advance, and a run must not end five seconds later
-// for that.
+// TestCloseDoesNotWaitForUnusedConnections checks that Close does not wait five seconds for connections that clients opened in
+// advance.
 func TestCloseDoesNotWaitForUnusedConnections(t *testing.T) {
 	t.Parallel()
 	c, err := Start(t.Context(), Options{Dir: t.TempDir()})

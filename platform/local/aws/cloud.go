@@ -21,19 +21,19 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// Options are the settings of a Cloud. Only Dir is needed.
+// Options are the settings of a Cloud. Only Dir is required.
 type Options struct {
-	Dir       string        // state directory, made where missing: ".llac"
+	Dir       string        // state directory, created if missing: ".llac"
 	Addr      string        // host:port to listen on; default "127.0.0.1:0", a free port. Loopback addresses only
-	Buckets   []string      // made where missing
+	Buckets   []string      // created if missing
 	Region    string        // default "eu-west-1"
 	AccountID string        // twelve digits; default "000000000000"
 	Clock     clock.Clock   // default: the system's
-	NewID     func() string // makes message and request ids; default: random UUIDs
-	OwnerNote string        // told to whoever is refused the same directory, e.g. "llac run"
+	NewID     func() string // returns message and request ids; default: random UUIDs
+	OwnerNote string        // in the error of another process that opens the directory, e.g. "llac run"
 
-	// StrictMissing answers 403 AccessDenied, in the place of 404, to who reads an object that does not exist, as S3
-	// does to a role without ListBucket.
+	// If StrictMissing is true, reading an object that does not exist returns 403 AccessDenied instead of 404, as S3 does for a
+	// role without ListBucket.
 	StrictMissing bool
 }
 
@@ -53,21 +53,21 @@ type Cloud struct {
 	server  *http.Server
 	served  chan struct{}
 
-	life  context.Context // ends on Close: long polls and move tasks hang on it
+	life  context.Context // ends on Close, and with it the long polls
 	end   context.CancelFunc
 	fault atomic.Pointer[func(*http.Request) Fault]
 	once  sync.Once
 	ended error
 }
 
-// Start takes the directory's lock, opens its state and listens. It answers an error that is ErrOwned when another
-// process has the directory. ctx bounds the start only: the Cloud runs until Close.
+// Start locks the directory, opens its state and listens. It returns an error that matches ErrOwned if another process owns the
+// directory. ctx bounds the start only: the Cloud runs until Close.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if o.Dir == "" {
-		return nil, errors.New("local cloud: Options.Dir is empty; name a state directory")
+		return nil, errors.New("start the local cloud: Options.Dir is empty; set a state directory")
 	}
 	setDefault(&o.Addr, "127.0.0.1:0")
 	setDefault(&o.Region, "eu-west-1")
@@ -95,7 +95,8 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 
 // open opens the state and listens.
 func (c *Cloud) open(ctx context.Context, o Options) (err error) {
-	if c.broker, err = openBroker(filepath.Join(o.Dir, "queues"), o.Clock, o.NewID, names{region: o.Region, account: o.AccountID}); err != nil {
+	own := names{region: o.Region, account: o.AccountID}
+	if c.broker, err = openBroker(filepath.Join(o.Dir, "queues"), o.Clock, o.NewID, own); err != nil {
 		return err
 	}
 	if c.lakeDir, err = filepath.Abs(filepath.Join(o.Dir, "lake")); err != nil {
@@ -127,12 +128,12 @@ func (c *Cloud) open(ctx context.Context, o Options) (err error) {
 	c.server = server
 	go func() {
 		defer close(c.served)
-		_ = server.Serve(listener) // always http.ErrServerClosed, or the listener's end, which Close brings about
+		_ = server.Serve(listener) // returns an error when Close ends it
 	}()
 	return nil
 }
 
-// listenLoopback listens, and refuses addresses that others could reach: nothing here checks who is asking.
+// listenLoopback listens. It refuses addresses that other machines could reach, because requests are not authenticated.
 func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -148,29 +149,26 @@ func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// Endpoint is the address of all three services: "http://127.0.0.1:40123".
+// Endpoint returns the address of all three services: "http://127.0.0.1:40123".
 func (c *Cloud) Endpoint() string { return c.endpoint }
 
-// Region is the region in which everything is said to be.
+// Region returns the region of all resources.
 func (c *Cloud) Region() string { return c.region }
 
-// AccountID is the account to which everything is said to belong.
-func (c *Cloud) AccountID() string { return c.broker.names.account }
-
-// TopicARN is the ARN of a topic of this cloud.
+// TopicARN returns the ARN of a topic of this cloud.
 func (c *Cloud) TopicARN(name string) string { return c.broker.names.topicARN(name) }
 
-// QueueARN is the ARN of a queue of this cloud.
+// QueueARN returns the ARN of a queue of this cloud.
 func (c *Cloud) QueueARN(name string) string { return c.broker.names.queueARN(name) }
 
-// BucketDir is the folder in which a bucket's objects lie as plain files.
+// BucketDir returns the folder with a bucket's objects as plain files.
 func (c *Cloud) BucketDir(bucket string) string { return filepath.Join(c.lakeDir, bucket) }
 
-// Config is the configuration for SDK clients of this cloud.
+// Config returns the configuration for SDK clients of this cloud.
 func (c *Cloud) Config() awssdk.Config { return ConfigFor(c.endpoint, c.region) }
 
-// SetFault has a function look at every request before it is executed and say what is to go wrong; nil: nothing. For
-// query-protocol requests (SNS) r.Form is filled in; bodies are not to be read.
+// SetFault sets a function that returns the fault of each request before it is executed; nil: no faults. For requests of the
+// query protocol (SNS), r.Form is set. The function must not read bodies.
 func (c *Cloud) SetFault(f func(*http.Request) Fault) {
 	if f == nil {
 		c.fault.Store(nil)
@@ -179,8 +177,8 @@ func (c *Cloud) SetFault(f func(*http.Request) Fault) {
 	c.fault.Store(&f)
 }
 
-// Close ends long polls, finishes requests in progress, closes the state and gives up the directory. It may be called
-// more than once.
+// Close ends long polls, waits for requests in progress, closes the state and releases the directory. It may be called more
+// than once.
 func (c *Cloud) Close() error {
 	c.once.Do(func() {
 		c.end()
@@ -206,20 +204,20 @@ func (c *Cloud) Close() error {
 // maxMessageRequest bounds an SQS or SNS request: ten messages of 1 MiB in all, with the protocols' overhead.
 const maxMessageRequest = 16 << 20
 
-// ServeHTTP tells the services apart by protocol.
+// ServeHTTP passes a request to the service of its protocol.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve := c.s3.ServeHTTP
 	if isSQS(r) || isQuery(r) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessageRequest))
 		if err != nil {
-			http.Error(w, "the request's body is too large or broken off", http.StatusRequestEntityTooLarge)
+			http.Error(w, "the request body is too large or incomplete", http.StatusRequestEntityTooLarge)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		serve = func(w http.ResponseWriter, r *http.Request) { c.serveSQS(w, r, body) }
 		if isQuery(r) {
 			if r.Form, err = url.ParseQuery(string(body)); err != nil {
-				http.Error(w, "the form cannot be read", http.StatusBadRequest)
+				http.Error(w, "the form cannot be parsed", http.StatusBadRequest)
 				return
 			}
 			serve = func(w http.ResponseWriter, r *http.Request) { c.serveSNS(w, r, r.Form) }
@@ -239,7 +237,7 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// randomUUID makes a version 4 UUID.
+// randomUUID returns a version 4 UUID.
 func randomUUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -247,7 +245,7 @@ func randomUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// connections are those on which no request has come yet. Shutdown would wait five seconds for each to make up its mind.
+// connections are those without a request so far. Shutdown would wait five seconds for each of them.
 type connections struct {
 	mu     sync.Mutex
 	open   map[net.Conn]bool
@@ -262,7 +260,7 @@ func (u *connections) follow(c net.Conn, state http.ConnState) {
 		return
 	}
 	if u.closed {
-		_ = c.Close() // nobody is there any more
+		_ = c.Close() // the server has ended
 		return
 	}
 	if u.open == nil {
@@ -276,6 +274,6 @@ func (u *connections) close() {
 	defer u.mu.Unlock()
 	u.closed = true
 	for c := range u.open {
-		_ = c.Close() // it carries nothing
+		_ = c.Close() // it has no request
 	}
 }

@@ -23,14 +23,13 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
-// These tests run a local cloud in a child process, the test binary itself, and kill -9 it. They prove that what was
-// acknowledged survives the death of the process. They do not prove that it survives a power cut: that is fsync's
-// promise, which no test here can break.
+// These tests run a local cloud in a child process, which is the test binary itself, and end it with kill -9. They show that what
+// was acknowledged survives. They cannot show that it survives a power cut, which depends on fsync.
 
-// ownerVariable makes the test binary own the directory named instead of testing.
+// ownerVariable names a directory. If it is set, the test binary starts a cloud there instead of running tests.
 const ownerVariable = "LLAC_TEST_OWN_CLOUD"
 
-// ownUntilKilled starts a cloud, says where, and waits.
+// ownUntilKilled starts a cloud, prints its address and waits.
 func ownUntilKilled(dir string) int {
 	c, err := aws.Start(context.Background(), aws.Options{Dir: dir, Buckets: []string{"data"}, OwnerNote: "crash test"})
 	if err != nil {
@@ -38,7 +37,7 @@ func ownUntilKilled(dir string) int {
 		return 1
 	}
 	fmt.Println("listening", c.Endpoint())
-	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent is gone
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent ends
 	return 0
 }
 
@@ -68,7 +67,7 @@ func startOwner(t *testing.T, dir string) *owner {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	endpoint, ok := strings.CutPrefix(strings.TrimSpace(line), "listening ")
 	if err != nil || !ok {
-		t.Fatalf("the owner says %q, %v", line, err)
+		t.Fatalf("the owner printed %q, %v", line, err)
 	}
 	o.endpoint = endpoint
 	config := aws.ConfigFor(endpoint, "eu-west-1")
@@ -77,7 +76,7 @@ func startOwner(t *testing.T, dir string) *owner {
 	return o
 }
 
-// kill is kill -9, of this process only.
+// kill ends the process with SIGKILL.
 func (o *owner) kill() {
 	_ = o.command.Process.Kill()
 	_ = o.command.Wait()
@@ -97,7 +96,8 @@ func TestKilledOwnerLosesNoAcknowledgedSend(t *testing.T) {
 		workers.Go(func() {
 			for i := 0; ; i++ {
 				body := strconv.Itoa(w) + "." + strconv.Itoa(i)
-				if _, err := o.sqs.SendMessage(context.Background(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body}); err != nil {
+				if _, err := o.sqs.SendMessage(context.Background(), &sqs.SendMessageInput{QueueUrl: &url,
+					MessageBody: &body}); err != nil {
 					return // killed
 				}
 				mu.Lock()
@@ -118,7 +118,8 @@ func TestKilledOwnerLosesNoAcknowledgedSend(t *testing.T) {
 				if i%2 == 0 {
 					continue // stays in flight
 				}
-				if _, err := o.sqs.DeleteMessage(context.Background(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				in := &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}
+				if _, err := o.sqs.DeleteMessage(context.Background(), in); err != nil {
 					return
 				}
 				mu.Lock()
@@ -146,12 +147,12 @@ func TestKilledOwnerLosesNoAcknowledgedSend(t *testing.T) {
 	for body := range sent {
 		_, there := found[body]
 		if !there && !deleted[body] {
-			// Deleted although its deleter died before it heard so: received and asked to be deleted, hence not lost.
+			// Its delete was executed, but the response was lost with the process. It was received, so it is not lost.
 			t.Logf("%s: sent, not found, delete not acknowledged", body)
 			again++
 		}
 		if there && deleted[body] {
-			t.Errorf("%s: its delete was acknowledged, and it is back", body)
+			t.Errorf("%s: its delete was acknowledged, but it was received again", body)
 		}
 	}
 	if again > 1 {
@@ -173,7 +174,7 @@ func TestKilledOwnerFansOutAllOrNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	o := startOwner(t, dir)
-	// The child's Cloud is not ours: ARNs by the defaults.
+	// The Cloud is in the child process, so its ARNs are built from the defaults.
 	created, err := o.sns.CreateTopic(context.Background(), &sns.CreateTopicInput{Name: awssdk.String("events")})
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +183,8 @@ func TestKilledOwnerFansOutAllOrNothing(t *testing.T) {
 	for _, q := range queues {
 		o.queue(t, q, nil)
 		if _, err := o.sns.Subscribe(context.Background(), &sns.SubscribeInput{TopicArn: created.TopicArn, Protocol: awssdk.String("sqs"),
-			Endpoint: awssdk.String("arn:aws:sqs:eu-west-1:000000000000:" + q), Attributes: map[string]string{"RawMessageDelivery": "true"}}); err != nil {
+			Endpoint:   awssdk.String("arn:aws:sqs:eu-west-1:000000000000:" + q),
+			Attributes: map[string]string{"RawMessageDelivery": "true"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,7 +196,8 @@ func TestKilledOwnerFansOutAllOrNothing(t *testing.T) {
 		workers.Go(func() {
 			for i := 0; ; i++ {
 				body := fmt.Sprintf("%d.%d", w, i)
-				if _, err := o.sns.Publish(context.Background(), &sns.PublishInput{TopicArn: created.TopicArn, Message: &body}); err != nil {
+				if _, err := o.sns.Publish(context.Background(), &sns.PublishInput{TopicArn: created.TopicArn,
+					Message: &body}); err != nil {
 					return
 				}
 				mu.Lock()
@@ -222,7 +225,7 @@ func TestKilledOwnerFansOutAllOrNothing(t *testing.T) {
 	}
 	for _, body := range acknowledged {
 		if !got[0][body] {
-			t.Errorf("%s was acknowledged and is lost", body)
+			t.Errorf("%s was acknowledged but is lost", body)
 		}
 	}
 	for i := 1; i < len(got); i++ {
@@ -239,7 +242,8 @@ func TestKilledOwnerLeavesWholeObjects(t *testing.T) {
 	o := startOwner(t, dir)
 	bodyOf := func(w, i int) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%d.%06d|", w, i)), 20_000) }
 	put := func(key string, body []byte) error {
-		_, err := o.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{"size": strconv.Itoa(len(body)), "first": string(body[:8])}})
+		_, err := o.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: &key,
+			Body: bytes.NewReader(body), Metadata: map[string]string{"size": strconv.Itoa(len(body)), "first": string(body[:8])}})
 		return err
 	}
 	var mu sync.Mutex
@@ -278,8 +282,9 @@ func TestKilledOwnerLeavesWholeObjects(t *testing.T) {
 			t.Fatalf("%s: %v", key, err)
 		}
 		var w int
-		if _, err := fmt.Sscanf(string(body[:min(9, len(body))]), "%d.%06d|", &w, &index); err != nil || !bytes.Equal(body, bodyOf(w, index)) {
-			t.Errorf("%s is not whole: %d bytes", key, len(body))
+		if _, err := fmt.Sscanf(string(body[:min(9, len(body))]), "%d.%06d|", &w, &index); err != nil ||
+			!bytes.Equal(body, bodyOf(w, index)) {
+			t.Errorf("%s is incomplete: %d bytes", key, len(body))
 		}
 		if out.Metadata["first"] != string(body[:8]) || out.Metadata["size"] != strconv.Itoa(len(body)) {
 			t.Errorf("%s has another object's metadata: %v", key, out.Metadata)
@@ -296,11 +301,11 @@ func TestKilledOwnerLeavesWholeObjects(t *testing.T) {
 	}
 	left, err := os.ReadDir(filepath.Join(dir, "lake", ".temp"))
 	if err != nil || len(left) != 0 {
-		t.Errorf("unfinished objects are left: %v, %v", left, err)
+		t.Errorf("unfinished objects remain: %v, %v", left, err)
 	}
 }
 
-// TestSecondOwnerIsRefused names the first one.
+// TestSecondOwnerIsRefused checks that the error names the first owner.
 func TestSecondOwnerIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -310,15 +315,16 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 	if !ok || !errors.Is(err, aws.ErrOwned) {
 		t.Fatalf("a second owner: %v", err)
 	}
-	if owned.PID != o.command.Process.Pid || owned.Since.IsZero() || !strings.Contains(owned.Command, filepath.Base(os.Args[0])) || owned.Note != "crash test" || owned.Endpoint != o.endpoint {
-		t.Errorf("the owner is said to be %+v", owned)
+	if owned.PID != o.command.Process.Pid || owned.Since.IsZero() || !strings.Contains(owned.Command, filepath.Base(os.Args[0])) ||
+		owned.Note != "crash test" || owned.Endpoint != o.endpoint {
+		t.Errorf("the error names the owner %+v", owned)
 	}
 	if !strings.Contains(err.Error(), strconv.Itoa(owned.PID)) || !strings.Contains(err.Error(), "stop it") {
-		t.Errorf("the error says %q", err)
+		t.Errorf("the error is %q", err)
 	}
 	o.kill()
 	open(t, aws.Options{Dir: dir})
 	if _, err := aws.Start(context.Background(), aws.Options{Dir: dir}); !errors.Is(err, aws.ErrOwned) {
-		t.Errorf("twice in one process: %v", err)
+		t.Errorf("a second cloud in one process: %v", err)
 	}
 }

@@ -3,12 +3,12 @@
 //
 // The nouns:
 //
-//   - A Cloud owns one state directory and listens on one address. It tells the services apart by protocol: AWS JSON
+//   - A Cloud owns one state directory and listens on one address. The protocol of a request selects the service: AWS JSON
 //     (X-Amz-Target) is SQS, a query-protocol form is SNS, everything else is S3 in path style.
 //   - The broker holds topics and queues in memory. Every change is a record. The record is written to the journal first and
 //     applied after, by the same code that replays the journal on open.
-//   - The journal is one file of JSON lines under <Dir>/queues. The operating system has each record before the request is
-//     answered, so kill -9 loses nothing acknowledged. Sends, publishes and settings also wait for fsync, which concurrent
+//   - The journal is one file of JSON lines under <Dir>/queues. Each record is written to the operating system before the
+//     response, so that kill -9 loses nothing acknowledged. Sends, publishes and settings also wait for fsync, which concurrent
 //     requests share. Receives and deletes do not: a power cut may repeat a delivery, but never lose one.
 //   - Objects are plain files under <Dir>/lake/<bucket>/<key>, which other tools can open. A file appears by rename,
 //     complete and synced, or not at all.

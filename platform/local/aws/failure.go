@@ -5,21 +5,21 @@ import (
 	"fmt"
 )
 
-// failure is an answer in the negative: a code of the service and a sentence for a person.
+// failure is an error response: a code of the service and a message.
 type failure struct {
 	code    string
 	message string
-	status  int // HTTP; 0: the protocol's default for a client's mistake
+	status  int // HTTP; 0: the protocol's default for an error of the client
 }
 
 func (f *failure) Error() string { return f.code + ": " + f.message }
 
-// failf makes a client's failure.
+// failf returns a failure that is an error of the client.
 func failf(code, format string, args ...any) error {
 	return &failure{code: code, message: fmt.Sprintf(format, args...)}
 }
 
-// asFailure answers the failure in err; anything else is ours to blame (500).
+// asFailure returns the failure in err. Any other error is an internal error (500).
 func asFailure(err error) *failure {
 	var f *failure
 	if errors.As(err, &f) {

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// Fault is what a test wants to go wrong with one request. The zero Fault is none.
+// Fault makes one request fail, for tests. The zero Fault has no effect.
 type Fault struct {
-	// Status answers this HTTP status in the place of the request, which is not executed.
+	// Status is returned as the HTTP status. The request is not executed.
 	Status int
-	// Code is the error code of that answer: "SlowDown", "ConditionalRequestConflict"… Empty: one that fits the status.
+	// Code is the error code of that response: "SlowDown", "ConditionalRequestConflict"… Empty: the status's default.
 	Code string
-	// LoseResponse executes the request and then drops the connection, so that the client never learns how it ended.
+	// LoseResponse executes the request, then drops the connection, so that the client receives no response.
 	LoseResponse bool
 }
 
-// defaultCodes are the codes S3 gives with a status.
+// defaultCodes are the codes that S3 returns with a status.
 var defaultCodes = map[int]string{
 	http.StatusForbidden: "AccessDenied", http.StatusNotFound: "NotFound", http.StatusConflict: "ConditionalRequestConflict",
 	http.StatusPreconditionFailed: "PreconditionFailed", http.StatusTooManyRequests: "Throttling",
 	http.StatusInternalServerError: "InternalError", http.StatusServiceUnavailable: "SlowDown",
 }
 
-// inject acts a fault out and says whether the request is dealt with.
+// inject applies a fault, and reports whether the request has been handled.
 func (c *Cloud) inject(w http.ResponseWriter, r *http.Request, f Fault, serve http.HandlerFunc) bool {
 	switch {
 	case f.LoseResponse:
@@ -45,7 +45,7 @@ func (c *Cloud) inject(w http.ResponseWriter, r *http.Request, f Fault, serve ht
 	return false
 }
 
-// writeFault answers in the protocol of the service asked.
+// writeFault writes an error response in the protocol of the request.
 func writeFault(w http.ResponseWriter, r *http.Request, status int, code string) {
 	const message = "injected by a test"
 	switch {
@@ -56,19 +56,19 @@ func writeFault(w http.ResponseWriter, r *http.Request, status int, code string)
 	case isQuery(r):
 		writeSNSFailure(w, &failure{code: code, message: message, status: status}, "injected")
 	default:
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that a client in the middle of its body reads the answer
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that a client that is still sending its body reads the response
 		writeS3Failure(w, r, &failure{code: code, message: message, status: status})
 	}
 }
 
-// dropConnection closes the client's connection without an answer.
+// dropConnection closes the client's connection without a response.
 func dropConnection(w http.ResponseWriter) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = conn.Close()
 	}
 }
 
-// lostResponse swallows an answer.
+// lostResponse discards a response.
 type lostResponse struct{ header http.Header }
 
 func (l *lostResponse) Header() http.Header         { return l.header }

@@ -32,7 +32,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-// TestLostResponse executes the put, loses the answer, and lets the SDK's own retry meet the object it wrote.
+// TestLostResponse executes a put and loses the response. The SDK's retry then finds the object that the first attempt wrote.
 func TestLostResponse(t *testing.T) {
 	t.Parallel()
 	c := open(t, aws.Options{Dir: t.TempDir(), Buckets: []string{"data"}})
@@ -40,13 +40,14 @@ func TestLostResponse(t *testing.T) {
 	c.SetFault(func(r *http.Request) aws.Fault {
 		return aws.Fault{LoseResponse: r.Method == http.MethodPut && puts.Add(1) == 1}
 	})
-	_, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("runs/r.json"), Body: strings.NewReader("mine"), IfNoneMatch: awssdk.String("*")})
+	_, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("runs/r.json"),
+		Body: strings.NewReader("mine"), IfNoneMatch: awssdk.String("*")})
 	if codeOf(err) != "PreconditionFailed" || puts.Load() != 2 {
-		t.Errorf("after %d puts: %v, want a retry that meets its own write", puts.Load(), err)
+		t.Errorf("after %d puts: %v, want a retry that finds its own write", puts.Load(), err)
 	}
 	b, err := os.ReadFile(filepath.Join(c.BucketDir("data"), "runs", "r.json"))
 	if err != nil || string(b) != "mine" {
-		t.Errorf("the file holds %q, %v", b, err)
+		t.Errorf("the file contains %q, %v", b, err)
 	}
 }
 
@@ -56,14 +57,16 @@ func TestInjectedStatus(t *testing.T) {
 	url := c.queue(t, "work", nil)
 	topic, _ := c.subscribe(t, "events", "events", nil)
 	put := func() error {
-		_, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("k"), Body: strings.NewReader("x")})
+		_, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("k"),
+			Body: strings.NewReader("x")})
 		return err
 	}
 	c.SetFault(func(*http.Request) aws.Fault { return aws.Fault{Status: 403} })
 	if err := put(); codeOf(err) != "AccessDenied" {
 		t.Errorf("S3 403: %v", err)
 	}
-	if _, err := c.sqs.SendMessage(context.Background(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: awssdk.String("x")}); codeOf(err) != "AccessDenied" {
+	if _, err := c.sqs.SendMessage(context.Background(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: awssdk.String("x")}); codeOf(
+		err) != "AccessDenied" {
 		t.Errorf("SQS 403: %v", err)
 	}
 	var action string
@@ -71,7 +74,8 @@ func TestInjectedStatus(t *testing.T) {
 		action = r.Form.Get("Action")
 		return aws.Fault{Status: 403, Code: "AuthorizationError"}
 	})
-	if _, err := c.sns.Publish(context.Background(), &sns.PublishInput{TopicArn: &topic, Message: awssdk.String("x")}); codeOf(err) != "AuthorizationError" || action != "Publish" {
+	if _, err := c.sns.Publish(context.Background(), &sns.PublishInput{TopicArn: &topic, Message: awssdk.String("x")}); codeOf(
+		err) != "AuthorizationError" || action != "Publish" {
 		t.Errorf("SNS 403 of %q: %v", action, err)
 	}
 	var tries atomic.Int32
@@ -102,7 +106,8 @@ func TestStrictMissing(t *testing.T) {
 	if !errors.As(err, &status) || status.HTTPStatusCode() != 403 {
 		t.Errorf("head: %v", err)
 	}
-	if _, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("there"), Body: strings.NewReader("x")}); err != nil {
+	if _, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("there"),
+		Body: strings.NewReader("x")}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.s3.GetObject(context.Background(), &s3.GetObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("there")})
@@ -111,17 +116,18 @@ func TestStrictMissing(t *testing.T) {
 	}
 	defer out.Body.Close()
 	if b, _ := io.ReadAll(out.Body); string(b) != "x" {
-		t.Errorf("holds %q", b)
+		t.Errorf("the object contains %q", b)
 	}
 }
 
-// TestObjectsArePlainFiles checks both ways: what S3 wrote is a file, and a file put there by hand is an object.
+// TestObjectsArePlainFiles checks that an object is a file, and that a file added by hand is an object.
 func TestObjectsArePlainFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := open(t, aws.Options{Dir: dir, Buckets: []string{"data"}})
 	const key = "staging/social_services/ingested_process_at=20250803T140512-a1/district_id=01/social_services.parquet"
-	if _, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String(key), Body: strings.NewReader("PAR1")}); err != nil {
+	if _, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String(key),
+		Body: strings.NewReader("PAR1")}); err != nil {
 		t.Fatal(err)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "lake", "data", "staging", "*", "*", "district_id=*", "*.parquet"))
@@ -131,11 +137,12 @@ func TestObjectsArePlainFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "lake", "data", "by-hand.json"), []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	head, err := c.s3.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("by-hand.json")})
+	head, err := c.s3.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: awssdk.String("data"),
+		Key: awssdk.String("by-hand.json")})
 	if err != nil || *head.ETag != `"99914b932bd37a50b983c5e7c90ae93b"` {
-		t.Errorf("a file put there by hand: %v, %v", head, err)
+		t.Errorf("a file added by hand: %v, %v", head, err)
 	}
-	// Edited by hand: the old ETag must not hold for the new bytes.
+	// A file edited by hand must not keep its ETag.
 	if err := os.WriteFile(found[0], []byte("PAR2"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -143,20 +150,22 @@ func TestObjectsArePlainFiles(t *testing.T) {
 	if err != nil || *head.ETag == `"d6fb3d0e5ee4fa35f0ea0ad0fb3e9d92"` {
 		t.Errorf("an edited file keeps its ETag: %v, %v", head, err)
 	}
-	if _, err := c.s3.DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String(key)}); err != nil {
+	if _, err := c.s3.DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: awssdk.String("data"),
+		Key: awssdk.String(key)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "lake", "data", "staging")); !os.IsNotExist(err) {
-		t.Errorf("empty folders are left behind: %v", err)
+		t.Errorf("empty folders remain: %v", err)
 	}
 }
 
-func TestKeysThatNoFileCanHave(t *testing.T) {
+func TestKeysThatAreNotFileNames(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := open(t, aws.Options{Dir: dir, Buckets: []string{"data"}})
 	put := func(key string) error {
-		_, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: &key, Body: strings.NewReader("x")})
+		_, err := c.s3.PutObject(context.Background(), &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: &key,
+			Body: strings.NewReader("x")})
 		return err
 	}
 	for _, key := range []string{"../../escaped", "a/../b", "a//b", "folder/", "/leading", "a/./b"} {
@@ -165,7 +174,7 @@ func TestKeysThatNoFileCanHave(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "escaped")); !os.IsNotExist(err) {
-		t.Error("a key escaped from the lake")
+		t.Error("a key was written outside of the lake")
 	}
 	if err := put(strings.Repeat("x", 300)); codeOf(err) != "KeyTooLongError" {
 		t.Errorf("a long name: %v", err)

@@ -11,7 +11,7 @@ import (
 // The local cloud supports the part of SNS's grammar that Llac sends: lists of exact strings, over message attributes.
 type filterPolicy map[string][]string
 
-// parseFilterPolicy reads a policy such as {"type": ["a", "b"]}. An empty text is no policy.
+// parseFilterPolicy reads a policy such as {"type": ["a", "b"]}. For an empty text, it returns nil.
 func parseFilterPolicy(text string) (filterPolicy, error) {
 	if text == "" {
 		return nil, nil

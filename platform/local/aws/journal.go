@@ -15,12 +15,12 @@ import (
 
 const (
 	journalName = "journal.jsonl"
-	// compactAfter is the growth in bytes, since the last compaction, below which rewriting is not worth it.
+	// compactAfter is the minimum growth in bytes between two compactions.
 	compactAfter = 32 << 20
 )
 
-// journal is an append-only file of JSON lines. append hands bytes to the operating system (they survive kill -9),
-// sync makes them survive a power cut; concurrent callers of sync share one fsync.
+// journal is an append-only file of JSON lines. append writes to the operating system: the bytes survive kill -9. sync makes them
+// survive a power cut; concurrent callers of sync share one fsync.
 type journal struct {
 	dir string
 
@@ -29,20 +29,20 @@ type journal struct {
 	file     *os.File
 	size     int64 // bytes in the file
 	base     int64 // size right after the last compaction
-	position int64 // bytes ever appended: what callers wait for
-	durable  int64 // position known to be on disk
+	position int64 // number of bytes appended since the start
+	durable  int64 // position up to which everything is on disk
 	syncing  bool
-	failed   error // a write or fsync that failed: the file can no longer be trusted to take more
+	failed   error // error of a write or fsync, after which the journal accepts no more records
 }
 
-// openJournal reads every whole record of dir's journal into replay and opens it for appending. A torn last line, the
-// mark of a crash in the middle of a write, was never acknowledged and is cut off; damage before it is an error.
+// openJournal passes every whole record of dir's journal to replay and opens the journal for appending. A partial last line was
+// left by a crash in the middle of a write. It was never acknowledged, so it is cut off. Damage before it is an error.
 func openJournal(dir string, replay func(record) error) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("local cloud: make journal folder: %w", err)
 	}
 	path := filepath.Join(dir, journalName)
-	_ = os.Remove(path + ".new") // a compaction that did not finish
+	_ = os.Remove(path + ".new") // left by an unfinished compaction
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("local cloud: open journal: %w", err)
@@ -62,10 +62,10 @@ func openJournal(dir string, replay func(record) error) (*journal, error) {
 	return j, nil
 }
 
-// readRecords replays r and answers the length in bytes of its whole records.
+// readRecords replays r and returns the length in bytes of its whole records.
 func readRecords(r io.Reader, path string, replay func(record) error) (whole int64, err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
-	torn := 0 // number of the first line that is no record
+	torn := 0 // number of the first line that cannot be decoded
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
 		if err != nil && err != io.EOF {
@@ -82,7 +82,8 @@ func readRecords(r io.Reader, path string, replay func(record) error) (whole int
 			continue
 		}
 		if torn != 0 {
-			return 0, fmt.Errorf("local cloud: %s is damaged at line %d, with whole records after it; move the file away to start with empty queues", path, torn)
+			return 0, fmt.Errorf("local cloud: %s is damaged at line %d, with whole records after it; "+
+				"move the file away to start with empty queues", path, torn)
 		}
 		if err := replay(rec); err != nil {
 			return 0, fmt.Errorf("local cloud: replay %s line %d: %w", path, number, err)
@@ -98,7 +99,7 @@ func encodeRecord(b *bytes.Buffer, rec record) error {
 	return e.Encode(rec)
 }
 
-// append writes records in one write and answers the position to give to sync.
+// append writes records in one write and returns the position to pass to sync.
 func (j *journal) append(lines []byte) (int64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -106,9 +107,10 @@ func (j *journal) append(lines []byte) (int64, error) {
 		return 0, j.failed
 	}
 	if _, err := j.file.Write(lines); err != nil {
-		// Take back a half-written line, so that the next record does not follow it.
+		// Cut off the partial line, so that the next record does not follow it.
 		if cut := j.file.Truncate(j.size); cut != nil {
-			j.failed = fmt.Errorf("local cloud: journal cannot be written (%w) nor repaired (%w); free disk space and restart", err, cut)
+			j.failed = fmt.Errorf("local cloud: write journal (%w) and cut off the partial record (%w): free disk space and restart", err,
+				cut)
 			return 0, j.failed
 		}
 		return 0, fmt.Errorf("local cloud: write journal: %w", err)
@@ -137,8 +139,8 @@ func (j *journal) sync(position int64) error {
 		j.mu.Lock()
 		j.syncing = false
 		if err != nil {
-			// After a failed fsync the kernel may have dropped the pages: what was written is unknown.
-			j.failed = fmt.Errorf("local cloud: fsync journal: %w; restart to read back what was kept", err)
+			// After a failed fsync the kernel may have dropped the pages, so that the content of the file is unknown.
+			j.failed = fmt.Errorf("local cloud: fsync journal: %w; restart to read what is on disk", err)
 		} else {
 			j.durable = max(j.durable, upTo)
 		}
@@ -147,22 +149,21 @@ func (j *journal) sync(position int64) error {
 	return nil
 }
 
-// grown says whether the file has grown so much since the last compaction that rewriting it pays.
+// grown reports whether the file has grown enough since the last compaction to be rewritten.
 func (j *journal) grown() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.size-j.base > max(compactAfter, 2*j.base)
 }
 
-// postpone puts the next compaction off, after one that failed.
+// postpone delays the next compaction, after one that failed.
 func (j *journal) postpone() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.base = j.size
 }
 
-// replace puts a journal that holds only the snapshot in the place of the present one. The caller keeps others from
-// appending.
+// replace replaces the journal by one that contains only the snapshot. The caller prevents concurrent appends.
 func (j *journal) replace(snapshot func(write func(record) error) error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -223,7 +224,7 @@ func (j *journal) close() error {
 	return errors.Join(err, j.file.Close())
 }
 
-// syncDir makes the names in a folder durable.
+// syncDir makes the entries of a folder durable.
 func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -239,7 +240,7 @@ func syncDir(path string) error {
 	return nil
 }
 
-// syncDirs is syncDir of several folders at the same time. One that a delete has taken away is no error.
+// syncDirs calls syncDir for several folders concurrently. A folder that was deleted meanwhile is ignored.
 func syncDirs(paths []string) error {
 	problems := make([]error, len(paths))
 	var all sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
-// ListBucket implements gofakes3.Backend: keys in UTF-8 order, from after page.Marker, rolled up at the delimiter.
+// ListBucket implements gofakes3.Backend. It lists keys after page.Marker, in UTF-8 order, grouped by the delimiter.
 func (o *objects) ListBucket(bucket string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
 	if err := o.needBucket(bucket); err != nil {
 		return nil, err
@@ -40,11 +40,11 @@ type listing struct {
 	objects           *objects
 	bucket            string
 	prefix, delimiter string
-	after             string // only what comes after it
+	after             string // keys up to this one are left out
 	limit             int
 	out               *gofakes3.ObjectList
-	last              string // what was listed last: a key or a common prefix
-	rolled            string // the common prefix listed last: nothing under it is listed again
+	last              string // the last key or common prefix listed
+	rolled            string // the last common prefix listed; keys under it are left out
 }
 
 // walk lists the folder whose keys begin with at: "" or "a/b/".
@@ -56,7 +56,7 @@ func (l *listing) walk(at string) error {
 	if err != nil {
 		return err
 	}
-	// A folder sorts as its keys do, "a/" after "a-b".
+	// A folder sorts like its keys: "a/" after "a-b".
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		names[i] = e.Name()
@@ -68,7 +68,7 @@ func (l *listing) walk(at string) error {
 	for _, name := range names {
 		key := at + name
 		if strings.HasSuffix(key, "/") {
-			if l.leadsOn(key) {
+			if l.relevant(key) {
 				err = l.walk(key)
 			}
 		} else {
@@ -81,19 +81,19 @@ func (l *listing) walk(at string) error {
 	return nil
 }
 
-// leadsOn says whether a folder can hold keys that are wanted.
-func (l *listing) leadsOn(folder string) bool {
+// relevant reports whether a folder can contain keys to list.
+func (l *listing) relevant(folder string) bool {
 	if !strings.HasPrefix(folder, l.prefix) && !strings.HasPrefix(l.prefix, folder) {
 		return false
 	}
 	if l.rolled != "" && strings.HasPrefix(folder, l.rolled) {
 		return false
 	}
-	// Everything in it comes before the marker.
+	// Otherwise all of its keys come before the marker.
 	return folder >= l.after || strings.HasPrefix(l.after, folder)
 }
 
-// add lists a key, or the common prefix it is rolled up into.
+// add lists a key, or the common prefix that it belongs to.
 func (l *listing) add(key string) error {
 	if !strings.HasPrefix(key, l.prefix) || key <= l.after && l.after != "" {
 		return nil

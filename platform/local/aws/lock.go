@@ -12,10 +12,10 @@ import (
 
 const ownerName = "owner.lock"
 
-// ErrOwned is matched (errors.Is) by the OwnedError of a directory that another process holds.
+// ErrOwned matches (errors.Is) the OwnedError of a directory that another process owns.
 var ErrOwned = errors.New("the local cloud is owned by another process")
 
-// OwnedError says who holds the state directory.
+// OwnedError describes the process that owns the state directory.
 type OwnedError struct {
 	Dir     string    `json:"-"`
 	PID     int       `json:"pid"`
@@ -23,13 +23,13 @@ type OwnedError struct {
 	Since   time.Time `json:"since"`
 	Command string    `json:"command"`
 	Note    string    `json:"note,omitempty"`
-	// Endpoint is where the owner's cloud listens; empty while it starts. See ConfigFor.
+	// Endpoint is the address of the owner's cloud; empty while the cloud starts. See ConfigFor.
 	Endpoint string `json:"endpoint,omitempty"`
 }
 
 func (e *OwnedError) Error() string {
 	if e.PID == 0 {
-		return fmt.Sprintf("%s is owned by another process that has not said who it is; stop it, or use another directory", e.Dir)
+		return fmt.Sprintf("%s is owned by another process, whose id is unknown so far; stop it, or use another directory", e.Dir)
 	}
 	note := ""
 	if e.Note != "" {
@@ -39,17 +39,17 @@ func (e *OwnedError) Error() string {
 		e.Dir, e.PID, e.Host, e.Since.Format(time.RFC3339), e.Command, note)
 }
 
-// Is makes errors.Is(err, ErrOwned) hold.
+// Is makes errors.Is(err, ErrOwned) true.
 func (e *OwnedError) Is(target error) bool { return target == ErrOwned }
 
-// ownership is the held lock of a state directory. The kernel releases it when the process dies, however it dies, so
-// that a lock file left behind is taken over by the next owner.
+// ownership is the lock of a state directory. The kernel releases the lock when the process ends, so that the next owner can lock
+// a file that was left behind.
 type ownership struct {
 	file *os.File
 	who  OwnedError
 }
 
-// takeOwnership locks dir or answers an *OwnedError.
+// takeOwnership locks dir, or returns an *OwnedError.
 func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
 	path := filepath.Join(dir, ownerName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
@@ -63,7 +63,7 @@ func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
 	if !held {
 		owner := &OwnedError{}
 		if b, err := os.ReadFile(path); err == nil {
-			_ = json.Unmarshal(b, owner) // unreadable while being written: the error then names nobody
+			_ = json.Unmarshal(b, owner) // if it is being written, the error has no details
 		}
 		owner.Dir = dir
 		return nil, errors.Join(owner, f.Close())
@@ -76,8 +76,8 @@ func takeOwnership(dir, note string, now time.Time) (*ownership, error) {
 	return o, nil
 }
 
-// Own holds a directory, which is made where missing, for work that nobody else may do there at the same time, without a
-// cloud in it. It answers an *OwnedError when another process holds it.
+// Own locks a directory, without starting a cloud, for work that must not run twice at the same time. It creates the directory if
+// missing, and returns an *OwnedError if another process owns it.
 func Own(dir, note string) (release func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make %s: %w", dir, err)
@@ -89,7 +89,7 @@ func Own(dir, note string) (release func() error, err error) {
 	return o.release, nil
 }
 
-// announce writes who owns the directory and where the cloud listens.
+// announce records the owner of the directory and the address of its cloud.
 func (o *ownership) announce(endpoint string) error {
 	o.who.Endpoint = endpoint
 	b, err := json.Marshal(o.who)
@@ -105,7 +105,7 @@ func (o *ownership) announce(endpoint string) error {
 	return nil
 }
 
-// release gives the directory up. The file stays: removing it would race with the next owner.
+// release releases the directory. The file stays, because removing it would race with the next owner.
 func (o *ownership) release() error {
 	_ = o.file.Truncate(0)
 	return o.file.Close()

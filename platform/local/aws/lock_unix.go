@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// lockFile takes an exclusive advisory lock without waiting; false: somebody else has it.
+// lockFile takes an exclusive advisory lock without waiting. It returns false if another process has it.
 func lockFile(f *os.File) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

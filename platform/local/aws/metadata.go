@@ -23,16 +23,16 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
-// metadata is what S3 keeps beside an object's bytes.
+// metadata is what S3 stores in addition to an object's bytes.
 type metadata struct {
 	Size     int64             `json:"size"`
-	Modified time.Time         `json:"modified"` // also the file's time: size and time say which bytes this is about
+	Modified time.Time         `json:"modified"` // also the file's modification time: size and time identify the bytes that it describes
 	MD5      []byte            `json:"md5"`
 	Headers  map[string]string `json:"headers,omitempty"` // canonical names
 }
 
-// metadataFile is what is stored for a key: the newest metadata, and the one before for as long as it may still be
-// the object's (see objects.commit).
+// metadataFile is the stored metadata of a key: the newest, and the previous one while it may still describe the object (see
+// objects.commit).
 type metadataFile struct {
 	Key      string     `json:"key"`
 	Versions []metadata `json:"versions"` // newest first, at most two
@@ -40,12 +40,12 @@ type metadataFile struct {
 
 func (m *metadata) etag() string { return `"` + hex.EncodeToString(m.MD5) + `"` }
 
-// describes says whether the metadata is about the file.
+// describes reports whether the metadata belongs to the file.
 func (m *metadata) describes(info fs.FileInfo) bool {
 	return m.Size == info.Size() && m.Modified.Equal(info.ModTime())
 }
 
-// shown are the response headers of the object. A digest of the whole must not go with a part.
+// shown returns the response headers of the object. A part of it must not have a digest of the whole.
 func (m *metadata) shown(whole bool) map[string]string {
 	out := map[string]string{"Last-Modified": m.Modified.UTC().Format(http.TimeFormat)}
 	for k, v := range m.Headers {
@@ -56,7 +56,7 @@ func (m *metadata) shown(whole bool) map[string]string {
 	return out
 }
 
-// keptHeaders picks from a request's headers those that belong to the object.
+// keptHeaders returns the headers of a request that belong to the object.
 func keptHeaders(headers map[string]string) map[string]string {
 	out := map[string]string{}
 	for k, v := range headers {
@@ -66,21 +66,22 @@ func keptHeaders(headers map[string]string) map[string]string {
 			if v = strings.Trim(strings.ReplaceAll(v, "aws-chunked", ""), ", "); v != "" {
 				out[k] = v
 			}
-		case k == "Content-Type", k == "Content-Disposition", k == "Content-Encoding", strings.HasPrefix(k, "X-Amz-Meta-"), checksums[k] != nil:
+		case k == "Content-Type", k == "Content-Disposition", k == "Content-Encoding", strings.HasPrefix(k, "X-Amz-Meta-"),
+			checksums[k] != nil:
 			out[k] = v
 		}
 	}
 	return out
 }
 
-// metadataPath is the file of a key's metadata. A digest of the key, so that every key can have one.
+// metadataPath returns the file of a key's metadata. Its name is a digest, so that every key can have one.
 func (o *objects) metadataPath(bucket, key string) string {
 	sum := sha256.Sum256([]byte(key))
 	name := hex.EncodeToString(sum[:])
 	return filepath.Join(o.root, metaFolder, bucket, name[:2], name[2:]+".json")
 }
 
-// saveMetadata writes a key's new metadata, keeping that of the object that is there. The caller holds the key's lock.
+// saveMetadata writes a key's new metadata and keeps that of the present object. The caller holds the key's lock.
 func (o *objects) saveMetadata(bucket, key string, m *metadata) error {
 	file := metadataFile{Key: key, Versions: []metadata{*m}}
 	if path, err := o.path(bucket, key); err == nil {
@@ -109,7 +110,7 @@ func (o *objects) saveMetadata(bucket, key string, m *metadata) error {
 	return os.Rename(d.file.Name(), path)
 }
 
-// findMetadata answers the stored metadata that is about the file, or nil.
+// findMetadata returns the stored metadata that describes the file, or nil.
 func (o *objects) findMetadata(bucket, key string, info fs.FileInfo) *metadata {
 	b, err := os.ReadFile(o.metadataPath(bucket, key))
 	if err != nil {
@@ -127,8 +128,7 @@ func (o *objects) findMetadata(bucket, key string, info fs.FileInfo) *metadata {
 	return nil
 }
 
-// metadataOf answers the metadata of an open file. A file put there or changed by hand has none: its digest is made
-// from its bytes.
+// metadataOf returns the metadata of an open file. A file that was added or changed by hand has none; its digest is computed.
 func (o *objects) metadataOf(bucket, key string, f *os.File, info fs.FileInfo) (*metadata, error) {
 	if m := o.findMetadata(bucket, key, info); m != nil {
 		return m, nil
@@ -143,7 +143,7 @@ func (o *objects) metadataOf(bucket, key string, f *os.File, info fs.FileInfo) (
 	return &metadata{Size: info.Size(), Modified: info.ModTime().UTC(), MD5: sum.Sum(nil)}, nil
 }
 
-// checksums are the digests that clients send as headers and that are checked and given back.
+// checksums are the digests that clients send as headers. They are verified, stored and returned.
 var checksums = map[string]func() hash.Hash{
 	"X-Amz-Checksum-Crc32":  func() hash.Hash { return crc32.NewIEEE() },
 	"X-Amz-Checksum-Crc32c": func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
@@ -151,7 +151,7 @@ var checksums = map[string]func() hash.Hash{
 	"X-Amz-Checksum-Sha256": sha256.New,
 }
 
-// newChecksumReader reads a body and fails at its end when the client's digest of it is another.
+// newChecksumReader returns a reader of the body that fails at the end if the client's digest differs.
 func newChecksumReader(body io.Reader, headers map[string]string) (io.Reader, error) {
 	for name, newHash := range checksums {
 		if want := headers[name]; want != "" {

@@ -19,28 +19,28 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// The side folders of the lake. No bucket can have such a name.
+// The internal folders of the lake. No bucket can have such a name.
 const (
-	metaFolder    = ".meta"    // what travels beside the bytes: digests, headers
+	metaFolder    = ".meta"    // digests and headers of objects
 	tempFolder    = ".temp"    // objects being written
 	uploadsFolder = ".uploads" // multipart uploads
 )
 
-// objects keeps S3 objects as plain files: <root>/<bucket>/<key>. It is the storage behind gofakes3's protocol.
+// objects stores S3 objects as plain files: <root>/<bucket>/<key>. It is the backend of gofakes3's protocol.
 //
-// An object is written beside the lake, synced, and renamed into its place, so that its file is always whole and never
-// changes: an overwrite is another file of the same name. Conditions are checked under the key's lock.
+// An object is written to a temporary file, synced, and renamed to its path. Its file is therefore always complete and never
+// changes: an overwrite is a new file of the same name. Conditions are checked while the key is locked.
 type objects struct {
 	root    string
 	clock   clock.Clock
 	locks   [256]sync.Mutex // by hash of bucket and key
 	stamps  sync.Mutex
-	lastPut int64 // newest modification time given, Unix nanoseconds: no two puts share one
+	lastPut int64 // last modification time assigned, in Unix nanoseconds; each put gets a distinct one
 
-	uploads sync.Mutex // guards making and ending multipart uploads
+	uploads sync.Mutex // guards the start and end of multipart uploads
 }
 
-// openObjects opens the lake in root and clears away what a crash left half-written.
+// openObjects opens the lake in root and deletes files that a crash left incomplete.
 func openObjects(root string, c clock.Clock) (*objects, error) {
 	o := &objects{root: root, clock: c}
 	if err := os.RemoveAll(filepath.Join(root, tempFolder)); err != nil {
@@ -54,11 +54,12 @@ func openObjects(root string, c clock.Clock) (*objects, error) {
 	return o, nil
 }
 
-// path is the file of a key. Keys that no file can have are refused: "a//b", "../a", "a/" and the like.
+// path returns the file of a key. Keys that are not file names are refused: "a//b", "../a", "a/" and the like.
 func (o *objects) path(bucket, key string) (string, error) {
 	for _, part := range strings.Split(key, "/") {
 		if part == "" || part == "." || part == ".." || strings.ContainsRune(part, 0) || strings.ContainsRune(part, filepath.Separator) {
-			return "", gofakes3.ErrorMessagef(gofakes3.ErrInvalidArgument, "the key %q cannot be a file: the local lake takes no empty, '.' or '..' path elements", key)
+			return "", gofakes3.ErrorMessagef(gofakes3.ErrInvalidArgument,
+				"the key %q is not a file name: the local lake supports no empty, '.' or '..' path elements", key)
 		}
 		if len(part) > 255 {
 			return "", gofakes3.ResourceError(gofakes3.ErrKeyTooLong, key)
@@ -67,7 +68,7 @@ func (o *objects) path(bucket, key string) (string, error) {
 	return filepath.Join(o.root, bucket, filepath.FromSlash(key)), nil
 }
 
-// lock takes the key's lock and answers its release.
+// lock locks the key and returns the function that unlocks it.
 func (o *objects) lock(bucket, key string) func() {
 	var h byte
 	for _, s := range [...]string{bucket, key} {
@@ -80,7 +81,7 @@ func (o *objects) lock(bucket, key string) func() {
 	return m.Unlock
 }
 
-// ensureBucket makes a bucket where it is missing.
+// ensureBucket creates a bucket if it is missing.
 func (o *objects) ensureBucket(name string) error {
 	err := o.CreateBucket(name)
 	if gofakes3.IsAlreadyExists(err) {
@@ -116,7 +117,7 @@ func (o *objects) BucketExists(name string) (bool, error) {
 	return err == nil && info.IsDir(), err
 }
 
-// needBucket is an error where the bucket does not exist.
+// needBucket returns an error if the bucket does not exist.
 func (o *objects) needBucket(name string) error {
 	ok, err := o.BucketExists(name)
 	if err == nil && !ok {
@@ -125,14 +126,14 @@ func (o *objects) needBucket(name string) error {
 	return err
 }
 
-// draft is an object on its way: a synced file beside the lake, and its digests.
+// draft is an object that is being written: a temporary file and its digest.
 type draft struct {
 	file *os.File
 	sum  hash.Hash // MD5
 	size int64
 }
 
-// newDraft copies a body into a temporary file. Who gets one must discard it; a committed one is no more.
+// newDraft copies a body into a temporary file. The caller must discard the draft, also after a commit.
 func (o *objects) newDraft(body io.Reader) (*draft, error) {
 	f, err := os.CreateTemp(filepath.Join(o.root, tempFolder), "put-*")
 	if err != nil {
@@ -149,11 +150,13 @@ func (o *objects) newDraft(body io.Reader) (*draft, error) {
 
 func (d *draft) discard() {
 	_ = d.file.Close()
-	_ = os.Remove(d.file.Name()) // gone already after a commit
+	_ = os.Remove(d.file.Name()) // a commit has renamed it
 }
 
-// commit makes a draft the object, if the conditions hold. Invariant 2: readers see the old object or the new one.
-func (o *objects) commit(bucket, key string, d *draft, headers map[string]string, conditions *gofakes3.PutConditions) (*metadata, error) {
+// commit replaces the object by a draft, if the conditions hold. Invariant 2: readers see the old object or the new one.
+func (o *objects) commit(
+	bucket, key string, d *draft, headers map[string]string, conditions *gofakes3.PutConditions,
+) (*metadata, error) {
 	path, err := o.path(bucket, key)
 	if err != nil {
 		return nil, err
@@ -176,10 +179,10 @@ func (o *objects) commit(bucket, key string, d *draft, headers map[string]string
 		return nil, err
 	}
 	m := &metadata{Size: d.size, Modified: modified, MD5: d.sum.Sum(nil), Headers: keptHeaders(headers)}
-	// The metadata goes first and stands beside the old object's until the rename: which one holds is told by the
-	// file's size and time, so a crash in between leaves the old object with its old metadata.
+	// The metadata is saved first, together with that of the old object. The file's size and time select the one that applies,
+	// so that a crash before the rename leaves the old object with its old metadata.
 	synced := make(chan error, 1)
-	go func() { synced <- d.file.Sync() }() // at the same time: the file system does both in one go
+	go func() { synced <- d.file.Sync() }() // concurrently: the file system syncs both together
 	err = o.saveMetadata(bucket, key, m)
 	if err := errors.Join(err, <-synced); err != nil {
 		return nil, err
@@ -190,7 +193,7 @@ func (o *objects) commit(bucket, key string, d *draft, headers map[string]string
 	return m, nil
 }
 
-// place renames a synced file to its path, making folders as needed. A delete may remove an empty folder at any time.
+// place renames a synced file to its path and creates folders as needed. A delete may remove an empty folder at any time.
 func (o *objects) place(from, path, bucket string) error {
 	dir := filepath.Dir(path)
 	for try := 0; ; try++ {
@@ -206,14 +209,16 @@ func (o *objects) place(from, path, bucket string) error {
 			return syncDirs(append(made, dir))
 		case errors.Is(err, fs.ErrNotExist) && try < 100:
 			continue
-		case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
-			return gofakes3.ErrorMessage(gofakes3.ErrInvalidArgument, "a key cannot be an object and a folder of other objects at once in the local lake")
+		case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY),
+			errors.Is(err, fs.ErrExist):
+			return gofakes3.ErrorMessage(gofakes3.ErrInvalidArgument,
+				"in the local lake, a key cannot be both an object and a folder of other objects")
 		}
 		return err
 	}
 }
 
-// makeFolders makes dir and its missing parents, and answers the folders whose entries changed.
+// makeFolders creates dir and its missing parents. It returns the folders whose entries changed.
 func makeFolders(dir string) (changed []string, err error) {
 	if info, err := os.Stat(dir); err == nil {
 		if !info.IsDir() {
@@ -231,7 +236,7 @@ func makeFolders(dir string) (changed []string, err error) {
 	return append(changed, parent), nil
 }
 
-// stamp is a modification time that no other object has.
+// stamp returns a modification time that no other object has.
 func (o *objects) stamp() time.Time {
 	o.stamps.Lock()
 	defer o.stamps.Unlock()
@@ -239,11 +244,11 @@ func (o *objects) stamp() time.Time {
 	return time.Unix(0, o.lastPut).UTC()
 }
 
-// checkConditions decides a conditional write. A present of nil: there is no object.
+// checkConditions returns an error if a condition of a write does not hold. present is nil if the object does not exist.
 func checkConditions(c *gofakes3.PutConditions, key string, present *metadata) error {
 	if c.IfNoneMatch != nil {
 		if *c.IfNoneMatch != "*" {
-			return gofakes3.ErrorMessage(gofakes3.ErrNotImplemented, "If-None-Match of a write takes * only")
+			return gofakes3.ErrorMessage(gofakes3.ErrNotImplemented, "the local cloud supports If-None-Match of a write with * only")
 		}
 		if present != nil {
 			return gofakes3.ErrorMessage(gofakes3.ErrPreconditionFailed, gofakes3.ErrPreconditionFailed.Message())
@@ -261,7 +266,9 @@ func checkConditions(c *gofakes3.PutConditions, key string, present *metadata) e
 }
 
 // PutObject implements gofakes3.Backend. The body is received before the key is locked.
-func (o *objects) PutObject(bucket, key string, headers map[string]string, body io.Reader, size int64, conditions *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
+func (o *objects) PutObject(
+	bucket, key string, headers map[string]string, body io.Reader, size int64, conditions *gofakes3.PutConditions,
+) (gofakes3.PutObjectResult, error) {
 	checked, err := newChecksumReader(body, headers)
 	if err != nil {
 		return gofakes3.PutObjectResult{}, err
@@ -281,7 +288,7 @@ func (o *objects) PutObject(bucket, key string, headers map[string]string, body 
 	return gofakes3.PutObjectResult{}, err
 }
 
-// open opens an object with the metadata that belongs to exactly the bytes opened.
+// open opens an object and returns the metadata of exactly these bytes.
 func (o *objects) open(bucket, key string) (*os.File, *metadata, error) {
 	path, err := o.path(bucket, key)
 	if err != nil {
@@ -309,7 +316,7 @@ func (o *objects) open(bucket, key string) (*os.File, *metadata, error) {
 	return f, m, nil
 }
 
-// stat answers an object's metadata.
+// stat returns an object's metadata.
 func (o *objects) stat(bucket, key string) (*metadata, error) {
 	f, m, err := o.open(bucket, key)
 	if err != nil {
@@ -345,10 +352,11 @@ func (o *objects) HeadObject(bucket, key string) (*gofakes3.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gofakes3.Object{Name: key, Metadata: m.shown(true), Size: m.Size, Hash: m.MD5, Contents: io.NopCloser(strings.NewReader(""))}, nil
+	none := io.NopCloser(strings.NewReader(""))
+	return &gofakes3.Object{Name: key, Metadata: m.shown(true), Size: m.Size, Hash: m.MD5, Contents: none}, nil
 }
 
-// DeleteObject implements gofakes3.Backend. A missing object is no error.
+// DeleteObject implements gofakes3.Backend. Deleting a missing object is not an error.
 func (o *objects) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult, error) {
 	var none gofakes3.ObjectDeleteResult
 	path, err := o.path(bucket, key)
@@ -369,8 +377,8 @@ func (o *objects) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult,
 	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return none, err
 	}
-	_ = os.Remove(o.metadataPath(bucket, key)) // without its object it means nothing
-	// Folders are no objects: take away those that are empty now.
+	_ = os.Remove(o.metadataPath(bucket, key)) // it has no meaning without the object
+	// Folders are not objects: remove those that are empty now.
 	for dir := filepath.Dir(path); dir != filepath.Join(o.root, bucket); dir = filepath.Dir(dir) {
 		if os.Remove(dir) != nil {
 			break

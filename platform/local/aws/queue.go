@@ -24,8 +24,8 @@ type message struct {
 	SentAt           time.Time            `json:"sent_at"`
 	FirstReceivedAt  time.Time            `json:"first_received_at,omitzero"`
 	Receives         int                  `json:"receives,omitempty"`
-	Before           int                  `json:"before,omitempty"`             // receives before the message came to this dead-letter queue
-	DeadLetterSource string               `json:"dead_letter_source,omitempty"` // name of the queue that the message was dead-lettered from
+	Before           int                  `json:"before,omitempty"`             // receives in the source queue, for a dead letter
+	DeadLetterSource string               `json:"dead_letter_source,omitempty"` // name of the source queue, for a dead letter
 
 	hiddenUntil time.Time     // while in flight
 	position    int           // in the queue's heap of messages in flight; -1 while visible
@@ -47,7 +47,7 @@ type queue struct {
 	bell     chan struct{} // closed when a message becomes visible or the queue is deleted
 }
 
-// redrivePolicy says after how many receives a message is moved, and to which queue.
+// redrivePolicy contains the number of receives after which a message is moved, and the queue that it is moved to.
 type redrivePolicy struct {
 	Target      string // ARN
 	MaxReceives int
@@ -78,8 +78,8 @@ func (q *queue) attribute(name string) string {
 	return queueDefaults[name]
 }
 
-// parseRedrivePolicy reads {"deadLetterTargetArn": "…", "maxReceiveCount": 3}; the count may be a string. An empty text is
-// no policy.
+// parseRedrivePolicy reads {"deadLetterTargetArn": "…", "maxReceiveCount": 3}; the count may be a string. For an empty
+// text, it returns nil.
 func parseRedrivePolicy(s string) (*redrivePolicy, error) {
 	if s == "" {
 		return nil, nil

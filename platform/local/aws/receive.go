@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// received is a message as one receive saw it.
+// received is a message as of one receive.
 type received struct {
 	message
 	handle string
@@ -69,7 +69,7 @@ func (b *broker) waitFor(ctx context.Context, bell <-chan struct{}, d time.Durat
 	}
 }
 
-// takeVisible receives what is visible now. The caller holds mu.
+// takeVisible receives messages that are visible now. The caller holds mu.
 func (b *broker) takeVisible(q *queue, now time.Time, limit int, until time.Time) ([]received, error) {
 	if err := b.expire(q, now); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (b *broker) expire(q *queue, now time.Time) error {
 	return err
 }
 
-// deadLetterQueue returns the queue's dead-letter queue, or nil if there is none.
+// deadLetterQueue returns the queue's dead-letter queue, or nil.
 func (b *broker) deadLetterQueue(q *queue) *queue {
 	if q.redrive == nil {
 		return nil
@@ -189,7 +189,8 @@ func (b *broker) changeVisibility(name, handle string, timeout time.Duration) er
 	m := q.messages[id]
 	switch {
 	case m == nil || m.Receives != receives:
-		return failf("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", handle)
+		return failf("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. "+
+			"Reason: Message does not exist or is not available for visibility timeout change.", handle)
 	case m.position < 0:
 		return failf("MessageNotInflight", "the message %s is not in flight", id)
 	}

@@ -43,7 +43,7 @@ type sentMessage struct {
 	Message *message `json:"message"`
 }
 
-// apply changes the state as the record says. No other code changes the state, neither live nor on replay, so that the
+// apply makes the change of a record. No other code changes the state, neither live nor on replay, so that the
 // state is always what was journaled. Records about deleted queues or messages change nothing.
 func (b *broker) apply(r record) error {
 	switch r.Op {

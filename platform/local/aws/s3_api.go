@@ -10,15 +10,16 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
-// handler is gofakes3's S3 protocol over the objects, with what it lacks put before it: conditions on
-// CompleteMultipartUpload, bodies with trailing checksums, and (strict) 403 for a missing key.
+// handler returns a handler of the S3 protocol. gofakes3 does most of it. The handler adds conditions on
+// CompleteMultipartUpload and, if strict is true, status 403 for a missing key.
 func (o *objects) handler(strict bool) http.Handler {
-	// No skew limit: the clock may be a test's.
+	// No limit of the clock skew: a test may set the clock.
 	protocol := gofakes3.New(o, gofakes3.WithTimeSkewLimit(0), gofakes3.WithoutVersioning()).Server()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
-			writeS3Failure(w, r, &failure{code: "NotImplemented", message: "the local cloud does not support bodies in the aws-chunked encoding", status: http.StatusNotImplemented})
+			writeS3Failure(w, r, &failure{code: "NotImplemented", status: http.StatusNotImplemented,
+				message: "the local cloud does not support bodies in the aws-chunked encoding"})
 			return
 		}
 		query := r.URL.Query()
@@ -35,7 +36,7 @@ func (o *objects) handler(strict bool) http.Handler {
 	})
 }
 
-// serveComplete answers CompleteMultipartUpload.
+// serveComplete serves CompleteMultipartUpload.
 func (o *objects) serveComplete(w http.ResponseWriter, r *http.Request, bucket, key string, id gofakes3.UploadID) {
 	var in gofakes3.CompleteMultipartUploadRequest
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<20)) // 10,000 parts fit
@@ -60,10 +61,11 @@ func (o *objects) serveComplete(w http.ResponseWriter, r *http.Request, bucket, 
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	_, _ = io.WriteString(w, xml.Header+`<CompleteMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`+
-		text("Location", "http://"+r.Host+r.URL.Path)+text("Bucket", bucket)+text("Key", key)+text("ETag", m.etag())+`</CompleteMultipartUploadResult>`)
+		text("Location", "http://"+r.Host+r.URL.Path)+text("Bucket", bucket)+text("Key", key)+text("ETag", m.etag())+
+		`</CompleteMultipartUploadResult>`)
 }
 
-// s3Failure turns gofakes3's errors into ours.
+// s3Failure converts an error of gofakes3 to a failure.
 func s3Failure(err error) *failure {
 	var coded gofakes3.Error
 	if errors.As(err, &coded) {
@@ -72,7 +74,7 @@ func s3Failure(err error) *failure {
 	return asFailure(err)
 }
 
-// writeS3Failure answers an error as S3 does: XML, and nothing but the status to a HEAD.
+// writeS3Failure writes an error as S3 does: as XML, or only the status in response to HEAD.
 func writeS3Failure(w http.ResponseWriter, r *http.Request, f *failure) {
 	status := f.status
 	if status == 0 {
@@ -85,7 +87,7 @@ func writeS3Failure(w http.ResponseWriter, r *http.Request, f *failure) {
 	}
 }
 
-// strictWriter turns "no such key" into "access denied", as S3 answers a role that may not list the bucket.
+// strictWriter replaces "no such key" by "access denied", as S3 does for a role that may not list the bucket.
 type strictWriter struct {
 	http.ResponseWriter
 	request *http.Request
@@ -105,7 +107,7 @@ func (s *strictWriter) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (s *strictWriter) Write(b []byte) (int, error) {
 	if s.denied {
-		return len(b), nil // the answer is written
+		return len(b), nil // the response has been written
 	}
 	return s.ResponseWriter.Write(b)
 }

@@ -23,7 +23,8 @@ func (o outgoing) check() error {
 		return err
 	}
 	if sizeOf(o.body, o.attributes) > maxMessageSize {
-		return failf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxMessageSize)
+		return failf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.",
+			maxMessageSize)
 	}
 	if o.traceHeader != "" && !traceHeader.MatchString(o.traceHeader) {
 		return failf("InvalidParameterValue", "The system attribute AWSTraceHeader is not a trace header.")
@@ -43,7 +44,8 @@ func (b *broker) send(name, sender string, batch []outgoing) (ids []string, prob
 			total += sizeOf(o.body, o.attributes)
 		}
 		if len(batch) > 1 && total > maxMessageSize {
-			return record{}, failf("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageSize, total)
+			return record{}, failf("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.",
+				maxMessageSize, total)
 		}
 		r := record{Op: opSent, At: b.clock.Now()}
 		for i, o := range batch {

@@ -31,7 +31,8 @@ func (b *broker) checkQueueAttributes(attributes map[string]string) error {
 		switch {
 		case isNumber:
 			if n, err := strconv.Atoi(value); err != nil || n < bounds[0] || n > bounds[1] {
-				return failf("InvalidAttributeValue", "Invalid value %q for the parameter %s: it must be a number from %d to %d.", value, name, bounds[0], bounds[1])
+				return failf("InvalidAttributeValue", "Invalid value %q for the parameter %s: it must be a number from %d to %d.",
+					value, name, bounds[0], bounds[1])
 			}
 		case name == "RedrivePolicy":
 			p, err := parseRedrivePolicy(value)
@@ -39,7 +40,8 @@ func (b *broker) checkQueueAttributes(attributes map[string]string) error {
 				return failf("InvalidParameterValue", "Value %s for parameter RedrivePolicy is invalid. Reason: %v.", value, err)
 			}
 			if p != nil && b.queues[b.names.queueName(p.Target)] == nil {
-				return failf("InvalidParameterValue", "Value %s for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.", value)
+				return failf("InvalidParameterValue", "Value %s for parameter RedrivePolicy is invalid. "+
+					"Reason: Dead letter target does not exist.", value)
 			}
 		case name == "Policy": // accepted and returned; it has no effect here
 			if value != "" && !json.Valid([]byte(value)) {
@@ -65,7 +67,8 @@ func (b *broker) createQueue(name string, attributes map[string]string) error {
 		if q := b.queues[name]; q != nil {
 			for k, v := range attributes {
 				if q.attribute(k) != v {
-					return record{}, failf("QueueNameExists", "A queue already exists with the same name and a different value for attribute %s", k)
+					return record{}, failf("QueueNameExists",
+						"A queue already exists with the same name and a different value for attribute %s", k)
 				}
 			}
 			return record{}, nil

@@ -25,11 +25,13 @@ type snsOperation struct {
 }
 
 var snsOperations = map[string]snsOperation{
-	"CreateTopic":               {[]string{"Name"}, (*Cloud).snsCreateTopic},
-	"Subscribe":                 {[]string{"TopicArn", "Protocol", "Endpoint", "Attributes", "ReturnSubscriptionArn"}, (*Cloud).snsSubscribe},
-	"ListSubscriptionsByTopic":  {[]string{"TopicArn", "NextToken"}, (*Cloud).snsListSubscriptions},
-	"SetSubscriptionAttributes": {[]string{"SubscriptionArn", "AttributeName", "AttributeValue"}, (*Cloud).snsSetSubscriptionAttributes},
-	"Publish":                   {[]string{"TopicArn", "TargetArn", "Message", "MessageAttributes"}, (*Cloud).snsPublish},
+	"CreateTopic": {[]string{"Name"}, (*Cloud).snsCreateTopic},
+	"Subscribe": {[]string{"TopicArn", "Protocol", "Endpoint", "Attributes", "ReturnSubscriptionArn"},
+		(*Cloud).snsSubscribe},
+	"ListSubscriptionsByTopic": {[]string{"TopicArn", "NextToken"}, (*Cloud).snsListSubscriptions},
+	"SetSubscriptionAttributes": {[]string{"SubscriptionArn", "AttributeName", "AttributeValue"},
+		(*Cloud).snsSetSubscriptionAttributes},
+	"Publish": {[]string{"TopicArn", "TargetArn", "Message", "MessageAttributes"}, (*Cloud).snsPublish},
 }
 
 // serveSNS serves one request of the query protocol.
@@ -55,8 +57,8 @@ func snsOperationOf(form url.Values) (snsOperation, error) {
 	action := form.Get("Action")
 	op, ok := snsOperations[action]
 	if !ok || form.Get("Version") != snsVersion {
-		return op, failf("InvalidAction", "the local cloud supports SNS %s in the query protocol (SQS in AWS JSON 1.0) and does not support the operation %s",
-			snsVersion, action)
+		return op, failf("InvalidAction", "the local cloud does not support the operation %s; it supports SNS %s in the query protocol, "+
+			"and SQS in AWS JSON 1.0", action, snsVersion)
 	}
 	for _, field := range slices.Sorted(maps.Keys(form)) {
 		parameter, _, _ := strings.Cut(field, ".")
@@ -184,7 +186,8 @@ func (c *Cloud) snsPublish(form url.Values, r *http.Request) (string, error) {
 		return "", err
 	}
 	// SNS accepts no system attributes: the trace context arrives in this header only.
-	p := publication{id: c.newID(), body: form.Get("Message"), attributes: formAttributes(form), traceHeader: r.Header.Get("X-Amzn-Trace-Id")}
+	p := publication{id: c.newID(), body: form.Get("Message"), attributes: formAttributes(form),
+		traceHeader: r.Header.Get("X-Amzn-Trace-Id")}
 	if !traceHeader.MatchString(p.traceHeader) {
 		p.traceHeader = ""
 	}

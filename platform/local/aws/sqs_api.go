@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// sqsTarget leads the X-Amz-Target header of SQS's AWS JSON 1.0 protocol.
+// sqsTarget is the prefix of the X-Amz-Target header in SQS's AWS JSON 1.0 protocol.
 const sqsTarget = "AmazonSQS."
 
-// sqsOperation answers one operation, from JSON to a value that becomes JSON.
+// sqsOperation executes one operation: from the JSON of the request to a value that is encoded as JSON.
 type sqsOperation func(c *Cloud, ctx context.Context, body []byte) (any, error)
 
-// operation gives a typed operation the common shape.
+// operation converts a typed operation to an sqsOperation.
 func operation[In any](f func(c *Cloud, ctx context.Context, in In) (any, error)) sqsOperation {
 	return func(c *Cloud, ctx context.Context, body []byte) (any, error) {
 		var in In
@@ -50,8 +50,8 @@ var sqsOperations = map[string]sqsOperation{
 	"ChangeMessageVisibilityBatch": operation((*Cloud).sqsChangeMessageVisibilityBatch),
 }
 
-// queryCodes are the errors whose older, query-protocol code is not "AWS.SimpleQueueService." and the new name. SDKs
-// show the older one to programs.
+// queryCodes are the errors whose code in the older query protocol is not "AWS.SimpleQueueService." and the new name. SDKs report
+// the older code.
 var queryCodes = map[string]string{
 	"QueueDoesNotExist":         "AWS.SimpleQueueService.NonExistentQueue",
 	"QueueNameExists":           "QueueAlreadyExists",
@@ -65,14 +65,14 @@ var queryCodes = map[string]string{
 	"MissingParameter":          "MissingParameter",
 }
 
-// serveSQS answers one request of the AWS JSON 1.0 protocol.
+// serveSQS serves one request of the AWS JSON 1.0 protocol.
 func (c *Cloud) serveSQS(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("x-amzn-RequestId", c.newID())
 	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), sqsTarget)
 	op, ok := sqsOperations[name]
 	if !ok {
-		writeSQSFailure(w, &failure{code: "UnsupportedOperation", message: "the local cloud's SQS has no operation " + name})
+		writeSQSFailure(w, &failure{code: "UnsupportedOperation", message: "the local cloud does not support the operation " + name})
 		return
 	}
 	out, err := op(c, r.Context(), body)
@@ -85,7 +85,7 @@ func (c *Cloud) serveSQS(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(out) // the client has gone
+	_ = e.Encode(out) // an error means that the client has disconnected
 }
 
 func writeSQSFailure(w http.ResponseWriter, f *failure) {
@@ -108,8 +108,8 @@ func writeSQSFailure(w http.ResponseWriter, f *failure) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": "com.amazonaws.sqs#" + f.code, "message": f.message})
 }
 
-// queueURL is a queue's address: only its last element counts, so that addresses kept from an earlier start, with
-// another port, still work.
+// queueURL returns a queue's URL. Only its last element is significant, so that URLs from an earlier start, with another port, remain
+// valid.
 func (c *Cloud) queueURL(name string) string {
 	return c.endpoint + "/" + c.broker.names.account + "/" + name
 }
@@ -170,7 +170,7 @@ func (c *Cloud) sqsListQueues(_ context.Context, in struct {
 	return out, nil
 }
 
-// page cuts a sorted list after token, at most limit long (0: most); next is the token of the following page.
+// page returns the part of a sorted list after token, of at most limit elements (0: most), and the token of the next page.
 func page(sorted []string, token string, limit, most int) (cut []string, next string) {
 	if limit <= 0 || limit > most {
 		limit = most
@@ -217,10 +217,12 @@ type sqsMessage struct {
 func (m sqsMessage) outgoing() (outgoing, error) {
 	for name := range m.MessageSystemAttributes {
 		if name != "AWSTraceHeader" {
-			return outgoing{}, failf("InvalidParameterValue", "The local cloud does not support the system attribute %s of a sent message.", name)
+			return outgoing{}, failf("InvalidParameterValue",
+				"The local cloud does not support the system attribute %s of a sent message.", name)
 		}
 	}
-	return outgoing{body: m.MessageBody, attributes: m.MessageAttributes, traceHeader: m.MessageSystemAttributes["AWSTraceHeader"].String}, nil
+	return outgoing{body: m.MessageBody, attributes: m.MessageAttributes,
+		traceHeader: m.MessageSystemAttributes["AWSTraceHeader"].String}, nil
 }
 
 // digests are the MD5s in the response to a send. SDKs check them.
@@ -238,7 +240,7 @@ func (o outgoing) digests() digests {
 	return d
 }
 
-// sender is the SenderId of messages sent by the SDK's clients here: there is one identity.
+// sender is the SenderId of all messages: the local cloud has one identity.
 const sender = "AIDALLACLOCALCLOUD000"
 
 func (c *Cloud) sqsSendMessage(_ context.Context, in struct {
@@ -262,7 +264,7 @@ func (c *Cloud) sqsSendMessage(_ context.Context, in struct {
 	}{ids[0], o.digests()}, nil
 }
 
-// batchResult is the answer of the batch operations.
+// batchResult is the response of the batch operations.
 type batchResult struct {
 	Successful []any         `json:",omitempty"`
 	Failed     []batchFailed `json:",omitempty"`
@@ -288,7 +290,7 @@ type batchID struct{ Id string }
 
 var batchIDFormat = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// checkBatch refuses a batch as a whole.
+// checkBatch returns an error if a batch must be refused as a whole.
 func checkBatch(ids []string) error {
 	switch {
 	case len(ids) == 0:
@@ -299,7 +301,8 @@ func checkBatch(ids []string) error {
 	seen := map[string]bool{}
 	for _, id := range ids {
 		if !batchIDFormat.MatchString(id) {
-			return failf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+			return failf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "+
+				"It can be at most 80 letters long.")
 		}
 		if seen[id] {
 			return failf("BatchEntryIdsNotDistinct", "Id %s repeated.", id)
@@ -343,7 +346,7 @@ func (c *Cloud) sqsSendMessageBatch(_ context.Context, in struct {
 	return out, nil
 }
 
-// receivedMessage is one message of an answer to ReceiveMessage.
+// receivedMessage is one message in the response of ReceiveMessage.
 type receivedMessage struct {
 	MessageId              string
 	ReceiptHandle          string
@@ -365,7 +368,8 @@ func (c *Cloud) sqsReceiveMessage(ctx context.Context, in struct {
 	limit := 1
 	if in.MaxNumberOfMessages != nil {
 		if limit = *in.MaxNumberOfMessages; limit < 1 || limit > 10 {
-			return nil, failf("InvalidParameterValue", "Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", limit)
+			return nil, failf("InvalidParameterValue", "Value %d for parameter MaxNumberOfMessages is invalid. "+
+				"Reason: Must be between 1 and 10, if provided.", limit)
 		}
 	}
 	visibility, err := secondsWithin("VisibilityTimeout", in.VisibilityTimeout, 43200)
@@ -394,19 +398,20 @@ func (c *Cloud) sqsReceiveMessage(ctx context.Context, in struct {
 	return out, nil
 }
 
-// secondsWithin checks an optional number of seconds.
+// secondsWithin checks an optional number of seconds and returns it as a duration.
 func secondsWithin(name string, n *int, most int) (*time.Duration, error) {
 	if n == nil {
 		return nil, nil
 	}
 	if *n < 0 || *n > most {
-		return nil, failf("InvalidParameterValue", "Value %d for parameter %s is invalid. Reason: Must be >= 0 and <= %d, if provided.", *n, name, most)
+		return nil, failf("InvalidParameterValue", "Value %d for parameter %s is invalid. Reason: Must be >= 0 and <= %d, if provided.",
+			*n, name, most)
 	}
 	d := time.Duration(*n) * time.Second
 	return &d, nil
 }
 
-// systemAttributes answers those system attributes of a received message that were asked for.
+// systemAttributes returns the requested system attributes of a received message.
 func (c *Cloud) systemAttributes(m message, wanted []string) map[string]string {
 	if len(wanted) == 0 {
 		return nil
@@ -468,7 +473,7 @@ func batchOutcome(ids []string, problems []error) batchResult {
 	return out
 }
 
-// visibilityChange is what ChangeMessageVisibility takes and, with an Id, one entry of its batch.
+// visibilityChange is the input of ChangeMessageVisibility and, with an Id, one entry of its batch.
 type visibilityChange struct {
 	Id                string
 	ReceiptHandle     string

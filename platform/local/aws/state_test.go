@@ -22,7 +22,8 @@ func TestStateSurvivesReopening(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, aws.Options{Dir: dir})
 	dead := c.queue(t, "dead", nil)
-	url := c.queue(t, "work", map[string]string{"VisibilityTimeout": "77", "RedrivePolicy": `{"deadLetterTargetArn":"` + c.QueueARN("dead") + `","maxReceiveCount":2}`})
+	url := c.queue(t, "work", map[string]string{"VisibilityTimeout": "77", "RedrivePolicy": `{"deadLetterTargetArn":"` +
+		c.QueueARN("dead") + `","maxReceiveCount":2}`})
 	topic, filtered := c.subscribe(t, "events", "filtered", map[string]string{"FilterPolicy": `{"type":["a"]}`})
 	c.send(t, url, "in flight")
 	first := c.receive(t, url)[0]
@@ -37,20 +38,21 @@ func TestStateSurvivesReopening(t *testing.T) {
 	again := c.receive(t, url)
 	if len(again) != 1 || *again[0].MessageId != *first.MessageId || again[0].Attributes["ApproximateReceiveCount"] != "2" ||
 		again[0].Attributes["ApproximateFirstReceiveTimestamp"] != first.Attributes["ApproximateFirstReceiveTimestamp"] {
-		t.Fatalf("in flight before, now %+v", again)
+		t.Fatalf("after reopening, received %+v", again)
 	}
 	for _, kind := range []string{"a", "b"} {
-		if _, err := c.sns.Publish(context.Background(), &sns.PublishInput{TopicArn: &topic, Message: &kind, MessageAttributes: stringAttribute("type", kind)}); err != nil {
+		if _, err := c.sns.Publish(context.Background(), &sns.PublishInput{TopicArn: &topic, Message: &kind,
+			MessageAttributes: stringAttribute("type", kind)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := c.receive(t, filtered); len(got) != 1 || *got[0].Body != "a" {
-		t.Errorf("the filter is gone: %v", got)
+		t.Errorf("the filter is lost: %v", got)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Twice received, and the owner died again: enough for the dead-letter queue.
+	// The message was received twice, as often as the redrive policy allows.
 	c = open(t, aws.Options{Dir: dir})
 	if got := c.receive(t, url); len(got) != 0 {
 		t.Errorf("received a third time")
@@ -60,7 +62,7 @@ func TestStateSurvivesReopening(t *testing.T) {
 	}
 }
 
-func TestTornJournalLineIsCutOff(t *testing.T) {
+func TestPartialJournalLineIsCutOff(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := open(t, aws.Options{Dir: dir})
@@ -123,7 +125,8 @@ func TestJournalIsCompacted(t *testing.T) {
 	for range 40 { // more than the 32 MiB after which compacting pays
 		c.send(t, url, body)
 		for _, m := range c.receive(t, url) {
-			if _, err := c.sqs.DeleteMessage(context.Background(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			in := &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}
+			if _, err := c.sqs.DeleteMessage(context.Background(), in); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -155,7 +158,7 @@ func TestClockDecides(t *testing.T) {
 	if got := c.receive(t, url); len(got) != 0 {
 		t.Fatal("visible before its timeout")
 	}
-	// A long poll of 20 seconds sees the message after one.
+	// A long poll of 20 seconds receives the message after one second.
 	answer := make(chan int, 1)
 	go func() {
 		out, err := c.sqs.ReceiveMessage(context.Background(), &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 20})
@@ -179,7 +182,7 @@ func TestClockDecides(t *testing.T) {
 	}
 }
 
-func TestOldHandleOfSurvivingConsumer(t *testing.T) {
+func TestHandleStaysValidAfterReopening(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := open(t, aws.Options{Dir: dir})
@@ -190,11 +193,12 @@ func TestOldHandleOfSurvivingConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = open(t, aws.Options{Dir: dir})
-	if _, err := c.sqs.DeleteMessage(context.Background(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+	if _, err := c.sqs.DeleteMessage(context.Background(), &sqs.DeleteMessageInput{QueueUrl: &url,
+		ReceiptHandle: m.ReceiptHandle}); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.receive(t, url); len(got) != 0 {
-		t.Error("deleted by its latest handle, and received")
+		t.Error("received after a delete with its latest handle")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
-// TestMain lets the test binary be the process that is killed (see crash_test.go).
+// TestMain also starts the process that is killed by tests (see crash_test.go).
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(ownerVariable); dir != "" {
 		os.Exit(ownUntilKilled(dir))
@@ -77,14 +77,15 @@ func (c *cloud) receive(t testing.TB, url string) []types.Message {
 
 func (c *cloud) attribute(t testing.TB, url, name string) string {
 	t.Helper()
-	out, err := c.sqs.GetQueueAttributes(context.Background(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{"All"}})
+	out, err := c.sqs.GetQueueAttributes(context.Background(), &sqs.GetQueueAttributesInput{QueueUrl: &url,
+		AttributeNames: []types.QueueAttributeName{"All"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out.Attributes[name]
 }
 
-// subscribe makes a topic and a queue that gets its messages raw.
+// subscribe creates a topic and a queue that is subscribed to it.
 func (c *cloud) subscribe(t testing.TB, topic, queue string, attributes map[string]string) (arn, url string) {
 	t.Helper()
 	created, err := c.sns.CreateTopic(context.Background(), &sns.CreateTopicInput{Name: &topic})
@@ -104,7 +105,7 @@ func (c *cloud) subscribe(t testing.TB, topic, queue string, attributes map[stri
 	return *created.TopicArn, url
 }
 
-// handClock is a clock that a test moves.
+// handClock is a clock that a test advances.
 type handClock struct {
 	mu      sync.Mutex
 	now     time.Time
@@ -154,7 +155,7 @@ func (c *handClock) advance(d time.Duration) {
 	}
 }
 
-// sleepers waits until n are asleep.
+// sleepers waits until n callers of Sleep are waiting.
 func (c *handClock) sleepers(t *testing.T, n int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; {
@@ -165,7 +166,7 @@ func (c *handClock) sleepers(t *testing.T, n int) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%d asleep, want %d", asleep, n)
+			t.Fatalf("%d callers wait in Sleep, want %d", asleep, n)
 		}
 	}
 }

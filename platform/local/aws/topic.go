@@ -35,7 +35,8 @@ func (s *subscription) configure() error {
 		}
 	}
 	if v := s.Attributes["RawMessageDelivery"]; v != "true" {
-		return failf("InvalidParameter", "Invalid parameter: RawMessageDelivery is %q; the local cloud supports raw delivery (true) only", v)
+		return failf("InvalidParameter", "Invalid parameter: RawMessageDelivery is %q; the local cloud supports raw delivery (true) only",
+			v)
 	}
 	var err error
 	if s.filter, err = parseFilterPolicy(s.Attributes["FilterPolicy"]); err != nil {
@@ -106,7 +107,10 @@ func (b *broker) publish(topicName string, p publication) error {
 
 // message returns the publication as a queue receives it.
 func (p publication) message(id string, now time.Time) *message {
-	return &message{ID: id, Body: p.body, Attributes: p.attributes, TraceHeader: p.traceHeader, Sender: "AIDALLACLOCALTOPIC000", SentAt: now, position: -1}
+	return &message{
+		ID: id, Body: p.body, Attributes: p.attributes, TraceHeader: p.traceHeader, Sender: "AIDALLACLOCALTOPIC000", SentAt: now,
+		position: -1,
+	}
 }
 
 // subscriptionsOf returns a topic's subscriptions, sorted by ARN. The caller holds mu.
@@ -151,7 +155,8 @@ func (b *broker) subscribe(topicName, endpoint string, attributes map[string]str
 			arn = s.ARN
 			for k, v := range attributes {
 				if s.Attributes[k] != v {
-					return record{}, failf("InvalidParameter", "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
+					return record{}, failf("InvalidParameter",
+						"Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
 				}
 			}
 			return record{}, nil

@@ -30,6 +30,16 @@ func (o *objects) ListParts(_, _ string, _ gofakes3.UploadID, _ int, _ int64) (*
 }
 
 // ListMultipartUploads implements gofakes3.MultipartBackend.
-func (o *objects) ListMultipartUploads(string, *gofakes3.UploadListMarker, gofakes3.Prefix, int64) (*gofakes3.ListMultipartUploadsResult, error) {
+func (o *objects) ListMultipartUploads(string, *gofakes3.UploadListMarker, gofakes3.Prefix, int64) (
+	*gofakes3.ListMultipartUploadsResult, error,
+) {
 	return nil, errUnsupported
+}
+
+// CompleteMultipartUpload implements gofakes3.MultipartBackend. No request reaches it: the handler calls complete, because
+// gofakes3 ignores the conditions of the request.
+func (o *objects) CompleteMultipartUpload(
+	string, string, gofakes3.UploadID, *gofakes3.CompleteMultipartUploadRequest,
+) (gofakes3.VersionID, string, error) {
+	return "", "", errUnsupported
 }

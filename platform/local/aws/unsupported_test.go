@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
-// TestUnsupportedRequestsAreRefused requests what AWS supports and Llac never sends. The error must name it: a request
-// that the local cloud answered differently from AWS would go unnoticed.
+// TestUnsupportedRequestsAreRefused sends requests that AWS supports and Llac never sends. The error must name what is not
+// supported. If the local cloud ignored a parameter, it would differ from AWS without notice.
 func TestUnsupportedRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	c := open(t, aws.Options{Dir: t.TempDir(), Buckets: []string{"data"}})
@@ -26,7 +26,8 @@ func TestUnsupportedRequestsAreRefused(t *testing.T) {
 	raw := map[string]string{"RawMessageDelivery": "true"}
 	subscribe := func(name, value string) error {
 		attributes := map[string]string{"RawMessageDelivery": "true", name: value}
-		_, err := c.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: awssdk.String("sqs"), Endpoint: endpoint, Attributes: attributes})
+		in := &sns.SubscribeInput{TopicArn: &topic, Protocol: awssdk.String("sqs"), Endpoint: endpoint, Attributes: attributes}
+		_, err := c.sns.Subscribe(ctx, in)
 		return err
 	}
 	createQueue := func(name, attribute, value string) error {
@@ -54,12 +55,13 @@ func TestUnsupportedRequestsAreRefused(t *testing.T) {
 			"a": {DataType: awssdk.String("Binary"), BinaryValue: []byte("x")}}}), "BinaryValue"},
 		"number attribute of a message": {send(sqs.SendMessageInput{MessageAttributes: map[string]types.MessageAttributeValue{
 			"a": {DataType: awssdk.String("Number"), StringValue: awssdk.String("1")}}}), "Number"},
-		"wrapped delivery":       {subscribe("RawMessageDelivery", "false"), "RawMessageDelivery"},
-		"filter scope":           {subscribe("FilterPolicyScope", "MessageBody"), "FilterPolicyScope"},
-		"filter operator":        {subscribe("FilterPolicy", `{"type":[{"prefix":"cat."}]}`), "FilterPolicy"},
-		"subject":                {publish(sns.PublishInput{Subject: awssdk.String("s")}), "Subject"},
-		"message structure":      {publish(sns.PublishInput{MessageStructure: awssdk.String("json")}), "MessageStructure"},
-		"binary attribute (SNS)": {publish(sns.PublishInput{MessageAttributes: map[string]snstypes.MessageAttributeValue{"a": {DataType: awssdk.String("Binary"), BinaryValue: []byte("x")}}}), "Binary"},
+		"wrapped delivery":  {subscribe("RawMessageDelivery", "false"), "RawMessageDelivery"},
+		"filter scope":      {subscribe("FilterPolicyScope", "MessageBody"), "FilterPolicyScope"},
+		"filter operator":   {subscribe("FilterPolicy", `{"type":[{"prefix":"cat."}]}`), "FilterPolicy"},
+		"subject":           {publish(sns.PublishInput{Subject: awssdk.String("s")}), "Subject"},
+		"message structure": {publish(sns.PublishInput{MessageStructure: awssdk.String("json")}), "MessageStructure"},
+		"binary attribute of a publication": {publish(sns.PublishInput{MessageAttributes: map[string]snstypes.MessageAttributeValue{
+			"a": {DataType: awssdk.String("Binary"), BinaryValue: []byte("x")}}}), "Binary"},
 	}
 	add := func(name string, err error, names string) {
 		cases[name] = struct {
@@ -73,15 +75,18 @@ func TestUnsupportedRequestsAreRefused(t *testing.T) {
 	add("StartMessageMoveTask", err, "StartMessageMoveTask")
 	_, err = c.sns.CreateTopic(ctx, &sns.CreateTopicInput{Name: awssdk.String("t.fifo")})
 	add("FIFO topic", err, "FIFO")
-	_, err = c.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: awssdk.String("email"), Endpoint: endpoint, Attributes: raw})
+	_, err = c.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: awssdk.String("email"), Endpoint: endpoint,
+		Attributes: raw})
 	add("email", err, "email")
 	_, err = c.sns.ListTopics(ctx, &sns.ListTopicsInput{})
 	add("ListTopics", err, "ListTopics")
-	_, err = c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("from"), Body: strings.NewReader("x")})
+	_, err = c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("from"),
+		Body: strings.NewReader("x")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.s3.CopyObject(ctx, &s3.CopyObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("to"), CopySource: awssdk.String("data/from")})
+	copying := &s3.CopyObjectInput{Bucket: awssdk.String("data"), Key: awssdk.String("to"), CopySource: awssdk.String("data/from")}
+	_, err = c.s3.CopyObject(ctx, copying)
 	add("CopyObject", err, "NotImplemented")
 	_, err = c.s3.ListBuckets(ctx, &s3.ListBucketsInput{})
 	add("ListBuckets", err, "NotImplemented")

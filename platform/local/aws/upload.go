@@ -19,7 +19,7 @@ import (
 // minPart is the smallest part of a multipart upload other than the last, in bytes.
 const minPart = 5 << 20
 
-// upload is a multipart upload in progress: a folder with upload.json and one file a part, with its metadata.
+// upload is a multipart upload in progress: a folder with upload.json and two files per part: its bytes and its metadata.
 type upload struct {
 	ID      string            `json:"id"`
 	Bucket  string            `json:"bucket"`
@@ -37,9 +37,10 @@ type uploadPart struct {
 
 func (o *objects) uploadFolder(id string) string { return filepath.Join(o.root, uploadsFolder, id) }
 
-// findUpload reads the upload's description.
+// findUpload returns an upload in progress.
 func (o *objects) findUpload(bucket, key string, id gofakes3.UploadID) (*upload, error) {
-	missing := gofakes3.ErrorMessage(gofakes3.ErrNoSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+	missing := gofakes3.ErrorMessage(gofakes3.ErrNoSuchUpload,
+		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
 	if strings.ContainsAny(string(id), `/\.`) {
 		return nil, missing
 	}
@@ -105,14 +106,14 @@ func (o *objects) UploadPart(bucket, key string, id gofakes3.UploadID, number in
 	folder := o.uploadFolder(string(id))
 	if err := os.Rename(d.file.Name(), filepath.Join(folder, part.File)); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", gofakes3.ErrNoSuchUpload // ended while the part was on its way
+			return "", gofakes3.ErrNoSuchUpload // it ended while the part was being received
 		}
 		return "", err
 	}
 	return etag, os.WriteFile(filepath.Join(folder, "part-"+strconv.Itoa(number)+".json"), b, 0o644)
 }
 
-// parts lists the received parts by number.
+// parts returns the received parts, sorted by number.
 func (o *objects) parts(id string) ([]uploadPart, error) {
 	files, err := filepath.Glob(filepath.Join(o.uploadFolder(id), "part-*.json"))
 	if err != nil {
@@ -134,9 +135,11 @@ func (o *objects) parts(id string) ([]uploadPart, error) {
 	return out, nil
 }
 
-// complete joins the parts into the object, if the conditions hold. A refused upload stays and may be completed or
-// aborted later.
-func (o *objects) complete(bucket, key string, id gofakes3.UploadID, wanted []gofakes3.CompletedPart, conditions *gofakes3.PutConditions) (*metadata, error) {
+// complete joins the parts to the object, if the conditions hold. If they do not, the upload stays and may be completed or aborted
+// later.
+func (o *objects) complete(
+	bucket, key string, id gofakes3.UploadID, wanted []gofakes3.CompletedPart, conditions *gofakes3.PutConditions,
+) (*metadata, error) {
 	u, err := o.findUpload(bucket, key, id)
 	if err != nil {
 		return nil, err
@@ -165,10 +168,11 @@ func (o *objects) complete(bucket, key string, id gofakes3.UploadID, wanted []go
 	return m, o.endUpload(u.ID)
 }
 
-// chosenParts checks the client's list against the received parts and answers their files.
+// chosenParts checks the client's list against the received parts and returns their files.
 func (o *objects) chosenParts(id string, received []uploadPart, wanted []gofakes3.CompletedPart) ([]string, error) {
 	if len(wanted) == 0 {
-		return nil, failf("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema: it names no part")
+		return nil, failf("MalformedXML",
+			"The XML you provided was not well-formed or did not validate against our published schema: it names no part")
 	}
 	byNumber := map[int]uploadPart{}
 	for _, p := range received {
@@ -177,21 +181,23 @@ func (o *objects) chosenParts(id string, received []uploadPart, wanted []gofakes
 	var files []string
 	for i, w := range wanted {
 		if i > 0 && w.PartNumber <= wanted[i-1].PartNumber {
-			return nil, failf("InvalidPartOrder", "The list of parts was not in ascending order. The parts list must be specified in order by part number.")
+			return nil, failf("InvalidPartOrder",
+				"The list of parts was not in ascending order. The parts list must be specified in order by part number.")
 		}
 		p, ok := byNumber[w.PartNumber]
 		if !ok || strings.Trim(w.ETag, `"`) != strings.Trim(p.ETag, `"`) {
 			return nil, failf("InvalidPart", "One or more of the specified parts could not be found: part %d.", w.PartNumber)
 		}
 		if p.Size < minPart && i < len(wanted)-1 {
-			return nil, failf("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes.", p.Number, p.Size)
+			return nil, failf("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes.",
+				p.Number, p.Size)
 		}
 		files = append(files, filepath.Join(o.uploadFolder(id), p.File))
 	}
 	return files, nil
 }
 
-// lazyFile opens its file when it is first read and closes it at its end.
+// lazyFile opens its file at the first read and closes it at the end.
 type lazyFile struct {
 	path string
 	file *os.File
@@ -225,14 +231,4 @@ func (o *objects) AbortMultipartUpload(bucket, key string, id gofakes3.UploadID)
 		return err
 	}
 	return o.endUpload(u.ID)
-}
-
-// CompleteMultipartUpload implements gofakes3.MultipartBackend. Requests do not come this way: gofakes3 drops their
-// conditions, so the handler calls complete itself.
-func (o *objects) CompleteMultipartUpload(bucket, key string, id gofakes3.UploadID, in *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
-	m, err := o.complete(bucket, key, id, in.Parts, nil)
-	if err != nil {
-		return "", "", err
-	}
-	return "", m.etag(), nil
 }

@@ -11,9 +11,9 @@ import (
 
 const stampName = ".stamp"
 
-// Keep answers the folder of the entry name, which make fills when there is none or when it was made for another stamp.
-// Others who ask for the same entry wait. make gets an empty folder, the one that is answered in the end: what it puts
-// there may hold its own path.
+// Keep returns the folder of an entry. If the entry is missing, or was made for another stamp, Keep calls make to fill it.
+// Concurrent callers for the same entry wait. make receives the empty folder that Keep returns, so that files in it may contain
+// its path.
 func Keep(ctx context.Context, name, stamp string, make func(dir string) error) (string, error) {
 	root, err := Folder()
 	if err != nil {
@@ -44,14 +44,14 @@ func keep(ctx context.Context, dir, stamp string, make func(dir string) error) (
 	if err := make(dir); err != nil {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
-	// The stamp comes last: a folder without it is half-made.
+	// The stamp is written last: a folder without it is incomplete.
 	if err := os.WriteFile(at, []byte(stamp), 0o644); err != nil {
 		return "", fmt.Errorf("stamp %s: %w", dir, err)
 	}
 	return dir, nil
 }
 
-// wait takes the lock, or answers the context's error.
+// wait takes the lock, or returns the context's error.
 func wait(ctx context.Context, lock *os.File) error {
 	for {
 		held, err := tryLock(lock)
@@ -61,12 +61,12 @@ func wait(ctx context.Context, lock *os.File) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond): // flock(2) cannot be waited for and given up
+		case <-time.After(50 * time.Millisecond): // a blocking flock(2) cannot be cancelled
 		}
 	}
 }
 
-// Folder is <repository>/.cache, or the user's cache outside a checkout.
+// Folder returns <repository>/.cache or, outside a checkout, the user's cache folder.
 func Folder() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

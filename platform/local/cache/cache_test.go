@@ -34,28 +34,28 @@ func TestKeptUntilTheStampChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := content(t, dir); got != c.want {
-			t.Errorf("stamp %s: holds %q, want %q", c.stamp, got, c.want)
+			t.Errorf("stamp %s: contains %q, want %q", c.stamp, got, c.want)
 		}
 	}
 }
 
-func TestHalfMadeIsMadeAnew(t *testing.T) {
+func TestIncompleteEntryIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	at := filepath.Join(t.TempDir(), "entry")
-	// A process that was killed leaves a folder without a stamp.
+	// A killed process leaves a folder without a stamp.
 	if err := errors.Join(os.MkdirAll(at, 0o755), write("half")(at)); err != nil {
 		t.Fatal(err)
 	}
 	dir, err := keep(t.Context(), at, "", write("whole"))
 	if err != nil || content(t, dir) != "whole" {
-		t.Fatalf("%v, holds %q", err, content(t, dir))
+		t.Fatalf("%v, contains %q", err, content(t, dir))
 	}
 	broken := errors.New("broken")
 	if _, err := keep(t.Context(), at, "2", func(string) error { return broken }); !errors.Is(err, broken) {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := os.Stat(at); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a failure left something behind: %v", err)
+		t.Errorf("files remain after a failure: %v", err)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package cache keeps, on this machine, what is slow to make and can be made again: virtual environments, bench data.
-// It lies in the repository's .cache, or in the user's cache folder outside a checkout; deleting it is always safe.
+// Package cache stores files on this machine that take long to make and can be made again: virtual environments and benchmark data.
+// They are in the repository's .cache or, outside a checkout, in the user's cache folder. Deleting them is always safe.
 //
-// What must hold: an entry is made by one process at a time; what Keep answers is whole and was made for the stamp that
-// was asked for; what was left half-made is made anew.
+// What must hold: one process at a time makes an entry. An entry that Keep returns is complete, and was made for the requested
+// stamp. An incomplete entry is made again.
 package cache

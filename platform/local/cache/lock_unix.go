@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// tryLock takes an exclusive advisory lock without waiting; false: somebody else has it.
+// tryLock takes an exclusive advisory lock without waiting. It returns false if another process has it.
 func tryLock(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {

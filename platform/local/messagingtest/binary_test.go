@@ -26,7 +26,7 @@ import (
 	"github.com/llac-project/llac/platform/runtime/lambdatest"
 )
 
-// built is the test service's binary, built once.
+// built returns the path of the test service's binary, which is built once.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "llac-testservice-")
 	if err != nil {
@@ -34,7 +34,7 @@ var built = sync.OnceValues(func() (string, error) {
 	}
 	path := filepath.Join(dir, "testservice")
 	build := exec.Command("go", "build", "-o", path, "./runtime/internal/testservice")
-	build.Dir = filepath.Join("..", "..") // in its own module, so that this one also tests alone
+	build.Dir = filepath.Join("..", "..") // in its own module, so that this module can be tested alone
 	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the test service: %w\n%s", err, out)
@@ -52,8 +52,8 @@ func TestMain(m *testing.M) {
 
 const observer = "llac-test-observer"
 
-// stage is a cloud with the test service's queues and an observer of what it publishes.
-type stage struct {
+// deployed is a cloud with the test service's queues and an observer of the events that it publishes.
+type deployed struct {
 	*aws.Cloud
 	*messaging.Topology
 	t      *testing.T
@@ -61,18 +61,18 @@ type stage struct {
 	lake   *lake.S3
 }
 
-func newStage(t *testing.T) *stage {
+func deployService(t *testing.T) *deployed {
 	t.Helper()
 	cloud := startCloud(t)
-	return &stage{
+	return &deployed{
 		Cloud: cloud, t: t, client: sqs.NewFromConfig(cloud.Config()), lake: lake.NewS3(cloud.Config(), "data", clock.System{}),
 		Topology: deploy(t, cloud.Config(), messaging.TopologyOptions{Visibility: 6 * time.Minute, MaxReceives: 3, Observer: observer},
 			messaging.Declaration{Service: "testservice", Consumes: []string{events.RunRequested{}.EventType()}}),
 	}
 }
 
-// start runs the binary in an environment of its own.
-func (s *stage) start(extra ...string) *process {
+// start starts the binary with the environment variables of a service, and extra ones.
+func (s *deployed) start(extra ...string) *process {
 	s.t.Helper()
 	path, err := built()
 	if err != nil {
@@ -111,7 +111,7 @@ type process struct {
 	err            error
 }
 
-// wait waits for the end of the process.
+// wait waits for the process to end.
 func (p *process) wait() error {
 	p.t.Helper()
 	select {
@@ -123,7 +123,7 @@ func (p *process) wait() error {
 	}
 }
 
-// buffer is a bytes.Buffer that may be read while it is written.
+// buffer is a bytes.Buffer for concurrent reads and writes.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -141,7 +141,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// request is the body of a run.requested with this id, whose reason tells the service what to do.
+// request returns the body of a run.requested event. Its reason selects what the test service does.
 func request(t *testing.T, id, reason string) string {
 	t.Helper()
 	e := events.New(events.RunRequested{Dataset: "municipalities", Reason: reason, RequestedBy: "a-planted-person"})
@@ -153,8 +153,8 @@ func request(t *testing.T, id, reason string) string {
 	return string(b)
 }
 
-// effects counts how often the handler had its effect, by event id.
-func (s *stage) effects() map[string]int {
+// effects returns the number of effects of the handler, by event id.
+func (s *deployed) effects() map[string]int {
 	s.t.Helper()
 	n := map[string]int{}
 	err := s.lake.List(context.WithoutCancel(s.t.Context()), "state/municipalities/", func(i lake.Info) bool {
@@ -168,8 +168,8 @@ func (s *stage) effects() map[string]int {
 	return n
 }
 
-// published counts the events that the service has published, by id.
-func (s *stage) published() map[string]int {
+// published returns the number of events that the service published, by id.
+func (s *deployed) published() map[string]int {
 	s.t.Helper()
 	n := map[string]int{}
 	for _, m := range drain(s.t, s.client, s.Queues[observer]) {
@@ -178,9 +178,9 @@ func (s *stage) published() map[string]int {
 			s.t.Fatal(err)
 		}
 		if !strings.Contains(e.TraceParent, "5759e988bd862e3fe1be46a994272793") || e.CorrelationID != "20250803T140512" {
-			s.t.Errorf("event %s has left its run: correlation id %q, traceparent %q", e.ID, e.CorrelationID, e.TraceParent)
+			s.t.Errorf("event %s is not of its run: correlation id %q, traceparent %q", e.ID, e.CorrelationID, e.TraceParent)
 		}
-		id, _, failure := strings.Cut(e.ID, ".failed.") // then follows SQS's id of the message and an ordinal
+		id, _, failure := strings.Cut(e.ID, ".failed.") // SQS's message id and an ordinal follow
 		if failure {
 			id += ".failed"
 		}
@@ -189,7 +189,8 @@ func (s *stage) published() map[string]int {
 	return n
 }
 
-func (s *stage) letters() map[string]string {
+// letters returns the reasons of the dead letters, by event id.
+func (s *deployed) letters() map[string]string {
 	s.t.Helper()
 	reasons := map[string]string{}
 	for _, m := range drain(s.t, s.client, s.DeadLetters["testservice"]) {
@@ -202,57 +203,67 @@ func (s *stage) letters() map[string]string {
 	return reasons
 }
 
-func (s *stage) empty() bool {
+// eventSource returns an event source mapping of the test service's queue.
+func (s *deployed) eventSource(api *lambdatest.RuntimeAPI, timeout time.Duration) lambdatest.EventSource {
+	return lambdatest.EventSource{
+		API: api, SQS: s.client, QueueURL: s.Queues["testservice"], QueueARN: s.QueueARN("llac-test-testservice"), Timeout: timeout,
+	}
+}
+
+func (s *deployed) empty() bool {
 	visible, inFlight := counts(s.t, s.client, s.Queues["testservice"])
 	return visible == "0" && inFlight == "0"
 }
 
 func TestServiceAsLambda(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := deployService(t)
 	api := lambdatest.StartRuntimeAPI()
 	defer api.Close()
 	p := s.start("AWS_LAMBDA_RUNTIME_API="+api.Address(), "LLAC_QUEUE_URL="+s.Queues["testservice"])
-	source := lambdatest.EventSource{API: api, SQS: s.client, QueueURL: s.Queues["testservice"], QueueARN: s.QueueARN("llac-test-testservice"), Timeout: 20 * time.Second}
+	source := s.eventSource(api, 20*time.Second)
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "good1", ""), request(t, "transient1", "transient"), request(t, "good2", ""),
-		request(t, "permanent1", "permanent"), "{not an envelope", request(t, "panic1", "panic"), request(t, "good3", ""), request(t, "good1", ""))
+		request(t, "permanent1", "permanent"), "{not an envelope", request(t, "panic1", "panic"), request(t, "good3", ""),
+		request(t, "good1", ""))
 
 	r, err := source.Once(t.Context())
 	if err != nil || r.Received != 8 || r.Answer.Failed {
 		t.Fatalf("%+v %v %s", r, err, r.Answer.Payload)
 	}
 	if len(r.Failed) != 1 {
-		t.Fatalf("reported as failed: %v, want the transient one alone (%s)", r.Failed, r.Answer.Payload)
+		t.Fatalf("reported as failed: %v, want only the transient one (%s)", r.Failed, r.Answer.Payload)
 	}
-	// The runtime has put it back itself: the queue's visibility of six minutes would keep it away.
+	// The runtime has returned it to the queue, whose own visibility is six minutes.
 	for receives := 2; receives <= 3; receives++ {
 		if r, err = source.Once(t.Context()); err != nil || r.Received != 1 {
 			t.Fatalf("receive %d: %+v %v", receives, r, err)
 		}
 	}
 	if len(r.Failed) != 0 || !s.empty() {
-		t.Errorf("after its last try: %+v, want it dead-lettered and reported as dealt with", r)
+		t.Errorf("after its last attempt: %+v, want a dead letter, and the message reported as handled", r)
 	}
 	letters := s.letters()
 	for id, part := range map[string]string{
-		"permanent1": "no such column", "panic1": "panic in testservice", "malformed": "malformed event", "transient1": "given up after 3 tries: the portal is down",
+		"permanent1": "no such column", "panic1": "panic in testservice", "malformed": "malformed event",
+		"transient1": "given up after 3 tries: the portal is down",
 	} {
 		if !strings.Contains(letters[id], part) {
-			t.Errorf("letter of %s says %q, want %q", id, letters[id], part)
+			t.Errorf("the dead letter of %s has the reason %q, want %q", id, letters[id], part)
 		}
 	}
 	if len(letters) != 4 {
 		t.Errorf("letters %v", letters)
 	}
 	published := s.published()
-	for _, id := range []string{"municipalities/good1/testservice/1", "municipalities/good2/testservice/1", "municipalities/good3/testservice/1",
+	for _, id := range []string{"municipalities/good1/testservice/1", "municipalities/good2/testservice/1",
+		"municipalities/good3/testservice/1",
 		"permanent1/testservice.failed", "panic1/testservice.failed", "transient1/testservice.failed"} {
 		if published[id] == 0 {
 			t.Errorf("%s was not published: %v", id, published)
 		}
 	}
 	if len(published) != 6 {
-		t.Errorf("published %v; an event that came twice speaks with one id", published)
+		t.Errorf("published %v; an event that was received twice must be published with one id", published)
 	}
 
 	var metric, logged bool
@@ -261,7 +272,8 @@ func TestServiceAsLambda(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Errorf("not JSON: %s", line)
 		}
-		metric = metric || l["_aws"] != nil && strings.Contains(line, `"Namespace":"Llac/test"`) && l["outcome"] == "failed" && l["result"] == "dead_letter" && l["service"] == "testservice"
+		metric = metric || l["_aws"] != nil && strings.Contains(line, `"Namespace":"Llac/test"`) && l["outcome"] == "failed" &&
+			l["result"] == "dead_letter" && l["service"] == "testservice"
 		logged = logged || l["event_id"] == "good2" && l["correlation_id"] == "20250803T140512" && l["dataset"] == "municipalities" &&
 			l["trace_id"] == "5759e988bd862e3fe1be46a994272793" && l["service"] == "testservice"
 	}
@@ -273,48 +285,49 @@ func TestServiceAsLambda(t *testing.T) {
 	}
 }
 
-func TestLambdaKeepsItsDeadlineAndPutsNeighboursBack(t *testing.T) {
+func TestLambdaRespondsBeforeItsDeadline(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := deployService(t)
 	api := lambdatest.StartRuntimeAPI()
 	defer api.Close()
 	s.start("AWS_LAMBDA_RUNTIME_API="+api.Address(), "LLAC_CONCURRENCY=1")
-	source := lambdatest.EventSource{API: api, SQS: s.client, QueueURL: s.Queues["testservice"], QueueARN: s.QueueARN("llac-test-testservice"), Timeout: 4 * time.Second}
+	source := s.eventSource(api, 4*time.Second)
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "slow1", "slow"), request(t, "good1", ""))
 	r, err := source.Once(t.Context())
 	if err != nil || r.Answer.Failed || len(r.Failed) != 2 {
-		t.Fatalf("%+v %v: want an answer before the function's time is up, with both to come back", r, err)
+		t.Fatalf("%+v %v: want a response before the function's timeout, with both messages reported as failed", r, err)
 	}
 	if visible, _ := counts(t, s.client, s.Queues["testservice"]); visible != "2" {
-		t.Errorf("%s visible, want both at once", visible)
+		t.Errorf("%s visible, want 2", visible)
 	}
 }
 
-func TestWholeBatchStaysWhenTheFunctionFails(t *testing.T) {
+func TestFailedInvocationKeepsTheWholeBatch(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := deployService(t)
 	api := lambdatest.StartRuntimeAPI()
 	defer api.Close()
 	s.start("AWS_LAMBDA_RUNTIME_API="+api.Address(), "LLAC_ENV=elsewhere", "LLAC_QUEUE_URL="+s.Queues["testservice"])
-	source := lambdatest.EventSource{API: api, SQS: s.client, QueueURL: s.Queues["testservice"], QueueARN: s.QueueARN("llac-test-testservice"), Timeout: 20 * time.Second}
+	source := s.eventSource(api, 20*time.Second)
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "good1", ""), request(t, "good2", ""))
 	r, err := source.Once(t.Context())
-	if err != nil || !r.Answer.Failed || len(r.Failed) != 2 || !strings.Contains(string(r.Answer.Payload), "llac-elsewhere-testservice-dlq") {
+	if err != nil || !r.Answer.Failed || len(r.Failed) != 2 || !strings.Contains(string(r.Answer.Payload),
+		"llac-elsewhere-testservice-dlq") {
 		t.Fatalf("%+v %v %s", r, err, r.Answer.Payload)
 	}
 	if _, inFlight := counts(t, s.client, s.Queues["testservice"]); inFlight != "2" {
-		t.Errorf("%s in flight, want both to wait out their visibility", inFlight)
+		t.Errorf("%s in flight, want 2 until the end of their visibility", inFlight)
 	}
 	eventually(t, "the function asks for the next invocation", func() bool { return api.Polls() == 2 })
 }
 
 func TestServiceAsConsumer(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := deployService(t)
 	p := s.start("LLAC_SPAN_FILE=" + filepath.Join(t.TempDir(), "spans.jsonl"))
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "good1", ""), request(t, "transient1", "transient"), request(t, "good2", ""),
 		request(t, "permanent1", "permanent"), "{not an envelope", request(t, "panic1", "panic"))
-	eventually(t, "everything is dealt with", s.empty)
+	eventually(t, "all messages are handled", s.empty)
 	if letters := s.letters(); len(letters) != 4 {
 		t.Errorf("letters %v, want four", letters)
 	}
@@ -322,16 +335,16 @@ func TestServiceAsConsumer(t *testing.T) {
 		t.Errorf("effects %v", e)
 	}
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "slow1", "slow"))
-	eventually(t, "the slow one is under way", func() bool { return strings.Contains(p.stderr.String(), "slow work begun") })
+	eventually(t, "the slow one is in progress", func() bool { return strings.Contains(p.stderr.String(), "slow work started") })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-p.exited:
-		t.Error("the service ended without giving the event under way its grace")
+		t.Error("the service ended without waiting for the event in progress")
 	case <-time.After(200 * time.Millisecond):
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil { // a second signal ends it at once
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil { // a second signal ends the service at once
 		t.Fatal(err)
 	}
 	_ = p.wait()
@@ -339,10 +352,10 @@ func TestServiceAsConsumer(t *testing.T) {
 
 func TestServiceStopsGracefully(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := deployService(t)
 	p := s.start("LLAC_GRACE=100ms")
 	sendBatch(t, s.client, s.Queues["testservice"], request(t, "slow1", "slow"))
-	eventually(t, "the slow one is under way", func() bool { return strings.Contains(p.stderr.String(), "slow work begun") })
+	eventually(t, "the slow one is in progress", func() bool { return strings.Contains(p.stderr.String(), "slow work started") })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -350,15 +363,15 @@ func TestServiceStopsGracefully(t *testing.T) {
 		t.Errorf("the service ended with %v, want 0", err)
 	}
 	if visible, inFlight := counts(t, s.client, s.Queues["testservice"]); visible != "1" || inFlight != "0" {
-		t.Errorf("visible %s, in flight %s; want the event back at once", visible, inFlight)
+		t.Errorf("visible %s, in flight %s; want the event visible again", visible, inFlight)
 	}
 	if letters := s.letters(); len(letters) != 0 {
-		t.Errorf("a stop was taken for a failure: %v", letters)
+		t.Errorf("a stop counts as a failure: %v", letters)
 	}
 }
 
-// TestKilledBetweenTheStepsOfInvariant1 kills the service at each failpoint and starts it again: the lake is the same as
-// without the kill, but that an effect without a receipt is done again.
+// TestKilledBetweenTheStepsOfInvariant1 kills the service at each failpoint and starts it again. The lake must be the same as
+// without the kill, except that an effect without a receipt is repeated.
 func TestKilledBetweenTheStepsOfInvariant1(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -371,7 +384,7 @@ func TestKilledBetweenTheStepsOfInvariant1(t *testing.T) {
 	} {
 		t.Run(c.point, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := deployService(t)
 			p := s.start("LLAC_FAILPOINT=testservice." + c.point)
 			sendBatch(t, s.client, s.Queues["testservice"], request(t, "good1", ""))
 			_ = p.wait()
@@ -379,16 +392,16 @@ func TestKilledBetweenTheStepsOfInvariant1(t *testing.T) {
 				t.Fatalf("the service ended with %v, want a kill", p.err)
 			}
 			if visible, inFlight := counts(t, s.client, s.Queues["testservice"]); visible == "0" && inFlight == "0" {
-				t.Fatal("the message is gone")
+				t.Fatal("the message is lost")
 			}
 			s.start()
-			eventually(t, "the message is dealt with", s.empty)
+			eventually(t, "the message is handled", s.empty)
 			if e := s.effects(); e["good1"] != c.effects {
 				t.Errorf("effects %v, want %d", e, c.effects)
 			}
 			published := s.published()
 			if got := published["municipalities/good1/testservice/1"]; got != c.published || len(published) != 1 {
-				t.Errorf("published %v, want the one event %d times", published, c.published)
+				t.Errorf("published %v, want one event, %d times", published, c.published)
 			}
 		})
 	}
@@ -407,7 +420,8 @@ func TestWrongConfigurationStopsTheService(t *testing.T) {
 		t.Errorf("%v %s", err, out)
 	}
 	out, err = exec.Command(path, "--help").CombinedOutput()
-	if err != nil || !slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(l, "* LLAC_DATA_BUCKET") }) {
+	required := func(line string) bool { return strings.HasPrefix(line, "* LLAC_DATA_BUCKET") }
+	if err != nil || !slices.ContainsFunc(strings.Split(string(out), "\n"), required) {
 		t.Errorf("%v %s", err, out)
 	}
 }

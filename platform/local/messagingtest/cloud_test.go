@@ -49,20 +49,21 @@ func eventually(t *testing.T, what string, condition func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("waited in vain: %s", what)
+	t.Fatalf("timeout: %s", what)
 }
 
-// counts returns how many messages of a queue are visible and how many are in flight.
+// counts returns the numbers of visible messages and of messages in flight.
 func counts(t *testing.T, client *sqs.Client, url string) (visible, inFlight string) {
 	t.Helper()
-	out, err := client.GetQueueAttributes(context.WithoutCancel(t.Context()), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{"All"}})
+	in := &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{"All"}}
+	out, err := client.GetQueueAttributes(context.WithoutCancel(t.Context()), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out.Attributes["ApproximateNumberOfMessages"], out.Attributes["ApproximateNumberOfMessagesNotVisible"]
 }
 
-// drain receives what is in a queue.
+// drain receives all visible messages of a queue.
 func drain(t *testing.T, client *sqs.Client, url string) []types.Message {
 	t.Helper()
 	var all []types.Message

@@ -23,14 +23,16 @@ import (
 
 const service = "stager"
 
-// queueOf deploys one service and returns a client and where its queues are.
+// queueOf deploys one service. It returns a client and the URLs of its queues.
 func queueOf(t *testing.T, cloud *aws.Cloud) (client *sqs.Client, work, dead string) {
 	t.Helper()
 	topology := deploy(t, cloud.Config(), messaging.TopologyOptions{MaxReceives: 3}, messaging.Declaration{Service: service})
 	return sqs.NewFromConfig(cloud.Config()), topology.Queues[service], topology.DeadLetters[service]
 }
 
-func consume(t *testing.T, client *sqs.Client, queue, dead string, change func(*messaging.ConsumerConfig)) (*messaging.Consumer, <-chan *message.Message) {
+func consume(t *testing.T, client *sqs.Client, queue, dead string, change func(*messaging.ConsumerConfig)) (
+	*messaging.Consumer, <-chan *message.Message,
+) {
 	t.Helper()
 	config := messaging.ConsumerConfig{
 		Client: client, Service: service, DeadLetterQueue: dead, Pollers: 1, Visibility: 20 * time.Second, MaxReceives: 3,
@@ -60,7 +62,8 @@ func sendBatch(t *testing.T, client *sqs.Client, queue string, bodies ...string)
 	entries := make([]types.SendMessageBatchRequestEntry, len(bodies))
 	for i, b := range bodies {
 		entries[i] = types.SendMessageBatchRequestEntry{Id: awssdk.String(fmt.Sprint(i)), MessageBody: awssdk.String(b),
-			MessageAttributes: map[string]types.MessageAttributeValue{"type": {DataType: awssdk.String("String"), StringValue: awssdk.String("t")}}}
+			MessageAttributes: map[string]types.MessageAttributeValue{"type": {DataType: awssdk.String("String"),
+				StringValue: awssdk.String("t")}}}
 	}
 	out, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: &queue, Entries: entries})
 	if err != nil || len(out.Failed) > 0 {
@@ -68,8 +71,8 @@ func sendBatch(t *testing.T, client *sqs.Client, queue string, bodies ...string)
 	}
 }
 
-// TestPoisonAmongNineGood is the case that watermill-aws's own subscriber loses: there, none of the nine is handled and
-// all ten end in the dead-letter queue.
+// TestPoisonAmongNineGood sends one message that cannot be handled among nine good ones. With watermill-aws's own subscriber,
+// none of the nine is handled, and all ten become dead letters.
 func TestPoisonAmongNineGood(t *testing.T) {
 	t.Parallel()
 	for _, way := range []struct {
@@ -101,7 +104,7 @@ func TestPoisonAmongNineGood(t *testing.T) {
 					m.Ack()
 				}
 			}()
-			eventually(t, "the queue is empty and the dead letter there", func() bool {
+			eventually(t, "the queue is empty and the dead letter exists", func() bool {
 				visible, inFlight := counts(t, client, work)
 				letters, _ := counts(t, client, dead)
 				return visible == "0" && inFlight == "0" && letters == "1"
@@ -113,13 +116,15 @@ func TestPoisonAmongNineGood(t *testing.T) {
 			}
 			for body, receives := range good {
 				if receives != 1 {
-					t.Errorf("%s was received %d times, want once: it pays for the poison", body, receives)
+					t.Errorf("%s was received %d times, want once", body, receives)
 				}
 			}
 			letter := drain(t, client, dead)[0]
 			at := func(name string) string { return awssdk.ToString(letter.MessageAttributes[name].StringValue) }
-			if awssdk.ToString(letter.Body) != "poison" || at("type") != "t" || !strings.HasSuffix(at(messaging.AttributeReason), "poison") ||
-				at(messaging.AttributeReceiveCount) != way.receives || at(messaging.AttributeService) != service || at(messaging.AttributeFirstReceived) == "" {
+			if awssdk.ToString(letter.Body) != "poison" || at("type") != "t" || !strings.HasSuffix(at(messaging.AttributeReason),
+				"poison") ||
+				at(messaging.AttributeReceiveCount) != way.receives || at(messaging.AttributeService) != service ||
+				at(messaging.AttributeFirstReceived) == "" {
 				t.Errorf("dead letter %+v", letter)
 			}
 		})
@@ -130,7 +135,7 @@ func target(r *http.Request) string {
 	return strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 }
 
-func TestLostAnswerToADeleteIsHarmless(t *testing.T) {
+func TestLostResponseToADeleteIsHarmless(t *testing.T) {
 	t.Parallel()
 	cloud := startCloud(t)
 	client, work, dead := queueOf(t, cloud)
@@ -152,7 +157,7 @@ func TestLostAnswerToADeleteIsHarmless(t *testing.T) {
 	}
 }
 
-func TestDeleteThatNeverSucceedsBringsTheMessageBack(t *testing.T) {
+func TestMessageWhoseDeleteFailsIsReceivedAgain(t *testing.T) {
 	t.Parallel()
 	cloud := startCloud(t)
 	client, work, dead := queueOf(t, cloud)
@@ -179,7 +184,7 @@ func TestDeleteThatNeverSucceedsBringsTheMessageBack(t *testing.T) {
 	})
 }
 
-func TestDeadLetterThatCannotBeSentKeepsTheMessage(t *testing.T) {
+func TestMessageWhoseDeadLetterFailsStays(t *testing.T) {
 	t.Parallel()
 	cloud := startCloud(t)
 	client, work, dead := queueOf(t, cloud)
@@ -201,10 +206,10 @@ func TestDeadLetterThatCannotBeSentKeepsTheMessage(t *testing.T) {
 	})
 	sendBatch(t, client, work, "poison")
 	_, out := consume(t, client, work, dead, nil)
-	for range 2 { // it comes again, because its letter was refused
+	for range 2 { // it is received again, because its dead letter was refused
 		messaging.Reject(<-out, errors.New("poison"))
 	}
-	eventually(t, "the letter is there and the message gone", func() bool {
+	eventually(t, "the dead letter exists and the message is deleted", func() bool {
 		visible, inFlight := counts(t, client, work)
 		letters, _ := counts(t, client, dead)
 		return visible == "0" && inFlight == "0" && letters == "1"
@@ -230,11 +235,11 @@ func TestHeartbeatKeepsALongMessage(t *testing.T) {
 	sendBatch(t, client, work, "long")
 	_, out := consume(t, client, work, dead, func(c *messaging.ConsumerConfig) { c.Visibility = 3 * time.Second })
 	long := <-out
-	eventually(t, "its visibility is renewed three times: more than its whole visibility is over", func() bool { return renewals.Load() >= 3 })
+	eventually(t, "three renewals: more than its visibility has passed", func() bool { return renewals.Load() >= 3 })
 	select {
 	case m := <-out:
 		d, _ := messaging.DeliveryOf(m)
-		t.Errorf("it was handed out again, receive %d", d.Receives)
+		t.Errorf("it was received again, receive %d", d.Receives)
 	default:
 	}
 	long.Ack()
@@ -244,7 +249,7 @@ func TestHeartbeatKeepsALongMessage(t *testing.T) {
 	})
 }
 
-func TestCloseReleasesWhatNobodyRead(t *testing.T) {
+func TestCloseReleasesUnreadMessages(t *testing.T) {
 	t.Parallel()
 	cloud := startCloud(t)
 	client, work, dead := queueOf(t, cloud)
@@ -255,6 +260,6 @@ func TestCloseReleasesWhatNobodyRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if visible, inFlight := counts(t, client, work); visible != "5" || inFlight != "0" {
-		t.Errorf("visible %s, in flight %s after Close; want all five back at once", visible, inFlight)
+		t.Errorf("visible %s, in flight %s after Close; want all five visible", visible, inFlight)
 	}
 }

@@ -17,11 +17,12 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// TestTopology deploys three services twice, the second time with another limit, and follows events through it.
+// TestTopology deploys three services twice, the second time with other limits, and sends events through the topology.
 func TestTopology(t *testing.T) {
 	t.Parallel()
 	cloud := startCloud(t)
-	requested, written, unchanged, run := events.ExtractionRequested{}, events.LandingWritten{}, events.ExtractionUnchanged{}, events.RunRequested{}
+	requested, written, unchanged, run := events.ExtractionRequested{}, events.LandingWritten{}, events.ExtractionUnchanged{},
+		events.RunRequested{}
 	services := []messaging.Declaration{
 		{Service: "scheduler", Consumes: []string{run.EventType()}, Emits: []string{requested.EventType()}},
 		{Service: "fetcher", Consumes: []string{requested.EventType()}, Emits: []string{written.EventType(), unchanged.EventType()}},
@@ -34,18 +35,22 @@ func TestTopology(t *testing.T) {
 	topology := deploy(t, cloud.Config(), options, services...)
 
 	client := sqs.NewFromConfig(cloud.Config())
-	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: awssdk.String(topology.Queues["fetcher"]), AttributeNames: []types.QueueAttributeName{"All"}})
+	in := &sqs.GetQueueAttributesInput{QueueUrl: awssdk.String(topology.Queues["fetcher"]),
+		AttributeNames: []types.QueueAttributeName{"All"}}
+	attributes, err := client.GetQueueAttributes(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := attributes.Attributes["VisibilityTimeout"]; got != "90" {
-		t.Errorf("visibility %s, want what the second deployment said", got)
+		t.Errorf("visibility %s, want that of the second deployment", got)
 	}
-	if got, want := attributes.Attributes["RedrivePolicy"], cloud.QueueARN("llac-test-fetcher-dlq"); !strings.Contains(got, want) || !strings.Contains(got, "9") {
+	if got, want := attributes.Attributes["RedrivePolicy"], cloud.QueueARN("llac-test-fetcher-dlq"); !strings.Contains(got, want) ||
+		!strings.Contains(got, "9") {
 		t.Errorf("redrive policy %s, want %s after 9 receives", got, want)
 	}
 
-	tel, err := telemetry.Setup(t.Context(), telemetry.Config{Service: "test", Log: io.Discard, SpanFile: filepath.Join(t.TempDir(), "spans")})
+	setup := telemetry.Config{Service: "test", Log: io.Discard, SpanFile: filepath.Join(t.TempDir(), "spans")}
+	tel, err := telemetry.Setup(t.Context(), setup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +83,7 @@ func TestTopology(t *testing.T) {
 		for _, m := range drain(t, client, topology.Queues[service]) {
 			e, err := events.Parse([]byte(awssdk.ToString(m.Body)))
 			if err != nil {
-				t.Errorf("%s: %v: is raw delivery off?", service, err)
+				t.Errorf("%s: %v; is raw delivery off?", service, err)
 			}
 			got = append(got, e.Type)
 			if n := len(m.MessageAttributes); n != 2 {
@@ -91,7 +96,7 @@ func TestTopology(t *testing.T) {
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			t.Errorf("%s heard %v, want %v once each", service, got, want)
+			t.Errorf("%s received %v, want each of %v once", service, got, want)
 		}
 	}
 }

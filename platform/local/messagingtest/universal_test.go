@@ -17,16 +17,16 @@ import (
 	"github.com/llac-project/llac/platform/messaging"
 )
 
-// topicMaker adds to a consumer what the universal suite wants and a service must not have: making a topic with a
-// queue of the same name on first use.
+// topicMaker adds to a consumer what the universal suite requires and services must not have: it creates a topic and its queue on
+// first use.
 type topicMaker struct {
 	*messaging.Consumer
 	sns   *sns.Client
 	sqs   *sqs.Client
-	group string // consumer group: each has a queue of its own
+	group string // consumer group; each has its own queue
 }
 
-// queue is a name of at most 80 characters, as SQS wants it.
+// queue returns the queue's name, of at most 80 characters.
 func (m topicMaker) queue(topic string) string {
 	sum := sha256.Sum256([]byte(topic + "/" + m.group))
 	return "suite-" + hex.EncodeToString(sum[:8])

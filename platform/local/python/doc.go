@@ -1,8 +1,8 @@
-// Package python runs Python programs that the project compares itself with: moto, the peers of the staging bench, dbt.
+// Package python runs Python programs that the project uses: dbt, DuckDB, moto, and the engines that benchmarks compare with.
 //
-// An Environment is a virtual environment of the project's own, kept in its cache with exactly the packages that were
-// asked for. The user's Python gets nothing installed, and needs nothing but to be there, of version 3.10 or later.
+// An Environment is a virtual environment in the project's cache, with exactly the requested packages. Nothing is installed in the
+// user's Python, which must be of version 3.10 or later.
 //
-// What must hold: an environment that Ensure answers is whole; another list of requirements makes it anew; a machine
-// without Python is told apart (NoPythonError) from one where the installation failed.
+// What must hold: an environment that Ensure returns is complete. Other requirements make it again. The error for a machine without
+// Python (NoPythonError) differs from that of a failed installation.
 package python

@@ -15,31 +15,32 @@ import (
 	"github.com/llac-project/llac/platform/local/cache"
 )
 
-// NoPythonError says that this machine has no Python that would do. A test may skip by it.
+// NoPythonError is the error for a machine without a suitable Python. Tests may skip on it.
 type NoPythonError struct {
-	TooOld []string // those found, with their versions
+	TooOld []string // interpreters found, with their versions
 }
 
 func (e *NoPythonError) Error() string {
 	if len(e.TooOld) > 0 {
-		return fmt.Sprintf("no Python of at least 3.10 found, only %s; install a newer one and have it in PATH", strings.Join(e.TooOld, ", "))
+		return fmt.Sprintf("no Python of at least 3.10 found, only %s; install a newer one and have it in PATH",
+			strings.Join(e.TooOld, ", "))
 	}
 	return "no Python of at least 3.10 found; install one, with its venv module, and have it in PATH"
 }
 
-// installTime bounds an installation that hangs: the largest takes a minute here.
+// installTime bounds an installation. The largest takes about a minute.
 const installTime = 10 * time.Minute
 
 // Environment is an installed virtual environment.
 type Environment struct{ dir string }
 
-// Python is the path of its interpreter.
+// Python returns the path of the interpreter.
 func (e Environment) Python() string { return e.Program("python") }
 
-// Program is the path of a program that one of its packages brings.
+// Program returns the path of a program of one of its packages.
 func (e Environment) Program(name string) string { return filepath.Join(e.dir, "bin", name) }
 
-// Command is its interpreter with args, and with nothing of the user's own packages or settings.
+// Command returns a command of the interpreter, isolated from the user's packages and settings.
 func (e Environment) Command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, e.Python(), args...)
 	c.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PYTHON") }),
@@ -47,8 +48,9 @@ func (e Environment) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return c
 }
 
-// Ensure answers the environment name with exactly the requirements, as pip writes them ("duckdb==2.0.0"), installing it
-// where it is missing or has others. Several processes may ask at once. progress gets a line a step while it installs.
+// Ensure returns the environment of a name with exactly the requirements, in pip's format ("duckdb==2.0.0"). It installs the
+// environment if it is missing or has other requirements. Several processes may call it at once. It writes one line per step of
+// an installation to progress.
 func Ensure(ctx context.Context, name string, requirements []string, progress io.Writer) (Environment, error) {
 	dir, err := cache.Keep(ctx, name, strings.Join(requirements, "\n"), func(dir string) error {
 		base, err := find(ctx, exec.LookPath)
@@ -68,7 +70,8 @@ func install(ctx context.Context, base, dir string, requirements []string, progr
 	defer cancel()
 	fmt.Fprintf(progress, "making a virtual environment in %s, once\n", dir)
 	if out, err := exec.CommandContext(ctx, base, "-m", "venv", dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s -m venv: %w: %s; install Python's venv module (Debian and Ubuntu: python3-venv)", base, failure(ctx, err), lastLine(out))
+		return fmt.Errorf("%s -m venv: %w: %s; install Python's venv module (Debian and Ubuntu: python3-venv)",
+			base, failure(ctx, err), lastLine(out))
 	}
 	if len(requirements) == 0 {
 		return nil
@@ -77,13 +80,14 @@ func install(ctx context.Context, base, dir string, requirements []string, progr
 	started := time.Now()
 	args := append([]string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"}, requirements...)
 	if out, err := (Environment{dir}).Command(ctx, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("pip install %s: %w: %s; it needs a package index that has them for this Python (see pip config)", strings.Join(requirements, " "), failure(ctx, err), lastLine(out))
+		return fmt.Errorf("pip install %s: %w: %s; use a package index that has them for this Python (see pip config)",
+			strings.Join(requirements, " "), failure(ctx, err), lastLine(out))
 	}
 	fmt.Fprintf(progress, "installed in %.0f s\n", time.Since(started).Seconds())
 	return nil
 }
 
-// failure is why a command failed: being stopped comes before how it died.
+// failure returns why a command failed. The end of the context takes precedence over the exit status.
 func failure(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -98,10 +102,10 @@ func lastLine(out []byte) string {
 
 var names = []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"}
 
-// version prints e.g. "3 11".
+// version is a program that prints, for example, "3 11".
 const version = "import sys; print(sys.version_info[0], sys.version_info[1])"
 
-// find answers a Python of at least 3.10, looked up by look.
+// find returns a Python of version 3.10 or later. look finds a program by its name.
 func find(ctx context.Context, look func(string) (string, error)) (string, error) {
 	missing := &NoPythonError{}
 	for _, name := range names {
@@ -115,7 +119,7 @@ func find(ctx context.Context, look func(string) (string, error)) (string, error
 		}
 		var major, minor int
 		if _, scan := fmt.Sscan(string(out), &major, &minor); errors.Join(err, scan) != nil {
-			continue // a name that leads nowhere, such as a version manager's shim
+			continue // the name does not run, for example a version manager's shim
 		}
 		if major > 3 || major == 3 && minor >= 10 {
 			return path, nil

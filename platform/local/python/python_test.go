@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// fake is a program that answers as a Python of a version would.
+// fake writes a program that prints a version as Python does.
 func fake(t *testing.T, says string) string {
 	t.Helper()
 	at := filepath.Join(t.TempDir(), "python")
@@ -55,16 +55,16 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestInstall makes an environment without packages, which needs no network.
+// TestInstall installs an environment without packages, which needs no network.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	base, err := find(t.Context(), exec.LookPath)
 	if err != nil {
 		t.Skip(err)
 	}
-	var said strings.Builder
+	var progress strings.Builder
 	dir := t.TempDir()
-	if err := install(t.Context(), base, dir, nil, &said); err != nil {
+	if err := install(t.Context(), base, dir, nil, &progress); err != nil {
 		t.Skip("this Python makes no virtual environment: ", err)
 	}
 	out, err := Environment{dir}.Command(t.Context(), "-c", "import sys; print(sys.prefix)").Output()
@@ -74,10 +74,10 @@ func TestInstall(t *testing.T) {
 	if got := strings.TrimSpace(string(out)); got != dir {
 		t.Errorf("runs in %q, want %q", got, dir)
 	}
-	if !strings.Contains(said.String(), dir) {
-		t.Errorf("no progress: %q", said.String())
+	if !strings.Contains(progress.String(), dir) {
+		t.Errorf("no progress: %q", progress.String())
 	}
-	err = install(t.Context(), base, dir, []string{"not a requirement"}, &said)
+	err = install(t.Context(), base, dir, []string{"not a requirement"}, &progress)
 	if err == nil || !strings.Contains(err.Error(), "pip install not a requirement") {
 		t.Errorf("got %v", err)
 	}

@@ -22,7 +22,8 @@ func TestCatalogueOnMoto(t *testing.T) {
 	var databases atomic.Int64
 	open := func(t *testing.T) cataloguetest.Glue {
 		name := fmt.Sprintf("llac_test%d_staging", databases.Add(1))
-		if _, err := client.CreateDatabase(t.Context(), &glue.CreateDatabaseInput{DatabaseInput: &types.DatabaseInput{Name: &name}}); err != nil {
+		if _, err := client.CreateDatabase(t.Context(),
+			&glue.CreateDatabaseInput{DatabaseInput: &types.DatabaseInput{Name: &name}}); err != nil {
 			t.Fatal(err)
 		}
 		return cataloguetest.Glue{API: client, Database: name}

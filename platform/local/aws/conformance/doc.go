@@ -1,6 +1,6 @@
-// Package conformance says what "like AWS" means to Llac: the behaviour of S3, SNS and SQS that the services stand on,
-// as one suite over the plain SDK clients. It runs against the local cloud, against moto, and against a real account
-// where one is offered, so that the emulator cannot drift into a dialect of its own.
+// Package conformance defines what "like AWS" means to Llac: the behaviour of S3, SNS and SQS that the services depend on. It is
+// one suite over the plain SDK clients. The suite runs against the local cloud, against moto and, on request, against a real
+// account, so that the local cloud cannot diverge from AWS.
 //
-// A Target says what the other side lacks; what is lacking is skipped by name, never silently.
+// A Target lists the features that it has. A case that needs another feature is skipped, with the feature's name.
 package conformance

@@ -20,10 +20,10 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// MotoVersion is the moto that the suite is run against.
+// MotoVersion is the version of moto that the suite runs against.
 const MotoVersion = "5.2.1"
 
-// MotoFeatures is what that moto has: no move tasks, no dead-letter queues of subscriptions, and fewer checks.
+// MotoFeatures are the features of that version: no dead-letter queues of subscriptions, and fewer checks.
 func MotoFeatures() Features {
 	return Features{}
 }
@@ -34,8 +34,8 @@ type Moto struct {
 	command *exec.Cmd
 }
 
-// StartMoto installs moto into a virtual environment of the project's own, once, and starts it on a free port. progress
-// gets a line when an installation begins.
+// StartMoto starts moto on a free port. It installs moto once, in a virtual environment of the project. It writes a line to
+// progress before an installation.
 func StartMoto(ctx context.Context, progress io.Writer) (*Moto, error) {
 	environment, err := python.Ensure(ctx, "moto-venv", []string{"moto[server]==" + MotoVersion}, progress)
 	if err != nil {
@@ -58,13 +58,14 @@ func StartMoto(ctx context.Context, progress io.Writer) (*Moto, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
-	m.Config = aws.Config{Region: "eu-west-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
+	m.Config = aws.Config{Region: "eu-west-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test",
+		"test", "")}
 	return m, nil
 }
 
 var runningOn = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
 
-// motoAddress reads the server's log until it says where it listens, and keeps reading so that it never blocks.
+// motoAddress reads the server's address from its log. It keeps reading the log, so that the server never blocks.
 func motoAddress(ctx context.Context, log io.ReadCloser) (string, error) {
 	found := make(chan string, 1)
 	go func() {
@@ -88,15 +89,15 @@ func motoAddress(ctx context.Context, log io.ReadCloser) (string, error) {
 		if ok {
 			return address, nil
 		}
-		return "", errors.New("moto_server ended before it listened; run it by hand to see why")
+		return "", errors.New("start moto_server: it ended before it listened; run it by hand to see why")
 	case <-ctx.Done():
-		return "", fmt.Errorf("moto_server does not listen: %w", ctx.Err())
+		return "", fmt.Errorf("start moto_server: it does not listen: %w", ctx.Err())
 	}
 }
 
-// Close stops the server and what it has started.
+// Close ends the server and its child processes.
 func (m *Moto) Close() error {
 	_ = syscall.Kill(-m.command.Process.Pid, syscall.SIGKILL)
-	_ = m.command.Wait() // says "killed"
+	_ = m.command.Wait() // the error is "killed"
 	return nil
 }

@@ -38,7 +38,7 @@ func (s *suite) objects(t *testing.T) {
 	})
 }
 
-// bucket makes a bucket and empties and deletes it in the end.
+// bucket creates a bucket. At the end of the case it empties and deletes the bucket.
 func (s *suite) bucket(t *testing.T, ctx context.Context) string {
 	t.Helper()
 	b := name("bucket")
@@ -51,7 +51,7 @@ func (s *suite) bucket(t *testing.T, ctx context.Context) string {
 		for pages := s3.NewListObjectsV2Paginator(s.s3, &s3.ListObjectsV2Input{Bucket: &b}); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				return // the case deleted the bucket itself
+				return // the bucket is deleted already
 			}
 			for _, o := range page.Contents {
 				_, _ = s.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b, Key: o.Key})
@@ -62,7 +62,7 @@ func (s *suite) bucket(t *testing.T, ctx context.Context) string {
 	return b
 }
 
-// list answers the keys under a prefix, in the order in which they came.
+// list returns the keys under a prefix, in the order of the response.
 func (s *suite) list(t *testing.T, ctx context.Context, bucket, prefix string) []string {
 	t.Helper()
 	var keys []string
@@ -76,7 +76,8 @@ func (s *suite) list(t *testing.T, ctx context.Context, bucket, prefix string) [
 
 func (s *suite) put(t *testing.T, ctx context.Context, bucket, key, body string) string {
 	t.Helper()
-	out := must[*s3.PutObjectOutput](t, "put "+key)(s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(body)}))
+	out := must[*s3.PutObjectOutput](t, "put "+key)(s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key,
+		Body: strings.NewReader(body)}))
 	return *out.ETag
 }
 
@@ -93,7 +94,8 @@ func (s *suite) objectRoundTrip(t *testing.T) {
 	body := bytes.Repeat([]byte("Vall d'Aran\x00"), 100_000)
 	key := "landing/municipalities/ingested_process_at=20250803T140512/00000.json"
 	put := must[*s3.PutObjectOutput](t, "put")(s.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &b, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("application/json"), Metadata: map[string]string{"run": "20250803T140512"},
+		Bucket: &b, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("application/json"),
+		Metadata: map[string]string{"run": "20250803T140512"},
 	}))
 	sum := md5.Sum(body)
 	if want := `"` + hex.EncodeToString(sum[:]) + `"`; *put.ETag != want {
@@ -102,13 +104,15 @@ func (s *suite) objectRoundTrip(t *testing.T) {
 	got := must[*s3.GetObjectOutput](t, "get")(s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b, Key: &key}))
 	defer got.Body.Close()
 	if read := must[[]byte](t, "read")(io.ReadAll(got.Body)); !bytes.Equal(read, body) {
-		t.Errorf("read %d other bytes", len(read))
+		t.Errorf("read %d bytes, which differ", len(read))
 	}
 	head := must[*s3.HeadObjectOutput](t, "head")(s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b, Key: &key}))
-	if *head.ETag != *put.ETag || *got.ETag != *put.ETag || *head.ContentLength != int64(len(body)) || *head.ContentType != "application/json" || head.Metadata["run"] != "20250803T140512" || head.LastModified == nil {
-		t.Errorf("head answers ETag %s, %d bytes, %s, %v, %v", *head.ETag, *head.ContentLength, *head.ContentType, head.Metadata, head.LastModified)
+	if *head.ETag != *put.ETag || *got.ETag != *put.ETag || *head.ContentLength != int64(len(body)) ||
+		*head.ContentType != "application/json" || head.Metadata["run"] != "20250803T140512" || head.LastModified == nil {
+		t.Errorf("head: ETag %s, %d bytes, %s, %v, %v", *head.ETag, *head.ContentLength, *head.ContentType, head.Metadata,
+			head.LastModified)
 	}
-	// An overwrite replaces the metadata, too.
+	// An overwrite also replaces the metadata.
 	s.put(t, ctx, b, key, "short")
 	head = must[*s3.HeadObjectOutput](t, "head")(s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b, Key: &key}))
 	if len(head.Metadata) != 0 || *head.ContentLength != 5 {
@@ -116,7 +120,7 @@ func (s *suite) objectRoundTrip(t *testing.T) {
 	}
 	s.put(t, ctx, b, key, "")
 	if got := s.get(t, ctx, b, key); got != "" {
-		t.Errorf("an empty object holds %q", got)
+		t.Errorf("an empty object contains %q", got)
 	}
 }
 
@@ -124,14 +128,15 @@ func (s *suite) objectKeys(t *testing.T) {
 	ctx := within(t)
 	b := s.bucket(t, ctx)
 	keys := []string{
-		"a b/c+d/e=f&g.json", "district_id=01/Sant Martí/ç·l·l.parquet", "percent%2Fsign", "question?mark#hash", "日本/🌊", "_manifest.x1.json", "dots..in/the..name",
+		"a b/c+d/e=f&g.json", "district_id=01/Sant Martí/ç·l·l.parquet", "percent%2Fsign", "question?mark#hash", "日本/🌊",
+		"_manifest.x1.json", "dots..in/the..name",
 	}
 	for _, k := range keys {
 		s.put(t, ctx, b, k, "body of "+k)
 	}
 	for _, k := range keys {
 		if got := s.get(t, ctx, b, k); got != "body of "+k {
-			t.Errorf("%s holds %q", k, got)
+			t.Errorf("%s contains %q", k, got)
 		}
 	}
 	slices.Sort(keys)
@@ -145,13 +150,15 @@ func (s *suite) objectRanges(t *testing.T) {
 	b := s.bucket(t, ctx)
 	s.put(t, ctx, b, "digits", "0123456789")
 	for r, want := range map[string][2]string{
-		"bytes=2-4": {"234", "bytes 2-4/10"}, "bytes=7-": {"789", "bytes 7-9/10"}, "bytes=-2": {"89", "bytes 8-9/10"}, "bytes=8-100": {"89", "bytes 8-9/10"},
+		"bytes=2-4": {"234", "bytes 2-4/10"}, "bytes=7-": {"789", "bytes 7-9/10"}, "bytes=-2": {"89", "bytes 8-9/10"},
+		"bytes=8-100": {"89", "bytes 8-9/10"},
 	} {
-		out := must[*s3.GetObjectOutput](t, "get "+r)(s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b, Key: aws.String("digits"), Range: &r}))
+		out := must[*s3.GetObjectOutput](t, "get "+r)(s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b, Key: aws.String("digits"),
+			Range: &r}))
 		got := must[[]byte](t, "read")(io.ReadAll(out.Body))
 		_ = out.Body.Close()
 		if string(got) != want[0] || aws.ToString(out.ContentRange) != want[1] {
-			t.Errorf("%s gives %q, %q", r, got, aws.ToString(out.ContentRange))
+			t.Errorf("%s returns %q, %q", r, got, aws.ToString(out.ContentRange))
 		}
 	}
 	_, err := s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b, Key: aws.String("digits"), Range: aws.String("bytes=10-")})
@@ -185,7 +192,9 @@ func (s *suite) objectPutIfAbsent(t *testing.T) {
 	ctx := within(t)
 	b := s.bucket(t, ctx)
 	put := func(body string) error {
-		_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("runs/receipt.json"), Body: strings.NewReader(body), IfNoneMatch: aws.String("*")})
+		in := &s3.PutObjectInput{Bucket: &b, Key: aws.String("runs/receipt.json"), Body: strings.NewReader(body),
+			IfNoneMatch: aws.String("*")}
+		_, err := s.s3.PutObject(ctx, in)
 		return err
 	}
 	if err := put("first"); err != nil {
@@ -195,11 +204,11 @@ func (s *suite) objectPutIfAbsent(t *testing.T) {
 		t.Errorf("second put: %v, want 412 PreconditionFailed", err)
 	}
 	if got := s.get(t, ctx, b, "runs/receipt.json"); got != "first" {
-		t.Errorf("holds %q", got)
+		t.Errorf("the object contains %q", got)
 	}
 }
 
-// race has n writers try at the same time and answers who won.
+// race calls try concurrently for n writers. It returns the writers that succeeded and the unexpected errors.
 func race(n int, try func(i int) error) (winners []int, problems []error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -228,7 +237,8 @@ func (s *suite) objectPutIfAbsentRace(t *testing.T) {
 	b := s.bucket(t, ctx)
 	winners, problems := race(s.Racers, func(i int) error {
 		body := strings.Repeat(fmt.Sprintf("writer %02d\n", i), 10_000)
-		_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("state/one"), Body: strings.NewReader(body), IfNoneMatch: aws.String("*")})
+		_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("state/one"), Body: strings.NewReader(body),
+			IfNoneMatch: aws.String("*")})
 		return err
 	})
 	if len(winners) != 1 || len(problems) != 0 {
@@ -244,7 +254,8 @@ func (s *suite) objectCompareAndSwap(t *testing.T) {
 	b := s.bucket(t, ctx)
 	first := s.put(t, ctx, b, "current.json", "one")
 	swap := func(body, etag string) (string, error) {
-		out, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("current.json"), Body: strings.NewReader(body), IfMatch: &etag})
+		out, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("current.json"), Body: strings.NewReader(body),
+			IfMatch: &etag})
 		if err != nil {
 			return "", err
 		}
@@ -258,7 +269,7 @@ func (s *suite) objectCompareAndSwap(t *testing.T) {
 		t.Errorf("swap on the new ETag: %v", err)
 	}
 	if got := s.get(t, ctx, b, "current.json"); got != "three" {
-		t.Errorf("holds %q", got)
+		t.Errorf("the object contains %q", got)
 	}
 	_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("absent"), Body: strings.NewReader("x"), IfMatch: &second})
 	if st := status(err); st != 404 && st != 412 {
@@ -266,7 +277,7 @@ func (s *suite) objectCompareAndSwap(t *testing.T) {
 	}
 }
 
-// objectCompareAndSwapRace counts up by compare-and-swap: every success is one step, so none may be lost.
+// objectCompareAndSwapRace runs rounds of concurrent compare-and-swaps: exactly one writer must succeed in each.
 func (s *suite) objectCompareAndSwapRace(t *testing.T) {
 	ctx := within(t)
 	b := s.bucket(t, ctx)
@@ -274,7 +285,8 @@ func (s *suite) objectCompareAndSwapRace(t *testing.T) {
 	for round := range 5 {
 		next := make([]string, s.Racers)
 		winners, problems := race(s.Racers, func(i int) error {
-			out, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("pointer"), Body: strings.NewReader(fmt.Sprintf("round %d by %d", round, i)), IfMatch: &etag})
+			out, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("pointer"),
+				Body: strings.NewReader(fmt.Sprintf("round %d by %d", round, i)), IfMatch: &etag})
 			if err == nil {
 				next[i] = *out.ETag
 			}
@@ -284,7 +296,7 @@ func (s *suite) objectCompareAndSwapRace(t *testing.T) {
 			t.Fatalf("round %d: winners %v, problems %v", round, winners, problems)
 		}
 		if got, want := s.get(t, ctx, b, "pointer"), fmt.Sprintf("round %d by %d", round, winners[0]); got != want {
-			t.Fatalf("round %d: holds %q, want %q", round, got, want)
+			t.Fatalf("round %d: the object contains %q, want %q", round, got, want)
 		}
 		etag = next[winners[0]]
 	}
@@ -294,20 +306,22 @@ func (s *suite) objectChecksum(t *testing.T) {
 	need(t, s.Has.WriteChecksums, "checked checksums")
 	ctx := within(t)
 	b := s.bucket(t, ctx)
-	_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("broken"), Body: strings.NewReader("x"), ChecksumSHA256: aws.String("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")})
+	_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &b, Key: aws.String("broken"), Body: strings.NewReader("x"),
+		ChecksumSHA256: aws.String("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")})
 	if code(err) != "BadDigest" {
 		t.Errorf("a wrong sha256: %v, want BadDigest", err)
 	}
 	if got := s.list(t, ctx, b, ""); len(got) != 0 {
-		t.Errorf("left behind %v", got)
+		t.Errorf("remaining: %v", got)
 	}
 }
 
-// parts uploads parts and answers what completes them.
+// parts uploads parts, and returns the upload id and the list that completes the upload.
 func (s *suite) parts(t *testing.T, ctx context.Context, bucket, key string, bodies ...string) (id string, parts []types.CompletedPart) {
 	t.Helper()
 	created := must[*s3.CreateMultipartUploadOutput](t, "create upload")(s.s3.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &bucket, Key: &key, ContentType: aws.String("application/vnd.apache.parquet"), Metadata: map[string]string{"dataset": "population"},
+		Bucket: &bucket, Key: &key, ContentType: aws.String("application/vnd.apache.parquet"),
+		Metadata: map[string]string{"dataset": "population"},
 	}))
 	id = *created.UploadId
 	onCleanup(t, func(ctx context.Context) {
@@ -315,14 +329,18 @@ func (s *suite) parts(t *testing.T, ctx context.Context, bucket, key string, bod
 	})
 	for i, body := range bodies {
 		number := int32(i + 1)
-		out := must[*s3.UploadPartOutput](t, "upload part")(s.s3.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: &id, PartNumber: &number, Body: strings.NewReader(body)}))
+		out := must[*s3.UploadPartOutput](t, "upload part")(s.s3.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key,
+			UploadId: &id, PartNumber: &number, Body: strings.NewReader(body)}))
 		parts = append(parts, types.CompletedPart{ETag: out.ETag, PartNumber: &number})
 	}
 	return id, parts
 }
 
-func (s *suite) complete(ctx context.Context, bucket, key, id string, parts []types.CompletedPart, edit func(*s3.CompleteMultipartUploadInput)) (string, error) {
-	in := &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}
+func (s *suite) complete(ctx context.Context, bucket, key, id string, parts []types.CompletedPart,
+	edit func(*s3.CompleteMultipartUploadInput),
+) (string, error) {
+	in := &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: &id,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}
 	if edit != nil {
 		edit(in)
 	}
@@ -348,7 +366,7 @@ func (s *suite) objectMultipart(t *testing.T) {
 	}
 	head := must[*s3.HeadObjectOutput](t, "head")(s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b, Key: aws.String(key)}))
 	if *head.ETag != etag || *head.ContentType != "application/vnd.apache.parquet" || head.Metadata["dataset"] != "population" {
-		t.Errorf("head answers %s (completed as %s), %s, %v", *head.ETag, etag, *head.ContentType, head.Metadata)
+		t.Errorf("head: %s (completed as %s), %s, %v", *head.ETag, etag, *head.ContentType, head.Metadata)
 	}
 }
 
@@ -363,14 +381,15 @@ func (s *suite) objectMultipartRefusals(t *testing.T) {
 	if _, err := s.complete(ctx, b, "small", id, wrong, nil); code(err) != "InvalidPart" {
 		t.Errorf("a wrong ETag: %v, want InvalidPart", err)
 	}
-	if _, err := s.s3.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b, Key: aws.String("small"), UploadId: &id}); err != nil {
+	if _, err := s.s3.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b, Key: aws.String("small"),
+		UploadId: &id}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.complete(ctx, b, "small", id, parts[1:], nil); s.Has.EndedUploads && code(err) != "NoSuchUpload" {
 		t.Errorf("an aborted upload: %v, want NoSuchUpload", err)
 	}
 	if got := s.list(t, ctx, b, ""); len(got) != 0 {
-		t.Errorf("left behind %v", got)
+		t.Errorf("remaining: %v", got)
 	}
 }
 
@@ -382,14 +401,14 @@ func (s *suite) objectMultipartIfAbsent(t *testing.T) {
 	ifAbsent := func(in *s3.CompleteMultipartUploadInput) { in.IfNoneMatch = aws.String("*") }
 	id, parts := s.parts(t, ctx, b, "there", "second")
 	if _, err := s.complete(ctx, b, "there", id, parts, ifAbsent); status(err) != 412 {
-		t.Errorf("an object is there: %v, want 412", err)
+		t.Errorf("with an existing object: %v, want 412", err)
 	}
 	if got := s.get(t, ctx, b, "there"); got != "first" {
-		t.Errorf("holds %q", got)
+		t.Errorf("the object contains %q", got)
 	}
 	id, parts = s.parts(t, ctx, b, "new", "body")
 	if _, err := s.complete(ctx, b, "new", id, parts, ifAbsent); err != nil {
-		t.Errorf("no object is there: %v", err)
+		t.Errorf("without an object: %v", err)
 	}
 }
 
@@ -410,7 +429,7 @@ func (s *suite) objectListing(t *testing.T) {
 			t.Errorf("under %q: %v, want %v", prefix, got, want)
 		}
 	}
-	rolled := func(in s3.ListObjectsV2Input) (keys, prefixes []string) {
+	grouped := func(in s3.ListObjectsV2Input) (keys, prefixes []string) {
 		in.Bucket, in.Delimiter = &b, aws.String("/")
 		for pages := s3.NewListObjectsV2Paginator(s.s3, &in); pages.HasMorePages(); {
 			out := must[*s3.ListObjectsV2Output](t, "list")(pages.NextPage(ctx))
@@ -424,16 +443,17 @@ func (s *suite) objectListing(t *testing.T) {
 		return keys, prefixes
 	}
 	for _, size := range []int32{1000, 1, 2} {
-		keys, prefixes := rolled(s3.ListObjectsV2Input{MaxKeys: &size})
+		keys, prefixes := grouped(s3.ListObjectsV2Input{MaxKeys: &size})
 		if !slices.Equal(keys, []string{"a.txt", "ab"}) || !slices.Equal(prefixes, []string{"a-b/", "a/", "b/"}) {
-			t.Errorf("rolled up, %d a page: %v, %v", size, keys, prefixes)
+			t.Errorf("grouped, %d per page: %v, %v", size, keys, prefixes)
 		}
 	}
-	keys, prefixes := rolled(s3.ListObjectsV2Input{Prefix: aws.String("a/")})
+	keys, prefixes := grouped(s3.ListObjectsV2Input{Prefix: aws.String("a/")})
 	if !slices.Equal(keys, []string{"a/1"}) || !slices.Equal(prefixes, []string{"a/b/"}) {
-		t.Errorf("rolled up under a/: %v, %v", keys, prefixes)
+		t.Errorf("grouped under a/: %v, %v", keys, prefixes)
 	}
-	out := must[*s3.ListObjectsV2Output](t, "list")(s.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b, Prefix: aws.String("a.txt")}))
+	out := must[*s3.ListObjectsV2Output](t, "list")(s.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b,
+		Prefix: aws.String("a.txt")}))
 	if o := out.Contents[0]; *o.Size != 5 || aws.ToString(o.ETag) == "" || o.LastModified == nil {
 		t.Errorf("listed %v", o)
 	}
@@ -461,12 +481,13 @@ func (s *suite) objectPaging(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%d a page: %v, want %v", size, got, want)
+			t.Errorf("%d per page: %v, want %v", size, got, want)
 		}
 	}
-	out := must[*s3.ListObjectsV2Output](t, "list")(s.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b, StartAfter: &want[len(want)-2]}))
+	out := must[*s3.ListObjectsV2Output](t, "list")(s.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b,
+		StartAfter: &want[len(want)-2]}))
 	if len(out.Contents) != 1 || *out.Contents[0].Key != want[len(want)-1] {
-		t.Errorf("after the last but one: %d keys", len(out.Contents))
+		t.Errorf("after the second to last: %d keys", len(out.Contents))
 	}
 }
 
@@ -477,12 +498,12 @@ func (s *suite) objectDelete(t *testing.T) {
 	for _, k := range keys {
 		s.put(t, ctx, b, k, k)
 	}
-	for range 2 { // the second time it is gone: no error
+	for range 2 { // deleting a missing object is not an error
 		if _, err := s.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b, Key: &keys[0]}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := s.list(t, ctx, b, ""); !slices.Equal(got, keys[1:]) {
-		t.Errorf("left %v", got)
+		t.Errorf("remaining: %v", got)
 	}
 }

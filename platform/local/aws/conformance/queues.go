@@ -34,10 +34,11 @@ func (s *suite) queues(t *testing.T) {
 	})
 }
 
-// queue makes a queue and answers its URL.
+// queue creates a queue and returns its URL.
 func (s *suite) queue(t *testing.T, ctx context.Context, attributes map[string]string) string {
 	t.Helper()
-	out := must[*sqs.CreateQueueOutput](t, "create queue")(s.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(name("queue")), Attributes: attributes}))
+	out := must[*sqs.CreateQueueOutput](t, "create queue")(s.sqs.CreateQueue(ctx,
+		&sqs.CreateQueueInput{QueueName: aws.String(name("queue")), Attributes: attributes}))
 	onCleanup(t, func(ctx context.Context) {
 		_, _ = s.sqs.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: out.QueueUrl})
 	})
@@ -46,7 +47,8 @@ func (s *suite) queue(t *testing.T, ctx context.Context, attributes map[string]s
 
 func (s *suite) attribute(t *testing.T, ctx context.Context, url string, n types.QueueAttributeName) string {
 	t.Helper()
-	out := must[*sqs.GetQueueAttributesOutput](t, "get "+string(n))(s.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{n}}))
+	out := must[*sqs.GetQueueAttributesOutput](t, "get "+string(n))(s.sqs.GetQueueAttributes(ctx,
+		&sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{n}}))
 	return out.Attributes[string(n)]
 }
 
@@ -55,7 +57,7 @@ func (s *suite) arn(t *testing.T, ctx context.Context, url string) string {
 	return s.attribute(t, ctx, url, types.QueueAttributeNameQueueArn)
 }
 
-// redriveQueue makes a queue with a dead-letter queue.
+// redriveQueue creates a queue with a dead-letter queue.
 func (s *suite) redriveQueue(t *testing.T, ctx context.Context, maxReceives int) (url, deadURL string) {
 	t.Helper()
 	deadURL = s.queue(t, ctx, nil)
@@ -70,13 +72,13 @@ func (s *suite) send(t *testing.T, ctx context.Context, url string, bodies ...st
 	}
 }
 
-// receive waits for exactly n messages, with all their attributes.
+// receive waits for n messages, with all their attributes.
 func (s *suite) receive(t *testing.T, ctx context.Context, url string, n int) []types.Message {
 	t.Helper()
 	return s.receiveFor(t, ctx, "messages", url, n)
 }
 
-// receiveFor is receive, saying what for when it fails.
+// receiveFor is receive with a name for the error message.
 func (s *suite) receiveFor(t *testing.T, ctx context.Context, what, url string, n int) []types.Message {
 	t.Helper()
 	var got []types.Message
@@ -93,17 +95,19 @@ func (s *suite) receiveFor(t *testing.T, ctx context.Context, what, url string, 
 	return got
 }
 
-// receiveNow takes what is there without waiting.
+// receiveNow receives visible messages without waiting.
 func (s *suite) receiveNow(t *testing.T, ctx context.Context, url string) []types.Message {
 	t.Helper()
 	return must[*sqs.ReceiveMessageOutput](t, "receive")(s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &url, MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+		QueueUrl: &url, MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+			types.MessageSystemAttributeNameAll},
 	})).Messages
 }
 
 func (s *suite) release(t *testing.T, ctx context.Context, url string, m types.Message) {
 	t.Helper()
-	if _, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0}); err != nil {
+	if _, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle,
+		VisibilityTimeout: 0}); err != nil {
 		t.Fatalf("make visible: %v", err)
 	}
 }
@@ -135,8 +139,9 @@ func (s *suite) queueCreate(t *testing.T) {
 	if _, ok := errors.AsType[*types.QueueNameExists](err); !ok {
 		t.Errorf("other attributes: %v, want QueueNameExists", err)
 	}
-	if found := must[*sqs.GetQueueUrlOutput](t, "find")(s.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &n})); *found.QueueUrl != *first.QueueUrl {
-		t.Errorf("GetQueueUrl answers %s", *found.QueueUrl)
+	if found := must[*sqs.GetQueueUrlOutput](t, "find")(s.sqs.GetQueueUrl(ctx,
+		&sqs.GetQueueUrlInput{QueueName: &n})); *found.QueueUrl != *first.QueueUrl {
+		t.Errorf("GetQueueUrl returns %s", *found.QueueUrl)
 	}
 	_, err = s.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(name("missing"))})
 	if _, ok := errors.AsType[*types.QueueDoesNotExist](err); !ok {
@@ -152,21 +157,25 @@ func (s *suite) queueAttributes(t *testing.T) {
 			t.Errorf("default %s is %q, want %q", n, got, want)
 		}
 	}
-	if arn := s.arn(t, ctx, url); !strings.HasPrefix(arn, "arn:aws:sqs:") || !strings.HasSuffix(arn, url[strings.LastIndexByte(url, '/')+1:]) {
+	if arn := s.arn(t, ctx, url); !strings.HasPrefix(arn, "arn:aws:sqs:") ||
+		!strings.HasSuffix(arn, url[strings.LastIndexByte(url, '/')+1:]) {
 		t.Errorf("ARN %q", arn)
 	}
-	if _, err := s.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"VisibilityTimeout": "7", "Policy": `{"Version":"2012-10-17","Statement":[]}`}}); err != nil {
+	if _, err := s.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url,
+		Attributes: map[string]string{"VisibilityTimeout": "7", "Policy": `{"Version":"2012-10-17","Statement":[]}`}}); err != nil {
 		t.Fatalf("set: %v", err)
 	}
 	if got := s.attribute(t, ctx, url, "VisibilityTimeout"); got != "7" {
 		t.Errorf("VisibilityTimeout is %q after setting 7", got)
 	}
 	s.send(t, ctx, url, "a", "b", "c")
-	one := must[*sqs.ReceiveMessageOutput](t, "receive")(s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 2}))
+	one := must[*sqs.ReceiveMessageOutput](t, "receive")(s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url,
+		WaitTimeSeconds: 2}))
 	if len(one.Messages) != 1 {
-		t.Fatalf("received %d without saying how many, want 1", len(one.Messages))
+		t.Fatalf("received %d messages without MaxNumberOfMessages, want 1", len(one.Messages))
 	}
-	for n, want := range map[types.QueueAttributeName]string{"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1", "ApproximateNumberOfMessagesDelayed": "0"} {
+	for n, want := range map[types.QueueAttributeName]string{"ApproximateNumberOfMessages": "2",
+		"ApproximateNumberOfMessagesNotVisible": "1", "ApproximateNumberOfMessagesDelayed": "0"} {
 		if got := s.attribute(t, ctx, url, n); got != want {
 			t.Errorf("%s is %q, want %q", n, got, want)
 		}
@@ -177,7 +186,8 @@ func (s *suite) queueList(t *testing.T) {
 	ctx := within(t)
 	prefix := name("list")
 	for _, suffix := range []string{"-b", "-a"} {
-		out := must[*sqs.CreateQueueOutput](t, "create")(s.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(prefix + suffix)}))
+		out := must[*sqs.CreateQueueOutput](t, "create")(s.sqs.CreateQueue(ctx,
+			&sqs.CreateQueueInput{QueueName: aws.String(prefix + suffix)}))
 		onCleanup(t, func(ctx context.Context) {
 			_, _ = s.sqs.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: out.QueueUrl})
 		})
@@ -199,16 +209,17 @@ func (s *suite) queueRoundTrip(t *testing.T) {
 			"type":    {DataType: aws.String("String"), StringValue: aws.String("cat.llac.landing.written.v1")},
 			"dataset": {DataType: aws.String("String"), StringValue: aws.String("població")},
 		},
-		MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{"AWSTraceHeader": {DataType: aws.String("String"), StringValue: aws.String(trace)}},
+		MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{"AWSTraceHeader": {DataType: aws.String("String"),
+			StringValue: aws.String(trace)}},
 	}))
-	m := s.receive(t, ctx, url, 1)[0] // the SDK checks the body's MD5 on both ways
+	m := s.receive(t, ctx, url, 1)[0] // the SDK checks the body's MD5 on send and receive
 	if *m.Body != body || *m.MessageId != *sent.MessageId {
 		t.Errorf("received %q (%s), want %q (%s)", *m.Body, *m.MessageId, body, *sent.MessageId)
 	}
 	if got := aws.ToString(m.MD5OfMessageAttributes); got == "" || got != aws.ToString(sent.MD5OfMessageAttributes) {
 		t.Errorf("MD5 of attributes: sent %q, received %q", aws.ToString(sent.MD5OfMessageAttributes), got)
 	}
-	// Worked out by the rule of the SQS developer guide, apart from any implementation of it.
+	// Computed independently, by the rule in the SQS developer guide.
 	if got, want := aws.ToString(sent.MD5OfMessageAttributes), "c9ca9b92693f74460703f5ee50d45efa"; got != want {
 		t.Errorf("MD5 of attributes is %s, want %s", got, want)
 	}
@@ -226,7 +237,7 @@ func (s *suite) queueRoundTrip(t *testing.T) {
 	if _, err := s.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
 		t.Fatal(err)
 	}
-	// Deleting twice is no error.
+	// Deleting twice is not an error.
 	if _, err := s.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
 		t.Errorf("delete again: %v", err)
 	}
@@ -240,9 +251,11 @@ func (s *suite) queueBatch(t *testing.T) {
 	url := s.queue(t, ctx, nil)
 	entries := []types.SendMessageBatchRequestEntry{}
 	for i := range 10 {
-		entries = append(entries, types.SendMessageBatchRequestEntry{Id: aws.String("m" + strconv.Itoa(i)), MessageBody: aws.String("body " + strconv.Itoa(i))})
+		entries = append(entries, types.SendMessageBatchRequestEntry{Id: aws.String("m" + strconv.Itoa(i)),
+			MessageBody: aws.String("body " + strconv.Itoa(i))})
 	}
-	out := must[*sqs.SendMessageBatchOutput](t, "send batch")(s.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: entries}))
+	out := must[*sqs.SendMessageBatchOutput](t, "send batch")(s.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &url,
+		Entries: entries}))
 	if len(out.Successful) != 10 || len(out.Failed) != 0 {
 		t.Fatalf("sent %d, failed %d", len(out.Successful), len(out.Failed))
 	}
@@ -251,7 +264,8 @@ func (s *suite) queueBatch(t *testing.T) {
 		{Id: aws.String("good"), ReceiptHandle: got[0].ReceiptHandle, VisibilityTimeout: 60},
 		{Id: aws.String("bad"), ReceiptHandle: aws.String("nonsense"), VisibilityTimeout: 60},
 	}
-	changed := must[*sqs.ChangeMessageVisibilityBatchOutput](t, "change visibility batch")(s.sqs.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &url, Entries: visible}))
+	changed := must[*sqs.ChangeMessageVisibilityBatchOutput](t, "change visibility batch")(s.sqs.ChangeMessageVisibilityBatch(ctx,
+		&sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &url, Entries: visible}))
 	if len(changed.Successful) != 1 || len(changed.Failed) != 1 || *changed.Failed[0].Id != "bad" || !changed.Failed[0].SenderFault {
 		t.Errorf("change visibility: %+v, %+v", changed.Successful, changed.Failed)
 	}
@@ -259,7 +273,8 @@ func (s *suite) queueBatch(t *testing.T) {
 	for i, m := range got[:9] {
 		deletes = append(deletes, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 	}
-	deleted := must[*sqs.DeleteMessageBatchOutput](t, "delete batch")(s.sqs.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: deletes}))
+	deleted := must[*sqs.DeleteMessageBatchOutput](t, "delete batch")(s.sqs.DeleteMessageBatch(ctx,
+		&sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: deletes}))
 	if len(deleted.Successful) != 9 || len(deleted.Failed) != 1 || *deleted.Failed[0].Id != "bad" {
 		t.Errorf("delete: %d successful, failed %+v", len(deleted.Successful), deleted.Failed)
 	}
@@ -282,20 +297,20 @@ func (s *suite) queueBatchRefusals(t *testing.T) {
 		return err
 	}
 	if _, ok := errors.AsType[*types.BatchEntryIdsNotDistinct](refused(entry("a"), entry("a"))); !ok {
-		t.Error("the same id twice is not refused as BatchEntryIdsNotDistinct")
+		t.Error("a repeated id: want BatchEntryIdsNotDistinct")
 	}
 	if _, ok := errors.AsType[*types.EmptyBatchRequest](refused()); !ok {
-		t.Error("an empty batch is not refused as EmptyBatchRequest")
+		t.Error("an empty batch: want EmptyBatchRequest")
 	}
 	if _, ok := errors.AsType[*types.InvalidBatchEntryId](refused(entry("a b"))); !ok {
-		t.Error("an id with a space is not refused as InvalidBatchEntryId")
+		t.Error("an id with a space: want InvalidBatchEntryId")
 	}
 	var eleven []types.SendMessageBatchRequestEntry
 	for i := range 11 {
 		eleven = append(eleven, entry(strconv.Itoa(i)))
 	}
 	if _, ok := errors.AsType[*types.TooManyEntriesInBatchRequest](refused(eleven...)); !ok {
-		t.Error("eleven entries are not refused as TooManyEntriesInBatchRequest")
+		t.Error("eleven entries: want TooManyEntriesInBatchRequest")
 	}
 }
 
@@ -303,7 +318,7 @@ func (s *suite) queueLimits(t *testing.T) {
 	ctx := within(t)
 	url := s.queue(t, ctx, nil)
 	if _, err := s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 11}); err == nil {
-		t.Error("receiving eleven messages is not refused")
+		t.Error("receiving eleven messages: want an error")
 	}
 }
 
@@ -324,13 +339,14 @@ func (s *suite) queueInputChecks(t *testing.T) {
 		t.Errorf("eleven attributes: %v, want InvalidParameterValue", err)
 	}
 	if _, ok := errors.AsType[*types.InvalidMessageContents](send(sqs.SendMessageInput{MessageBody: aws.String("bell \x07")})); !ok {
-		t.Error("a control character is not refused as InvalidMessageContents")
+		t.Error("a control character: want InvalidMessageContents")
 	}
 	if err := send(sqs.SendMessageInput{MessageBody: aws.String("")}); err == nil {
-		t.Error("an empty body is not refused")
+		t.Error("an empty body: want an error")
 	}
-	if _, err := s.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(name("bad")), Attributes: map[string]string{"VisibilityTimeout": "43201"}}); err == nil {
-		t.Error("a visibility timeout of over twelve hours is not refused")
+	if _, err := s.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(name("bad")),
+		Attributes: map[string]string{"VisibilityTimeout": "43201"}}); err == nil {
+		t.Error("a visibility timeout of over twelve hours: want an error")
 	}
 	_, err := s.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"Nonsense": "1"}})
 	if _, ok := errors.AsType[*types.InvalidAttributeName](err); !ok {
@@ -338,7 +354,7 @@ func (s *suite) queueInputChecks(t *testing.T) {
 	}
 	_, err = s.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: aws.String("nonsense")})
 	if _, ok := errors.AsType[*types.ReceiptHandleIsInvalid](err); !ok {
-		t.Errorf("nonsense handle: %v, want ReceiptHandleIsInvalid", err)
+		t.Errorf("invalid handle: %v, want ReceiptHandleIsInvalid", err)
 	}
 }
 
@@ -351,7 +367,8 @@ func (s *suite) queueLargeMessage(t *testing.T) {
 	if got := s.receive(t, ctx, url, 1); *got[0].Body != body {
 		t.Errorf("received %d bytes", len(*got[0].Body))
 	}
-	if _, err := s.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(body + "m")}); code(err) != "InvalidParameterValue" {
+	if _, err := s.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(body + "m")}); code(
+		err) != "InvalidParameterValue" {
 		t.Errorf("1 MiB and a byte: code %q, want InvalidParameterValue", code(err))
 	}
 	half := strings.Repeat("h", 600<<10)
@@ -399,16 +416,19 @@ func (s *suite) queueChangeVisibility(t *testing.T) {
 	if count(again) != "2" {
 		t.Errorf("receive count %s, want 2", count(again))
 	}
-	// Prolonged: still hidden when the shorter time is over.
-	if _, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: again.ReceiptHandle, VisibilityTimeout: 1}); err != nil {
+	// An extended message stays hidden after the shorter time.
+	if _, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: again.ReceiptHandle,
+		VisibilityTimeout: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: again.ReceiptHandle, VisibilityTimeout: 60}); err != nil {
+	if _, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: again.ReceiptHandle,
+		VisibilityTimeout: 60}); err != nil {
 		t.Fatal(err)
 	}
-	out := must[*sqs.ReceiveMessageOutput](t, "receive")(s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 2}))
+	out := must[*sqs.ReceiveMessageOutput](t, "receive")(s.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url,
+		WaitTimeSeconds: 2}))
 	if len(out.Messages) != 0 {
-		t.Error("visible although its timeout was prolonged")
+		t.Error("visible although its timeout was extended")
 	}
 }
 
@@ -419,7 +439,8 @@ func (s *suite) queueNotInFlight(t *testing.T) {
 	s.send(t, ctx, url, "x")
 	m := s.receive(t, ctx, url, 1)[0]
 	s.release(t, ctx, url, m)
-	_, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 5})
+	_, err := s.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle,
+		VisibilityTimeout: 5})
 	if _, ok := errors.AsType[*types.MessageNotInflight](err); !ok && code(err) != "InvalidParameterValue" {
 		t.Errorf("visible message: %v, want MessageNotInflight or InvalidParameterValue", err)
 	}
@@ -480,7 +501,7 @@ func (s *suite) queueRedrive(t *testing.T) {
 	second := s.receive(t, ctx, url, 1)[0]
 	s.release(t, ctx, url, second)
 	if got := s.receiveNow(t, ctx, url); len(got) != 0 {
-		t.Fatalf("received a third time of two: count %s", count(got[0]))
+		t.Fatalf("received a third time, with count %s; the limit is 2", count(got[0]))
 	}
 	dead := s.receive(t, ctx, deadURL, 1)[0]
 	if *dead.Body != "poison" || *dead.MessageId != *first.MessageId {

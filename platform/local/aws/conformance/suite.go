@@ -15,10 +15,10 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Features are what a target has of the behaviour that not every emulator has.
+// Features are the optional features of a target.
 type Features struct {
 	SubscriptionDeadLetter bool // an undeliverable notification goes to the subscription's dead-letter queue
-	QueueMessage1MiB       bool // SQS takes messages up to 1 MiB
+	QueueMessage1MiB       bool // SQS accepts messages of up to 1 MiB
 	QueueInputChecks       bool // SQS refuses what AWS refuses: eleven attributes, control characters, wrong ranges
 	StaleHandles           bool // an old receipt handle deletes nothing
 	TraceHeader            bool // X-Amzn-Trace-Id of a publish becomes AWSTraceHeader
@@ -26,11 +26,11 @@ type Features struct {
 	WriteChecksums         bool // a wrong x-amz-checksum is refused
 	InFlightError          bool // ChangeMessageVisibility of a message that is not in flight is an error
 	ReturnedAtOnce         bool // a long poll wakes when a message becomes visible
-	DeadLetterSource       bool // a dead letter says which queue it comes from
+	DeadLetterSource       bool // a dead letter has the ARN of its source queue
 	EndedUploads           bool // completing an aborted upload is NoSuchUpload
 }
 
-// All is everything: AWS, and the local cloud.
+// All returns all features. AWS and the local cloud have them.
 func All() Features {
 	return Features{
 		SubscriptionDeadLetter: true, QueueMessage1MiB: true, QueueInputChecks: true, StaleHandles: true,
@@ -39,7 +39,7 @@ func All() Features {
 	}
 }
 
-// Target is what the suite runs against.
+// Target is the cloud that the suite runs against.
 type Target struct {
 	Config aws.Config
 	Has    Features
@@ -58,7 +58,7 @@ type suite struct {
 // patience bounds the wait for something that must happen.
 const patience = 20 * time.Second
 
-// Run runs the whole suite. Everything it makes has a random name and is removed again.
+// Run runs the whole suite. Everything that it creates has a random name, and is removed where the target supports it.
 func Run(t *testing.T, target Target) {
 	if target.Racers == 0 {
 		target.Racers = 16
@@ -85,7 +85,7 @@ func each(t *testing.T, cases map[string]func(*testing.T)) {
 	}
 }
 
-// need skips a case that the target lacks something for.
+// need skips a case if the target lacks a feature.
 func need(t *testing.T, has bool, what string) {
 	t.Helper()
 	if !has {
@@ -93,21 +93,21 @@ func need(t *testing.T, has bool, what string) {
 	}
 }
 
-// within is a context for one case.
+// within returns a context for one case.
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// name makes a name nobody else has.
+// name returns a unique name.
 func name(kind string) string {
 	var b [6]byte
 	_, _ = rand.Read(b[:])
 	return "llac-conformance-" + kind + "-" + hex.EncodeToString(b[:])
 }
 
-// must ends the case when a call failed.
+// must fails the case if a call failed, and otherwise returns its result.
 func must[T any](t *testing.T, what string) func(T, error) T {
 	t.Helper()
 	return func(v T, err error) T {
@@ -119,7 +119,7 @@ func must[T any](t *testing.T, what string) func(T, error) T {
 	}
 }
 
-// code is the error code of an answer, "" for none.
+// code returns the error code of a response, or "".
 func code(err error) string {
 	var e smithy.APIError
 	if errors.As(err, &e) {
@@ -128,7 +128,7 @@ func code(err error) string {
 	return ""
 }
 
-// status is the HTTP status of a failed call, 0 for none.
+// status returns the HTTP status of a failed call, or 0.
 func status(err error) int {
 	var e interface{ HTTPStatusCode() int }
 	if errors.As(err, &e) {
@@ -137,7 +137,7 @@ func status(err error) int {
 	return 0
 }
 
-// onCleanup runs f with a context of its own when the case is over. Errors of cleaning up fail nothing.
+// onCleanup calls f with a context of its own at the end of the case. Errors of the cleanup are ignored.
 func onCleanup(t *testing.T, f func(ctx context.Context)) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -37,13 +37,15 @@ func (s *suite) topic(t *testing.T, ctx context.Context) string {
 	return *out.TopicArn
 }
 
-// subscribed makes a queue, lets the topic write to it and subscribes it.
+// subscribed creates a queue, allows the topic to send to it and subscribes it.
 func (s *suite) subscribed(t *testing.T, ctx context.Context, topic string, attributes map[string]string) (url, subscription string) {
 	t.Helper()
 	url = s.queue(t, ctx, nil)
 	arn := s.arn(t, ctx, url)
-	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"` + arn + `"}]}`
-	if _, err := s.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"Policy": policy}}); err != nil {
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},` +
+		`"Action":"sqs:SendMessage","Resource":"` + arn + `"}]}`
+	if _, err := s.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url,
+		Attributes: map[string]string{"Policy": policy}}); err != nil {
 		t.Fatalf("allow the topic: %v", err)
 	}
 	out := must[*sns.SubscribeOutput](t, "subscribe")(s.sns.Subscribe(ctx, &sns.SubscribeInput{
@@ -84,7 +86,8 @@ func (s *suite) topicCreate(t *testing.T) {
 func traceHeader(value string) func(*sns.Options) {
 	return func(o *sns.Options) {
 		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-			return stack.Build.Add(middleware.BuildMiddlewareFunc("trace", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
+			return stack.Build.Add(middleware.BuildMiddlewareFunc("trace", func(ctx context.Context, in middleware.BuildInput,
+				next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
 				in.Request.(*smithyhttp.Request).Header.Set("X-Amzn-Trace-Id", value)
 				return next.HandleBuild(ctx, in)
 			}), middleware.After)
@@ -98,15 +101,17 @@ func (s *suite) topicRaw(t *testing.T) {
 	url, _ := s.subscribed(t, ctx, topic, map[string]string{"RawMessageDelivery": "true"})
 	const trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 	body := `{"specversion":"1.0","data":{"name":"Castellví & Cia <\"à\">"}}`
-	attributes := map[string]types.MessageAttributeValue{"type": {DataType: aws.String("String"), StringValue: aws.String("cat.llac.landing.written.v1")}}
+	attributes := map[string]types.MessageAttributeValue{"type": {DataType: aws.String("String"),
+		StringValue: aws.String("cat.llac.landing.written.v1")}}
 	must[*sns.PublishOutput](t, "publish")(s.sns.Publish(ctx, &sns.PublishInput{
-		TargetArn: &topic, Message: &body, MessageAttributes: attributes, // TargetArn is how watermill names the topic
+		TargetArn: &topic, Message: &body, MessageAttributes: attributes, // watermill names the topic in TargetArn
 	}, traceHeader(trace)))
 	m := s.receive(t, ctx, url, 1)[0]
 	if *m.Body != body {
 		t.Errorf("body %q, want %q", *m.Body, body)
 	}
-	if v := m.MessageAttributes["type"]; aws.ToString(v.StringValue) != "cat.llac.landing.written.v1" || aws.ToString(v.DataType) != "String" {
+	if v := m.MessageAttributes["type"]; aws.ToString(v.StringValue) != "cat.llac.landing.written.v1" ||
+		aws.ToString(v.DataType) != "String" {
 		t.Errorf("attribute type is %v", v)
 	}
 	if s.Has.TraceHeader && m.Attributes["AWSTraceHeader"] != trace {
@@ -167,7 +172,8 @@ func (s *suite) topicFilterChanges(t *testing.T) {
 	topic := s.topic(t, ctx)
 	url, subscription := s.subscribed(t, ctx, topic, map[string]string{"RawMessageDelivery": "true"})
 	for k, v := range map[string]string{"FilterPolicy": `{"type":["a"]}`, "RawMessageDelivery": "true"} {
-		if _, err := s.sns.SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{SubscriptionArn: &subscription, AttributeName: &k, AttributeValue: &v}); err != nil {
+		if _, err := s.sns.SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{SubscriptionArn: &subscription,
+			AttributeName: &k, AttributeValue: &v}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -183,7 +189,8 @@ func (s *suite) topicDeadLetter(t *testing.T) {
 	ctx := within(t)
 	topic := s.topic(t, ctx)
 	deadURL := s.queue(t, ctx, nil)
-	url, _ := s.subscribed(t, ctx, topic, map[string]string{"RawMessageDelivery": "true", "RedrivePolicy": `{"deadLetterTargetArn":"` + s.arn(t, ctx, deadURL) + `"}`})
+	url, _ := s.subscribed(t, ctx, topic, map[string]string{"RawMessageDelivery": "true", "RedrivePolicy": `{"deadLetterTargetArn":"` +
+		s.arn(t, ctx, deadURL) + `"}`})
 	if _, err := s.sqs.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
 		t.Fatal(err)
 	}
@@ -198,11 +205,14 @@ func (s *suite) topicSubscriptions(t *testing.T) {
 	topic := s.topic(t, ctx)
 	url, subscription := s.subscribed(t, ctx, topic, map[string]string{"RawMessageDelivery": "true"})
 	arn := s.arn(t, ctx, url)
-	again := must[*sns.SubscribeOutput](t, "subscribe again")(s.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn, ReturnSubscriptionArn: true, Attributes: map[string]string{"RawMessageDelivery": "true"}}))
+	again := must[*sns.SubscribeOutput](t, "subscribe again")(s.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic,
+		Protocol: aws.String("sqs"), Endpoint: &arn, ReturnSubscriptionArn: true,
+		Attributes: map[string]string{"RawMessageDelivery": "true"}}))
 	if *again.SubscriptionArn != subscription {
 		t.Errorf("the same subscription twice: %s, %s", subscription, *again.SubscriptionArn)
 	}
-	list := must[*sns.ListSubscriptionsByTopicOutput](t, "list")(s.sns.ListSubscriptionsByTopic(ctx, &sns.ListSubscriptionsByTopicInput{TopicArn: &topic}))
+	list := must[*sns.ListSubscriptionsByTopicOutput](t, "list")(s.sns.ListSubscriptionsByTopic(ctx,
+		&sns.ListSubscriptionsByTopicInput{TopicArn: &topic}))
 	if len(list.Subscriptions) != 1 || *list.Subscriptions[0].Endpoint != arn || *list.Subscriptions[0].SubscriptionArn != subscription {
 		t.Errorf("subscriptions %v", list.Subscriptions)
 	}
@@ -211,12 +221,14 @@ func (s *suite) topicSubscriptions(t *testing.T) {
 func (s *suite) topicRefusals(t *testing.T) {
 	ctx := within(t)
 	topic := s.topic(t, ctx)
-	if _, err := s.sns.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: aws.String(strings.Repeat("x", 256<<10+1))}); code(err) != "InvalidParameter" {
+	if _, err := s.sns.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: aws.String(strings.Repeat("x", 256<<10+1))}); code(
+		err) != "InvalidParameter" {
 		t.Errorf("a message over 256 KiB: code %q, want InvalidParameter", code(err))
 	}
 	url := s.queue(t, ctx, nil)
 	arn := s.arn(t, ctx, url)
-	_, err := s.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn, Attributes: map[string]string{"FilterPolicy": `{"type":[{"nonsense":1}]}`}})
+	_, err := s.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn,
+		Attributes: map[string]string{"FilterPolicy": `{"type":[{"nonsense":1}]}`}})
 	if code(err) != "InvalidParameter" {
 		t.Errorf("unknown operator: %v, want InvalidParameter", err)
 	}

@@ -38,7 +38,7 @@ func handler(p runtime.Ports) runtime.Handler {
 		case "panic":
 			panic(request.RequestedBy)
 		case "slow": // until the runtime says that time is up
-			p.Log.InfoContext(ctx, "slow work begun") // in flight at SQS is not yet in the handler's hands
+			p.Log.InfoContext(ctx, "slow work started") // in flight at SQS is not yet in the handler's hands
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
