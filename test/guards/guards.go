@@ -1,11 +1,13 @@
 package main
 
-// guards are the places without which something that must never happen would happen.
+// guards lists the guards. The name of each is what happens without it.
 var guards = []Guard{
-	// An event lost or an effect doubled.
+	// A lost event or a repeated effect.
 	{
 		Name: "an event is lost when a service dies between receipt and publication",
-		File: "platform/runtime/receipt.go", Edits: []Edit{{"if err != nil || done != nil {\n\t\t\treturn done.events(), err", "if err != nil || done != nil {\n\t\t\treturn nil, err"}},
+		File: "platform/runtime/receipt.go", Edits: []Edit{{
+			"if err != nil || done != nil {\n\t\t\treturn done.events(), err",
+			"if err != nil || done != nil {\n\t\t\treturn nil, err"}},
 		Module: "test", Test: "./chaos TestKilled/stager.receipt-publish",
 	},
 	{
@@ -18,7 +20,9 @@ var guards = []Guard{
 	},
 	{
 		Name: "a run is lost when a service dies between effect and receipt",
-		File: "platform/runtime/run.go", Edits: []Edit{{"\tctx, cancel := context.WithTimeout(m.Context(), c.Timeout)\n", "\tm.Ack() // before the work\n\tctx, cancel := context.WithTimeout(m.Context(), c.Timeout)\n"}},
+		File: "platform/runtime/run.go", Edits: []Edit{{
+			"\tctx, cancel := context.WithTimeout(m.Context(), c.Timeout)\n",
+			"\tm.Ack() // before the work\n\tctx, cancel := context.WithTimeout(m.Context(), c.Timeout)\n"}},
 		Module: "test", Test: "./chaos TestKilled/stager.effect-receipt",
 	},
 	{
@@ -28,7 +32,9 @@ var guards = []Guard{
 	},
 	{
 		Name: "a message is deleted although its dead letter was not taken",
-		File: "platform/messaging/subscription.go", Edits: []Edit{{"\t\ts.putBack(r, s.Backoff.Seconds(r.Receives))\n\t\treturn\n\t}\n\tlog.WarnContext(ctx, \"message sent", "\t}\n\tlog.WarnContext(ctx, \"message sent"}},
+		File: "platform/messaging/subscription.go", Edits: []Edit{{
+			"\t\ts.putBack(r, s.Backoff.Seconds(r.Receives))\n\t\treturn\n\t}\n\tlog.WarnContext(ctx, \"message sent",
+			"\t}\n\tlog.WarnContext(ctx, \"message sent"}},
 		Module: "platform", Test: "./messaging TestDeadLetterIsSentBeforeTheMessageIsDeleted",
 	},
 	{
@@ -37,39 +43,47 @@ var guards = []Guard{
 		Module: "services/scheduler", Test: ". TestARedeliveredTickAsksAgain",
 	},
 	{
-		Name: "each failure of a dataset is told to people, and not the first alone",
+		Name: "each failure of a dataset sends a notification, not only the first",
 		File: "services/scheduler/incident.go", Edits: []Edit{{"state.Incident.open() || last.After(since)", "last.After(since)"}},
 		Module: "services/scheduler", Test: ". TestOneNotificationAnIncidentAndOneWhenItIsOver",
 	},
 	{
-		Name: "a failure that is over is told to people",
-		File: "services/scheduler/incident.go", Edits: []Edit{{"state.Incident.open() || last.After(since)", "state.Incident.open() || last.After(since) && false"}},
+		Name: "a failure that is over sends a notification",
+		File: "services/scheduler/incident.go", Edits: []Edit{{
+			"state.Incident.open() || last.After(since)",
+			"state.Incident.open() || last.After(since) && false"}},
 		Module: "services/scheduler", Test: ". TestABadEndThatIsOver",
 	},
 	{
-		Name: "an incident is told to nobody when the scheduler dies before its receipt",
-		File: "services/scheduler/incident.go", Edits: []Edit{{"if state.Incident != nil && state.Incident.EventID == in.ID {", "if false {"}},
+		Name: "an incident sends no notification when the scheduler dies before its receipt",
+		File: "services/scheduler/incident.go", Edits: []Edit{{
+			"if state.Incident != nil && state.Incident.EventID == in.ID {",
+			"if false {"}},
 		Module: "services/scheduler", Test: ". TestAnIncidentIsNotLostOnRedelivery",
 	},
 	{
-		Name: "nobody hears that a dataset is well again",
+		Name: "the recovery of a dataset sends no notification",
 		File: "services/scheduler/freshness.go", Edits: []Edit{{"case !stale && i.open() && last.After(i.Since):", "case false:"}},
 		Module: "services/scheduler", Test: ". TestOneNotificationAnIncidentAndOneWhenItIsOver",
 	},
 	{
-		Name: "a failed run ends in silence",
+		Name: "a failed run publishes no event",
 		File: "platform/runtime/giveup.go", Edits: []Edit{{"\tif err == nil {\n\t\terr = w.emit(ctx, out)\n\t}\n", "\t_ = out\n"}},
 		Module: "platform", Test: "./runtime TestTransientFailureIsRetriedThenGivenUp",
 	},
 
 	{
-		Name: "a continuation that died after its manifest meets it for ever",
+		Name: "a continuation that died after its manifest fails on it forever",
 		File: "services/fetcher/fetcher.go", Edits: []Edit{{"if !errors.Is(err, lake.ErrExists) {", "if err != nil {"}},
 		Module: "services/fetcher", Test: ". TestACrashAtEachStepOfAContinuation",
 	},
 	{
-		Name: "a message whose receipt is there is called failed because it came too often",
-		File: "platform/runtime/worker.go", Edits: []Edit{{"return Process(ctx, w.service, w.ports, handle, in)", "if w.maxReceives > 0 && d.Receives > w.maxReceives {\n\t\t\treturn handle(ctx, in)\n\t\t}\n\t\treturn Process(ctx, w.service, w.ports, handle, in)"}},
+		Name: "a message with a receipt is reported as failed because it was received too often",
+		File: "platform/runtime/worker.go", Edits: []Edit{{
+			"return Process(ctx, w.service, w.ports, handle, in)",
+			"if w.maxReceives > 0 && d.Receives > w.maxReceives {\n" +
+				"\t\t\treturn handle(ctx, in)\n\t\t}\n" +
+				"\t\treturn Process(ctx, w.service, w.ports, handle, in)"}},
 		Module: "platform", Test: "./runtime TestAMessageWithAReceiptIsAnsweredHoweverOftenItCame",
 	},
 
@@ -80,28 +94,34 @@ var guards = []Guard{
 		Module: "services/quality-gate", Test: ". TestPartsWithoutAPassingVerdict",
 	},
 	{
-		Name: "a verdict counts for other bytes than those it names",
+		Name: "a verdict is used for other bytes than those it names",
 		File: "services/quality-gate/verdict.go", Edits: []Edit{{"if !v.IsAbout(candidate) {", "if false {"}},
 		Module: "services/quality-gate", Test: ". TestAVerdictForOtherBytes",
 	},
 	{
-		Name: "the pointer goes back to an earlier slot",
-		File: "services/quality-gate/gate.go", Edits: []Edit{{"if pointer == nil || pointer.Snapshot < run.Slot {", "if true || pointer.Snapshot < run.Slot {"}},
+		Name: "the pointer moves back to an earlier slot",
+		File: "services/quality-gate/gate.go", Edits: []Edit{{
+			"if pointer == nil || pointer.Snapshot < run.Slot {",
+			"if true || pointer.Snapshot < run.Slot {"}},
 		Module: "test", Test: "./e2e TestLateRun",
 	},
 	{
-		Name: "a publication is told while the tables are behind the pointer",
-		File: "services/quality-gate/gate.go", Edits: []Edit{{"return out, g.follow(ctx, out)", "_ = g.follow(ctx, out)\n\treturn out, nil"}},
+		Name: "a publication event is published while the tables are behind the pointer",
+		File: "services/quality-gate/gate.go", Edits: []Edit{{
+			"return out, g.follow(ctx, out)",
+			"_ = g.follow(ctx, out)\n\treturn out, nil"}},
 		Module: "services/quality-gate", Test: ". TestNothingIsEmittedWhileTheTablesAreBehind",
 	},
 	{
-		Name: "a slow follower takes readers of the public table back",
+		Name: "a slow update of the tables moves readers of the public table back",
 		File: "platform/catalogue/catalogue.go", Edits: []Edit{{"VersionId: there.VersionId, ", ""}},
 		Module: "platform", Test: "./catalogue TestASlowFollower",
 	},
 	{
 		Name: "a snapshot that the public table shows is swept",
-		File: "services/landing-janitor/sweep.go", Edits: []Edit{{"if err := j.ports.Catalogue.Follow(ctx, c.Dataset); err != nil {", "if err := j.ports.Catalogue.Follow(ctx, c.Dataset); false {"}},
+		File: "services/landing-janitor/sweep.go", Edits: []Edit{{
+			"if err := j.ports.Catalogue.Follow(ctx, c.Dataset); err != nil {",
+			"if err := j.ports.Catalogue.Follow(ctx, c.Dataset); false {"}},
 		Module: "services/landing-janitor", Test: ". TestNothingIsSweptWhileATableIsBehind",
 	},
 	{
@@ -110,7 +130,7 @@ var guards = []Guard{
 		Module: "services/quality-gate", Test: ". TestSimulatedData",
 	},
 	{
-		Name: "half of the slices look like the whole",
+		Name: "a snapshot is published with half of its slices",
 		File: "services/quality-gate/join.go", Edits: []Edit{{"if _, ok := j.Accepted[s]; !ok && !j.Unchanged[s] {", "if false {"}},
 		Module: "services/quality-gate", Test: ". TestTheLastSlicePublishes",
 	},
@@ -118,7 +138,9 @@ var guards = []Guard{
 	// A landing object deleted without evidence.
 	{
 		Name: "a landing is deleted although nothing made from it is published",
-		File: "services/landing-janitor/janitor.go", Edits: []Edit{{"if err := j.allowed(ctx, p, part); err != nil {", "if err := error(nil); err != nil {"}},
+		File: "services/landing-janitor/janitor.go", Edits: []Edit{{
+			"if err := j.allowed(ctx, p, part); err != nil {",
+			"if err := error(nil); err != nil {"}},
 		Module: "services/landing-janitor", Test: ". TestWhatIsNotDeleted",
 	},
 	{
@@ -127,77 +149,101 @@ var guards = []Guard{
 		Module: "services/landing-janitor", Test: ". TestACorruptArchiveKeepsTheLanding",
 	},
 	{
-		Name: "the sweep deletes what a message may still name",
+		Name: "the sweep deletes objects that a message may still name",
 		File: "services/landing-janitor/sweep.go", Edits: []Edit{{"now.Sub(i.Modified) > orphanAge", "now.Sub(i.Modified) > 0"}},
 		Module: "services/landing-janitor", Test: ". TestOrphans",
 	},
 	{
 		Name: "a landing is deleted without durable evidence",
-		File: "services/landing-janitor/janitor.go", Edits: []Edit{{"info, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body)", "info, err := lake.Info{}, error(nil)"}},
+		File: "services/landing-janitor/janitor.go", Edits: []Edit{{
+			"info, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body)",
+			"info, err := lake.Info{}, error(nil)"}},
 		Module: "services/landing-janitor", Test: ". TestEvidenceComesFirst",
 	},
 	{
 		Name: "the sweep deletes without durable evidence",
-		File: "services/landing-janitor/sweep.go", Edits: []Edit{{"if _, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body); err != nil {", "if err := error(nil); err != nil {\n\t\t_, _ = key, body"}},
+		File: "services/landing-janitor/sweep.go", Edits: []Edit{{
+			"if _, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body); err != nil {",
+			"if err := error(nil); err != nil {\n\t\t_, _ = key, body"}},
 		Module: "services/landing-janitor", Test: ". TestOrphans|TestASupersededSnapshot",
 	},
 
-	// A row dropped without a quarantine record; a partial result that looks whole.
+	// A row dropped without a quarantine record; a partial result that looks complete.
 	{
-		Name: "rows are lost while paging and nobody counts",
+		Name: "rows that are lost while paging are not counted",
 		File: "services/validator/validator.go", Edits: []Edit{{"want >= 0 && rows != want", "want >= 0 && rows > 1<<62"}},
 		Module: "services/validator", Test: ". TestLandingsThatCannotBeTrusted",
 	},
 	{
-		Name: "bytes that are no UTF-8 pass for text",
-		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{"if r == utf8.RuneError && n == 1 {", "if false {"}, {"r, n := utf8", "_, n := utf8"}},
+		Name: "bytes that are not UTF-8 are accepted as text",
+		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{
+			"if r == utf8.RuneError && n == 1 {",
+			"if false {"}, {
+			"r, n := utf8",
+			"_, n := utf8"}},
 		Module: "platform", Test: "./source/portals TestBadRows",
 	},
 	{
-		Name: "an object that somebody changed is read as if it were the one that was written",
-		File: "platform/lake/store.go", Edits: []Edit{{"if got := SHA256(into); int64(len(into)) != o.Size || got != o.SHA256 {", "if got := SHA256(into); got == \"\" {"}},
+		Name: "a changed object is read as the one that was written",
+		File: "platform/lake/store.go", Edits: []Edit{{
+			"if got := SHA256(into); int64(len(into)) != o.Size || got != o.SHA256 {",
+			"if got := SHA256(into); got == \"\" {"}},
 		Module: "platform", Test: "./lake TestReadRefusesOtherBytes",
 	},
 
 	{
-		Name: "a candidate is made of bytes that the spool's disk has changed",
-		File: "services/stager/sink.go", Edits: []Edit{{"if info.Size != written.Size || info.SHA256 != written.SHA256 {", "if info.Size < 0 {"}},
+		Name: "a candidate contains bytes that the spool's disk has changed",
+		File: "services/stager/sink.go", Edits: []Edit{{
+			"if info.Size != written.Size || info.SHA256 != written.SHA256 {",
+			"if info.Size < 0 {"}},
 		Module: "services/stager", Test: ". TestSpoolThatLies",
 	},
 	{
-		Name: "a staging into a folder is visible before it is whole",
-		File: "operations/folder/output.go", Edits: []Edit{{`path := o.path(o.hidden("new", "staging"), o.hidden("new", "quarantine"), of)`, "path := o.Path(of)"}},
+		Name: "output in a folder is visible before it is complete",
+		File: "operations/folder/output.go", Edits: []Edit{{
+			`path := o.path(o.hidden("new", "staging"), o.hidden("new", "quarantine"), of)`,
+			"path := o.Path(of)"}},
 		Module: "operations", Test: "./folder TestPublish",
 	},
 
 	{
-		Name: "rows that do not add up are told as if they did",
+		Name: "row counts that do not add up are reported",
 		File: "services/stager/engine/job.go", Edits: []Edit{{"if r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {", "if r.RowsIn < 0 {"}},
 		Module: "services/stager", Test: "./engine TestRowsThatDoNotAddUp",
 	},
 	{
-		Name: "a candidate is made of other rows than were landed",
-		File: "services/stager/stager.go", Edits: []Edit{{"if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {", "if r.RowsIn < 0 {"}},
+		Name: "a candidate contains other rows than were landed",
+		File: "services/stager/stager.go", Edits: []Edit{{
+			"if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {",
+			"if r.RowsIn < 0 {"}},
 		Module: "services/stager", Test: ". TestPermanentFailures/(engine_that_loses_a_row|manifest_counts_another_landing)",
 	},
 	{
 		Name: "a candidate names a file that was never committed",
-		File: "services/stager/sink.go", Edits: []Edit{{"\tif !ok {\n\t\treturn object, ", "\tif !ok && s.run == \"\" {\n\t\treturn object, "}},
+		File: "services/stager/sink.go", Edits: []Edit{{
+			"\tif !ok {\n\t\treturn object, ",
+			"\tif !ok && s.run == \"\" {\n\t\treturn object, "}},
 		Module: "services/stager", Test: ". TestPermanentFailures/engine_that_forgets_a_file",
 	},
 	{
 		Name: "a page with fewer rows than its manifest counts is staged",
-		File: "services/stager/engine/worker.go", Edits: []Edit{{"if page.Rows >= 0 && b.rows != page.Rows {", "if page.Rows >= 0 && b.rows < 0 {"}},
+		File: "services/stager/engine/worker.go", Edits: []Edit{{
+			"if page.Rows >= 0 && b.rows != page.Rows {",
+			"if page.Rows >= 0 && b.rows < 0 {"}},
 		Module: "services/stager", Test: "./engine TestRowCountMatchesManifest",
 	},
 	{
-		Name: "the rest of a torn page is dropped in silence",
-		File: "services/stager/engine/worker.go", Edits: []Edit{{"\tcase errors.As(err, &malformed):\n", "\tcase errors.As(err, &malformed) && b.page >= 0: // and that is that\n\tcase errors.As(err, &malformed):\n"}},
+		Name: "the rest of a malformed page is dropped without a record",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{
+			"\tcase errors.As(err, &malformed):\n",
+			"\tcase errors.As(err, &malformed) && b.page >= 0: // ignored\n\tcase errors.As(err, &malformed):\n"}},
 		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
 	},
 	{
-		Name: "a validated page that is torn is staged in part",
-		File: "services/stager/engine/worker.go", Edits: []Edit{{"case errors.As(err, &malformed) && w.validated:", "case errors.As(err, &malformed) && w.validated && b.page < 0:"}},
+		Name: "a validated page that is malformed is staged in part",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{
+			"case errors.As(err, &malformed) && w.validated:",
+			"case errors.As(err, &malformed) && w.validated && b.page < 0:"}},
 		Module: "services/stager", Test: ". TestPermanentFailures/malformed_page",
 	},
 	{
@@ -206,7 +252,7 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
 	},
 	{
-		Name: "a bad value passes when it comes again",
+		Name: "a repeated bad value is accepted",
 		File: "services/stager/engine/worker.go", Edits: []Edit{{"if o.failed {", "if o.failed && o.null {"}},
 		Module: "services/stager", Test: "./engine TestRandomPages",
 	},
@@ -216,12 +262,12 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestCases/required",
 	},
 	{
-		Name: "half a character becomes another text",
+		Name: "an incomplete character is changed to another text",
 		File: "services/stager/engine/clean.go", Edits: []Edit{{"err != nil || !wholeCharacters(raw) {", "err != nil {"}},
 		Module: "services/stager", Test: "./engine TestCases/half_characters",
 	},
 	{
-		Name: "a thousand and something is staged as one",
+		Name: "a number with a thousands separator is staged as a smaller one",
 		File: "services/stager/engine/cast.go", Edits: []Edit{{"if !ok || n.grouped() {", "if !ok {"}},
 		Module: "services/stager", Test: "./engine TestCases/integers_two_readings",
 	},
@@ -231,15 +277,19 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestCases/slice",
 	},
 	{
-		Name: "a partition leaves its folder",
-		File: "services/stager/engine/plan.go", Edits: []Edit{{"if !cells[at].folder.safe {", "if !cells[at].folder.safe && cells[at].null {"}},
+		Name: "a partition is written outside of its folder",
+		File: "services/stager/engine/plan.go", Edits: []Edit{{
+			"if !cells[at].folder.safe {",
+			"if !cells[at].folder.safe && cells[at].null {"}},
 		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
 	},
 
-	// A duplicate that is none; a conflict decided by chance.
+	// A row that is wrongly a duplicate; a conflict decided by chance.
 	{
-		Name: "one of the rows that contradict each other is staged as the truth",
-		File: "services/stager/engine/job.go", Edits: []Edit{{"if !same && j.Contract.KeyConflict != contract.LatestWins {", "if !same && !known && j.Contract.KeyConflict != contract.LatestWins {"}},
+		Name: "one of several contradicting rows is staged",
+		File: "services/stager/engine/job.go", Edits: []Edit{{
+			"if !same && j.Contract.KeyConflict != contract.LatestWins {",
+			"if !same && !known && j.Contract.KeyConflict != contract.LatestWins {"}},
 		Module: "services/stager", Test: "./engine TestCases/conflict_quarantine",
 	},
 	{
@@ -248,8 +298,10 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestCases/conflict_quarantine",
 	},
 	{
-		Name: "pages that change between two passes end as a run of no rows",
-		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err == nil && len(others) > 0 {", "if err != nil && len(others) > 0 {"}},
+		Name: "pages that change between two passes lead to a run without rows",
+		File: "services/stager/engine/stage.go", Edits: []Edit{{
+			"if err == nil && len(others) > 0 {",
+			"if err != nil && len(others) > 0 {"}},
 		Module: "services/stager", Test: "./engine TestPagesThatChange",
 	},
 	{
@@ -258,17 +310,19 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestGeneratedRuns",
 	},
 	{
-		Name: "a key that lies in a file is forgotten",
+		Name: "a key that was moved to a file is not found",
 		File: "services/stager/engine/dedup.go", Edits: []Edit{{"range k.spilled {", "range k.spilled[:0] {"}},
 		Module: "services/stager", Test: "./engine TestKeysBehaveLikeAMap",
 	},
 	{
-		Name: "the filter denies a key that is in the file",
-		File: "services/stager/engine/keyspill.go", Edits: []Edit{{"block[bits>>6&7] |= 1 << (bits & 63)", "block[bits>>6&7] |= 1 << (bits & 31)"}},
+		Name: "the filter excludes a key that is in the file",
+		File: "services/stager/engine/keyspill.go", Edits: []Edit{{
+			"block[bits>>6&7] |= 1 << (bits & 63)",
+			"block[bits>>6&7] |= 1 << (bits & 31)"}},
 		Module: "services/stager", Test: "./engine TestFilter",
 	},
 	{
-		Name: "a short key is taken for a long one",
+		Name: "a short key equals a long one",
 		File: "services/stager/engine/dedup.go", Edits: []Edit{{"d[15] |= 0x80", "d[15] &= 0x7f"}},
 		Module: "services/stager", Test: "./engine TestKeyDigest",
 	},
@@ -278,27 +332,33 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestRowHash",
 	},
 
-	// An id that was guessed.
+	// A guessed id.
 	{
-		Name: "of two rows that a name may mean one is taken",
-		File: "services/stager/matching/names.go", Edits: []Edit{{"if id != \"\" && n.names[at].id != id {", "if id != \"\" && n.names[at].id == \"\" {"}},
+		Name: "a name that matches two rows is matched with one",
+		File: "services/stager/matching/names.go", Edits: []Edit{{
+			"if id != \"\" && n.names[at].id != id {",
+			"if id != \"\" && n.names[at].id == \"\" {"}},
 		Module: "services/stager", Test: "./matching TestATieIsNull",
 	},
 	{
-		Name: "of two names that a shorter form may mean one is taken",
+		Name: "a short form that matches two names is matched with one",
 		File: "services/stager/matching/names.go", Edits: []Edit{{"if b.foreign || id != best && (", "if b.foreign && id != best && ("}},
 		Module: "services/stager", Test: "./matching TestATieIsNull",
 	},
 
-	// A staged file that is not what its rows are, or not whole, or not the same from run to run.
+	// A staged file that differs from its rows, is incomplete, or differs from run to run.
 	{
-		Name: "numbers and places are mixed up when a dictionary is given up within a row group",
-		File: "services/stager/engine/job.go", Edits: []Edit{{"current.plain[column] = current.rows - 1", "current.plain[column] = current.rows"}},
+		Name: "values and indices are confused when a dictionary ends within a row group",
+		File: "services/stager/engine/job.go", Edits: []Edit{{
+			"current.plain[column] = current.rows - 1",
+			"current.plain[column] = current.rows"}},
 		Module: "services/stager", Test: "./engine TestDictionariesOverflow",
 	},
 	{
-		Name: "a reader skips rows because a column's limits are wrong",
-		File: "services/stager/engine/physical.go", Edits: []Edit{{"decimalWidth(int(t.Precision)), lessDecimal", "decimalWidth(int(t.Precision)), lessBytes"}},
+		Name: "a reader skips rows because a column's statistics are wrong",
+		File: "services/stager/engine/physical.go", Edits: []Edit{{
+			"decimalWidth(int(t.Precision)), lessDecimal",
+			"decimalWidth(int(t.Precision)), lessBytes"}},
 		Module: "services/stager", Test: "./engine TestGeneratedRuns",
 	},
 	{
@@ -308,31 +368,37 @@ var guards = []Guard{
 	},
 	{
 		Name: "the files of a failed run are committed",
-		File: "services/stager/engine/stage.go", Edits: []Edit{{"if err := j.eachPage(ctx, j.process); err != nil || len(j.newConflicts) > 0 {\n\t\t\treturn err", "if err := j.eachPage(ctx, j.process); len(j.newConflicts) > 0 {\n\t\t\treturn err"}},
+		File: "services/stager/engine/stage.go", Edits: []Edit{{
+			"if err := j.eachPage(ctx, j.process); err != nil || len(j.newConflicts) > 0 {\n\t\t\treturn err",
+			"if err := j.eachPage(ctx, j.process); len(j.newConflicts) > 0 {\n\t\t\treturn err"}},
 		Module: "services/stager", Test: "./engine TestReadingFails",
 	},
 	{
-		Name: "a page's refused rows take all memory",
+		Name: "the refused rows of a page use all memory",
 		File: "services/stager/engine/worker.go", Edits: []Edit{{"if b.badBytes > maxBatchBad {", "if false {"}},
 		Module: "services/stager", Test: "./engine TestPageOfRejectedRows",
 	},
 	{
-		Name: "a table that gives its roles to other dimensions passes for the same",
+		Name: "a table whose roles moved to other dimensions is taken as unchanged",
 		File: "platform/source/idescat/cube.go", Edits: []Edit{{`{"id", "size", "role", "dimension"}`, `{"id", "size", "dimension"}`}},
 		Module: "platform", Test: "./source/idescat TestRolesAreDescribed",
 	},
 	{
-		Name: "of two dimensions without a role one is taken for the sectors",
-		File: "platform/source/idescat/roles.go", Edits: []Edit{{"if len(f.dims) == 1 || len(f.dims) > 1 && role != roleless {", "if len(f.dims) > 0 {"}},
+		Name: "one of two dimensions without a role is used as the sectors",
+		File: "platform/source/idescat/roles.go", Edits: []Edit{{
+			"if len(f.dims) == 1 || len(f.dims) > 1 && role != roleless {",
+			"if len(f.dims) > 0 {"}},
 		Module: "platform", Test: "./source/idescat TestDimensionsByRole",
 	},
 	{
-		Name: "row groups lie in the order in which encoders were ready",
-		File: "services/stager/engine/parquet.go", Edits: []Edit{{"for p.next != number && p.err == nil {", "for p.next < 0 && p.err == nil {"}},
+		Name: "row groups are written in the order in which encoders finish",
+		File: "services/stager/engine/parquet.go", Edits: []Edit{{
+			"for p.next != number && p.err == nil {",
+			"for p.next < 0 && p.err == nil {"}},
 		Module: "services/stager", Test: "./engine TestRowGroupsAreWrittenInOrder",
 	},
 	{
-		Name: "pages are taken in the order in which workers were ready",
+		Name: "pages are processed in the order in which workers finish",
 		File: "services/stager/engine/pages.go", Edits: []Edit{
 			{"ready[b.page%window] <- b", "ready[0] <- b"},
 			{"case b = <-ready[page%window]:", "case b = <-ready[0]:"},
@@ -341,19 +407,23 @@ var guards = []Guard{
 	},
 	{
 		Name: "the memory that a run is given changes its bytes",
-		File: "services/stager/engine/job.go", Edits: []Edit{{"for j.open > openBytes {", "for j.open > min(openBytes, int(j.options.keyBytes())) {"}},
+		File: "services/stager/engine/job.go", Edits: []Edit{{
+			"for j.open > openBytes {",
+			"for j.open > min(openBytes, int(j.options.keyBytes())) {"}},
 		Module: "services/stager", Test: "./engine TestMoreKeysThanMemory",
 	},
 
-	// Simulated data taken for real.
+	// Simulated data used as real data.
 	{
-		Name: "a row that the simulator does not mark says that a portal published it",
+		Name: "a row that the simulator does not mark is labelled as published by a portal",
 		File: "services/stager/engine/plan.go", Edits: []Edit{{"case !p.simulated && (raw == nil", "case (raw == nil"}},
 		Module: "services/stager", Test: "./engine TestSimulatedRowsAreMarked",
 	},
 	{
-		Name: "rows staged from a folder say that a portal published them",
-		File: "operations/staging/staging.go", Edits: []Edit{{`Unofficial = "unofficial:folder"`, `Unofficial = "analisi.transparenciacatalunya.cat"`}},
+		Name: "rows staged from a folder are labelled as published by a portal",
+		File: "operations/staging/staging.go", Edits: []Edit{{
+			`Unofficial = "unofficial:folder"`,
+			`Unofficial = "analisi.transparenciacatalunya.cat"`}},
 		Module: "cmd/llac", Test: "./cli TestStageGolden/stage$",
 	},
 
@@ -363,15 +433,19 @@ var guards = []Guard{
 		Module: "services/stager", Test: ". TestReferencesThatCannotBeUsed/simulated",
 	},
 	{
-		Name: "rows that somebody vouches for are matched with a folder that nobody does",
-		File: "operations/staging/references.go", Edits: []Edit{{"if s.Simulated && !lake.Origin(o.SourceSystem).Simulated() {", "if s.Simulated && lake.Origin(o.SourceSystem).Simulated() {"}},
+		Name: "rows of a named source are matched with a simulated folder",
+		File: "operations/staging/references.go", Edits: []Edit{{
+			"if s.Simulated && !lake.Origin(o.SourceSystem).Simulated() {",
+			"if s.Simulated && lake.Origin(o.SourceSystem).Simulated() {"}},
 		Module: "cmd/llac", Test: "./cli TestStageReferenceRefused",
 	},
 
-	// A secret or personal field in what people see.
+	// A secret or personal field in output.
 	{
 		Name: "a contract stages a personal field under another name",
-		File: "platform/contract/privacy.go", Edits: []Edit{{"if other, ok := personal[f.Source]; ok && !f.Personal() {", "if other, ok := personal[f.Source]; ok && f.Personal() && !f.Personal() {"}},
+		File: "platform/contract/privacy.go", Edits: []Edit{{
+			"if other, ok := personal[f.Source]; ok && !f.Personal() {",
+			"if other, ok := personal[f.Source]; ok && f.Personal() && !f.Personal() {"}},
 		Module: "platform", Test: "./contract Test",
 	},
 
@@ -390,7 +464,9 @@ var guards = []Guard{
 	},
 	{
 		Name: "the engine stages a personal field under another name",
-		File: "services/stager/engine/plan.go", Edits: []Edit{{"if as, ok := personal[f.Source]; ok {", "if as, ok := personal[f.Source]; ok && as == \"\" {"}},
+		File: "services/stager/engine/plan.go", Edits: []Edit{{
+			"if as, ok := personal[f.Source]; ok {",
+			"if as, ok := personal[f.Source]; ok && as == \"\" {"}},
 		Module: "services/stager", Test: "./engine TestCases/personal_by_another_name",
 	},
 	{
@@ -399,19 +475,21 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestCases/quarantine_shows_public_fields_only",
 	},
 	{
-		Name: "a refused row's message tells the value",
-		File: "services/stager/engine/column.go", Edits: []Edit{{"c.reject(BadInteger, \"want a whole number of 64 bits\")", "c.reject(BadInteger, \"want a whole number of 64 bits, not \"+string(text))"}},
+		Name: "the message of a refused row contains the value",
+		File: "services/stager/engine/column.go", Edits: []Edit{{
+			"c.reject(BadInteger, \"want a whole number of 64 bits\")",
+			"c.reject(BadInteger, \"want a whole number of 64 bits, not \"+string(text))"}},
 		Module: "services/stager", Test: "./engine TestMessagesNameNoValue",
 	},
 
 	// A panic on bad input.
 	{
-		Name: "a panic in a handler takes its service down",
+		Name: "a panic in a handler ends its service",
 		File: "platform/runtime/worker.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
 		Module: "platform", Test: "./runtime TestMessagesThatNoRetryWillMend",
 	},
 	{
-		Name: "a panic while a run is staged takes the service down",
+		Name: "a panic while a run is staged ends the service",
 		File: "services/stager/engine/pages.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
 		Module: "services/stager", Test: "./engine TestPanicsAreFaults",
 	},
@@ -433,135 +511,173 @@ var guards = []Guard{
 		Module: "operations", Test: "./marts TestAGrainWhoseTestOnlyWarns",
 	},
 	{
-		Name: "one build of marts writes over another's",
-		File: "operations/marts/publish.go", Edits: []Edit{{"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)", "_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
+		Name: "one build of marts overwrites another",
+		File: "operations/marts/publish.go", Edits: []Edit{{
+			"_, err = b.Store.CompareAndSwap(ctx, lake.MartsPointerKey, lake.Encode(b.next), b.plan.etag)",
+			"_, err = b.Store.Put(ctx, lake.MartsPointerKey, lake.Encode(b.next))"}},
 		Module: "operations", Test: "./marts TestTwoBuildsAtOnce",
 	},
 	{
-		Name: "two builds of marts have one id",
-		File: "operations/marts/record.go", Edits: []Edit{{"_, outcome, err := store.PutIfAbsent(ctx, lake.MartsClaimKey(build), lake.Encode(who))", "_, err := store.Put(ctx, lake.MartsClaimKey(build), lake.Encode(who))\n\t\toutcome := lake.Created"}},
+		Name: "two builds of marts have the same id",
+		File: "operations/marts/record.go", Edits: []Edit{{
+			"_, outcome, err := store.PutIfAbsent(ctx, lake.MartsClaimKey(build), lake.Encode(who))",
+			"_, err := store.Put(ctx, lake.MartsClaimKey(build), lake.Encode(who))\n\t\toutcome := lake.Created"}},
 		Module: "operations", Test: "./marts TestTwoBuildsAtOnce",
 	},
 	{
-		Name: "readers see marts that are not all written",
-		File: "operations/marts/build.go", Edits: []Edit{{"{\"export\", b.export}, {\"publish\", b.publish},", "{\"publish\", b.publish}, {\"export\", b.export},"}},
+		Name: "readers see marts of which some are not written",
+		File: "operations/marts/build.go", Edits: []Edit{{
+			"{\"export\", b.export}, {\"publish\", b.publish},",
+			"{\"publish\", b.publish}, {\"export\", b.export},"}},
 		Module: "operations", Test: "./marts TestACrashChangesNothingForReaders",
 	},
 	{
-		Name: "marts of an environment are made of bytes that nobody published",
-		File: "operations/marts/copies.go", Edits: []Edit{{"case err == nil && size == o.Size && sum == o.SHA256:", "case err == nil && size+o.Size >= 0 && sum != \"\":"}},
+		Name: "marts of an environment are built from bytes that were not published",
+		File: "operations/marts/copies.go", Edits: []Edit{{
+			"case err == nil && size == o.Size && sum == o.SHA256:",
+			"case err == nil && size+o.Size >= 0 && sum != \"\":"}},
 		Module: "operations", Test: "./marts TestCopiesRefuseOtherObjects",
 	},
 	{
-		Name: "marts of an environment are made of a copy that was changed since",
-		File: "operations/marts/copies.go", Edits: []Edit{{"err == nil && size == o.Size && sum == o.SHA256 {", "err == nil && size == o.Size && sum != \"\" {"}},
+		Name: "marts of an environment are built from a changed copy",
+		File: "operations/marts/copies.go", Edits: []Edit{{
+			"err == nil && size == o.Size && sum == o.SHA256 {",
+			"err == nil && size == o.Size && sum != \"\" {"}},
 		Module: "operations", Test: "./marts TestCopies",
 	},
 	{
-		Name: "a slow follower takes readers of the marts back to an earlier build",
-		File: "platform/catalogue/marts.go", Edits: []Edit{{"public[m.Name], err = tables.table(ctx, m.Name)", "public[m.Name], err = nil, nil"}, {"flipped, err := tables.flip(ctx, public[*view.Name], view)", "there, _ := tables.table(ctx, *view.Name)\n\t\tflipped, err := tables.flip(ctx, there, view)"}},
+		Name: "a slow update of the tables moves readers of the marts back to an earlier build",
+		File: "platform/catalogue/marts.go", Edits: []Edit{{
+			"public[m.Name], err = tables.table(ctx, m.Name)",
+			"public[m.Name], err = nil, nil"}, {
+			"flipped, err := tables.flip(ctx, public[*view.Name], view)",
+			"there, _ := tables.table(ctx, *view.Name)\n\t\tflipped, err := tables.flip(ctx, there, view)"}},
 		Module: "platform", Test: "./catalogue TestMartsASlowFollower",
 	},
 	{
-		Name: "files of marts that readers saw lately are deleted",
+		Name: "files of marts that readers used recently are deleted",
 		File: "operations/marts/clean.go", Edits: []Edit{{"\t\tadd(r.Marts)\n", ""}},
 		Module: "operations", Test: "./marts TestClean$",
 	},
 	{
-		Name: "files of marts are deleted before anything says why",
-		File: "operations/marts/clean.go", Edits: []Edit{{"_, _, err := o.Store.PutIfAbsent(ctx, lake.MartsCleanedKey(lake.Slot(at)), lake.Encode(c))", "var err error"}},
+		Name: "files of marts are deleted before the record of the reason",
+		File: "operations/marts/clean.go", Edits: []Edit{{
+			"_, _, err := o.Store.PutIfAbsent(ctx, lake.MartsCleanedKey(lake.Slot(at)), lake.Encode(c))",
+			"var err error"}},
 		Module: "operations", Test: "./marts TestClean$",
 	},
 	{
-		Name: "marts are made of simulated and real datasets together",
+		Name: "marts are built from simulated and real datasets together",
 		File: "operations/marts/plan.go", Edits: []Edit{{"\t\treturn e // Invariant 11\n", "\t\t_ = e\n"}},
 		Module: "operations", Test: "./marts TestPlanRefusesToMixOrigins",
 	},
 	{
-		Name: "marts of real datasets go on from simulated ones",
-		File: "operations/marts/plan.go", Edits: []Edit{{"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {", "if false {"}},
+		Name: "marts of real datasets continue simulated ones",
+		File: "operations/marts/plan.go", Edits: []Edit{{
+			"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {",
+			"if false {"}},
 		Module: "operations", Test: "./marts TestUsableMarts",
 	},
 	{
-		Name: "a mart hides where its rows come from",
-		File: "operations/marts/measure.go", Edits: []Edit{{"if err := checkOrigin(entry, b.plan.Simulated()); err != nil {", "if err := error(nil); err != nil {"}},
+		Name: "a mart does not contain the origin of its rows",
+		File: "operations/marts/measure.go", Edits: []Edit{{
+			"if err := checkOrigin(entry, b.plan.Simulated()); err != nil {",
+			"if err := error(nil); err != nil {"}},
 		Module: "operations", Test: "./marts TestRowsWithAWrongOrigin",
 	},
 
-	// A look at the data.
+	// Queries.
 	{
-		Name: "a query writes over a file of the lake",
-		File: "operations/duckdb/programs/session.py", Edits: []Edit{{"if token not in (\"string_const\", \"comment\") and", "if False and"}},
+		Name: "a query overwrites a file of the lake",
+		File: "operations/duckdb/programs/session.py", Edits: []Edit{{
+			"if token not in (\"string_const\", \"comment\") and",
+			"if False and"}},
 		Module: "operations", Test: "./duckdb TestLookChangesNothing",
 	},
 	{
-		Name: "a query reads files that are not the lake's",
+		Name: "a query reads files outside of the lake",
 		File: "operations/duckdb/programs/session.py", Edits: []Edit{{"run(\"set enable_external_access = false\")", "pass"}},
 		Module: "operations", Test: "./duckdb TestLookChangesNothing",
 	},
 	{
-		Name: "an answer from simulated data does not say so",
-		File: "operations/duckdb/programs/session.py", Edits: []Edit{{"return [n for n in used if self.views[n][\"simulated\"]]", "return []"}},
+		Name: "a result from simulated data is not labelled as simulated",
+		File: "operations/duckdb/programs/session.py", Edits: []Edit{{
+			"return [n for n in used if self.views[n][\"simulated\"]]",
+			"return []"}},
 		Module: "operations", Test: "./duckdb TestLook$",
 	},
 	{
-		Name: "an invented figure is told as a fact",
-		File: "operations/answer/answer.go", Edits: []Edit{{"case invented > 0:", "case false:"}, {" and data_origin in ('recorded', 'published')\norder", "\norder"}},
+		Name: "an invented figure is presented as a fact",
+		File: "operations/answer/answer.go", Edits: []Edit{{
+			"case invented > 0:",
+			"case false:"}, {
+			" and data_origin in ('recorded', 'published')\norder",
+			"\norder"}},
 		Module: "operations", Test: "./answer TestPopulationRefused",
 	},
 	{
-		Name: "a file of simulated data does not say so",
+		Name: "a file of simulated data is not labelled as simulated",
 		File: "operations/export/describe.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
 		Module: "cmd/llac", Test: "./cli TestSQLAndExport",
 	},
 
-	// A deploy.
+	// Deploys.
 	{
-		Name: "a deploy that was overtaken takes an environment back",
-		File: "test/changed/main.go", Edits: []Edit{{"if err == nil {\n\t\t\terr = t.notOlder(since)\n\t\t}", "if err == nil {\n\t\t\t_ = t.notOlder(since)\n\t\t}"}},
+		Name: "an outdated deploy moves an environment back",
+		File: "test/changed/main.go", Edits: []Edit{{
+			"if err == nil {\n\t\t\terr = t.notOlder(since)\n\t\t}",
+			"if err == nil {\n\t\t\t_ = t.notOlder(since)\n\t\t}"}},
 		Module: "test", Test: "./changed TestSinceWhatRuns",
 	},
 	{
-		Name: "vulnerabilities that were not looked for count as not found",
+		Name: "a vulnerability check that did not run reports success",
 		File: "test/vulncheck/main.go", Edits: []Edit{{"\t\treturn unchecked\n", "\t\treturn 0\n"}},
 		Module: "test", Test: "./vulncheck TestWithoutADatabaseNothingIsGreen",
 	},
 
-	// What a role may do.
+	// Permissions.
 	{
-		Name: "a service may do what nothing that it does needs",
-		File: "terraform/policies/quality-gate.json", Edits: []Edit{{"\"glue:UpdateTable\", ", "\"glue:UpdateTable\", \"glue:DeleteTable\", "}},
+		Name: "a service has a permission that it does not need",
+		File: "terraform/policies/quality-gate.json", Edits: []Edit{{
+			"\"glue:UpdateTable\", ",
+			"\"glue:UpdateTable\", \"glue:DeleteTable\", "}},
 		Module: "test", Test: "./iam TestServices",
 	},
 	{
-		Name: "a service may not do what it does",
-		File: "terraform/policies/stager.json", Edits: []Edit{{"${data_bucket}/state/*/current.json", "${data_bucket}/state/*/cursor.json"}},
+		Name: "a service lacks a permission that it needs",
+		File: "terraform/policies/stager.json", Edits: []Edit{{
+			"${data_bucket}/state/*/current.json",
+			"${data_bucket}/state/*/cursor.json"}},
 		Module: "test", Test: "./iam TestServices",
 	},
 	{
-		Name: "a queue takes messages over plain HTTP",
-		File: "terraform/stacks/messaging/schedules.tf", Edits: []Edit{{"Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:*\"", "Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:SendMessage\""}},
+		Name: "a queue accepts messages over plain HTTP",
+		File: "terraform/stacks/messaging/schedules.tf", Edits: []Edit{{
+			"Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:*\"",
+			"Effect    = \"Deny\"\n      Principal = \"*\"\n      Action    = \"sqs:SendMessage\""}},
 		Module: "test", Test: "./terraform TestModules/stacks/messaging",
 	},
 
-	// What a person changes in an environment.
+	// Changes by operators.
 	{
-		Name: "a snapshot that is not whole in the replica is restored",
+		Name: "a snapshot that is incomplete in the replica is restored",
 		File: "operations/restore/state.go", Edits: []Edit{{"err = r.all(ctx, objectsOf(replica))", "err = nil"}},
 		Module: "operations", Test: "./restore TestRefusesWhatIsNotWhole",
 	},
 	{
-		Name: "a restore takes a pointer back",
+		Name: "a restore moves a pointer back",
 		File: "operations/restore/state.go", Edits: []Edit{{"there != nil && there.Snapshot >= replica.Snapshot", "false"}},
 		Module: "operations", Test: "./restore TestNeverOverwrites",
 	},
 	{
-		Name: "contracts overrule those that somebody published meanwhile",
-		File: "operations/deploy/contracts.go", Edits: []Edit{{"p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)", "p.store.Put(ctx, lake.ContractIndexKey, lake.Encode(p.index))"}},
+		Name: "contracts overwrite those that were published meanwhile",
+		File: "operations/deploy/contracts.go", Edits: []Edit{{
+			"p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)",
+			"p.store.Put(ctx, lake.ContractIndexKey, lake.Encode(p.index))"}},
 		Module: "operations", Test: "./deploy TestPublishContracts",
 	},
 	{
-		Name: "a tick before any contract is a dead letter",
+		Name: "a tick before the first contract becomes a dead letter",
 		File: "services/scheduler/scheduler.go", Edits: []Edit{{"tick && errors.Is(unusable, runtime.ErrNoContracts)", "tick && false"}},
 		Module: "services/scheduler", Test: ". TestTickBeforeAnyContract",
 	},
