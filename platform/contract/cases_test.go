@@ -11,12 +11,12 @@ import (
 	"github.com/llac-project/llac/platform/contract/contracttest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 const divider = "----------\n"
 
-// Each case is a contract, whole or as edits of contracttest.Base, a divider, and the problems that must be found.
-func TestBadContractsAreExplained(t *testing.T) {
+// Each case is a contract, complete or as edits of contracttest.Base, a divider, and the expected problems.
+func TestProblemsOfInvalidContracts(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join("testdata", "cases", "*.txt"))
 	if err != nil || len(paths) < 25 {
@@ -41,7 +41,7 @@ func TestBadContractsAreExplained(t *testing.T) {
 			}
 			_, err = contract.Parse("contract.yaml", []byte(text))
 			if err == nil {
-				t.Fatal("no problem was found")
+				t.Fatal("no problem was reported")
 			}
 			problems, ok := err.(contract.Problems)
 			if !ok {
@@ -61,7 +61,7 @@ func TestBadContractsAreExplained(t *testing.T) {
 	}
 }
 
-func TestTheBaseOfTheCasesIsValid(t *testing.T) {
+func TestBaseIsValid(t *testing.T) {
 	t.Parallel()
 	c := contracttest.Parse(t, contracttest.Base)
 	if c.Dataset != "libraries" || len(c.Fields) != 6 {

@@ -21,7 +21,8 @@ func (d *document) readSource(c *Contract) {
 		}
 	}
 	if len(sources) != 1 {
-		d.reportAt(orParent(servers, d.root), "servers", "name the source's portal as the one server of type api", "has %d servers of type api, must have exactly one", len(sources))
+		d.reportAt(orParent(servers, d.root), "servers", "write the source's portal as the only server of type api",
+			"has %d servers of type api, must have exactly one", len(sources))
 		return
 	}
 	server := sources[0]
@@ -64,7 +65,8 @@ func (d *document) readPortal(c *Contract, server node, custom map[string]node) 
 func (d *document) readSourceID(c *Contract, server node, custom map[string]node, kind *source.Kind) {
 	id, ok := custom["llacSourceId"]
 	if !ok {
-		d.reportAt(server, server.path+"{llacSourceId}", "write the dataset's id on the portal", "the custom property llacSourceId is missing")
+		d.reportAt(server, server.path+"{llacSourceId}", "write the dataset's id on the portal",
+			"the custom property llacSourceId is missing")
 		return
 	}
 	c.Source.ID = d.stringOf(id)
@@ -73,18 +75,20 @@ func (d *document) readSourceID(c *Contract, server node, custom map[string]node
 	}
 }
 
-// checkAddress accepts https alone. A path is for documents; a portal is named by its host, which the client completes.
+// checkAddress accepts only https. A path is allowed for documents; a portal's address is its host, which the client
+// completes.
 func (d *document) checkAddress(at node, address string, path bool) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		d.report(at, "write https:// and the host", "%q is not an address", address)
 	case u.Scheme != "https":
-		d.report(at, "write https://"+u.Host+"; to try against another server use --portal", "the address must be https")
+		d.report(at, "write https://"+u.Host+"; to use another server, run with --portal", "the address must be https")
 	case u.User != nil:
-		d.report(at, "give credentials in the environment", "the address must not hold credentials")
+		d.report(at, "pass credentials in the environment", "the address must not contain credentials")
 	case !path && (u.Path != "" || u.RawQuery != "" || u.Fragment != ""):
-		d.report(at, fmt.Sprintf("write https://%s; parameters go to llacParameters", u.Host), "a portal's address is its scheme and host alone")
+		d.report(at, fmt.Sprintf("write https://%s, and parameters in llacParameters", u.Host),
+			"a portal's address must be scheme and host only")
 	}
 }
 
@@ -105,7 +109,7 @@ func (d *document) readSlicing(c *Contract, n node, places map[string]node) {
 	known := []string{"column", "parameter", "values", "prefix"}
 	for _, e := range n.entries() {
 		if !contains(known, e.name) {
-			d.report(e.value, didYouMean(e.name, known), "slicing has no %q", e.name)
+			d.report(e.value, didYouMean(e.name, known), "unknown key %q of llacSlicing", e.name)
 		}
 	}
 	s := &Slicing{
@@ -118,24 +122,25 @@ func (d *document) readSlicing(c *Contract, n node, places map[string]node) {
 		}
 	}
 	if values := n.get("values"); values.isSequence() && len(s.Values) == 0 {
-		d.report(values, "list every slice", "there are no slices")
+		d.report(values, "list every slice", "is empty")
 	}
 	for _, item := range n.get("values").items() {
 		if item.isText() && !sliceValue.MatchString(item.yaml.Value) {
-			d.report(item, "use letters, digits, _ and . only", "%q cannot be a slice: it becomes part of object keys", item.yaml.Value)
+			d.report(item, "use only letters, digits, _ and .", "%q cannot be a slice, because slices are part of object keys",
+				item.yaml.Value)
 		}
 	}
 	if !slicePrefix.MatchString(s.Prefix) {
 		d.report(n.get("prefix"), "use lower-case letters", "%q cannot be a prefix of run ids", s.Prefix)
 	}
 	if _, fixed := c.Source.Params[s.Param]; fixed {
-		d.report(n.get("parameter"), "take it out of llacParameters", "%s is a fixed parameter already", s.Param)
+		d.report(n.get("parameter"), "remove it from llacParameters", "%s is already a fixed parameter", s.Param)
 	}
 	if s.Column != "" {
 		if _, ok := places[s.Column]; !ok {
-			d.report(n.get("column"), didYouMean(s.Column, columnNames(c)), "no column %q", s.Column)
+			d.report(n.get("column"), didYouMean(s.Column, columnNames(c)), "unknown column %q", s.Column)
 		} else if len(c.Partition) == 0 || c.Partition[0] != s.Column {
-			// Slices of one slot are joined to one snapshot, so their files must never share a folder.
+			// The slices of one slot are joined to one snapshot, so their files must never share a folder.
 			d.report(n.get("column"), "set partitioned: true and partitionKeyPosition: 1 on it", "%q must be the first partition", s.Column)
 		}
 	}

@@ -29,13 +29,13 @@ type Contract struct {
 
 	KeyConflict KeyConflict
 	Drift       Drift
-	RawPages    RawPolicy // what becomes of the raw pages after publication
+	RawPages    RawPolicy // what happens to the raw pages after publication
 	Quality     []quality.Rule
 	SLA         SLA
 	Retention   Retention
 }
 
-// Source says where the data come from.
+// Source describes where the data come from.
 type Source struct {
 	Kind     string            // name of a portal kind (package portals)
 	BaseURL  string            // "https://analisi.transparenciacatalunya.cat"
@@ -44,9 +44,9 @@ type Source struct {
 	Params   map[string]string // fixed filters, e.g. CONCEPT=POP
 }
 
-// Slicing cuts a dataset into runs of their own, one for each value of a source parameter.
+// Slicing divides a dataset into separate runs, one per value of a source parameter.
 type Slicing struct {
-	Column string   // the column that tells slices apart; also the first partition
+	Column string   // the column that distinguishes the slices; also the first partition
 	Param  string   // the source parameter that selects a slice, e.g. "YEAR"
 	Values []string // the slices, e.g. ["2023", "2024"]
 	Prefix string   // put before the value in the run id: "y" gives "20250803T140512-y2024"
@@ -55,7 +55,7 @@ type Slicing struct {
 // Type is a column's logical type.
 type Type string
 
-// The column types. Timestamps are UTC with microseconds; decimals carry precision and scale.
+// The column types. Timestamps are UTC with microseconds; decimals have precision and scale.
 const (
 	Text      Type = "string"
 	Integer   Type = "integer" // int64
@@ -67,7 +67,7 @@ const (
 	JSON      Type = "json" // nested value kept as its JSON text
 )
 
-// Field is one field of the source and, unless it is dropped, one column of staging.
+// Field is one field of the source and, unless it is not staged, one column of staging.
 type Field struct {
 	Name        string // column name (dbt style)
 	Source      string // name of the source's field
@@ -81,15 +81,15 @@ type Field struct {
 	Classification string
 	Staged         bool // false: read (for drift) but never written
 
-	// How the source's text becomes the value. Text is trimmed, inner runs of white space are kept unless
-	// Squeeze is set.
-	NullLiterals []string          // texts that mean null besides the empty one, compared after trimming
+	// How the source's text becomes the value. Outer white space is always removed, inner white space is kept unless Squeeze
+	// is set.
+	NullLiterals []string          // texts that mean null besides the empty text, compared after trimming
 	Squeeze      bool              // fold inner runs of white space to one space
 	Format       string            // dates: a Go layout derived from the contract's format, e.g. "2006-01-02"
 	PadLeft      int               // pad digits with zeros to this width: "1" -> "01"
 	Default      *string           // value for null, e.g. district_id "00"
 	Mapping      map[string]string // reference codes: source text -> value; a text that is not in it is an error
-	Pattern      string            // RE2 the whole value must match
+	Pattern      string            // RE2 that the whole value must match
 	MinLength    *int              // in characters
 	MaxLength    *int
 	Minimum      *float64 // inclusive
@@ -98,23 +98,23 @@ type Field struct {
 	Scale        int
 	CheckDigit   string // "idescat_municipality": the sixth digit of an Idescat code
 
-	// CheckDigitExempt are values that the source uses although they carry no check digit, e.g. "999998".
+	// CheckDigitExempt are values that the source uses although they have no check digit, e.g. "999998".
 	CheckDigitExempt []string
 
 	Reference *Reference // a column of another dataset's snapshot
 
-	// Match: the source's text is a name, and the value is found by it in Reference's dataset; nil: it is not.
+	// Match: the source's text is a name by which the value is found in Reference's dataset; nil: no match.
 	Match *Match
 
-	// MethodOf and ConfidenceOf name the matched column whose match the column tells of. Such a column has no Source.
+	// MethodOf and ConfidenceOf name the matched column whose match this column describes. Such a column has no Source.
 	MethodOf     string
 	ConfidenceOf string
 }
 
-// Derived says whether the field is made of another one's match, and not of a field of the source.
+// Derived reports whether the field describes another field's match and is not read from the source.
 func (f Field) Derived() bool { return f.MethodOf != "" || f.ConfidenceOf != "" }
 
-// Personal says whether the field's values may be seen outside landing and archive.
+// Personal reports whether the field's values must not leave landing and archive.
 func (f Field) Personal() bool { return f.Classification == "personal" }
 
 // Reference names a column of another dataset.
@@ -123,36 +123,36 @@ type Reference struct {
 	Column  string
 }
 
-// Match says by which name a row of the referenced dataset is found.
+// Match describes by which name a row of the referenced dataset is found.
 type Match struct {
 	Name    string            // the referenced dataset's column that holds the names
-	Aliases map[string]string // other names, and those of the reference that they stand for
+	Aliases map[string]string // alternative names, and the names in the reference that they mean
 
-	// Within is the column of this contract that says where to look first, and Group the referenced dataset's column that it
-	// is compared with, e.g. comarca_name. Both empty: the whole reference is one group.
+	// Within is the column of this contract that names the group to search first. Group is the referenced dataset's column
+	// with which it is compared, e.g. comarca_name. Both empty: the whole reference is one group.
 	Within        string
 	Group         string
 	WithinAliases map[string]string
 
-	Except []string // values of the referenced column that are never an answer, e.g. "999998", not stated
+	Except []string // values of the referenced column that are never a result, e.g. "999998", not stated
 }
 
-// KeyConflict says what to do with rows of one key that differ.
+// KeyConflict is the policy for rows that differ although they have the same key.
 type KeyConflict string
 
-// The key-conflict policies. Identical rows are duplicates under either.
+// The key-conflict policies. Identical rows are duplicates under both.
 const (
-	QuarantineConflicts KeyConflict = "quarantine" // all rows of the key are quarantined: which is true is not known
+	QuarantineConflicts KeyConflict = "quarantine" // all rows of the key are quarantined, because it is unknown which is true
 	LatestWins          KeyConflict = "latest"     // the last row in page order is kept, the others count as duplicates
 )
 
-// DriftPolicy says what a kind of schema drift does to a run.
+// DriftPolicy is the effect of a kind of schema drift on a run.
 type DriftPolicy string
 
 // The drift policies.
 const (
 	DriftReject DriftPolicy = "reject" // the landing is rejected
-	DriftReport DriftPolicy = "report" // the run goes on and the drift is reported
+	DriftReport DriftPolicy = "report" // the run continues and the drift is reported
 )
 
 // Drift is the contract's policy by kind of drift. A missing required field is always rejected.
@@ -162,28 +162,28 @@ type Drift struct {
 	Retyped DriftPolicy
 }
 
-// RawPolicy says what becomes of the raw pages after publication.
+// RawPolicy is what happens to the raw pages after publication.
 type RawPolicy string
 
 // The raw policies.
 const (
 	RawArchive RawPolicy = "archive"
-	RawDelete  RawPolicy = "delete" // provable by hash, not re-makeable
+	RawDelete  RawPolicy = "delete" // the published data can be verified by hash, but not made again
 )
 
-// SLA says how often the dataset is fetched and how old it may get.
+// SLA holds how often the dataset is fetched and how old it may become.
 type SLA struct {
 	Cadence   string        // cron, five fields
 	Timezone  string        // "Europe/Madrid"
 	Freshness time.Duration // age of the last successful check at which the dataset is stale
 }
 
-// Retention says how long a superseded snapshot is kept.
+// Retention holds how long a superseded snapshot is kept.
 type Retention struct {
 	Superseded time.Duration
 }
 
-// Field returns the field that becomes the named column, or nil.
+// Field returns the field of the named column, or nil.
 func (c *Contract) Field(column string) *Field {
 	for i := range c.Fields {
 		if c.Fields[i].Name == column {
@@ -193,7 +193,7 @@ func (c *Contract) Field(column string) *Field {
 	return nil
 }
 
-// References lists the other datasets that the contract's columns point to, each once, in field order.
+// References returns the other datasets that the contract's columns reference, each once, in field order.
 func (c *Contract) References() []string {
 	var out []string
 	seen := map[string]bool{}

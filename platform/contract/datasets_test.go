@@ -28,15 +28,15 @@ func project(t *testing.T) map[string]*contract.Contract {
 	return out
 }
 
-func TestTheProjectsOwnContracts(t *testing.T) {
+func TestProjectContracts(t *testing.T) {
 	t.Parallel()
 	contracts := project(t)
 	if len(contracts) < 10 {
-		t.Fatalf("there are %d contracts", len(contracts))
+		t.Fatalf("%d contracts, want at least 10", len(contracts))
 	}
 	for name, c := range contracts {
 		if len(c.SHA256) != 64 || len(c.Key) == 0 || len(c.Quality) == 0 || c.SLA.Freshness <= 0 || c.Attribution == "" {
-			t.Errorf("%s is not decoded in full: %+v", name, c)
+			t.Errorf("%s is not decoded completely: %+v", name, c)
 		}
 		if c.RawPages != contract.RawArchive || c.Retention.Superseded != 90*24*time.Hour {
 			t.Errorf("%s: raw %s, superseded for %s", name, c.RawPages, c.Retention.Superseded)
@@ -45,9 +45,9 @@ func TestTheProjectsOwnContracts(t *testing.T) {
 			if f.Personal() && f.Staged {
 				t.Errorf("%s.%s is personal and staged", name, f.Name) // Invariant 8
 			}
-			matched := f.Match != nil || f.Derived() // by texts that another contract bounds
+			matched := f.Match != nil || f.Derived() // by texts whose length another contract limits
 			if f.Staged && f.Type == contract.Text && f.Pattern == "" && f.Mapping == nil && f.MaxLength == nil && !matched {
-				t.Errorf("%s.%s takes a text of any length", name, f.Name)
+				t.Errorf("%s.%s accepts a text of any length", name, f.Name)
 			}
 		}
 	}
@@ -60,7 +60,8 @@ func TestMunicipalities(t *testing.T) {
 		t.Errorf("the source is %+v", c.Source)
 	}
 	id := c.Field("municipality_id")
-	if id.Source != "codi" || id.KeyPosition != 1 || id.CheckDigit != "idescat_municipality" || !slices.Equal(id.CheckDigitExempt, []string{"999998", "999999"}) {
+	if id.Source != "codi" || id.KeyPosition != 1 || id.CheckDigit != "idescat_municipality" ||
+		!slices.Equal(id.CheckDigitExempt, []string{"999998", "999999"}) {
 		t.Errorf("municipality_id is %+v", id)
 	}
 }
@@ -69,7 +70,8 @@ func TestSocialServices(t *testing.T) {
 	t.Parallel()
 	c := project(t)["social_services"]
 	district := c.Field("district_id")
-	if !slices.Equal(c.Partition, []string{"district_id"}) || district.PadLeft != 2 || district.Default == nil || *district.Default != "00" {
+	if !slices.Equal(c.Partition, []string{"district_id"}) || district.PadLeft != 2 || district.Default == nil ||
+		*district.Default != "00" {
 		t.Errorf("partition %v, district %+v", c.Partition, district)
 	}
 	var personal []string
@@ -94,7 +96,8 @@ func TestSocialServices(t *testing.T) {
 			rule = r
 		}
 	}
-	if rule.Metric != "row_count_change_percent" || rule.Min == nil || *rule.Min != -20 || rule.Max != nil || rule.Severity != "error" || rule.Unit != "percent" || rule.Line == 0 {
+	if rule.Metric != "row_count_change_percent" || rule.Min == nil || *rule.Min != -20 || rule.Max != nil ||
+		rule.Severity != "error" || rule.Unit != "percent" || rule.Line == 0 {
 		t.Errorf("does_not_shrink is %+v", rule)
 	}
 }
@@ -102,20 +105,22 @@ func TestSocialServices(t *testing.T) {
 func TestPopulation(t *testing.T) {
 	t.Parallel()
 	c := project(t)["population"]
-	if s := c.Slicing; s == nil || s.Column != "year" || s.Param != "YEAR" || s.Prefix != "y" || !slices.Equal(s.Values, []string{"2023", "2024"}) {
+	if s := c.Slicing; s == nil || s.Column != "year" || s.Param != "YEAR" || s.Prefix != "y" ||
+		!slices.Equal(s.Values, []string{"2023", "2024"}) {
 		t.Errorf("slicing is %+v", c.Slicing)
 	}
 	if !slices.Equal(c.Key, []string{"year", "territory_id", "sex"}) || !slices.Equal(c.References(), []string{"municipalities"}) {
 		t.Errorf("key %v, references %v", c.Key, c.References())
 	}
-	if a, b := c.Field("territory_id"), c.Field("municipality_id"); a.Source != "MUN" || b.Source != "MUN" || !slices.Equal(b.NullLiterals, []string{"TOTAL"}) {
+	if a, b := c.Field("territory_id"), c.Field("municipality_id"); a.Source != "MUN" || b.Source != "MUN" ||
+		!slices.Equal(b.NullLiterals, []string{"TOTAL"}) {
 		t.Errorf("territory_id %+v, municipality_id %+v", a, b)
 	}
 }
 
-// Nobody knows the dimensions of the GDP tables, so their contracts name none; the three differ in what they measure and
-// in nothing else.
-func TestGDPContractsAreOfOneShape(t *testing.T) {
+// The ids of the GDP tables' dimensions are unknown, so their contracts name none. The three contracts differ only in what
+// they measure.
+func TestGDPContractsAreAlike(t *testing.T) {
 	t.Parallel()
 	all := project(t)
 	first := all["gdp_quarterly"]
@@ -123,7 +128,8 @@ func TestGDPContractsAreOfOneShape(t *testing.T) {
 	for _, name := range []string{"gdp_quarterly", "gdp_quarterly_raw", "gdp_quarterly_volume"} {
 		c := all[name]
 		tables[c.Source.ID] = true
-		if !slices.Equal(c.Key, []string{"quarter_code", "sector_code", "metric_code"}) || len(c.Fields) != len(first.Fields) || len(c.Quality) != len(first.Quality) {
+		if !slices.Equal(c.Key, []string{"quarter_code", "sector_code", "metric_code"}) || len(c.Fields) != len(first.Fields) ||
+			len(c.Quality) != len(first.Quality) {
 			t.Errorf("%s: key %v, %d columns, %d rules", name, c.Key, len(c.Fields), len(c.Quality))
 		}
 		for i, f := range c.Fields {
@@ -131,13 +137,14 @@ func TestGDPContractsAreOfOneShape(t *testing.T) {
 				t.Errorf("%s: column %d is %+v", name, i, f)
 			}
 			if f.Source != "value" && f.Source != "status" && !strings.HasPrefix(f.Source, "role:") {
-				t.Errorf("%s.%s reads %s, an id that nobody knows", name, f.Name, f.Source)
+				t.Errorf("%s.%s reads %s, an unknown id", name, f.Name, f.Source)
 			}
 		}
 		quarter := regexp.MustCompile(`^(?:` + c.Field("quarter_code").Pattern + `)$`)
-		for code, good := range map[string]bool{"2023T4": true, "2023Q4": true, "2023-T4": true, "2023-Q1": true, "2023T5": false, "2023": false, "2023M04": false, "2023--T4": false} {
+		for code, good := range map[string]bool{"2023T4": true, "2023Q4": true, "2023-T4": true, "2023-Q1": true, "2023T5": false,
+			"2023": false, "2023M04": false, "2023--T4": false} {
 			if quarter.MatchString(code) != good {
-				t.Errorf("%s: the pattern takes %s: %v", name, code, !good)
+				t.Errorf("%s: the pattern accepts %s: %v", name, code, !good)
 			}
 		}
 	}
@@ -146,34 +153,35 @@ func TestGDPContractsAreOfOneShape(t *testing.T) {
 	}
 }
 
-// The register's catalogues ask for one column, and so for nothing personal.
+// The register's catalogues request one column, and so no personal field.
 func TestCatalogues(t *testing.T) {
 	t.Parallel()
 	all := project(t)
 	for name, column := range map[string]string{"service_types": "tipologia", "service_qualifications": "qualificacio"} {
 		c := all[name]
-		if c.Source.ID != all["social_services"].Source.ID || c.Source.Params["$select"] != column || len(c.Fields) != 1 || c.Fields[0].Source != column {
+		if c.Source.ID != all["social_services"].Source.ID || c.Source.Params["$select"] != column || len(c.Fields) != 1 ||
+			c.Fields[0].Source != column {
 			t.Errorf("%s reads %v of %s", name, c.Source.Params, c.Source.ID)
 		}
 		register := all["social_services"].Field(c.Fields[0].Name)
 		if f := c.Fields[0]; f.Squeeze != register.Squeeze || !slices.Equal(f.NullLiterals, register.NullLiterals) {
-			t.Errorf("%s.%s is read otherwise than in the register: %+v, %+v", name, f.Name, f, register)
+			t.Errorf("%s.%s differs from the register: %+v, %+v", name, f.Name, f, register)
 		}
 	}
 }
 
-// recorded finds an answer of a live service as others recorded it, beside the checkout.
+// recorded reads an answer that was recorded from a live service. The recordings are not part of the project.
 func recorded(t *testing.T, name string) []byte {
 	t.Helper()
 	path := filepath.Join("..", "..", "..", "shared", "data", "recorded", filepath.FromSlash(name))
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		t.Skipf("recorded answers not present: %s", name)
+		t.Skipf("recordings not present: %s", name)
 	}
 	return raw
 }
 
-func TestTheRegistersRecordedRowsHaveTheContractsShape(t *testing.T) {
+func TestRecordedRegisterRowsFitTheContract(t *testing.T) {
 	t.Parallel()
 	c := project(t)["social_services"]
 	var rows []map[string]any
@@ -187,7 +195,7 @@ func TestTheRegistersRecordedRowsHaveTheContractsShape(t *testing.T) {
 	for i, row := range rows {
 		for name := range row {
 			if _, ok := fields[name]; !ok {
-				t.Errorf("row %d has the field %q, which the contract does not read", i, name)
+				t.Errorf("row %d has the field %q, which the contract does not name", i, name)
 			}
 		}
 		for name, f := range fields {
@@ -202,7 +210,7 @@ func TestTheRegistersRecordedRowsHaveTheContractsShape(t *testing.T) {
 	}
 }
 
-func TestTheRecordedDimensionsAreMapped(t *testing.T) {
+func TestRecordedDimensionsFitTheContract(t *testing.T) {
 	t.Parallel()
 	c := project(t)["population"]
 	territory := regexp.MustCompile(`^(?:` + c.Field("territory_id").Pattern + `)$`)

@@ -12,11 +12,11 @@ func TestDateFormatsOfTheStandard(t *testing.T) {
 		"yyyy-MM-dd'T'HH:mm:ssXXX":   "2006-01-02T15:04:05Z07:00",
 		"yyyyMMdd":                   "20060102",
 		"yyyy-MM-dd''HH":             "2006-01-02'15",
-		"yyyy-MM-dd'T'HH:mm:ssSSS":   "", // Go reads fractions after a point alone
+		"yyyy-MM-dd'T'HH:mm:ssSSS":   "", // Go parses fractions only after a point
 		"yyyy-MM-dd 'a les' HH":      "",
 		"yyyy-MM-dd'T":               "",
-		"YYYY-MM-dd":                 "", // the year of the week, a classic mistake
-		"yyyy-mm-dd":                 "", // minutes for months, another
+		"YYYY-MM-dd":                 "", // the week-based year, a common mistake
+		"yyyy-mm-dd":                 "", // minutes instead of months, another
 		"dd MMMM yyyy":               "",
 		"2006-01-02":                 "",
 		"HH:mm":                      "",
@@ -26,7 +26,7 @@ func TestDateFormatsOfTheStandard(t *testing.T) {
 	} {
 		got, err := goLayout(format)
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q becomes %q (%v), want %q", format, got, err, want)
+			t.Errorf("layout of %q: %q (%v), want %q", format, got, err, want)
 		}
 	}
 }

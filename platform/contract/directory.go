@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// LoadDir reads every contract of a directory, by dataset name, and checks them together. The error is Problems when
-// anything is wrong with any file.
+// LoadDir reads every contract of a directory, checks them together and returns them sorted by dataset. Its error is of
+// type Problems if any file has a problem.
 func LoadDir(dir string) ([]*Contract, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("read the contracts in %s: %w; name the folder that holds the *%s files", dir, err, FileSuffix)
+		return nil, fmt.Errorf("read the contracts in %s: %w; pass the folder with the *%s files", dir, err, FileSuffix)
 	}
 	var (
 		contracts []*Contract
@@ -27,7 +27,8 @@ func LoadDir(dir string) ([]*Contract, error) {
 			continue
 		case strings.HasSuffix(e.Name(), FileSuffix):
 		case strings.HasSuffix(e.Name(), ".yaml"), strings.HasSuffix(e.Name(), ".yml"):
-			problems = append(problems, Problem{File: path, Message: "is not read as a contract", Fix: "name it <dataset>" + FileSuffix})
+			problems = append(problems,
+				Problem{File: path, Message: "the file name is not that of a contract", Fix: "rename it to <dataset>" + FileSuffix})
 			continue
 		default:
 			continue
@@ -48,9 +49,9 @@ func LoadDir(dir string) ([]*Contract, error) {
 		files = append(files, path)
 	}
 	if len(contracts) == 0 && len(problems) == 0 {
-		return nil, fmt.Errorf("no contracts in %s; name the folder that holds the *%s files", dir, FileSuffix)
+		return nil, fmt.Errorf("no contracts in %s; pass the folder with the *%s files", dir, FileSuffix)
 	}
-	// A reference to a broken contract would be called missing: mend the files first.
+	// A reference to an invalid contract would be reported as missing: the files must be valid first.
 	if len(problems) == 0 {
 		problems = CheckTogether(contracts, files)
 	}
@@ -61,13 +62,15 @@ func LoadDir(dir string) ([]*Contract, error) {
 	return contracts, nil
 }
 
-// CheckTogether checks what no contract can know alone: that references lead to staged columns of the same type and matches to texts, that
-// nothing waits for itself, that no two files claim one dataset. files name the contracts in problems, in the same order.
+// CheckTogether checks the rules that concern several contracts: references lead to staged columns of the same type,
+// matches compare texts, no dataset waits for itself, no two files describe one dataset. files are the contracts' names in
+// problems, in the same order.
 func CheckTogether(contracts []*Contract, files []string) Problems {
 	t := &together{contracts: map[string]*Contract{}, files: map[string]string{}}
 	for i, c := range contracts {
 		if first, twice := t.files[c.Dataset]; twice {
-			t.problems = append(t.problems, Problem{File: files[i], Path: "schema[0].name", Message: fmt.Sprintf("the dataset %q is claimed by %s already", c.Dataset, first), Fix: "rename one of the two"})
+			message := fmt.Sprintf("%s already describes the dataset %q", first, c.Dataset)
+			t.problems = append(t.problems, Problem{File: files[i], Path: "schema[0].name", Message: message, Fix: "rename one of the two"})
 			continue
 		}
 		t.contracts[c.Dataset], t.files[c.Dataset] = c, files[i]
@@ -93,9 +96,10 @@ func (t *together) checkReferences(c *Contract, file string) {
 			continue
 		}
 		to := f.Reference.Dataset + "." + f.Reference.Column
-		// at is where the problem stands, from the property on.
+		// at returns the node of the problem, given the property's node.
 		report := func(at func(d *document, property node) node, path, fix, format string, args ...any) {
-			p := Problem{File: file, Path: fmt.Sprintf("schema[0].properties[%d]", i) + path, Message: fmt.Sprintf(format, args...), Fix: fix}
+			p := Problem{File: file, Path: fmt.Sprintf("schema[0].properties[%d]", i) + path, Message: fmt.Sprintf(format, args...),
+				Fix: fix}
 			if d, _ := parseDocument(file, c.Raw); d.root.exists() {
 				property, _ := d.locate([]string{"schema", "0", "properties", fmt.Sprint(i)})
 				if n := orParent(at(d, property), property); n.exists() {
@@ -120,15 +124,16 @@ func (t *together) checkReferences(c *Contract, file string) {
 				names = append(names, name)
 			}
 			slices.Sort(names)
-			reference(didYouMean(f.Reference.Dataset, names), "%s: no contract of the dataset %q", to, f.Reference.Dataset)
+			reference(didYouMean(f.Reference.Dataset, names), "%s: no contract describes the dataset %q", to, f.Reference.Dataset)
 			continue
 		}
 		target := other.Field(f.Reference.Column)
 		switch {
 		case target == nil:
-			reference(didYouMean(f.Reference.Column, columnNames(other)), "%s: the dataset %q has no column %q", to, other.Dataset, f.Reference.Column)
+			reference(didYouMean(f.Reference.Column, columnNames(other)), "%s: the dataset %q has no column %q", to, other.Dataset,
+				f.Reference.Column)
 		case !target.Staged:
-			reference("refer to a staged column", "%s is not staged", to)
+			reference("reference a staged column", "%s is not staged", to)
 		case target.Type != f.Type:
 			reference("give both the same logicalType", "%s is of type %s, %q is of type %s", to, target.Type, f.Name, f.Type)
 		}
@@ -136,16 +141,17 @@ func (t *together) checkReferences(c *Contract, file string) {
 			continue
 		}
 		matched := func(key, column string, at func(match node) node) {
-			say := func(fix, format string, args ...any) {
+			reportMatch := func(fix, format string, args ...any) {
 				report(func(d *document, p node) node { return at(d.custom(p, "llacMatch")) }, "{llacMatch}."+key, fix, format, args...)
 			}
 			switch there := other.Field(column); {
 			case there == nil:
-				say(didYouMean(column, columnNames(other)), "the dataset %q has no column %q", other.Dataset, column)
+				reportMatch(didYouMean(column, columnNames(other)), "the dataset %q has no column %q", other.Dataset, column)
 			case !there.Staged:
-				say("name a staged column", "%s.%s is not staged", other.Dataset, column)
+				reportMatch("name a staged column", "%s.%s is not staged", other.Dataset, column)
 			case there.Type != Text:
-				say("name a text column", "%s.%s is of type %s: only texts are compared", other.Dataset, column, there.Type)
+				reportMatch("name a text column", "%s.%s is of type %s: only text columns can be compared", other.Dataset, column,
+					there.Type)
 			}
 		}
 		matched("name", f.Match.Name, func(m node) node { return m.get("name") })
@@ -155,28 +161,29 @@ func (t *together) checkReferences(c *Contract, file string) {
 	}
 }
 
-// checkCycles walks the references depth first; a dataset is held back until those it refers to are published, so a
-// circle would wait for ever.
+// checkCycles walks the references depth first. A dataset waits until the datasets that it references are published, so a
+// cycle would wait for ever.
 func (t *together) checkCycles() {
 	const (
 		walking = 1
 		done    = 2
 	)
 	state := map[string]int{}
-	var walk func(name string, way []string)
-	walk = func(name string, way []string) {
-		way = append(way, name)
+	var walk func(name string, path []string)
+	walk = func(name string, path []string) {
+		path = append(path, name)
 		switch state[name] {
 		case done:
 			return
 		case walking:
-			circle := way[slices.Index(way, name):]
-			t.problems = append(t.problems, Problem{File: t.files[name], Message: "the references go in a circle: " + strings.Join(circle, " → "), Fix: "take one of them away"})
+			cycle := path[slices.Index(path, name):]
+			message := "the references form a cycle: " + strings.Join(cycle, " → ")
+			t.problems = append(t.problems, Problem{File: t.files[name], Message: message, Fix: "remove one of them"})
 			return
 		}
 		state[name] = walking
 		for _, next := range t.contracts[name].References() {
-			walk(next, way)
+			walk(next, path)
 		}
 		state[name] = done
 	}

@@ -18,23 +18,23 @@ const (
 	maxDepth = 64      // of nested YAML; the standard needs far less
 )
 
-// document is one contract file being read: its tree and what is wrong with it so far.
+// document is one contract file being read: its tree and the problems found so far.
 type document struct {
 	file     string
 	root     node
 	problems Problems
 }
 
-// node is one place in the document. The zero node is a place that is not there; reading from it answers nothing.
+// node is one position in the document. The zero node does not exist; reading from it gives zero values.
 type node struct {
 	yaml *yaml.Node
 	path string
-	key  *yaml.Node // the key it stands under, for problems of the pair as a whole
+	key  *yaml.Node // its key in a mapping, for problems of the pair as a whole
 }
 
 func (n node) exists() bool { return n.yaml != nil }
 
-// get is the value under a key of a mapping.
+// get returns the value of a key of a mapping.
 func (n node) get(key string) node {
 	if n.yaml == nil || n.yaml.Kind != yaml.MappingNode {
 		return node{path: join(n.path, key)}
@@ -53,7 +53,7 @@ type entry struct {
 	value node
 }
 
-// entries are the pairs of a mapping in the file's order.
+// entries returns the pairs of a mapping in the file's order.
 func (n node) entries() []entry {
 	if n.yaml == nil || n.yaml.Kind != yaml.MappingNode {
 		return nil
@@ -66,7 +66,7 @@ func (n node) entries() []entry {
 	return out
 }
 
-// items are the elements of a sequence.
+// items returns the elements of a sequence.
 func (n node) items() []node {
 	if n.yaml == nil || n.yaml.Kind != yaml.SequenceNode {
 		return nil
@@ -78,7 +78,7 @@ func (n node) items() []node {
 	return out
 }
 
-// text is a string scalar, trimmed of outer white space (block scalars end in a newline); "" for anything else.
+// text returns a string scalar without outer white space (block scalars end in a newline); "" for anything else.
 func (n node) text() string {
 	if !n.isText() {
 		return ""
@@ -90,14 +90,14 @@ func (n node) isText() bool {
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode {
 		return false
 	}
-	// A bare date is text to the standard, whatever YAML thinks of it.
+	// A date without quotes is text to the standard, although YAML tags it as a timestamp.
 	return n.yaml.ShortTag() == "!!str" || n.yaml.ShortTag() == "!!timestamp"
 }
 
 func (n node) isMapping() bool  { return n.yaml != nil && n.yaml.Kind == yaml.MappingNode }
 func (n node) isSequence() bool { return n.yaml != nil && n.yaml.Kind == yaml.SequenceNode }
 
-// flag is a boolean scalar; false for anything else.
+// flag returns a boolean scalar; ok is false for anything else.
 func (n node) flag() (value, ok bool) {
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode || n.yaml.ShortTag() != "!!bool" {
 		return false, false
@@ -109,7 +109,7 @@ func (n node) flag() (value, ok bool) {
 	return v, true
 }
 
-// number is a finite numeric scalar.
+// number returns a finite numeric scalar.
 func (n node) number() (float64, bool) {
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode {
 		return 0, false
@@ -124,7 +124,7 @@ func (n node) number() (float64, bool) {
 	return v, true
 }
 
-// whole is a whole-number scalar that fits an int32.
+// whole returns a whole-number scalar that fits an int32.
 func (n node) whole() (int, bool) {
 	v, ok := n.number()
 	if !ok || v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
@@ -145,7 +145,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// report records a problem at a node. What is not there is reported at its parent, with reportAt.
+// report records a problem at a node. A missing node is reported at its parent, with reportAt.
 func (d *document) report(at node, fix, format string, args ...any) {
 	d.reportAt(at, at.path, fix, format, args...)
 }
@@ -155,7 +155,7 @@ func (d *document) reportAt(at node, path, fix, format string, args ...any) {
 	p := Problem{File: d.file, Path: path, Message: fmt.Sprintf(format, args...), Fix: fix}
 	if at.yaml != nil {
 		p.Line, p.Column = at.yaml.Line, at.yaml.Column
-		// The beginning of a mapping or a list is its first element; its key says better where it is.
+		// A mapping or a list begins at its first element; its key shows the position better.
 		if at.key != nil && at.yaml.Kind != yaml.ScalarNode {
 			p.Line, p.Column = at.key.Line, at.key.Column
 		}
@@ -165,32 +165,34 @@ func (d *document) reportAt(at node, path, fix, format string, args ...any) {
 
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
-// parseDocument reads the YAML and turns it into the plain values that the JSON Schema checks. Only plain YAML is
-// taken: no anchors, no duplicate keys, no second document, so that what a person reads is what holds.
+// parseDocument reads the YAML and converts it to the plain values that the JSON Schema checks. It accepts only plain YAML,
+// without anchors, duplicate keys or a second document, so that the file means what a person reads in it.
 func parseDocument(file string, raw []byte) (*document, any) {
 	d := &document{file: file}
 	if len(raw) > maxBytes {
-		d.problems = append(d.problems, Problem{File: file, Message: fmt.Sprintf("the file has %d bytes, at most %d are read", len(raw), maxBytes)})
+		d.problems = append(d.problems,
+			Problem{File: file, Message: fmt.Sprintf("the file has %d bytes, at most %d are allowed", len(raw), maxBytes)})
 		return d, nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(raw))
 	var top yaml.Node
 	if err := decoder.Decode(&top); err != nil {
 		if errors.Is(err, io.EOF) {
-			d.problems = append(d.problems, Problem{File: file, Message: "the file is empty", Fix: "docs/contracts.md has a complete example"})
+			d.problems = append(d.problems,
+				Problem{File: file, Message: "the file is empty", Fix: "see the complete example in docs/contracts.md"})
 		} else {
 			d.syntax(err)
 		}
 		return d, nil
 	}
 	if len(top.Content) != 1 || top.Content[0].Kind != yaml.MappingNode {
-		d.report(node{yaml: &top}, "docs/contracts.md has a complete example", "a contract is a mapping of keys to values")
+		d.report(node{yaml: &top}, "see the complete example in docs/contracts.md", "a contract must be a mapping of keys to values")
 		return d, nil
 	}
 	d.root = node{yaml: top.Content[0]}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		d.report(node{yaml: &second}, "write one file a dataset", "the file holds a second YAML document")
+		d.report(node{yaml: &second}, "write one file per dataset", "the file contains a second YAML document")
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(err)
 		return d, nil
@@ -208,21 +210,21 @@ func (d *document) syntax(err error) {
 	d.problems = append(d.problems, p)
 }
 
-// plain turns a node into maps, slices and scalars, reporting what a contract may not hold.
+// plain converts a node to maps, slices and scalars, and reports what a contract must not contain.
 func (d *document) plain(n node, depth int) any {
 	if depth > maxDepth {
 		d.report(n, "", "nested deeper than %d levels", maxDepth)
 		return nil
 	}
 	if n.yaml.Anchor != "" {
-		d.report(n, "write the value out where it is used", "anchors (&%s) are not read in contracts", n.yaml.Anchor)
+		d.report(n, "write the value itself where it is used", "contracts must not contain anchors (&%s)", n.yaml.Anchor)
 	}
 	switch n.yaml.Kind {
 	case yaml.MappingNode:
 		out := make(map[string]any, len(n.yaml.Content)/2)
 		for _, e := range n.entries() {
 			if _, twice := out[e.name]; twice {
-				d.reportAt(node{yaml: e.value.key}, e.value.path, "keep one of the two", "the key %q stands twice in this mapping", e.name)
+				d.reportAt(node{yaml: e.value.key}, e.value.path, "keep one of the two", "the key %q occurs twice in this mapping", e.name)
 				continue
 			}
 			out[e.name] = d.plain(e.value, depth+1)
@@ -237,7 +239,7 @@ func (d *document) plain(n node, depth int) any {
 	case yaml.ScalarNode:
 		return d.scalar(n)
 	default:
-		d.report(n, "write the value out where it is used", "aliases (*%s) are not read in contracts", n.yaml.Value)
+		d.report(n, "write the value itself where it is used", "contracts must not contain aliases (*%s)", n.yaml.Value)
 		if n.yaml.Alias != nil && n.yaml.Alias.Kind == yaml.ScalarNode {
 			return d.scalar(node{yaml: n.yaml.Alias, path: n.path})
 		}
@@ -259,9 +261,9 @@ func (d *document) scalar(n node) any {
 		if v, ok := n.number(); ok {
 			return v
 		}
-		d.report(n, "write a finite number, or text in quotes", "%q is not a number that can be used", n.yaml.Value)
+		d.report(n, "write a finite number, or text in quotes", "%q is not a finite number", n.yaml.Value)
 		return nil
 	}
-	d.report(n, "write plain text, numbers, true or false", "the YAML tag %s is not read in contracts", n.yaml.ShortTag())
+	d.report(n, "write plain text, numbers, true or false", "contracts must not contain the YAML tag %s", n.yaml.ShortTag())
 	return nil
 }

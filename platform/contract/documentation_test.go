@@ -18,7 +18,7 @@ func documentation(t *testing.T) string {
 	return string(raw)
 }
 
-func TestEveryWordOfOursIsDocumented(t *testing.T) {
+func TestVocabularyIsDocumented(t *testing.T) {
 	t.Parallel()
 	text := documentation(t)
 	var words []string
@@ -40,7 +40,7 @@ func TestEveryWordOfOursIsDocumented(t *testing.T) {
 	}
 }
 
-func TestTheDocumentedExampleIsValidAndUsesEveryCustomProperty(t *testing.T) {
+func TestDocumentedExampleUsesEveryCustomProperty(t *testing.T) {
 	t.Parallel()
 	_, rest, ok := strings.Cut(documentation(t), "```yaml\n")
 	example, _, closed := strings.Cut(rest, "```")
@@ -49,14 +49,14 @@ func TestTheDocumentedExampleIsValidAndUsesEveryCustomProperty(t *testing.T) {
 	}
 	c, err := Parse("libraries"+FileSuffix, []byte(example))
 	if err != nil {
-		t.Fatalf("the example of docs/contracts.md:\n%v", err)
+		t.Fatalf("parse the example of docs/contracts.md:\n%v", err)
 	}
 	if c.Dataset != "libraries" || len(c.Quality) != 5 || c.Slicing == nil {
-		t.Errorf("the example was read as %q with %d rules", c.Dataset, len(c.Quality))
+		t.Errorf("the example is dataset %q with %d rules", c.Dataset, len(c.Quality))
 	}
 	for _, names := range vocabulary {
 		for _, name := range names {
-			// These two only make sense beside a value or a field that the example does not have.
+			// These two need a value or a field that the example does not have.
 			if name != "llacSqueeze" && name != "llacCheckDigitExempt" && !strings.Contains(example, name) {
 				t.Errorf("the example does not show %s", name)
 			}

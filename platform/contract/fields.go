@@ -12,7 +12,7 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// LineageColumns are the columns that every staged table carries after its own, in this order.
+// LineageColumns are the columns that every staged table has after its own, in this order.
 var LineageColumns = []string{
 	"source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin",
 	"ingested_process_at", "correlation_id", "landing_object_key", "row_hash",
@@ -23,7 +23,7 @@ var CheckDigits = []string{"idescat_municipality"}
 
 var decimalType = regexp.MustCompile(`(?i)^(?:decimal|numeric)\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)$`)
 
-// readFields decodes the properties and answers where each column stands.
+// readFields decodes the properties and returns the node of each column.
 func (d *document) readFields(c *Contract, object node) map[string]node {
 	places := map[string]node{}
 	properties := object.get("properties")
@@ -37,7 +37,7 @@ func (d *document) readFields(c *Contract, object node) map[string]node {
 			continue
 		}
 		if _, twice := places[f.Name]; twice {
-			d.report(p.get("name"), "give each column its own name", "the column %q stands twice", f.Name)
+			d.report(p.get("name"), "give each column its own name", "two columns are called %q", f.Name)
 			continue
 		}
 		places[f.Name] = p
@@ -85,7 +85,7 @@ func (d *document) readField(p node) (Field, bool) {
 	case !identifier.MatchString(f.Name):
 		d.report(name, identifierHint, "%q is not a column name", f.Name)
 	case slices.Contains(LineageColumns, f.Name):
-		d.report(name, "choose another name", "%q is a column that Llac adds itself", f.Name)
+		d.report(name, "choose another name", "%q is a column that Llac adds to every table", f.Name)
 	}
 	custom := d.customProperties(p, atProperty)
 	f.MethodOf, f.ConfidenceOf = d.stringOf(custom["llacMatchMethod"]), d.stringOf(custom["llacMatchConfidence"])
@@ -95,16 +95,17 @@ func (d *document) readField(p node) (Field, bool) {
 	} else if physical := p.get("physicalName"); physical.exists() {
 		f.Source = physical.text()
 		if f.Source == "" && physical.isText() {
-			d.report(physical, "name the source's field, or leave it out when it is called like the column", "is empty")
+			d.report(physical, "write the name of the source's field, or remove it if it equals the column name", "is empty")
 		}
 	}
 	f.Description = p.get("description").text()
 	if f.Description == "" {
-		d.reportAt(orParent(p.get("description"), name), join(p.path, "description"), "say what the column holds, with its unit", "the description is missing")
+		d.reportAt(orParent(p.get("description"), name), join(p.path, "description"),
+			"write what the column contains, with its unit", "the description is missing")
 	}
 	f.Required, _ = p.get("required").flag()
 	if unique := p.get("unique"); unique.exists() {
-		d.report(unique, "use primaryKey, or a quality rule with metric: duplicateValues", "unique is not enforced by Llac")
+		d.report(unique, "use primaryKey, or a quality rule with metric: duplicateValues", "Llac does not enforce unique")
 	}
 	d.readType(&f, p)
 	d.readOptions(&f, p.get("logicalTypeOptions"))
@@ -113,27 +114,30 @@ func (d *document) readField(p node) (Field, bool) {
 	f.Staged = d.flagOf(custom["llacStaged"], !f.Personal())
 	if f.Personal() && f.Staged {
 		// Invariant 8: a personal field never enters staging.
-		d.report(custom["llacStaged"], "take llacStaged away", "a personal field cannot be staged")
+		d.report(custom["llacStaged"], "remove llacStaged", "a personal field cannot be staged")
 	}
 	f.NullLiterals = d.stringsOf(custom["llacNullLiterals"])
 	f.Squeeze = d.flagOf(custom["llacSqueeze"], false)
 	f.PadLeft = d.wholeOf(custom["llacPadLeft"], 1, 0)
 	f.Mapping = d.textMapOf(custom["llacMapping"])
 	if f.Mapping != nil && len(f.Mapping) == 0 {
-		d.report(custom["llacMapping"], "", "the mapping is empty: no value could pass")
+		d.report(custom["llacMapping"], "", "the mapping is empty: every value would be an error")
 	}
 	f.CheckDigit = d.stringOf(custom["llacCheckDigit"])
 	if f.CheckDigit != "" && !slices.Contains(CheckDigits, f.CheckDigit) {
-		d.report(custom["llacCheckDigit"], didYouMean(f.CheckDigit, CheckDigits), "no check-digit rule %q; there are %s", f.CheckDigit, strings.Join(CheckDigits, ", "))
+		d.report(custom["llacCheckDigit"], didYouMean(f.CheckDigit, CheckDigits),
+			"unknown check-digit rule %q; use one of %s", f.CheckDigit, strings.Join(CheckDigits, ", "))
 	}
 	f.CheckDigitExempt = d.stringsOf(custom["llacCheckDigitExempt"])
 	if len(f.CheckDigitExempt) > 0 && f.CheckDigit == "" {
-		d.report(custom["llacCheckDigitExempt"], "add llacCheckDigit, or take this away", "there is no check digit to be exempt from")
+		d.report(custom["llacCheckDigitExempt"], "add llacCheckDigit, or remove this",
+			"llacCheckDigitExempt has no effect without llacCheckDigit")
 	}
 	if f.Type != Text && f.Type != "" {
-		for name, set := range map[string]bool{"llacPadLeft": f.PadLeft > 0, "llacSqueeze": f.Squeeze, "llacCheckDigit": f.CheckDigit != ""} {
+		for name, set := range map[string]bool{"llacPadLeft": f.PadLeft > 0, "llacSqueeze": f.Squeeze,
+			"llacCheckDigit": f.CheckDigit != ""} {
 			if set {
-				d.report(custom[name], "make the column's logicalType string, or take this away", "only a text column can have %s", name)
+				d.report(custom[name], "make the column's logicalType string, or remove this", "only a text column can have %s", name)
 			}
 		}
 	}
@@ -175,10 +179,11 @@ func (d *document) readType(f *Field, p node) {
 		f.Type = Number
 		d.readDecimal(f, p.get("physicalType"))
 	case "time":
-		d.report(logical, "use string with a pattern", "a time of day without a date has no column type in Llac")
+		d.report(logical, "use string with a pattern", "Llac has no column type for a time of day")
 	case "":
 		if !logical.exists() {
-			d.reportAt(p.get("name"), join(p.path, "logicalType"), "write string, integer, number, boolean, date, timestamp, object or array", "logicalType is missing")
+			const types = "string, integer, number, boolean, date, timestamp, object or array"
+			d.reportAt(p.get("name"), join(p.path, "logicalType"), "write "+types, "logicalType is missing")
 		}
 	}
 }
@@ -196,15 +201,15 @@ func (d *document) readDecimal(f *Field, physical node) {
 	f.Precision, _ = strconv.Atoi(m[1])
 	f.Scale, _ = strconv.Atoi(m[2])
 	if f.Precision < 1 || f.Precision > 38 || f.Scale > f.Precision {
-		d.report(physical, "", "a decimal has a precision of 1 to 38 and a scale of at most the precision")
+		d.report(physical, "", "a decimal must have a precision of 1 to 38 and a scale of at most the precision")
 	}
 }
 
-// readOptions decodes logicalTypeOptions by type. What the standard knows and Llac does not enforce is refused, because
-// a limit that is written and not held is worse than none.
+// readOptions decodes logicalTypeOptions by type. It rejects options of the standard that Llac does not enforce, because a
+// limit that is written and not enforced is worse than none.
 func (d *document) readOptions(f *Field, options node) {
 	if f.Type == "" {
-		return // its type is not known, which has been reported
+		return // its type is unknown, which has been reported
 	}
 	for _, e := range options.entries() {
 		switch {
@@ -230,7 +235,7 @@ func (d *document) readOptions(f *Field, options node) {
 			f.Format = layout
 		case e.name == "defaultTimezone" && f.Type == Timestamp && contains([]string{"UTC", "Etc/UTC"}, e.value.text()):
 		default:
-			d.report(e.value, "use a quality rule instead, or take it away", "Llac does not enforce %s on a column of type %s", e.name, f.Type)
+			d.report(e.value, "use a quality rule instead, or remove it", "Llac does not enforce %s on a column of type %s", e.name, f.Type)
 		}
 	}
 	if f.Format == "" && f.Type == Date {
@@ -260,7 +265,8 @@ func numberOf(n node) *float64 {
 func (d *document) patternOf(n node) string {
 	text := d.stringOf(n)
 	if _, err := regexp.Compile(text); err != nil {
-		d.report(n, "see the RE2 syntax; there are no look-arounds and no back-references", "the pattern does not compile: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		d.report(n, "see the RE2 syntax, which has no look-arounds and no back-references",
+			"the pattern does not compile: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		return ""
 	}
 	return text
@@ -268,14 +274,14 @@ func (d *document) patternOf(n node) string {
 
 var shorthand = regexp.MustCompile(`^([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)$`)
 
-// readReference decodes the one reference that a column may make.
+// readReference decodes the reference of a column, which may have only one.
 func (d *document) readReference(f *Field, relationships node) {
 	list := relationships.items()
 	if len(list) == 0 {
 		return
 	}
 	if len(list) > 1 {
-		d.report(list[1], "keep one", "a column refers to one column at the most")
+		d.report(list[1], "keep one", "a column can reference at most one column")
 	}
 	to := list[0].get("to")
 	if !to.exists() {
@@ -289,7 +295,7 @@ func (d *document) readReference(f *Field, relationships node) {
 	f.Reference = &Reference{Dataset: m[1], Column: m[2]}
 }
 
-// refuses says why a text that the contract itself gives cannot be a value of the column; empty when it can.
+// refuses returns why a text from the contract cannot be a value of the column; empty if it can.
 func (f Field) refuses(text string) string {
 	switch f.Type {
 	case Integer:

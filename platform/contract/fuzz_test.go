@@ -9,7 +9,7 @@ import (
 	"github.com/llac-project/llac/platform/contract/contracttest"
 )
 
-// Whatever the bytes, Parse answers a contract or the reasons why it is none, and never panics.
+// For any bytes, Parse returns a contract or the problems of the file, and never panics.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(contracttest.Base))
 	paths, err := filepath.Glob(filepath.Join("..", "..", "datasets", "*.odcs.yaml"))
@@ -26,7 +26,8 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "a", "- a", "a: &a [*a]", "a: .nan", "? [x]\n: y", "schema: [{properties: [null, 1, {name: [x]}]}]", "!!binary x: y",
 		"slaProperties: [{property: frequency, value: 1, schedule: 'TZ='}]", "servers: {a: b}", "x: 1e999", "schema: [[[[[[[[{}]]]]]]]]",
-		"schema:\n- name: a\n  properties:\n  - name: a\n    customProperties: [{property: llacMapping, value: {a: {b: c}}}]\n    quality: [{type: custom, engine: llac, implementation: {metric: minimum, mustBeBetween: [1]}}]",
+		"schema:\n- name: a\n  properties:\n  - name: a\n    customProperties: [{property: llacMapping, value: {a: {b: c}}}]\n" +
+			"    quality: [{type: custom, engine: llac, implementation: {metric: minimum, mustBeBetween: [1]}}]",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -44,7 +45,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, p := range problems {
 			if p.Message == "" || p.Line < 0 {
-				t.Fatalf("the problem %+v says nothing", p)
+				t.Fatalf("the problem %+v has no message", p)
 			}
 		}
 	})

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// position is a column's place in the key or among the partitions.
+// position is a column's position in the key or among the partitions.
 type position struct {
 	column string
 	at     int
 	node   node
 }
 
-// readPosition adds the column to the list when its flag is set.
+// readPosition adds the column to the list if its flag is set.
 func (d *document) readPosition(list []position, column string, p node, flag, order string) []position {
 	set, _ := p.get(flag).flag()
 	place := p.get(order)
 	at, given := place.whole()
 	if !set {
 		if given && at > 0 {
-			d.report(place, "add "+flag+": true", "%s without %s", order, flag)
+			d.report(place, "add "+flag+": true", "%s has no effect without %s", order, flag)
 		}
 		return list
 	}
@@ -32,7 +32,7 @@ func (d *document) readPosition(list []position, column string, p node, flag, or
 	return append(list, position{column, at, place})
 }
 
-// inOrder sorts by position. One column may do without; several need 1, 2, 3….
+// inOrder sorts by position. A single column needs no position; several need 1, 2, 3….
 func (d *document) inOrder(list []position) []string {
 	if len(list) == 1 && list[0].at == 0 {
 		list[0].at = 1
@@ -41,25 +41,26 @@ func (d *document) inOrder(list []position) []string {
 	var out []string
 	for i, p := range list {
 		if p.at != i+1 {
-			d.report(p.node, "number them 1, 2, 3…", "the position of %q is %d, expected %d", p.column, p.at, i+1)
+			d.report(p.node, "number them 1, 2, 3…", "the position of %q is %d, want %d", p.column, p.at, i+1)
 		}
 		out = append(out, p.column)
 	}
 	return out
 }
 
-// checkKeyAndPartition checks what may be a key and a partition.
+// checkKeyAndPartition checks the columns of the key and of the partitions.
 func (d *document) checkKeyAndPartition(c *Contract, object node, places map[string]node) {
 	for _, column := range c.Key {
 		f, p := c.Field(column), places[column]
 		if f.Personal() {
 			// Invariant 8: keys go to verdicts and reports.
-			d.report(p.get("primaryKey"), "take the key from public columns", "the personal field %q cannot be part of the key", column)
+			d.report(p.get("primaryKey"), "use public columns only", "the personal field %q cannot be part of the key", column)
 		} else if !f.Staged {
 			d.report(p.get("primaryKey"), "stage it", "the key column %q is not staged", column)
 		}
 		if !f.Required && f.Default == nil && !f.matches() {
-			d.reportAt(orParent(p.get("required"), p.get("primaryKey")), join(p.path, "required"), "add required: true", "the key column %q must be required, or have a default", column)
+			d.reportAt(orParent(p.get("required"), p.get("primaryKey")), join(p.path, "required"), "add required: true",
+				"the key column %q must be required or have a default", column)
 		}
 	}
 	for _, column := range c.Partition {
@@ -75,7 +76,8 @@ func (d *document) checkKeyAndPartition(c *Contract, object node, places map[str
 			d.report(p.get("partitioned"), "", "a column of type %s cannot be a partition; use string, integer or date", f.Type)
 		}
 		if !f.Required && f.Default == nil && !f.matches() {
-			d.reportAt(orParent(p.get("required"), p.get("partitioned")), join(p.path, "required"), `add required: true, or llacDefault, e.g. "00"`, "the partition column %q must be required, or have a default", column)
+			d.reportAt(orParent(p.get("required"), p.get("partitioned")), join(p.path, "required"),
+				`add required: true, or llacDefault, e.g. "00"`, "the partition column %q must be required or have a default", column)
 		}
 	}
 	inside := 0
@@ -85,7 +87,7 @@ func (d *document) checkKeyAndPartition(c *Contract, object node, places map[str
 		}
 	}
 	if inside == 0 && len(c.Fields) > 0 {
-		d.report(object.get("properties"), "", "no column would be inside the files")
+		d.report(object.get("properties"), "", "no column is stored inside the files: all staged columns are partitions")
 	}
 }
 

@@ -29,7 +29,8 @@ func TestTheTableOfMetricsIsDerived(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("docs/contracts.md: the table of metrics is out of date; run go test ./platform/contract -update\ngot\n%swant\n%s", table, want)
+		t.Fatalf("docs/contracts.md: the table of metrics is out of date; run go test ./platform/contract -update\ngot\n%swant\n%s",
+			table, want)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)

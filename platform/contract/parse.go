@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// FileSuffix ends the name of every contract file; what stands before it is the dataset's name.
+// FileSuffix ends the name of every contract file; the part before it is the dataset's name.
 const FileSuffix = ".odcs.yaml"
 
 // identifier is the form of dataset, column and rule names: they become path segments, SQL names and dbt nodes.
 var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
-const identifierHint = "use lower-case letters, digits and _, beginning with a letter, at most 63"
+const identifierHint = "use lower-case letters, digits and _, starting with a letter, at most 63 characters"
 
-// Parse reads and checks one contract. The error is Problems, holding everything wrong with the file, by line: first
-// against the standard's own JSON Schema, then against what Llac needs. filename is used in problems, and its base name
-// (without FileSuffix) must be the dataset's name when it has that suffix.
+// Parse reads and checks one contract. Its error is of type Problems and contains every problem of the file, by line. The
+// file is checked against the standard's JSON Schema first, then against the rules of Llac. filename appears in problems. If
+// it has FileSuffix, the rest of its base name must be the dataset's name.
 func Parse(filename string, raw []byte) (*Contract, error) {
 	d, plain := parseDocument(filename, raw)
 	if !d.root.exists() {
@@ -41,29 +41,30 @@ func Parse(filename string, raw []byte) (*Contract, error) {
 func (d *document) readContract(c *Contract) {
 	root := d.root
 	if v := root.get("apiVersion"); v.isText() && v.text() != "v3.1.0" {
-		d.report(v, "write apiVersion: v3.1.0", "Llac reads version 3.1 of the standard")
+		d.report(v, "write apiVersion: v3.1.0", "Llac supports version 3.1 of the standard")
 	}
 	if v := root.get("status"); v.exists() {
 		d.choiceOf(v, "active", "draft", "proposed", "deprecated", "retired")
 	}
 	c.Version = root.get("version").text()
-	c.Title = d.needText(root, "name", "the dataset's title for people")
-	c.Purpose = d.needText(root.get("description"), "purpose", "say what the data are for")
-	c.Owner = d.needText(root.get("team"), "name", "say who answers for the dataset")
+	c.Title = d.needText(root, "name", "write the dataset's title for people")
+	c.Purpose = d.needText(root.get("description"), "purpose", "write what the data are for")
+	c.Owner = d.needText(root.get("team"), "name", "write who is responsible for the dataset")
 
 	custom := d.customProperties(root, atContract)
-	c.Licence = d.needCustom(root, custom, "llacLicence", "the name of the licence under which the source gives the data")
+	c.Licence = d.needCustom(root, custom, "llacLicence", "write the name of the licence under which the source publishes the data")
 	c.LicenceURL = d.stringOf(custom["llacLicenceUrl"])
 	if c.LicenceURL != "" {
 		d.checkAddress(custom["llacLicenceUrl"], c.LicenceURL, true)
 	}
-	c.Attribution = d.needCustom(root, custom, "llacAttribution", "the text that must accompany the data")
+	c.Attribution = d.needCustom(root, custom, "llacAttribution", "write the text that must accompany the data")
 	d.readSLA(c, custom["llacTimezone"])
 	d.readSource(c)
 
 	objects := root.get("schema").items()
 	if len(objects) != 1 {
-		d.reportAt(orParent(root.get("schema"), root), "schema", "write one contract a dataset", "has %d schema objects, must have exactly one", len(objects))
+		d.reportAt(orParent(root.get("schema"), root), "schema", "write one contract per dataset",
+			"has %d schema objects, must have exactly one", len(objects))
 		return
 	}
 	d.readSchema(c, objects[0])
@@ -78,23 +79,26 @@ func (d *document) readSchema(c *Contract, object node) {
 	case !identifier.MatchString(c.Dataset):
 		d.report(name, identifierHint, "%q is not a dataset name", c.Dataset)
 	case c.Dataset == "marts":
-		d.report(name, "use another name", "state/marts and runs/marts are the marts' own, so no dataset has this name")
+		d.report(name, "use another name", "%q is reserved: state/marts and runs/marts belong to the marts", c.Dataset)
 	default:
 		base := filepath.Base(d.file)
 		if want, ok := strings.CutSuffix(base, FileSuffix); ok && want != c.Dataset {
-			d.report(name, fmt.Sprintf("rename the file to %s%s, or the dataset", c.Dataset, FileSuffix), "the file %s is for the dataset %q, this one is %q", base, want, c.Dataset)
+			d.report(name, fmt.Sprintf("rename the file to %s%s, or rename the dataset", c.Dataset, FileSuffix),
+				"the file %s must contain the dataset %q, not %q", base, want, c.Dataset)
 		}
 	}
 	c.Grain = object.get("dataGranularityDescription").text()
 	if c.Grain == "" {
-		d.reportAt(orParent(object.get("dataGranularityDescription"), object), join(object.path, "dataGranularityDescription"), `write "One row per …"`, "the grain is missing")
+		const key = "dataGranularityDescription"
+		d.reportAt(orParent(object.get(key), object), join(object.path, key), `write "One row per …"`, "the grain is missing")
 	}
 	custom := d.customProperties(object, atSchema)
 	c.KeyConflict = KeyConflict(d.choiceOf(custom["llacKeyConflict"], string(QuarantineConflicts), string(LatestWins)))
 	c.RawPages = RawPolicy(d.choiceOf(custom["llacRawPages"], string(RawArchive), string(RawDelete)))
 	d.readDrift(c, custom["llacDrift"])
 	if relationships := object.get("relationships"); relationships.exists() {
-		d.report(relationships, "put each reference under its property, as relationships: [{to: dataset.column}]", "references of the whole object are not read")
+		d.report(relationships, "put each reference under its property, as relationships: [{to: dataset.column}]",
+			"references of the whole object are not supported")
 	}
 
 	places := d.readFields(c, object)
@@ -125,7 +129,7 @@ func (d *document) readDrift(c *Contract, n node) {
 	}
 }
 
-// needText reads a text that the standard leaves optional and Llac does not.
+// needText reads a text that is optional in the standard and required by Llac.
 func (d *document) needText(holder node, key, fix string) string {
 	n := holder.get(key)
 	v := n.text()
@@ -139,7 +143,7 @@ func (d *document) needText(holder node, key, fix string) string {
 	return v
 }
 
-// needCustom reads a custom property of the contract that must be there.
+// needCustom reads a required custom property of the contract.
 func (d *document) needCustom(holder node, custom map[string]node, name, fix string) string {
 	n, ok := custom[name]
 	if !ok {
@@ -154,7 +158,7 @@ func (d *document) needCustom(holder node, custom map[string]node, name, fix str
 	return v
 }
 
-// orParent is n, or its holder where n is not there.
+// orParent returns n, or its holder if n does not exist.
 func orParent(n, holder node) node {
 	if n.exists() {
 		return n

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// checkPersonal finds the ways by which a personal field would be staged, or told, under another name.
+// checkPersonal reports the ways by which a personal field would be staged or published under another name.
 //
 // Invariant 8: personal fields never leave landing and archive.
 func (d *document) checkPersonal(c *Contract, places map[string]node) {
@@ -20,7 +20,8 @@ func (d *document) checkPersonal(c *Contract, places map[string]node) {
 	for _, f := range c.Fields {
 		if other, ok := personal[f.Source]; ok && !f.Personal() {
 			// The same bytes cannot be personal under one name and public under another.
-			d.report(places[f.Name].get("name"), "classify both as personal", "the source's field %q is personal as %q and not as %q", f.Source, other, f.Name)
+			d.report(places[f.Name].get("name"), "classify both as personal",
+				"the source's field %q is personal in column %q and not in column %q", f.Source, other, f.Name)
 		}
 		if !f.Personal() {
 			d.checkInside(places[f.Name])
@@ -31,7 +32,7 @@ func (d *document) checkPersonal(c *Contract, places map[string]node) {
 	}
 }
 
-// checkInside refuses classes below a column: a nested value is staged as it comes or not at all.
+// checkInside rejects classifications below a column: a nested value is staged whole or not at all.
 func (d *document) checkInside(n node) {
 	inside := n.get("properties").items()
 	if items := n.get("items"); items.exists() {
@@ -39,13 +40,14 @@ func (d *document) checkInside(n node) {
 	}
 	for _, p := range inside {
 		if class := p.get("classification"); class.exists() && class.text() != "public" {
-			d.report(class, "classify the column that holds it", "a part of a column cannot be of class %q: the column is staged whole", class.text())
+			d.report(class, "classify the column that contains it",
+				"a part of a column cannot be %s: the column is staged whole", class.text())
 		}
 		d.checkInside(p)
 	}
 }
 
-// checkParameters refuses parameters that would bring a personal field under another name or put a value of it into
+// checkParameters rejects parameters that would fetch a personal field under another name, or put its values into
 // addresses, which go to manifests, logs and published data.
 func (d *document) checkParameters(c *Contract, personal string) {
 	server := slices.IndexFunc(d.root.get("servers").items(), func(n node) bool { return n.get("type").text() == "api" })
@@ -60,17 +62,19 @@ func (d *document) checkParameters(c *Contract, personal string) {
 	}
 	word := regexp.MustCompile(`(?:^|[^\pL\pN_])` + regexp.QuoteMeta(personal) + `(?:$|[^\pL\pN_])`)
 	for _, name := range slices.Sorted(maps.Keys(c.Source.Params)) {
-		told := name == personal
+		exposed := name == personal
 		for _, part := range strings.Split(c.Source.Params[name], ",") {
-			// Beside its plain name in $select, every use of the field makes something new of it.
+			// Except as a plain name in $select, every use of the field derives something new from it.
 			plain := name == "$select" && strings.TrimSpace(part) == personal
-			told = told || strings.HasPrefix(name, "$") && !plain && word.MatchString(part)
+			exposed = exposed || strings.HasPrefix(name, "$") && !plain && word.MatchString(part)
 		}
-		if told {
-			d.report(orParent(at.get(name), at), "name it plainly in $select, or not at all", "the parameter %s uses the personal field %q", name, personal)
+		if exposed {
+			d.report(orParent(at.get(name), at), "use it only as a plain name in $select",
+				"the parameter %s uses the personal field %q", name, personal)
 		}
 	}
 	if c.Slicing != nil && c.Slicing.Param == personal {
-		d.report(d.root.get("schema").items()[0].get("name"), "slice by a public field", "the slices are values of the personal field %q", personal)
+		d.report(d.root.get("schema").items()[0].get("name"), "slice by a public field",
+			"the slices are values of the personal field %q", personal)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Problem is one thing wrong with a contract, and where.
+// Problem is one error in a contract, with its position.
 type Problem struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`   // 1-based; 0: the file as a whole
@@ -17,7 +17,7 @@ type Problem struct {
 	Fix     string `json:"fix,omitempty"` // what to do about it
 }
 
-// Error is the problem on one line: "file:line:column: path: message; fix".
+// Error returns the problem on one line: "file:line:column: path: message; fix".
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -35,10 +35,10 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems is everything wrong with one or more contracts, by file and line. As an error it has a line for each.
+// Problems are all the problems of one or more contracts, by file and line. As an error it has one line per problem.
 type Problems []Problem
 
-// Error lists the problems, one a line.
+// Error lists the problems, one per line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -47,10 +47,10 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Permanent marks the error for the runtime: no retry mends a contract.
+// Permanent reports true: retrying does not fix a contract.
 func (ps Problems) Permanent() bool { return true }
 
-// sorted orders by place and drops what was said twice.
+// sorted orders the problems by position and removes duplicates.
 func (ps Problems) sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),

@@ -54,7 +54,7 @@ func (d *document) readRules(c *Contract, object node, places map[string]node) {
 			return
 		}
 		if rule.Name != "" && names[rule.Name] {
-			d.report(n.get("name"), "give each rule its own name", "the rule %q stands twice", rule.Name)
+			d.report(n.get("name"), "give each rule its own name", "two rules are called %q", rule.Name)
 			return
 		}
 		names[rule.Name] = true
@@ -82,7 +82,7 @@ func (d *document) readRule(n node, column string, c *Contract, places map[strin
 	case "text":
 		return r, false
 	case "sql":
-		d.report(n.get("type"), "use a metric, or type: custom with engine: llac", "the gate runs no SQL")
+		d.report(n.get("type"), "use a metric, or type: custom with engine: llac", "the gate does not run SQL")
 		return r, false
 	case "custom":
 		m, ok = d.customMetric(n)
@@ -114,12 +114,13 @@ func (d *document) readRule(n node, column string, c *Contract, places map[strin
 // customMetric decodes the metric of a rule of type custom.
 func (d *document) customMetric(n node) (quality.Metric, bool) {
 	if engine := n.get("engine"); engine.text() != "llac" {
-		d.report(orParent(engine, n), "write engine: llac", "the gate runs rules of the engine llac alone, not of %q", engine.text())
+		d.report(orParent(engine, n), "write engine: llac", "the gate supports only the engine llac, not %q", engine.text())
 		return quality.Metric{}, false
 	}
 	implementation := n.get("implementation")
 	if !implementation.isMapping() {
-		d.report(orParent(implementation, n), "write {metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20}", "the implementation must be a mapping")
+		d.report(orParent(implementation, n), "write {metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20}",
+			"the implementation must be a mapping")
 		return quality.Metric{}, false
 	}
 	at := implementation.get("metric")
@@ -135,7 +136,7 @@ func (d *document) customMetric(n node) (quality.Metric, bool) {
 	known := slices.Concat([]string{"metric", "column"}, quality.Validities, operators)
 	for _, e := range implementation.entries() {
 		if !slices.Contains(known, e.name) {
-			d.report(e.value, didYouMean(e.name, known), "a rule has no %q", e.name)
+			d.report(e.value, didYouMean(e.name, known), "unknown key %q of a rule", e.name)
 		}
 	}
 	return m, true
@@ -149,7 +150,7 @@ func (d *document) standardMetric(n node) (quality.Metric, bool) {
 	switch {
 	case ok:
 	case at.text() == "missingValues":
-		d.report(at, "use nullValues: list the texts that mean null in llacNullLiterals", "missingValues is not measured")
+		d.report(at, "use nullValues: list the texts that mean null in llacNullLiterals", "missingValues is not supported")
 	case !at.exists():
 		names := strings.Join(slices.Sorted(maps.Keys(metrics)), ", ")
 		d.reportAt(n, at.path, "write metric: "+names+", or type: custom", "metric is missing")
@@ -179,24 +180,25 @@ func (d *document) checkArguments(arguments node, m quality.Metric, c *Contract)
 	}
 	for _, e := range arguments.entries() {
 		if !slices.Contains(known, e.name) {
-			d.report(e.value, didYouMean(e.name, known), "the metric has no argument %q", e.name)
+			d.report(e.value, didYouMean(e.name, known), "unknown argument %q of the metric", e.name)
 		}
 	}
 	if properties := arguments.get("properties"); properties.exists() && m.Column == quality.ColumnOrKey {
 		if columns := d.stringsOf(properties); !slices.Equal(columns, c.Key) {
-			d.report(properties, "leave it out to check the key, or put the rule under one property", "duplicates are counted over the key or over one column")
+			d.report(properties, "remove it to check the key, or put the rule under one property",
+				"duplicates can be counted only over the key or over one column")
 		}
 	}
 }
 
-// readColumn checks that the rule's column is there, is staged and suits the metric.
+// readColumn checks that the rule's column exists, is staged and fits the metric.
 func (d *document) readColumn(r *quality.Rule, m quality.Metric, n, arguments node, c *Contract, places map[string]node) {
 	at := n
 	if named := arguments.get("column"); named.exists() && n.get("type").text() == "custom" {
 		at = named
 		text := d.stringOf(named)
 		if r.Column != "" && text != r.Column {
-			d.report(named, "leave it out", "the rule stands under %q and names %q", r.Column, text)
+			d.report(named, "remove it", "the rule is under %q and names %q", r.Column, text)
 			return
 		}
 		r.Column = text
@@ -204,31 +206,33 @@ func (d *document) readColumn(r *quality.Rule, m quality.Metric, n, arguments no
 	if r.Column == "" {
 		switch {
 		case m.Column == quality.OneColumn:
-			d.reportAt(n, join(n.path, "column"), "put the rule under the property it is about", "%s is of a column", r.Metric)
+			d.reportAt(n, join(n.path, "column"), "put the rule under its property", "%s needs a column", r.Metric)
 		case m.Column == quality.ColumnOrKey && len(c.Key) == 0:
-			d.report(n, "put the rule under a property, or give the dataset a primaryKey", "%s without a column is of the key, and there is no key", r.Metric)
+			d.report(n, "put the rule under a property, or give the dataset a primaryKey",
+				"%s without a column measures the key, and the dataset has none", r.Metric)
 		}
 		return
 	}
 	if m.Column == quality.WholeTable {
-		d.report(at, "put the rule under the schema object's quality", "%s is of the whole dataset, not of a column", r.Metric)
+		d.report(at, "put the rule under the schema object's quality", "%s measures the whole dataset, not a column", r.Metric)
 		return
 	}
 	if _, ok := places[r.Column]; !ok {
-		d.report(at, didYouMean(r.Column, columnNames(c)), "no column %q", r.Column)
+		d.report(at, didYouMean(r.Column, columnNames(c)), "unknown column %q", r.Column)
 		return
 	}
 	f := c.Field(r.Column)
 	switch {
 	case f.Personal():
-		// Invariant 8: verdicts hold samples of failing rows.
-		d.report(at, "take the rule away", "the personal field %q cannot be in a quality rule", r.Column)
+		// Invariant 8: verdicts contain samples of failing rows.
+		d.report(at, "remove the rule", "a quality rule cannot use the personal field %q", r.Column)
 	case !f.Staged:
-		d.report(at, "stage the column, or take the rule away", "the column %q is not staged, so the gate cannot see it", r.Column)
+		d.report(at, "stage the column, or remove the rule", "column %q is not staged, so the gate cannot read it", r.Column)
 	case m.Numeric && !f.numeric():
-		d.report(at, "use "+validityMetrics()+" with a pattern or valid values", "%s needs a numeric column; %q is of type %s", r.Metric, r.Column, f.Type)
+		d.report(at, "use "+validityMetrics()+" with a pattern or valid values",
+			"%s needs a numeric column; %q is of type %s", r.Metric, r.Column, f.Type)
 	case m.Reference && f.Reference == nil:
-		d.report(at, "add relationships: [{to: dataset.column}] to it", "the column %q refers to no dataset", r.Column)
+		d.report(at, "add relationships: [{to: dataset.column}] to it", "column %q references no dataset", r.Column)
 	}
 }
 
@@ -245,7 +249,7 @@ func (d *document) readUnit(r *quality.Rule, m quality.Metric, n node) {
 		}
 	case !slices.Contains(m.Units, unit.text()):
 		if len(m.Units) == 0 {
-			d.report(unit, "leave it out", "%s has no unit", r.Metric)
+			d.report(unit, "remove it", "%s has no unit", r.Metric)
 			return
 		}
 		d.report(unit, "write unit: "+strings.Join(m.Units, " or "), "%s is not measured in %q", r.Metric, unit.text())
@@ -285,18 +289,19 @@ func (d *document) readValidity(r *quality.Rule, m quality.Metric, n, arguments 
 		}
 	}
 	if m.Validity && !given {
-		d.reportAt(n, join(n.path, "arguments"), `add arguments: {validValues: ["a", "b"]}, or pattern, minimum, maximum`, "nothing says which values are valid")
+		d.reportAt(n, join(n.path, "arguments"), `add arguments: {validValues: ["a", "b"]}, or pattern, minimum, maximum`,
+			"the rule does not define the valid values")
 	}
 }
 
-// operators are the standard's comparisons that the gate knows.
+// operators are the standard's comparisons that the gate supports.
 var operators = []string{"mustBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween"}
 
 // readBounds decodes the one comparison of a rule.
 func (d *document) readBounds(r *quality.Rule, n, holder node) {
 	for _, refused := range []string{"mustNotBe", "mustNotBeBetween"} {
 		if v := holder.get(refused); v.exists() {
-			d.report(v, "say what it must be: "+strings.Join(operators, ", "), "%s is not a bound that the gate knows", refused)
+			d.report(v, "write what it must be, with one of "+strings.Join(operators, ", "), "the gate does not support %s", refused)
 			return
 		}
 	}
@@ -329,8 +334,9 @@ func (d *document) readBounds(r *quality.Rule, n, holder node) {
 			r.Max = limit
 		}
 	}
-	if len(found) != 1 && n.get("type").text() == "custom" { // of the others the standard's schema says it
-		d.report(holder, "write exactly one of "+strings.Join(operators, ", "), "a rule has exactly one bound, this one has %d", len(found))
+	if len(found) != 1 && n.get("type").text() == "custom" { // the standard's schema reports it for the others
+		d.report(holder, "write exactly one of "+strings.Join(operators, ", "),
+			"a rule must have exactly one bound, this one has %d", len(found))
 	}
 }
 
@@ -344,6 +350,6 @@ func (d *document) readBetween(r *quality.Rule, v node) {
 	if r.Min == nil || r.Max == nil {
 		d.report(v, "write [smallest, largest]", "must be two numbers")
 	} else if *r.Min > *r.Max {
-		d.report(v, "smallest number first", "%v is above %v", *r.Min, *r.Max)
+		d.report(v, "write the smaller number first", "%v is above %v", *r.Min, *r.Max)
 	}
 }

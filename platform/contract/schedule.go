@@ -24,7 +24,7 @@ func (d *document) readSLA(c *Contract, timezone node) {
 	if timezone.exists() {
 		c.SLA.Timezone = d.stringOf(timezone)
 		if _, err := zone(c.SLA.Timezone); err != nil {
-			d.report(timezone, "write a name of the tz database, e.g. Europe/Madrid", "no time zone %q", c.SLA.Timezone)
+			d.report(timezone, "write a name of the tz database, e.g. Europe/Madrid", "unknown time zone %q", c.SLA.Timezone)
 			c.SLA.Timezone = "UTC"
 		}
 	}
@@ -42,12 +42,14 @@ func (d *document) readSLA(c *Contract, timezone node) {
 	if item, ok := seen["frequency"]; ok {
 		d.readCadence(c, item)
 	} else {
-		d.reportAt(orParent(sla, d.root), "slaProperties{frequency}", `add {property: frequency, value: 1, unit: d, scheduler: cron, schedule: "30 6 * * *"}`, "the SLA property frequency is missing")
+		fix := `add {property: frequency, value: 1, unit: d, scheduler: cron, schedule: "30 6 * * *"}`
+		d.reportAt(orParent(sla, d.root), "slaProperties{frequency}", fix, "the SLA property frequency is missing")
 	}
 	if item, ok := seen["latency"]; ok {
 		c.SLA.Freshness = d.duration(item)
 	} else {
-		d.reportAt(orParent(sla, d.root), "slaProperties{latency}", "add {property: latency, value: 36, unit: h}: the age at which the dataset is stale", "the SLA property latency is missing")
+		fix := "add {property: latency, value: 36, unit: h}: the age at which the dataset is stale"
+		d.reportAt(orParent(sla, d.root), "slaProperties{latency}", fix, "the SLA property latency is missing")
 	}
 	if item, ok := seen["retention"]; ok {
 		c.Retention.Superseded = d.duration(item)
@@ -56,20 +58,22 @@ func (d *document) readSLA(c *Contract, timezone node) {
 
 func (d *document) readCadence(c *Contract, item node) {
 	if scheduler := item.get("scheduler"); scheduler.text() != "cron" {
-		d.reportAt(orParent(scheduler, item), join(item.path, "scheduler"), "write scheduler: cron", "the frequency is a cron schedule")
+		d.reportAt(orParent(scheduler, item), join(item.path, "scheduler"), "write scheduler: cron",
+			"the frequency must be a cron schedule")
 	}
 	schedule := item.get("schedule")
 	c.SLA.Cadence = schedule.text()
 	if _, err := parseCron(c.SLA.Cadence); err != nil {
-		d.reportAt(orParent(schedule, item), schedule.path, `write five fields: minute hour day month weekday, e.g. "30 6 * * *"`, "%v", err)
+		d.reportAt(orParent(schedule, item), schedule.path, `write five fields: minute hour day month weekday, e.g. "30 6 * * *"`,
+			"%v", err)
 		return
 	}
 	if _, ok := c.NextSlot(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)); !ok {
-		d.report(schedule, "name a day that exists", "%q is never due", c.SLA.Cadence)
+		d.report(schedule, "use a day that exists", "%q is never due", c.SLA.Cadence)
 	}
 }
 
-// duration reads value and unit of an SLA property: h, d, w or y, by any of the standard's spellings.
+// duration reads value and unit of an SLA property: h, d, w or y, in any of the standard's spellings.
 func (d *document) duration(item node) time.Duration {
 	value := item.get("value")
 	n, ok := value.number()
@@ -84,17 +88,17 @@ func (d *document) duration(item node) time.Duration {
 	if !known {
 		d.reportAt(orParent(unit, item), unit.path, "write h, d, w or y", "%q is not a unit of time", unit.text())
 	}
-	// What a duration cannot hold would come out negative: a snapshot kept for 300 years would go at once.
+	// An overflow would give a negative duration: a snapshot kept for 300 years would be deleted at once.
 	if !ok || n <= 0 || n*float64(length) > float64(longest) {
 		if value.exists() {
-			d.report(value, "write how many of the unit", "must be a number above 0, and of 100 years at the most")
+			d.report(value, "write the number of units", "must be more than 0 and at most 100 years")
 		}
 		return 0
 	}
 	return time.Duration(n * float64(length))
 }
 
-// cronFields reads five-field expressions, without the library's seconds, names like @daily or CRON_TZ prefixes.
+// cronFields parses five-field expressions, without the library's seconds, names such as @daily and CRON_TZ prefixes.
 var cronFields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 
 func parseCron(expression string) (*cron.SpecSchedule, error) {
@@ -109,19 +113,19 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is not a cron schedule of five fields", expression)
 	}
-	// The calendar is walked in wall-clock time, written as UTC; instant says when a wall-clock time is.
+	// The calendar is iterated in wall-clock time, written as UTC; instant converts it.
 	spec.Location = time.UTC
 	return spec, nil
 }
 
 func zone(name string) (*time.Location, error) {
 	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("no time zone %q", name)
+		return nil, fmt.Errorf("unknown time zone %q", name)
 	}
 	return time.LoadLocation(name)
 }
 
-// calendar is a contract's schedule ready to be walked.
+// calendar is a contract's schedule in its time zone.
 type calendar struct {
 	spec *cron.SpecSchedule
 	zone *time.Location
@@ -140,14 +144,14 @@ func (s SLA) calendar() (calendar, error) {
 	return calendar{spec, loc}, err
 }
 
-// wall is the wall-clock time of an instant, written as UTC.
+// wall returns the wall-clock time of an instant, written as UTC.
 func (c calendar) wall(t time.Time) time.Time {
 	local := t.In(c.zone)
 	return time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
 }
 
-// instant is when the clock on the wall shows a time: the first time in autumn, when it shows it twice; and in spring,
-// when it skips it, the moment of the jump. So each entry of the calendar is due exactly once, and in order.
+// instant returns when a wall-clock time occurs. A time that occurs twice in autumn is the first of the two; a time that is
+// skipped in spring is the moment of the jump. So each entry of the calendar is due exactly once, and in order.
 func (c calendar) instant(wall time.Time) time.Time {
 	_, before := wall.Add(-24 * time.Hour).In(c.zone).Zone()
 	_, after := wall.Add(24 * time.Hour).In(c.zone).Zone()
@@ -159,7 +163,7 @@ func (c calendar) instant(wall time.Time) time.Time {
 	if c.wall(second).Equal(wall) {
 		return second.UTC()
 	}
-	// Skipped: the jump lies between the two readings.
+	// Skipped: the jump is between the two results.
 	_, jump := first.In(c.zone).ZoneBounds()
 	if start, _ := first.In(c.zone).ZoneBounds(); start.After(second) {
 		jump = start
@@ -167,7 +171,7 @@ func (c calendar) instant(wall time.Time) time.Time {
 	return jump.UTC()
 }
 
-// due walks the calendar from an instant on and calls yield with each due time, in order, until it answers false.
+// due calls yield with each due time from an instant on, in order, until yield returns false.
 func (c calendar) due(from time.Time, yield func(time.Time) bool) {
 	var last time.Time
 	for wall := c.wall(from).Add(-time.Second); ; {
@@ -186,14 +190,14 @@ func (c calendar) due(from time.Time, yield func(time.Time) bool) {
 	}
 }
 
-// NextSlot is the first due time after an instant, in UTC; false when the contract is never due again.
+// NextSlot returns the first due time after an instant, in UTC; false if the contract is never due again.
 func (c *Contract) NextSlot(after time.Time) (time.Time, bool) {
 	calendar, err := c.SLA.calendar()
 	if err != nil {
 		return time.Time{}, false
 	}
 	var next time.Time
-	// An hour that the wall shows twice may hide due times behind a later reading: begin well before.
+	// In the hour that occurs twice, an earlier due time may have a later wall-clock time: start well before.
 	calendar.due(after.Add(-26*time.Hour), func(at time.Time) bool {
 		next = at
 		return !at.After(after)
@@ -201,7 +205,7 @@ func (c *Contract) NextSlot(after time.Time) (time.Time, bool) {
 	return next, next.After(after)
 }
 
-// Slots is how many slots are due after from and up to to.
+// Slots returns the number of slots that are due after from, up to and including to.
 func (c *Contract) Slots(from, to time.Time) int {
 	calendar, err := c.SLA.calendar()
 	if err != nil {
@@ -217,14 +221,14 @@ func (c *Contract) Slots(from, to time.Time) int {
 	return n
 }
 
-// DueSlot is the latest due time at or before now, in UTC; false when there was none in the past five years.
+// DueSlot returns the latest due time at or before now, in UTC; false if no time was due in the past five years.
 func (c *Contract) DueSlot(now time.Time) (time.Time, bool) {
 	calendar, err := c.SLA.calendar()
 	if err != nil {
 		return time.Time{}, false
 	}
 	day := 24 * time.Hour
-	// Cron has no way back, so look forward from further and further behind.
+	// Cron schedules can only be iterated forwards, so start from earlier and earlier times.
 	for _, behind := range []time.Duration{2 * time.Hour, 2 * day, 9 * day, 40 * day, 400 * day, 5 * 366 * day} {
 		var latest time.Time
 		calendar.due(now.Add(-behind), func(at time.Time) bool {

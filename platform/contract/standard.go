@@ -18,7 +18,7 @@ import (
 //go:embed schema/odcs-3.1.0.schema.json
 var standardSchema []byte
 
-// standardURL only names the schema inside the compiler; nothing is fetched.
+// standardURL is the schema's name inside the compiler; it is never fetched.
 const standardURL = "https://llac-project.github.io/llac/odcs-3.1.0.schema.json"
 
 // standard is the compiled JSON Schema of ODCS 3.1.0.
@@ -51,8 +51,8 @@ func (d *document) checkStandard(plain any) error {
 	return nil
 }
 
-// standardProblems turns the validator's tree of failures into one problem a mistake. A mistake inside an object
-// makes the validator call all of that object's keys unevaluated; those echoes are left out.
+// standardProblems converts the validator's tree of failures into one problem per mistake. After a mistake inside an object
+// the validator also reports all of that object's keys as unevaluated; those repetitions are omitted.
 type standardProblems struct {
 	document *document
 	leaves   []leaf
@@ -99,7 +99,7 @@ func (s *standardProblems) walk(e *jsonschema.ValidationError, definition string
 		}
 	default:
 		if len(e.Causes) == 0 {
-			add(at, "see the Open Data Contract Standard 3.1", "breaks the standard's rule %s", strings.Join(k.KeywordPath(), "/"))
+			add(at, "see the Open Data Contract Standard 3.1", "violates the standard's rule %s", strings.Join(k.KeywordPath(), "/"))
 		}
 		for _, cause := range e.Causes {
 			s.walk(cause, definition)
@@ -107,7 +107,7 @@ func (s *standardProblems) walk(e *jsonschema.ValidationError, definition string
 	}
 }
 
-// alternatives reports a choice that nothing (or too much) of what is written satisfies.
+// alternatives reports a value that satisfies none, or too many, of the standard's alternatives.
 func (s *standardProblems) alternatives(e *jsonschema.ValidationError, definition string) {
 	at := e.InstanceLocation
 	add := func(fix, message string) { s.leaves = append(s.leaves, leaf{at, fix, message}) }
@@ -117,23 +117,24 @@ func (s *standardProblems) alternatives(e *jsonschema.ValidationError, definitio
 			"a rule has exactly one bound")
 		return
 	case len(at) > 0 && at[len(at)-1] == "to":
-		return // readReference says it better
+		return // readReference reports it more clearly
 	}
-	// The alternative of another type is not the one that was meant.
-	var meant []*jsonschema.ValidationError
+	// An alternative of another type is not the intended one.
+	var intended []*jsonschema.ValidationError
 	for _, cause := range e.Causes {
 		if _, other := cause.ErrorKind.(*kind.Type); !other {
-			meant = append(meant, cause)
+			intended = append(intended, cause)
 		}
 	}
-	if len(meant) == 1 {
-		s.walk(meant[0], definition)
+	if len(intended) == 1 {
+		s.walk(intended[0], definition)
 		return
 	}
-	add("see the Open Data Contract Standard 3.1", "is none of the forms that the standard allows here")
+	add("see the Open Data Contract Standard 3.1", "has none of the forms that the standard allows here")
 }
 
-// maxStrays bounds the unknown keys that are told: a file of nothing else is no contract, and each costs a search.
+// maxStrays limits the unknown keys that are reported: each costs a search, and a file of unknown keys only is not a
+// contract.
 const maxStrays = 200
 
 func (s *standardProblems) finish() {
@@ -143,9 +144,9 @@ func (s *standardProblems) finish() {
 		known := keysAt(parent)
 		if slices.Contains(known, name) {
 			if s.wrongWithin(parent) {
-				continue // an echo
+				continue // a repetition
 			}
-			s.leaves = append(s.leaves, leaf{stray.location, "", fmt.Sprintf("%s does not belong here", name)})
+			s.leaves = append(s.leaves, leaf{stray.location, "", fmt.Sprintf("%s is not allowed here", name)})
 			continue
 		}
 		s.leaves = append(s.leaves, leaf{stray.location, didYouMean(name, known), fmt.Sprintf("the standard has no %q here", name)})
@@ -163,7 +164,7 @@ func (s *standardProblems) finish() {
 	}
 }
 
-// wrongWithin says whether a mistake of its own was found in the object at this place or below.
+// wrongWithin reports whether the object at this position, or anything below it, has another mistake.
 func (s *standardProblems) wrongWithin(parent []string) bool {
 	for _, l := range s.leaves {
 		if len(l.location) >= len(parent) && slices.Equal(l.location[:len(parent)], parent) {
@@ -179,7 +180,7 @@ func (s *standardProblems) wrongWithin(parent []string) bool {
 	return false
 }
 
-// locate finds the node of an instance location, and the nearest place above that exists.
+// locate returns the node of an instance location, and the nearest existing node above it.
 func (d *document) locate(location []string) (here, parent node) {
 	here, parent = d.root, d.root
 	for _, token := range location {
@@ -200,7 +201,7 @@ func (d *document) locate(location []string) (here, parent node) {
 	return here, parent
 }
 
-// standardKeys are the keys that the standard defines, by its own definitions.
+// standardKeys returns the keys that the standard defines, by definition.
 var standardKeys = sync.OnceValue(func() map[string][]string {
 	var schema struct {
 		Properties map[string]json.RawMessage `json:"properties"`
@@ -247,7 +248,7 @@ func collectKeys(raw json.RawMessage, yield func(string)) {
 	}
 }
 
-// keysAt are the keys that the standard allows in the object at an instance location.
+// keysAt returns the keys that the standard allows in the object at an instance location.
 func keysAt(location []string) []string {
 	names := slices.DeleteFunc(slices.Clone(location), func(s string) bool { _, err := strconv.Atoi(s); return err == nil })
 	keys := standardKeys()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// didYouMean is the advice for a name that is close to a known one; empty when none is close.
+// didYouMean suggests the known name that is closest to a name; empty if none is close.
 func didYouMean(name string, known []string) string {
 	best, distance := "", 1+max(2, len(name)/3)
 	for _, k := range known {
@@ -19,7 +19,7 @@ func didYouMean(name string, known []string) string {
 	return fmt.Sprintf("did you mean %s?", best)
 }
 
-// editDistance is the number of letters to insert, delete or replace (Levenshtein).
+// editDistance returns the number of letters to insert, delete or replace (Levenshtein).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The places of a contract that carry customProperties of ours.
+// The places of a contract that have custom properties of Llac.
 const (
 	atContract = "the contract"
 	atServer   = "the server"
@@ -14,17 +14,20 @@ const (
 	atRule     = "a quality rule"
 )
 
-// vocabulary lists the custom properties that Llac reads, by place. docs/contracts.md explains each; a test holds the
-// two together. Custom properties of other tools are left alone.
+// vocabulary lists the custom properties that Llac reads, by place. docs/contracts.md explains each; a test compares the two.
+// Custom properties of other tools are ignored.
 var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
 	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
 	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages"},
-	atProperty: {"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence"},
-	atRule:     {"llacResponsible"},
+	atProperty: {
+		"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit",
+		"llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence",
+	},
+	atRule: {"llacResponsible"},
 }
 
-// customProperties reads the custom properties of one place, by name, and reports those that Llac does not know there.
+// customProperties reads the custom properties of one place, by name, and reports unknown ones.
 func (d *document) customProperties(holder node, place string) map[string]node {
 	known := vocabulary[place]
 	out := map[string]node{}
@@ -45,13 +48,13 @@ func (d *document) customProperties(holder node, place string) map[string]node {
 				d.report(property, "move it there", "%s belongs to %s, not to %s", name, home, place)
 				continue
 			}
-			d.report(property, didYouMean(name, known), "Llac knows no custom property %q of %s", name, place)
+			d.report(property, didYouMean(name, known), "unknown custom property %q of %s", name, place)
 		}
 	}
 	return out
 }
 
-// placeOf is the place that a custom property belongs to; empty for an unknown one.
+// placeOf returns the place to which a custom property belongs; empty for an unknown one.
 func placeOf(name string) string {
 	for place, names := range vocabulary {
 		if slices.Contains(names, name) {
@@ -61,7 +64,7 @@ func placeOf(name string) string {
 	return ""
 }
 
-// stringOf reads a text value; numbers and bare words such as null or 01 must be quoted, because the text decides.
+// stringOf reads a text value. Numbers and words such as null or 01 must be quoted, because their exact text matters.
 func (d *document) stringOf(n node) string {
 	if !n.exists() {
 		return ""
@@ -117,7 +120,7 @@ func (d *document) textMapOf(n node) map[string]string {
 	return out
 }
 
-// flagOf reads true or false; absent when not given.
+// flagOf reads true or false; absent is the default.
 func (d *document) flagOf(n node, absent bool) bool {
 	if !n.exists() {
 		return absent
@@ -130,7 +133,7 @@ func (d *document) flagOf(n node, absent bool) bool {
 	return v
 }
 
-// wholeOf reads a whole number of at least low; absent when not given.
+// wholeOf reads a whole number of at least low; absent is the default.
 func (d *document) wholeOf(n node, low, absent int) int {
 	if !n.exists() {
 		return absent

@@ -114,5 +114,5 @@ type PageError struct {
 func (e *PageError) Error() string { return fmt.Sprintf("byte %d: %v", e.Offset, e.Err) }
 func (e *PageError) Unwrap() error { return e.Err }
 
-// Permanent tells the runtime not to retry: the message goes to its dead-letter queue at once.
+// Permanent reports true: the runtime does not retry, and the message goes to its dead-letter queue at once.
 func (e *PermanentError) Permanent() bool { return true }

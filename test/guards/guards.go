@@ -452,7 +452,7 @@ var guards = []Guard{
 	{
 		Name: "a contract matches within a personal field",
 		File: "platform/contract/match.go", Edits: []Edit{{"case w.Personal():", "case w.Personal() && !w.Personal():"}},
-		Module: "platform", Test: "./contract TestBadContractsAreExplained/match_personal",
+		Module: "platform", Test: "./contract TestProblemsOfInvalidContracts/match_personal",
 	},
 	{
 		Name: "a personal field is staged",

@@ -1,5 +1,5 @@
-// Package arrowschema derives Arrow schemas from dataset contracts: what the staged and the quarantined Parquet files
-// hold. The same contract gives the same schema, column for column (invariant 6).
+// Package arrowschema derives Arrow schemas from dataset contracts: the columns of the staged and the quarantined Parquet
+// files. The same contract gives the same schema, column for column (invariant 6).
 package arrowschema
 
 import (
@@ -17,24 +17,26 @@ type Lineage struct {
 	Description string
 }
 
-// LineageColumns follow a contract's own columns in every staged file, all of them text, in this order.
+// LineageColumns follow a contract's own columns in every staged file, in this order. All are text. The descriptions are
+// part of published files.
 var LineageColumns = []Lineage{
 	{Name: "source_system", Description: "Host of the portal the row came from, or \"simulator\"."},
 	{Name: "source_dataset_id", Description: "The dataset's id at the portal."},
 	{Name: "source_url", Description: "Address of the page the row was on."},
 	{Name: "source_updated_at", Nullable: true, Description: "When the source says it was last updated, in its own words."},
-	{Name: "data_origin", Description: "\"published\" by a real portal; from a simulator, \"recorded\" (a real fact, carried) or \"invented\"."},
+	{Name: "data_origin",
+		Description: "\"published\" by a real portal; from a simulator, \"recorded\" (a real fact, carried) or \"invented\"."},
 	{Name: "ingested_process_at", Description: "The run's slot in UTC, as in the object keys: 20250803T140512."},
 	{Name: "correlation_id", Description: "Id of the run that staged the row."},
 	{Name: "landing_object_key", Description: "Key of the landing page that holds the row."},
 	{Name: "row_hash", Description: "SHA-256 of the row's own columns, lower-case hex."},
 }
 
-// descriptionKey is the field metadata key that holds the description.
+// descriptionKey is the field metadata key of the description.
 const descriptionKey = "description"
 
-// Schema is the schema of a contract's staged Parquet files: its staged columns in the contract's order without the
-// partition columns (hive keeps those in the path), then the lineage columns.
+// Schema returns the schema of a contract's staged Parquet files: its staged columns in the contract's order without the
+// partition columns (Hive keeps those in the path), then the lineage columns.
 func Schema(c *contract.Contract) *arrow.Schema {
 	var fields []arrow.Field
 	for _, f := range InFiles(c) {
@@ -46,11 +48,11 @@ func Schema(c *contract.Contract) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// Columns are the contract's fields that become columns inside the files, in order.
+// Columns returns the contract's fields that become columns inside the files, in order.
 func Columns(c *contract.Contract) []contract.Field {
 	var out []contract.Field
 	for _, f := range c.Fields {
-		// Invariant 8: personal fields never enter staging, whatever else the field says.
+		// Invariant 8: personal fields never enter staging, whatever else the contract states.
 		if f.Staged && !f.Personal() && !slices.Contains(c.Partition, f.Name) {
 			out = append(out, f)
 		}
@@ -58,7 +60,7 @@ func Columns(c *contract.Contract) []contract.Field {
 	return out
 }
 
-// InFiles are the columns of a contract's staged files in order: the contract's own, then those of the lineage.
+// InFiles returns the columns of a contract's staged files in order: the contract's own, then the lineage columns.
 func InFiles(c *contract.Contract) []contract.Field {
 	out := Columns(c)
 	for _, l := range LineageColumns {
@@ -67,8 +69,8 @@ func InFiles(c *contract.Contract) []contract.Field {
 	return out
 }
 
-// InPath are the columns that are in a staged file's path alone, in the contract's order. A table has them after those of
-// its files.
+// InPath returns the columns that exist only in a staged file's path, in the contract's order. In a table they follow the
+// columns of the files.
 func InPath(c *contract.Contract) []contract.Field {
 	var out []contract.Field
 	for _, name := range c.Partition {
@@ -81,7 +83,7 @@ func InPath(c *contract.Contract) []contract.Field {
 	return out
 }
 
-// DataType is the Arrow type of a field.
+// DataType returns the Arrow type of a field.
 func DataType(f contract.Field) arrow.DataType {
 	switch f.Type {
 	case contract.Integer:
@@ -101,12 +103,13 @@ func DataType(f contract.Field) arrow.DataType {
 	}
 }
 
-// QuarantineSchema is the schema of every quarantine file: where the row is in landing, why it was refused, and its
-// public fields.
+// QuarantineSchema returns the schema of every quarantine file: where the row is in landing, why it was rejected, and its
+// public fields. The descriptions are part of the files.
 func QuarantineSchema() *arrow.Schema {
 	text, number := arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64
 	column := func(name string, t arrow.DataType, nullable bool, description string) arrow.Field {
-		return arrow.Field{Name: name, Type: t, Nullable: nullable, Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{description})}
+		return arrow.Field{Name: name, Type: t, Nullable: nullable,
+			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{description})}
 	}
 	return arrow.NewSchema([]arrow.Field{
 		column("page_key", text, false, "Key of the landing page that holds the row."),

@@ -14,9 +14,9 @@ import (
 	"github.com/llac-project/llac/platform/contract/arrowschema"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestLineageColumnsAreThoseThatContractsReserve(t *testing.T) {
+func TestContractsReserveTheLineageColumns(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, l := range arrowschema.LineageColumns {
@@ -27,7 +27,7 @@ func TestLineageColumnsAreThoseThatContractsReserve(t *testing.T) {
 	}
 }
 
-func TestEveryTypeHasItsArrowType(t *testing.T) {
+func TestDataType(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		field contract.Field
@@ -43,7 +43,7 @@ func TestEveryTypeHasItsArrowType(t *testing.T) {
 		{contract.Field{Type: contract.JSON}, "utf8"},
 	} {
 		if got := arrowschema.DataType(test.field).String(); got != test.want {
-			t.Errorf("%s becomes %s, want %s", test.field.Type, got, test.want)
+			t.Errorf("type of %s: %s, want %s", test.field.Type, got, test.want)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestPersonalAndPartitionColumnsAreNotInTheFiles(t *testing.T) {
 		Partition: []string{"district_id"},
 		Fields: []contract.Field{
 			{Name: "id", Type: contract.Text, Staged: true, Required: true},
-			{Name: "owner_name", Type: contract.Text, Classification: "personal", Staged: true}, // even if somebody set it
+			{Name: "owner_name", Type: contract.Text, Classification: "personal", Staged: true}, // even if the flag is set
 			{Name: "district_id", Type: contract.Text, Staged: true},
 			{Name: "shape", Type: contract.JSON},
 		},
@@ -68,8 +68,8 @@ func TestPersonalAndPartitionColumnsAreNotInTheFiles(t *testing.T) {
 	}
 }
 
-// The golden files hold the staged schema of every contract of the project: a change of them is a change of tables.
-func TestSchemasOfTheProjectsDatasets(t *testing.T) {
+// The golden files contain the staged schema of every contract of the project: changing them changes tables.
+func TestSchemasOfProjectDatasets(t *testing.T) {
 	t.Parallel()
 	contracts, err := contract.LoadDir(filepath.Join("..", "..", "..", "datasets"))
 	if err != nil {
@@ -79,7 +79,7 @@ func TestSchemasOfTheProjectsDatasets(t *testing.T) {
 	for _, c := range contracts {
 		schema := arrowschema.Schema(c)
 		if !schema.Equal(arrowschema.Schema(c)) {
-			t.Errorf("%s: two calls give two schemas", c.Dataset)
+			t.Errorf("%s: two calls return different schemas", c.Dataset)
 		}
 		golden(t, c.Dataset, schema)
 	}

@@ -1,4 +1,4 @@
-// Package contracttest makes contracts for tests: a complete valid one, and edits of it.
+// Package contracttest provides contracts for tests: a complete valid one, and edits of it.
 package contracttest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// Base is a small valid contract that uses most of what a contract can say: dataset libraries, partitioned by year.
+// Base is a small valid contract that uses most keys: dataset libraries, partitioned by year.
 //
 //go:embed base.odcs.yaml
 var Base string
@@ -25,21 +25,21 @@ func Parse(t testing.TB, text string) *contract.Contract {
 	return c
 }
 
-// Edit applies edits to a text. In the script a run of lines that begin with "< " is replaced by the lines that begin
-// with "> " after it; what is replaced must stand exactly once in the text. An empty
-// line ends an edit. Indentation counts from after the mark.
+// Edit applies edits to a text. In the script, the lines that start with "< " are replaced by the lines that start with
+// "> " after them; the replaced lines must occur exactly once in the text. An empty line ends an edit. Indentation counts
+// after the mark.
 func Edit(text, script string) (string, error) {
 	var from, to []string
 	apply := func() error {
 		if len(from) == 0 {
 			if len(to) > 0 {
-				return fmt.Errorf("an edit adds %q and does not say where: repeat the line before it", to[0])
+				return fmt.Errorf("an edit adds %q without a position: repeat the line before it", to[0])
 			}
 			return nil
 		}
 		old := strings.Join(from, "\n") + "\n"
 		if n := strings.Count("\n"+text, "\n"+old); n != 1 {
-			return fmt.Errorf("the lines to replace stand %d times in the text, want once:\n%s", n, old)
+			return fmt.Errorf("the lines to replace occur %d times in the text, want once:\n%s", n, old)
 		}
 		replacement := ""
 		if len(to) > 0 {
@@ -66,7 +66,7 @@ func Edit(text, script string) (string, error) {
 				return "", err
 			}
 		default:
-			return "", fmt.Errorf("a line of an edit begins with < or >, not %q", line)
+			return "", fmt.Errorf("a line of an edit must start with < or >, not %q", line)
 		}
 	}
 	return text, apply()

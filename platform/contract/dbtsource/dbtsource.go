@@ -13,21 +13,21 @@ import (
 	"github.com/llac-project/llac/platform/contract/arrowschema"
 )
 
-// Name is the name of the dbt source that all datasets are tables of.
+// Name is the name of the dbt source; every dataset is a table of it.
 const Name = "staging"
 
-// header begins every generated file and tells them from those of others.
+// header starts every generated file and distinguishes it from other files.
 const header = "# Generated from "
 
 // Column is one column of a staged relation.
 type Column struct {
 	Name        string
-	Type        string // as SQL engines agree on it: varchar, bigint, double, decimal(p,s), boolean, date, timestamp
+	Type        string // common to the SQL engines: varchar, bigint, double, decimal(p,s), boolean, date, timestamp
 	Description string
 	Field       contract.Field
 }
 
-// Columns are the columns of a snapshot's relation in their order: those of the files, then those of the partitions.
+// Columns returns the columns of a snapshot's relation, in order: those in the files, then those in the path.
 func Columns(c *contract.Contract) []Column {
 	var out []Column
 	for _, f := range slices.Concat(arrowschema.InFiles(c), arrowschema.InPath(c)) {
@@ -54,7 +54,7 @@ func sqlType(f contract.Field) string {
 	return "varchar"
 }
 
-// Source is the dbt source file of a contract.
+// Source returns the dbt source file of a contract.
 func Source(c *contract.Contract) []byte {
 	w := &writer{}
 	w.line(0, "%sdatasets/%s%s by make generate. Change the contract, not this file.", header, c.Dataset, contract.FileSuffix)
@@ -82,7 +82,7 @@ func Source(c *contract.Contract) []byte {
 		w.line(6, "key: %s", list(c.Key))
 	}
 	if len(c.Key) > 1 {
-		w.line(4, "data_tests:") // is_key is the project's own
+		w.line(4, "data_tests:") // is_key is a test of the dbt project
 		w.line(5, "- is_key:")
 		w.line(7, "arguments:")
 		w.line(8, "columns: %s", list(c.Key))
@@ -97,7 +97,7 @@ func Source(c *contract.Contract) []byte {
 	return w.Bytes()
 }
 
-// freshness is the contract's SLA. The source itself does not say when it was last looked at: the runner does.
+// freshness writes the contract's SLA. The source does not record when it was last checked: the runner passes it.
 func freshness(w *writer, c *contract.Contract) {
 	if c.SLA.Freshness <= 0 {
 		return
@@ -106,10 +106,11 @@ func freshness(w *writer, c *contract.Contract) {
 	w.line(6, "warn_after: %s", age(c.SLA.Freshness))
 	w.line(6, "error_after: %s", age(2*c.SLA.Freshness))
 	w.line(5, "loaded_at_query: %s",
-		text("select cast('{{ var('checked_at', {}).get('"+c.Dataset+"', '1970-01-01T00:00:00Z') | replace('T', ' ') | replace('Z', '') }}' as timestamp)"))
+		text("select cast('{{ var('checked_at', {}).get('"+c.Dataset+
+			"', '1970-01-01T00:00:00Z') | replace('T', ' ') | replace('Z', '') }}' as timestamp)"))
 }
 
-// age writes a duration in the largest unit of dbt's that it is whole in.
+// age writes a duration in the largest dbt unit of which it is a whole number.
 func age(d time.Duration) string {
 	for _, u := range []struct {
 		length time.Duration
@@ -122,7 +123,7 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("{count: %d, period: minute}", (d+time.Minute-1)/time.Minute)
 }
 
-// tests are those of a column that follow from the contract. What else a candidate is refused for the gate has checked.
+// tests writes the tests of a column that follow from the contract. The gate has checked everything else.
 func tests(w *writer, c *contract.Contract, column Column) {
 	var values []string
 	if f := column.Field; len(f.Mapping) > 0 {
@@ -146,7 +147,7 @@ func tests(w *writer, c *contract.Contract, column Column) {
 		w.line(7, "- accepted_values:")
 		w.line(9, "arguments:")
 		for i := range values {
-			values[i] = strings.ReplaceAll(values[i], "'", "''") // dbt puts them between quotes as they are
+			values[i] = strings.ReplaceAll(values[i], "'", "''") // dbt quotes them without escaping
 		}
 		w.line(10, "values: %s", list(values))
 		if column.Type != "varchar" {
@@ -155,7 +156,7 @@ func tests(w *writer, c *contract.Contract, column Column) {
 	}
 }
 
-// writer writes YAML, two spaces a step.
+// writer writes YAML, two spaces per step.
 type writer struct{ bytes.Buffer }
 
 func (w *writer) line(steps int, format string, args ...any) {
@@ -163,7 +164,7 @@ func (w *writer) line(steps int, format string, args ...any) {
 	w.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
-// text is a text as YAML reads it, whatever is in it: JSON's is YAML's.
+// text returns a text as a YAML scalar: a JSON string is one.
 func text(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -172,7 +173,7 @@ func text(s string) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// words is text that dbt must not take for its template language.
+// words returns prose as a YAML scalar that dbt does not interpret as a template.
 func words(s string) string {
 	for _, open := range []string{"{{", "{%", "{#"} {
 		s = strings.ReplaceAll(s, open, open[:1]+" "+open[1:])

@@ -13,7 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/contract/dbtsource"
 )
 
-var update = flag.Bool("update", false, "write the golden file anew")
+var update = flag.Bool("update", false, "rewrite the golden file")
 
 const project = "../../../dbt"
 
@@ -26,16 +26,16 @@ func contracts(t *testing.T) []*contract.Contract {
 	return all
 }
 
-// The project's sources are generated and checked in.
-func TestTheSourcesOfTheProject(t *testing.T) {
+// The project's sources are generated and committed.
+func TestProjectSourcesAreUpToDate(t *testing.T) {
 	t.Parallel()
 	stale, err := dbtsource.Stale(project, contracts(t))
 	if err != nil || len(stale) > 0 {
-		t.Errorf("%v, stale in dbt/models/sources: %s; make generate writes what the contracts say, and a file without contract is to be removed", err, strings.Join(stale, ", "))
+		t.Errorf("%v, stale in dbt/models/sources: %s; run make generate, and remove files without a contract", err, strings.Join(stale, ", "))
 	}
 }
 
-// TestSource pins the form of the file.
+// TestSource compares a generated file with the golden file.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	code, zero := "9", "0"
@@ -46,8 +46,10 @@ func TestSource(t *testing.T) {
 		Fields: []contract.Field{
 			{Name: "year", Type: contract.Text, Staged: true, Required: true, Description: "Year."},
 			{Name: "place_id", Type: contract.Text, Staged: true, Required: true, Description: "Its code."},
-			{Name: "kind", Type: contract.Text, Staged: true, Description: "Kind.", Mapping: map[string]string{"a": "yes", "b": "it's", "c": "yes"}, Default: &code},
-			{Name: "level", Type: contract.Integer, Staged: true, Description: "Level.", Mapping: map[string]string{"one": "1"}, Default: &zero},
+			{Name: "kind", Type: contract.Text, Staged: true, Description: "Kind.",
+				Mapping: map[string]string{"a": "yes", "b": "it's", "c": "yes"}, Default: &code},
+			{Name: "level", Type: contract.Integer, Staged: true, Description: "Level.", Mapping: map[string]string{"one": "1"},
+				Default: &zero},
 			{Name: "area", Type: contract.Decimal, Precision: 12, Scale: 2, Staged: true, Description: "Area."},
 			{Name: "owner", Type: contract.Text, Classification: "personal", Description: "Who owns it."},
 			{Name: "note", Type: contract.Text, Description: "Read, not staged."},

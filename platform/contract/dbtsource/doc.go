@@ -1,6 +1,6 @@
-// Package dbtsource writes the dbt source of a dataset contract: what dbt knows of a staged dataset, its columns, what
-// must hold for it and how old it may get.
+// Package dbtsource generates the dbt source of a dataset contract: the columns of a staged dataset, its tests and its
+// freshness.
 //
-// What must hold: a contract gives one text, always the same; a source says nothing that its contract does not say; it
-// names a relation for each snapshot, so that a build reads exactly the snapshots it was given.
+// What must hold: the same contract gives the same text; a source contains nothing that is not in its contract; it names
+// one relation per snapshot, so that a build reads exactly the snapshots it was given.
 package dbtsource

@@ -12,17 +12,17 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 )
 
-// Folder is where a dbt project keeps the sources. Every file of it is generated.
+// Folder returns the folder of a dbt project's sources. Every file in it is generated.
 func Folder(project string) string { return filepath.Join(project, "models", "sources") }
 
 const suffix = ".yml"
 
-// Write writes the sources of the contracts into the folder of a dbt project and answers the names of the files that
-// have changed. A file of a contract that is no more is removed; one that Write did not make stays.
+// Write writes the sources of the contracts into the folder of a dbt project and returns the names of the changed files. It
+// removes the generated files of deleted contracts, and no other files.
 func Write(project string, contracts []*contract.Contract) ([]string, error) {
 	folder := Folder(project)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of the sources: %w", err)
+		return nil, fmt.Errorf("create the folder of the sources: %w", err)
 	}
 	changes, err := compare(folder, contracts)
 	if err != nil {
@@ -47,7 +47,7 @@ func Write(project string, contracts []*contract.Contract) ([]string, error) {
 	return changed, nil
 }
 
-// Stale names the files of a dbt project's sources that are not what Write would leave there.
+// Stale returns the names of the files that Write would change, and of those that are not generated.
 func Stale(project string, contracts []*contract.Contract) ([]string, error) {
 	changes, err := compare(Folder(project), contracts)
 	var names []string
@@ -57,11 +57,11 @@ func Stale(project string, contracts []*contract.Contract) ([]string, error) {
 	return names, err
 }
 
-// change is a file that is not as it should be.
+// change is a file that differs from the contracts.
 type change struct {
 	name string
 	want []byte // nil: it belongs to no contract
-	ours bool   // it says that it was generated
+	ours bool   // it was generated
 }
 
 func compare(folder string, contracts []*contract.Contract) ([]change, error) {

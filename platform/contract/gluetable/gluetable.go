@@ -1,6 +1,6 @@
-// Package gluetable derives the columns of AWS Glue tables from dataset contracts, in the words of Hive, in which Glue
-// keeps tables, and of Trino, in which Athena keeps views. The columns are those of the staged Parquet files (package
-// arrowschema), in the same order; the partition columns, which are in no file, come after them.
+// Package gluetable derives the columns of AWS Glue tables from dataset contracts, with the types of Hive, which Glue's
+// tables use, and of Trino, which Athena's views use. The columns are those of the staged Parquet files (package
+// arrowschema), in the same order, followed by the partition columns, which are in no file.
 package gluetable
 
 import (
@@ -20,13 +20,13 @@ type Column struct {
 	Comment string // one line of at most maxComment bytes
 }
 
-// maxComment is the longest comment that Glue takes.
+// maxComment is the longest comment that Glue accepts.
 const maxComment = 255
 
-// Columns are the columns inside a contract's staged files: its own, then the lineage columns.
+// Columns returns the columns inside a contract's staged files: its own, then the lineage columns.
 func Columns(c *contract.Contract) []Column { return columns(arrowschema.InFiles(c)) }
 
-// PartitionKeys are the columns that are in the path alone, in the contract's order.
+// PartitionKeys returns the columns that exist only in the path, in the contract's order.
 func PartitionKeys(c *contract.Contract) []Column { return columns(arrowschema.InPath(c)) }
 
 func columns(fields []contract.Field) []Column {
@@ -60,7 +60,7 @@ func column(f contract.Field) Column {
 	return c
 }
 
-// comment makes one line of a description and cuts it to what Glue takes.
+// comment converts a description to one line of at most maxComment bytes.
 func comment(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= maxComment {
@@ -68,7 +68,7 @@ func comment(s string) string {
 	}
 	const more = "…"
 	s = s[:maxComment-len(more)]
-	for !utf8.ValidString(s) { // cut within a letter
+	for !utf8.ValidString(s) { // cut within a character
 		s = s[:len(s)-1]
 	}
 	return s + more

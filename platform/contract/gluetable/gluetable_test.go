@@ -14,9 +14,9 @@ import (
 	"github.com/llac-project/llac/platform/contract/gluetable"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestEveryTypeHasItsTypes(t *testing.T) {
+func TestTypes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		field       contract.Field
@@ -34,13 +34,13 @@ func TestEveryTypeHasItsTypes(t *testing.T) {
 		test.field.Name, test.field.Staged = "x", true
 		got := gluetable.Columns(&contract.Contract{Fields: []contract.Field{test.field}})[0]
 		if got.Hive != test.hive || got.Trino != test.trino {
-			t.Errorf("%s becomes %s and %s, want %s and %s", test.field.Type, got.Hive, got.Trino, test.hive, test.trino)
+			t.Errorf("types of %s: %s and %s, want %s and %s", test.field.Type, got.Hive, got.Trino, test.hive, test.trino)
 		}
 	}
 }
 
 // A table must have the columns of the files it reads, neither more nor fewer, in the same order.
-func TestColumnsAreThoseOfTheFiles(t *testing.T) {
+func TestColumnsMatchTheFiles(t *testing.T) {
 	t.Parallel()
 	for _, c := range contracts(t) {
 		var files, table []string
@@ -51,7 +51,7 @@ func TestColumnsAreThoseOfTheFiles(t *testing.T) {
 			table = append(table, col.Name)
 		}
 		if fmt.Sprint(files) != fmt.Sprint(table) {
-			t.Errorf("%s: the files hold %v, the table %v", c.Dataset, files, table)
+			t.Errorf("%s: the files have %v, the table %v", c.Dataset, files, table)
 		}
 		for _, p := range gluetable.PartitionKeys(c) {
 			if strings.Contains(" "+strings.Join(files, " ")+" ", " "+p.Name+" ") {
@@ -61,7 +61,7 @@ func TestColumnsAreThoseOfTheFiles(t *testing.T) {
 	}
 }
 
-func TestCommentsAreWhatGlueTakes(t *testing.T) {
+func TestCommentFitsGlue(t *testing.T) {
 	t.Parallel()
 	long := contract.Field{Name: "x", Staged: true, Description: "two\nlines and " + strings.Repeat("à", 200)}
 	got := gluetable.Columns(&contract.Contract{Fields: []contract.Field{long}})[0].Comment
@@ -79,8 +79,8 @@ func contracts(t *testing.T) []*contract.Contract {
 	return all
 }
 
-// The golden files hold the columns of every dataset of the project: a change of them is a change of tables.
-func TestTablesOfTheProjectsDatasets(t *testing.T) {
+// The golden files contain the columns of every dataset of the project: changing them changes tables.
+func TestTablesOfProjectDatasets(t *testing.T) {
 	t.Parallel()
 	for _, c := range contracts(t) {
 		var b strings.Builder
@@ -102,7 +102,8 @@ func TestTablesOfTheProjectsDatasets(t *testing.T) {
 			t.Fatalf("%v; write it with go test ./contract/gluetable -update", err)
 		}
 		if string(want) != b.String() {
-			t.Errorf("the table of %s has changed (if it should: go test ./contract/gluetable -update)\ngot\n%swant\n%s", c.Dataset, b.String(), want)
+			t.Errorf("the table of %s has changed (if it should: go test ./contract/gluetable -update)\ngot\n%swant\n%s", c.Dataset,
+				b.String(), want)
 		}
 	}
 }
