@@ -12,7 +12,7 @@ import (
 // undone.
 func failpoints() []string {
 	var out []string
-	for _, s := range services {
+	for _, s := range serviceNames {
 		for _, gap := range []string{"effect-receipt", "receipt-publish", "publish-ack"} {
 			out = append(out, s+"."+gap)
 		}

@@ -19,7 +19,7 @@ func TestAsLambdas(t *testing.T) {
 	sys := newSystem(t, "municipalities")
 	ctx, cancel := context.WithCancel(t.Context())
 	var mappings sync.WaitGroup
-	for _, s := range services {
+	for _, s := range serviceNames {
 		api := lambdatest.StartRuntimeAPI()
 		sys.start(s, "AWS_LAMBDA_RUNTIME_API="+api.Address())
 		source := lambdatest.EventSource{

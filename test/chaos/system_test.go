@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
@@ -25,6 +26,7 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/test/programs"
 )
 
 const (
@@ -37,8 +39,8 @@ const (
 	visibility = 2 * time.Second
 )
 
-// services are the processes of the pipeline.
-var services = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"}
+// serviceNames are the processes of the pipeline.
+var serviceNames = services.Names()
 
 // requestedAt is the same in every test, so that run ids and the bytes of the lake can be compared.
 var requestedAt = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
@@ -47,24 +49,13 @@ var requestedAt = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 var binaries string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "llac-chaos")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		for _, s := range services {
-			build := exec.Command("go", "build", "-o", filepath.Join(dir, s), "./cmd/"+s)
-			build.Dir = filepath.Join("..", "..", "services", s) // each in its own module, workspace or not
-			if out, err := build.CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "build the services: %v\n%s", err, out)
-				return 1
-			}
-		}
-		binaries = dir
-		return m.Run()
-	}())
+	dir, err := programs.Dir()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binaries = dir
+	os.Exit(m.Run())
 }
 
 // system is a local cloud with a simulated portal and the six services as separate processes.
@@ -92,7 +83,7 @@ type process struct {
 func startSystem(t *testing.T, failpoint string, datasets ...string) *system {
 	t.Helper()
 	sys := newSystem(t, datasets...)
-	for _, s := range services {
+	for _, s := range serviceNames {
 		point := ""
 		if strings.HasPrefix(failpoint, s+".") {
 			point = failpoint
@@ -125,7 +116,7 @@ func newSystem(t *testing.T, datasets ...string) *system {
 		}
 	})
 	var declarations []messaging.Declaration
-	for _, s := range services {
+	for _, s := range serviceNames {
 		declarations = append(declarations, messaging.Declaration{Service: s, Consumes: events.Consumes(s), Emits: events.Emits(s)})
 	}
 	sys.topology, err = messaging.Deploy(ctx, sys.cloud.Config(), env, declarations, messaging.TopologyOptions{
@@ -220,7 +211,7 @@ func (p *process) stop(t *testing.T) {
 // fail stops the test and logs the last lines of each service's log.
 func (sys *system) fail(format string, args ...any) {
 	sys.t.Helper()
-	for _, s := range services {
+	for _, s := range serviceNames {
 		b, _ := os.ReadFile(sys.processes[s].log.Name())
 		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 		sys.t.Logf("--- %s\n%s", s, strings.Join(lines[max(0, len(lines)-4):], "\n"))
@@ -315,7 +306,7 @@ func (sys *system) waitIdle() {
 	busy := ""
 	for deadline := time.Now().Add(runTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		busy = ""
-		for _, s := range services {
+		for _, s := range serviceNames {
 			if d := depth(sys.topology.Queues[s]); d != "0+0" {
 				busy = s + " " + d
 			}
@@ -327,7 +318,7 @@ func (sys *system) waitIdle() {
 	if busy != "" {
 		sys.fail("queues are not empty: %s", busy)
 	}
-	for _, s := range services {
+	for _, s := range serviceNames {
 		if d := depth(sys.topology.DeadLetters[s]); d != "0+0" {
 			sys.fail("%s has dead letters: %s", s, d)
 		}

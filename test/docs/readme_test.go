@@ -12,6 +12,7 @@ import (
 
 	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/local/python"
+	"github.com/llac-project/llac/test/programs"
 )
 
 // notRun matches the lines of a shell block that need the cloud, the live portals, or a name of the reader's own, and make
@@ -73,9 +74,15 @@ func TestReadmeCommands(t *testing.T) {
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "bin", "llac"), "../../cmd/llac")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build llac: %v\n%s", err, out)
+	llac, err := programs.Llac()
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "bin"), 0o755)
+	}
+	if err == nil {
+		err = os.Symlink(llac, filepath.Join(dir, "bin", "llac"))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, folder := range []string{"datasets", "dbt"} {
 		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(repository, folder))); err != nil {

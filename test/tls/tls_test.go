@@ -21,6 +21,7 @@ import (
 	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/portals"
 	"github.com/llac-project/llac/platform/telemetry"
+	"github.com/llac-project/llac/test/programs"
 )
 
 // offers listens and answers with what the first client to come offers.
@@ -110,21 +111,19 @@ func TestCollector(t *testing.T) {
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"./services/validator/cmd/validator": nil, // all six are one main
-		"./cmd/llac":                         {"deploy", "check", "stager", "--env", "dev"},
+		"validator": nil, // every service has the same main
+		"llac":      {"deploy", "check", "stager", "--env", "dev"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, offered := offers(t)
-			program := filepath.Join(t.TempDir(), "program")
-			build := exec.Command("go", "build", "-o", program, name)
-			build.Dir = filepath.Join("..", "..")
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
+			dir, err := programs.Dir()
+			if err != nil {
+				t.Fatal(err)
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
-			c := exec.CommandContext(ctx, program, args...)
+			c := exec.CommandContext(ctx, filepath.Join(dir, name), args...)
 			c.Env = append(os.Environ(), "LLAC_ENV=dev", "LLAC_DATA_BUCKET=d", "LLAC_CONFIG_BUCKET=c", "AWS_REGION=eu-west-1",
 				"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL="+address)
 			if err := c.Start(); err != nil {
