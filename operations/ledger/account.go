@@ -6,42 +6,42 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// State is how far a request has come.
+// State is the state of a request.
 type State string
 
-// The states. The first five are on the way, the others are ends.
+// The states. The first five are intermediate, the others are final.
 const (
-	Requested  State = "requested"  // nothing is known yet but the wish
+	Requested  State = "requested"  // only the request itself is known
 	Held       State = "held back"  // the scheduler waits for the datasets that this one refers to
 	Extracting State = "extracting" // the portal is being read
 	Checking   State = "checking"   // landed; being validated, staged or audited
 	Clearing   State = "clearing"   // published; the raw pages are being archived
 
-	Published  State = "published"  // a new snapshot is there and its landing is cleared
-	Unchanged  State = "unchanged"  // the source is what is published already
+	Published  State = "published"  // there is a new snapshot, and its landing is cleared
+	Unchanged  State = "unchanged"  // the source has not changed since the published snapshot
 	Superseded State = "superseded" // a later slot was published first
-	Rejected   State = "rejected"   // the validator or the gate refused it; the old snapshot stays
+	Rejected   State = "rejected"   // the validator or the gate rejected it; the old snapshot stays
 	Failed     State = "failed"     // a stage gave up; its message is in the dead-letter queue
 	Uncleared  State = "uncleared"  // published, but the landing-janitor gave up; its message is in the dead-letter queue
 )
 
-// Ended says whether nothing more happens by itself in this state.
+// Ended reports whether the state is final: nothing more happens by itself.
 func (s State) Ended() bool {
 	return slices.Contains([]State{Published, Unchanged, Superseded, Rejected, Failed, Uncleared}, s)
 }
 
-// Good says whether the state is an end that asks for nothing.
+// Good reports whether the state is final and requires no action.
 func (s State) Good() bool { return s == Published || s == Unchanged }
 
-// Account is what the events of one request say. Events may come twice and in any order. The zero value is the account
-// of a request of which nothing is known.
+// Account is what the events of one request say. Events may be added twice and in any order. The zero value is the account
+// of a request without events.
 type Account struct {
 	seen   map[string]bool
 	slices []string
 	runs   map[string]*run // by run id
 }
 
-// run is what is known of one run: the payloads that were seen.
+// run is what is known of one run: the payloads of its events.
 type run struct {
 	events.Run
 	unchanged       *events.ExtractionUnchanged
@@ -55,17 +55,17 @@ type run struct {
 	superseded      *events.RunSuperseded
 	deleted         *events.LandingDeleted
 	failures        []events.Failure
-	byHand          bool // a person landed it
+	manual          bool // a person landed it
 }
 
-// Add takes an event into the account and says whether it told anything new.
+// Add adds an event and reports whether it was new.
 func (a *Account) Add(e events.Event) bool {
 	if a.seen[e.ID] {
 		return false
 	}
 	payload, err := e.Decode()
 	if err != nil {
-		return false // a type of a later build: not ours to judge
+		return false // an event type of a later build
 	}
 	if a.seen == nil {
 		a.seen, a.runs = map[string]bool{}, map[string]*run{}
@@ -81,7 +81,7 @@ func (a *Account) Add(e events.Event) bool {
 	case events.ExtractionFailed:
 		a.of(p.Run).fail(p.Failure)
 	case events.LandingWritten:
-		a.of(p.Run).written, a.of(p.Run).byHand = &p, e.Source == "/llac/"+events.Operator
+		a.of(p.Run).written, a.of(p.Run).manual = &p, e.Source == "/llac/"+events.Operator
 	case events.LandingValidated:
 		a.of(p.Run).validated = &p
 	case events.LandingRejected:
@@ -106,47 +106,48 @@ func (a *Account) Add(e events.Event) bool {
 	return true
 }
 
+// of returns what is known of a run, and adds the run if it is new.
 func (a *Account) of(r events.Run) *run {
 	for _, s := range r.Slices {
 		if !slices.Contains(a.slices, s) {
 			a.slices = append(a.slices, s)
 		}
 	}
-	there := a.runs[r.RunID]
-	if there == nil {
-		there = &run{Run: r}
-		a.runs[r.RunID] = there
+	known := a.runs[r.RunID]
+	if known == nil {
+		known = &run{Run: r}
+		a.runs[r.RunID] = known
 	}
-	return there
+	return known
 }
 
 func (r *run) fail(f events.Failure) { r.failures = append(r.failures, f) }
 
-// failure is the failure that still stands: a stage that failed and later spoke has been replayed.
+// failure returns the latest unresolved failure: a stage that failed and emitted an event later was replayed.
 func (r *run) failure() *events.Failure {
 	for i := len(r.failures) - 1; i >= 0; i-- {
 		f := &r.failures[i]
-		spoke := false
+		resolved := false
 		switch f.Service {
 		case "fetcher":
-			spoke = r.written != nil || r.unchanged != nil
+			resolved = r.written != nil || r.unchanged != nil
 		case "validator":
-			spoke = r.validated != nil || r.landingRejected != nil
+			resolved = r.validated != nil || r.landingRejected != nil
 		case "stager":
-			spoke = r.staged != nil
+			resolved = r.staged != nil
 		case "quality-gate":
-			spoke = r.accepted != nil || r.published != nil || r.rejected != nil || r.superseded != nil
+			resolved = r.accepted != nil || r.published != nil || r.rejected != nil || r.superseded != nil
 		case "landing-janitor":
-			spoke = r.deleted != nil
+			resolved = r.deleted != nil
 		}
-		if !spoke {
+		if !resolved {
 			return f
 		}
 	}
 	return nil
 }
 
-// state is how far one run has come. A slice that waits for others is Checking.
+// state returns the state of one run. A slice that waits for others is Checking.
 func (r *run) state() State {
 	failure := r.failure()
 	switch {
@@ -170,10 +171,10 @@ func (r *run) state() State {
 	return Extracting
 }
 
-// Started says whether any run of the request has begun. One that has not may be held back by the scheduler.
+// Started reports whether any run of the request has started. If none has, the scheduler may hold the request back.
 func (a *Account) Started() bool { return len(a.runs) > 0 }
 
-// State is how far the request has come, all its slices together.
+// State returns the state of the request, all its slices together.
 func (a *Account) State() State {
 	if len(a.runs) == 0 {
 		return Requested
@@ -190,7 +191,7 @@ func (a *Account) State() State {
 	all := max(len(a.slices), len(a.runs))
 	for _, s := range []State{Published, Uncleared, Clearing} {
 		if count[s] > 0 {
-			return s // the last slice to arrive published them all
+			return s // the last slice to arrive published all of them
 		}
 	}
 	bad := Requested
@@ -203,7 +204,7 @@ func (a *Account) State() State {
 	resting := count[Failed] + count[Rejected] + count[Superseded] + count[Unchanged]
 	switch {
 	case bad != Requested && resting+waiting == all:
-		return bad // accepted slices wait for one that will not come
+		return bad // accepted slices wait for one that will not arrive
 	case count[Unchanged] == all:
 		return Unchanged
 	case count[Checking]+resting == all:
@@ -212,7 +213,7 @@ func (a *Account) State() State {
 	return Extracting
 }
 
-// ordered lists the runs by run id.
+// ordered returns the runs, ordered by run id.
 func (a *Account) ordered() []*run {
 	ids := make([]string, 0, len(a.runs))
 	for id := range a.runs {
@@ -226,11 +227,11 @@ func (a *Account) ordered() []*run {
 	return out
 }
 
-// Progress says in counts how far the request has come, for a line on a terminal.
+// Progress is the progress of a request in numbers.
 type Progress struct {
 	State       State
-	Runs        int // slices begun
-	Ended       int // slices that need nothing more
+	Runs        int // slices that have started
+	Ended       int // slices that have ended
 	Rows        int64
 	Staged      int64
 	Quarantined int64

@@ -9,8 +9,8 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// say makes the event that a word stands for: "2023:landed" is about the slice, "landed" about a run without slices.
-func say(t *testing.T, word string) events.Event {
+// event returns the event that a word stands for: "2023:landed" is of the slice 2023, "landed" of a run without slices.
+func event(t *testing.T, word string) events.Event {
 	t.Helper()
 	slice, what, ok := strings.Cut(word, ":")
 	if !ok {
@@ -33,14 +33,14 @@ func say(t *testing.T, word string) events.Event {
 	}
 	p, ok := payloads[what]
 	if !ok {
-		t.Fatalf("no event is called %q", what)
+		t.Fatalf("unknown event %q", what)
 	}
 	e := events.New(p)
 	e.ID = word
 	return e
 }
 
-// The state of a request is told by its events, twice or once, in whatever order they come.
+// The state of a request depends on its events alone, whether they are added once or twice, and in any order.
 func TestState(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -83,33 +83,33 @@ func TestState(t *testing.T) {
 	} {
 		words := strings.Fields(c.events)
 		for seed := range uint64(5) {
-			words := append(words, words...) // everything twice
+			words := append(words, words...) // every event twice
 			if seed > 0 {
 				rand.New(rand.NewPCG(seed, 1)).Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
 			}
 			var a Account
-			news := 0
+			added := 0
 			for _, w := range words {
-				if a.Add(say(t, w)) {
-					news++
+				if a.Add(event(t, w)) {
+					added++
 				}
 			}
-			if got := a.State(); got != c.want || news != len(words)/2 {
-				t.Errorf("%s: %s, want %s; %d of %d told something new", strings.Join(words, " "), got, c.want, news, len(words))
+			if got := a.State(); got != c.want || added != len(words)/2 {
+				t.Errorf("%s: %s, want %s; %d of %d events were new", strings.Join(words, " "), got, c.want, added, len(words))
 			}
 		}
 	}
 }
 
-func TestAccountTakesNoOtherEvents(t *testing.T) {
+func TestAccountIgnoresOtherEvents(t *testing.T) {
 	t.Parallel()
 	var a Account
 	stale := events.New(events.DatasetStale{Dataset: "d"})
 	stale.ID = "1"
-	later := say(t, "landed")
+	later := event(t, "landed")
 	later.Type = "cat.llac.landing.written.v9"
 	if a.Add(stale) || a.Add(later) || a.Started() {
-		t.Error("an event of no run, or of a later build, began an account")
+		t.Error("an event that belongs to no run, or of a later build, was added")
 	}
 }
 
@@ -117,7 +117,7 @@ func TestProgress(t *testing.T) {
 	t.Parallel()
 	var a Account
 	for _, w := range strings.Fields("2023:requested 2024:requested 2023:landed 2023:staged 2023:accepted 2024:landed") {
-		a.Add(say(t, w))
+		a.Add(event(t, w))
 	}
 	if got, want := fmt.Sprintf("%+v", a.Progress()), "{State:checking Runs:2 Ended:1 Rows:20 Staged:9 Quarantined:1}"; got != want {
 		t.Errorf("progress %s, want %s", got, want)

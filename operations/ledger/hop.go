@@ -14,24 +14,24 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Hop is one stage's dealing with one event, as its receipt or its failure record says.
+// Hop is the processing of one event by one stage, as its receipt or its failure record says.
 type Hop struct {
-	Run        string // the folder it was found in: a run id, or the slot of a sliced request
-	Stage      string // "fetcher", "scheduler-dependants"; "operator" for what a person landed
+	Run        string // folder of the record: a run id, or the slot of a request with slices
+	Stage      string // such as "fetcher" or "scheduler-dependants"; "operator" if a person landed the pages
 	Part       int    // of an extraction that was handed on; 0 otherwise
 	Service    string
-	EventID    string // what the stage was told
+	EventID    string // of the event that the stage received
 	EventType  string
 	StartedAt  time.Time
 	FinishedAt time.Time
 	TraceID    string
 	SpanID     string
 	Build      string
-	Events     []events.Event  // what the stage said
-	Failure    *events.Failure // set where the stage gave up
+	Events     []events.Event  // that the stage published
+	Failure    *events.Failure // nil unless the stage gave up
 }
 
-// heldBack says whether the scheduler let the request wait for datasets that it refers to.
+// heldBack reports whether the scheduler made the request wait for datasets that it refers to.
 func (h Hop) heldBack() bool { return h.Stage == "scheduler" && h.Failure == nil && len(h.Events) == 0 }
 
 // Ledger reads a lake's receipts, verdicts and pointers.
@@ -47,7 +47,7 @@ type receiptFile struct {
 	FailedAt time.Time       `json:"failed_at"`
 }
 
-// hops reads every receipt and failure record of a request, in order of time.
+// hops reads every receipt and failure record of a request, ordered by time.
 func (l Ledger) hops(ctx context.Context, dataset, slot string) ([]Hop, error) {
 	var keys []string
 	prefix := "runs/" + dataset + "/" + slot
@@ -74,7 +74,7 @@ func (l Ledger) hops(ctx context.Context, dataset, slot string) ([]Hop, error) {
 	return hops, nil
 }
 
-// hop reads one file of a run's folder; false: it is no hop (the scheduler's own note of the request).
+// hop reads one file of a run's folder; false if it is not a hop but the scheduler's own record of the request.
 func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 	b, _, err := l.Lake.Get(ctx, key)
 	if errors.Is(err, lake.ErrNotFound) {
@@ -85,14 +85,14 @@ func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 	}
 	var r receiptFile
 	if err := json.Unmarshal(b, &r); err != nil {
-		return Hop{}, false, fmt.Errorf("the receipt %s cannot be read: %w; the stage it belongs to refuses it too: inspect it", key, err)
+		return Hop{}, false, fmt.Errorf("read the receipt %s: %w; its stage refuses it too: inspect the object", key, err)
 	}
 	if r.Service == "" {
 		return Hop{}, false, nil
 	}
 	stage, rest, _ := strings.Cut(strings.TrimSuffix(path.Base(key), ".json"), ".")
 	if r.Service == events.Operator {
-		stage = events.Operator // what a person landed in the fetcher's place
+		stage = events.Operator // a person landed the pages in the fetcher's place
 	}
 	h := Hop{
 		Run: path.Base(path.Dir(key)), Stage: stage, Service: r.Service, EventID: r.EventID, EventType: r.EventType,
@@ -110,7 +110,7 @@ func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 	return h, true, nil
 }
 
-// take adds the events of hops that are about the request: a dependants' receipt also holds those of other datasets.
+// take adds the events of hops that belong to the request: a receipt of dependants also contains events of other datasets.
 func (a *Account) take(dataset, slot string, hops []Hop) {
 	for _, h := range hops {
 		for _, e := range h.Events {
@@ -121,7 +121,7 @@ func (a *Account) take(dataset, slot string, hops []Hop) {
 	}
 }
 
-// Emitted lists the events that the stages of a request emitted, as their receipts say.
+// Emitted returns the events that the stages of a request emitted, as their receipts say.
 func (l Ledger) Emitted(ctx context.Context, r Request) ([]events.Event, error) {
 	hops, err := l.hops(ctx, r.Dataset, r.Slot)
 	if err != nil {

@@ -16,7 +16,7 @@ type Request struct {
 	Slot    string
 }
 
-// Requests lists the requests that left receipts, the latest first. dataset "" means all.
+// Requests returns the requests that left receipts, latest first. dataset "" means all datasets.
 func (l Ledger) Requests(ctx context.Context, dataset string) ([]Request, error) {
 	prefix := "runs/"
 	if dataset != "" {
@@ -46,7 +46,7 @@ func (l Ledger) Requests(ctx context.Context, dataset string) ([]Request, error)
 	return out, nil
 }
 
-// Recent summarizes the latest requests, at most limit of them (0: all).
+// Recent returns summaries of the latest requests, at most limit; 0 means no limit.
 func (l Ledger) Recent(ctx context.Context, dataset string, limit int) ([]Summary, error) {
 	requests, err := l.Requests(ctx, dataset)
 	if err != nil {
@@ -66,8 +66,8 @@ func (l Ledger) Recent(ctx context.Context, dataset string, limit int) ([]Summar
 	return out, nil
 }
 
-// Find resolves what a person calls a run: "latest", "latest" of a dataset, a run id, a slot, or dataset/run. It
-// answers the requests that fit and, where a run id names one slice, that run id.
+// Find resolves the name of a run: "latest", "latest" of a dataset, a run id, a slot, or dataset/run. It returns the
+// requests that match and, if a run id names one slice, that run id.
 func (l Ledger) Find(ctx context.Context, name, dataset string) (found []Request, slice string, err error) {
 	if before, after, ok := strings.Cut(name, "/"); ok {
 		dataset, name = before, after

@@ -10,36 +10,36 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Freshness says how old a dataset is against its contract.
+// Freshness compares the age of a dataset with its contract.
 type Freshness string
 
-// The kinds of freshness.
+// The values of Freshness.
 const (
 	Fresh          Freshness = "fresh"
 	Stale          Freshness = "stale"
 	NeverPublished Freshness = "never published"
 )
 
-// Status is where one dataset stands.
+// Status is the state of one dataset.
 type Status struct {
 	Dataset          string     `json:"dataset"`
 	Title            string     `json:"title"`
 	Freshness        Freshness  `json:"freshness"`
 	Snapshot         string     `json:"snapshot,omitempty"`
 	PublishedAt      time.Time  `json:"published_at,omitzero"`
-	CheckedAt        time.Time  `json:"checked_at,omitzero"` // when the source was last seen to be what is published
+	CheckedAt        time.Time  `json:"checked_at,omitzero"` // when the source was last found to be the published one
 	AgeSeconds       int64      `json:"age_seconds"`         // since CheckedAt
-	FreshnessSeconds int64      `json:"freshness_seconds"`   // the contract's; 0: none
+	FreshnessSeconds int64      `json:"freshness_seconds"`   // of the contract; 0: none
 	Rows             int64      `json:"rows"`
 	Bytes            int64      `json:"bytes"`
 	SourceSystem     string     `json:"source_system,omitempty"`
 	Simulated        bool       `json:"simulated"`
 	Held             *lake.Hold `json:"held,omitempty"`
 	LastRun          *Summary   `json:"last_run,omitempty"`
-	DeadLetters      *int       `json:"dead_letters,omitempty"` // nothing where the queues could not be asked
+	DeadLetters      *int       `json:"dead_letters,omitempty"` // nil if the queues could not be read
 }
 
-// Published names the datasets that have a pointer, whether or not a contract of theirs is in force.
+// Published returns the datasets that have a pointer, whether or not their contracts are in force.
 func (l Ledger) Published(ctx context.Context) ([]string, error) {
 	var out []string
 	err := l.Lake.List(ctx, "state/", func(i lake.Info) bool {
@@ -55,7 +55,7 @@ func (l Ledger) Published(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// Status reads where the dataset of a contract stands at the time now.
+// Status reads the state of the dataset of a contract at the time now.
 func (l Ledger) Status(ctx context.Context, c *contract.Contract, now time.Time) (Status, error) {
 	s := Status{Dataset: c.Dataset, Title: c.Title, Freshness: NeverPublished, FreshnessSeconds: int64(c.SLA.Freshness / time.Second)}
 	pointer, _, err := lake.ReadPointer(ctx, l.Lake, c.Dataset)

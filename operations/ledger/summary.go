@@ -11,21 +11,21 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// ErrNoRun is answered for a request that left nothing in the lake.
-var ErrNoRun = errors.New("no such run in this lake")
+// ErrNoRun is the error for a request that left nothing in the lake.
+var ErrNoRun = errors.New("this lake has no such run")
 
 // Summary is one request of one dataset, all its slices together.
 type Summary struct {
 	Dataset string   `json:"dataset"`
 	Slot    string   `json:"slot"`
-	Runs    []string `json:"runs,omitempty"` // run ids: one, or one a slice
+	Runs    []string `json:"runs,omitempty"` // run ids: one, or one per slice
 	Trigger string   `json:"trigger,omitempty"`
 	State   State    `json:"state"`
-	Reason  string   `json:"reason,omitempty"` // why it ended badly, in one line
+	Reason  string   `json:"reason,omitempty"` // why it did not end well, in one line
 
-	Snapshot     string `json:"snapshot,omitempty"` // published by this request, or still published where unchanged
+	Snapshot     string `json:"snapshot,omitempty"` // published by this request, or still published if unchanged
 	SourceSystem string `json:"source_system,omitempty"`
-	Simulated    bool   `json:"simulated"` // invariant 11: nothing that the simulator made is shown without saying so
+	Simulated    bool   `json:"simulated"` // invariant 11: simulated data are always marked
 
 	Pages       int              `json:"pages"`
 	RowsFetched int64            `json:"rows_fetched"`
@@ -41,24 +41,24 @@ type Summary struct {
 	Stages     []StageTime `json:"stages,omitempty"`
 
 	Problems []events.Problem `json:"problems,omitempty"`
-	Failures []events.Failure `json:"failures,omitempty"` // those that still stand
+	Failures []events.Failure `json:"failures,omitempty"` // that are unresolved
 }
 
-// StageTime is how long one stage was at work for a request, from the start of its first run to the end of its last.
+// StageTime is how long one stage worked on a request, from the start of its first run to the end of its last.
 type StageTime struct {
 	Stage        string `json:"stage"`
 	Milliseconds int64  `json:"milliseconds"`
 }
 
-// Simulator is the source system of what our simulator serves.
+// Simulator is the source system of the data that the simulator serves.
 const Simulator = string(lake.SimulatorOrigin)
 
-// Simulated says whether a source system is not one of the real portals: the simulator, or an unofficial server.
+// Simulated reports whether a source system is not a real portal: the simulator, or an unofficial server.
 func Simulated(sourceSystem string) bool {
 	return lake.Origin(sourceSystem).Simulated()
 }
 
-// Summary reads one request. ErrNoRun: it left nothing.
+// Summary reads one request. The error is ErrNoRun if it left nothing.
 func (l Ledger) Summary(ctx context.Context, dataset, slot string) (Summary, error) {
 	hops, err := l.hops(ctx, dataset, slot)
 	if err != nil {
@@ -80,7 +80,7 @@ func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop)
 	for _, r := range a.ordered() {
 		s.add(r)
 	}
-	if s.SourceSystem == "" { // nothing was fetched: what is shown is what was published
+	if s.SourceSystem == "" { // nothing was fetched: the published snapshot is shown
 		pointer, _, err := lake.ReadPointer(ctx, l.Lake, dataset)
 		if err != nil {
 			return s, err
@@ -106,7 +106,7 @@ func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop)
 	return s, nil
 }
 
-// add counts one run in.
+// add adds the numbers of one run.
 func (s *Summary) add(r *run) {
 	s.Runs = append(s.Runs, r.RunID)
 	s.Trigger = r.Trigger
@@ -138,14 +138,14 @@ func (s *Summary) add(r *run) {
 		s.Problems = append(s.Problems, r.rejected.Problems...)
 	}
 	if r.superseded != nil {
-		s.Problems = append(s.Problems, events.Problem{Code: "superseded", Message: "snapshot " + r.superseded.Published + " was published first; it is later than this run"})
+		s.Problems = append(s.Problems, events.Problem{Code: "superseded", Message: "snapshot " + r.superseded.Published + " is later than this run and was published first"})
 	}
 	if f := r.failure(); f != nil {
 		s.Failures = append(s.Failures, *f)
 	}
 }
 
-// reason says in one line why a request did not end well.
+// reason returns in one line why a request did not end well.
 func reason(s Summary) string {
 	if s.State.Good() || !s.State.Ended() {
 		return ""
@@ -171,7 +171,7 @@ func reason(s Summary) string {
 // stageOrder is the order of the flow.
 var stageOrder = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"}
 
-// stages says how long each stage was at work.
+// stages returns how long each stage worked.
 func stages(hops []Hop) []StageTime {
 	type span struct{ from, to time.Time }
 	spans := map[string]span{}

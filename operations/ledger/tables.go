@@ -15,23 +15,23 @@ type Table struct {
 	Dataset      string   `json:"dataset"`
 	Snapshot     string   `json:"snapshot"`
 	SourceSystem string   `json:"source_system"`
-	Simulated    bool     `json:"simulated"` // invariant 11: said of the table itself, whoever published it and when
+	Simulated    bool     `json:"simulated"` // invariant 11: of the table, whoever published it
 	Globs        []string `json:"globs"`     // of the Parquet files
 	Query        string   `json:"query"`     // DuckDB SQL that reads them
 }
 
-// sqlTypes are DuckDB's names of the column types a partition may have.
+// sqlTypes maps the column types that a partition may have to DuckDB's names.
 var sqlTypes = map[contract.Type]string{
 	contract.Integer: "BIGINT", contract.Number: "DOUBLE", contract.Boolean: "BOOLEAN",
 	contract.Date: "DATE", contract.Timestamp: "TIMESTAMP",
 }
 
-// TableOf says how to open a snapshot. place turns a key into the address of its bytes.
+// TableOf returns how to open a snapshot. place returns the address of an object's bytes.
 func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) string) Table {
 	t := Table{Dataset: p.Dataset, Snapshot: p.Snapshot, SourceSystem: p.SourceSystem, Simulated: Simulated(p.SourceSystem)}
 	for _, part := range p.Parts {
 		for _, o := range part.Objects {
-			// One glob a prefix: the folders of the partitions become stars.
+			// One glob per prefix: the folders of the partitions become stars.
 			folder := path.Dir(o.Key)
 			for range o.Partition {
 				folder = path.Dir(folder)
@@ -46,13 +46,13 @@ func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) strin
 	return t
 }
 
-// Query is DuckDB SQL that reads the Parquet files of a dataset staged into a folder, partition below partition.
+// Query returns DuckDB SQL that reads the Parquet files of a dataset staged into a folder.
 func Query(c *contract.Contract, folder string) string {
 	return selectFrom([]string{folder + strings.Repeat("/*", len(c.Partition)) + "/*.parquet"}, hive(c))
 }
 
-// hive are the options by which DuckDB reads the partitions of a contract, below folders of text that are above them.
-// Without their types DuckDB would guess them from the folders' names, and district 01 would become 1.
+// hive returns the options with which DuckDB reads the partitions of a contract, and the folders named above them. Without
+// the types DuckDB would guess them from the folders' names, and district 01 would become 1.
 func hive(c *contract.Contract, above ...string) string {
 	if len(c.Partition) == 0 {
 		return "hive_partitioning = false"
@@ -71,7 +71,7 @@ func hive(c *contract.Contract, above ...string) string {
 	return "hive_types = {" + strings.Join(types, ", ") + "}"
 }
 
-// selectFrom is the query that reads the globs.
+// selectFrom returns the query that reads the globs.
 func selectFrom(globs []string, options string) string {
 	files := make([]string, len(globs))
 	for i, g := range globs {
@@ -84,8 +84,8 @@ func selectFrom(globs []string, options string) string {
 	return "SELECT * FROM read_parquet(" + before + strings.Join(files, ", ") + after + ", " + options + ")"
 }
 
-// Exact is DuckDB SQL that reads exactly the files a snapshot's pointer names: the files' columns, then those of the
-// partitions, which are in the paths alone, in the contract's types. Folders above the partitions give no column.
+// Exact returns DuckDB SQL that reads exactly the files that a snapshot's pointer names: the columns of the files, then
+// those of the partitions, which are only in the paths, in the contract's types. Folders above the partitions add no column.
 func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string) string {
 	var files []string
 	for _, part := range p.Parts {
@@ -98,7 +98,7 @@ func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string)
 	}
 	columns := "* EXCLUDE (filename)"
 	for _, name := range c.Partition {
-		// What may be a folder's name needs no decoding: the stager refuses all other values.
+		// The value needs no decoding: the stager refuses values that cannot be the name of a folder.
 		value := "regexp_extract(filename, " + duckdb.Text(".*/"+name+"=([^/]*)/") + ", 1)"
 		if f := c.Field(name); f != nil && sqlTypes[f.Type] != "" {
 			value = "CAST(" + value + " AS " + sqlTypes[f.Type] + ")"

@@ -12,17 +12,17 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Timeline is a request hop by hop, with what decided over it.
+// Timeline is a request hop by hop, with the verdicts and the evidence.
 type Timeline struct {
 	Summary
-	Slice    string     `json:"slice,omitempty"` // the run id of the one slice that is told; the state is the whole request's
-	Traces   []string   `json:"trace_ids"`       // one, unless another dataset's publication released the request
+	Slice    string     `json:"slice,omitempty"` // run id of the one slice that is shown; the state is that of the whole request
+	Traces   []string   `json:"trace_ids"`       // one, unless the publication of another dataset released the request
 	Hops     []Step     `json:"hops"`
 	Verdicts []Verdict  `json:"verdicts,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
-	// Manual says who collected the pages by hand; nothing where the fetcher did.
+	// Manual says who collected the pages by hand; empty if the fetcher did.
 	Manual []lake.Manual `json:"manual,omitempty"`
-	// Quarantine holds the keys of the rejected rows, which only tools that may see personal values open.
+	// Quarantine has the keys of the quarantined rows. Only tools that may read personal values open them.
 	Quarantine []string `json:"quarantine_keys,omitempty"`
 }
 
@@ -32,15 +32,15 @@ type Step struct {
 	Stage      string          `json:"stage"`
 	Part       int             `json:"part,omitempty"`
 	EventID    string          `json:"event_id"`
-	Event      string          `json:"event"` // short type of what the stage was told
+	Event      string          `json:"event"` // short type of the event that the stage received
 	StartedAt  time.Time       `json:"started_at"`
 	DurationMS float64         `json:"duration_ms"`
-	WaitMS     *float64        `json:"wait_ms,omitempty"` // since the event was emitted; nothing where that is not known
+	WaitMS     *float64        `json:"wait_ms,omitempty"` // since the event was published; nil if unknown
 	TraceID    string          `json:"trace_id,omitempty"`
 	SpanID     string          `json:"span_id,omitempty"`
 	Published  []Publication   `json:"published"`
 	Failure    *events.Failure `json:"failure,omitempty"`
-	// HeldBack: the scheduler let the request wait for datasets that it refers to.
+	// HeldBack: the scheduler made the request wait for datasets that it refers to.
 	HeldBack bool `json:"held_back,omitempty"`
 }
 
@@ -55,13 +55,13 @@ type Publication struct {
 // Decoded returns the payload in its Go type; nil for a type that this build does not know.
 func (p Publication) Decoded() events.Payload { return p.decoded }
 
-// Verdict is the gate's verdict and where it lies.
+// Verdict is the gate's verdict and its key.
 type Verdict struct {
 	Key string `json:"key"`
 	lake.Verdict
 }
 
-// Evidence is the proof of a run's landing deletion in counts, and where the whole of it lies.
+// Evidence counts what was deleted from a run's landing; the object at Key has the details.
 type Evidence struct {
 	Key       string    `json:"key"`
 	RunID     string    `json:"run_id"`
@@ -71,7 +71,7 @@ type Evidence struct {
 	DecidedAt time.Time `json:"decided_at"`
 }
 
-// Snapshot reads the pointer of a published snapshot, current or superseded; nil where there is none.
+// Snapshot reads the pointer of a published snapshot, current or superseded; nil if there is none.
 func (l Ledger) Snapshot(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
 	p, _, err := lake.ReadPointer(ctx, l.Lake, dataset)
 	if err != nil || p != nil && p.Snapshot == snapshot {
@@ -80,19 +80,13 @@ func (l Ledger) Snapshot(ctx context.Context, dataset, snapshot string) (*lake.P
 	return lake.ReadHistory(ctx, l.Lake, dataset, snapshot)
 }
 
-// Timeline reads a request hop by hop; slice, a run id, narrows it to one slice. ErrNoRun: it left nothing.
+// Timeline reads a request hop by hop. slice, a run id, selects one slice. The error is ErrNoRun if it left nothing.
 func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline, error) {
-	hops, err := l.hops(ctx, r.Dataset, r.Slot)
+	all, err := l.hops(ctx, r.Dataset, r.Slot)
 	if err != nil {
 		return Timeline{}, err
 	}
-	whole := hops
-	if slice != "" {
-		hops = slices.DeleteFunc(slices.Clone(hops), func(h Hop) bool { return h.Run != slice && h.Run != r.Slot })
-		if !slices.ContainsFunc(hops, func(h Hop) bool { return h.Run == slice }) {
-			hops = nil
-		}
-	}
+	hops := ofSlice(all, r, slice)
 	if len(hops) == 0 {
 		return Timeline{}, fmt.Errorf("%s/%s: %w", r.Dataset, r.Slot, ErrNoRun)
 	}
@@ -100,25 +94,14 @@ func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline
 	if t.Summary, err = l.summarize(ctx, r.Dataset, r.Slot, hops); err != nil {
 		return t, err
 	}
-	if slice != "" { // no slice ends by itself: the last of them to arrive decides over all
-		request, err := l.summarize(ctx, r.Dataset, r.Slot, whole)
+	if slice != "" { // a slice does not end by itself: the last one to arrive decides for all
+		request, err := l.summarize(ctx, r.Dataset, r.Slot, all)
 		if err != nil {
 			return t, err
 		}
 		t.State, t.Reason, t.Snapshot = request.State, request.Reason, request.Snapshot
 	}
-	emitted := map[string]time.Time{}
-	for _, h := range hops {
-		for _, e := range h.Events {
-			emitted[e.ID] = e.Time
-		}
-	}
-	for _, h := range hops {
-		t.Hops = append(t.Hops, step(h, emitted))
-		if h.TraceID != "" && !slices.Contains(t.Traces, h.TraceID) {
-			t.Traces = append(t.Traces, h.TraceID)
-		}
-	}
+	t.addHops(hops)
 	a := new(Account)
 	a.take(r.Dataset, r.Slot, hops)
 	for _, run := range a.ordered() {
@@ -131,18 +114,45 @@ func (l Ledger) Timeline(ctx context.Context, r Request, slice string) (Timeline
 	return t, nil
 }
 
-// manual reads who collected the pages of a run by hand, from its manifest in landing or, later, in the archive.
+// ofSlice returns the hops of one slice and those of the whole request; none if the slice has none of its own. "" means all.
+func ofSlice(all []Hop, r Request, slice string) []Hop {
+	switch {
+	case slice == "":
+		return all
+	case !slices.ContainsFunc(all, func(h Hop) bool { return h.Run == slice }):
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(h Hop) bool { return h.Run != slice && h.Run != r.Slot })
+}
+
+// addHops adds the steps and the trace ids of hops.
+func (t *Timeline) addHops(hops []Hop) {
+	emitted := map[string]time.Time{}
+	for _, h := range hops {
+		for _, e := range h.Events {
+			emitted[e.ID] = e.Time
+		}
+	}
+	for _, h := range hops {
+		t.Hops = append(t.Hops, step(h, emitted))
+		if h.TraceID != "" && !slices.Contains(t.Traces, h.TraceID) {
+			t.Traces = append(t.Traces, h.TraceID)
+		}
+	}
+}
+
+// manual reads who collected the pages of a run by hand, from its manifest in landing or in the archive.
 func (l Ledger) manual(ctx context.Context, r *run, t *Timeline) error {
-	if r.written == nil || !r.byHand {
+	if r.written == nil || !r.manual {
 		return nil
 	}
 	o := r.written.Manifest
 	m, err := lake.ReadDocument[lake.Manifest](ctx, l.Lake, o)
 	if errors.Is(err, lake.ErrNotFound) {
-		o.Key, o.VersionID = lake.ArchiveKey(o.Key), "" // the same bytes, elsewhere
+		o.Key, o.VersionID = lake.ArchiveKey(o.Key), "" // the same bytes
 		m, err = lake.ReadDocument[lake.Manifest](ctx, l.Lake, o)
 	}
-	if errors.Is(err, lake.ErrNotFound) { // a contract that keeps no raw pages
+	if errors.Is(err, lake.ErrNotFound) { // the contract keeps no raw pages
 		return nil
 	}
 	if err == nil && m.Manual != nil {
@@ -171,12 +181,31 @@ func step(h Hop, emitted map[string]time.Time) Step {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// documents reads the verdict, the evidence and the candidate of one run. What the janitor has deleted since, with
-// its own evidence, is left out.
+// documents reads the verdict, the evidence and the candidate of one run. Documents that the janitor has deleted, with
+// evidence of that, are left out.
 func (l Ledger) documents(ctx context.Context, r *run, t *Timeline) error {
 	if err := l.manual(ctx, r, t); err != nil {
 		return err
 	}
+	if err := l.verdict(ctx, r, t); err != nil {
+		return err
+	}
+	if r.staged != nil {
+		c, err := lake.ReadDocument[lake.Candidate](ctx, l.Lake, r.staged.Candidate)
+		if err == nil && c.Quarantine != nil {
+			t.Quarantine = append(t.Quarantine, c.Quarantine.Key)
+		} else if err != nil && !errors.Is(err, lake.ErrNotFound) {
+			return err
+		}
+	}
+	if r.deleted == nil {
+		return nil
+	}
+	return l.evidence(ctx, r.deleted.Evidence, t)
+}
+
+// verdict reads the gate's verdict on a run.
+func (l Ledger) verdict(ctx context.Context, r *run, t *Timeline) error {
 	var verdict events.Object
 	switch {
 	case r.rejected != nil:
@@ -191,26 +220,22 @@ func (l Ledger) documents(ctx context.Context, r *run, t *Timeline) error {
 			}
 		}
 	}
-	if verdict.Key != "" {
-		v, err := lake.ReadDocument[lake.Verdict](ctx, l.Lake, verdict)
-		if err == nil {
-			t.Verdicts = append(t.Verdicts, Verdict{verdict.Key, v})
-		} else if !errors.Is(err, lake.ErrNotFound) {
-			return err
-		}
-	}
-	if r.staged != nil {
-		c, err := lake.ReadDocument[lake.Candidate](ctx, l.Lake, r.staged.Candidate)
-		if err == nil && c.Quarantine != nil {
-			t.Quarantine = append(t.Quarantine, c.Quarantine.Key)
-		} else if err != nil && !errors.Is(err, lake.ErrNotFound) {
-			return err
-		}
-	}
-	if r.deleted == nil {
+	if verdict.Key == "" {
 		return nil
 	}
-	for _, o := range r.deleted.Evidence {
+	v, err := lake.ReadDocument[lake.Verdict](ctx, l.Lake, verdict)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		t.Verdicts = append(t.Verdicts, Verdict{verdict.Key, v})
+	}
+	return err
+}
+
+// evidence reads what was deleted from a run's landing.
+func (l Ledger) evidence(ctx context.Context, objects []events.Object, t *Timeline) error {
+	for _, o := range objects {
 		e, err := lake.ReadDocument[lake.Evidence](ctx, l.Lake, o)
 		if errors.Is(err, lake.ErrNotFound) {
 			continue
@@ -229,7 +254,7 @@ func (l Ledger) documents(ctx context.Context, r *run, t *Timeline) error {
 	return nil
 }
 
-// Timelines reads the timelines of the requests that a name stands for; see Find. ErrNoRun: none left anything.
+// Timelines reads the timelines of the requests that match a name; see Find. The error is ErrNoRun if none left anything.
 func (l Ledger) Timelines(ctx context.Context, name, dataset string) ([]Timeline, error) {
 	requests, slice, err := l.Find(ctx, name, dataset)
 	if err != nil {
