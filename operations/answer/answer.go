@@ -13,29 +13,29 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// The marts that are asked.
+// The marts that are queried.
 const (
 	trends = "agg_population_trends_yearly"
 	places = "dim_municipalities"
 )
 
-// comarques is how many there are; with fewer the answer would be a part that looks like the whole.
+// comarques is the number of comarques; an answer with fewer would be a part that looks like the whole.
 const comarques = 43
 
-// Change is the answer: the comarques by growth, the fastest first.
+// Change is the answer: the comarques by growth, fastest first.
 type Change struct {
 	From        int       `json:"from"` // 1 January of this year
 	To          int       `json:"to"`   // to 1 January of this
 	Start       int64     `json:"population_start"`
 	End         int64     `json:"population_end"`
 	Comarques   []Comarca `json:"comarques"`
-	Origin      string    `json:"data_origin"` // published or recorded, of the weakest row
+	Origin      string    `json:"data_origin"` // "published" or "recorded": the weaker one of all rows
 	Source      string    `json:"source_system"`
 	Simulated   bool      `json:"simulated"`
 	Attribution []string  `json:"attribution"`
 	UpdatedAt   string    `json:"source_updated_at,omitempty"`
 	Build       string    `json:"build"`
-	Query       string    `json:"query"` // of `llac sql`, that gives the comarques
+	Query       string    `json:"query"` // for `llac sql`, which returns the comarques
 }
 
 // Comarca is one comarca's change.
@@ -47,25 +47,25 @@ type Comarca struct {
 	Percent float64 `json:"population_change_pct"`
 }
 
-// RefusedError says why there is no answer.
+// RefusedError reports why there is no answer.
 type RefusedError struct{ Reason string }
 
 func (e *RefusedError) Error() string { return e.Reason }
 
-// query asks for the facts alone, and so that a person can read it.
+// query selects facts only. People read it, so it is written out.
 const query = `select comarca_name, population_start, population_end, population_change, population_change_pct
 from ` + trends + `
 join (select distinct comarca_id, comarca_name from ` + places + ` where is_current) on comarca_id = geography_id
 where geography_type = 'comarca' and year = %d and data_origin in ('recorded', 'published')
 order by population_change_pct desc, comarca_name`
 
-// standing tells of the latest year with a change what its rows are.
+// standing returns, for the latest year with a change, the number of rows and of which kind they are.
 const standing = `select year, count(*), count(population_change), count(*) filter (data_origin not in ('recorded', 'published') or data_origin is null),
   max(case when data_origin = 'recorded' then 'recorded' end)
 from marts.` + trends + ` where geography_type = 'comarca' group by year having count(population_change) > 0 order by year desc`
 
-// Population answers from the marts. Nil without an error: they do not have what is asked for. A *RefusedError says that
-// they have it, and that it cannot be told.
+// Population returns the answer; nil if the marts do not have the figures. The error is a *RefusedError if they have figures
+// that must not be shown.
 func Population(ctx context.Context, e duckdb.Engine, t views.Tables) (*Change, error) {
 	mart, named := t.Find(views.Marts+"."+trends), t.Find(views.Marts+"."+places)
 	if mart == nil || named == nil {
@@ -73,9 +73,9 @@ func Population(ctx context.Context, e duckdb.Engine, t views.Tables) (*Change, 
 	}
 	for _, table := range []*views.Table{mart, named} {
 		if table.Broken != "" {
-			return nil, &RefusedError{table.Name + " cannot be read: " + table.Broken}
+			return nil, &RefusedError{"read " + table.Name + ": " + table.Broken}
 		}
-		if table.Kind == "dimension" && table.Origins["invented"] > 0 { // names of what is not there
+		if table.Kind == "dimension" && table.Origins["invented"] > 0 { // their names are not facts
 			return nil, refuse("rows of %s are invented", table.Name)
 		}
 	}
@@ -87,7 +87,7 @@ func Population(ctx context.Context, e duckdb.Engine, t views.Tables) (*Change, 
 		From: year, To: year + 1, Origin: origin, Source: mart.Source, Simulated: lake.Origin(mart.Source).Simulated(), Build: mart.Snapshot,
 		Attribution: mart.Attribution, UpdatedAt: mart.UpdatedAt, Query: fmt.Sprintf(query, year),
 	}
-	// The figures are of one of the datasets that the mart is made of.
+	// The figures come from one of the datasets that the mart is built from.
 	if p := t.Find(views.Staging + ".population"); p != nil && p.Snapshot == mart.Snapshots["population"] {
 		c.Attribution, c.UpdatedAt = p.Attribution, cmp.Or(p.UpdatedAt, mart.UpdatedAt)
 	}
@@ -105,13 +105,13 @@ func Population(ctx context.Context, e duckdb.Engine, t views.Tables) (*Change, 
 
 func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
 
-// latest finds the latest year of which a change is known, and makes sure that it is all fact (invariant 11).
+// latest finds the latest year with a known change, and checks that all its rows are facts (invariant 11).
 func latest(ctx context.Context, e duckdb.Engine, mart *views.Table) (year int, origin string, err error) {
 	rows, err := e.Run(ctx, duckdb.Job{
 		Statements: []string{"create schema marts", "create view marts." + trends + " as " + mart.Query}, Query: standing, Limit: 1,
 	})
 	if err != nil {
-		return 0, "", fmt.Errorf("look for the latest year in %s: %w", mart.Name, err)
+		return 0, "", fmt.Errorf("find the latest year in %s: %w", mart.Name, err)
 	}
 	if len(rows.Values) == 0 {
 		return 0, "", nil
@@ -122,13 +122,13 @@ func latest(ctx context.Context, e duckdb.Engine, mart *views.Table) (year int, 
 	case invented > 0:
 		return 0, "", refuse("the figures of %d of the %d comarques for %d are invented", invented, all, year)
 	case known != all:
-		return 0, "", refuse("the figures of %d of the %d comarques for %d are not known", all-known, all, year)
+		return 0, "", refuse("the figures of %d of the %d comarques for %d are unknown", all-known, all, year)
 	}
 	origin, _ = row[4].(string)
 	return year, cmp.Or(origin, "published"), nil
 }
 
-// ask asks as `llac sql` does.
+// ask executes the query as `llac sql` does.
 func ask(ctx context.Context, e duckdb.Engine, t views.Tables, query string) ([]Comarca, error) {
 	asked := slices.DeleteFunc(t.Views(), func(v duckdb.View) bool { return v.Schema != views.Marts })
 	report, err := e.Look(ctx, duckdb.Look{Views: asked, Statements: &query, Format: "rows", Limit: 0}, duckdb.Streams{})
@@ -136,14 +136,14 @@ func ask(ctx context.Context, e duckdb.Engine, t views.Tables, query string) ([]
 		return nil, err
 	}
 	if report.Error != nil {
-		return nil, fmt.Errorf("ask %s: %w", trends, report.Error)
+		return nil, fmt.Errorf("query %s: %w", trends, report.Error)
 	}
 	var out []Comarca
 	for _, row := range report.Results[0].Values {
 		name, _ := row[0].(string)
 		percent, err := strconv.ParseFloat(fmt.Sprint(row[4]), 64)
 		if name == "" || err != nil {
-			return nil, refuse("%s has a row that cannot be told: %v", trends, row)
+			return nil, refuse("%s has an unreadable row: %v", trends, row)
 		}
 		c := Comarca{Name: name, Start: whole(row[1]), End: whole(row[2]), Change: whole(row[3]), Percent: percent}
 		if c.End-c.Start != c.Change {

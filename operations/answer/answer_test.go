@@ -33,8 +33,8 @@ func engine(t *testing.T) duckdb.Engine {
 	return e
 }
 
-// truth reads the changes from the facts, by comarca.
-func truth(t *testing.T) map[string]answer.Comarca {
+// expected computes the changes from the facts, by comarca.
+func expected(t *testing.T) map[string]answer.Comarca {
 	t.Helper()
 	f, err := os.Open(facts)
 	if err != nil {
@@ -64,7 +64,7 @@ func truth(t *testing.T) map[string]answer.Comarca {
 	return out
 }
 
-// marts makes the two marts of the facts; change is put between them and their file.
+// marts writes the two marts of the facts to files; change is SQL that is executed before.
 func marts(t *testing.T, e duckdb.Engine, source, change string) views.Tables {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,7 +101,7 @@ func marts(t *testing.T, e duckdb.Engine, source, change string) views.Tables {
 
 func TestPopulation(t *testing.T) {
 	t.Parallel()
-	e, want := engine(t), truth(t)
+	e, want := engine(t), expected(t)
 	for _, source := range []string{"simulator", "api.idescat.cat"} {
 		change, origin := "select 1", "recorded"
 		if source != "simulator" {
@@ -129,14 +129,14 @@ func TestPopulation(t *testing.T) {
 	}
 }
 
-// One invented figure, or one that is not there, and no number is told at all.
+// A single invented or missing figure, and no number is given at all.
 func TestPopulationRefused(t *testing.T) {
 	t.Parallel()
 	e := engine(t)
 	for change, want := range map[string]string{
 		"update trends set data_origin = 'invented' where geography_type = 'comarca' and geography_id = '13' and year = 2023":                  "the figures of 1 of the 43 comarques for 2023 are invented",
 		"update trends set data_origin = null where geography_type = 'comarca' and geography_id = '13' and year = 2023":                        "the figures of 1 of the 43 comarques for 2023 are invented",
-		"update trends set population_change = null where geography_type = 'comarca' and geography_id = '13'":                                  "the figures of 1 of the 43 comarques for 2023 are not known",
+		"update trends set population_change = null where geography_type = 'comarca' and geography_id = '13'":                                  "the figures of 1 of the 43 comarques for 2023 are unknown",
 		"delete from trends where geography_id = '13'":                                                                                         "there are figures of 42 of the 43 comarques for 2023",
 		"update trends set population_change = population_change + 1 where geography_type = 'comarca' and geography_id = '13' and year = 2023": "the change of Barcelonès, 50996, is not that from 2318321 to 2369316",
 	} {

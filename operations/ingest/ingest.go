@@ -19,10 +19,10 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// Unofficial is the source system of pages that nobody vouches for.
+// Unofficial is the source system of pages for which nobody vouches.
 var Unofficial = string(lake.UnofficialOrigin("manual"))
 
-// Largest is the largest page that is landed: one is read whole by every stage.
+// Largest is the size of the largest page that is landed: every stage reads a page whole.
 const Largest = 256 << 20
 
 // Collection is what a person collected.
@@ -31,17 +31,18 @@ type Collection struct {
 	Slice   string   // of a sliced dataset
 	By      string   // who collected it
 	Reason  string   // why the fetcher did not
-	URL     string   // where the person says that it is from; may be empty
-	Vouched bool     // the person says that the contract's portal sent exactly these bytes
+	URL     string   // where they come from, according to the person; may be empty
+	Vouched bool     // the person states that the contract's portal sent exactly these bytes
 }
 
-// InputError says what is wrong with a collection, and what to do about it. Nothing was landed.
+// InputError reports a problem of a collection, and what to do. Nothing was landed.
 type InputError struct {
 	Problem, Fix string
 }
 
 func (e *InputError) Error() string { return e.Problem }
 
+// wrong returns an *InputError.
 func wrong(fix, format string, args ...any) error {
 	return &InputError{fmt.Sprintf(format, args...), fix}
 }
@@ -54,7 +55,7 @@ type Pages struct {
 	rows     []int64
 }
 
-// Read reads the files of a collection. The error is an *InputError where a person can mend it.
+// Read reads the files of a collection. The error is an *InputError if a person can fix it.
 func Read(c *contract.Contract, from Collection) (*Pages, error) {
 	p := &Pages{Collection: from, contract: c}
 	if err := p.check(); err != nil {
@@ -68,7 +69,7 @@ func Read(c *contract.Contract, from Collection) (*Pages, error) {
 		}
 		sha := lake.SHA256(body)
 		if other, ok := seen[sha]; ok {
-			return nil, wrong("name each page once, in the order of the source", "%s and %s hold the same bytes", other, file)
+			return nil, wrong("name each page once, in the order of the source", "%s and %s have the same bytes", other, file)
 		}
 		seen[sha] = file
 		p.bodies, p.rows = append(p.bodies, body), append(p.rows, rows)
@@ -76,73 +77,74 @@ func Read(c *contract.Contract, from Collection) (*Pages, error) {
 	return p, nil
 }
 
+// check checks everything but the files.
 func (p *Pages) check() error {
 	c := p.contract
 	official, err := url.Parse(c.Source.BaseURL)
 	if err != nil {
-		return fmt.Errorf("read the contract of %s: its source is %q: %w", c.Dataset, c.Source.BaseURL, err)
+		return fmt.Errorf("read the contract of %s: the address %q of its source: %w", c.Dataset, c.Source.BaseURL, err)
 	}
 	from, err := url.Parse(p.URL)
 	switch {
 	case len(p.Files) == 0:
 		return wrong("name the pages, in order: --file page-1.json --file page-2.json", "no file is named")
 	case strings.TrimSpace(p.Reason) == "":
-		return wrong(`say why it was collected by hand: --reason "the portal is down, page saved on Monday"`, "no reason is given, and it stays with the data for good")
+		return wrong(`give the reason for collecting by hand: --reason "the portal is down, page saved on Monday"`, "no reason is given; it is kept with the data")
 	case c.Slicing == nil && p.Slice != "":
 		return wrong("leave --slice out", "%s has no slices", c.Dataset)
 	case c.Slicing != nil && !slices.Contains(c.Slicing.Values, p.Slice):
-		return wrong("--slice "+c.Slicing.Values[len(c.Slicing.Values)-1], "%s is fetched in slices, by %s, and %q is none of %s", c.Dataset, c.Slicing.Column, p.Slice, strings.Join(c.Slicing.Values, ", "))
+		return wrong("--slice "+c.Slicing.Values[len(c.Slicing.Values)-1], "%s is fetched in slices, by %s: unknown slice %q, want one of %s", c.Dataset, c.Slicing.Column, p.Slice, strings.Join(c.Slicing.Values, ", "))
 	case err != nil, p.URL != "" && (from.Scheme != "https" && from.Scheme != "http" || from.Host == ""):
-		return wrong("--url https://"+official.Host+"/…, or leave it out", "%q is no web address", p.URL)
+		return wrong("--url https://"+official.Host+"/…, or leave it out", "%q is not a web address", p.URL)
 	case p.Vouched && p.URL != "" && from.Host != official.Host:
-		return wrong("leave --vouch out: then the rows say that they are unofficial", "the file is said to be from %s, and the source of %s is %s", from.Host, c.Dataset, official.Host)
+		return wrong("leave --vouch out: the rows are then marked as unofficial", "--url names the host %s, and the source of %s is %s", from.Host, c.Dataset, official.Host)
 	}
 	return nil
 }
 
-// page reads one file and counts its rows as the fetcher's client does.
+// page reads one file and counts its rows, as the fetcher's client does.
 func page(c *contract.Contract, file string) ([]byte, int64, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return nil, 0, wrong("name a file that is there", "read the page: %v", err)
+		return nil, 0, wrong("name an existing file", "read the page: %v", err)
 	case !info.Mode().IsRegular():
-		return nil, 0, wrong("name each page by a --file of its own", "%s is no file", file)
+		return nil, 0, wrong("give each page its own --file", "%s is not a file", file)
 	case info.Size() > Largest:
-		return nil, 0, wrong("cut it into pages: several --file", "%s holds %d bytes, a page at most %d", file, info.Size(), int64(Largest))
+		return nil, 0, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d", file, info.Size(), int64(Largest))
 	}
 	body, err := os.ReadFile(file)
 	if err != nil {
 		return nil, 0, wrong("make it readable", "read the page: %v", err)
 	}
 	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) || bytes.HasPrefix(body, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
-		return nil, 0, wrong("unpack it first: gunzip or unzstd", "%s is packed", file)
+		return nil, 0, wrong("decompress it first: gunzip or unzstd", "%s is compressed", file)
 	}
 	rows := int64(0)
 	err = portals.All.Rows(c.Source.Kind, body, func(source.Row) error { rows++; return nil })
 	var malformed *source.PageError
 	switch {
 	case errors.As(err, &malformed):
-		return nil, 0, wrong("save the answer of the portal's API as it is: JSON, not CSV or a web page; "+c.Source.BaseURL, "%s is no page of %s: %v", file, c.Source.Kind, malformed)
+		return nil, 0, wrong("save the response of the portal's API unchanged: JSON, not CSV or a web page; "+c.Source.BaseURL, "%s is not a page of %s: %v", file, c.Source.Kind, malformed)
 	case err != nil:
 		return nil, 0, fmt.Errorf("read the page %s: %w", file, err)
 	}
 	return body, rows, nil
 }
 
-// Run names the run that a collection becomes, at a slot.
+// Run returns the run of a collection at a slot.
 func (p *Pages) Run(slot string) events.Run {
 	r := events.Run{Dataset: p.contract.Dataset, Slot: slot, Slice: p.Slice, ContractSHA256: p.contract.SHA256, Trigger: "manual"}
 	prefix := ""
 	if p.contract.Slicing != nil {
-		// Only this slice is new; the gate carries the others on.
+		// Only this slice is new; the gate keeps the published ones.
 		prefix, r.Slices = p.contract.Slicing.Prefix, []string{p.Slice}
 	}
 	r.RunID = lake.NewRunID(slot, prefix, p.Slice).String()
 	return r
 }
 
-// system is whose data the pages are, in words that stay with every row.
+// system returns the source system of the pages, which every row names.
 func (p *Pages) system() string {
 	if !p.Vouched {
 		return Unofficial
@@ -150,7 +152,7 @@ func (p *Pages) system() string {
 	return string(lake.OfficialOrigin(p.contract.Source.BaseURL))
 }
 
-// Land writes the pages and their manifest and answers the event that tells of them. Nothing is told by it.
+// Land writes the pages and their manifest and returns the event of their landing. It does not publish the event.
 func (p *Pages) Land(ctx context.Context, store lake.Store, slot, attempt string, now time.Time) (events.LandingWritten, error) {
 	run := p.Run(slot)
 	from := p.contract.Source
@@ -176,7 +178,7 @@ func (p *Pages) Land(ctx context.Context, store lake.Store, slot, attempt string
 	body := lake.Encode(m)
 	info, _, err := store.PutIfAbsent(ctx, lake.ManifestKey(run.Dataset, run.RunID, attempt, 0), body)
 	if err != nil {
-		return events.LandingWritten{}, fmt.Errorf("write the manifest of what was collected: %w", err)
+		return events.LandingWritten{}, fmt.Errorf("write the manifest of the collected pages: %w", err)
 	}
 	info.SHA256 = lake.SHA256(body)
 	return events.LandingWritten{
@@ -185,7 +187,7 @@ func (p *Pages) Land(ctx context.Context, store lake.Store, slot, attempt string
 	}, nil
 }
 
-// Event is the envelope of what was landed, from the operator.
+// Event returns the event of a landing, emitted by the operator.
 func Event(p events.LandingWritten, now time.Time) events.Event {
 	e := events.New(p)
 	e.ID = p.Dataset + "/" + p.RunID + "/" + events.Operator + "/1"
@@ -193,8 +195,8 @@ func Event(p events.LandingWritten, now time.Time) events.Event {
 	return e
 }
 
-// Receipt records in the run's history that it was landed, in the fetcher's place: as long as it is there the janitor knows
-// whose the pages are. It is written before the event is published (invariant 1), and again does no harm.
+// Receipt writes a receipt of the landing in the fetcher's place. As long as it exists, the janitor knows to which run the
+// pages belong. It is written before the event is published (invariant 1). Writing it again does no harm.
 func Receipt(ctx context.Context, store lake.Store, e events.Event, build string) error {
 	p, err := events.As[events.LandingWritten](e)
 	if err != nil {

@@ -19,31 +19,31 @@ import (
 	"github.com/llac-project/llac/platform/local/aws"
 )
 
-// NoLakeError is answered where a state directory is not there: nothing has run in it yet.
+// NoLakeError reports that a state directory does not exist: nothing has run in it yet.
 type NoLakeError struct{ Dir string }
 
 func (e *NoLakeError) Error() string { return e.Dir + ": there is no lake here yet" }
 
-// Cloud is the local cloud of a state directory: our own, or the one of the process that owns the directory.
+// Cloud is the local cloud of a state directory, run by this process or by another one that owns the directory.
 type Cloud struct {
 	Dir   string
 	AWS   awssdk.Config
-	Owner *aws.OwnedError // who owns it; nil: we do
+	Owner *aws.OwnedError // the process that owns the directory; nil: this process
 
 	own  *aws.Cloud
 	http *http.Transport
 }
 
-// look is said by commands that hold the directory for a moment only.
+// look is the note of commands that own the directory for a moment only.
 const look = "for a moment"
 
-// lookPatience is how long we wait for such a command to let go, or for an owner to say who it is.
+// lookPatience is how long to wait until such a command releases the directory, or an owner writes its process id.
 const lookPatience = 5 * time.Second
 
-// open starts the local cloud of dir, made where missing. It answers an *aws.OwnedError when another process has it.
+// open starts the local cloud of dir, which is created if missing. The error is an *aws.OwnedError if another process owns it.
 func open(ctx context.Context, dir, note string) (*Cloud, error) {
 	o := aws.Options{Dir: dir, Buckets: []string{DataBucket, ConfigBucket}, OwnerNote: note}
-	deadline := time.Now().Add(lookPatience) // a lock is a matter of real time, whatever the clock of the run
+	deadline := time.Now().Add(lookPatience) // locks depend on real time, not on the clock of the run
 	for {
 		own, err := aws.Start(ctx, o)
 		var owned *aws.OwnedError
@@ -65,8 +65,8 @@ func open(ctx context.Context, dir, note string) (*Cloud, error) {
 	}
 }
 
-// Look opens the local cloud of dir for a moment, or joins the one that another process runs. Nothing is made where
-// nothing is: a *NoLakeError.
+// Look opens the local cloud of dir for a moment, or joins the one that another process runs. It creates nothing: the error
+// is a *NoLakeError if nothing has run there.
 func Look(ctx context.Context, dir string) (*Cloud, error) {
 	if _, err := os.Stat(filepath.Join(dir, "queues")); errors.Is(err, fs.ErrNotExist) {
 		return nil, &NoLakeError{dir}
@@ -88,8 +88,8 @@ func Look(ctx context.Context, dir string) (*Cloud, error) {
 	return cloud, nil
 }
 
-// Open opens the local cloud of dir to work on its lake without the services. note tells others what is at work. The
-// error is a *NoLakeError where nothing is, and an *aws.OwnedError when another process has the directory.
+// Open opens the local cloud of dir to work on its lake without the services. Other processes see the note. The error is a
+// *NoLakeError if nothing has run there, and an *aws.OwnedError if another process owns the directory.
 func Open(ctx context.Context, dir, note string) (*Cloud, error) {
 	if _, err := os.Stat(filepath.Join(dir, "queues")); errors.Is(err, fs.ErrNotExist) {
 		return nil, &NoLakeError{dir}
@@ -97,28 +97,28 @@ func Open(ctx context.Context, dir, note string) (*Cloud, error) {
 	return open(ctx, dir, note)
 }
 
-// connect gives the SDK clients connections of their own: to a loopback address, many at once, and closed before the
-// cloud is, which would otherwise wait for those that were opened and never used.
+// connect gives the SDK clients a transport of their own: for many connections to a loopback address, which are closed
+// before the cloud is. The cloud would otherwise wait for connections that were opened and never used.
 func connect(dir string, config awssdk.Config) *Cloud {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
 	config.HTTPClient = &http.Client{Transport: transport}
 	return &Cloud{Dir: dir, AWS: config, http: transport}
 }
 
-// Lake is the data bucket.
+// Lake returns the data bucket.
 func (c *Cloud) Lake() lake.Store { return lake.NewS3(c.AWS, DataBucket, clock.System{}) }
 
-// Contracts is the config bucket.
+// Contracts returns the config bucket.
 func (c *Cloud) Contracts() lake.Store { return lake.NewS3(c.AWS, ConfigBucket, clock.System{}) }
 
-// Close lets the directory go; a cloud that was joined is left as it is.
+// Close releases the directory; a joined cloud keeps running.
 func (c *Cloud) Close() error {
 	c.http.CloseIdleConnections()
 	if c.own == nil {
 		return nil
 	}
-	// Connections that were being opened when their calls were given up turn up idle a moment later, and the cloud
-	// would wait seconds for their first request.
+	// Connections that were being opened when their calls were cancelled become idle a moment later, and the cloud would
+	// wait seconds for their first request.
 	closed, swept := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(swept)
@@ -149,7 +149,7 @@ type endpoint struct {
 	PID      int    `json:"pid"`
 }
 
-// writeEndpoint tells other processes where the cloud of dir answers. Who owns dir is the lock's to say.
+// writeEndpoint writes the address of the cloud of dir for other processes. The lock says which process owns dir.
 func writeEndpoint(dir, address string) error {
 	return writeFile(endpointFile(dir), lake.Encode(endpoint{address, os.Getpid()}))
 }
@@ -161,12 +161,12 @@ func readEndpoint(dir string) (string, error) {
 	}
 	var e endpoint
 	if err := json.Unmarshal(b, &e); err != nil || e.Endpoint == "" {
-		return "", fmt.Errorf("the file %s does not say where the local cloud answers; try again in a moment", endpointFile(dir))
+		return "", fmt.Errorf("the file %s does not contain the address of the local cloud; try again in a moment", endpointFile(dir))
 	}
 	return e.Endpoint, nil
 }
 
-// writeFile writes a small file whole or not at all.
+// writeFile writes a small file atomically.
 func writeFile(path string, body []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

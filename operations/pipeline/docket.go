@@ -15,16 +15,16 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Pending is one request that is not at its end.
+// Pending is one unfinished request.
 type Pending struct {
 	Dataset string       `json:"dataset"`
 	Slot    string       `json:"slot"`
-	Why     string       `json:"why"`    // why it was asked for, for a person
-	Portal  string       `json:"portal"` // the --portal it began with
-	Event   events.Event `json:"event"`  // the run.requested, or the landing.written of what was collected by hand, to publish again as it was
+	Why     string       `json:"why"`    // why it was requested, for a person
+	Portal  string       `json:"portal"` // the --portal that it started with
+	Event   events.Event `json:"event"`  // the run.requested, or the landing.written of pages collected by hand, to be published again unchanged
 }
 
-// Request names the pending request.
+// Request returns the name of the request.
 func (p Pending) Request() ledger.Request { return ledger.Request{Dataset: p.Dataset, Slot: p.Slot} }
 
 // docket is <dir>/unfinished.json.
@@ -47,17 +47,17 @@ func readDocket(dir string) (*docket, error) {
 		return d, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read what was left unfinished: %w", err)
+		return nil, fmt.Errorf("read the unfinished requests: %w", err)
 	}
 	var f docketFile
 	if err := json.Unmarshal(b, &f); err != nil {
-		return nil, fmt.Errorf("read what was left unfinished: %s: %w; remove the file to forget it (the queues still hold the work)", d.path, err)
+		return nil, fmt.Errorf("read the unfinished requests: %s: %w; remove the file to forget them (the queues still have the work)", d.path, err)
 	}
 	d.list = f.Requests
 	return d, nil
 }
 
-// Unfinished lists the requests that an earlier `llac run` in dir left before their end.
+// Unfinished returns the requests that an earlier `llac run` in dir left unfinished.
 func Unfinished(dir string) ([]Pending, error) {
 	d, err := readDocket(dir)
 	if err != nil {
@@ -66,7 +66,7 @@ func Unfinished(dir string) ([]Pending, error) {
 	return d.list, nil
 }
 
-// add writes requests down before they are published.
+// add records requests before they are published.
 func (d *docket) add(requests ...Pending) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,7 +74,7 @@ func (d *docket) add(requests ...Pending) error {
 	return d.write()
 }
 
-// strike takes out a request that has ended.
+// strike removes a request that has ended.
 func (d *docket) strike(r ledger.Request) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

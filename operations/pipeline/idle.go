@@ -22,7 +22,7 @@ type Depth struct {
 // Total counts all of them.
 func (d Depth) Total() int { return d.Waiting + d.InFlight + d.Delayed }
 
-// Made asks whether a queue was ever made.
+// Made reports whether a queue exists.
 func (c Queues) Made(ctx context.Context, name string) (bool, error) {
 	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
 	defer cancel()
@@ -33,7 +33,7 @@ func (c Queues) Made(ctx context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
-// Depth asks how many messages a queue of the environment holds, by its name. A queue that was never made holds none.
+// Depth returns how many messages a queue of the environment holds; none if the queue does not exist.
 func (c Queues) Depth(ctx context.Context, name string) (Depth, error) {
 	client := sqs.NewFromConfig(c.AWS)
 	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
@@ -51,10 +51,10 @@ func (c Queues) Depth(ctx context.Context, name string) (Depth, error) {
 			types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 		}})
 	if err != nil {
-		return Depth{}, fmt.Errorf("ask how many messages queue %s holds: %w", name, err)
+		return Depth{}, fmt.Errorf("count the messages of queue %s: %w", name, err)
 	}
 	number := func(n types.QueueAttributeName) int {
-		v, _ := strconv.Atoi(out.Attributes[string(n)]) // SQS answers numbers
+		v, _ := strconv.Atoi(out.Attributes[string(n)]) // SQS returns numbers
 		return v
 	}
 	return Depth{
@@ -64,8 +64,8 @@ func (c Queues) Depth(ctx context.Context, name string) (Depth, error) {
 	}, nil
 }
 
-// Idle says whether no service has anything to do. Queues are asked in the order of the flow, so that a message cannot
-// slip past by moving on, and twice, because the gate's events lead back to the scheduler.
+// Idle reports whether no service has anything to do. The queues are read in the order of the flow, so that no message is
+// missed because it moves on, and twice, because events of the gate lead back to the scheduler.
 func (p *Pipeline) Idle(ctx context.Context) (bool, error) {
 	for range 2 {
 		for _, s := range Services {

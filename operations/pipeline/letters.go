@@ -21,21 +21,21 @@ import (
 
 // Letter is one message in a dead-letter queue.
 type Letter struct {
-	ID              string    `json:"id"` // short, for a person to type; it changes when the message dies again
+	ID              string    `json:"id"` // short, for a person to type; it changes when the message fails again
 	Service         string    `json:"service"`
 	EventID         string    `json:"event_id,omitempty"`
 	Event           string    `json:"event,omitempty"` // short type
 	Dataset         string    `json:"dataset,omitempty"`
 	Run             string    `json:"run,omitempty"`
 	Reason          string    `json:"reason"`
-	Receives        int       `json:"receives,omitempty"` // how often it was tried; 0: not known
+	Receives        int       `json:"receives,omitempty"` // number of attempts; 0: unknown
 	FirstReceivedAt time.Time `json:"first_received_at,omitzero"`
 	FailedAt        time.Time `json:"failed_at,omitzero"`
 	TraceID         string    `json:"trace_id,omitempty"`
 	Size            int       `json:"size"` // of the body, in bytes
 	SHA256          string    `json:"sha256"`
-	// Envelope is the event, where the body is one of a type that this build knows. Other bodies are never shown: what
-	// is in them is not known (invariant 8).
+	// Envelope is the event, if its type is known to this build. Other bodies are never shown, because their contents are
+	// unknown (invariant 8).
 	Envelope *events.Event `json:"envelope,omitempty"`
 
 	message types.Message
@@ -53,18 +53,18 @@ type Queues struct {
 	Env string
 }
 
-// Queues are the local cloud's.
+// Queues returns the queues of the local cloud.
 func (c *Cloud) Queues() Queues { return Queues{c.AWS, Env} }
 
-// handling is how long messages that are looked at are hidden from others who look.
+// handling is how long messages that are being read are hidden from other readers.
 const handling = 10 * time.Second
 
-// Letters lists the dead letters of a service, or of all when service is "", the oldest first. They stay where they are.
+// Letters returns the dead letters of a service, or of all if service is "", oldest first. They stay in their queues.
 func (c Queues) Letters(ctx context.Context, service string) ([]Letter, error) {
 	return c.letters(ctx, service, func([]Letter) ([]Letter, error) { return nil, nil })
 }
 
-// Replay sends the original bodies of the letters that chosen picks back to the queues of their services, and answers
+// Replay sends the original bodies of the letters that chosen selects back to the queues of their services. It returns
 // those that it sent.
 func (c Queues) Replay(ctx context.Context, service string, chosen func(Letter) bool) ([]Letter, error) {
 	var sent []Letter
@@ -83,18 +83,18 @@ func (c Queues) Replay(ctx context.Context, service string, chosen func(Letter) 
 	return sent, err
 }
 
-// letters receives every dead letter, lets use deal with them, and puts back those that use does not answer.
+// letters receives every dead letter, calls use with them, and puts back those that use does not return.
 func (c Queues) letters(ctx context.Context, service string, use func([]Letter) ([]Letter, error)) (listed []Letter, err error) {
 	client := sqs.NewFromConfig(c.AWS)
 	held := map[string]map[string]bool{} // receipt handles by queue
 	defer func() {
 		for queue, handles := range held {
-			var rests []messaging.VisibilityChange
+			var changes []messaging.VisibilityChange
 			for handle := range handles {
-				rests = append(rests, messaging.VisibilityChange{ReceiptHandle: handle})
+				changes = append(changes, messaging.VisibilityChange{ReceiptHandle: handle})
 			}
-			// A letter that could not be put back comes back by itself.
-			err = errors.Join(err, messaging.ChangeVisibility(context.WithoutCancel(ctx), client, queue, rests))
+			// A letter that could not be put back reappears by itself.
+			err = errors.Join(err, messaging.ChangeVisibility(context.WithoutCancel(ctx), client, queue, changes))
 		}
 	}()
 	for _, s := range Services {
@@ -123,11 +123,11 @@ func (c Queues) letters(ctx context.Context, service string, use func([]Letter) 
 	return listed, err
 }
 
-// receiveAll receives every dead letter of a service and notes their receipt handles. An answer of SQS that was lost on
-// its way hides letters for a while, as somebody else who looks does: they are waited for, so that none is left out.
+// receiveAll receives every dead letter of a service and records their receipt handles. A lost response of SQS hides letters
+// for a while, as another reader does. receiveAll waits for them, so that none is missing.
 func (c Queues) receiveAll(ctx context.Context, client *sqs.Client, service, url string, held map[string]bool) ([]Letter, error) {
 	var all []Letter
-	deadline := time.Now().Add(handling + 2*time.Second) // visibility is a matter of real time
+	deadline := time.Now().Add(handling + 2*time.Second) // visibility depends on real time
 	for {
 		found, err := receive(ctx, client, service, url)
 		if err != nil {
@@ -140,7 +140,7 @@ func (c Queues) receiveAll(ctx context.Context, client *sqs.Client, service, url
 				all = append(all, l)
 				continue
 			}
-			delete(held, awssdk.ToString(all[again].message.ReceiptHandle)) // it came back while we waited for others
+			delete(held, awssdk.ToString(all[again].message.ReceiptHandle)) // it reappeared while we waited for others
 			all[again] = l
 		}
 		if len(found) > 0 {
@@ -155,7 +155,7 @@ func (c Queues) receiveAll(ctx context.Context, client *sqs.Client, service, url
 		case hidden <= 0:
 			return all, nil
 		case time.Now().After(deadline):
-			return all, fmt.Errorf("%d dead letters of %s are in somebody else's hands; try again in a moment", hidden, service)
+			return all, fmt.Errorf("%d dead letters of %s are held by another reader; try again in a moment", hidden, service)
 		}
 		if err := (clock.System{}).Sleep(ctx, 100*time.Millisecond); err != nil {
 			return all, err
@@ -189,7 +189,7 @@ func newLetter(service, url string, m types.Message) Letter {
 		Size: len(dead.Body), SHA256: lake.SHA256([]byte(dead.Body)), message: m, queue: url,
 	}
 	if l.Reason == "" {
-		l.Reason = "none is stated: its consumer died with it each time, and SQS moved it"
+		l.Reason = "unknown: its consumer died during each attempt, and SQS moved the message"
 	}
 	e, err := events.Parse([]byte(dead.Body))
 	if err != nil {
@@ -197,20 +197,20 @@ func newLetter(service, url string, m types.Message) Letter {
 	}
 	l.EventID, l.Event, l.Dataset, l.Run = e.ID, events.Name(e.Type), e.Subject, e.CorrelationID
 	if payload, err := e.Decode(); err == nil {
-		e.Data = events.New(payload).Data // only the members that we know
+		e.Data = events.New(payload).Data // only the fields that this build knows
 		l.Envelope = &e
 	}
 	return l
 }
 
-// shortID is the first part of a message id.
+// shortID returns the first part of a message id.
 func shortID(messageID string) string {
 	first, _, _ := strings.Cut(messageID, "-")
 	return first
 }
 
-// resend sends a letter's original body and attributes back to its service and then deletes the letter.
-// Invariant 5: in this order. When the delete fails the message is there twice, which receipts make harmless.
+// resend sends a letter's original body and attributes back to its service, then deletes the letter.
+// Invariant 5: in this order. If the delete fails, the message exists twice, which receipts make harmless.
 func (c Queues) resend(ctx context.Context, l Letter) error {
 	client := sqs.NewFromConfig(c.AWS)
 	call, cancel := context.WithTimeout(ctx, messaging.DefaultCallTimeout)
@@ -231,7 +231,7 @@ func (c Queues) resend(ctx context.Context, l Letter) error {
 		return fmt.Errorf("send dead letter %s back to %s (it stays a dead letter): %w", l.ID, name, err)
 	}
 	if _, err := client.DeleteMessage(call, &sqs.DeleteMessageInput{QueueUrl: &l.queue, ReceiptHandle: l.message.ReceiptHandle}); err != nil {
-		return fmt.Errorf("delete dead letter %s, which is sent back already: %w", l.ID, err)
+		return fmt.Errorf("delete dead letter %s, which was sent back: %w", l.ID, err)
 	}
 	return nil
 }

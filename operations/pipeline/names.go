@@ -19,7 +19,7 @@ const (
 	Env          = "local"
 	DataBucket   = "data"
 	ConfigBucket = "config"
-	observer     = "llac-" + Env + "-observer" // the queue that hears everything
+	observer     = "llac-" + Env + "-observer" // the queue that receives every event
 )
 
 // Services are the six services in the order of the flow.

@@ -13,7 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// observe listens to every topic until life ends. What the observer misses harms nobody: the receipts say the same.
+// observe receives the events of every topic until life ends. Events that it misses do no harm: the receipts have them.
 func (p *Pipeline) observe(life context.Context) error {
 	consumer, err := messaging.NewConsumer(messaging.ConsumerConfig{
 		Client: sqs.NewFromConfig(p.Cloud.AWS), Service: "observer", Pollers: 1, Grace: p.settings.Grace, Log: p.operator.Log,
@@ -23,7 +23,7 @@ func (p *Pipeline) observe(life context.Context) error {
 	}
 	messages, err := consumer.Subscribe(life, p.topology.Queues[observer])
 	if err != nil {
-		return fmt.Errorf("listen to the local topics: %w", err)
+		return fmt.Errorf("subscribe to the local topics: %w", err)
 	}
 	p.stopped.Go(func() {
 		for m := range messages {
@@ -36,21 +36,21 @@ func (p *Pipeline) observe(life context.Context) error {
 	return nil
 }
 
-// listener hears from the fetcher's metrics which page it is at, for no event is emitted for a page, and that a portal
-// does not answer as it should.
+// listener reads from the fetcher's metrics which page it fetches, because no event is emitted for a page, and that a portal
+// fails.
 type listener struct {
 	telemetry.Metrics
 	tracker *tracker
 	trouble func(string)
 
-	mu   sync.Mutex
-	told map[string]bool // hosts whose trouble is told
+	mu       sync.Mutex
+	reported map[string]bool // failing hosts that were reported
 }
 
-// worthTelling is the try from which a portal's trouble is told: the first ones mend themselves most of the time.
-const worthTelling = 3
+// noticeAfter is the attempt at which a failing portal is first reported: most failures end before that.
+const noticeAfter = 3
 
-// Record passes the measurement on and takes from it what a person waits for.
+// Record records the measurement and reports what a person waits for.
 func (l *listener) Record(ctx context.Context, name string, value float64, unit telemetry.Unit, properties ...any) {
 	l.Metrics.Record(ctx, name, value, unit, properties...)
 	switch name {
@@ -58,30 +58,30 @@ func (l *listener) Record(ctx context.Context, name string, value float64, unit 
 		l.tracker.page(property[string](properties, "dataset"), property[string](properties, "run"),
 			property[int](properties, "page"), property[int](properties, "pages"), int64(value))
 	case "portal_response_time":
-		if property[string](properties, telemetry.KeyOutcome) == source.OutcomeRetried && property[int](properties, "attempt") == worthTelling {
-			l.tell(property[string](properties, "host"), property[int](properties, "status"))
+		if property[string](properties, telemetry.KeyOutcome) == source.OutcomeRetried && property[int](properties, "attempt") == noticeAfter {
+			l.report(property[string](properties, "host"), property[int](properties, "status"))
 		}
 	}
 }
 
-func (l *listener) tell(host string, status int) {
+func (l *listener) report(host string, status int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.told[host] {
+	if l.reported[host] {
 		return
 	}
-	if l.told == nil {
-		l.told = map[string]bool{}
+	if l.reported == nil {
+		l.reported = map[string]bool{}
 	}
-	l.told[host] = true
-	answer := "gives no whole answer"
+	l.reported[host] = true
+	problem := "sends incomplete responses"
 	if status >= 300 {
-		answer = fmt.Sprintf("answers with status %d", status)
+		problem = fmt.Sprintf("responds with status %d", status)
 	}
-	l.trouble(fmt.Sprintf("%s %s (%d tries so far). Still trying; Ctrl-C leaves it to the next run.", host, answer, worthTelling))
+	l.trouble(fmt.Sprintf("%s %s (%d attempts so far). Retrying; Ctrl-C leaves it to the next run.", host, problem, noticeAfter))
 }
 
-// property finds one of alternating keys and values; the zero value where it is not there.
+// property returns the value of a key in alternating keys and values; the zero value if there is none.
 func property[T any](properties []any, key string) T {
 	var zero T
 	for i := 0; i+1 < len(properties); i += 2 {

@@ -23,27 +23,27 @@ import (
 
 // Settings say how a pipeline runs. Only Dir is required.
 type Settings struct {
-	Dir    string // state directory, made where missing
+	Dir    string // state directory, created if missing
 	Portal string // "simulator" (the default), "live", or "socrata=http://127.0.0.1:9000,idescat=…"
 
-	Simulator        *portal.Portal // started already; used where Portal is the simulator. Nil: one of our own
-	SimulatorOptions portal.Options // of our own
+	Simulator        *portal.Portal // a running simulator, used if Portal is the simulator. Nil: Start starts one
+	SimulatorOptions portal.Options // of the one that Start starts
 
 	Clock       clock.Clock       // default: the system's
 	LogLevel    slog.Level        // of the log file
 	AppTokens   map[string]string // of portals, by the environment variable of their kind; sent only when set, never logged
 	Endpoint    string            // OTLP/HTTP collector; empty: none
-	Backoff     messaging.Backoff // of failed messages; default: half a second, doubled up to ten
-	MaxReceives int               // tries of a message; default messaging.DefaultMaxReceives
-	Grace       time.Duration     // for work under way when the pipeline is stopped; default 10 s
+	Backoff     messaging.Backoff // of failed messages; default: half a second, doubled up to ten seconds
+	MaxReceives int               // attempts per message; default messaging.DefaultMaxReceives
+	Grace       time.Duration     // for work in progress when the pipeline is stopped; default 10 s
 	Failpoint   string            // "<service>.<point>" at which the process kills itself; only tests of crashes set it
-	MetricLines io.Writer         // takes metrics as CloudWatch would; nil: none
-	Note        string            // told to whoever is refused the same directory
+	MetricLines io.Writer         // receives metrics as CloudWatch would; nil: none
+	Note        string            // shown to processes that cannot own the directory
 	Faults      func(*http.Request) aws.Fault
-	Trouble     func(string) // told, once a host, that a portal does not answer as it should; nil: nobody
+	Trouble     func(string) // called once per host if a portal fails; nil: not reported
 }
 
-// laptopBackoff is shorter than the cloud's: somebody is waiting in front of it.
+// laptopBackoff is shorter than the backoff on AWS, because a person is waiting.
 var laptopBackoff = messaging.Backoff{First: 500 * time.Millisecond, Max: 10 * time.Second}
 
 func (s *Settings) fill() {
@@ -67,16 +67,16 @@ func (s *Settings) fill() {
 	}
 }
 
-// Pipeline is the six services at work over the local cloud of a directory.
+// Pipeline is the running services of the local cloud of a directory.
 type Pipeline struct {
 	Cloud    *Cloud
-	Portals  string // where the portals are asked, in words
+	Portals  string // which portals are read, in words
 	settings Settings
 	topology *messaging.Topology
 	portals  *portalSetup
 	tracker  *tracker
 
-	operator  *telemetry.Telemetry // for what the operator asks for
+	operator  *telemetry.Telemetry // of the requests of the operator
 	publisher *messaging.Publisher
 	log       *os.File
 
@@ -86,8 +86,9 @@ type Pipeline struct {
 	shutdown []func(context.Context) error
 }
 
-// Start opens the directory and starts the local cloud, the portals and the services. It returns when all of them
-// receive. The pipeline works until Close; ctx bounds the start only. An *aws.OwnedError says who has the directory.
+// Start opens the directory and starts the local cloud, the portals and the services. It returns when all services receive
+// messages. The pipeline runs until Close; ctx bounds only the start. The error is an *aws.OwnedError if another process owns
+// the directory.
 func Start(ctx context.Context, s Settings) (*Pipeline, error) {
 	s.fill()
 	if _, err := checkPortal(s.Portal); err != nil {
@@ -110,7 +111,7 @@ func Start(ctx context.Context, s Settings) (*Pipeline, error) {
 func (p *Pipeline) start(ctx context.Context) (err error) {
 	for _, file := range []string{LogFile(p.settings.Dir), SpanFile(p.settings.Dir)} {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return fmt.Errorf("make the folder of the logs: %w", err)
+			return fmt.Errorf("create the folder of the logs: %w", err)
 		}
 	}
 	if p.log, err = os.OpenFile(LogFile(p.settings.Dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
@@ -124,7 +125,7 @@ func (p *Pipeline) start(ctx context.Context) (err error) {
 	}
 	p.Portals = p.portals.describe()
 	if p.topology, err = messaging.Deploy(ctx, p.Cloud.AWS, Env, declarations(), topologyOptions(p.settings.MaxReceives)); err != nil {
-		return fmt.Errorf("make the local topics and queues: %w", err)
+		return fmt.Errorf("create the local topics and queues: %w", err)
 	}
 	p.publisher, err = messaging.NewPublisher(messaging.PublisherConfig{AWS: p.Cloud.AWS, Tracer: p.operator.Tracer})
 	if err != nil {
@@ -133,7 +134,7 @@ func (p *Pipeline) start(ctx context.Context) (err error) {
 	return p.startServices(ctx)
 }
 
-// startServices starts the services and the observer and waits until all of them receive.
+// startServices starts the services and the observer and waits until all of them receive messages.
 func (p *Pipeline) startServices(ctx context.Context) error {
 	var life context.Context
 	life, p.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -196,8 +197,8 @@ func (p *Pipeline) telemetry(ctx context.Context, service string) (*telemetry.Te
 	return t, err
 }
 
-// Close stops the services, which finish what they are at within the grace and put the rest back into the queues, and
-// lets the directory go.
+// Close stops the services and releases the directory. The services finish the work in progress within the grace period and
+// put the rest back into the queues.
 func (p *Pipeline) Close() error {
 	if p.stop != nil {
 		p.stop()

@@ -19,7 +19,7 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// request makes the request of a dataset: a slot of its own and a trace of its own.
+// request returns a request of a dataset with a new slot and a new trace.
 func (r *runner) request(ctx context.Context, store lake.Store, dataset, why string, named []string) (Pending, error) {
 	at, err := FreeSlot(ctx, store, dataset, r.Options.Clock.Now())
 	if err != nil {
@@ -34,7 +34,7 @@ func (r *runner) request(ctx context.Context, store lake.Store, dataset, why str
 	return Pending{Dataset: dataset, Slot: slot, Why: why, Portal: r.result.Portal, Event: e}, nil
 }
 
-// Request is the event by which a person asks for a run. One of some slices alone is a backfill.
+// Request returns the event with which a person requests a run. A request of selected slices is a backfill.
 func Request(p events.RunRequested) events.Event {
 	if len(p.Slices) > 0 {
 		p.Trigger = "backfill"
@@ -46,7 +46,7 @@ func Request(p events.RunRequested) events.Event {
 	return e
 }
 
-// land lands a collection and makes it a request of its own, with a trace of its own.
+// land lands collected pages and returns their request, with a new slot and a new trace.
 func (r *runner) land(ctx context.Context, store lake.Store, pages *ingest.Pages, dataset string) (Pending, error) {
 	at, err := FreeSlot(ctx, store, dataset, r.Options.Clock.Now())
 	if err != nil {
@@ -65,14 +65,14 @@ func (r *runner) land(ctx context.Context, store lake.Store, pages *ingest.Pages
 	return Pending{Dataset: dataset, Slot: slot, Why: "collected by hand", Portal: r.result.Portal, Event: e}, nil
 }
 
-// FreeSlot is now, or the first second after it in which no run of the dataset was asked for: slots count seconds, and
-// a request in a slot that is taken would be the other one.
+// FreeSlot returns now, or the first second after it for which no run of the dataset was requested. Slots have a resolution
+// of one second: two requests with the same slot would be the same request.
 func FreeSlot(ctx context.Context, store lake.Store, dataset string, now time.Time) (time.Time, error) {
 	for at := now.Truncate(time.Second); ; at = at.Add(time.Second) {
 		taken := false
 		err := store.List(ctx, lake.RunPrefix(dataset, lake.Slot(at)), func(lake.Info) bool { taken = true; return false })
 		if err != nil {
-			return at, fmt.Errorf("look for a free slot of %s: %w", dataset, err)
+			return at, fmt.Errorf("find a free slot of %s: %w", dataset, err)
 		}
 		if !taken {
 			return at, nil
@@ -80,22 +80,22 @@ func FreeSlot(ctx context.Context, store lake.Store, dataset string, now time.Ti
 	}
 }
 
-// publish puts the request on the operator's topic. Publishing it again is harmless: the scheduler knows its id, and the
-// validator has its receipt of what was landed by hand.
+// publish publishes the request on the operator's topic. Publishing it again is harmless: the scheduler knows its id, and
+// the validator has a receipt for pages landed by hand.
 func (r *runner) publish(ctx context.Context, p Pending) error {
 	if p.Event.Type == (events.LandingWritten{}).EventType() {
 		if err := ingest.Receipt(ctx, r.ledger.Lake, p.Event, runtime.Build()); err != nil {
-			return fmt.Errorf("record what was landed by hand: %w", err)
+			return fmt.Errorf("record the pages landed by hand: %w", err)
 		}
 	}
 	ctx = telemetry.WithTraceParent(ctx, p.Event.TraceParent, p.Event.TraceState)
 	if err := r.publisher.PublishEvents(ctx, r.topology.Topics[messaging.OperatorTopic], []events.Event{p.Event}); err != nil {
-		return fmt.Errorf("ask for a run of %s: %w", p.Dataset, err)
+		return fmt.Errorf("request a run of %s: %w", p.Dataset, err)
 	}
 	return nil
 }
 
-// resume takes up the requests that an earlier run left: what was done is in the receipts, what is to do in the queues.
+// resume continues the requests that an earlier run left: the receipts have what is done, the queues what is to do.
 func (r *runner) resume(ctx context.Context) error {
 	for _, p := range r.docket.list {
 		r.requests = append(r.requests, p)
@@ -106,11 +106,11 @@ func (r *runner) resume(ctx context.Context) error {
 		}
 		with := ""
 		if p.Portal != r.result.Portal {
-			with = fmt.Sprintf(" (it was begun with --portal %s)", p.Portal)
+			with = fmt.Sprintf(" (it was started with --portal %s)", p.Portal)
 		}
 		r.Notice(fmt.Sprintf("Resuming run %s of %s, which an earlier llac run left unfinished%s.", p.Slot, p.Dataset, with))
 		_, started, ended := r.tracker.state(p.Request())
-		// Where nothing is known of it the earlier run may have died between writing it down and publishing it.
+		// If nothing is known of it, the earlier run may have died between recording and publishing it.
 		if !started && !ended {
 			if err := r.publish(ctx, p); err != nil {
 				return err
@@ -120,7 +120,7 @@ func (r *runner) resume(ctx context.Context) error {
 	return nil
 }
 
-// stuck says why a request came to rest without an end.
+// stuck returns why a request stopped without ending.
 func (r *runner) stuck(ctx context.Context, store lake.Store, dataset string) (string, error) {
 	waiting, err := HeldBack(ctx, store, dataset)
 	if err != nil {
@@ -135,13 +135,13 @@ func (r *runner) stuck(ctx context.Context, store lake.Store, dataset string) (s
 			return "", err
 		}
 		if d.Total() > 0 {
-			return "it came to rest without an end, and " + s.Name + " has dead letters", nil
+			return "it stopped without ending, and " + s.Name + " has dead letters", nil
 		}
 	}
-	return "it came to rest without an end; look into " + LogFile(r.Dir), nil
+	return "it stopped without ending; see " + LogFile(r.Dir), nil
 }
 
-// HeldBack names the datasets that the scheduler waits for before it starts this one; "" where it does not.
+// HeldBack names the datasets that the scheduler waits for before it starts this one; "" if it does not wait.
 func HeldBack(ctx context.Context, store lake.Store, dataset string) (string, error) {
 	b, _, err := store.Get(ctx, lake.StateKey(dataset, "held"))
 	if errors.Is(err, lake.ErrNotFound) {
@@ -172,10 +172,10 @@ func HeldBack(ctx context.Context, store lake.Store, dataset string) (string, er
 	return names, nil
 }
 
-// place is where the bytes of a key lie, as a query tool started here would open them.
+// place returns the path of an object, as a query tool started here would open it.
 func (r *runner) place(key string) string { return Place(r.Dir, key) }
 
-// Place is the file of a key of the data bucket in a state directory.
+// Place returns the file of an object of the data bucket in a state directory.
 func Place(dir, key string) string {
 	return filepath.ToSlash(filepath.Join(dir, "lake", DataBucket)) + "/" + key
 }

@@ -16,23 +16,23 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// Options are what is to be run, over the settings of the pipeline it runs in.
+// Options say what is run, and the settings of the pipeline.
 type Options struct {
 	Settings
 	Contracts string        // folder of the contracts
-	Datasets  []string      // by name; empty: every contract
-	Slices    []string      // only these, of the one dataset named: a backfill; empty: all
-	Force     bool          // fetch even what the source says has not changed
-	Timeout   time.Duration // after which it is left to a later run; 0: none
-	By        string        // who asks, for the record
-	// Ingest is landed instead of asking for the one dataset of Datasets; nil: the portal is asked.
+	Datasets  []string      // names; empty: every contract
+	Slices    []string      // only these slices of the one dataset (a backfill); empty: all
+	Force     bool          // fetch even if the source reports no change
+	Timeout   time.Duration // after which the work is left to a later run; 0: none
+	By        string        // who requests it, for the record
+	// Ingest is landed instead of fetching the one dataset of Datasets; nil: the dataset is fetched.
 	Ingest *ingest.Collection
 
-	Progress func([]Progress) // told whenever something is new; nil: nobody
-	Notice   func(string)     // told what a person should know at once; nil: nobody
+	Progress func([]Progress) // called whenever there is progress; nil: not reported
+	Notice   func(string)     // called with what a person should know at once; nil: not reported
 }
 
-// Result is what a run came to.
+// Result is the result of a run.
 type Result struct {
 	Portal     string    `json:"portal"` // the --portal of this run
 	Portals    string    `json:"portals"`
@@ -41,20 +41,20 @@ type Result struct {
 	Datasets   []Outcome `json:"datasets"`
 }
 
-// Outcome is what became of one request.
+// Outcome is the result of one request.
 type Outcome struct {
 	ledger.Summary
 	Why     string        `json:"why"` // why it was run
 	Resumed bool          `json:"resumed"`
-	Table   *ledger.Table `json:"table,omitempty"` // the published snapshot, whoever published it
+	Table   *ledger.Table `json:"table,omitempty"` // the published snapshot, whichever run published it
 }
 
-// Good says whether every dataset is published or unchanged.
+// Good reports whether every dataset is published or unchanged.
 func (r Result) Good() bool {
 	return !slices.ContainsFunc(r.Datasets, func(o Outcome) bool { return !o.State.Good() })
 }
 
-// The ways in which a run ends before its datasets do. What is under way is kept, and the next run goes on with it.
+// The errors of a run that ends before its datasets do. Work in progress is kept, and the next run continues it.
 var (
 	ErrInterrupted = errors.New("interrupted")
 	ErrTimeout     = errors.New("not finished in time")
@@ -70,7 +70,7 @@ func (e *UnknownDatasetError) Error() string {
 	return fmt.Sprintf("no contract describes %s; there are contracts of %s", strings.Join(e.Names, ", "), strings.Join(e.Known, ", "))
 }
 
-// FolderError is the answer where the folder of the contracts cannot be read, or holds none.
+// FolderError reports that the folder of the contracts cannot be read, or has no contract.
 type FolderError struct{ Err error }
 
 func (e *FolderError) Error() string { return e.Err.Error() }
@@ -86,12 +86,11 @@ func LoadContracts(folder string) ([]*contract.Contract, error) {
 	return contracts, err
 }
 
-// Run brings datasets from the portal to a published snapshot, in this process, and returns when each is at its end.
+// Run fetches and publishes datasets in this process, and returns when each has ended.
 //
-// The error is contract.Problems when a contract is invalid (nothing is started then), *FolderError, *UnknownDatasetError,
-// *aws.OwnedError when another process has the directory, ErrInterrupted when ctx ended, ErrTimeout. A dataset that
-// failed or was refused is no error: Result says so. After ErrInterrupted and ErrTimeout the Result holds how far
-// each request came.
+// The error is contract.Problems if a contract is invalid (nothing is started then), *FolderError, *UnknownDatasetError,
+// *aws.OwnedError if another process owns the directory, ErrInterrupted if ctx ended, or ErrTimeout. A dataset that failed
+// or was rejected is not an error: Result has it. After ErrInterrupted and ErrTimeout, Result has the state of each request.
 func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
@@ -102,7 +101,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Notice == nil {
 		o.Notice = func(string) {}
 	}
-	// Nothing is fetched, nor even started, while a contract is invalid.
+	// Nothing is started while a contract is invalid.
 	contracts, err := LoadContracts(o.Contracts)
 	if err != nil {
 		return Result{}, err
@@ -113,7 +112,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	r := &runner{Options: o, contracts: contracts}
 	if o.Ingest != nil {
-		// What is wrong with the files is told before anything is started.
+		// Problems of the files are reported before anything is started.
 		if r.collected, err = ingest.Read(wanted[0], *o.Ingest); err != nil {
 			return Result{}, err
 		}
@@ -137,7 +136,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return r.result, err
 }
 
-// Choose finds the contracts of the names; no names mean all. An *UnknownDatasetError says which there are.
+// Choose returns the contracts with the names; no names mean all. The error is an *UnknownDatasetError.
 func Choose(contracts []*contract.Contract, names []string) ([]*contract.Contract, error) {
 	if len(names) == 0 {
 		return contracts, nil
@@ -182,7 +181,7 @@ type runner struct {
 	requests  []Pending // that this run waits for
 	resumed   map[ledger.Request]bool
 	nudged    bool
-	collected *ingest.Pages // by hand; nil: nothing
+	collected *ingest.Pages // pages collected by hand; nil: none
 	result    Result
 }
 
@@ -204,7 +203,7 @@ func (r *runner) run(ctx context.Context, wanted []*contract.Contract) error {
 	return errors.Join(r.interrupted(timeout, err), r.conclude(context.WithoutCancel(ctx), store))
 }
 
-// interrupted names the end of ctx, and not what it did to the call under way, as the error.
+// interrupted replaces an error that the end of ctx caused with ErrInterrupted or ErrTimeout.
 func (r *runner) interrupted(ctx context.Context, err error) error {
 	switch {
 	case err == nil || ctx.Err() == nil:
@@ -215,7 +214,7 @@ func (r *runner) interrupted(ctx context.Context, err error) error {
 	return ErrInterrupted
 }
 
-// prepare deploys the contracts, and asks for each dataset that is not under way already.
+// prepare deploys the contracts, resumes unfinished requests, and makes the new ones.
 func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contract.Contract) error {
 	if err := runtime.DeployContracts(ctx, r.Cloud.Contracts(), r.contracts); err != nil {
 		return fmt.Errorf("deploy the contracts: %w", err)
@@ -233,6 +232,11 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 	if r.collected != nil {
 		return r.ingest(ctx, store, wanted[0].Dataset)
 	}
+	return r.requestAll(ctx, store, wanted)
+}
+
+// requestAll requests each dataset that is not in progress, and those that they refer to.
+func (r *runner) requestAll(ctx context.Context, store lake.Store, wanted []*contract.Contract) error {
 	all, why, err := WithReferences(ctx, store, r.contracts, wanted, r.Notice)
 	if err != nil {
 		return err
@@ -243,7 +247,7 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 			continue
 		}
 		var named []string
-		if slices.Contains(wanted, c) { // what it refers to is run whole
+		if slices.Contains(wanted, c) { // datasets that it refers to are run whole
 			named = r.Slices
 		}
 		p, err := r.request(ctx, store, c.Dataset, why[c.Dataset], named)
@@ -253,7 +257,7 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 		fresh = append(fresh, p)
 		r.tracker.watch(p.Request(), false)
 	}
-	// The wish is on disk before it is out: kill -9 between the two loses nothing.
+	// The request is on disk before it is published: kill -9 between the two loses nothing.
 	if len(fresh) > 0 {
 		if err := r.docket.add(fresh...); err != nil {
 			return err
@@ -268,8 +272,8 @@ func (r *runner) prepare(ctx context.Context, store lake.Store, wanted []*contra
 	return nil
 }
 
-// ingest lands what was collected and tells of it. What dies before the wish is on disk has told nobody: the command is
-// given again, and the janitor sweeps what was landed.
+// ingest lands the collected pages and publishes their event. If the process dies before the request is on disk, nothing was
+// published: the command is run again, and the janitor sweeps the landed pages.
 func (r *runner) ingest(ctx context.Context, store lake.Store, dataset string) error {
 	p, err := r.land(ctx, store, r.collected, dataset)
 	if err != nil {
@@ -283,8 +287,8 @@ func (r *runner) ingest(ctx context.Context, store lake.Store, dataset string) e
 	return r.publish(ctx, p)
 }
 
-// WithReferences adds the datasets that the wanted ones refer to and that were never published: the scheduler holds a
-// dataset back until then. They come first. why says of each why it is run.
+// WithReferences adds the datasets that the wanted ones refer to and that were never published, because the scheduler holds
+// a dataset back until they are. They come first. The map has the reason for each.
 func WithReferences(ctx context.Context, store lake.Store, contracts, wanted []*contract.Contract, notice func(string)) ([]*contract.Contract, map[string]string, error) {
 	why := map[string]string{}
 	var out []*contract.Contract
@@ -294,7 +298,7 @@ func WithReferences(ctx context.Context, store lake.Store, contracts, wanted []*
 			return nil
 		}
 		for _, name := range c.References() {
-			other := find(contracts, name) // there is one: the contracts were checked together
+			other := find(contracts, name) // it exists: the contracts were checked together
 			if other == nil || slices.Contains(wanted, other) {
 				continue
 			}
@@ -316,14 +320,14 @@ func WithReferences(ctx context.Context, store lake.Store, contracts, wanted []*
 		return nil
 	}
 	for _, c := range wanted {
-		if err := add(c, "asked for"); err != nil {
+		if err := add(c, "requested"); err != nil {
 			return nil, nil, err
 		}
 	}
 	return out, why, nil
 }
 
-// conclude reads what became of each request from the receipts, and strikes those that have ended from the docket.
+// conclude reads the result of each request from the receipts, and removes those that have ended from the docket.
 func (r *runner) conclude(ctx context.Context, store lake.Store) error {
 	var problems []error
 	for _, p := range r.requests {

@@ -113,7 +113,7 @@ func TestRunsReferencesFirst(t *testing.T) {
 		t.Fatalf("Run = %+v, %v", r, err)
 	}
 	first, second := r.Datasets[0], r.Datasets[1]
-	if first.Dataset != "municipalities" || first.Why != "population refers to it" || second.Why != "asked for" {
+	if first.Dataset != "municipalities" || first.Why != "population refers to it" || second.Why != "requested" {
 		t.Errorf("ran %s (%s) and %s (%s)", first.Dataset, first.Why, second.Dataset, second.Why)
 	}
 	if len(second.Runs) != 2 || second.Pages != 2 || len(second.Table.Globs) != 2 {
@@ -142,13 +142,13 @@ func TestInvalidContractStopsBeforeAnythingIsFetched(t *testing.T) {
 	_, err := pipeline.Run(context.Background(), o)
 	var problems contract.Problems
 	if !errors.As(err, &problems) || problems[0].Line == 0 || !strings.Contains(problems[0].File, "broken") {
-		t.Errorf("Run = %v, want problems with a place", err)
+		t.Errorf("Run = %v, want problems with a file and a line", err)
 	}
 	if requests := sim.Requests(); len(requests) != 0 {
-		t.Errorf("the portal was asked %d times", len(requests))
+		t.Errorf("the portal received %d requests", len(requests))
 	}
 	if _, err := os.Stat(o.Dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the state directory was made: %v", err)
+		t.Errorf("the state directory was created: %v", err)
 	}
 }
 
@@ -177,9 +177,9 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 	_, err = pipeline.Run(context.Background(), o)
 	var owned *aws.OwnedError
 	if !errors.As(err, &owned) || owned.PID != os.Getpid() || owned.Since.IsZero() || owned.Command == "" {
-		t.Errorf("Run = %v, want the owner named", err)
+		t.Errorf("Run = %v, want an error that names the owner", err)
 	}
-	// Looking works beside the owner.
+	// Look works while another process owns the directory.
 	look, err := pipeline.Look(context.Background(), o.Dir)
 	if err != nil || look.Owner == nil {
 		t.Fatalf("Look = %+v, %v", look, err)
@@ -200,7 +200,7 @@ func TestInterruptedRunIsResumed(t *testing.T) {
 	defer interrupt()
 	o.Progress = func(all []pipeline.Progress) {
 		for _, p := range all {
-			if p.State == ledger.Extracting { // the fetcher is at work and cannot finish
+			if p.State == ledger.Extracting { // the fetcher is fetching and cannot finish
 				interrupt()
 			}
 		}
@@ -227,7 +227,7 @@ func TestInterruptedRunIsResumed(t *testing.T) {
 	}
 }
 
-func TestTimeoutKeepsWhatIsUnderWay(t *testing.T) {
+func TestTimeoutKeepsWorkInProgress(t *testing.T) {
 	t.Parallel()
 	o := options(t, simulator(t, portal.Fault{Kind: portal.Slow, Portal: socrata.Name, Delay: time.Hour}), "municipalities")
 	o.Timeout = 500 * time.Millisecond
@@ -239,7 +239,7 @@ func TestTimeoutKeepsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestLostQueuesAreMadeUpForByTheReceipts(t *testing.T) {
+func TestReceiptsReplaceLostQueues(t *testing.T) {
 	t.Parallel()
 	sim := simulator(t)
 	o := options(t, sim, "municipalities")
@@ -264,11 +264,11 @@ func TestLostQueuesAreMadeUpForByTheReceipts(t *testing.T) {
 		t.Errorf("resumed without queues: %+v", d)
 	}
 	if again := len(sim.Requests()) - fetched; again != 0 {
-		t.Errorf("the portal was asked %d times more, though the landing was written", again)
+		t.Errorf("the portal received %d more requests, although the landing was written", again)
 	}
 }
 
-// refused is a fault that no retry mends.
+// refused is a fault for which retrying cannot succeed.
 var refused = portal.Fault{Kind: portal.Status, Portal: socrata.Name, Dataset: "9aju-tpwc", Status: 404}
 
 func TestDeadLetterIsReplayed(t *testing.T) {
@@ -279,13 +279,13 @@ func TestDeadLetterIsReplayed(t *testing.T) {
 	r, err := pipeline.Run(ctx, o)
 	failed := only(t, r, err)
 	if failed.State != ledger.Failed || failed.Reason == "" || r.Good() || len(failed.Failures) != 1 {
-		t.Fatalf("run against a portal that refuses: %+v", failed)
+		t.Fatalf("run against a portal that refuses requests: %+v", failed)
 	}
 	look, err := pipeline.Look(ctx, o.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // looking takes nothing away
+	for range 2 { // reading removes nothing
 		letters, err := look.Queues().Letters(ctx, "")
 		if err != nil || len(letters) != 1 || letters[0].Service != "fetcher" || letters[0].Run != failed.Slot ||
 			letters[0].Event != "extraction.requested" || letters[0].Envelope == nil || letters[0].FirstReceivedAt.IsZero() {
@@ -318,7 +318,7 @@ func TestDeadLetterIsReplayed(t *testing.T) {
 	}
 }
 
-func TestHeldBackDatasetIsNotWaitedForForEver(t *testing.T) {
+func TestRunEndsIfADatasetIsHeldBack(t *testing.T) {
 	t.Parallel()
 	r, err := pipeline.Run(context.Background(), options(t, simulator(t, refused), "population"))
 	if err != nil || len(r.Datasets) != 2 {
@@ -329,7 +329,7 @@ func TestHeldBackDatasetIsNotWaitedForForEver(t *testing.T) {
 	}
 }
 
-func TestNothingToLookAt(t *testing.T) {
+func TestLookCreatesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
 	var none *pipeline.NoLakeError
@@ -337,7 +337,7 @@ func TestNothingToLookAt(t *testing.T) {
 		t.Errorf("Look = %v, want a NoLakeError", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Error("looking made the directory")
+		t.Error("Look created the directory")
 	}
 }
 
@@ -353,7 +353,7 @@ func TestPortalFlag(t *testing.T) {
 	}
 }
 
-// A snapshot published from the simulator says so in the pointer, whatever the tool says (invariant 11).
+// The pointer of a snapshot published from the simulator names the simulator (invariant 11).
 func TestSimulatedIsInThePointer(t *testing.T) {
 	t.Parallel()
 	o := options(t, simulator(t), "municipalities")
@@ -365,8 +365,9 @@ func TestSimulatedIsInThePointer(t *testing.T) {
 	}
 }
 
-// TestSlicesAreOfTheDatasetNamed asks for one slice of a dataset whose reference was never published: that one is run whole.
-func TestSlicesAreOfTheDatasetNamed(t *testing.T) {
+// TestSlicesApplyToTheNamedDataset requests one slice of a dataset whose reference was never published. The reference is run
+// whole.
+func TestSlicesApplyToTheNamedDataset(t *testing.T) {
 	t.Parallel()
 	o := options(t, simulator(t), "population")
 	o.Slices = []string{"2023"}
@@ -378,11 +379,11 @@ func TestSlicesAreOfTheDatasetNamed(t *testing.T) {
 		switch d.Dataset {
 		case "municipalities":
 			if d.State != ledger.Published || d.Trigger != "manual" {
-				t.Errorf("what is referred to: %+v", d)
+				t.Errorf("the referenced dataset: %+v", d)
 			}
 		case "population":
 			if len(d.Runs) != 1 || !strings.HasSuffix(d.Runs[0], "y2023") || d.Trigger != "backfill" {
-				t.Errorf("what was asked for: %+v", d)
+				t.Errorf("the requested dataset: %+v", d)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// lines collects what would be Lambda's standard output.
+// lines collects what Lambda would write to standard output.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -29,8 +29,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// A custom metric is paid by the month, and each pair of dimension values is one. So all datasets are run, each stage
-// fails once, a portal refuses and a portal stammers, and what CloudWatch would have made of it is counted.
+// AWS bills each custom metric per month, and each pair of dimension values is a metric. The test runs all datasets, lets each
+// stage fail once, lets portals fail temporarily and permanently, and counts the metrics that CloudWatch would create.
 func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 	t.Parallel()
 	var out lines
@@ -42,7 +42,7 @@ func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, s := range pipeline.Services {
-			// Its receipt: runs/<dataset>/<run>/<service>.json, the scheduler's with the wish's digest in the name.
+			// Its receipt: runs/<dataset>/<run>/<service>.json, the scheduler's has the digest of the request in its name.
 			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/runs/") && strings.Contains(r.URL.Path, "/"+s.Name+".") && !failed[s.Name] {
 				failed[s.Name] = true
 				return aws.Fault{Status: http.StatusBadRequest, Code: "InvalidRequest"}
@@ -103,7 +103,7 @@ func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 		}
 	}
 	if !series["portal_response_time fetcher ok"] || !series["portal_response_time fetcher failed"] {
-		t.Error("the portals' answers are not measured")
+		t.Error("the response time of the portals is not measured")
 	}
 	for _, p := range []string{"quarantine_percent", "rows_fetched", "result", "dataset", "host"} {
 		if !properties[p] {
@@ -121,13 +121,13 @@ func sorted(set map[string]bool) []string {
 	return out
 }
 
-// Each service that records a series is one that there is.
-func TestSeriesAreOfServicesThatThereAre(t *testing.T) {
+// Every series is recorded by existing services.
+func TestSeriesNameExistingServices(t *testing.T) {
 	t.Parallel()
 	for _, s := range telemetry.AllSeries {
 		for _, service := range s.Services {
 			if len(events.Consumes(service)) == 0 {
-				t.Errorf("%s is recorded by %s, which is no service", s.Name, service)
+				t.Errorf("%s is recorded by the unknown service %s", s.Name, service)
 			}
 		}
 		if s.Name == "process_duration" && len(s.Services) != len(pipeline.Services) {

@@ -10,30 +10,30 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Progress is how far one request has come.
+// Progress is the progress of one request.
 type Progress struct {
 	Dataset string
 	Slot    string
 	ledger.Progress
 	Page    int   // pages landed, of all slices
-	Pages   int   // pages planned, of the slices that are known so far
+	Pages   int   // pages planned, of the slices known so far
 	Landed  int64 // rows landed so far
 	Resumed bool
 }
 
-// tracker holds the accounts of the requests that are watched.
+// tracker has the accounts of the requests that a run waits for.
 type tracker struct {
 	mu       sync.Mutex
 	accounts map[ledger.Request]*watched
 	order    []ledger.Request
-	changed  chan struct{} // holds one token while something new is to be told
-	heard    int           // events heard, ours or not
+	changed  chan struct{} // has one token while there is progress to report
+	received int           // number of events received, also of other requests
 }
 
 type watched struct {
 	ledger.Account
 	resumed bool
-	given   bool                // given up: it will not end by itself
+	stuck   bool                // it cannot end by itself
 	pages   map[string]pageSeen // by run id
 }
 
@@ -46,7 +46,7 @@ func newTracker() *tracker {
 	return &tracker{accounts: map[ledger.Request]*watched{}, changed: make(chan struct{}, 1)}
 }
 
-// watch begins to watch a request.
+// watch adds a request.
 func (t *tracker) watch(r ledger.Request, resumed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,20 +54,20 @@ func (t *tracker) watch(r ledger.Request, resumed bool) {
 		t.accounts[r] = &watched{resumed: resumed, pages: map[string]pageSeen{}}
 		t.order = append(t.order, r)
 	}
-	t.tell()
+	t.signal()
 }
 
-// add takes an event into the account it belongs to.
+// add adds an event to the account it belongs to.
 func (t *tracker) add(e events.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.heard++
+	t.received++
 	if w := t.accounts[ledger.Request{Dataset: e.Subject, Slot: lake.ParseRunID(e.CorrelationID).Slot}]; w != nil && w.Add(e) {
-		t.tell()
+		t.signal()
 	}
 }
 
-// page takes note of a landed page.
+// page records a landed page.
 func (t *tracker) page(dataset, run string, page, of int, rows int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,22 +76,22 @@ func (t *tracker) page(dataset, run string, page, of int, rows int64) {
 		return
 	}
 	before := w.pages[run]
-	if page <= before.page { // an attempt that began again
+	if page <= before.page { // a new attempt
 		before.rows = 0
 	}
 	w.pages[run] = pageSeen{page, of, before.rows + rows}
-	t.tell()
+	t.signal()
 }
 
-// tell leaves a token for whoever waits; the caller holds mu.
-func (t *tracker) tell() {
+// signal leaves a token for the waiting run; the caller holds mu.
+func (t *tracker) signal() {
 	select {
 	case t.changed <- struct{}{}:
 	default:
 	}
 }
 
-// state is how far a request has come; ended says whether it needs no more waiting.
+// state returns the state of a request; ended reports whether waiting for it is over.
 func (t *tracker) state(r ledger.Request) (s ledger.State, started, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,37 +100,37 @@ func (t *tracker) state(r ledger.Request) (s ledger.State, started, ended bool) 
 		return ledger.Requested, false, false
 	}
 	s = w.State()
-	return s, w.Started(), s.Ended() || w.given
+	return s, w.Started(), s.Ended() || w.stuck
 }
 
-// giveUp stops waiting for a request.
+// giveUp ends the waiting for a request.
 func (t *tracker) giveUp(r ledger.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w := t.accounts[r]; w != nil {
-		w.given = true
+		w.stuck = true
 	}
-	t.tell()
+	t.signal()
 }
 
-// open lists the requests that have not ended.
+// open returns the requests that have not ended.
 func (t *tracker) open() []ledger.Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(t.order), func(r ledger.Request) bool {
 		w := t.accounts[r]
-		return w.given || w.State().Ended()
+		return w.stuck || w.State().Ended()
 	})
 }
 
-// count is the number of events heard so far.
+// count returns the number of events received so far.
 func (t *tracker) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.heard
+	return t.received
 }
 
-// progress tells of all requests, in the order in which they were asked for.
+// progress returns the progress of all requests, in the order in which they were requested.
 func (t *tracker) progress() []Progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,7 +148,7 @@ func (t *tracker) progress() []Progress {
 	return out
 }
 
-// recall takes into an account what the receipts say.
+// recall adds the events of the receipts to an account.
 func (t *tracker) recall(ctx context.Context, l ledger.Ledger, r ledger.Request) error {
 	emitted, err := l.Emitted(ctx, r)
 	if err != nil {
@@ -157,7 +157,7 @@ func (t *tracker) recall(ctx context.Context, l ledger.Ledger, r ledger.Request)
 	for _, e := range emitted {
 		t.mu.Lock()
 		if w := t.accounts[r]; w != nil && w.Add(e) {
-			t.tell()
+			t.signal()
 		}
 		t.mu.Unlock()
 	}

@@ -8,12 +8,12 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// quiet is how long nothing must be heard before the queues are asked whether anything is left to do. It is real time,
-// whatever the run's clock says: messages take real time.
+// quiet is how long no event may be received before the queues are checked for remaining work. It is real time, whatever the
+// run's clock says, because messages take real time.
 const quiet = time.Second
 
-// wait returns when every request has ended, when ctx ends, or when a service cannot run. Progress is told by events;
-// only a long silence makes it look at the queues.
+// wait returns when every request has ended, when ctx ends, or when a service cannot run. Events report progress; only a
+// long silence makes it check the queues.
 func (r *runner) wait(ctx context.Context) error {
 	silence, stop := context.WithCancel(ctx)
 	defer stop()
@@ -26,7 +26,7 @@ func (r *runner) wait(ctx context.Context) error {
 			}
 		}
 	}()
-	heard := r.tracker.count()
+	received := r.tracker.count()
 	for {
 		r.Progress(r.tracker.progress())
 		if len(r.tracker.open()) == 0 {
@@ -42,8 +42,8 @@ func (r *runner) wait(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ticks:
-			if now := r.tracker.count(); now != heard {
-				heard = now
+			if now := r.tracker.count(); now != received {
+				received = now
 				continue
 			}
 			if err := r.silent(ctx); err != nil {
@@ -53,9 +53,9 @@ func (r *runner) wait(ctx context.Context) error {
 	}
 }
 
-// silent deals with a silence: where the queues are empty, what is not at its end by its receipts will not get there by
-// itself. The requests are published once more, which makes every stage repeat what it said; what does not move then
-// is given up.
+// silent handles a silence. If the queues are empty, a request that has not ended by its receipts cannot end by itself. The
+// requests are published once more, which makes every stage publish its events again; requests that do not progress then
+// are given up.
 func (r *runner) silent(ctx context.Context) error {
 	idle, err := r.Idle(ctx)
 	if err != nil || !idle {
@@ -67,7 +67,7 @@ func (r *runner) silent(ctx context.Context) error {
 			return err
 		}
 	}
-	// A dataset that the scheduler holds back waits for one that nobody is working on any more.
+	// A dataset that the scheduler holds back waits for one that no service is working on any more.
 	for _, request := range r.tracker.open() {
 		waiting, err := HeldBack(ctx, r.ledger.Lake, request.Dataset)
 		if err != nil {

@@ -99,7 +99,7 @@ func (e *environment) ask(ctx context.Context, c *contract.Contract, r RunReques
 	if err != nil {
 		return nil, err
 	}
-	why := cmp.Or(r.Reason, "asked for")
+	why := cmp.Or(r.Reason, "requested")
 	p := events.RunRequested{Dataset: c.Dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Slices: r.Slices, Force: r.Force}
 	if err := e.account.Tell(ctx, e.Env, pipeline.Request(p)); err != nil {
 		return nil, fault.New(fault.Failed, fmt.Errorf("request a run of %s in %s: %w", c.Dataset, e.Env, err),

@@ -194,7 +194,7 @@ func (r Replayed) Good() bool {
 type RunRequest struct {
 	Datasets []string // empty: all
 	Slices   []string // only these slices of the one dataset; empty: all
-	Reason   string   // for the record; empty: "asked for"
+	Reason   string   // for the record; empty: "requested"
 	By       string   // who asks, for the record
 	Force    bool     // fetch even if the source reports no change
 	Timeout  time.Duration

@@ -24,35 +24,35 @@ const (
 	Quarantine = "quarantine"
 )
 
-// Lake is what tables are read from.
+// Lake is the lake that tables are read from.
 type Lake struct {
 	Data, Config lake.Store
-	Place        func(key string) string   // the address of an object's bytes
-	Command      func(words string) string // a command line to type next
+	Place        func(key string) string   // returns the address of an object
+	Command      func(words string) string // returns a command line to type next
 }
 
-// Table is a view and what must be said of its data wherever they go.
+// Table is a view with what must accompany its data.
 type Table struct {
 	duckdb.View
 	Kind        string            // dataset, quarantine, dimension, fact, aggregate
 	Grain       string            // "One row per …"
 	Sources     []string          // addresses
-	Attribution []string          // the texts that must accompany the data
-	Licences    []string          // with their addresses, where known
-	UpdatedAt   string            // when the source says it was last updated
-	Snapshots   map[string]string // by dataset: what it is made of
-	Origins     map[string]int64  // rows by data_origin, where the pointer tells
-	Notes       string            // what else a reader must know
+	Attribution []string          // texts that must accompany the data
+	Licences    []string          // with their addresses, if known
+	UpdatedAt   string            // when the source was last updated, according to the source
+	Snapshots   map[string]string // by dataset: the snapshots that it is built from
+	Origins     map[string]int64  // rows by data_origin, if the pointer has them
+	Notes       string            // what else readers must know
 }
 
-// Tables are the tables of a lake, and the datasets that have none yet.
+// Tables are the tables of a lake, and the datasets that have none.
 type Tables struct {
 	All         []Table // staging, then marts, then quarantine, by name
 	Unpublished []string
 	Build       string // of the marts; empty: none
 }
 
-// Views are the tables as a query engine takes them.
+// Views returns the tables for a query engine.
 func (t Tables) Views() []duckdb.View {
 	out := make([]duckdb.View, len(t.All))
 	for i, table := range t.All {
@@ -61,7 +61,7 @@ func (t Tables) Views() []duckdb.View {
 	return out
 }
 
-// Find returns the table of a name, with its schema or without, or nil. Quarantined rows are meant only with it.
+// Find returns the table with a name, with or without its schema, or nil. Quarantined rows are found only with the schema.
 func (t Tables) Find(name string) *Table {
 	for i, table := range t.All {
 		if name == table.Schema+"."+table.Name || name == table.Name && table.Schema != Quarantine {
@@ -71,7 +71,7 @@ func (t Tables) Find(name string) *Table {
 	return nil
 }
 
-// Read finds the tables of a lake. Files are looked at, not opened.
+// Read lists the tables of a lake. It checks that their files exist, and does not read them.
 func Read(ctx context.Context, l Lake) (Tables, error) {
 	var t Tables
 	contracts := &runtime.ConfigContracts{Store: l.Config}
@@ -95,24 +95,11 @@ func Read(ctx context.Context, l Lake) (Tables, error) {
 		t.All = append(t.All, table)
 		quarantined = append(quarantined, refused...)
 	}
-	marts, _, err := lake.ReadMartsPointer(ctx, l.Data)
-	if err != nil {
+	if err := l.marts(ctx, &t); err != nil {
 		return t, err
 	}
-	if marts != nil {
-		t.Build = marts.Build
-		for _, m := range marts.Models {
-			mart := l.mart(ctx, m)
-			for _, dataset := range slices.Sorted(maps.Keys(m.Snapshots)) {
-				if of := t.Find(Staging + "." + dataset); of != nil {
-					mart.Sources = append(mart.Sources, of.Sources...)
-				}
-			}
-			t.All = append(t.All, mart)
-		}
-	}
 	t.All = append(t.All, quarantined...)
-	inForce, _ := contracts.Current(ctx) // contracts that cannot be read are somebody else's to tell
+	inForce, _ := contracts.Current(ctx) // llac doctor reports contracts that cannot be read
 	for _, c := range inForce {
 		if !slices.Contains(names, c.Dataset) {
 			t.Unpublished = append(t.Unpublished, c.Dataset)
@@ -121,12 +108,31 @@ func Read(ctx context.Context, l Lake) (Tables, error) {
 	return t, nil
 }
 
-// dataset makes the table of a published snapshot and, where rows were refused, that of them.
+// marts adds the published marts to the tables, which have the datasets already.
+func (l Lake) marts(ctx context.Context, t *Tables) error {
+	pointer, _, err := lake.ReadMartsPointer(ctx, l.Data)
+	if err != nil || pointer == nil {
+		return err
+	}
+	t.Build = pointer.Build
+	for _, m := range pointer.Models {
+		mart := l.mart(ctx, m)
+		for _, dataset := range slices.Sorted(maps.Keys(m.Snapshots)) {
+			if of := t.Find(Staging + "." + dataset); of != nil {
+				mart.Sources = append(mart.Sources, of.Sources...)
+			}
+		}
+		t.All = append(t.All, mart)
+	}
+	return nil
+}
+
+// dataset returns the table of a published snapshot and, if it has quarantined rows, the table of these.
 func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p *lake.Pointer) (Table, []Table, error) {
 	table := Table{
 		View: duckdb.View{
 			Schema: Staging, Name: p.Dataset, Rows: p.Rows, Source: p.SourceSystem, Simulated: lake.Origin(p.SourceSystem).Simulated(), Snapshot: p.Snapshot, Title: p.Dataset,
-			Mend: l.Command("run --force "+p.Dataset) + " publishes it anew",
+			Mend: l.Command("run --force "+p.Dataset) + " publishes it again",
 		},
 		Kind: "dataset", Snapshots: map[string]string{p.Dataset: p.Snapshot},
 		Sources: some(p.Attribution["source"]), Attribution: some(p.Attribution["attribution"]), UpdatedAt: p.Attribution["updated"],
@@ -139,7 +145,7 @@ func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p
 	}
 	c, err := contracts.Load(ctx, p.ContractSHA256)
 	if err != nil {
-		table.Broken = fmt.Sprintf("its contract: %v", err)
+		table.Broken = fmt.Sprintf("read its contract: %v", err)
 		return table, nil, ctx.Err()
 	}
 	table.Query, table.Title, table.Grain, table.Columns = ledger.Exact(p, c, l.Place), c.Title, c.Grain, columns(c)
@@ -147,7 +153,7 @@ func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p
 	return table, refused, err
 }
 
-// columns are those of a staged table, in the order that ledger.Exact gives.
+// columns returns the columns of a staged table, in the order of ledger.Exact.
 func columns(c *contract.Contract) []duckdb.ViewColumn {
 	var out []duckdb.ViewColumn
 	for _, f := range slices.Concat(arrowschema.InFiles(c), arrowschema.InPath(c)) {
@@ -156,15 +162,15 @@ func columns(c *contract.Contract) []duckdb.ViewColumn {
 	return out
 }
 
-// quarantine makes the table of the rows that were refused of a published snapshot.
+// quarantine returns the table of the quarantined rows of a published snapshot.
 func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Table, error) {
 	v := duckdb.View{
 		Schema: Quarantine, Name: of.Name, Source: of.Source, Simulated: of.Simulated, Snapshot: of.Snapshot, Mend: of.Mend,
-		Title: "Rows refused of " + of.Name + ", with page, position and reason",
+		Title: "Quarantined rows of " + of.Name + ", with page, position and reason",
 	}
 	for _, part := range p.Parts {
 		c, err := lake.ReadDocument[lake.Candidate](ctx, l.Data, part.Candidate)
-		if err != nil { // looking at the published rows does not need it
+		if err != nil { // reading the published rows does not need it
 			v.Broken = err.Error()
 			continue
 		}
@@ -177,7 +183,7 @@ func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Tabl
 		return nil, ctx.Err()
 	}
 	v.Query = "SELECT * FROM " + duckdb.Files(v.Files)
-	return []Table{{View: v, Kind: "quarantine", Grain: "One row per row refused.", Snapshots: of.Snapshots,
+	return []Table{{View: v, Kind: "quarantine", Grain: "One row per quarantined row.", Snapshots: of.Snapshots,
 		Sources: of.Sources, Attribution: of.Attribution, Licences: of.Licences, UpdatedAt: of.UpdatedAt}}, nil
 }
 
@@ -185,7 +191,7 @@ func (l Lake) mart(ctx context.Context, m lake.Mart) Table {
 	t := Table{
 		View: duckdb.View{
 			Schema: Marts, Name: m.Name, Rows: m.Rows, Source: m.SourceSystem, Simulated: lake.Origin(m.SourceSystem).Simulated(), Snapshot: m.Build, Title: m.Grain,
-			Mend: l.Command("marts") + " builds it anew",
+			Mend: l.Command("marts") + " builds it again",
 		},
 		Kind: m.Kind, Grain: m.Grain, Attribution: m.Attribution, Licences: m.Licences, UpdatedAt: m.UpdatedAt, Snapshots: m.Snapshots, Origins: m.DataOrigins, Notes: m.Description,
 	}
@@ -199,11 +205,11 @@ func (l Lake) mart(ctx context.Context, m lake.Mart) Table {
 	return t
 }
 
-// add adds a file to a view, and says of the view when it is not what the pointer names.
+// add adds a file to a view, and marks the view as broken if the file is not the published one.
 func (l Lake) add(ctx context.Context, v *duckdb.View, o events.Object) {
 	v.Files = append(v.Files, l.Place(o.Key))
 	if v.Broken != "" {
-		return // one file is enough to say so
+		return // one broken file is enough
 	}
 	r, info, err := l.Data.Open(ctx, o.Key)
 	switch {
@@ -214,12 +220,12 @@ func (l Lake) add(ctx context.Context, v *duckdb.View, o events.Object) {
 	default:
 		_ = r.Close() // nothing was read
 		if info.Size != o.Size {
-			v.Broken = fmt.Sprintf("%s has %d bytes, and %d were published", l.Place(o.Key), info.Size, o.Size)
+			v.Broken = fmt.Sprintf("%s has %d bytes; %d were published", l.Place(o.Key), info.Size, o.Size)
 		}
 	}
 }
 
-// some is a list of a text that may be empty.
+// some returns a list of one text; none if it is empty.
 func some(s string) []string {
 	if s == "" {
 		return nil

@@ -14,13 +14,13 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// answerReply is the answer that a run ends with, or why there is none.
+// answerReply is the answer that a run ends with, or the reason why it has none.
 type answerReply struct {
 	*answer.Change
 	Refused string `json:"refused,omitempty"`
 }
 
-// answer answers the question from the marts. The answer is an extra: what prevents it is reported and fails nothing.
+// answer finds the answer in the marts. The answer is an extra: an error is reported and does not fail the run.
 func (a *App) answer(ctx context.Context, p place.Place) *answerReply {
 	change, err := a.populationChange(ctx, p)
 	switch {
@@ -72,7 +72,7 @@ func answerText(t *text, r *answerReply, width int) {
 	t.line("Query for all of them, marts of build %s:\n%s", c.Build, t.llac("sql "+format.ShellText(c.Query)))
 }
 
-// answerSource says where the figures come from, and whether they are real (invariant 11).
+// answerSource names the source of the figures, and whether they are real (invariant 11).
 func answerSource(c *answer.Change) string {
 	updated := ""
 	if c.UpdatedAt != "" {

@@ -47,7 +47,7 @@ type App struct {
 	// Account finds the account of an environment. Nil: by the credentials that AWS tools find.
 	Account func(ctx context.Context, env string) (deploy.Account, error)
 
-	// Pipeline lets a test change how the services run. Nil: as the flags say.
+	// Pipeline lets a test change the settings of the services. Nil: those of the flags.
 	Pipeline func(*pipeline.Settings)
 
 	address place.Address

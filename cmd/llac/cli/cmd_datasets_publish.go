@@ -38,7 +38,7 @@ its runs. Its published snapshots stay readable.` +
 		Args: cobra.NoArgs,
 	}
 	a.withEnv(cmd.Flags())
-	cmd.Flags().StringArrayVar(&o.remove, "remove", nil, "dataset whose contract is no longer in force; may be repeated")
+	cmd.Flags().StringArrayVar(&o.remove, "remove", nil, "dataset whose contract is removed; may be repeated")
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "publication without confirmation")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "preview only; nothing is changed")
 	cmd.RunE = a.run("datasets publish", func(ctx context.Context, _ []string) (reply, error) { return a.runDatasetsPublish(ctx, o) })
@@ -75,7 +75,7 @@ func (a *App) runDatasetsPublish(ctx context.Context, o publishOptions) (reply, 
 	case o.dryRun:
 		return show("Nothing was changed."), nil
 	case !o.yes && !a.Interactive:
-		return show("Nothing was changed."), fail(exitUsage, errors.New("standard input is not a terminal, so nobody can confirm"), "--yes publishes without confirmation")
+		return show("Nothing was changed."), fail(exitUsage, errors.New("confirmation needs a terminal"), "--yes publishes without confirmation")
 	case !o.yes:
 		if !a.confirmed(out) {
 			return reply{data: out}, fail(exitError, errors.New("nothing was changed"), "")

@@ -8,8 +8,8 @@ func (a *App) deployCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deploy",
 		Short: "Package, check and upload one service for AWS",
-		Long: `Package, check and upload one service for AWS: the steps of make package and make
-deploy. To deploy a service:
+		Long: `Package, check and upload one service for AWS: the steps of make package and
+make deploy. To deploy a service:
 
   make deploy SERVICE=stager ENV=dev
 

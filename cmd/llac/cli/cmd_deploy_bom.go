@@ -16,9 +16,9 @@ func (a *App) deployBOMCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bom <service>",
 		Short: "Write a package's bill of materials (a step of make package)",
-		Long: `Write <service>.cdx.json beside a package, in the CycloneDX format: the digest of
-the package, and every module in its program, as the linker recorded them. The
-same package gives the same bytes.` + exitStatus(exitOK, exitError, exitUsage),
+		Long: `Write <service>.cdx.json next to a package, in the CycloneDX format: the digest
+of the package, and every module in its program, as the linker recorded them.
+The same package gives the same bytes.` + exitStatus(exitOK, exitError, exitUsage),
 		Example: `  llac deploy bom stager`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    a.run("deploy bom", func(_ context.Context, args []string) (reply, error) { return runBOM(args[0], o) }),

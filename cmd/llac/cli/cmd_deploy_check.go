@@ -93,7 +93,7 @@ func (o deployCheckOptions) next(args []string) (deploy.Deployed, error) {
 	}
 	speech, err := deploy.ReadSpeech(o.release, args[0])
 	if err != nil {
-		return nil, fail(exitUsage, err, "make package writes such a file; the artifacts bucket has one beside each package")
+		return nil, fail(exitUsage, err, "make package writes such a file; the artifacts bucket has one next to each package")
 	}
 	next[args[0]] = speech
 	return next, nil

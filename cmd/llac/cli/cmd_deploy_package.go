@@ -22,11 +22,11 @@ func (a *App) deployPackageCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "package <service>",
 		Short: "Package a service's program for Lambda (a step of make package)",
-		Long: `Write <service>.zip, which contains the program of a service, and <service>.json,
-which describes it. make package builds the program first. The same program
-gives the same bytes. A program that Lambda would not run is refused: one larger
-than 250 MB, one for another system, or one that needs the libraries of the
-machine that built it.` + exitStatus(exitOK, exitError, exitUsage),
+		Long: `Write <service>.zip, which contains the program of a service, and
+<service>.json, which describes it. make package builds the program first. The
+same program gives the same bytes. A program that Lambda would not run is
+refused: one larger than 250 MB, one for another system, or one that needs the
+libraries of the machine that built it.` + exitStatus(exitOK, exitError, exitUsage),
 		Example: `  llac deploy package stager --build 3f2a91c`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    a.run("deploy package", func(_ context.Context, args []string) (reply, error) { return runPackage(args[0], o) }),

@@ -22,8 +22,8 @@ func (a *App) deployRunningCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "running [service]",
 		Short: "List the builds that are deployed in an environment",
-		Long: `List what the services' Terraform roots recorded at their last deploy: the build,
-the digest of the package, and that of the previous package.
+		Long: `List what the services' Terraform roots recorded at their last deploy: the
+build, the digest of the package, and that of the previous package.
 
 With a service and --out, also write the inputs of terraform for the deployed
 package, <service>.<env>.backend.hcl and <service>.<env>.tfvars.json: a plan

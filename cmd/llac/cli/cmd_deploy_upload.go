@@ -16,8 +16,9 @@ func (a *App) deployUploadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "upload <service>",
 		Short: "Upload a package to the artifacts bucket (a step of make deploy)",
-		Long: `Upload the package that make package wrote to the bucket llac-artifacts-<account>,
-under its digest, and write the inputs of terraform beside it:
+		Long: `Upload the package that make package wrote to the bucket
+llac-artifacts-<account>, under its digest, and write the inputs of terraform
+next to it:
 <service>.<env>.backend.hcl and <service>.<env>.tfvars.json. make deploy does
 this, and then applies the service's root.` + exitStatus(exitOK, exitError, exitUsage, exitCredentials),
 		Example: `  llac deploy upload stager --env dev`,

@@ -37,7 +37,7 @@ pages are landed in that environment, with the contract in force there, and its
 services do the rest. llac marts builds the marts afterwards.` +
 			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitNotFound, exitCredentials, exitInterrupted),
 		Example: `  llac ingest --dataset municipalities --file page-1.json \
-    --reason "the portal answers 503 since Monday"
+    --reason "the portal responds with status 503 since Monday"
   llac ingest --dataset population --slice 2024 --file table.json --vouch \
     --reason "sent by the statistics office" \
     --url https://api.idescat.cat/taules/v2/pmh/446/477/mun/data?YEAR=2024`,

@@ -22,8 +22,8 @@ func (a *App) simulatorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulator",
 		Short: "Serve the simulated portals alone, to try out their failures",
-		Long: `Serve the simulated portals alone until Ctrl-C, and print the --portal with which
-another llac run reads them.
+		Long: `Serve the simulated portals alone until Ctrl-C, and print the --portal with
+which another llac run reads them.
 
 They fail on request, over HTTP: POST a JSON array of faults to /_llac/faults on
 any of their addresses, DELETE it to remove the faults, and POST
@@ -31,9 +31,11 @@ any of their addresses, DELETE it to remove the faults, and POST
 platform/local/portal/README.md lists the kinds of faults.` +
 			exitStatus(exitOK, exitError, exitUsage),
 		Example: `  llac simulator --socrata 127.0.0.1:9000
-  curl -H 'Content-Type: application/json' http://127.0.0.1:9000/_llac/faults \
+  curl -H 'Content-Type: application/json' \
+    http://127.0.0.1:9000/_llac/faults \
     -d '[{"kind": "status", "status": 503, "dataset": "9aju-tpwc"}]'
-  curl -H 'Content-Type: application/json' http://127.0.0.1:9000/_llac/republish \
+  curl -H 'Content-Type: application/json' \
+    http://127.0.0.1:9000/_llac/republish \
     -d '{"dataset": "9aju-tpwc", "change": "shrink"}'`,
 		Args: cobra.NoArgs,
 	}
@@ -54,7 +56,7 @@ func (a *App) runSimulator(ctx context.Context, o simulatorOptions) (reply, erro
 		addresses[kind] = *address
 	}
 	p := portal.New(portal.Options{RegisterRows: o.rows, Addresses: addresses})
-	// The simulator outlives ctx, so that the last requests are answered and counted.
+	// The simulator outlives ctx, so that it still serves and counts the last requests.
 	if err := p.Start(context.WithoutCancel(ctx)); err != nil {
 		return reply{}, fail(exitUsage, err, "name free loopback addresses, or none")
 	}

@@ -47,10 +47,10 @@ otherwise statements are read from standard input, and each is executed when its
 semicolon is read. Several statements are executed in order; the first error
 ends them.
 
-A table is fitted to the terminal and shows 100 rows unless --limit says
-otherwise; csv and json write all rows as they are read, in little memory.
-Results of simulated data say so: below the table, on standard error with csv
-and json, in the member "simulated" with --json.
+A table is fitted to the terminal and shows 100 rows by default; csv and json
+write all rows as they are read, in little memory. Results of simulated data
+are marked: below the table, on standard error with csv and json, in the member
+"simulated" with --json.
 
 DuckDB is part of the Python environment that llac manages; it is installed on
 first use.` +

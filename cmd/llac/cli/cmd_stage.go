@@ -28,8 +28,8 @@ PAGES
   lake's archive/) or .json.gz, each a whole response of the contract's portal
   kind: of socrata, an array of objects. Names that start with _ or . are
   skipped; subfolders are not read. Pages are ordered by name, numbers by value:
-  page-2 before page-10. If the contract says that the latest of two rows with
-  the same key wins, the row in the later page does.
+  page-2 before page-10. If the contract keeps the latest of two rows with the
+  same key, the row in the later page is kept.
 
 OUTPUT
   <out>/staging/<dataset>/<partition>=<value>/<dataset>.parquet
@@ -39,14 +39,14 @@ OUTPUT
   bytes, whatever the values of --memory and --workers.
 
   Quarantined rows are reported and counted; they are not a failure: the exit
-  status is 0. The same holds for a malformed page, but what follows the fault in
-  it is not read: it counts as one quarantined row, by_reason names bad_page, and
-  a WARNING says so ("malformed_pages" and "warnings" in the JSON).
+  status is 0. The same holds for a malformed page, but what follows the fault
+  in it is not read: it counts as one quarantined row with the reason bad_page,
+  and a WARNING reports it ("malformed_pages" and "warnings" in the JSON).
 
 SOURCE OF THE ROWS
   No portal is known to have sent files in a folder. So each row has the
   source_system ` + staging.Unofficial + `, and data_origin "invented" unless the
-  row itself says "recorded"; the files' metadata say that they are simulated.
+  row itself has "recorded"; the files' metadata mark them as simulated.
   With --source-system you name the portal's host, and vouch for it.
 
 MATCHED COLUMNS

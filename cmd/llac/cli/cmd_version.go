@@ -37,8 +37,8 @@ func (a *App) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Show which build this is",
-		Long: `Show the commit, the Go version and the versions of the modules that this program
-was built from.` + exitStatus(exitOK),
+		Long: `Show the commit, the Go version and the versions of the modules that this
+program was built from.` + exitStatus(exitOK),
 		Example: `  llac version
   llac version --json | jq -r .data.commit`,
 		Args: cobra.NoArgs,
