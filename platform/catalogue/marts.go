@@ -121,20 +121,14 @@ func (k Marts) follow(ctx context.Context, tables Catalogue) (bool, error) {
 	if err != nil || pointer == nil {
 		return true, err
 	}
-	var views []types.TableInput
-	for i := range pointer.Models {
-		m := &pointer.Models[i]
+	for _, m := range pointer.Models {
 		if _, known := public[m.Name]; !known {
 			return false, nil // the pointer moved meanwhile
 		}
-		of, view, err := tables.mart(pointer, m)
-		if err != nil {
-			return false, err
-		}
-		if err := tables.ensure(ctx, definition{snapshot: of}); err != nil {
-			return false, err
-		}
-		views = append(views, view)
+	}
+	views, err := k.ensureBuilds(ctx, tables, pointer)
+	if err != nil {
+		return false, err
 	}
 	if k.Failpoint != nil {
 		k.Failpoint(FailpointBeforeFlip)
@@ -148,6 +142,22 @@ func (k Marts) follow(ctx context.Context, tables Catalogue) (bool, error) {
 		all = all && flipped
 	}
 	return all, nil
+}
+
+// ensureBuilds creates or repairs the table of each mart's build and returns the public tables.
+func (k Marts) ensureBuilds(ctx context.Context, tables Catalogue, pointer *lake.MartsPointer) ([]types.TableInput, error) {
+	var views []types.TableInput
+	for i := range pointer.Models {
+		build, view, err := tables.mart(pointer, &pointer.Models[i])
+		if err != nil {
+			return nil, err
+		}
+		if err := tables.ensure(ctx, definition{snapshot: build}); err != nil {
+			return nil, err
+		}
+		views = append(views, view)
+	}
+	return views, nil
 }
 
 // mart returns the tables of a mart: the table of the build that wrote its file, which changes only with the file, and the

@@ -43,23 +43,8 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 		}
 	}
 	for batch := range slices.Chunk(update, updateBatch) {
-		k.Log.WarnContext(
-			ctx,
-			"repairing partitions of a snapshot's table that were changed by hand",
-			"table",
-			table,
-			"partitions",
-			len(batch),
-		)
-		out, err := k.Glue.BatchUpdatePartition(
-			ctx,
-			&glue.BatchUpdatePartitionInput{DatabaseName: &k.Database, TableName: &table, Entries: batch},
-		)
-		if err == nil && len(out.Errors) > 0 {
-			err = detail(out.Errors[0].ErrorDetail, out.Errors[0].PartitionValueList)
-		}
-		if err != nil {
-			return k.wrap("update partitions of", table, err)
+		if err := k.updatePartitions(ctx, table, batch); err != nil {
+			return err
 		}
 	}
 	var extra []types.PartitionValueList
@@ -68,30 +53,37 @@ func (k Catalogue) ensurePartitions(ctx context.Context, table string, want []ty
 	}
 	slices.SortFunc(extra, func(a, b types.PartitionValueList) int { return slices.Compare(a.Values, b.Values) })
 	for batch := range slices.Chunk(extra, deleteBatch) {
-		k.Log.WarnContext(
-			ctx,
-			"removing partitions that were added to a snapshot's table by hand",
-			"table",
-			table,
-			"partitions",
-			len(batch),
-		)
-		out, err := k.Glue.BatchDeletePartition(
-			ctx,
-			&glue.BatchDeletePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionsToDelete: batch},
-		)
-		if err == nil {
-			for _, e := range out.Errors {
-				if !is(e.ErrorDetail, "EntityNotFoundException") {
-					err = detail(e.ErrorDetail, e.PartitionValues)
-				}
-			}
-		}
-		if err != nil {
-			return k.wrap("delete partitions of", table, err)
+		if err := k.deletePartitions(ctx, table, batch); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// updatePartitions repairs partitions that differ from the snapshot's.
+func (k Catalogue) updatePartitions(ctx context.Context, table string, batch []types.BatchUpdatePartitionRequestEntry) error {
+	k.Log.WarnContext(ctx, "repairing partitions of a snapshot's table that were changed by hand", "table", table, "partitions", len(batch))
+	in := &glue.BatchUpdatePartitionInput{DatabaseName: &k.Database, TableName: &table, Entries: batch}
+	out, err := k.Glue.BatchUpdatePartition(ctx, in)
+	if err == nil && len(out.Errors) > 0 {
+		err = detail(out.Errors[0].ErrorDetail, out.Errors[0].PartitionValueList)
+	}
+	return k.wrap("update partitions of", table, err)
+}
+
+// deletePartitions removes partitions that the snapshot does not have. A partition that another process removed first is fine.
+func (k Catalogue) deletePartitions(ctx context.Context, table string, batch []types.PartitionValueList) error {
+	k.Log.WarnContext(ctx, "removing partitions that were added to a snapshot's table by hand", "table", table, "partitions", len(batch))
+	in := &glue.BatchDeletePartitionInput{DatabaseName: &k.Database, TableName: &table, PartitionsToDelete: batch}
+	out, err := k.Glue.BatchDeletePartition(ctx, in)
+	if err == nil {
+		for _, e := range out.Errors {
+			if !is(e.ErrorDetail, "EntityNotFoundException") {
+				err = detail(e.ErrorDetail, e.PartitionValues)
+			}
+		}
+	}
+	return k.wrap("delete partitions of", table, err)
 }
 
 // createPartitions registers partitions. A partition that another process registered first is the same one.

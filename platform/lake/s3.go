@@ -256,7 +256,12 @@ func (s *S3) uploadParts(ctx context.Context, key string, upload *string, part [
 			break
 		}
 	}
-	info := Info{Key: key, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil))}
+	return s.completeUpload(ctx, upload, parts, Info{Key: key, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil))})
+}
+
+// completeUpload makes the object of the uploaded parts visible, create-only.
+func (s *S3) completeUpload(ctx context.Context, upload *string, parts []types.CompletedPart, info Info) (Info, error) {
+	key := info.Key
 	out, err := call(ctx, func(ctx context.Context) (*s3.CompleteMultipartUploadOutput, error) {
 		return s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 			Bucket: &s.bucket, Key: &key, UploadId: upload, IfNoneMatch: aws.String("*"),

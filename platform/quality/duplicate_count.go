@@ -2,7 +2,7 @@ package quality
 
 var _ = register(Metric{
 	Name: "duplicate_count", Standard: "duplicateValues", Column: ColumnOrKey, Units: []string{"rows"}, Dimension: "uniqueness",
-	Text: "Rows whose value an earlier row has too. Nulls are not counted.",
+	Text: "Rows whose value an earlier row has too.",
 	Start: func(rule Rule, s *Subject) (Measure, error) {
 		values := s.DistinctKeys()
 		if rule.Column != "" {

@@ -2,7 +2,7 @@ package quality
 
 var _ = register(Metric{
 	Name: "reference_orphans", Column: OneColumn, Reference: true, Units: []string{"rows", "percent"}, Dimension: "consistency",
-	Text: "Rows whose value is not in the referenced dataset's published snapshot. Nulls are not counted.",
+	Text: "Rows whose value is not in the referenced dataset's published snapshot.",
 	Start: func(rule Rule, s *Subject) (Measure, error) {
 		referenced := s.References[rule.Column]
 		orphan := func(r Row) (counts, fails bool) {

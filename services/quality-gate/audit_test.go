@@ -72,6 +72,18 @@ func testCase(t *testing.T, m quality.Metric, c quality.Case) {
 	}
 }
 
+// TestAnUnknownMetricNeverPasses: a contract may be newer than the build of the gate.
+func TestAnUnknownMetricNeverPasses(t *testing.T) {
+	t.Parallel()
+	b := newTestGate(t, things(t, custom("known", "metric: row_count, mustBeGreaterThan: 0")))
+	g := gate{b.Ports}
+	rules := []quality.Rule{{Name: "newer", Metric: "no_such_metric", Severity: "error"}}
+	results, err := g.measure(t.Context(), lake.Candidate{}, &quality.Subject{}, rules)
+	if err != nil || results[0].Passed || !strings.Contains(results[0].Note, `unknown metric "no_such_metric"`) {
+		t.Errorf("%+v, error %v", results, err)
+	}
+}
+
 // TestShrinkingByHalf: the candidate is rejected and the pointer stays the same, byte for byte.
 func TestShrinkingByHalf(t *testing.T) {
 	t.Parallel()

@@ -79,38 +79,36 @@ func (g gate) scan(ctx context.Context, o lake.CandidateObject, columns []string
 	if err != nil {
 		return err
 	}
-	unreadable := func(err error) error {
+	if err := scanParquet(ctx, body, o.Partition, columns, visit); err != nil {
 		return runtime.Permanent(fmt.Errorf("read Parquet file %s: %w", o.Key, err))
 	}
-	reader, err := file.NewParquetReader(bytes.NewReader(body))
+	return nil
+}
+
+func scanParquet(ctx context.Context, body []byte, partition []lake.PartitionValue, columns []string, visit func(row)) error {
+	parquet, err := file.NewParquetReader(bytes.NewReader(body))
 	if err != nil {
-		return unreadable(err)
+		return err
 	}
-	defer reader.Close()
-	arrows, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 8192}, memory.DefaultAllocator)
+	defer parquet.Close()
+	reader, err := pqarrow.NewFileReader(parquet, pqarrow.ArrowReadProperties{BatchSize: 8192}, memory.DefaultAllocator)
 	if err != nil {
-		return unreadable(err)
-	}
-	var indexes []int
-	schema := reader.MetaData().Schema
-	for _, name := range columns {
-		if i := schema.ColumnIndexByName(name); i >= 0 {
-			indexes = append(indexes, i)
-		}
+		return err
 	}
 	r := row{partition: map[string]string{}}
-	for _, p := range o.Partition {
+	for _, p := range partition {
 		r.partition[p.Column] = p.Value
 	}
+	indexes := indexesOf(parquet, columns)
 	if len(indexes) == 0 {
-		for range reader.NumRows() {
+		for range parquet.NumRows() {
 			visit(r)
 		}
 		return nil
 	}
-	batches, err := arrows.GetRecordReader(ctx, indexes, nil)
+	batches, err := reader.GetRecordReader(ctx, indexes, nil)
 	if err != nil {
-		return unreadable(err)
+		return err
 	}
 	defer batches.Release()
 	for batches.Next() {
@@ -119,13 +117,21 @@ func (g gate) scan(ctx context.Context, o lake.CandidateObject, columns []string
 		for i, f := range batch.Schema().Fields() {
 			r.columns[f.Name] = batch.Column(i)
 		}
-		for i := range int(batch.NumRows()) {
-			r.index = i
+		for r.index = range int(batch.NumRows()) {
 			visit(r)
 		}
 	}
-	if err := batches.Err(); err != nil {
-		return unreadable(err)
+	return batches.Err()
+}
+
+// indexesOf returns the indexes of the columns that the file contains.
+func indexesOf(parquet *file.Reader, columns []string) []int {
+	var indexes []int
+	schema := parquet.MetaData().Schema
+	for _, name := range columns {
+		if i := schema.ColumnIndexByName(name); i >= 0 {
+			indexes = append(indexes, i)
+		}
 	}
-	return nil
+	return indexes
 }

@@ -94,6 +94,11 @@ var guards = []Guard{
 		Module: "services/quality-gate", Test: ". TestPartsWithoutAPassingVerdict",
 	},
 	{
+		Name: "a rule whose metric the gate does not know passes",
+		File: "services/quality-gate/measure.go", Edits: []Edit{{"	if !known {\n", "	if out.Passed = !known; !known {\n"}},
+		Module: "services/quality-gate", Test: ". TestAnUnknownMetricNeverPasses",
+	},
+	{
 		Name: "a verdict is used for other bytes than those it names",
 		File: "services/quality-gate/verdict.go", Edits: []Edit{{"if !v.IsAbout(candidate) {", "if false {"}},
 		Module: "services/quality-gate", Test: ". TestAVerdictForOtherBytes",
