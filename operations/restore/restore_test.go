@@ -21,7 +21,7 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// lakeOnce runs the pipeline three times, so that municipalities has two superseded snapshots, and answers its lake.
+// lakeOnce runs the pipeline three times, so that municipalities has two superseded snapshots, and returns the lake's objects.
 var lakeOnce = sync.OnceValues(func() (map[string][]byte, error) {
 	sim := portal.New(portal.Options{RegisterRows: 300})
 	if err := sim.Start(context.Background()); err != nil {
@@ -55,7 +55,7 @@ var lakeOnce = sync.OnceValues(func() (map[string][]byte, error) {
 	return out, nil
 })
 
-// replica is a store of what S3 would have replicated of the lake.
+// replica returns a store with what S3 would have replicated of the lake.
 func replica(t *testing.T) *laketest.Memory {
 	t.Helper()
 	objects, err := lakeOnce()
@@ -121,33 +121,34 @@ func states(r restore.Report) string {
 	return strings.Join(out, ", ")
 }
 
-func TestRestoresAllAndIsRepeatable(t *testing.T) {
+func TestRestoreIsCompleteAndIdempotent(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
-	put(t, to, "quarantine/other", nil) // so that the versions here are not by chance those of the replica
+	put(t, to, "quarantine/other", nil) // so that version ids differ from the replica's
 	dry, err := restore.Restore(t.Context(), from, to, restore.Options{DryRun: true})
 	if err != nil || !dry.Good() || len(all(t, to, "")) != 1 || states(dry) != "municipalities restored, service_types restored" {
 		t.Fatalf("dry run: %+v, %v", dry, err)
 	}
 	var last restore.Step
 	r, err := restore.Restore(t.Context(), from, to, restore.Options{Progress: func(s restore.Step) { last = s }})
-	if err != nil || !r.Good() || states(r) != states(dry) || r.Copied != dry.Copied || r.Bytes != dry.Bytes || r.Copied < 20 || r.Archived == 0 || r.Missing != 0 || last.Done == 0 {
-		t.Fatalf("%+v, %v; the dry run said %+v; last step %+v", r, err, dry, last)
+	if err != nil || !r.Good() || states(r) != states(dry) || r.Copied != dry.Copied || r.Bytes != dry.Bytes || r.Copied < 20 ||
+		r.Archived == 0 || r.Missing != 0 || last.Done == 0 {
+		t.Fatalf("%+v, %v; the dry run reported %+v; last step %+v", r, err, dry, last)
 	}
 	p := pointer(t, to, "municipalities")
-	was := pointer(t, from, "municipalities")
-	if p.Snapshot != was.Snapshot || p.Previous == "" {
+	original := pointer(t, from, "municipalities")
+	if p.Snapshot != original.Snapshot || p.Previous == "" {
 		t.Errorf("the pointer is %+v", p)
 	}
-	// Everything the pointer and its history name is there under the very version that is named, by which the janitor deletes.
+	// Every object that the pointer and its history name exists in exactly the named version, by which the janitor deletes.
 	for i := 0; p != nil; i++ {
 		if i > 2 {
-			t.Fatal("more snapshots than there were")
+			t.Fatal("more snapshots than were made")
 		}
 		for _, o := range append([]events.Object{p.Parts[0].Candidate}, p.Parts[0].Objects[0].Object) {
 			_, info, err := to.Get(t.Context(), o.Key)
 			if err != nil || info.VersionID != o.VersionID || info.SHA256 != o.SHA256 {
-				t.Errorf("%s: there %+v, named %+v (%v)", o.Key, info, o, err)
+				t.Errorf("%s: found %+v, named %+v (%v)", o.Key, info, o, err)
 			}
 		}
 		if p.PreviousObject == nil {
@@ -174,7 +175,7 @@ func TestRestoresAllAndIsRepeatable(t *testing.T) {
 	}
 }
 
-func TestNeverOverwrites(t *testing.T) {
+func TestRestoreNeverOverwrites(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
 	if r := run(t, from, to); !r.Good() {
@@ -187,12 +188,12 @@ func TestNeverOverwrites(t *testing.T) {
 	put(t, to, lake.CursorKey("municipalities"), []byte("{}"))
 	run(t, from, to)
 	if got := pointer(t, to, "municipalities").Snapshot; got != later.Snapshot {
-		t.Errorf("the pointer went back to %s", got)
+		t.Errorf("the pointer moved back to %s", got)
 	}
 	if b, _, _ := to.Get(t.Context(), lake.CursorKey("municipalities")); string(b) != "{}" {
 		t.Errorf("the cursor was overwritten")
 	}
-	// A lake that is behind is brought forward, unless a person holds it.
+	// A lake that is behind is moved forward, unless a person holds the dataset.
 	behind := *p
 	behind.Snapshot, behind.Held = "20000101T000000", &lake.Hold{By: "anna", Reason: "wrong figures"}
 	put(t, to, lake.PointerKey("municipalities"), lake.Encode(behind))
@@ -206,7 +207,7 @@ func TestNeverOverwrites(t *testing.T) {
 	}
 }
 
-func TestRefusesWhatIsNotWhole(t *testing.T) {
+func TestRestoreRefusesIncompleteSnapshots(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -218,11 +219,11 @@ func TestRefusesWhatIsNotWhole(t *testing.T) {
 			b[len(b)/2] ^= 1
 			put(t, s, o.Key, b)
 		}},
-		{"a file that is not there", func(p *lake.Pointer, s *laketest.Memory) {
+		{"a missing file", func(p *lake.Pointer, s *laketest.Memory) {
 			_ = s.Delete(t.Context(), p.Parts[0].Objects[0].Key, p.Parts[0].Objects[0].VersionID)
-			gone(t, s, p.Parts[0].Objects[0].Key)
+			deleteAll(t, s, p.Parts[0].Objects[0].Key)
 		}},
-		{"a verdict that is not there", func(p *lake.Pointer, s *laketest.Memory) { gone(t, s, p.Parts[0].Verdict.Key) }},
+		{"a missing verdict", func(p *lake.Pointer, s *laketest.Memory) { deleteAll(t, s, p.Parts[0].Verdict.Key) }},
 		{"a pointer that cannot be read", func(p *lake.Pointer, s *laketest.Memory) {
 			put(t, s, lake.PointerKey("municipalities"), []byte("{"))
 		}},
@@ -242,8 +243,8 @@ func TestRefusesWhatIsNotWhole(t *testing.T) {
 	}
 }
 
-// gone takes all versions of an object away.
-func gone(t *testing.T, s *laketest.Memory, key string) {
+// deleteAll deletes all versions of an object.
+func deleteAll(t *testing.T, s *laketest.Memory, key string) {
 	t.Helper()
 	for {
 		_, info, err := s.Get(t.Context(), key)
@@ -259,28 +260,30 @@ func gone(t *testing.T, s *laketest.Memory, key string) {
 	}
 }
 
-func TestTellsWhatIsMissing(t *testing.T) {
+func TestRestoreReportsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
 	archive := all(t, from, "archive/municipalities/")
 	for key := range archive {
-		gone(t, from, key)
+		deleteAll(t, from, key)
 	}
 	r := run(t, from, to)
 	if !r.Good() || r.Missing == 0 {
 		t.Errorf("archives that were not replicated: %+v", r)
 	}
-	// An archived page that was changed is told of; the numbers stand, they were not made from it.
+	// A changed archived page is reported. The dataset is restored: its numbers were not made from that page.
 	from, to = replica(t), laketest.NewMemory()
 	for key := range archive {
 		if strings.HasSuffix(key, ".zst") {
 			put(t, from, key, []byte("else"))
 		}
 	}
-	if r = run(t, from, to); r.Good() || states(r) != "municipalities restored, service_types restored" || !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "integrity") }) {
+	r = run(t, from, to)
+	isIntegrity := func(p string) bool { return strings.Contains(p, "integrity") }
+	if r.Good() || states(r) != "municipalities restored, service_types restored" || !slices.ContainsFunc(r.Problems, isIntegrity) {
 		t.Errorf("a changed page: %+v", r)
 	}
-	// So is an object that the lake has otherwise.
+	// An object that differs from the lake's is reported.
 	from, to = replica(t), laketest.NewMemory()
 	put(t, to, "quality/municipalities/ingested_process_at=x.json", []byte("mine"))
 	put(t, from, "quality/municipalities/ingested_process_at=x.json", []byte("another's"))
@@ -289,7 +292,7 @@ func TestTellsWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestGoesOnAfterABreak(t *testing.T) {
+func TestRestoreContinuesAfterAnError(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
 	broken := errors.New("no route")
@@ -305,7 +308,8 @@ func TestGoesOnAfterABreak(t *testing.T) {
 		}
 		return nil
 	}
-	if r, err := restore.Restore(t.Context(), from, to, restore.Options{}); !errors.Is(err, broken) || r.Copied == 0 || pointer(t, to, "municipalities") != nil {
+	r, err := restore.Restore(t.Context(), from, to, restore.Options{})
+	if !errors.Is(err, broken) || r.Copied == 0 || pointer(t, to, "municipalities") != nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if r := run(t, from, to); !r.Good() || states(r) != "municipalities restored, service_types restored" || r.There == 0 {
@@ -313,7 +317,7 @@ func TestGoesOnAfterABreak(t *testing.T) {
 	}
 }
 
-func TestMarts(t *testing.T) {
+func TestRestoreOfMarts(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
 	file := []byte("PAR1")
@@ -322,7 +326,9 @@ func TestMarts(t *testing.T) {
 	object := func(key string, b []byte) events.Object {
 		return events.Object{Key: key, VersionID: "x", Size: int64(len(b)), SHA256: lake.SHA256(b)}
 	}
-	marts := lake.MartsPointer{Build: "1", Record: object("runs/marts/1.json", []byte("{}")), Models: []lake.Mart{{Name: "dim_a", Objects: []events.Object{object("marts/dimensions/dim_a/build=1/dim_a.parquet", file)}}}}
+	marts := lake.MartsPointer{Build: "1", Record: object("runs/marts/1.json", []byte("{}")), Models: []lake.Mart{
+		{Name: "dim_a", Objects: []events.Object{object("marts/dimensions/dim_a/build=1/dim_a.parquet", file)}},
+	}}
 	put(t, from, lake.MartsPointerKey, lake.Encode(marts))
 	r := run(t, from, to)
 	if !r.Good() || r.Marts == nil || r.Marts.State != restore.Restored {
@@ -351,9 +357,9 @@ func folder() (string, func(), error) {
 	return dir, func() { _ = os.RemoveAll(dir) }, err
 }
 
-// The pointer is there and its files are not, or others are: what is gone comes back, and the pointer names it as it is now; what was
-// changed is told of.
-func TestBringsBackWhatAStandingPointerNames(t *testing.T) {
+// A kept pointer whose files were lost or changed: lost files are restored, and the pointer names their new versions. Changed
+// files are reported.
+func TestRestoreRepairsKeptPointers(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
 	put(t, to, "quarantine/other", nil)
@@ -367,7 +373,7 @@ func TestBringsBackWhatAStandingPointerNames(t *testing.T) {
 	}
 	lost := []events.Object{p.Parts[0].Objects[0].Object, p.Parts[0].Candidate, old.Parts[0].Objects[0].Object}
 	for _, o := range lost {
-		gone(t, to, o.Key)
+		deleteAll(t, to, o.Key)
 	}
 	if dry, err := restore.Restore(t.Context(), from, to, restore.Options{DryRun: true}); err != nil || !dry.Good() || dry.Copied != len(lost) {
 		t.Errorf("dry run: %+v, %v", dry, err)
@@ -382,7 +388,7 @@ func TestBringsBackWhatAStandingPointerNames(t *testing.T) {
 	}
 	for _, o := range []events.Object{p.Parts[0].Objects[0].Object, p.Parts[0].Candidate, old.Parts[0].Objects[0].Object} {
 		if _, info, err := to.Get(t.Context(), o.Key); err != nil || info.VersionID != o.VersionID || info.SHA256 != o.SHA256 {
-			t.Errorf("%s is there as %s, and named as %s (%v)", o.Key, info.VersionID, o.VersionID, err)
+			t.Errorf("%s has version %s and is named as %s (%v)", o.Key, info.VersionID, o.VersionID, err)
 		}
 	}
 	key := p.Parts[0].Objects[0].Key
@@ -392,10 +398,10 @@ func TestBringsBackWhatAStandingPointerNames(t *testing.T) {
 	}
 	body[len(body)/2] ^= 1
 	put(t, to, key, body)
-	if r = run(t, from, to); r.Good() || !strings.Contains(strings.Join(r.Problems, "\n"), "municipalities stays, and is not whole") {
-		t.Errorf("changed under a standing pointer: %+v", r)
+	if r = run(t, from, to); r.Good() || !strings.Contains(strings.Join(r.Problems, "\n"), "municipalities is kept and incomplete") {
+		t.Errorf("a changed file of a kept pointer: %+v", r)
 	}
 	if b, _, _ := to.Get(t.Context(), key); !bytes.Equal(b, body) {
-		t.Error("what was changed is overwritten")
+		t.Error("the changed file was overwritten")
 	}
 }
