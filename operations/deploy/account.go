@@ -19,40 +19,40 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// CredentialsError says that nobody has said who we are to AWS.
+// CredentialsError reports that no usable AWS credentials were found.
 type CredentialsError struct{ Err error }
 
 func (e *CredentialsError) Error() string {
-	return "no AWS credentials that can be used, so nothing was done: " + e.Err.Error()
+	return "find AWS credentials: " + e.Err.Error() + "; nothing was done"
 }
 
+// Unwrap returns the cause.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
 var envName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
 
-// CheckEnv says whether a text can be the name of an environment.
+// CheckEnv reports, as an error, that a text cannot be the name of an environment.
 func CheckEnv(env string) error {
 	if !envName.MatchString(env) {
-		return fmt.Errorf("%q is no name of an environment: want at most 20 of a-z, 0-9 and -, such as dev or prod", env)
+		return fmt.Errorf("%q is not the name of an environment: use at most 20 of a-z, 0-9 and -, such as dev or prod", env)
 	}
 	return nil
 }
 
-// credentialsTime bounds the search for credentials: on a machine that is none of AWS's, the last place looked at is an
-// address that nobody answers at.
+// credentialsTime limits the search for credentials: outside AWS its last step asks an address that does not reply.
 const credentialsTime = 15 * time.Second
 
-// Account is where we may work.
+// Account is an AWS account and the credentials for it.
 type Account struct {
 	AWS aws.Config
 	ID  string
 }
 
-// Open finds credentials as every AWS tool does, and asks whose they are. A *CredentialsError says that there are none.
+// Open finds credentials as every AWS tool does, and asks for their account. The error is a *CredentialsError.
 func Open(ctx context.Context) (Account, error) {
-	search, cancel := context.WithTimeoutCause(ctx, credentialsTime, errors.New("none found in time"))
+	search, cancel := context.WithTimeoutCause(ctx, credentialsTime, errors.New("none found in "+credentialsTime.String()))
 	defer cancel()
-	config, err := awsconfig.LoadDefaultConfig(search, awsconfig.WithLogger(logging.Nop{})) // what it would say is in the error
+	config, err := awsconfig.LoadDefaultConfig(search, awsconfig.WithLogger(logging.Nop{})) // the error has what it would log
 	if err != nil {
 		return Account{}, &CredentialsError{err}
 	}
@@ -65,19 +65,19 @@ func Open(ctx context.Context) (Account, error) {
 	}
 	who, err := sts.NewFromConfig(config).GetCallerIdentity(search, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return Account{}, &CredentialsError{fmt.Errorf("ask whose they are: %w", err)}
+		return Account{}, &CredentialsError{fmt.Errorf("ask for their account: %w", err)}
 	}
 	return Account{AWS: config, ID: aws.ToString(who.Account)}, nil
 }
 
-// ArtifactsBucket and StateBucket are the buckets that terraform/bootstrap makes, once an account.
+// ArtifactsBucket returns the name of the bucket for packages. terraform/bootstrap makes it once per account.
 func (a Account) ArtifactsBucket() string { return "llac-artifacts-" + a.ID }
 
-// StateBucket holds the state of every root.
+// StateBucket returns the name of the bucket that holds the state of every Terraform root.
 func (a Account) StateBucket() string { return "llac-state-" + a.ID }
 
-// Upload puts a package into the artifacts bucket, and beside it its release, so that somebody who goes back to it knows
-// what it speaks, and its bill of materials. It is named by its digest, so that one which is there is the same.
+// Upload writes a package to the artifacts bucket, with its release, which a rollback needs for its event types, and its bill
+// of materials. The package is named by its digest: already reports that the bucket has it.
 func (a Account) Upload(ctx context.Context, folder string, r Release) (already bool, err error) {
 	body, err := os.ReadFile(filepath.Join(folder, r.Service+".zip"))
 	if err != nil {
@@ -97,53 +97,57 @@ func (a Account) Upload(ctx context.Context, folder string, r Release) (already 
 	}
 	switch {
 	case errors.Is(err, lake.ErrExists):
-		return false, fmt.Errorf("s3://%s/%s is there and holds other bytes than its name says: somebody has changed it; look who, and remove it", a.ArtifactsBucket(), r.Key)
+		return false, fmt.Errorf("upload the package of %s: s3://%s/%s exists and does not have the digest of its name; find out who changed it, and delete it",
+			r.Service, a.ArtifactsBucket(), r.Key)
 	case err != nil:
-		return false, fmt.Errorf("upload the package of %s to s3://%s/%s: %w; terraform/bootstrap makes the bucket", r.Service, a.ArtifactsBucket(), r.Key, err)
+		return false, fmt.Errorf("upload the package of %s to s3://%s/%s: %w; terraform/bootstrap makes the bucket",
+			r.Service, a.ArtifactsBucket(), r.Key, err)
 	}
 	return outcome == lake.AlreadyMine, nil
 }
 
-// Before fetches the release of the package that ran before the one that runs.
+// Before returns the release of the package that ran before the one that runs now.
 func (a Account) Before(ctx context.Context, r Recorded) (Release, error) {
 	if r.Previous == "" {
-		return Release{}, fmt.Errorf("%s has been deployed once, or its record of the package before is gone", r.Service)
+		return Release{}, fmt.Errorf("find the previous package of %s: it was deployed only once, or its record of the previous package is gone", r.Service)
 	}
 	key := strings.TrimSuffix(ArtifactKey(r.Service, r.Previous), ".zip") + ".json"
 	release, _, err := lake.ReadState[Release](ctx, lake.NewS3(a.AWS, a.ArtifactsBucket(), clock.System{}), key)
 	switch {
 	case err != nil:
-		return Release{}, fmt.Errorf("fetch the release of the package that ran before: %w", err)
+		return Release{}, fmt.Errorf("read the release of the previous package: %w", err)
 	case release == nil:
-		return Release{}, fmt.Errorf("s3://%s/%s is not there: the package that ran before %s cannot be deployed again as it is", a.ArtifactsBucket(), key, r.Build)
+		return Release{}, fmt.Errorf("read the release of the previous package: s3://%s/%s does not exist, so the package before %s cannot be deployed again",
+			a.ArtifactsBucket(), key, r.Build)
 	case release.Service != r.Service || release.SHA256 != r.Previous:
-		return Release{}, fmt.Errorf("s3://%s/%s is of %s %s: somebody has changed it; look who", a.ArtifactsBucket(), key, release.Service, release.SHA256)
+		return Release{}, fmt.Errorf("read the release of the previous package: s3://%s/%s describes %s %s; find out who changed it",
+			a.ArtifactsBucket(), key, release.Service, release.SHA256)
 	}
 	return *release, nil
 }
 
-// Backend is where a root's state is, in the words of terraform init -backend-config.
+// Backend returns the file for terraform init -backend-config that says where a root's state is.
 func (a Account) Backend(env, root string) string {
 	return fmt.Sprintf("bucket = %q\nkey    = %q\nregion = %q\n", a.StateBucket(), env+"/"+root+".tfstate", a.AWS.Region)
 }
 
-// Variables are what a service's root is told of a release.
+// Variables are the Terraform variables of a service's root.
 type Variables struct {
-	ArtifactKey     string `json:"artifact_key"`
-	ArtifactSHA256  string `json:"artifact_sha256"`
-	ArtifactVersion string `json:"artifact_version"` // the build
-	EventTypes      Speech `json:"event_types"`      // to record, for the checks of its neighbours
+	ArtifactKey     string     `json:"artifact_key"`
+	ArtifactSHA256  string     `json:"artifact_sha256"`
+	ArtifactVersion string     `json:"artifact_version"` // the build
+	EventTypes      EventTypes `json:"event_types"`      // recorded for the checks of its neighbours
 }
 
-// Prepare writes the two files that terraform is given: the root's backend and its variables.
+// Prepare writes the two files that Terraform reads: the root's backend and its variables.
 func (a Account) Prepare(folder, env string, r Release) error {
 	files := map[string][]byte{
 		r.Service + "." + env + ".backend.hcl": []byte(a.Backend(env, "services/"+r.Service)),
-		r.Service + "." + env + ".tfvars.json": lake.Encode(Variables{r.Key, r.SHA256, r.Build, r.Speech()}),
+		r.Service + "." + env + ".tfvars.json": lake.Encode(Variables{r.Key, r.SHA256, r.Build, r.EventTypes()}),
 	}
 	for name, body := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), body, 0o644); err != nil {
-			return fmt.Errorf("write what terraform is told: %w", err)
+			return fmt.Errorf("write the files for Terraform: %w", err)
 		}
 	}
 	return nil

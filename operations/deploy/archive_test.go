@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/operations/deploy"
 )
 
-// program builds a small program for a machine.
+// program builds a small program for an architecture.
 func program(t *testing.T, arch string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +64,7 @@ func TestPack(t *testing.T) {
 		t.Errorf("the program is not the one packed (%v, %v)", err, wantErr)
 	}
 
-	// Later, of a file of another time and mode, in another folder: the same.
+	// Another time and mode of the file, and another folder, give the same package.
 	if err := errors.Join(os.Chtimes(p, time.Now(), time.Now().Add(-time.Hour)), os.Chmod(p, 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +80,11 @@ func TestPack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := deploy.ReadRelease(folder, "stager"); err == nil || !strings.Contains(err.Error(), "make package SERVICE=stager") {
-		t.Errorf("a package that was changed is taken: %v", err)
+		t.Errorf("a changed package is accepted: %v", err)
 	}
 }
 
-func TestWhatCannotBePacked(t *testing.T) {
+func TestPackErrors(t *testing.T) {
 	t.Parallel()
 	write := func(name string, body []byte) string {
 		path := filepath.Join(t.TempDir(), name)
@@ -93,7 +93,7 @@ func TestWhatCannotBePacked(t *testing.T) {
 		}
 		return path
 	}
-	// A file with a hole is as large as Lambda does not take, and takes no room.
+	// A sparse file is over Lambda's limit and takes no disk space.
 	huge := write("bootstrap", []byte("\x7fELF"))
 	if err := os.Truncate(huge, deploy.MaxUnzipped+1); err != nil {
 		t.Fatal(err)
@@ -101,9 +101,9 @@ func TestWhatCannotBePacked(t *testing.T) {
 	for name, c := range map[string]struct{ service, program, want string }{
 		"an unknown service": {"baker", program(t, "arm64"), "the services are scheduler, fetcher, validator, stager, quality-gate, landing-janitor"},
 		"no program":         {"stager", filepath.Join(t.TempDir(), "none"), "make package SERVICE=stager"},
-		"no Linux program":   {"stager", write("bootstrap", []byte("#!/bin/sh\n")), "no program for Linux"},
+		"no Linux program":   {"stager", write("bootstrap", []byte("#!/bin/sh\n")), "not a program for Linux"},
 		"another machine":    {"stager", program(t, "riscv64"), "EM_RISCV"},
-		"over the limit":     {"stager", huge, "Lambda takes 262144000 at the most"},
+		"over the limit":     {"stager", huge, "Lambda's limit is 262144000"},
 	} {
 		folder := t.TempDir()
 		_, err := deploy.Pack(c.service, "abc", c.program, folder)

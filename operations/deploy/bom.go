@@ -17,15 +17,15 @@ import (
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// ours begins the paths of this project's modules, which have no version but the build's.
+// ours is the prefix of this project's modules. Their version is the build.
 const ours = "github.com/llac-project/llac/"
 
-// BOMFile is the name of a service's bill of materials, beside its package.
+// BOMFile returns the file name of a service's bill of materials.
 func BOMFile(service string) string { return service + ".cdx.json" }
 
-// WriteBOM writes the bill of materials of a package beside it, in CycloneDX's form, and answers the release and where it is.
-// Its modules are those that the linker has written into the program in the package, so that it lists what is in the package
-// and nothing else. The same package gives the same bytes: there is no time, serial number or machine in it.
+// WriteBOM writes the CycloneDX bill of materials of a package next to it, and returns the release and the file. It lists the
+// modules that the linker recorded in the program of the package, and nothing else. The same package gives the same bytes: the
+// bill has no time, serial number or machine.
 func WriteBOM(folder, service string) (Release, string, error) {
 	r, err := ReadRelease(folder, service)
 	if err != nil {
@@ -33,7 +33,7 @@ func WriteBOM(folder, service string) (Release, string, error) {
 	}
 	info, err := builtFrom(filepath.Join(folder, service+".zip"))
 	if err != nil {
-		return r, "", fmt.Errorf("read the modules in the package of %s: %w; make package SERVICE=%s makes it anew", service, err, service)
+		return r, "", fmt.Errorf("read the modules in the package of %s: %w; make package SERVICE=%s makes it again", service, err, service)
 	}
 	bom, err := bill(info, r)
 	if err != nil {
@@ -50,7 +50,7 @@ func WriteBOM(folder, service string) (Release, string, error) {
 	return r, at, nil
 }
 
-// builtFrom reads what the program in a package was built from.
+// builtFrom reads the modules that the program in a package was built from.
 func builtFrom(archive string) (*debug.BuildInfo, error) {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
@@ -89,7 +89,7 @@ func bill(info *debug.BuildInfo, r Release) (*cyclonedx.BOM, error) {
 			if err != nil {
 				return nil, fmt.Errorf("the checksum of %s: %w", m.Path, err)
 			}
-			// As go.sum has it: of the list of the module's files, not of an archive.
+			// The checksum of go.sum: of the list of the module's files, not of an archive.
 			c.Properties = &[]cyclonedx.Property{{Name: "llac:go.sum:h1", Value: hex.EncodeToString(sum)}}
 		}
 		add(c)

@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/operations/deploy"
 )
 
-// TestTheBillOfMaterials holds the bill of a service's package against what the linker has written into its program.
-func TestTheBillOfMaterials(t *testing.T) {
+// TestBillOfMaterials compares the bill of a service's package with the modules that the linker recorded in its program.
+func TestBillOfMaterials(t *testing.T) {
 	t.Parallel()
 	built := filepath.Join(t.TempDir(), "bootstrap")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", built, "github.com/llac-project/llac/services/validator/cmd/validator")
@@ -103,9 +103,9 @@ func TestTheBillOfMaterials(t *testing.T) {
 	}
 }
 
-func TestNoBillOfWhatIsNoPackage(t *testing.T) {
+func TestBillOfMaterialsNeedsAPackage(t *testing.T) {
 	t.Parallel()
-	if _, _, err := deploy.WriteBOM(t.TempDir(), "baker"); err == nil || !strings.Contains(err.Error(), `no service "baker"`) {
+	if _, _, err := deploy.WriteBOM(t.TempDir(), "baker"); err == nil || !strings.Contains(err.Error(), `unknown service "baker"`) {
 		t.Error(err)
 	}
 	if _, _, err := deploy.WriteBOM(t.TempDir(), "stager"); err == nil || !strings.Contains(err.Error(), "make package SERVICE=stager") {
@@ -118,7 +118,7 @@ func TestNoBillOfWhatIsNoPackage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "stager.zip"), []byte("another"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := deploy.WriteBOM(folder, "stager"); err == nil || !strings.Contains(err.Error(), "is not the one that stager.json tells of") {
+	if _, _, err := deploy.WriteBOM(folder, "stager"); err == nil || !strings.Contains(err.Error(), "is not the one that stager.json describes") {
 		t.Error(err)
 	}
 }

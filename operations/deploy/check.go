@@ -10,19 +10,19 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// Speech is what a build of a service consumes and emits, in full event types, as its root records it.
-type Speech struct {
+// EventTypes is what a build of a service consumes and emits, in full event types, as its Terraform root records it.
+type EventTypes struct {
 	Consumes []string `json:"consumes"`
 	Emits    []string `json:"emits"`
 	Build    string   `json:"build"`
 }
 
-// Deployed is what runs in an environment, by service.
-type Deployed map[string]Speech
+// Deployed has the event types of several services' builds, by service.
+type Deployed map[string]EventTypes
 
-// This is what this build of a service consumes and emits.
-func This(service, build string) Speech {
-	return Speech{Consumes: events.Consumes(service), Emits: events.Emits(service), Build: build}
+// EventTypesOf returns what this build of a service consumes and emits.
+func EventTypesOf(service, build string) EventTypes {
+	return EventTypes{Consumes: events.Consumes(service), Emits: events.Emits(service), Build: build}
 }
 
 // Refusal is one reason not to deploy a service now.
@@ -30,7 +30,7 @@ type Refusal struct {
 	Event     string `json:"event"`
 	Neighbour string `json:"neighbour"`
 	Why       string `json:"why"`
-	First     string `json:"deploy_first,omitempty"` // the service whose deploy would mend it
+	First     string `json:"deploy_first,omitempty"` // the service whose deploy removes the reason
 }
 
 // Verdict says whether a service may be deployed into an environment.
@@ -41,16 +41,16 @@ type Verdict struct {
 	OK       bool      `json:"ok"`
 	Refusals []Refusal `json:"refusals"`
 	Notes    []string  `json:"notes"`           // what a person should know and need not act on
-	Order    []string  `json:"order,omitempty"` // refused: the services to deploy, the one asked for at the end
+	Order    []string  `json:"order,omitempty"` // if refused: the services to deploy, the requested one last
 }
 
-// Check says whether the build next of a service can live with what runs. The services of next are what this source tree
-// would deploy; they say who learns what when it is deployed.
+// Check reports whether the build of a service in next is compatible with the running builds. next has the builds that this
+// source tree would deploy of all services: they say which event types a neighbour will support after its deploy.
 func Check(service string, next, running Deployed) Verdict {
-	v := Verdict{Service: service, Build: next[service].Build, Running: running[service].Build, Refusals: []Refusal{}, Notes: []string{}}
-	v.said(next, running)
-	v.unsaid(next, running)
-	v.unheard(next, running)
+	v := Verdict{
+		Service: service, Build: next[service].Build, Running: running[service].Build, Refusals: []Refusal{}, Notes: []string{},
+	}
+	v.check(next, running)
 	v.OK = len(v.Refusals) == 0
 	if !v.OK {
 		v.Order = order(service, next, running)
@@ -58,72 +58,83 @@ func Check(service string, next, running Deployed) Verdict {
 	return v
 }
 
-// said checks what the new build emits against those who run.
-func (v *Verdict) said(next, running Deployed) {
-	for _, e := range next[v.Service].Emits {
+func (v *Verdict) check(next, running Deployed) {
+	v.checkEmitted(next, running)
+	v.checkNoLongerEmitted(next, running)
+	v.checkNoLongerConsumed(next, running)
+}
+
+// checkEmitted checks that the running neighbours consume what the new build emits.
+func (v *Verdict) checkEmitted(next, running Deployed) {
+	for _, event := range next[v.Service].Emits {
 		for _, neighbour := range Services() {
-			there, runs := running[neighbour]
+			current, runs := running[neighbour]
 			if neighbour == v.Service {
-				there, runs = next[neighbour], true // it hears itself: a long extraction goes on
+				current, runs = next[neighbour], true // it consumes its own events: a long extraction is continued
 			}
-			will := slices.Contains(next[neighbour].Consumes, e)
-			switch older := other(there.Consumes, e); {
-			case runs && slices.Contains(there.Consumes, e):
+			will := slices.Contains(next[neighbour].Consumes, event)
+			switch older := otherVersion(current.Consumes, event); {
+			case runs && slices.Contains(current.Consumes, event):
 			case runs && older != "" && !slices.Contains(next[v.Service].Emits, older):
-				v.refuse(e, neighbour, first(will, neighbour), "build %s of %s, which runs, consumes %s and not %s: it would hear nothing", there.Build, neighbour, short(older), short(e))
+				v.refuse(event, neighbour, firstIf(will, neighbour), "the running build %s of %s consumes %s and not %s: it would receive neither",
+					current.Build, neighbour, short(older), short(event))
 			case runs && older == "" && will:
-				v.refuse(e, neighbour, neighbour, "build %s of %s, which runs, does not consume %s yet: what is said before it does is lost", there.Build, neighbour, short(e))
+				v.refuse(event, neighbour, neighbour, "the running build %s of %s does not consume %s yet: events published before it does are lost",
+					current.Build, neighbour, short(event))
 			case !runs && will:
-				v.note("%s does not run yet: no %s may be said before it does, or it is lost", neighbour, short(e))
+				v.note("%s does not run yet: each %s that is published before it runs is lost", neighbour, short(event))
 			}
 		}
 	}
 }
 
-// unsaid checks what the running build emits and the new one does not.
-func (v *Verdict) unsaid(next, running Deployed) {
-	for _, e := range running[v.Service].Emits {
-		if slices.Contains(next[v.Service].Emits, e) || other(next[v.Service].Emits, e) != "" {
+// checkNoLongerEmitted checks that no running neighbour needs what the running build emits and the new one does not.
+func (v *Verdict) checkNoLongerEmitted(next, running Deployed) {
+	for _, event := range running[v.Service].Emits {
+		if slices.Contains(next[v.Service].Emits, event) || otherVersion(next[v.Service].Emits, event) != "" {
 			continue
 		}
 		for _, neighbour := range Services() {
-			there := running[neighbour]
-			if neighbour == v.Service || !slices.Contains(there.Consumes, e) {
+			current := running[neighbour]
+			if neighbour == v.Service || !slices.Contains(current.Consumes, event) {
 				continue
 			}
-			if !slices.Contains(next[neighbour].Consumes, e) { // it may forget it when nobody says it any more
-				v.note("build %s of %s, which runs, hears %s no more; deploy %s after", there.Build, neighbour, short(e), neighbour)
+			if !slices.Contains(next[neighbour].Consumes, event) { // the neighbour drops it too
+				v.note("the running build %s of %s will receive no more %s; deploy %s after this one", current.Build, neighbour, short(event), neighbour)
 				continue
 			}
-			v.refuse(e, neighbour, "", "build %s of %s, which runs, waits for %s, and build %s of %s says it no more", there.Build, neighbour, short(e), v.Build, v.Service)
+			v.refuse(event, neighbour, "", "the running build %s of %s consumes %s, and build %s of %s no longer emits it",
+				current.Build, neighbour, short(event), v.Build, v.Service)
 		}
 	}
 }
 
-// unheard checks what the running build consumes and the new one does not.
-func (v *Verdict) unheard(next, running Deployed) {
-	for _, e := range running[v.Service].Consumes {
-		if slices.Contains(next[v.Service].Consumes, e) {
+// checkNoLongerConsumed checks that no running neighbour emits what the running build consumes and the new one does not.
+func (v *Verdict) checkNoLongerConsumed(next, running Deployed) {
+	for _, event := range running[v.Service].Consumes {
+		if slices.Contains(next[v.Service].Consumes, event) {
 			continue
 		}
-		said := false
+		emitted := false
 		for _, neighbour := range Services() {
-			there := running[neighbour]
-			if neighbour == v.Service || !slices.Contains(there.Emits, e) {
+			current := running[neighbour]
+			if neighbour == v.Service || !slices.Contains(current.Emits, event) {
 				continue
 			}
-			said = true
-			still := slices.Contains(next[neighbour].Emits, e)
-			v.refuse(e, neighbour, first(!still, neighbour), "build %s of %s, which runs, still says %s, which build %s of %s does not consume: it would go to the dead letters", there.Build, neighbour, short(e), v.Build, v.Service)
+			emitted = true
+			still := slices.Contains(next[neighbour].Emits, event)
+			v.refuse(event, neighbour, firstIf(!still, neighbour),
+				"the running build %s of %s still emits %s, which build %s of %s does not consume: it would go to the dead letters",
+				current.Build, neighbour, short(event), v.Build, v.Service)
 		}
-		if !said {
-			v.note("messages of %s may still wait in the queue of %s: let it run empty, or they go to the dead letters", short(e), v.Service)
+		if !emitted {
+			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they go to the dead letters", short(event), v.Service)
 		}
 	}
 }
 
-func (v *Verdict) refuse(event, neighbour, mends, format string, args ...any) {
-	v.Refusals = append(v.Refusals, Refusal{Event: event, Neighbour: neighbour, First: mends, Why: fmt.Sprintf(format, args...)})
+func (v *Verdict) refuse(event, neighbour, first, format string, args ...any) {
+	v.Refusals = append(v.Refusals, Refusal{Event: event, Neighbour: neighbour, First: first, Why: fmt.Sprintf(format, args...)})
 }
 
 func (v *Verdict) note(format string, args ...any) {
@@ -132,19 +143,21 @@ func (v *Verdict) note(format string, args ...any) {
 	}
 }
 
-func first(mends bool, service string) string {
-	if mends {
+// firstIf returns the service if its deploy removes the reason for a refusal, or "".
+func firstIf(removes bool, service string) string {
+	if removes {
 		return service
 	}
 	return ""
 }
 
-// order is in what order to deploy what differs so that the service can be deployed last: whoever may go goes, consumers
-// before producers. Nil: no order does, because two builds would have to change at once.
+// order returns the order in which to deploy services that differ, so that the given one can be deployed last: in each step a
+// service that may be deployed, consumers before producers. Nil if no order works, because two builds would have to change at
+// the same time.
 func order(service string, next, running Deployed) []string {
 	now := maps.Clone(running)
 	candidates := Services()
-	slices.Reverse(candidates) // a run's end first: who hears is deployed before who says
+	slices.Reverse(candidates) // the end of the flow first: consumers before producers
 	var out []string
 	for {
 		moved := ""
@@ -168,7 +181,7 @@ func order(service string, next, running Deployed) []string {
 	}
 }
 
-// needed leaves out of an order what the service can do without.
+// needed removes the deploys from an order that the service does not need.
 func needed(all []string, service string, next, running Deployed) []string {
 	for i := len(all) - 1; i >= 0; i-- {
 		without := slices.Delete(slices.Clone(all), i, i+1)
@@ -179,10 +192,10 @@ func needed(all []string, service string, next, running Deployed) []string {
 	return all
 }
 
-// possible says whether each service of an order may be deployed when it is its turn.
-func possible(services []string, next, running Deployed) bool {
+// possible reports whether each service of an order may be deployed in its turn.
+func possible(order []string, next, running Deployed) bool {
 	now := maps.Clone(running)
-	for _, s := range services {
+	for _, s := range order {
 		if refusals(s, next, now) > 0 {
 			return false
 		}
@@ -193,19 +206,17 @@ func possible(services []string, next, running Deployed) bool {
 
 func refusals(service string, next, running Deployed) int {
 	v := Verdict{Service: service}
-	v.said(next, running)
-	v.unsaid(next, running)
-	v.unheard(next, running)
+	v.check(next, running)
 	return len(v.Refusals)
 }
 
-func same(a, b Speech) bool {
+func same(a, b EventTypes) bool {
 	sorted := func(s []string) []string { return slices.Sorted(slices.Values(s)) }
 	return slices.Equal(sorted(a.Consumes), sorted(b.Consumes)) && slices.Equal(sorted(a.Emits), sorted(b.Emits))
 }
 
-// Order is in what order all services are deployed that speak otherwise than what runs, consumers before producers. What
-// is left over cannot be deployed without a build in between that knows both versions.
+// Order returns the order in which to deploy all services whose event types differ from the running builds, consumers before
+// producers. The services in stuck cannot be deployed without a build in between that supports both versions.
 func Order(next, running Deployed) (ordered, stuck []string) {
 	now := maps.Clone(running)
 	if now == nil {
@@ -213,7 +224,10 @@ func Order(next, running Deployed) (ordered, stuck []string) {
 	}
 	waiting := Services()
 	slices.Reverse(waiting)
-	waiting = slices.DeleteFunc(waiting, func(s string) bool { _, runs := now[s]; return runs && same(now[s], next[s]) })
+	waiting = slices.DeleteFunc(waiting, func(s string) bool {
+		_, runs := now[s]
+		return runs && same(now[s], next[s])
+	})
 	for len(waiting) > 0 {
 		i := slices.IndexFunc(waiting, func(s string) bool { return refusals(s, next, now) == 0 })
 		if i < 0 {
@@ -225,8 +239,8 @@ func Order(next, running Deployed) (ordered, stuck []string) {
 	return ordered, nil
 }
 
-// other is another version of an event type in a list; "" where there is none.
-func other(types []string, event string) string {
+// otherVersion returns another version of an event type from a list; "" if none.
+func otherVersion(types []string, event string) string {
 	stem, _ := version(event)
 	for _, t := range types {
 		if s, _ := version(t); s == stem && t != event {
@@ -236,7 +250,7 @@ func other(types []string, event string) string {
 	return ""
 }
 
-// version cuts an event type into what it is about and its version.
+// version splits an event type into its name and its version.
 func version(event string) (stem string, number int) {
 	i := strings.LastIndex(event, ".v")
 	if i < 0 {
@@ -249,5 +263,5 @@ func version(event string) (stem string, number int) {
 	return event[:i], n
 }
 
-// short is an event type as people say it, with its version.
+// short returns an event type without the prefix that all have.
 func short(event string) string { return strings.TrimPrefix(event, "cat.llac.") }

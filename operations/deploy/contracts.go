@@ -13,16 +13,16 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// ContractChange is what a publication does with one dataset.
+// ContractChange is what a publication changes for one dataset.
 type ContractChange struct {
 	Dataset string `json:"dataset"`
-	Change  string `json:"change"` // "added", "changed", "removed", "same", or "kept": in force, and not among those published
+	Change  string `json:"change"` // "added", "changed", "removed", "same", or "kept": in force and not among the published contracts
 	Version string `json:"version,omitempty"`
 	Before  string `json:"version_before,omitempty"`
 	SHA256  string `json:"sha256,omitempty"`
 }
 
-// ContractPlan is what a publication of contracts would change in an environment.
+// ContractPlan lists what a publication of contracts would change in an environment.
 type ContractPlan struct {
 	Changes   []ContractChange
 	store     lake.Store
@@ -31,42 +31,42 @@ type ContractPlan struct {
 	etag      string
 }
 
-// Config is the bucket of contracts of an environment.
+// Config returns the bucket with the contracts of an environment.
 func (a Account) Config(env string) lake.Store {
 	return lake.NewS3(a.AWS, a.configBucket(env), clock.System{})
 }
 
-// PlanContracts compares contracts with those in force. A dataset that is in force and is not among them stays, unless remove names it: a
-// folder that lacks a file must not end a dataset.
+// PlanContracts compares contracts with those in force. A dataset in force that is not among them is kept unless remove names
+// it: a file missing from a folder must not end a dataset.
 func PlanContracts(ctx context.Context, store lake.Store, contracts []*contract.Contract, remove []string) (*ContractPlan, error) {
-	there, info, err := lake.ReadState[runtime.ContractIndex](ctx, store, lake.ContractIndexKey)
+	current, info, err := lake.ReadState[runtime.ContractIndex](ctx, store, lake.ContractIndexKey)
 	if err != nil {
 		return nil, fmt.Errorf("read the contracts in force: %w", err)
 	}
 	p := &ContractPlan{store: store, contracts: contracts, etag: info.ETag}
-	if there == nil {
-		there = &runtime.ContractIndex{}
+	if current == nil {
+		current = &runtime.ContractIndex{}
 	}
 	for _, name := range remove {
-		if !slices.ContainsFunc(there.Contracts, func(e runtime.ContractEntry) bool { return e.Dataset == name }) {
-			return nil, fmt.Errorf("%s is not in force, so that it cannot be removed", name)
+		if !slices.ContainsFunc(current.Contracts, func(e runtime.ContractEntry) bool { return e.Dataset == name }) {
+			return nil, fmt.Errorf("remove the contract of %s: it is not in force", name)
 		}
 		if slices.ContainsFunc(contracts, func(c *contract.Contract) bool { return c.Dataset == name }) {
-			return nil, fmt.Errorf("%s is to be removed, and its file is still in the folder: take it out first", name)
+			return nil, fmt.Errorf("remove the contract of %s: its file is still in the folder; delete the file first", name)
 		}
 	}
 	for _, c := range contracts {
 		change := ContractChange{Dataset: c.Dataset, Change: "added", Version: c.Version, SHA256: c.SHA256}
-		if i := slices.IndexFunc(there.Contracts, func(e runtime.ContractEntry) bool { return e.Dataset == c.Dataset }); i >= 0 {
-			change.Change, change.Before = "changed", there.Contracts[i].Version
-			if there.Contracts[i].SHA256 == c.SHA256 {
+		if i := slices.IndexFunc(current.Contracts, func(e runtime.ContractEntry) bool { return e.Dataset == c.Dataset }); i >= 0 {
+			change.Change, change.Before = "changed", current.Contracts[i].Version
+			if current.Contracts[i].SHA256 == c.SHA256 {
 				change.Change = "same"
 			}
 		}
 		p.Changes = append(p.Changes, change)
 		p.index.Contracts = append(p.index.Contracts, runtime.ContractEntry{Dataset: c.Dataset, Version: c.Version, SHA256: c.SHA256})
 	}
-	for _, e := range there.Contracts {
+	for _, e := range current.Contracts {
 		switch {
 		case slices.ContainsFunc(contracts, func(c *contract.Contract) bool { return c.Dataset == e.Dataset }):
 		case slices.Contains(remove, e.Dataset):
@@ -81,13 +81,13 @@ func PlanContracts(ctx context.Context, store lake.Store, contracts []*contract.
 	return p, nil
 }
 
-// Empty says whether nothing would change.
+// Empty reports whether nothing would change.
 func (p *ContractPlan) Empty() bool {
 	return !slices.ContainsFunc(p.Changes, func(c ContractChange) bool { return c.Change != "same" && c.Change != "kept" })
 }
 
-// Publish puts the contracts into the bucket, each under its digest, and then all of them in force by one move. Somebody who published
-// since the plan was made is not overruled.
+// Publish writes the contracts to the bucket, each under its digest, and then puts all of them in force with one move. It
+// fails if somebody else has published since the plan was made.
 func (p *ContractPlan) Publish(ctx context.Context) error {
 	for _, c := range p.contracts {
 		if _, _, err := p.store.PutIfAbsent(ctx, lake.ContractKey(c.SHA256), c.Raw); err != nil {
@@ -96,7 +96,7 @@ func (p *ContractPlan) Publish(ctx context.Context) error {
 	}
 	_, err := p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)
 	if errors.Is(err, lake.ErrChanged) {
-		return errors.New("somebody has published contracts meanwhile; nothing was put in force: look at the changes again")
+		return errors.New("put the contracts in force: somebody else has published contracts in the meantime; nothing was changed: review the changes again")
 	}
 	if err != nil {
 		return fmt.Errorf("put the contracts in force: %w", err)

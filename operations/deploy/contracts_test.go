@@ -48,17 +48,17 @@ func TestPublishContracts(t *testing.T) {
 	if first.Empty() || strings.Count(changes(first), "added") != 3 {
 		t.Errorf("first: %s", changes(first))
 	}
-	late := plan(all[:1]) // somebody else looks before the first is published
+	late := plan(all[:1]) // planned before the first is published
 	if err := first.Publish(t.Context()); err != nil || inForce() != 3 {
 		t.Fatal(err)
 	}
-	if err := late.Publish(t.Context()); err == nil || !strings.Contains(err.Error(), "meanwhile") || inForce() != 3 {
+	if err := late.Publish(t.Context()); err == nil || !strings.Contains(err.Error(), "in the meantime") || inForce() != 3 {
 		t.Errorf("two at once: %v, %d in force", err, inForce())
 	}
 	if again := plan(all[:3]); !again.Empty() {
 		t.Errorf("again: %s", changes(again))
 	}
-	// A folder that lacks a file ends no dataset; a person who names it does.
+	// A file missing from the folder ends no dataset; naming the dataset does.
 	fewer := plan(all[:2])
 	if !fewer.Empty() || changes(fewer) != all[2].Dataset+" kept" {
 		t.Errorf("fewer: %s", changes(fewer))
@@ -69,7 +69,7 @@ func TestPublishContracts(t *testing.T) {
 	}
 	for _, name := range []string{"nothing", all[0].Dataset} {
 		if _, err := deploy.PlanContracts(t.Context(), store, all[:2], []string{name}); err == nil {
-			t.Errorf("%s may be removed", name)
+			t.Errorf("%s was accepted for removal", name)
 		}
 	}
 	changed := *all[0]

@@ -20,78 +20,77 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// DataBucket is the name of an environment's data bucket. terraform/stacks/storage names it and the config bucket so.
+// DataBucket returns the name of an environment's data bucket. terraform/stacks/storage names the buckets.
 func (a Account) DataBucket(env string) string { return "llac-" + env + "-data-" + a.ID }
 
 func (a Account) configBucket(env string) string { return "llac-" + env + "-config-" + a.ID }
 
-// database is the Glue database of a layer, as terraform/modules/conventions names it.
+// database returns the Glue database of a layer; terraform/modules/conventions names it. Unquoted Glue names have no hyphen.
 func database(env, layer string) string {
 	return "llac_" + strings.ReplaceAll(env, "-", "_") + "_" + layer
 }
 
-// StagingDatabase is the Glue database of the published snapshots of an environment.
+// StagingDatabase returns the Glue database of an environment's published snapshots.
 func (a Account) StagingDatabase(env string) string { return database(env, "staging") }
 
-// Lake is the data bucket of an environment.
+// Lake returns the data bucket of an environment.
 func (a Account) Lake(env string) lake.Store {
 	return lake.NewS3(a.AWS, a.DataBucket(env), clock.System{})
 }
 
-// NoEnvironmentError says that an account has no such environment.
+// NoEnvironmentError reports that an account does not have an environment.
 type NoEnvironmentError struct{ Env, Account, Region, Bucket string }
 
 func (e *NoEnvironmentError) Error() string {
-	return fmt.Sprintf("there is no environment %s in account %s, region %s: bucket %s is not there", e.Env, e.Account, e.Region, e.Bucket)
+	return fmt.Sprintf("no environment %s in account %s, region %s: bucket %s does not exist", e.Env, e.Account, e.Region, e.Bucket)
 }
 
-// Enter looks whether an environment is there. The error is a *NoEnvironmentError where it is not. That it has no contracts
-// yet is no error.
+// Enter checks that an environment exists. The error is a *NoEnvironmentError if it does not. An environment without contracts
+// exists.
 func (a Account) Enter(ctx context.Context, env string) error {
 	_, _, err := a.Config(env).Get(ctx, lake.ContractIndexKey)
-	var said smithy.APIError
+	var apiError smithy.APIError
 	switch {
-	case errors.As(err, &said) && said.ErrorCode() == "NoSuchBucket":
+	case errors.As(err, &apiError) && apiError.ErrorCode() == "NoSuchBucket":
 		return &NoEnvironmentError{env, a.ID, a.AWS.Region, a.configBucket(env)}
 	case err == nil || errors.Is(err, lake.ErrNotFound):
 		return nil
 	}
-	return fmt.Errorf("look into environment %s: %w", env, err)
+	return fmt.Errorf("open environment %s: %w", env, err)
 }
 
-// Marts are the tables of an environment's marts.
+// Marts returns the tables of an environment's marts.
 func (a Account) Marts(env string, log *slog.Logger) catalogue.Marts {
 	return catalogue.Marts{
-		// Glue takes no hyphen in a name that nobody quotes (terraform/modules/conventions).
 		Glue: glue.NewFromConfig(a.AWS), Database: database(env, "marts"),
 		Bucket: a.DataBucket(env), Lake: a.Lake(env), Log: log,
 	}
 }
 
-// Contracts are the contracts in force in an environment.
+// Contracts returns the contracts in force in an environment.
 func (a Account) Contracts(ctx context.Context, env string) ([]*contract.Contract, error) {
 	return (&runtime.ConfigContracts{Store: a.Config(env)}).Current(ctx)
 }
 
-// Contract is a dataset's contract in force in an environment.
+// Contract returns the contract of a dataset that is in force in an environment.
 func (a Account) Contract(ctx context.Context, env, dataset string) (*contract.Contract, error) {
 	all, err := a.Contracts(ctx, env)
 	i := slices.IndexFunc(all, func(c *contract.Contract) bool { return c.Dataset == dataset })
 	if i >= 0 {
-		return all[i], nil // that another cannot be used does not matter here
+		return all[i], nil // err is about other contracts
 	}
 	if err == nil {
 		var names []string
 		for _, c := range all {
 			names = append(names, c.Dataset)
 		}
-		err = errors.New("there are contracts of " + strings.Join(names, ", "))
+		err = errors.New("the contracts in force are of " + strings.Join(names, ", "))
 	}
 	return nil, fmt.Errorf("no contract of %s is in force in %s: %w", dataset, env, err)
 }
 
-// Tell publishes an event on the operator's topic of an environment.
-func (a Account) Tell(ctx context.Context, env string, e events.Event) error {
+// Publish publishes an event to the operator's topic of an environment.
+func (a Account) Publish(ctx context.Context, env string, e events.Event) error {
 	publisher, err := messaging.NewPublisher(messaging.PublisherConfig{AWS: a.AWS})
 	if err != nil {
 		return err

@@ -10,9 +10,11 @@ import (
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	p := parameters{
-		{"/llac/dev/services/stager/version", "b"}, {"/llac/dev/services/stager/sha256", "x"}, {"/llac/dev/services/stager/previous", "none"}, {deploy.SpeechParameter("dev", "stager"), speech},
-		{"/llac/dev/services/gone/version", "none of ours"}, {"/llac/prod/services/fetcher/version", "elsewhere"},
-		{"/llac/dev/services/scheduler/version", "a"}, {"/llac/dev/services/scheduler/sha256", "y"}, {"/llac/dev/services/scheduler/previous", "z"}, {deploy.SpeechParameter("dev", "scheduler"), speech},
+		{"/llac/dev/services/stager/version", "b"}, {"/llac/dev/services/stager/sha256", "x"},
+		{"/llac/dev/services/stager/previous", "none"}, {deploy.EventTypesParameter("dev", "stager"), eventTypes},
+		{"/llac/dev/services/gone/version", "of another project"}, {"/llac/prod/services/fetcher/version", "elsewhere"},
+		{"/llac/dev/services/scheduler/version", "a"}, {"/llac/dev/services/scheduler/sha256", "y"},
+		{"/llac/dev/services/scheduler/previous", "z"}, {deploy.EventTypesParameter("dev", "scheduler"), eventTypes},
 	}
 	records, err := deploy.Records(t.Context(), p, "dev")
 	if err != nil || len(records) != 2 || records[0].Service != "scheduler" || records[0].Previous != "z" {
@@ -23,7 +25,7 @@ func TestRecords(t *testing.T) {
 		t.Errorf("%+v, %v", stager, runs)
 	}
 	if _, runs := deploy.RecordOf(records, "fetcher"); runs {
-		t.Error("the fetcher runs elsewhere")
+		t.Error("the record of another environment is returned")
 	}
 	if records, err := deploy.Records(t.Context(), parameters{}, "dev"); err != nil || len(records) != 0 {
 		t.Errorf("%+v, error %v", records, err)

@@ -12,29 +12,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// SpeechParameter is the name of the SSM parameter in which a service's root records what it has deployed.
-func SpeechParameter(env, service string) string {
+// EventTypesParameter returns the name of the SSM parameter in which a service's root records the event types of its build.
+func EventTypesParameter(env, service string) string {
 	return servicesPath(env) + service + "/event_types"
 }
 
 func servicesPath(env string) string { return "/llac/" + env + "/services/" }
 
-// eventType is the form of our event types.
+// eventType matches the event types of Llac.
 var eventType = regexp.MustCompile(`^cat\.llac\.[a-z]+\.[a-z]+\.v[1-9][0-9]*$`)
 
-func (s Speech) check() error {
+func (s EventTypes) check() error {
 	for _, e := range slices.Concat(s.Consumes, s.Emits) {
 		if !eventType.MatchString(e) {
-			return fmt.Errorf("%q is no event type, such as cat.llac.landing.written.v1", e)
+			return fmt.Errorf("%q is not an event type such as cat.llac.landing.written.v1", e)
 		}
 	}
 	if len(s.Consumes) == 0 {
-		return fmt.Errorf("it consumes nothing; want {\"consumes\": […], \"emits\": […], \"build\": \"…\"}")
+		return fmt.Errorf("it consumes nothing; write {\"consumes\": […], \"emits\": […], \"build\": \"…\"}")
 	}
 	return nil
 }
 
-// ReadDeployed reads what runs from a file: {"<service>": {"consumes": […], "emits": […], "build": "…"}}.
+// ReadDeployed reads the running builds from a file: {"<service>": {"consumes": […], "emits": […], "build": "…"}}.
 func ReadDeployed(path string) (Deployed, error) {
 	var d Deployed
 	if err := readJSON(path, &d); err != nil {
@@ -51,39 +51,39 @@ func ReadDeployed(path string) (Deployed, error) {
 	return d, nil
 }
 
-// ReadSpeech reads what a release consumes and emits from the file that make package wrote, or that lies beside its package
-// in the artifacts bucket.
-func ReadSpeech(path, service string) (Speech, error) {
+// ReadEventTypes reads what a release consumes and emits from the file that make package writes and that the artifacts bucket
+// has next to its package.
+func ReadEventTypes(path, service string) (EventTypes, error) {
 	var r Release
 	if err := readJSON(path, &r); err != nil {
-		return Speech{}, err
+		return EventTypes{}, err
 	}
 	if r.Service != service {
-		return Speech{}, fmt.Errorf("%s is a release of %q, not of %s", path, r.Service, service)
+		return EventTypes{}, fmt.Errorf("read %s: it is a release of %q, not of %s", path, r.Service, service)
 	}
-	return r.Speech(), r.Speech().check()
+	return r.EventTypes(), r.EventTypes().check()
 }
 
-// SSM is as much of it as a check asks for; *ssm.Client is one.
+// SSM is the part of *ssm.Client that a check needs.
 type SSM interface {
 	ssm.GetParametersByPathAPIClient
 }
 
-// Running reads what runs in an environment from the parameters that its services' roots have written. A service that was
-// never deployed is not among them.
+// Running reads the running builds of an environment from the parameters that its services' roots wrote, without services that
+// were never deployed.
 func Running(ctx context.Context, client SSM, env string) (Deployed, error) {
 	d := Deployed{}
 	err := eachParameter(ctx, client, env, func(service, what, value string) error {
 		if what != "event_types" {
 			return nil
 		}
-		var s Speech
+		var s EventTypes
 		err := json.Unmarshal([]byte(value), &s)
 		if err == nil {
 			err = s.check()
 		}
 		if err != nil {
-			return fmt.Errorf("SSM parameter %s does not say what runs: %w; make deploy SERVICE=%s writes it again", SpeechParameter(env, service), err, service)
+			return fmt.Errorf("read SSM parameter %s: %w; make deploy SERVICE=%s writes it again", EventTypesParameter(env, service), err, service)
 		}
 		d[service] = s
 		return nil

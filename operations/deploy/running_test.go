@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/operations/deploy"
 )
 
-// parameters are SSM's, two a page.
+// parameters is an SSM with two parameters per page.
 type parameters [][2]string
 
 func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPathInput, _ ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
@@ -35,13 +35,13 @@ func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParameters
 	return out, nil
 }
 
-const speech = `{"consumes": ["cat.llac.landing.validated.v1"], "emits": ["cat.llac.staging.written.v1"], "build": "b"}`
+const eventTypes = `{"consumes": ["cat.llac.landing.validated.v1"], "emits": ["cat.llac.staging.written.v1"], "build": "b"}`
 
 func TestRunning(t *testing.T) {
 	t.Parallel()
 	d, err := deploy.Running(t.Context(), parameters{
-		{"/llac/dev/services/stager/version", "3"}, {"/llac/dev/services/stager/sha256", "x"}, {"/llac/dev/services/gone/event_types", "none of ours"},
-		{"/llac/prod/services/fetcher/event_types", "{}"}, {deploy.SpeechParameter("dev", "stager"), speech},
+		{"/llac/dev/services/stager/version", "3"}, {"/llac/dev/services/stager/sha256", "x"}, {"/llac/dev/services/gone/event_types", "of another project"},
+		{"/llac/prod/services/fetcher/event_types", "{}"}, {deploy.EventTypesParameter("dev", "stager"), eventTypes},
 	}, "dev")
 	if err != nil || len(d) != 1 || d["stager"].Build != "b" || len(d["stager"].Consumes) != 1 {
 		t.Errorf("%+v, error %v", d, err)
@@ -51,9 +51,9 @@ func TestRunning(t *testing.T) {
 		want string
 	}{
 		"refused":     {nil, "/llac/dev/services/"},
-		"not JSON":    {parameters{{deploy.SpeechParameter("dev", "stager"), "[]"}}, "make deploy SERVICE=stager"},
-		"not events":  {parameters{{deploy.SpeechParameter("dev", "stager"), `{"consumes": ["all"]}`}}, `"all" is no event type`},
-		"nothing new": {parameters{{deploy.SpeechParameter("dev", "stager"), `{}`}}, "consumes nothing"},
+		"not JSON":    {parameters{{deploy.EventTypesParameter("dev", "stager"), "[]"}}, "make deploy SERVICE=stager"},
+		"not events":  {parameters{{deploy.EventTypesParameter("dev", "stager"), `{"consumes": ["all"]}`}}, `"all" is not an event type`},
+		"nothing new": {parameters{{deploy.EventTypesParameter("dev", "stager"), `{}`}}, "consumes nothing"},
 	} {
 		if _, err := deploy.Running(t.Context(), c.p, "dev"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -65,8 +65,8 @@ func TestReadDeployed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deployed.json")
 	for body, want := range map[string]string{
-		`{"stager": ` + speech + `}`:           "",
-		`{"baker": ` + speech + `}`:            `there is no service "baker"`,
+		`{"stager": ` + eventTypes + `}`:       "",
+		`{"baker": ` + eventTypes + `}`:        `unknown service "baker"`,
 		`{"stager": {"consume": []}}`:          "consume",
 		`{"stager": {"consumes": ["staging"]}`: "",
 		`nothing`:                              "deployed.json",
@@ -75,12 +75,12 @@ func TestReadDeployed(t *testing.T) {
 			t.Fatal(err)
 		}
 		d, err := deploy.ReadDeployed(path)
-		good := strings.Contains(body, speech) && !strings.Contains(body, "baker")
+		good := strings.Contains(body, eventTypes) && !strings.Contains(body, "baker")
 		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), want) || good && d["stager"].Build != "b" {
 			t.Errorf("%s: %+v, error %v", body, d, err)
 		}
 	}
 	if _, err := deploy.ReadDeployed(path + ".none"); err == nil {
-		t.Error("a file that is not there was read")
+		t.Error("a missing file was read")
 	}
 }

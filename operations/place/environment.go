@@ -95,7 +95,7 @@ func (e *environment) Ingest(ctx context.Context, c ingest.Collection, r RunRequ
 	}
 	event := ingest.Event(landed, at)
 	if err = ingest.Receipt(ctx, store, event, runtime.Build()); err == nil {
-		err = e.account.Tell(ctx, e.Env, event)
+		err = e.account.Publish(ctx, e.Env, event)
 	}
 	if err != nil {
 		return Ingested{}, fault.New(fault.Failed, err, "run the command again; the pages of this attempt stay in landing, where no service reads them")

@@ -111,7 +111,7 @@ func deploysAlone(t *testing.T, w *world, before driver.Deployed) {
 		t.Errorf("taken back, %+v runs", f)
 	}
 	// And nobody is asked to guess: there is no service of this name, and none before one that was deployed once.
-	if said := w.refused(t, "make", "rollback", "SERVICE=nothing"); !strings.Contains(said, `there is no service "nothing"`) {
+	if said := w.refused(t, "make", "rollback", "SERVICE=nothing"); !strings.Contains(said, `unknown service "nothing"`) {
 		t.Errorf("%s", said)
 	}
 	if out, err := w.deploy(t, "stager", "rollback").CombinedOutput(); err == nil || !strings.Contains(string(out), "has been deployed once") {

@@ -43,7 +43,7 @@ func timesOut(t *testing.T, w *world, d driver.Deployed) {
 		at := time.Now().UTC().Truncate(time.Second)
 		e := events.New(events.RunRequested{Dataset: name, RequestedAt: at, RequestedBy: "test", Trigger: "manual", Force: true})
 		e.ID, e.Source, e.Time, e.CorrelationID = fmt.Sprintf("%s/%s/operator-%d", name, lake.Slot(at), i), "/llac/operator", at, lake.Slot(at)
-		if err := account.Tell(t.Context(), env, e); err != nil {
+		if err := account.Publish(t.Context(), env, e); err != nil {
 			t.Fatal(err)
 		}
 	}

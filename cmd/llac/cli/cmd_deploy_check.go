@@ -83,7 +83,7 @@ func (a *App) runDeployCheck(ctx context.Context, args []string, o deployCheckOp
 func (o deployCheckOptions) next(args []string) (deploy.Deployed, error) {
 	next := deploy.Deployed{}
 	for _, s := range deploy.Services() {
-		next[s] = deploy.This(s, cmp.Or(o.build, runtime.Build()))
+		next[s] = deploy.EventTypesOf(s, cmp.Or(o.build, runtime.Build()))
 	}
 	if o.release == "" {
 		return next, nil
@@ -91,7 +91,7 @@ func (o deployCheckOptions) next(args []string) (deploy.Deployed, error) {
 	if len(args) == 0 {
 		return nil, invalid("llac deploy check stager --release bin/packages/stager.json", "--release needs the name of a service")
 	}
-	speech, err := deploy.ReadSpeech(o.release, args[0])
+	speech, err := deploy.ReadEventTypes(o.release, args[0])
 	if err != nil {
 		return nil, fail(exitUsage, err, "make package writes such a file; the artifacts bucket has one next to each package")
 	}

@@ -85,7 +85,7 @@ func TestACostThatIsTooHigh(t *testing.T) {
 		"no month":             {[]string{"--plan", devPlans, "--month", "August"}, 2, `"August" is not a month`},
 		"a bill of no month":   {[]string{"--plan", devPlans, "--actual", "x.json"}, 2, "is not a month"},
 		"no bill":              {[]string{"--plan", devPlans, "--month", "2025-08", "--actual", "nowhere.json"}, 2, "nowhere.json"},
-		"a bad environment":    {[]string{"--plan", devPlans, "--env", "Prod!"}, 2, "is no name of an environment"},
+		"a bad environment":    {[]string{"--plan", devPlans, "--env", "Prod!"}, 2, "is not the name of an environment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

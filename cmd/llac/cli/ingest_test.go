@@ -214,7 +214,7 @@ func TestWhatCannotBeIngested(t *testing.T) {
 		"an unknown slice":     {append(why, "--dataset", "population", "--file", good, "--slice", "1714"), `unknown slice "1714"`},
 		"no address":           {append(why, "--dataset", "municipalities", "--file", good, "--url", "somewhere"), "is not a web address"},
 		"vouched for another":  {append(why, "--dataset", "municipalities", "--file", good, "--vouch", "--url", "https://example.org/x"), "the source of municipalities is analisi.transparenciacatalunya.cat"},
-		"a bad environment":    {append(why, "--dataset", "municipalities", "--file", good, "--env", "Dev!"), "is no name of an environment"},
+		"a bad environment":    {append(why, "--dataset", "municipalities", "--file", good, "--env", "Dev!"), "is not the name of an environment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
