@@ -139,7 +139,8 @@ func TestAllowancesArePerAccount(t *testing.T) {
 	if !near(together.IdleUSD, alone.IdleUSD+beside.IdleUSD) || beside.IdleUSD <= alone.IdleUSD+4 {
 		t.Errorf("dev alone %.2f, beside prod %.2f, both %.2f", alone.IdleUSD, beside.IdleUSD, together.IdleUSD)
 	}
-	three := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_dashboard","name":"d","values":{}},`, 4), ","))
+	three := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_dashboard","name":"d","values":{}},`,
+		4), ","))
 	if l := line(t, table.Estimate("dev", read(three), nil, 1, nil).Idle, "dashboard"); l.USD != 3 {
 		t.Errorf("a fourth dashboard: %+v", l)
 	}
@@ -207,7 +208,8 @@ func TestAChangeOverTheBudget(t *testing.T) {
 		t.Errorf("%+v", e.Month)
 	}
 	// 110 instances of one resource, as for_each makes them, are 110 alarms.
-	many := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_metric_alarm","name":"a","values":{}},`, 110), ","))
+	many := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_metric_alarm","name":"a","values":{}},`,
+		110), ","))
 	if s, err = table.ReadPlans([]string{dev, many}); err != nil {
 		t.Fatal(err)
 	}
@@ -382,8 +384,10 @@ func TestReview(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "costs.json")
 	answer := map[string]any{"ResultsByTime": []any{map[string]any{"Groups": []any{
-		map[string]any{"Keys": []string{"AmazonCloudWatch"}, "Metrics": map[string]any{"UnblendedCost": map[string]string{"Amount": "9.5", "Unit": "USD"}}},
-		map[string]any{"Keys": []string{"Amazon Athena"}, "Metrics": map[string]any{"UnblendedCost": map[string]string{"Amount": "0.0001", "Unit": "USD"}}},
+		map[string]any{"Keys": []string{"AmazonCloudWatch"}, "Metrics": map[string]any{"UnblendedCost": map[string]string{"Amount": "9.5",
+			"Unit": "USD"}}},
+		map[string]any{"Keys": []string{"Amazon Athena"}, "Metrics": map[string]any{"UnblendedCost": map[string]string{"Amount": "0.0001",
+			"Unit": "USD"}}},
 	}}}}
 	b, err := json.Marshal(answer)
 	if err == nil {

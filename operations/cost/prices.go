@@ -89,7 +89,8 @@ func (t Table) Bill(all, beside []Usage) ([]Line, float64) {
 			panic(fmt.Sprintf("cost: %q has no price", what)) // a usage of this package that prices.json lacks
 		}
 		free := math.Max(0, p.Free-taken[what])
-		l := Line{What: what, Text: p.Text, Quantity: sums[what], Unit: p.Unit, Free: free, Price: p.USD, USD: math.Max(0, sums[what]-free) * p.USD}
+		l := Line{What: what, Text: p.Text, Quantity: sums[what], Unit: p.Unit, Free: free, Price: p.USD,
+			USD: math.Max(0, sums[what]-free) * p.USD}
 		total += l.USD
 		out = append(out, l)
 	}

@@ -21,7 +21,8 @@ type Reviewed struct {
 // ExplorerCommand returns the command that asks AWS what a month cost, by service. Running it costs one cent.
 func ExplorerCommand(env string, month time.Time) string {
 	return fmt.Sprintf("aws ce get-cost-and-usage --granularity MONTHLY --metrics UnblendedCost --group-by Type=DIMENSION,Key=SERVICE "+
-		`--time-period Start=%s,End=%s --filter '{"Tags":{"Key":"environment","Values":[%q]}}' > costs.json`, month.Format(time.DateOnly), month.AddDate(0, 1, 0).Format(time.DateOnly), env)
+		`--time-period Start=%s,End=%s --filter '{"Tags":{"Key":"environment","Values":[%q]}}' > costs.json`, month.Format(time.DateOnly),
+		month.AddDate(0, 1, 0).Format(time.DateOnly), env)
 }
 
 // ReadActual reads the output of ExplorerCommand: USD by AWS service.

@@ -38,7 +38,8 @@ type Run struct {
 var ErrNoRuns = errors.New("no run was published in this lake")
 
 // Runs reads the last published run of each dataset whose contract is in force. The requests are those of ReadRequests.
-func (t Table) Runs(ctx context.Context, l ledger.Ledger, requests map[string]Requests, contracts []*contract.Contract, s *Standing, now time.Time) ([]Run, error) {
+func (t Table) Runs(ctx context.Context, l ledger.Ledger, requests map[string]Requests, contracts []*contract.Contract, s *Standing,
+	now time.Time) ([]Run, error) {
 	all, err := l.Requests(ctx, "")
 	if err != nil {
 		return nil, err

@@ -39,7 +39,8 @@ func TestPack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Architecture != "arm64" || r.Key != "functions/stager/"+r.SHA256+".zip" || r.Build != "abc" || len(r.Consumes) == 0 || len(r.Emits) == 0 {
+	if r.Architecture != "arm64" || r.Key != "functions/stager/"+r.SHA256+".zip" || r.Build != "abc" || len(r.Consumes) == 0 ||
+		len(r.Emits) == 0 {
 		t.Errorf("%+v", r)
 	}
 	z, err := zip.OpenReader(filepath.Join(folder, "stager.zip"))
@@ -51,7 +52,8 @@ func TestPack(t *testing.T) {
 		t.Fatalf("%d files", len(z.File))
 	}
 	f := z.File[0]
-	if f.Name != "bootstrap" || f.Mode() != 0o755 || !f.Modified.Equal(time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)) || int64(f.UncompressedSize64) != r.UnzippedBytes {
+	if f.Name != "bootstrap" || f.Mode() != 0o755 || !f.Modified.Equal(time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)) ||
+		int64(f.UncompressedSize64) != r.UnzippedBytes {
 		t.Errorf("%+v", f.FileHeader)
 	}
 	inside, err := f.Open()

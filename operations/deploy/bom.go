@@ -40,7 +40,8 @@ func WriteBOM(folder, service string) (Release, string, error) {
 		return r, "", fmt.Errorf("bill of materials of %s: %w", r.Service, err)
 	}
 	var out bytes.Buffer
-	if err := cyclonedx.NewBOMEncoder(&out, cyclonedx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(bom, cyclonedx.SpecVersion1_6); err != nil {
+	if err := cyclonedx.NewBOMEncoder(&out, cyclonedx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(bom,
+		cyclonedx.SpecVersion1_6); err != nil {
 		return r, "", fmt.Errorf("bill of materials of %s: %w", r.Service, err)
 	}
 	at := filepath.Join(folder, BOMFile(r.Service))
@@ -97,7 +98,8 @@ func bill(info *debug.BuildInfo, r Release) (*cyclonedx.BOM, error) {
 	add(component(debug.Module{Path: "std", Version: strings.TrimPrefix(info.GoVersion, "go")}, r.Build))
 
 	bom := cyclonedx.NewBOM()
-	bom.Metadata = &cyclonedx.Metadata{Component: &main, Properties: &[]cyclonedx.Property{{Name: "llac:architecture", Value: r.Architecture}, {Name: "llac:key", Value: r.Key}}}
+	bom.Metadata = &cyclonedx.Metadata{Component: &main, Properties: &[]cyclonedx.Property{{Name: "llac:architecture",
+		Value: r.Architecture}, {Name: "llac:key", Value: r.Key}}}
 	bom.Components = &components
 	bom.Dependencies = &[]cyclonedx.Dependency{{Ref: main.BOMRef, Dependencies: &uses}}
 	return bom, nil

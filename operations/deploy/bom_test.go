@@ -18,7 +18,8 @@ import (
 func TestBillOfMaterials(t *testing.T) {
 	t.Parallel()
 	built := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", built, "github.com/llac-project/llac/services/validator/cmd/validator")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", built,
+		"github.com/llac-project/llac/services/validator/cmd/validator")
 	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -73,7 +74,8 @@ func TestBillOfMaterials(t *testing.T) {
 		t.Fatal(err)
 	}
 	main := bom.Metadata.Component
-	if bom.BOMFormat != "CycloneDX" || bom.SpecVersion != "1.6" || main.Name != "github.com/llac-project/llac/services/validator" || main.Version != "abc" ||
+	if bom.BOMFormat != "CycloneDX" || bom.SpecVersion != "1.6" || main.Name != "github.com/llac-project/llac/services/validator" ||
+		main.Version != "abc" ||
 		len(main.Hashes) != 1 || main.Hashes[0].Alg != "SHA-256" || main.Hashes[0].Content != packed.SHA256 {
 		t.Errorf("%+v", bom.Metadata)
 	}
@@ -118,7 +120,8 @@ func TestBillOfMaterialsNeedsAPackage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "stager.zip"), []byte("another"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := deploy.WriteBOM(folder, "stager"); err == nil || !strings.Contains(err.Error(), "is not the one that stager.json describes") {
+	if _, _, err := deploy.WriteBOM(folder, "stager"); err == nil ||
+		!strings.Contains(err.Error(), "is not the one that stager.json describes") {
 		t.Error(err)
 	}
 }

@@ -100,7 +100,8 @@ func (v *Verdict) checkNoLongerEmitted(next, running Deployed) {
 				continue
 			}
 			if !slices.Contains(next[neighbour].Consumes, event) { // the neighbour drops it too
-				v.note("the running build %s of %s will receive no more %s; deploy %s after this one", current.Build, neighbour, short(event), neighbour)
+				v.note("the running build %s of %s will receive no more %s; deploy %s after this one", current.Build, neighbour, short(event),
+					neighbour)
 				continue
 			}
 			v.refuse(event, neighbour, "", "the running build %s of %s consumes %s, and build %s of %s no longer emits it",

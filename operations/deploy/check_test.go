@@ -62,7 +62,8 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	same := tree()
 	// The next tree: the stager emits version 2 and the gate consumes both.
-	second := with(with(same, "stager", "new", nil, changes{staged1: staged2}), "quality-gate", "new", changes{staged1: staged1 + " " + staged2}, nil)
+	second := with(with(same, "stager", "new", nil, changes{staged1: staged2}), "quality-gate", "new",
+		changes{staged1: staged1 + " " + staged2}, nil)
 	// The tree after that: the gate no longer consumes version 1.
 	third := with(second, "quality-gate", "new", changes{staged1: ""}, nil)
 	abrupt := with(with(same, "stager", "new", nil, changes{staged1: staged2}), "quality-gate", "new", changes{staged1: staged2}, nil)
@@ -82,18 +83,22 @@ func TestCheck(t *testing.T) {
 		{"then the producer", "stager", second, with(old(same), "quality-gate", "new", changes{"": staged2}, nil), nil, "", nil},
 		{"the consumer drops a version that its producer emits", "quality-gate", third, old(same),
 			[]string{"the running build old of stager still emits staging.written.v1", "dead letters"}, "", nil},
-		{"the consumer drops a version that no service emits", "quality-gate", third, old(second), nil, "", []string{"staging.written.v1 may still be in the queue"}},
+		{"the consumer drops a version that no service emits", "quality-gate", third, old(second), nil, "",
+			[]string{"staging.written.v1 may still be in the queue"}},
 		{"both change at once", "stager", abrupt, old(same), []string{"quality-gate"}, "", nil},
 		{"an event that no service consumes", "validator", same, with(old(same), "validator", "old", nil, changes{rejected1: ""}), nil, "", nil},
 		{"a new event whose consumer does not know it yet", "validator", same, with(old(same), "stager", "old", changes{validated1: ""}, nil),
 			[]string{"the running build old of stager does not consume landing.validated.v1 yet"}, "stager validator", nil},
 		{"an event that a consumer needs is dropped", "validator", with(same, "validator", "new", nil, changes{validated1: ""}), old(same),
 			[]string{"the running build old of stager consumes landing.validated.v1, and build new of validator no longer emits it"}, "", nil},
-		{"an event that its consumer drops too is dropped", "validator", with(with(same, "validator", "new", nil, changes{validated1: ""}), "stager", "new", changes{validated1: ""}, nil), old(same),
+		{"an event that its consumer drops too is dropped", "validator",
+			with(with(same, "validator", "new", nil, changes{validated1: ""}), "stager", "new", changes{validated1: ""}, nil), old(same),
 			nil, "", []string{"deploy stager after"}},
-		{"and then its consumer drops it", "stager", with(with(same, "validator", "new", nil, changes{validated1: ""}), "stager", "new", changes{validated1: ""}, nil),
+		{"and then its consumer drops it", "stager", with(with(same, "validator", "new", nil, changes{validated1: ""}), "stager", "new",
+			changes{validated1: ""}, nil),
 			with(old(same), "validator", "new", nil, changes{validated1: ""}), nil, "", nil},
-		{"it consumes its own event", "fetcher", with(same, "fetcher", "new", nil, changes{"cat.llac.extraction.continued.v1": "cat.llac.extraction.continued.v2"}), old(same),
+		{"it consumes its own event", "fetcher", with(same, "fetcher", "new", nil,
+			changes{"cat.llac.extraction.continued.v1": "cat.llac.extraction.continued.v2"}), old(same),
 			[]string{"consumes extraction.continued.v1 and not extraction.continued.v2"}, "", nil},
 		{"a rollback to a build that emits the version before", "stager", same, old(third),
 			[]string{"consumes staging.written.v2 and not staging.written.v1"}, "", nil},
@@ -132,7 +137,8 @@ func TestOrderOfAll(t *testing.T) {
 		t.Errorf("nothing differs, and the order is %v, stuck %v", ordered, stuck)
 	}
 	ordered, stuck := deploy.Order(same, nil)
-	if want := []string{"landing-janitor", "quality-gate", "stager", "validator", "fetcher", "scheduler"}; !slices.Equal(ordered, want) || len(stuck) != 0 {
+	if want := []string{"landing-janitor", "quality-gate", "stager", "validator", "fetcher", "scheduler"}; !slices.Equal(ordered,
+		want) || len(stuck) != 0 {
 		t.Errorf("the first order is %v, stuck %v", ordered, stuck)
 	}
 	// Two hops change at once: consumers first.
@@ -143,7 +149,8 @@ func TestOrderOfAll(t *testing.T) {
 	if want := []string{"quality-gate", "stager", "validator"}; !slices.Equal(ordered, want) || len(stuck) != 0 {
 		t.Errorf("order %v, stuck %v, want %v", ordered, stuck, want)
 	}
-	if v := deploy.Check("validator", next, old(same)); !slices.Equal(v.Order, []string{"stager", "validator"}) && !slices.Equal(v.Order, ordered) {
+	if v := deploy.Check("validator", next, old(same)); !slices.Equal(v.Order, []string{"stager", "validator"}) &&
+		!slices.Equal(v.Order, ordered) {
 		t.Errorf("order for the validator %v", v.Order)
 	}
 	next = with(with(same, "stager", "new", nil, changes{staged1: staged2}), "quality-gate", "new", changes{staged1: staged2}, nil)

@@ -72,7 +72,8 @@ func PlanContracts(ctx context.Context, store lake.Store, contracts []*contract.
 		case slices.Contains(remove, e.Dataset):
 			p.Changes = append(p.Changes, ContractChange{Dataset: e.Dataset, Change: "removed", Before: e.Version, SHA256: e.SHA256})
 		default:
-			p.Changes = append(p.Changes, ContractChange{Dataset: e.Dataset, Change: "kept", Version: e.Version, Before: e.Version, SHA256: e.SHA256})
+			p.Changes = append(p.Changes, ContractChange{Dataset: e.Dataset, Change: "kept", Version: e.Version, Before: e.Version,
+				SHA256: e.SHA256})
 			p.index.Contracts = append(p.index.Contracts, e)
 		}
 	}

@@ -21,7 +21,8 @@ func TestRecords(t *testing.T) {
 		t.Fatalf("%+v, error %v", records, err)
 	}
 	stager, runs := deploy.RecordOf(records, "stager")
-	if !runs || stager.Build != "b" || stager.SHA256 != "x" || stager.Previous != "" || len(stager.Consumes) != 1 || stager.Release().Key != "functions/stager/x.zip" {
+	if !runs || stager.Build != "b" || stager.SHA256 != "x" || stager.Previous != "" || len(stager.Consumes) != 1 ||
+		stager.Release().Key != "functions/stager/x.zip" {
 		t.Errorf("%+v, %v", stager, runs)
 	}
 	if _, runs := deploy.RecordOf(records, "fetcher"); runs {
@@ -30,7 +31,8 @@ func TestRecords(t *testing.T) {
 	if records, err := deploy.Records(t.Context(), parameters{}, "dev"); err != nil || len(records) != 0 {
 		t.Errorf("%+v, error %v", records, err)
 	}
-	if _, err := deploy.Records(t.Context(), p[:3], "dev"); err == nil || !strings.Contains(err.Error(), "make deploy SERVICE=stager writes it again") {
+	if _, err := deploy.Records(t.Context(), p[:3], "dev"); err == nil ||
+		!strings.Contains(err.Error(), "make deploy SERVICE=stager writes it again") {
 		t.Error(err)
 	}
 	if _, err := deploy.Records(t.Context(), parameters(nil), "dev"); err == nil || !strings.Contains(err.Error(), "/llac/dev/services/") {

@@ -18,7 +18,8 @@ import (
 // parameters is an SSM with two parameters per page.
 type parameters [][2]string
 
-func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPathInput, _ ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
+func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPathInput,
+	_ ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
 	if p == nil {
 		return nil, errors.New("AccessDeniedException")
 	}
@@ -40,7 +41,8 @@ const eventTypes = `{"consumes": ["cat.llac.landing.validated.v1"], "emits": ["c
 func TestRunning(t *testing.T) {
 	t.Parallel()
 	d, err := deploy.Running(t.Context(), parameters{
-		{"/llac/dev/services/stager/version", "3"}, {"/llac/dev/services/stager/sha256", "x"}, {"/llac/dev/services/gone/event_types", "of another project"},
+		{"/llac/dev/services/stager/version", "3"}, {"/llac/dev/services/stager/sha256", "x"},
+		{"/llac/dev/services/gone/event_types", "of another project"},
 		{"/llac/prod/services/fetcher/event_types", "{}"}, {deploy.EventTypesParameter("dev", "stager"), eventTypes},
 	}, "dev")
 	if err != nil || len(d) != 1 || d["stager"].Build != "b" || len(d["stager"].Consumes) != 1 {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -99,7 +98,7 @@ func supersededSnapshots(ctx context.Context, store lake.Store, dataset string) 
 // if there is none, or if the snapshot must not be combined with the plan's.
 func (p *Plan) readSuperseded(ctx context.Context, store lake.Store, dataset, slot string) (old *lake.Pointer, exists bool, err error) {
 	old, err = lake.ReadHistory(ctx, store, dataset, slot)
-	if err != nil || old == nil || ledger.Simulated(old.SourceSystem) != p.Simulated() { // Invariant 11
+	if err != nil || old == nil || !old.Origin().Alike(p.origin()) { // Invariant 11
 		return nil, false, err
 	}
 	if !old.SweptAt.IsZero() {

@@ -85,11 +85,13 @@ func TestBuild(t *testing.T) {
 	if m := first.Marts.Mart("agg_services_by_province"); m.Tests != 2 || len(m.Snapshots) != 2 || len(m.Attribution) != 2 {
 		t.Errorf("got %+v", m)
 	}
-	if got, want := l.rows("fact_service_usage_daily", "service_date, town_id, services, places"), "20251101T050000 080193 2 15\n20251101T050000 170792 1 7"; got != want {
+	if got, want := l.rows("fact_service_usage_daily", "service_date, town_id, services, places"),
+		"20251101T050000 080193 2 15\n20251101T050000 170792 1 7"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	pairs, err := l.engine.Run(t.Context(), duckdb.Job{
-		Query: "select decode(key) || '=' || decode(value) from parquet_kv_metadata(" + duckdb.Text(l.engine.Place(fact.Objects[0].Key)) + ") order by 1",
+		Query: "select decode(key) || '=' || decode(value) from parquet_kv_metadata(" + duckdb.Text(l.engine.Place(fact.Objects[0].Key)) +
+			") order by 1",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +100,8 @@ func TestBuild(t *testing.T) {
 	for _, row := range pairs.Values {
 		footer = append(footer, row[0].(string))
 	}
-	for _, want := range []string{"attribution=Source: the register.", "build=20251103T120000", "data_origin=invented=2", "licence=CC0", "simulated=true",
+	for _, want := range []string{"attribution=Source: the register.", "build=20251103T120000", "data_origin=invented=2", "licence=CC0",
+		"simulated=true",
 		"snapshots=social_services=20251101T050000", "source=https://example.cat ssss-ssss", "source_updated_at=2025-11-01"} {
 		if !slices.Contains(footer, want) {
 			t.Errorf("the footer lacks %s; it has %v", want, footer)
@@ -113,7 +116,8 @@ func TestBuild(t *testing.T) {
 		}
 	}
 	record, err := marts.ReadRecord(t.Context(), l.store, first.Marts.Record)
-	if err != nil || record.Build != first.Marts.Build || len(record.Tests) != 10 || record.Versions["dbt-core"] == "" || record.Versions["duckdb"] == "" || record.Code != "test" || record.By != "a test" {
+	if err != nil || record.Build != first.Marts.Build || len(record.Tests) != 10 || record.Versions["dbt-core"] == "" ||
+		record.Versions["duckdb"] == "" || record.Code != "test" || record.By != "a test" {
 		t.Errorf("%v, the record is %+v", err, record)
 	}
 
@@ -140,7 +144,8 @@ func TestBuild(t *testing.T) {
 	if !slices.Equal(next.Record.Accumulated["fact_service_usage_daily"], []string{"20251103T133000"}) {
 		t.Errorf("the fact took in %v", next.Record.Accumulated["fact_service_usage_daily"])
 	}
-	if got, want := l.rows("fact_service_usage_daily", "service_date, town_id, services"), "20251101T050000 080193 2\n20251101T050000 170792 1\n20251103T133000 080193 1\n20251103T133000 170792 1"; got != want {
+	if got, want := l.rows("fact_service_usage_daily", "service_date, town_id, services"),
+		"20251101T050000 080193 2\n20251101T050000 170792 1\n20251103T133000 080193 1\n20251103T133000 170792 1"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if m := next.Marts.Mart("dim_towns"); m.Build != first.Marts.Build {
@@ -196,7 +201,8 @@ func TestAFailingTest(t *testing.T) {
 	}
 	left := slices.Collect(maps.Keys(files(t, filepath.Join(l.dir, "marts"))))
 	text := strings.Join(left, "\n")
-	if !strings.Contains(text, "failed/dbt.log") || !strings.Contains(text, "failed/target/compiled") || strings.Contains(text, "marts.duckdb") {
+	if !strings.Contains(text, "failed/dbt.log") || !strings.Contains(text, "failed/target/compiled") ||
+		strings.Contains(text, "marts.duckdb") {
 		t.Errorf("kept for a person: %s", text)
 	}
 	// With the town staged again the next build succeeds and starts from the published marts.
@@ -221,7 +227,8 @@ func TestMissingInput(t *testing.T) {
 	if len(out.Marts.Models) != 1 || out.Marts.Models[0].Name != "dim_towns" || len(out.Record.LeftOut) != 2 {
 		t.Fatalf("got %+v, left out %+v", out.Marts.Models, out.Record.LeftOut)
 	}
-	l.noticed("fact_service_usage_daily is left out, because social_services is not available: there is none yet.", "agg_services_by_province is left out")
+	l.noticed("fact_service_usage_daily is left out, because social_services is not available: there is none yet.",
+		"agg_services_by_province is left out")
 	l.clock.advance(time.Hour)
 	l.stage("social_services", "20251103T123000", "simulator", "('S1', '080193', 10)")
 	second := l.build()
@@ -291,18 +298,21 @@ func TestBuildErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	put("models/marts/broken.sql", "select {{ ref('nowhere') }}")
-	if _, err := marts.Build(t.Context(), l.options()); err == nil || !strings.Contains(err.Error(), "read the dbt project") || !strings.Contains(err.Error(), "nowhere") {
+	if _, err := marts.Build(t.Context(), l.options()); err == nil || !strings.Contains(err.Error(), "read the dbt project") ||
+		!strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("got %v", err)
 	}
 	put("models/marts/broken.sql", "{{ config(meta={'kind': 'fact', 'grain': 'One row.', 'key': ['n']}) }} select 1 as n")
-	if _, err := marts.Build(t.Context(), l.options()); err == nil || !strings.Contains(err.Error(), "model broken (models/marts/broken.sql): no test proves the grain") {
+	if _, err := marts.Build(t.Context(), l.options()); err == nil ||
+		!strings.Contains(err.Error(), "model broken (models/marts/broken.sql): no test proves the grain") {
 		t.Errorf("got %v", err)
 	}
 	put("models/marts/broken.yml", "models: [{name: broken, data_tests: [{is_key: {arguments: {columns: [n]}}}]}]")
 	put("models/marts/broken.sql", "{{ config(meta={'kind': 'fact', 'grain': 'One row.', 'key': ['n']}) }} select nothing as n")
 	_, err = marts.Build(t.Context(), l.options())
 	var failed *marts.FailedError
-	if !errors.As(err, &failed) || len(failed.Record.Failure.Nodes) != 1 || !strings.Contains(failed.Record.Failure.Nodes[0].Message, "nothing") {
+	if !errors.As(err, &failed) || len(failed.Record.Failure.Nodes) != 1 ||
+		!strings.Contains(failed.Record.Failure.Nodes[0].Message, "nothing") {
 		t.Errorf("got %v", err)
 	}
 	if p := l.pointer(); p != nil {

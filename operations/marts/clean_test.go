@@ -118,7 +118,8 @@ func TestClean(t *testing.T) {
 			t.Errorf("the roads of %s are gone", build)
 		}
 	}
-	if len(h.keys("marts/facts/towns/")) != 2 || len(h.keys("marts/notes.txt")) != 1 || len(h.keys("marts/facts/roads/build="+h.build(400))) != 0 {
+	if len(h.keys("marts/facts/towns/")) != 2 || len(h.keys("marts/notes.txt")) != 1 ||
+		len(h.keys("marts/facts/roads/build="+h.build(400))) != 0 {
 		t.Errorf("left are %v", h.keys("marts/"))
 	}
 	evidence, _, err := lake.ReadState[Cleaned](t.Context(), h, lake.MartsCleanedKey(lake.Slot(h.now)))

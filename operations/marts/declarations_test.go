@@ -85,7 +85,8 @@ func TestReadDeclarations(t *testing.T) {
 	put("more/a.yaml", "models: [{name: a}]\nunit_tests: []")
 	put("more/a.sql", "select 1")
 	got, err := marts.ReadDeclarations(project)
-	if err != nil || len(got) != 2 || got[0].Name != "a" || got[1].Name != "b" || got[1].Accumulates != "towns" || !slices.Equal(got[1].Key, []string{"x", "y"}) {
+	if err != nil || len(got) != 2 || got[0].Name != "a" || got[1].Name != "b" || got[1].Accumulates != "towns" ||
+		!slices.Equal(got[1].Key, []string{"x", "y"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	put("more/a.yaml", "models: {{ none }}")

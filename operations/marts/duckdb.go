@@ -107,7 +107,8 @@ type BrokenError struct {
 
 func (e *BrokenError) Error() string {
 	folder := filepath.Dir(filepath.Dir(e.Python))
-	return fmt.Sprintf("the Python environment in %s does not work: %v; remove that folder, and the next command installs it again", folder, e.Err)
+	return fmt.Sprintf("run the Python environment in %s: it does not work: %v; remove that folder, and the next command installs it again",
+		folder, e.Err)
 }
 
 func (e *BrokenError) Unwrap() error { return e.Err }
@@ -204,7 +205,10 @@ func (s *session) execute(ctx context.Context, statements []string) error {
 }
 
 func (s *session) Relate(ctx context.Context, relations []Relation) error {
-	statements := []string{"create schema if not exists " + stagingSchema, "create schema if not exists " + publishedSchema, "create schema if not exists " + workSchema}
+	var statements []string
+	for _, schema := range []string{stagingSchema, publishedSchema, workSchema} {
+		statements = append(statements, "create schema if not exists "+schema)
+	}
 	for _, r := range relations {
 		query := ""
 		if r.Snapshot != nil {
@@ -301,7 +305,8 @@ const sortedRows = 500_000
 func cutsOf(table, column string, rows int) string {
 	name := duckdb.Name(column)
 	return fmt.Sprintf(`select min(value)::varchar, max(value)::varchar, any_value(typeof(value)) from (
-  select value, (sum(n) over (order by value) - n) // %d as part from (select %s as value, count(*) as n from %s where %[2]s is not null group by value)
+  select value, (sum(n) over (order by value) - n) // %d as part
+  from (select %s as value, count(*) as n from %s where %[2]s is not null group by value)
 ) group by part order by part`, rows, name, table)
 }
 

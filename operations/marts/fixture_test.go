@@ -40,8 +40,10 @@ func contracts() []*contract.Contract {
 	places.Type = contract.Integer
 	return []*contract.Contract{
 		{
-			Dataset: "social_services", Title: "Services", Grain: "One row per service.", Purpose: "For tests.", Licence: "CC0", Attribution: "Source: the register.",
-			Source: contract.Source{Kind: "socrata", ID: "ssss-ssss"}, Key: []string{"service_id"}, Partition: []string{"district_id"}, SLA: contract.SLA{Freshness: 240 * time.Hour},
+			Dataset: "social_services", Title: "Services", Grain: "One row per service.", Purpose: "For tests.", Licence: "CC0",
+			Attribution: "Source: the register.",
+			Source:      contract.Source{Kind: "socrata", ID: "ssss-ssss"}, Key: []string{"service_id"}, Partition: []string{"district_id"},
+			SLA:    contract.SLA{Freshness: 240 * time.Hour},
 			Fields: []contract.Field{text("service_id"), text("town_id"), places, text("district_id")},
 		},
 		{
@@ -81,7 +83,8 @@ func newProjectLake(t *testing.T) *projectLake {
 	}
 	t.Cleanup(func() { _ = cloud.Close() })
 	l := &projectLake{
-		t: t, dir: dir, contracts: contracts(), project: filepath.Join(t.TempDir(), "dbt"), clock: &testClock{time.Date(2025, 11, 3, 12, 0, 0, 0, time.UTC)},
+		t: t, dir: dir, contracts: contracts(), project: filepath.Join(t.TempDir(), "dbt"),
+		clock:  &testClock{time.Date(2025, 11, 3, 12, 0, 0, 0, time.UTC)},
 		engine: marts.DuckDB{Engine: e, Place: func(key string) string { return pipeline.Place(dir, key) }},
 	}
 	l.store = lake.NewS3(cloud.Config(), pipeline.DataBucket, l.clock)
@@ -116,7 +119,8 @@ func (l *projectLake) stage(dataset, slot, system string, rows ...string) {
 		lineage = append(lineage, duckdb.Text(value)+" as "+l.Name)
 	}
 	file := filepath.Join(l.t.TempDir(), "rows.parquet")
-	query := fmt.Sprintf("copy (select *, %s from (values %s) as t(%s)) to %s (format parquet)", strings.Join(lineage, ", "), strings.Join(rows, ", "), strings.Join(columns, ", "), duckdb.Text(file))
+	query := fmt.Sprintf("copy (select *, %s from (values %s) as t(%s)) to %s (format parquet)", strings.Join(lineage, ", "),
+		strings.Join(rows, ", "), strings.Join(columns, ", "), duckdb.Text(file))
 	if _, err := l.engine.Run(l.t.Context(), duckdb.Job{Statements: []string{query}}); err != nil {
 		l.t.Fatal(err)
 	}
@@ -134,8 +138,10 @@ func (l *projectLake) stage(dataset, slot, system string, rows ...string) {
 	}
 	l.point(lake.Pointer{
 		Dataset: dataset, Snapshot: slot, RunID: slot, PublishedAt: l.clock.Now(), SourceSystem: system, Rows: int64(len(rows)),
-		Attribution: map[string]string{"attribution": c.Attribution, "licence": c.Licence, "source": "https://example.cat " + c.Source.ID, "updated": slot[:4] + "-" + slot[4:6] + "-" + slot[6:8]},
-		Parts:       []lake.PointerPart{{PublishedPart: events.PublishedPart{}, Objects: []lake.CandidateObject{{Object: info.Object(), Partition: partition, Rows: int64(len(rows))}}}},
+		Attribution: map[string]string{"attribution": c.Attribution, "licence": c.Licence, "source": "https://example.cat " + c.Source.ID,
+			"updated": slot[:4] + "-" + slot[4:6] + "-" + slot[6:8]},
+		Parts: []lake.PointerPart{{PublishedPart: events.PublishedPart{},
+			Objects: []lake.CandidateObject{{Object: info.Object(), Partition: partition, Rows: int64(len(rows))}}}},
 	})
 }
 
@@ -169,8 +175,9 @@ func (l *projectLake) point(p lake.Pointer) {
 
 func (l *projectLake) options() marts.Options {
 	return marts.Options{
-		Store: l.store, Engine: l.engine, Contracts: l.contracts, Project: l.project, Folder: filepath.Join(l.dir, "marts"), Clock: l.clock, Code: "test",
-		By: "a test", Notice: func(s string) { l.notices = append(l.notices, s) },
+		Store: l.store, Engine: l.engine, Contracts: l.contracts, Project: l.project, Folder: filepath.Join(l.dir, "marts"), Clock: l.clock,
+		Code: "test",
+		By:   "a test", Notice: func(s string) { l.notices = append(l.notices, s) },
 	}
 }
 
@@ -198,7 +205,8 @@ func (l *projectLake) rows(model, columns string) string {
 	if err != nil || p.Mart(model) == nil {
 		l.t.Fatalf("%s is not published: %v", model, err)
 	}
-	rows, err := l.engine.Run(l.t.Context(), duckdb.Job{Query: "select " + columns + " from (" + marts.Query(*p.Mart(model), l.engine.Place) + ")"})
+	rows, err := l.engine.Run(l.t.Context(), duckdb.Job{Query: "select " + columns + " from (" + marts.Query(*p.Mart(model),
+		l.engine.Place) + ")"})
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -29,18 +29,20 @@ func TestMartsMustDeclareAndProveTheirGrain(t *testing.T) {
 		tests []Node
 		want  string // "": accepted
 	}{
-		"not a mart":                   {path: "models/staging/stg_towns.sql"},
-		"no kind":                      {want: `config.meta.kind is ""; write one of dimension, fact, aggregate`},
-		"an unknown kind":              {meta: meta("kind", "table"), want: `config.meta.kind is "table"`},
-		"no grain":                     {meta: meta("grain", ""), want: "config.meta.grain is missing"},
-		"no key":                       {meta: meta("key", nil), want: "config.meta.key is missing"},
-		"no test":                      {meta: meta(), want: "write data_tests: [{is_key: {arguments: {columns: [town_id, day]}}}]"},
-		"no test of one column":        {meta: meta("key", []any{"town_id"}), want: "write data_tests: [is_unique_and_not_null] under its column town_id"},
-		"a test of the key":            {meta: meta(), tests: []Node{test("is_key", "day", "town_id")}},
-		"a test of a smaller key":      {meta: meta(), tests: []Node{test("is_unique_and_not_null", "town_id")}},
-		"dbt's own tests":              {meta: meta(), tests: []Node{test("unique", "town_id"), test("not_null", "town_id")}},
-		"unique without not_null":      {meta: meta(), tests: []Node{test("unique", "town_id")}, want: "no test proves the grain"},
-		"not_null of another column":   {meta: meta(), tests: []Node{test("unique", "town_id"), test("not_null", "day")}, want: "no test proves the grain"},
+		"not a mart":      {path: "models/staging/stg_towns.sql"},
+		"no kind":         {want: `config.meta.kind is ""; write one of dimension, fact, aggregate`},
+		"an unknown kind": {meta: meta("kind", "table"), want: `config.meta.kind is "table"`},
+		"no grain":        {meta: meta("grain", ""), want: "config.meta.grain is missing"},
+		"no key":          {meta: meta("key", nil), want: "config.meta.key is missing"},
+		"no test":         {meta: meta(), want: "write data_tests: [{is_key: {arguments: {columns: [town_id, day]}}}]"},
+		"no test of one column": {meta: meta("key", []any{"town_id"}),
+			want: "write data_tests: [is_unique_and_not_null] under its column town_id"},
+		"a test of the key":       {meta: meta(), tests: []Node{test("is_key", "day", "town_id")}},
+		"a test of a smaller key": {meta: meta(), tests: []Node{test("is_unique_and_not_null", "town_id")}},
+		"dbt's own tests":         {meta: meta(), tests: []Node{test("unique", "town_id"), test("not_null", "town_id")}},
+		"unique without not_null": {meta: meta(), tests: []Node{test("unique", "town_id")}, want: "no test proves the grain"},
+		"not_null of another column": {meta: meta(), tests: []Node{test("unique", "town_id"), test("not_null", "day")},
+			want: "no test proves the grain"},
 		"a test of a larger key":       {meta: meta(), tests: []Node{test("is_key", "day", "town_id", "hour")}, want: "no test proves the grain"},
 		"a test of something else":     {meta: meta(), tests: []Node{test("no_gaps", "day")}, want: "no test proves the grain"},
 		"a test of some rows":          {meta: meta(), tests: []Node{some}, want: "no test proves the grain"},
@@ -73,7 +75,8 @@ func TestAGrainWhoseTestOnlyWarns(t *testing.T) {
 		change(&results[1])
 		o.Engine = &fakeEngine{rows: "one", results: results}
 		out, err := Build(t.Context(), o)
-		if err == nil || !strings.Contains(err.Error(), `the tests of its grain "One row per town" did not pass`) || out.Built || published(t, o.Store) != nil {
+		if err == nil || !strings.Contains(err.Error(), `the tests of its grain "One row per town" did not pass`) || out.Built ||
+			published(t, o.Store) != nil {
 			t.Errorf("%s: got %v, published %v", name, err, published(t, o.Store))
 		}
 	}
@@ -81,7 +84,8 @@ func TestAGrainWhoseTestOnlyWarns(t *testing.T) {
 
 func TestAccumulationsMustBeDeclaredInYML(t *testing.T) {
 	t.Parallel()
-	model := Node{ID: "m", Type: "model", Name: "fact_towns", Path: "models/fact_towns.sql", DependsOn: []string{"s"}, Meta: map[string]any{"accumulates": "towns"}}
+	model := Node{ID: "m", Type: "model", Name: "fact_towns", Path: "models/fact_towns.sql", DependsOn: []string{"s"},
+		Meta: map[string]any{"accumulates": "towns"}}
 	l := trace(&Project{Nodes: []Node{model, {ID: "s", Type: "source", Name: "towns", Source: "staging"}}})
 	planned := []*Accumulation{{Model: "fact_towns", Dataset: "towns"}}
 	if err := l.checkAccumulations(planned); err != nil {
@@ -91,7 +95,8 @@ func TestAccumulationsMustBeDeclaredInYML(t *testing.T) {
 		t.Errorf("declared in SQL only: got %v", err)
 	}
 	model.DependsOn = nil
-	if err := trace(&Project{Nodes: []Node{model}}).checkAccumulations(planned); err == nil || !strings.Contains(err.Error(), "which it does not read") {
+	if err := trace(&Project{Nodes: []Node{model}}).checkAccumulations(planned); err == nil ||
+		!strings.Contains(err.Error(), "which it does not read") {
 		t.Errorf("another dataset: got %v", err)
 	}
 }

@@ -85,7 +85,8 @@ func (l *lineage) checkAccumulations(planned []*Accumulation) error {
 			return fmt.Errorf("model %s (%s): it accumulates %s, which it does not read; add it to config.meta.datasets", n.Name, n.Path, dataset)
 		}
 		if !slices.ContainsFunc(planned, func(a *Accumulation) bool { return a.Model == n.Name && a.Dataset == dataset }) {
-			return fmt.Errorf("model %s (%s): declare accumulates: %s in a yml file of the models' folder, under config.meta", n.Name, n.Path, dataset)
+			return fmt.Errorf("model %s (%s): declare accumulates: %s in a yml file of the models' folder, under config.meta",
+				n.Name, n.Path, dataset)
 		}
 	}
 	return nil

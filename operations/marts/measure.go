@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/llac-project/llac/operations/duckdb"
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract/gluetable"
 	"github.com/llac-project/llac/platform/lake"
 )
@@ -33,7 +32,7 @@ func (b *build) measure(ctx context.Context) error {
 		if err := measure(ctx, b.session, &entry, m.Node); err != nil {
 			return err
 		}
-		if err := checkOrigin(entry, b.plan.Simulated()); err != nil {
+		if err := checkOrigin(entry, b.plan.origin()); err != nil {
 			return err
 		}
 		b.next.Models = append(b.next.Models, entry)
@@ -128,9 +127,9 @@ func weakest(systems map[string]bool) string {
 	simulated := ""
 	for _, s := range slices.Sorted(maps.Keys(systems)) {
 		switch {
-		case s == ledger.Simulator:
+		case lake.Origin(s) == lake.SimulatorOrigin:
 			return s
-		case ledger.Simulated(s) && simulated == "":
+		case lake.Origin(s).Simulated() && simulated == "":
 			simulated = s
 		case s != ownSystem:
 			for host := range strings.SplitSeq(s, ", ") {
@@ -148,10 +147,10 @@ func weakest(systems map[string]bool) string {
 }
 
 // checkOrigin refuses a mart whose rows do not have the origin of its datasets.
-func checkOrigin(m lake.Mart, simulated bool) error {
-	if m.SourceSystem != "" && ledger.Simulated(m.SourceSystem) != simulated { // Invariant 11
+func checkOrigin(m lake.Mart, datasets lake.Origin) error {
+	if origin := lake.Origin(m.SourceSystem); origin != "" && !origin.Alike(datasets) { // Invariant 11
 		return fmt.Errorf("the rows of %s have the source system %s, and its datasets are %s: fix source_system in the model",
-			m.Name, m.SourceSystem, kind(simulated))
+			m.Name, m.SourceSystem, kind(datasets.Simulated()))
 	}
 	if m.SourceSystem == "" && len(m.Snapshots) > 0 && m.Rows > 0 { // Invariant 11
 		return fmt.Errorf("no row of %s has the source system of %s: fix source_system in the model",

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/events"
-	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 )
@@ -103,7 +102,7 @@ func (p *Plan) readDatasets(ctx context.Context, store lake.Store, contracts []*
 func (p *Plan) checkUnmixed() error {
 	e := &MixedError{}
 	for _, dataset := range slices.Sorted(maps.Keys(p.Snapshots)) {
-		if ledger.Simulated(p.Snapshots[dataset].SourceSystem) {
+		if p.Snapshots[dataset].Origin().Simulated() {
 			e.Simulated = append(e.Simulated, dataset)
 		} else {
 			e.Real = append(e.Real, dataset)
@@ -116,11 +115,14 @@ func (p *Plan) checkUnmixed() error {
 }
 
 // Simulated reports whether the datasets of the plan are simulated. Either all of them are, or none.
-func (p *Plan) Simulated() bool {
+func (p *Plan) Simulated() bool { return p.origin().Simulated() }
+
+// origin returns the origin of one of the plan's datasets, to which those of all others are alike; empty if there are none.
+func (p *Plan) origin() lake.Origin {
 	for _, s := range p.Snapshots {
-		return ledger.Simulated(s.SourceSystem)
+		return s.Origin()
 	}
-	return false
+	return ""
 }
 
 // findUsable finds the published marts that the build may read and add to.
@@ -129,7 +131,7 @@ func (p *Plan) findUsable(ctx context.Context, store lake.Store) error {
 		return nil
 	}
 	for _, m := range p.Published.Models {
-		if m.SourceSystem != "" && ledger.Simulated(m.SourceSystem) != p.Simulated() {
+		if origin := lake.Origin(m.SourceSystem); origin != "" && !origin.Alike(p.origin()) {
 			// Invariant 11: marts of simulated data are no basis for real ones, nor the other way round.
 			p.notice("The published marts are of %s data and the datasets are not: all marts are rebuilt, and their history starts again.",
 				kind(!p.Simulated()))

@@ -72,7 +72,8 @@ func TestPlanRefusesToMixOrigins(t *testing.T) {
 		p.put(lake.PointerKey("social_services"), p.snapshot("social_services", "20251101T050000", "example.cat"))
 		_, err := p.plan(false)
 		var mixed *marts.MixedError
-		if !errors.As(err, &mixed) || !reflect.DeepEqual(mixed, &marts.MixedError{Simulated: []string{"towns"}, Real: []string{"social_services"}}) {
+		if !errors.As(err, &mixed) || !reflect.DeepEqual(mixed, &marts.MixedError{Simulated: []string{"towns"},
+			Real: []string{"social_services"}}) {
 			t.Errorf("%s: got %v", simulated, err)
 		}
 	}
@@ -96,16 +97,18 @@ func TestPlanOfAnAccumulation(t *testing.T) {
 		{name: "the next one reads what is new", had: one, current: three, want: []string{two, three}, last: one},
 		{name: "nothing new", had: three, current: three, last: three},
 		{name: "a full refresh", had: two, full: true, current: three, want: []string{one, two, three}},
-		{name: "a swept snapshot", had: one, current: three, want: []string{three}, last: one, notice: "Snapshots " + two + " of social_services are no longer kept", change: func(p pointerLake) {
+		{name: "a swept snapshot", had: one, current: three, want: []string{three}, last: one, notice: "Snapshots " + two +
+			" of social_services are no longer kept", change: func(p pointerLake) {
 			old := p.snapshot("social_services", two, "simulator")
 			old.SweptAt = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 			p.put(lake.HistoryKey("social_services", two), old)
 		}},
-		{name: "a snapshot whose objects are gone", had: one, current: three, want: []string{three}, last: one, notice: two, change: func(p pointerLake) {
-			if err := p.store.Delete(context.Background(), "staging/social_services/"+two, ""); err != nil {
-				p.t.Fatal(err)
-			}
-		}},
+		{name: "a snapshot whose objects are gone", had: one, current: three, want: []string{three}, last: one, notice: two,
+			change: func(p pointerLake) {
+				if err := p.store.Delete(context.Background(), "staging/social_services/"+two, ""); err != nil {
+					p.t.Fatal(err)
+				}
+			}},
 		{name: "the last one that it has is gone", had: one, current: three, want: []string{two, three}, change: func(p pointerLake) {
 			if err := p.store.Delete(context.Background(), "staging/social_services/"+one, ""); err != nil {
 				p.t.Fatal(err)
@@ -161,9 +164,10 @@ func TestUsableMarts(t *testing.T) {
 	p.put(lake.PointerKey("towns"), p.snapshot("towns", "20251101T040000", "example.cat"))
 	p.put("marts/file", "rows")
 	file := []events.Object{{Key: "marts/file"}}
-	published := lake.MartsPointer{Build: "20251101T060000", Code: "test", Snapshots: map[string]string{"towns": "20251101T040000"}, Models: []lake.Mart{
-		{Name: "calendar", Objects: file}, {Name: "dim_towns", SourceSystem: "simulator", Objects: slices.Clone(file)},
-	}}
+	published := lake.MartsPointer{Build: "20251101T060000", Code: "test", Snapshots: map[string]string{"towns": "20251101T040000"},
+		Models: []lake.Mart{
+			{Name: "calendar", Objects: file}, {Name: "dim_towns", SourceSystem: "simulator", Objects: slices.Clone(file)},
+		}}
 	p.put(lake.MartsPointerKey, published)
 	plan, err := p.plan(false)
 	if err != nil || plan.Usable != nil || !strings.Contains(strings.Join(plan.Notices, ""), "are of simulated data") {

@@ -42,7 +42,8 @@ func (e *fakeEngine) Parse(context.Context, map[string]any) (*Project, error) {
 		{ID: "m", Type: "model", Name: "dim_towns", DependsOn: []string{"s"}, Path: "models/marts/dim_towns.sql", Meta: map[string]any{
 			"kind": "dimension", "grain": "One row per town", "key": []any{"town_id"},
 		}},
-		{ID: "t", Type: "test", Name: "town_id_is_the_key", DependsOn: []string{"m"}, Test: "is_unique_and_not_null", TestColumns: []string{"town_id"}},
+		{ID: "t", Type: "test", Name: "town_id_is_the_key", DependsOn: []string{"m"}, Test: "is_unique_and_not_null",
+			TestColumns: []string{"town_id"}},
 		{ID: "u", Type: "test", Name: "there_are_towns", DependsOn: []string{"m"}},
 	}}, nil
 }
@@ -177,7 +178,8 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 		t.Fatalf("got %v and %v", errs[0], errs[1])
 	}
 	p := published(t, o.Store)
-	if won := outs[winner].Marts.Build; lost.Winner != won || lost.Build == won || p.Build != won || outs[loser].Marts != nil || outs[loser].Built {
+	if won := outs[winner].Marts.Build; lost.Winner != won || lost.Build == won || p.Build != won || outs[loser].Marts != nil ||
+		outs[loser].Built {
 		t.Errorf("build %s won, readers see %s, the loser reports %v", won, p.Build, lost)
 	}
 	r, _, err := lake.ReadState[Record](t.Context(), o.Store, lake.MartsFailureKey(lost.Build))
@@ -233,7 +235,8 @@ func TestACrashChangesNothingForReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := published(t, o.Store); p.Build != next.Marts.Build || p.Build <= first.Marts.Build || !strings.HasPrefix(string(mustRead(t, o.Store, p.Models[0].Objects[0])), "PAR1two") {
+	if p := published(t, o.Store); p.Build != next.Marts.Build || p.Build <= first.Marts.Build ||
+		!strings.HasPrefix(string(mustRead(t, o.Store, p.Models[0].Objects[0])), "PAR1two") {
 		t.Errorf("after the crashes readers see build %s", p.Build)
 	}
 	if left, err := os.ReadDir(o.Folder); err != nil || len(left) != 0 {
@@ -285,8 +288,10 @@ func TestRowsWithAWrongOrigin(t *testing.T) {
 		{"simulated, and the project's own", fakeEngine{origins: [][]any{{"llac", "recorded", "1"}, {"simulator", "invented", "1"}}}, ""},
 		{"no column", fakeEngine{columns: []string{"town_id"}}, "has no columns source_system and data_origin"},
 		{"null", fakeEngine{origins: [][]any{{nil, "invented", "7"}}}, "7 rows without an origin"},
-		{"a portal", fakeEngine{origins: [][]any{{"example.cat", "published", "2"}}}, "have the source system example.cat, and its datasets are simulated"},
-		{"the project's own alone", fakeEngine{origins: [][]any{{"llac", "recorded", "2"}}}, "no row of dim_towns has the source system of towns"},
+		{"a portal", fakeEngine{origins: [][]any{{"example.cat", "published", "2"}}},
+			"have the source system example.cat, and its datasets are simulated"},
+		{"the project's own alone", fakeEngine{origins: [][]any{{"llac", "recorded", "2"}}},
+			"no row of dim_towns has the source system of towns"},
 	} {
 		o, _ := lakeOfTowns(t)
 		o.Engine = &c.engine

@@ -144,8 +144,9 @@ func (w Workspace) build(ctx context.Context, o RefreshOptions, r *Refreshed) (O
 		return Outcome{}, err
 	}
 	out, err := Build(ctx, Options{
-		Store: store, Engine: DuckDB{Engine: engine, Place: w.Place}, Copies: w.Copies, Contracts: contracts, Project: o.Project, Folder: w.Folder,
-		Clock: o.Clock, Code: runtime.Build(), By: o.By, Force: o.Force, FullRefresh: o.FullRefresh, Notice: o.Notice, Progress: o.Progress,
+		Store: store, Engine: DuckDB{Engine: engine, Place: w.Place}, Copies: w.Copies, Contracts: contracts, Project: o.Project,
+		Folder: w.Folder,
+		Clock:  o.Clock, Code: runtime.Build(), By: o.By, Force: o.Force, FullRefresh: o.FullRefresh, Notice: o.Notice, Progress: o.Progress,
 		Failpoint: o.Failpoint,
 	})
 	return out, errors.Join(err, release())

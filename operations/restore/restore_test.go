@@ -375,7 +375,8 @@ func TestRestoreRepairsKeptPointers(t *testing.T) {
 	for _, o := range lost {
 		deleteAll(t, to, o.Key)
 	}
-	if dry, err := restore.Restore(t.Context(), from, to, restore.Options{DryRun: true}); err != nil || !dry.Good() || dry.Copied != len(lost) {
+	if dry, err := restore.Restore(t.Context(), from, to, restore.Options{DryRun: true}); err != nil || !dry.Good() ||
+		dry.Copied != len(lost) {
 		t.Errorf("dry run: %+v, %v", dry, err)
 	}
 	r := run(t, from, to)

@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/deploy"
 	"github.com/llac-project/llac/platform/lake"
 	local "github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/test/aws/driver"
