@@ -579,14 +579,14 @@ var guards = []Guard{
 	{
 		Name: "marts of real datasets continue simulated ones",
 		File: "operations/marts/plan.go", Edits: []Edit{{
-			"if m.SourceSystem != \"\" && ledger.Simulated(m.SourceSystem) != p.Simulated() {",
+			"if origin := lake.Origin(m.SourceSystem); origin != \"\" && !origin.Alike(p.origin()) {",
 			"if false {"}},
 		Module: "operations", Test: "./marts TestUsableMarts",
 	},
 	{
 		Name: "a mart does not contain the origin of its rows",
 		File: "operations/marts/measure.go", Edits: []Edit{{
-			"if err := checkOrigin(entry, b.plan.Simulated()); err != nil {",
+			"if err := checkOrigin(entry, b.plan.origin()); err != nil {",
 			"if err := error(nil); err != nil {"}},
 		Module: "operations", Test: "./marts TestRowsWithAWrongOrigin",
 	},
@@ -666,13 +666,13 @@ var guards = []Guard{
 	// Changes by operators.
 	{
 		Name: "a snapshot that is incomplete in the replica is restored",
-		File: "operations/restore/state.go", Edits: []Edit{{"err = r.all(ctx, objectsOf(replica))", "err = nil"}},
-		Module: "operations", Test: "./restore TestRefusesWhatIsNotWhole",
+		File: "operations/restore/pointer.go", Edits: []Edit{{"refused = r.checkAll(ctx, r.where(), p.objects)", "refused = nil"}},
+		Module: "operations", Test: "./restore TestRestoreRefusesIncompleteSnapshots",
 	},
 	{
 		Name: "a restore moves a pointer back",
-		File: "operations/restore/state.go", Edits: []Edit{{"there != nil && there.Snapshot >= replica.Snapshot", "false"}},
-		Module: "operations", Test: "./restore TestNeverOverwrites",
+		File: "operations/restore/dataset.go", Edits: []Edit{{"existing != nil && existing.Snapshot >= replica.Snapshot", "false"}},
+		Module: "operations", Test: "./restore TestRestoreNeverOverwrites",
 	},
 	{
 		Name: "contracts overwrite those that were published meanwhile",
