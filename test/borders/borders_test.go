@@ -194,7 +194,8 @@ func TestPackagesHaveDocComments(t *testing.T) {
 		if strings.HasSuffix(file, "_test.go") {
 			return
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root(t), file), nil, parser.PackageClauseOnly|parser.ParseComments)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root(t), file), nil,
+			parser.PackageClauseOnly|parser.ParseComments)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			return

@@ -21,7 +21,7 @@ func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Lin
 // Tree is what pages may refer to.
 type Tree struct {
 	Exists  func(path string) bool      // a file or folder of the repository
-	Page    func(path string) string    // a page's text; empty if there is none
+	Page    func(path string) string    // a page's text; empty if the page does not exist
 	Targets map[string]bool             // of the Makefile
 	Llac    func(words []string) error  // an error when llac has no such command
 	Flag    func(words []string) string // the flags of a command, as its help lists them

@@ -36,7 +36,8 @@ func pages(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && name != repository && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"testdata", "bin", "site", "node_modules"}, d.Name())) {
+		skip := strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"testdata", "bin", "site", "node_modules"}, d.Name())
+		if d.IsDir() && name != repository && skip {
 			return filepath.SkipDir
 		}
 		if rel, err := filepath.Rel(repository, name); err == nil && strings.HasSuffix(name, ".md") {

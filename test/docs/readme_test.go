@@ -89,7 +89,7 @@ func checkout(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	// llac finds the Python environment in the .cache folder beside go.work.
+	// llac finds the Python environment in the folder .cache next to go.work.
 	cache, err := filepath.Abs(filepath.Join(repository, ".cache"))
 	if err == nil {
 		err = errors.Join(os.WriteFile(filepath.Join(dir, "go.work"), nil, 0o644), os.Symlink(cache, filepath.Join(dir, ".cache")))

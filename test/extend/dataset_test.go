@@ -25,7 +25,8 @@ func TestAddDataset(t *testing.T) {
 	mustFail(t, dir, []string{"scratch_types"}, "go", "test", "./platform/contract/dbtsource")
 	Run(t, dir, "go", "run", "./cmd/llac", "datasets", "dbt")
 	Run(t, dir, "go", "test", "./platform/contract/dbtsource")
-	if out := Run(t, dir, "go", "run", "./cmd/llac", "run", "scratch_types", "--no-marts"); !strings.Contains(out, "scratch_types") || !strings.Contains(out, "published") {
+	if out := Run(t, dir, "go", "run", "./cmd/llac", "run", "scratch_types", "--no-marts"); !strings.Contains(out,
+		"scratch_types") || !strings.Contains(out, "published") {
 		t.Errorf("llac run did not publish the dataset:\n%s", out)
 	}
 }

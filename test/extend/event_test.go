@@ -23,7 +23,8 @@ func (DatasetRenamed) EventType() string { return "cat.llac.dataset.renamed.v1" 
 // About returns the dataset; the event belongs to no run.
 func (p DatasetRenamed) About() (dataset, run string) { return p.Dataset, "" }
 `)
-	Edit(t, dir, "events/catalogue.go", "\tIncidentOpened{}, IncidentClosed{},\n", "\tIncidentOpened{}, IncidentClosed{}, DatasetRenamed{},\n")
+	Edit(t, dir, "events/catalogue.go", "\tIncidentOpened{}, IncidentClosed{},\n",
+		"\tIncidentOpened{}, IncidentClosed{}, DatasetRenamed{},\n")
 	mustFail(t, dir, []string{"dataset.renamed"}, "go", "test", "./events/...")
 
 	Edit(t, dir, "events/flow.go", "ExtractionRequested{}, DatasetStale{}, ", "ExtractionRequested{}, DatasetRenamed{}, DatasetStale{}, ")

@@ -24,7 +24,8 @@ func TestAddPortalKind(t *testing.T) {
 	Edit(t, dir, list, "\tckan.Kind,\n", "\tckan.Kind,\n\tscratch.Kind,\n")
 	Edit(t, dir, list, "source/idescat\"\n", "source/idescat\"\n\t\"github.com/llac-project/llac/platform/source/scratch\"\n")
 	mustFail(t, dir, []string{`"scratch" has no simulator`}, "go", "test", "-run", "TestEveryKindHasASimulator", "./platform/local/portal")
-	mustFail(t, dir, []string{`"scratch" has no simulator`}, "go", "run", "./cmd/llac", "run", "--datasets", "scratch", "--dir", "lake", "--no-marts")
+	mustFail(t, dir, []string{`"scratch" has no simulator`}, "go", "run", "./cmd/llac", "run", "--datasets", "scratch",
+		"--dir", "lake", "--no-marts")
 	Edit(t, dir, "platform/source/scratch/kind.go", "\tReader:   func() source.Reader { return newReader() },\n", "")
 	incomplete := []string{`"scratch" is incomplete`, "Reader"}
 	mustFail(t, dir, incomplete, "go", "test", "./platform/source/portals")
@@ -37,7 +38,8 @@ func TestAddPortalKind(t *testing.T) {
 	Run(t, dir, "go", "test", "./platform/source/scratch", "./platform/source/portals")
 	Run(t, dir, "go", "test", "-run", "TestEveryKindHasASimulator", "./platform/local/portal")
 	Run(t, dir, "go", "run", "./cmd/llac", "datasets", "check", "--datasets", "scratch")
-	if out := Run(t, dir, "go", "run", "./cmd/llac", "run", "--datasets", "scratch", "--dir", "lake", "--no-marts"); !strings.Contains(out, "things   published") {
+	if out := Run(t, dir, "go", "run", "./cmd/llac", "run", "--datasets", "scratch", "--dir", "lake",
+		"--no-marts"); !strings.Contains(out, "things   published") {
 		t.Errorf("llac run did not publish the dataset:\n%s", out)
 	}
 	if help := Run(t, dir, "go", "run", "./cmd/llac", "simulator", "--help"); !strings.Contains(help, "--scratch") {

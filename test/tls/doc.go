@@ -1,3 +1,3 @@
-// Package tls shows that no client of ours offers a TLS version before 1.2: not to a portal, not to AWS, not to a collector
-// of traces. A server that never answers notes what each one offers in its first message.
+// Package tls shows that no client of the project offers a TLS version before 1.2: to a portal, to AWS, or to a collector of
+// traces. A server that refuses every handshake records the versions in the client's first message.
 package tls

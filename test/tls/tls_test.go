@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ import (
 	"github.com/llac-project/llac/test/programs"
 )
 
-// offers listens and answers with what the first client to come offers.
+// offers starts a server and returns its address and the TLS versions that its first client offers.
 func offers(t *testing.T) (address string, offered <-chan []uint16) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +39,7 @@ func offers(t *testing.T) (address string, offered <-chan []uint16) {
 		case found <- hello.SupportedVersions:
 		default:
 		}
-		return nil, errors.New("only looking")
+		return nil, errors.New("refused: the test only records the versions")
 	}}
 	go func() {
 		for {
@@ -60,7 +61,7 @@ func check(t *testing.T, offered <-chan []uint16) {
 	select {
 	case versions := <-offered:
 		if len(versions) == 0 {
-			t.Error("the client named no version")
+			t.Error("the client offered no version")
 		}
 		for _, v := range versions {
 			if v < tls.VersionTLS12 {
@@ -68,7 +69,7 @@ func check(t *testing.T, offered <-chan []uint16) {
 			}
 		}
 	case <-time.After(time.Minute):
-		t.Error("no client came")
+		t.Error("no client connected")
 	}
 }
 
@@ -83,8 +84,9 @@ func TestPortalClients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := client.Describe(t.Context(), source.Target{Kind: kind, BaseURL: address, ID: k.ID.Example}, events.Validators{}); err == nil {
-				t.Error("described")
+			target := source.Target{Kind: kind, BaseURL: address, ID: k.ID.Example}
+			if _, err := client.Describe(t.Context(), target, events.Validators{}); err == nil {
+				t.Error("Describe succeeded without a portal")
 			}
 			check(t, offered)
 		})
@@ -102,12 +104,12 @@ func TestCollector(t *testing.T) {
 	_, span := tel.Tracer.Start(t.Context(), "process")
 	span.End()
 	if err := tel.Shutdown(t.Context()); err == nil {
-		t.Error("exported")
+		t.Error("Shutdown exported to a server that refuses every handshake")
 	}
 	check(t, offered)
 }
 
-// The real programs, as they are started, with AWS at our address.
+// TestPrograms starts the real programs with the test's server as AWS.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
@@ -131,27 +133,29 @@ func TestPrograms(t *testing.T) {
 			}
 			check(t, offered)
 			stop()
-			_ = c.Wait() // it was killed, or has given up
+			_ = c.Wait() // killed, or failed
 		})
 	}
 }
 
-// makers are the files that make an HTTP client or a TLS configuration of their own, and why. A new one belongs here, and
-// into a test above.
+// makers are the files that create an HTTP client or a TLS configuration, and why that is safe: a test above, or a reason. A new
+// one needs an entry here.
 var makers = map[string]string{
 	"platform/source/caller.go":    "TestPortalClients",
 	"platform/telemetry/setup.go":  "TestCollector",
 	"operations/pipeline/cloud.go": "to the local cloud, http on the loopback interface alone",
-	"test/bench/staging/cloud.go":  "the same",
+	"test/bench/staging/cloud.go":  "to the local cloud, http on the loopback interface alone",
 	"test/trino/client.go":         "to the engine of a test, http on the loopback interface alone",
-	"test/vulncheck/main.go":       "Go's own client as it is, which offers TLS 1.2 and later; a developer's tool",
+	"test/vulncheck/main.go":       "Go's default client, which offers TLS 1.2 and later; a developer's tool",
 }
 
-// Whoever makes a client of their own could forget it: the places where it is done are known.
-func TestNobodyElseMakesAClient(t *testing.T) {
+// TestClientsAreKnown finds every place that creates an HTTP client or a TLS configuration.
+func TestClientsAreKnown(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
-	suspects := map[string]bool{"http.Transport": true, "http.Client": true, "http.DefaultClient": true, "http.DefaultTransport": true, "http.Get": true, "http.Post": true, "http.Head": true, "tls.Config": true}
+	suspects := []string{
+		"http.Transport", "http.Client", "http.DefaultClient", "http.DefaultTransport", "http.Get", "http.Post", "http.Head", "tls.Config",
+	}
 	found := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -174,7 +178,7 @@ func TestNobodyElseMakesAClient(t *testing.T) {
 		rel = filepath.ToSlash(rel)
 		ast.Inspect(file, func(n ast.Node) bool {
 			if i, ok := n.(*ast.Ident); ok && i.Name == "InsecureSkipVerify" {
-				t.Errorf("%s does not check certificates", rel)
+				t.Errorf("%s does not verify certificates", rel)
 			}
 			s, ok := n.(*ast.SelectorExpr)
 			if !ok {
@@ -185,12 +189,13 @@ func TestNobodyElseMakesAClient(t *testing.T) {
 				return true
 			}
 			name := pkg.Name + "." + s.Sel.Name
-			if !suspects[name] {
+			if !slices.Contains(suspects, name) {
 				return true
 			}
 			found[rel] = true
 			if makers[rel] == "" {
-				t.Errorf("%s uses %s: it may offer an old TLS version; use the clients that there are, or show by a test here that it does not", rel, name)
+				t.Errorf("%s uses %s, which may offer an old TLS version; use an existing client, or add a test here and an "+
+					"entry to makers", rel, name)
 			}
 			return true
 		})
@@ -201,7 +206,7 @@ func TestNobodyElseMakesAClient(t *testing.T) {
 	}
 	for file := range makers {
 		if !found[file] {
-			t.Errorf("%s makes no client any more; take it off the list", file)
+			t.Errorf("%s creates no client any more; remove it from makers", file)
 		}
 	}
 }
