@@ -1,6 +1,6 @@
 // Package checks looks for what keeps Llac from working: on this machine, in a state directory, in an AWS environment.
 //
-// A check examines one thing and returns findings. A finding says what was found and, unless all is well, what to do. Checks
+// A check examines one thing and returns findings. A finding has what was found and, unless all is well, what to do. Checks
 // change nothing. A check is added to the list of its place: Directory.checks or Environment.checks.
 package checks
 

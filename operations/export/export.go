@@ -1,6 +1,6 @@
 // Package export writes a published table into one file that can be handed on, with its source, licence and date inside.
 //
-// What must hold: the file appears whole or not at all; it says whether its data are simulated (invariant 11); the same
+// What must hold: the file appears whole or not at all; it states whether its data are simulated (invariant 11); the same
 // snapshot gives the same bytes; a table whose files do not have the published number of rows is not exported.
 package export
 
@@ -31,10 +31,10 @@ var Formats = []string{"csv", "xlsx", "parquet"}
 // Where the description of a CSV file is written.
 const (
 	Inside = "inside" // in comment lines above the header
-	Beside = "beside" // in a file of its own
+	Beside = "beside" // in a separate file
 )
 
-// Options say how a table is written.
+// Options select how a table is written.
 type Options struct {
 	Format string // empty: from the extension of Out, or csv
 	Out    string // empty: <table>-<snapshot or build>.<format> in the current folder
@@ -57,7 +57,7 @@ type Result struct {
 	Metadata  map[string]string `json:"metadata"` // the description in the file
 }
 
-// Find returns the table with a name. The error says what there is instead.
+// Find returns the table with a name. The error lists the tables.
 func Find(tables views.Tables, name, place string, command func(words string) string) (*views.Table, error) {
 	table := tables.Find(name)
 	switch {
@@ -210,7 +210,7 @@ func digest(file string) (int64, string, error) {
 	return n, hex.EncodeToString(h.Sum(nil)), err
 }
 
-// describe returns what the file says of its data, as ordered keys and values.
+// describe returns the description of a table as ordered keys and values.
 func describe(ctx context.Context, e duckdb.Engine, t views.Table) ([][2]string, error) {
 	origins, err := origins(ctx, e, t)
 	if err != nil {

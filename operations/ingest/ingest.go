@@ -19,7 +19,7 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// Unofficial is the source system of pages for which nobody vouches.
+// Unofficial is the source system of pages for which no person vouches.
 var Unofficial = string(lake.UnofficialOrigin("manual"))
 
 // Largest is the size of the largest page that is landed: every stage reads a page whole.

@@ -33,7 +33,7 @@ func (s State) Ended() bool {
 // Good reports whether the state is final and requires no action.
 func (s State) Good() bool { return s == Published || s == Unchanged }
 
-// Account is what the events of one request say. Events may be added twice and in any order. The zero value is the account
+// Account is what is known of one request from its events. Events may be added twice and in any order. The zero value is the account
 // of a request without events.
 type Account struct {
 	seen   map[string]bool

@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Hop is the processing of one event by one stage, as its receipt or its failure record says.
+// Hop is the processing of one event by one stage, read from its receipt or its failure record.
 type Hop struct {
 	Run        string // folder of the record: a run id, or the slot of a request with slices
 	Stage      string // such as "fetcher" or "scheduler-dependants"; "operator" if a person landed the pages
@@ -121,7 +121,7 @@ func (a *Account) take(dataset, slot string, hops []Hop) {
 	}
 }
 
-// Emitted returns the events that the stages of a request emitted, as their receipts say.
+// Emitted returns the events that the stages of a request emitted, from their receipts.
 func (l Ledger) Emitted(ctx context.Context, r Request) ([]events.Event, error) {
 	hops, err := l.hops(ctx, r.Dataset, r.Slot)
 	if err != nil {

@@ -20,7 +20,7 @@ type Timeline struct {
 	Hops     []Step     `json:"hops"`
 	Verdicts []Verdict  `json:"verdicts,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
-	// Manual says who collected the pages by hand; empty if the fetcher did.
+	// Manual names who collected the pages by hand; empty if the fetcher did.
 	Manual []lake.Manual `json:"manual,omitempty"`
 	// Quarantine has the keys of the quarantined rows. Only tools that may read personal values open them.
 	Quarantine []string `json:"quarantine_keys,omitempty"`
@@ -71,7 +71,7 @@ type Evidence struct {
 	DecidedAt time.Time `json:"decided_at"`
 }
 
-// Snapshot reads the pointer of a published snapshot, current or superseded; nil if there is none.
+// Snapshot reads the pointer of a published snapshot, current or superseded; nil if it does not exist.
 func (l Ledger) Snapshot(ctx context.Context, dataset, snapshot string) (*lake.Pointer, error) {
 	p, _, err := lake.ReadPointer(ctx, l.Lake, dataset)
 	if err != nil || p != nil && p.Snapshot == snapshot {

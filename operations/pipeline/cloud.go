@@ -149,7 +149,7 @@ type endpoint struct {
 	PID      int    `json:"pid"`
 }
 
-// writeEndpoint writes the address of the cloud of dir for other processes. The lock says which process owns dir.
+// writeEndpoint writes the address of the cloud of dir for other processes. The lock names the process that owns dir.
 func writeEndpoint(dir, address string) error {
 	return writeFile(endpointFile(dir), lake.Encode(endpoint{address, os.Getpid()}))
 }

@@ -81,7 +81,7 @@ func (l *listener) report(host string, status int) {
 	l.trouble(fmt.Sprintf("%s %s (%d attempts so far). Retrying; Ctrl-C leaves it to the next run.", host, problem, noticeAfter))
 }
 
-// property returns the value of a key in alternating keys and values; the zero value if there is none.
+// property returns the value of a key in alternating keys and values; the zero value if the key is missing.
 func property[T any](properties []any, key string) T {
 	var zero T
 	for i := 0; i+1 < len(properties); i += 2 {

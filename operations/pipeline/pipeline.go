@@ -21,7 +21,7 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// Settings say how a pipeline runs. Only Dir is required.
+// Settings are the settings of a pipeline. Only Dir is required.
 type Settings struct {
 	Dir    string // state directory, created if missing
 	Portal string // "simulator" (the default), "live", or "socrata=http://127.0.0.1:9000,idescat=…"

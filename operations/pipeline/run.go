@@ -16,7 +16,7 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// Options say what is run, and the settings of the pipeline.
+// Options select what is run, and have the settings of the pipeline.
 type Options struct {
 	Settings
 	Contracts string        // folder of the contracts

@@ -8,8 +8,8 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// quiet is how long no event may be received before the queues are checked for remaining work. It is real time, whatever the
-// run's clock says, because messages take real time.
+// quiet is how long no event may be received before the queues are checked for remaining work. It is real time, independent of the
+// run's clock, because messages take real time.
 const quiet = time.Second
 
 // wait returns when every request has ended, when ctx ends, or when a service cannot run. Events report progress; only a

@@ -5,7 +5,7 @@
 // the lake and the queues, asks for runs and follows them, builds marts, and checks itself.
 //
 // What must hold: a caller never asks which kind of place it has. What a place cannot do is an error of kind
-// fault.Unsupported that says what to do instead.
+// fault.Unsupported with what to do instead.
 package place
 
 import (
@@ -209,7 +209,7 @@ type RunRequest struct {
 // Run is the result of runs.
 type Run struct {
 	pipeline.Result
-	Detached bool   `json:"-"` // the result holds no outcome: nobody waited
+	Detached bool   `json:"-"` // the result has no outcome: the caller did not wait
 	Files    *Files `json:"-"` // of the place, if they are on this machine
 }
 
@@ -248,5 +248,5 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 	return context.WithTimeoutCause(ctx, timeout, pipeline.ErrTimeout)
 }
 
-// noRun reports whether an error says that a request left nothing in the lake.
+// noRun reports whether a request left nothing in the lake.
 func noRun(err error) bool { return errors.Is(err, ledger.ErrNoRun) }

@@ -1,7 +1,7 @@
 // Package staging stages the JSON pages of a folder into Parquet files with the stager's engine, without a lake.
 //
 // What must hold: the same pages give the same bytes as in the lake; the output appears whole or not at all; rows of files
-// that no portal is known to have sent say so (invariant 11).
+// that no portal is known to have sent are marked (invariant 11).
 package staging
 
 import (
@@ -35,7 +35,7 @@ const (
 	Unofficial = "unofficial:folder"
 )
 
-// Options say what is staged, and how.
+// Options select what is staged, and how.
 type Options struct {
 	Contract     string // path of the dataset's contract
 	In, Out      string // folders of the pages and of the output
@@ -282,7 +282,7 @@ func (o Options) failure(ctx context.Context, err error) error {
 	case errors.Is(err, folder.ErrExists):
 		return fault.New(fault.Exists, err, "another process has staged there meanwhile; use --force to replace its output")
 	case errors.Is(err, folder.ErrPacking):
-		return fault.New(fault.Failed, err, "the file is truncated or not compressed as its name says: fetch it again, or remove it; "+unchanged)
+		return fault.New(fault.Failed, err, "the file is truncated or not compressed as its name requires: fetch it again, or remove it; "+unchanged)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Failed, err, "give yourself permission; "+unchanged)
 	}

@@ -33,7 +33,7 @@ func TestAnswerText(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, "\x1b") || !strings.Contains(draw(&answerReply{Change: c}, 60, true), "\x1b[31m▒") {
-		t.Error("colours are not as asked for")
+		t.Error("the colours do not follow the setting")
 	}
 	c.Simulated, c.Source, c.UpdatedAt = false, "api.idescat.cat", "2025-11-01"
 	if got := draw(&answerReply{Change: c}, 60, false); !strings.Contains(got, "Updated 2025-11-01. Published by api.idescat.cat.") || strings.Contains(got, "simulator") {

@@ -22,7 +22,7 @@ import (
 	"github.com/llac-project/llac/platform/messaging"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // noon is the time of every golden test.
 type noon struct{}
@@ -39,7 +39,7 @@ func llac(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), status
 }
 
-// bury puts dead letters into the fetcher's queue: the event, a body that is no event, and one of a type of a later
+// bury puts dead letters into the fetcher's queue: the event, a body that is not an event, and an event type of a later
 // build.
 func bury(t *testing.T, dir string, dead events.Event) {
 	t.Helper()
@@ -62,7 +62,7 @@ func bury(t *testing.T, dir string, dead events.Event) {
 		at := time.Date(2025, 8, 3, 5, 15, i, 0, time.UTC).Format(time.RFC3339Nano)
 		attributes := map[string]types.MessageAttributeValue{}
 		for name, value := range map[string]string{
-			messaging.AttributeReason: "describe socrata abcd-1234: the portal answered 404", messaging.AttributeFirstReceived: at,
+			messaging.AttributeReason: "describe socrata abcd-1234: the portal responded with status 404", messaging.AttributeFirstReceived: at,
 			messaging.AttributeFailedAt: at, messaging.AttributeReceiveCount: "1", messaging.AttributeService: "fetcher", messaging.AttributeTrace: trace,
 		} {
 			attributes[name] = types.MessageAttributeValue{DataType: awssdk.String("String"), StringValue: &value}
@@ -76,7 +76,7 @@ func bury(t *testing.T, dir string, dead events.Event) {
 	}
 }
 
-// TestGolden compares what every command that only reads says, to a person and to a program, with the golden files.
+// TestGolden compares the output of every reading command, as text and as JSON, with the golden files.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	dir, dead := prepared(t)
@@ -183,7 +183,7 @@ func TestGolden(t *testing.T) {
 			decoder := json.NewDecoder(strings.NewReader(document))
 			decoder.DisallowUnknownFields()
 			if err := decoder.Decode(&envelope); err != nil || envelope.OK == nil || *envelope.OK != (status == 0) || envelope.Command == nil || *envelope.Command == "" {
-				t.Errorf("--json is no envelope: %v\n%s", err, document)
+				t.Errorf("--json: the envelope is invalid: %v\n%s", err, document)
 			}
 			golden(t, c.name+".txt", dir, got)
 			golden(t, c.name+".json", dir, document)
@@ -191,7 +191,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// letterIDs finds the ids of the dead letters: the local cloud makes them.
+// letterIDs returns the ids of the dead letters, which the local cloud assigns.
 func letterIDs(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	stdout, _, _ := llac(t, "dlq", "list", "--json", "--dir", dir)
@@ -228,8 +228,8 @@ func golden(t *testing.T, name, dir, got string) {
 	}
 }
 
-// A body that is no event is never shown: what is in it is not known (invariant 8).
-func TestBodiesOfOthersAreNotShown(t *testing.T) {
+// A body that is not an event is never shown, because its contents are unknown (invariant 8).
+func TestUnknownBodiesAreNotShown(t *testing.T) {
 	t.Parallel()
 	dir, dead := prepared(t)
 	bury(t, dir, dead)
@@ -242,8 +242,8 @@ func TestBodiesOfOthersAreNotShown(t *testing.T) {
 	}
 }
 
-// Commands that look make nothing where nothing is.
-func TestNothingHere(t *testing.T) {
+// Commands that read create nothing in a directory without a lake.
+func TestReadingCreatesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
 	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"}, {"sql", "select 1"}, {"export", "population"}} {
@@ -252,13 +252,13 @@ func TestNothingHere(t *testing.T) {
 			t.Errorf("%v: exit status %d, %q", args, status, stderr)
 		}
 		if _, err := os.Stat(dir); err == nil {
-			t.Fatalf("%v made the directory", args)
+			t.Fatalf("%v created the directory", args)
 		}
 	}
 }
 
-// The directory can be looked at while another process owns it.
-func TestLooksBesideTheOwner(t *testing.T) {
+// The directory can be read while another process owns it.
+func TestReadingWhileAnotherProcessOwns(t *testing.T) {
 	t.Parallel()
 	dir, dead := prepared(t)
 	bury(t, dir, dead)
@@ -274,7 +274,7 @@ func TestLooksBesideTheOwner(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("Process %d is running here", os.Getpid())) || !strings.Contains(stdout, "3 dead letters") {
 		t.Errorf("status: %d\n%s%s", status, stdout, stderr)
 	}
-	// A letter that somebody holds for a moment, or whose answer was lost on its way, is waited for.
+	// A letter that another reader holds for a moment, or whose response was lost, is waited for.
 	client := sqs.NewFromConfig(cloud.Config())
 	queue, err := client.GetQueueUrl(context.Background(), &sqs.GetQueueUrlInput{QueueName: awssdk.String(messaging.DeadLetterQueueName("local", "fetcher"))})
 	if err != nil {
@@ -307,7 +307,7 @@ func TestDoctor(t *testing.T) {
 		for _, f := range reply.Data.Findings {
 			out[f.Check] = f.Result
 			if f.Result != "ok" && f.Fix == "" {
-				t.Errorf("%s is %s and says not what to do: %s", f.Check, f.Result, f.Found)
+				t.Errorf("%s is %s and has no fix: %s", f.Check, f.Result, f.Found)
 			}
 		}
 		return out, status
@@ -321,7 +321,7 @@ func TestDoctor(t *testing.T) {
 	if status != 0 {
 		t.Errorf("exit status %d for a warning", status)
 	}
-	// A process that died without letting go, with a request under way.
+	// A process died without releasing the directory, with a request in progress.
 	for name, body := range map[string]string{
 		"owner.lock":      `{"pid":99999999,"host":"h","since":"2025-08-03T05:15:00Z","command":"llac run"}`,
 		"unfinished.json": `{"requests":[{"dataset":"places","slot":"20250803T051500"}]}`,
@@ -332,7 +332,7 @@ func TestDoctor(t *testing.T) {
 	}
 	got, status = results("--datasets", "testdata/broken")
 	if got["owner"] != "warn" || got["unfinished"] != "warn" || got["contracts"] != "fail" || status != 7 {
-		t.Errorf("a sick place: %v, exit status %d", got, status)
+		t.Errorf("a directory with problems: %v, exit status %d", got, status)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestCost(t *testing.T) {
 		t.Errorf("%v\n%s", err, stdout)
 	}
 	stdout, _, _ = m.llac(ctx, "cost", "--plan", devPlans, "--beside", devPlans)
-	wants(t, "beside another environment", stdout, "note: the other environments in the account use up the free allowances first")
+	wants(t, "with another environment", stdout, "note: the other environments in the account use up the free allowances first")
 	stdout, _, status = m.llac(ctx, "cost")
 	wants(t, "without a plan", stdout, "note: without --plan the cost of an idle month is not included")
 	if status != 0 {

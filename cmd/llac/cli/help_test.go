@@ -15,12 +15,12 @@ import (
 
 // verbs are the verbs with which the help of a command may start. A new command may add its verb.
 var verbs = []string{
-	"Bring", "Build", "Check", "Compare", "Copy", "Delete", "Estimate", "Fetch", "Land", "List", "Package", "Publish", "Put", "Query", "Request", "Restore",
-	"Send", "Serve", "Show", "Stage", "Upload", "Write",
+	"Bring", "Build", "Check", "Compare", "Copy", "Delete", "Estimate", "Fetch", "Land", "List", "Package", "Print", "Publish", "Put", "Query", "Request", "Restore",
+	"Remove", "Send", "Serve", "Set", "Show", "Stage", "Upload", "Write",
 }
 
 // clause matches the start of a flag's usage that is a clause instead of a noun phrase.
-var clause = regexp.MustCompile(`^(do|say|only|read|write|fetch|ask|fail|leave|look|stop|review|make|take|use|show|skip|at most)\b`)
+var clause = regexp.MustCompile(`^(do|only|read|write|fetch|ask|fail|leave|look|stop|review|make|take|use|show|skip|at most)\b`)
 
 // everyCommand calls visit with every command of Llac.
 func everyCommand(t *testing.T, visit func(t *testing.T, cmd *cobra.Command)) {
@@ -37,9 +37,9 @@ func everyCommand(t *testing.T, visit func(t *testing.T, cmd *cobra.Command)) {
 	walk((&App{}).root())
 }
 
-// TestHelp checks the form of every command's help: an imperative first sentence, lines of at most 80 columns, exit statuses,
+// TestCommandForm checks the form of every command's help: an imperative first sentence, lines of at most 80 columns, exit statuses,
 // examples, and flags described by noun phrases.
-func TestHelp(t *testing.T) {
+func TestCommandForm(t *testing.T) {
 	t.Parallel()
 	everyCommand(t, func(t *testing.T, cmd *cobra.Command) {
 		checkSentence(t, "the short help", cmd.Short)

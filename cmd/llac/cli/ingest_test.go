@@ -82,7 +82,7 @@ func TestIngest(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("ingest: exit status %d\n%s%s", status, stdout, stderr)
 	}
-	// Invariant 11: nobody vouched, and every word of it says so.
+	// Invariant 11: no person vouched for the pages, and every output shows that.
 	wants(t, "the report", stdout, "municipalities  published", "949", "unofficial:manual")
 	made := m.manifests("municipalities")
 	if len(made) != 1 || made[0].Manual.Reason != "the portal is down" || made[0].Manual.By == "" || made[0].Manual.Vouched || made[0].Manual.Files[0] != filepath.Base(page) ||
@@ -90,16 +90,16 @@ func TestIngest(t *testing.T) {
 		t.Fatalf("manifests %+v", made)
 	}
 	stdout, _, _ = m.llac(ctx, "show", "latest", "municipalities")
-	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "nobody vouches", "operator", "published landing.written", "evidence")
+	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "no person vouches", "operator", "published landing.written", "evidence")
 	if strings.Contains(stdout, "fetcher") {
-		t.Errorf("the fetcher had no part in it:\n%s", stdout)
+		t.Errorf("the fetcher did not take part:\n%s", stdout)
 	}
-	// The next run asks the portal, which was not asked for what is published.
+	// The next run fetches from the portal, because the published pages did not come from it.
 	if stdout, _, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 || !strings.Contains(stdout, "municipalities  published") {
 		t.Errorf("the run after: exit status %d\n%s", status, stdout)
 	}
 
-	// Vouched for, it counts as the portal's; and a simulator's data never replace it.
+	// If vouched for, the rows count as the portal's, and simulated rows never replace them.
 	if stdout, stderr, status = m.llac(ctx, append(args, "--vouch", "--url", "https://analisi.transparenciacatalunya.cat/resource/9aju-tpwc.json")...); status != 0 {
 		t.Fatalf("ingest --vouch: exit status %d\n%s%s", status, stdout, stderr)
 	}
@@ -113,7 +113,7 @@ func TestIngest(t *testing.T) {
 	wants(t, "the report", stdout, "rejected", "simulated_is_not_real")
 }
 
-// A slice that nobody vouches for is not put beside slices of another source.
+// A slice without a voucher is not combined with slices of another source.
 func TestIngestOfASlice(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
@@ -129,8 +129,8 @@ func TestIngestOfASlice(t *testing.T) {
 	wants(t, "the report", stdout, "slices_missing")
 }
 
-// What died between the landing and the event that tells of it, the next run takes up.
-func TestAnIngestThatDied(t *testing.T) {
+// The next run resumes an ingestion that died between the landing and its event.
+func TestDeadIngestionIsResumed(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
 	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
@@ -174,7 +174,7 @@ func TestAnIngestThatDied(t *testing.T) {
 	wants(t, "the report", stdout, "municipalities  published", lake.Slot(at), "unofficial:manual")
 }
 
-func TestWhatCannotBeIngested(t *testing.T) {
+func TestIngestRefused(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
 	folder := t.TempDir()
@@ -226,12 +226,12 @@ func TestWhatCannotBeIngested(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		if _, err := os.Stat(filepath.Join(m.dir, "lake")); err == nil {
-			t.Error("something was landed")
+			t.Error("pages were landed")
 		}
 	})
 }
 
-// A page of another shape is landed, kept, and refused by the validator as the fetcher's would be.
+// A page with other fields is landed, kept, and rejected by the validator, as a fetched page would be.
 func TestIngestOfAnotherShape(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()

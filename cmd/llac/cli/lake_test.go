@@ -37,7 +37,7 @@ func (b *book) put(key string, v any) events.Object {
 	return info.Object()
 }
 
-// begin begins a run at its slot with the scheduler's hop.
+// begin starts a run at its slot with the scheduler's hop.
 func (b *book) begin(slot string) {
 	at, err := time.Parse(lake.SlotLayout, slot)
 	if err != nil {
@@ -51,14 +51,14 @@ func (b *book) begin(slot string) {
 }
 
 // hop writes a stage's receipt, five milliseconds after the hop before.
-func (b *book) hop(stage string, took time.Duration, said ...events.Payload) {
+func (b *book) hop(stage string, took time.Duration, published ...events.Payload) {
 	started := b.at.Add(5 * time.Millisecond)
 	b.at = started.Add(took)
 	r := lake.Receipt{
 		Service: stage, Build: "test", EventID: b.last.ID, EventType: b.last.Type, StartedAt: started, FinishedAt: b.at,
 		TraceID: trace, SpanID: "00f067aa0ba902b7",
 	}
-	for _, p := range said {
+	for _, p := range published {
 		b.last = events.New(p)
 		b.last.ID, b.last.Source, b.last.Time = "places/"+b.run.RunID+"/"+stage+"/1", "/llac/"+stage, b.at
 		r.Events = append(r.Events, b.last)
@@ -71,7 +71,7 @@ func (b *book) stage(staged int64, byReason map[string]int64) events.StagingWrit
 	b.hop("fetcher", 120*time.Millisecond, events.LandingWritten{
 		Run: b.run, Attempt: "aaaaaaaa", Pages: 2, Rows: staged + 3, Bytes: 12_345, SourceRows: staged + 3, SourceSystem: "simulator"})
 	b.hop("validator", 4*time.Millisecond, events.LandingValidated{Run: b.run, Attempt: "aaaaaaaa", Pages: 2, Rows: staged + 3, Bytes: 12_345,
-		Drift: []events.Problem{{Code: "field_added", Field: "nou", Message: "the source has a field that the contract does not know"}}})
+		Drift: []events.Problem{{Code: "field_added", Field: "nou", Message: "the source has a field that the contract does not have"}}})
 	objects := []lake.CandidateObject{}
 	for _, district := range []string{"01", "02"} {
 		partition := []lake.PartitionValue{{Column: "district_id", Value: district}}
@@ -129,19 +129,19 @@ func (b *book) rejected(slot string) {
 		Problems: []events.Problem{{Code: "enough_places", Message: "row_count is 1, allowed from 2"}}})
 }
 
-// failed is a run that the fetcher gave up on. It returns the event that is in the dead-letter queue.
+// failed writes a run that the fetcher gave up. It returns the event in the dead-letter queue.
 func (b *book) failed(slot string) events.Event {
 	b.begin(slot)
 	in := b.last
-	f := events.Failure{Service: "fetcher", EventID: in.ID, Class: "permanent", Tries: 1, Reason: "describe socrata abcd-1234: the portal answered 404"}
-	said := events.New(events.ExtractionFailed{Run: b.run, Failure: f})
-	said.ID, said.Time = "places/"+slot+"/fetcher.failed/1", b.at
+	f := events.Failure{Service: "fetcher", EventID: in.ID, Class: "permanent", Tries: 1, Reason: "describe socrata abcd-1234: the portal responded with status 404"}
+	out := events.New(events.ExtractionFailed{Run: b.run, Failure: f})
+	out.ID, out.Time = "places/"+slot+"/fetcher.failed/1", b.at
 	b.put(lake.FailureKey("places", slot, "fetcher", "m-1"), lake.FailureRecord{
-		Service: "fetcher", Build: "test", Event: in, Failure: f, FailedAt: b.at.Add(15 * time.Millisecond), TraceID: trace, Events: []events.Event{said}})
+		Service: "fetcher", Build: "test", Event: in, Failure: f, FailedAt: b.at.Add(15 * time.Millisecond), TraceID: trace, Events: []events.Event{out}})
 	return in
 }
 
-// prepared makes a state directory with a published, a rejected and a failed run of the dataset "places".
+// prepared creates a state directory with a published, a rejected and a failed run of the dataset "places".
 func prepared(t *testing.T) (dir string, dead events.Event) {
 	t.Helper()
 	contracts, err := contract.LoadDir("testdata/datasets")

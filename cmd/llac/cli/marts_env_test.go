@@ -42,14 +42,14 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// environment is an environment of an account that moto stands for.
+// environment is an environment of an account that moto simulates.
 type environment struct {
 	t       *testing.T
 	account deploy.Account
 	lake    lake.Store
 	glue    *glue.Client
 	buckets *s3.Client
-	asked   *asked
+	asked   *recorder
 }
 
 const martsDatabase = "llac_dev_marts"
@@ -64,9 +64,9 @@ func newEnvironment(t *testing.T) *environment {
 		t.Skip("moto is not available: ", err)
 	}
 	t.Cleanup(func() { _ = moto.Close() })
-	e := &environment{t: t, account: deploy.Account{AWS: moto.Config, ID: "123456789012"}, glue: glue.NewFromConfig(moto.Config), asked: &asked{what: map[string]bool{}}}
+	e := &environment{t: t, account: deploy.Account{AWS: moto.Config, ID: "123456789012"}, glue: glue.NewFromConfig(moto.Config), asked: &recorder{what: map[string]bool{}}}
 	e.lake = e.account.Lake("dev")
-	e.account.AWS.HTTPClient = &http.Client{Transport: e.asked} // of llac; the test asks past it
+	e.account.AWS.HTTPClient = &http.Client{Transport: e.asked} // of llac; the test itself does not use it
 	e.buckets = s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
 	for _, kind := range []string{"data", "config"} {
 		name := "llac-dev-" + kind + "-" + e.account.ID
@@ -90,7 +90,7 @@ func newEnvironment(t *testing.T) *environment {
 	return e
 }
 
-// publish copies what is published in a lake on this machine: the snapshots, their pointers and history.
+// publish copies the snapshots, pointers and history of a lake on this machine.
 func (e *environment) publish(from *filelake.Bucket) {
 	e.t.Helper()
 	for _, prefix := range []string{"staging/", "state/"} {
@@ -128,7 +128,7 @@ func (e *environment) table(name string) *types.Table {
 	return out.Table
 }
 
-// in makes the machine's tool find the account.
+// in makes the machine's tool use the account of the environment.
 func (m *machine) in(e *environment) {
 	before := m.app
 	m.app = func(stdout, stderr *bytes.Buffer) *cli.App {
@@ -138,13 +138,13 @@ func (m *machine) in(e *environment) {
 	}
 }
 
-// asked is what llac asks of AWS: an action, and of what.
-type asked struct {
+// recorder records the requests of llac to AWS: the action and the resource.
+type recorder struct {
 	mu   sync.Mutex
 	what map[string]bool
 }
 
-func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+func (a *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	what := ""
 	if target, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AWSGlue."); ok {
 		what = "glue:" + target + " glue"
@@ -172,9 +172,9 @@ func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// judge holds the role of the job against what was asked: S3DataLakePolicy and DBTExecutionRole allow all of it, and each
-// action of the latter was asked for on each of its resources.
-func (a *asked) judge(t *testing.T) {
+// judge compares the role of the job with the recorded requests: S3DataLakePolicy and DBTExecutionRole allow all of them, and
+// each action of the latter was requested for each of its resources.
+func (a *recorder) judge(t *testing.T) {
 	t.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -228,13 +228,13 @@ func (a *asked) judge(t *testing.T) {
 	used["s3:AbortMultipartUpload data/marts/*"] = true // of a large file whose upload fails: lake's own tests have it
 	for grant, is := range used {
 		if !is {
-			t.Errorf("terraform/policies/dbt.json: nobody needs %s", grant)
+			t.Errorf("terraform/policies/dbt.json: no request needed %s", grant)
 		}
 	}
 }
 
-// TestMartsOfAnEnvironment builds, from snapshots in S3, the marts that the same snapshots give on this machine, and
-// brings Glue's tables to them.
+// TestMartsOfAnEnvironment builds marts from snapshots in S3, compares them with those of the same snapshots on this machine,
+// and checks that Glue's tables match them.
 func TestMartsOfAnEnvironment(t *testing.T) {
 	t.Parallel()
 	_, err := duckdb.Open(t.Context(), io.Discard)
@@ -254,7 +254,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// An environment in which nothing is published.
+	// An environment without published datasets.
 	if _, stderr, status := m.llac(ctx, "marts", "--env", "dev", "--dbt", project); status != 10 || !strings.Contains(stderr, "no dataset is published") {
 		t.Errorf("an empty environment: exit status %d, %s", status, stderr)
 	}
@@ -263,7 +263,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 	}
 	e.publish(here)
 
-	// A byte of a snapshot that was changed, under the same length.
+	// A changed byte in a snapshot of the same length.
 	at, _, err := lake.ReadPointer(ctx, here, "municipalities")
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +285,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The marts, byte for byte those of this machine but for the footers.
+	// The marts are byte for byte those of this machine, except for the footers.
 	stdout, stderr, status := m.llac(ctx, "marts", "build", "--env", "dev", "--dbt", project, "--json")
 	if status != 0 {
 		t.Fatalf("marts build --env: exit status %d\n%s%s", status, stdout, stderr)
@@ -317,9 +317,9 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 	if _, err := os.Stat(copies); status != 0 || err == nil {
 		t.Errorf("again: exit status %d, %v\n%s%s", status, err, stdout, stderr)
 	}
-	wants(t, "the report", stdout, "Marts: up to date, build "+cloud.Build, "s3://llac-dev-data-123456789012/marts", "Tables: those of llac_dev_marts were right already.", "llac marts docs --env dev")
+	wants(t, "the report", stdout, "Marts: up to date, build "+cloud.Build, "s3://llac-dev-data-123456789012/marts", "Tables: those of llac_dev_marts were up to date.", "llac marts docs --env dev")
 
-	// A table that somebody deleted is mended, although no mart has changed.
+	// A deleted table is repaired, although no mart has changed.
 	for _, name := range []string{"dim_time", catalogue.MartTableName("dim_time", cloud.Build)} {
 		if _, err := e.glue.DeleteTable(ctx, &glue.DeleteTableInput{DatabaseName: awssdk.String(martsDatabase), Name: &name}); err != nil {
 			t.Fatal(err)
@@ -327,7 +327,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 	}
 	stdout, stderr, status = m.llac(ctx, "marts", "--env", "dev", "--dbt", project)
 	if status != 0 {
-		t.Errorf("mending: exit status %d\n%s%s", status, stdout, stderr)
+		t.Errorf("repair: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	wants(t, "the report", stdout, "Tables: 2 of llac_dev_marts made or changed")
 	e.matches(cloud, *cloud.Mart("dim_time"))
@@ -338,22 +338,22 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 	}
 	m.on(nil)
 
-	// Two machines build at once: one moves the pointer, and the other says so. Marts of the same rows keep their objects and
-	// their builds' tables; the public ones tell of the new build.
+	// Two machines build at the same time: one moves the pointer, and the other reports that. Marts with the same rows keep
+	// their objects and the tables of their builds; the public tables name the new build.
 	other := machineOf(t, portal.Options{})
 	other.in(e)
 	var both sync.WaitGroup
 	var statuses [2]int
-	var said [2]string
+	var logs [2]string
 	for i, machine := range []*machine{m, other} {
 		both.Go(func() {
-			_, said[i], statuses[i] = machine.llac(ctx, "marts", "--env", "dev", "--dbt", project, "--force")
+			_, logs[i], statuses[i] = machine.llac(ctx, "marts", "--env", "dev", "--dbt", project, "--force")
 		})
 	}
 	both.Wait()
 	lost := slices.Index(statuses[:], 10)
-	if lost < 0 || statuses[1-lost] != 0 || !strings.Contains(said[lost], "another build, ") || !strings.Contains(said[lost], "nothing of this one is published") {
-		t.Errorf("two builds: exit statuses %v\n%s\n%s", statuses, said[0], said[1])
+	if lost < 0 || statuses[1-lost] != 0 || !strings.Contains(logs[lost], "another build, ") || !strings.Contains(logs[lost], "nothing of this one is published") {
+		t.Errorf("two builds: exit statuses %v\n%s\n%s", statuses, logs[0], logs[1])
 	}
 	again := e.pointer()
 	if again.Build == cloud.Build {
@@ -369,7 +369,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 		t.Errorf("left behind: %v (%v)", left, err)
 	}
 
-	// What no reader has seen for 90 days goes, by its version: here the file of a build that was killed. The rest stays.
+	// Files that no reader has seen for 90 days are deleted with all versions: here that of a killed build. The others stay.
 	stray := lake.MartKey("fact", "fact_roads", "20200101T000000")
 	if _, err := e.lake.Put(ctx, stray, []byte("half a mart")); err != nil {
 		t.Fatal(err)
@@ -394,7 +394,7 @@ func TestMartsOfAnEnvironment(t *testing.T) {
 	}
 	e.asked.judge(t)
 
-	// Where the tables cannot be brought to the marts, that is said, and what is published stays.
+	// If the tables cannot be updated, that is reported, and the published marts stay.
 	if _, err := e.glue.DeleteDatabase(ctx, &glue.DeleteDatabaseInput{Name: awssdk.String(martsDatabase)}); err != nil {
 		t.Fatal(err)
 	}
@@ -413,7 +413,7 @@ type later struct{ clock.System }
 
 func (later) Now() time.Time { return time.Now().AddDate(0, 6, 0) }
 
-// matches holds a mart's tables against its file: where it lies, and its columns and their types as Arrow reads them.
+// matches compares a mart's tables with its file: the location, and the columns with their types as Arrow reads them.
 func (e *environment) matches(p *lake.MartsPointer, m lake.Mart) {
 	e.t.Helper()
 	body, err := lake.Read(e.t.Context(), e.lake, m.Objects[0])

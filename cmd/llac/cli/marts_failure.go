@@ -15,8 +15,8 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// martsFailure returns the failure of a build of the marts. Its exit status says that only the marts are missing, if that
-// is so. inRun: the datasets were run by the same command.
+// martsFailure returns the failure of a build of the marts. If only the marts are missing, its exit status is exitMarts.
+// inRun: the datasets were run by the same command.
 func (a *App) martsFailure(err error, inRun bool) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, pipeline.ErrInterrupted) {
 		return fail(exitInterrupted, pipeline.ErrInterrupted, a.llac("marts")+" builds the marts; the published ones stay")
@@ -47,7 +47,7 @@ func notOfMarts(err error, inRun bool) bool {
 		errors.As(err, &described) || errors.As(err, &known) || errors.As(err, &owned) && !inRun
 }
 
-// martsHint says what to do about an error of a build.
+// martsHint returns what to do about an error of a build.
 func (a *App) martsHint(err error) string {
 	var (
 		noPython *python.NoPythonError

@@ -132,7 +132,8 @@ func grain(s string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(s, "One row per "), ".")
 }
 
-// martOrigin says whether a mart is real and, if it is simulated, whether its facts are recorded or invented (invariant 11).
+// martOrigin describes whether a mart is real and, if it is simulated, whether its facts are recorded or invented (invariant
+// 11).
 func martOrigin(m lake.Mart) string {
 	var origins []string
 	for origin := range m.DataOrigins {

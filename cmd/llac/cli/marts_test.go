@@ -22,7 +22,7 @@ import (
 // project is the repository's dbt project.
 const project = "../../../dbt"
 
-// on makes the machine's tool make marts by another engine.
+// on makes the machine's tool use another engine.
 func (m *machine) on(engine func(context.Context, io.Writer) (duckdb.Engine, error)) {
 	before := m.app
 	m.app = func(stdout, stderr *bytes.Buffer) *cli.App {
@@ -36,7 +36,7 @@ func (m *machine) file(parts ...string) string {
 	return filepath.Join(append([]string{m.dir}, parts...)...)
 }
 
-// martsAnswer is what --json says of marts.
+// martsAnswer is the data of marts in --json.
 type martsAnswer struct {
 	State, Build, Reason string
 	Models               []struct {
@@ -55,8 +55,8 @@ type martsAnswer struct {
 	}
 }
 
-// A machine without Python, or with an environment that does not work, publishes its datasets and says that the marts
-// are missing.
+// Without Python, or with a Python environment that does not work, datasets are published, and the marts are reported as
+// missing.
 func TestRunWithoutPython(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t), context.Background()
@@ -108,7 +108,7 @@ func TestRunWithoutPython(t *testing.T) {
 	if _, stderr, status := m.llac(ctx, "marts", "list"); status != 8 || !strings.Contains(stderr, "no marts are published here") {
 		t.Errorf("marts list: exit status %d, %s", status, stderr)
 	}
-	// Who owns the directory is not disturbed, and is named.
+	// The process that owns the directory is named, and not disturbed.
 	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) { return duckdb.Engine{}, nil })
 	owner, err := aws.Start(ctx, aws.Options{Dir: m.dir, OwnerNote: "somebody's run"})
 	if err != nil {
@@ -116,7 +116,7 @@ func TestRunWithoutPython(t *testing.T) {
 	}
 	defer owner.Close()
 	if _, stderr, status := m.llac(ctx, "marts", "--dbt", project); status != 5 || !strings.Contains(stderr, "somebody's run") {
-		t.Errorf("marts beside an owner: exit status %d, %s", status, stderr)
+		t.Errorf("marts in a directory of another owner: exit status %d, %s", status, stderr)
 	}
 }
 
@@ -130,8 +130,8 @@ func TestMartsOfNoLake(t *testing.T) {
 	}
 }
 
-// TestMarts is the whole way with the real project: a run ends with the marts' table, the next has nothing to do and
-// needs no Python, a failing test shows its rows and changes nothing, and the documentation is one page.
+// TestMarts uses the real project: a run ends with the table of the marts, the next run has nothing to do and needs no
+// Python, a failing test shows its rows and changes nothing, and the documentation is one page.
 func TestMarts(t *testing.T) {
 	t.Parallel()
 	_, err := duckdb.Open(t.Context(), io.Discard)
@@ -145,10 +145,10 @@ func TestMarts(t *testing.T) {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	wants(t, "the report", stdout, "GRAIN: ONE ROW PER", "dim_municipalities ", "fact_service_usage_daily ", "agg_economic_indicators_quarterly ", "simulated, recorded",
-		"simulated, invented", "the project's own, generated", "tests passed, in ", "Marts: build ")
+		"simulated, invented", "of the project, generated", "tests passed, in ", "Marts: build ")
 	m.looksAtMarts(stdout)
 	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) {
-		return duckdb.Engine{}, errors.New("Python was asked for, and nothing has changed")
+		return duckdb.Engine{}, errors.New("Python was requested, although nothing has changed")
 	})
 	stdout, stderr, status = m.llac(ctx, "run", "--dbt", project)
 	if status != 0 {
@@ -156,10 +156,10 @@ func TestMarts(t *testing.T) {
 	}
 	wants(t, "the second report", stdout, "Marts: up to date, build ")
 	stdout, _, _ = m.llac(ctx, "status")
-	wants(t, "status", stdout, "of the snapshots above")
+	wants(t, "status", stdout, "from the snapshots above")
 	m.on(nil)
 
-	// Every mart that was published is listed, is of the simulator or of the project itself, and has passed a test.
+	// Every published mart is listed, comes from the simulator or the project, and has passed a test.
 	stdout, _, _ = m.llac(ctx, "marts", "list", "--json")
 	var list struct{ Data martsAnswer }
 	if err := json.Unmarshal([]byte(stdout), &list); err != nil || len(list.Data.Models) < 9 {
@@ -189,7 +189,7 @@ func TestMarts(t *testing.T) {
 	stdout, _, _ = m.llac(ctx, "marts", "list", "--json")
 	var after struct{ Data martsAnswer }
 	if err := json.Unmarshal([]byte(stdout), &after); err != nil || after.Data.Build != list.Data.Build {
-		t.Errorf("a failing test, and readers see build %s: %v", after.Data.Build, err)
+		t.Errorf("after a failing test, readers see build %s: %v", after.Data.Build, err)
 	}
 
 	stdout, stderr, status = m.llac(ctx, "marts", "docs", "--dbt", project)

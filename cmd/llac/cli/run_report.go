@@ -188,11 +188,11 @@ func published(t *text, files place.Files, r pipeline.Result) {
 	}
 	if len(simulated) > 0 {
 		t.line("\nSimulated: %s.", format.List(simulated))
-		t.line("  Each row says so in source_system; data_origin distinguishes recorded facts from invented values.")
+		t.line("  Each row names the simulator in source_system; data_origin distinguishes recorded facts from invented values.")
 		t.line("  llac run --portal live --dir live reads the real portals.")
 	}
 	if len(unofficial) > 0 {
-		t.line("\nNot from the real portals: %s. Each row says so in source_system.", format.List(unofficial))
+		t.line("\nNot from the real portals: %s. Each row names its source in source_system.", format.List(unofficial))
 	}
 	t.line("\nFiles: %s   Logs: %s   Traces: %s", files.Staging, files.Log, files.Spans)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// machine is a tool over a small simulator and a directory of its own.
+// machine is the tool with a small simulator and a directory of its own.
 type machine struct {
 	t   *testing.T
 	dir string
@@ -96,7 +96,7 @@ func TestRunThenLook(t *testing.T) {
 	wants(t, "replay of nothing", stdout, "No dead letters")
 }
 
-// The dataset fails, its message is a dead letter, and once the cause is mended replay brings it to its end.
+// The dataset fails and its message becomes a dead letter. Once the cause is fixed, replay completes the run.
 func TestFailReplay(t *testing.T) {
 	t.Parallel()
 	m, ctx := newMachine(t, portal.Fault{Kind: portal.Status, Portal: "socrata", Status: 404}), context.Background()
@@ -107,7 +107,7 @@ func TestFailReplay(t *testing.T) {
 	wants(t, "the report", stdout, "municipalities: failed", "404", "llac show municipalities/", "llac dlq list")
 	stdout, _, status = m.llac(ctx, "dlq", "replay", "--all")
 	if status != 4 {
-		t.Errorf("replay while the cause stands: exit status %d\n%s", status, stdout)
+		t.Errorf("replay before the cause is fixed: exit status %d\n%s", status, stdout)
 	}
 	wants(t, "replay", stdout, "sent back to fetcher", "failed again")
 	if err := m.sim.SetFaults(); err != nil {
@@ -140,7 +140,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// Ctrl-C ends the run cleanly, says how to go on, and the next run goes on.
+// Ctrl-C ends the run cleanly and shows how to continue, and the next run continues.
 func TestInterruptAndResume(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, portal.Fault{Kind: portal.Slow, Portal: "socrata", Pages: true, Delay: time.Hour})
@@ -154,7 +154,7 @@ func TestInterruptAndResume(t *testing.T) {
 	go func() {
 		done <- a.Execute(ctx, []string{"run", "--no-marts", "municipalities", "--dir", m.dir, "--datasets", "../../../datasets"})
 	}()
-	// The fetcher waits for a page that does not come.
+	// The fetcher waits for a page that does not arrive.
 	poll(t, func() bool { return strings.Contains(terminal.String(), "extracting") })
 	interrupt()
 	if status := <-done; status != 130 {
@@ -179,7 +179,7 @@ func poll(t *testing.T, holds func() bool) {
 	defer cancel()
 	for !holds() {
 		if err := (clock.System{}).Sleep(ctx, 10*time.Millisecond); err != nil {
-			t.Fatal("waited a minute for a condition that does not come to hold")
+			t.Fatal("the condition did not hold within a minute")
 		}
 	}
 }

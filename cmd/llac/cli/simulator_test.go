@@ -12,22 +12,22 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// TestSimulator: the portals answer and can be told to misbehave until the command is interrupted.
+// TestSimulator checks that the portals serve requests, and fail on request, until the command is interrupted.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	said, telling := io.Pipe()
+	read, write := io.Pipe()
 	var out bytes.Buffer
-	a := &App{Stdout: &out, Stderr: telling, Clock: clock.System{}, Getenv: func(string) string { return "" }}
+	a := &App{Stdout: &out, Stderr: write, Clock: clock.System{}, Getenv: func(string) string { return "" }}
 	status := make(chan int)
 	go func() { status <- a.Execute(ctx, []string{"simulator", "--rows", "50", "--json"}) }()
 	first := make([]byte, 500)
-	n, err := said.Read(first)
+	n, err := read.Read(first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	go io.Copy(io.Discard, said)
+	go io.Copy(io.Discard, read)
 	socrata := regexp.MustCompile(`socrata=(http://127\.0\.0\.1:\d+)`).FindSubmatch(first[:n])
 	if socrata == nil {
 		t.Fatalf("no address in %q", first[:n])
@@ -45,13 +45,13 @@ func TestSimulator(t *testing.T) {
 	}
 	page.Body.Close()
 	if page.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("the fault was asked for, the portal answers %s", page.Status)
+		t.Errorf("the fault was requested, the portal responds with %s", page.Status)
 	}
 	cancel()
 	if got := <-status; got != exitOK || !strings.Contains(out.String(), `"socrata": "`+url) {
-		t.Errorf("exit %d, said %s", got, out.String())
+		t.Errorf("exit %d, output %s", got, out.String())
 	}
 	if got := (&App{Stdout: io.Discard, Stderr: io.Discard, Getenv: a.Getenv}).Execute(t.Context(), []string{"simulator", "--socrata", "0.0.0.0:0"}); got != exitUsage {
-		t.Errorf("an address for all the world: exit %d", got)
+		t.Errorf("a public address: exit %d", got)
 	}
 }

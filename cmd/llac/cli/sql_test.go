@@ -19,7 +19,7 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// asMain makes the test binary be the tool: a shell wants a terminal and a process of its own.
+// asMain makes the test binary run as the tool: a shell needs a terminal and its own process.
 const asMain = "LLAC_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
@@ -29,12 +29,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needsPython skips where there is none, and answers the environment.
-func needsPython(t *testing.T) duckdb.Engine {
+// openPython returns the managed environment, and skips the test without Python.
+func openPython(t *testing.T) duckdb.Engine {
 	t.Helper()
 	e, err := duckdb.Open(t.Context(), io.Discard)
-	var none *python.NoPythonError
-	if errors.As(err, &none) {
+	var missing *python.NoPythonError
+	if errors.As(err, &missing) {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -43,7 +43,7 @@ func needsPython(t *testing.T) duckdb.Engine {
 	return e
 }
 
-// sqlAnswer is what `llac sql --json` says.
+// sqlAnswer is the envelope of `llac sql --json`.
 type sqlAnswer struct {
 	OK   bool
 	Data struct {
@@ -59,10 +59,10 @@ type sqlAnswer struct {
 	Error struct{ Code, Message, Hint string }
 }
 
-// TestSQLAndExport is the look at a lake that a run has filled, without marts.
+// TestSQLAndExport queries and exports what a run has published, without marts.
 func TestSQLAndExport(t *testing.T) {
 	t.Parallel()
-	engine := needsPython(t)
+	engine := openPython(t)
 	m, ctx := newMachine(t), context.Background()
 	if _, stderr, status := m.llac(ctx, "run", "--no-marts", "municipalities"); status != 0 {
 		t.Fatalf("run: exit status %d\n%s", status, stderr)
@@ -106,7 +106,7 @@ func TestSQLAndExport(t *testing.T) {
 		{2, "LINE 1: from dim_time", "the marts were never built: llac marts --dir " + m.dir, []string{"from dim_time"}},
 		{2, "COPY is refused: a query only reads", "llac export", []string{"copy municipalities to '/tmp/x'"}},
 		{2, "a query and --file exclude each other", "", []string{"select 1", "--file", "-"}},
-		{2, "--format \"loud\" is none", "say table", []string{"select 1", "--format", "loud"}},
+		{2, "unknown format \"loud\"", "use table", []string{"select 1", "--format", "loud"}},
 		{2, "--limit -2 is negative", "", []string{"select 1", "--limit", "-2"}},
 		{2, "put it between quotes", "llac sql --help", []string{"select", "1"}},
 		{2, "read the statements", "", []string{"--file", filepath.Join(m.dir, "none.sql")}},
@@ -116,7 +116,7 @@ func TestSQLAndExport(t *testing.T) {
 		wants(t, strings.Join(c.args, " "), stderr, c.message, c.hint)
 	}
 
-	// The rows of the export are those of the table, in each kind of file, and the same bytes again.
+	// In each format, the export has the rows of the table, and a second export has the same bytes.
 	out := t.TempDir()
 	export := func(want int, args ...string) (string, string) {
 		t.Helper()
@@ -134,7 +134,7 @@ func TestSQLAndExport(t *testing.T) {
 		a, errA := os.ReadFile(first)
 		b, errB := os.ReadFile(again)
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
-			t.Errorf("%s: %v, %v, or other bytes of the same snapshot", format, errA, errB)
+			t.Errorf("%s: %v, %v, or different bytes of the same snapshot", format, errA, errB)
 		}
 	}
 	_, stderr = export(9, "municipalities", "--out", filepath.Join(out, "m.csv"))
@@ -160,9 +160,9 @@ func TestSQLAndExport(t *testing.T) {
 	export(0, "municipalities", "--out", beside, "--about", "beside")
 	body, err = os.ReadFile(beside + "-metadata.json")
 	if head, errHead := os.ReadFile(beside); err != nil || errHead != nil || !bytes.HasPrefix(head, []byte("municipality_id,")) {
-		t.Errorf("beside: %v, %v", err, errHead)
+		t.Errorf("description in its own file: %v, %v", err, errHead)
 	}
-	wants(t, "the description beside", string(body), `"@context": "http://www.w3.org/ns/csvw"`, `"url": "beside.csv"`, `"dc:license": "Llic`, "SIMULATED DATA", `"name": "comarca_id"`)
+	wants(t, "the description in its own file", string(body), `"@context": "http://www.w3.org/ns/csvw"`, `"url": "beside.csv"`, `"dc:license": "Llic`, "SIMULATED DATA", `"name": "comarca_id"`)
 	if left, err := filepath.Glob(filepath.Join(out, ".llac-export-*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -171,10 +171,10 @@ func TestSQLAndExport(t *testing.T) {
 		message, hint string
 		args          []string
 	}{
-		{2, "there is no table nothing", "there are municipalities", []string{"nothing"}},
+		{2, "unknown table nothing", "the tables are municipalities", []string{"nothing"}},
 		{8, "population was never published", "llac run population", []string{"population"}},
-		{2, `--format "doc" is none`, "say csv", []string{"municipalities", "--out", filepath.Join(out, "m.doc")}},
-		{2, "of csv alone", "", []string{"municipalities", "--format", "xlsx", "--excel"}},
+		{2, `unknown format "doc"`, "use csv", []string{"municipalities", "--out", filepath.Join(out, "m.doc")}},
+		{2, "apply to csv only", "", []string{"municipalities", "--format", "xlsx", "--excel"}},
 		{2, "is a folder", "", []string{"municipalities", "--out", out}},
 		{2, "write ", "a folder that can be written to", []string{"municipalities", "--out", filepath.Join(out, "none", "m.csv")}},
 	} {
@@ -186,7 +186,7 @@ func TestSQLAndExport(t *testing.T) {
 
 	m.shell(t, engine)
 
-	// A file of the lake is gone: the table says which, and what to do.
+	// A file of the lake is missing: the error names it, and what to do.
 	files, err := filepath.Glob(m.file("lake", "data", "staging", "municipalities", "*", "*.parquet"))
 	if err != nil || len(files) != 1 || os.Remove(files[0]) != nil {
 		t.Fatalf("%v, %v", files, err)
@@ -197,7 +197,7 @@ func TestSQLAndExport(t *testing.T) {
 	wants(t, "a missing file", stderr, files[0]+" is missing", "llac run --force municipalities")
 }
 
-// session drives the shell at a pseudo-terminal: each step waits for what it expects before it types.
+// session drives the shell on a pseudo-terminal: each step waits for the expected output before it types.
 const session = `
 import os, pty, re, select, sys, time
 program, steps = sys.argv[1:-1], eval(sys.argv[-1])
@@ -212,7 +212,7 @@ for expected, typed in steps:
         if not select.select([fd], [], [], 2)[0]:
             if time.time() > until:
                 sys.exit(f"waited for {expected!r}, got {got.decode(errors='replace')!r}")
-            if before == "\x03":  # readline may have been about to listen, and then hears of it with the next key
+            if before == "\x03":  # readline may not have been ready, and receives it with the next key
                 os.write(fd, before.encode())
             continue
         try:
@@ -236,7 +236,7 @@ sys.stdout.buffer.write(seen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `
 
-// shell has a conversation in the shell, over the machine's lake.
+// shell tests the interactive shell on the machine's lake.
 func (m *machine) shell(t *testing.T, engine duckdb.Engine) {
 	t.Helper()
 	steps := `[
@@ -269,7 +269,7 @@ func (m *machine) shell(t *testing.T, engine duckdb.Engine) {
 	}
 }
 
-// An empty lake, and one whose published files are not there, are told without a word of Python.
+// An empty lake is reported without Python.
 func TestSQLOfNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -284,34 +284,34 @@ func TestSQLOfNothing(t *testing.T) {
 	}
 }
 
-// looksAtMarts compares the answer that a report of a run ends with with the facts, and asks the query that it tells.
+// looksAtMarts compares the answer at the end of a report with the facts, and executes the query that it shows.
 func (m *machine) looksAtMarts(report string) {
 	m.t.Helper()
 	wants(m.t, "the answer", report, "between 1 January 2023 and 1 January 2024?", "Catalonia: 7,909,125 to 8,034,743, +125,618 (+1.59 %).",
 		"  Baix Penedès       +2.41 %   +2,793  ██████", "  … 33 between them", "  Pallars Jussà      −0.52 %      −69  ▒▒▒", "Font: Idescat. Padró municipal d'habitants.",
-		"These figures are recorded facts; here the simulator served them")
+		"These figures are recorded facts, served here by the simulator")
 	_, query, found := strings.Cut(report, "llac sql \"select comarca_name, population_start")
 	query, _, ends := strings.Cut("select comarca_name, population_start"+query, "\" --dir ")
 	if !found || !ends {
-		m.t.Fatalf("the report tells no query:\n%s", report)
+		m.t.Fatalf("the report shows no query:\n%s", report)
 	}
 	stdout, stderr, status := m.llac(context.Background(), "sql", query, "--format", "csv")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	if status != 0 || len(lines) != 44 || lines[1] != "Baix Penedès,115802,118595,2793,2.41" || lines[43] != "Pallars Jussà,13370,13301,-69,-0.52" {
-		m.t.Errorf("the query that is told: exit status %d\n%s%s", status, stdout, stderr)
+		m.t.Errorf("the shown query: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin tells carried facts (recorded) from invented values\n" {
 		m.t.Errorf("standard error: %q", stderr)
 	}
 	stdout, stderr, status = m.llac(context.Background(), "export", "agg_population_trends_yearly", "--out", m.file("trends.csv"), "--json")
-	var told struct {
+	var exported struct {
 		Data struct {
 			Rows     int64
 			Metadata map[string]string
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &told); err != nil || status != 0 || told.Data.Rows == 0 || told.Data.Metadata["build"] == "" || told.Data.Metadata["simulated"] != "true" ||
-		!strings.Contains(told.Data.Metadata["source"], "pmh/446/477") || !strings.Contains(told.Data.Metadata["snapshots"], "population=") {
+	if err := json.Unmarshal([]byte(stdout), &exported); err != nil || status != 0 || exported.Data.Rows == 0 || exported.Data.Metadata["build"] == "" || exported.Data.Metadata["simulated"] != "true" ||
+		!strings.Contains(exported.Data.Metadata["source"], "pmh/446/477") || !strings.Contains(exported.Data.Metadata["snapshots"], "population=") {
 		m.t.Errorf("export of a mart: %v, exit status %d\n%s%s", err, status, stdout, stderr)
 	}
 }

@@ -25,7 +25,7 @@ func servicesOf(t *testing.T, rows ...[2]string) string {
 	return folderOf(t, map[string]string{"page-1.json": "[" + strings.Join(out, ",") + "]"})
 }
 
-// stagedTowns stages a piece of the list of municipalities.
+// stagedTowns stages a part of the list of municipalities.
 func stagedTowns(t *testing.T, more ...string) string {
 	t.Helper()
 	in := folderOf(t, map[string]string{"p.json": `[
@@ -58,17 +58,17 @@ func TestStageReference(t *testing.T) {
 		}
 		for value, times := range map[string]int{"081017\n": 1, "251214\n": 1, "exact_in_group\n": 2, "unmatched\n": 2, "999998\n": 0} {
 			if n := strings.Count(values, value); n != times {
-				t.Errorf("%q stands %d times in what was staged, want %d", value, n, times)
+				t.Errorf("%q occurs %d times in the staged rows, want %d", value, n, times)
 			}
 		}
 		if first == nil {
 			first = got
 		}
 		if !maps.Equal(first, got) {
-			t.Errorf("%s gives other files than the folder of its staging", path)
+			t.Errorf("%s gives different files than the folder of its staging", path)
 		}
 	}
-	// Into the same folder as the reference, as the help says.
+	// Into the same folder as the reference, as in the help.
 	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", reference, "--reference", "municipalities="+reference); status != 0 {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
@@ -110,7 +110,7 @@ func TestStageReferenceRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		contract string
 		more     []string
-		says     string
+		want     string
 	}{
 		"not given":          {services, nil, "municipality_id is matched with municipalities, which was not given"},
 		"no path":            {services, []string{"--reference", "municipalities"}, "names no dataset and path"},
@@ -122,31 +122,31 @@ func TestStageReferenceRefused(t *testing.T) {
 		"broken":             {services, []string{"--reference", "municipalities=" + broken}, "a.parquet: read Parquet"},
 		"several snapshots":  {services, []string{"--reference", "municipalities=" + several}, "it holds several snapshots, 1 and 2"},
 		// Invariant 11.
-		"real rows with simulated ones": {services, []string{"--reference", "municipalities=" + reference, "--source-system", official}, "no portal vouches for, and the rows are said to come from " + official},
+		"real rows with simulated ones": {services, []string{"--reference", "municipalities=" + reference, "--source-system", official}, "no portal vouches for, and --source-system names " + official},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
 			_, stderr, status := llac(t, append([]string{"stage", c.contract, "--in", in, "--out", out}, c.more...)...)
-			if status != 2 || !strings.Contains(stderr, c.says) {
-				t.Errorf("exit status %d, and it says\n%swant %q", status, stderr, c.says)
+			if status != 2 || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit status %d, standard error\n%swant %q", status, stderr, c.want)
 			}
 			if _, err := os.Stat(out); err == nil {
-				t.Error("something was written")
+				t.Error("files were written")
 			}
 		})
 	}
-	// A reference that is vouched for may be used for rows that are.
+	// A reference that is vouched for may be used for rows that are vouched for.
 	real := stagedTowns(t, "--source-system", official)
 	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--reference", "municipalities="+real, "--source-system", official); status != 0 {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
 	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--reference", "municipalities="+filepath.Join(real, "staging")+"/none", "--unmatched"); status != 2 {
-		t.Errorf("a reference that is not there, with --unmatched: exit status %d: %s", status, stderr)
+		t.Errorf("a missing reference, with --unmatched: exit status %d: %s", status, stderr)
 	}
 }
 
-// TestStageReferenceOfAnotherDataset: a file says of which dataset it is.
+// TestStageReferenceOfAnotherDataset checks that a file of another dataset is refused.
 func TestStageReferenceOfAnotherDataset(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()

@@ -24,7 +24,7 @@ import (
 
 const places = "testdata/datasets/places.odcs.yaml"
 
-// pages are a folder's worth: one duplicate, one row without its district, and personal values everywhere.
+// pages are the files of a folder, with one duplicate, one row without its district, and personal values everywhere.
 var pages = map[string]string{
 	"page-1.json":        `[{"id":"P1","districte":"01","telefon":"PLANTED"},{"id":"P2","districte":"02","telefon":"PLANTED"}]`,
 	"page-2.json":        `[{"id":"P3","districte":"02","dni":"PLANTED"},{"id":"P1","districte":"01","telefon":"PLANTED 2"}]`,
@@ -45,7 +45,7 @@ func folderOf(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// tree reads every file below a folder, by its path there; a missing folder is empty.
+// tree reads every file below a folder, by its relative path; a missing folder is empty.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -64,7 +64,7 @@ func tree(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// parquetSize is how large the files are, which is the engine's business.
+// parquetSize matches the size of the files, which the engine's tests check.
 var parquetSize = regexp.MustCompile(`[0-9.]+ kB of Parquet|"bytes_out": [0-9]+`)
 
 func TestStageGolden(t *testing.T) {
@@ -111,13 +111,13 @@ func TestStageGolden(t *testing.T) {
 			}
 			golden(t, c.name+".json", dir, parquetSize.ReplaceAllString(document, `"bytes_out": 0`))
 			if _, err := os.Stat(filepath.Join(dir, "out")); (err == nil) != (status == 0) {
-				t.Errorf("exit status %d, and of the output: %v", status, err)
+				t.Errorf("exit status %d, output folder: %v", status, err)
 			}
 		})
 	}
 }
 
-// TestStageSameBytes: invariant 6, whatever the number of workers and the way the pages are packed.
+// TestStageSameBytes checks invariant 6 for any number of workers and any compression of the pages.
 func TestStageSameBytes(t *testing.T) {
 	t.Parallel()
 	in, out := folderOf(t, pages), t.TempDir()
@@ -132,13 +132,13 @@ func TestStageSameBytes(t *testing.T) {
 			first = got
 		}
 		if !maps.Equal(got, first) {
-			t.Errorf("%v gives other files", more)
+			t.Errorf("%v gives different files", more)
 		}
 	}
 	want := []string{"quarantine/places/rows.parquet", "staging/places/district_id=01/places.parquet", "staging/places/district_id=02/places.parquet"}
 	for _, path := range want {
 		if first[path] == "" {
-			t.Errorf("there is no %s", path)
+			t.Errorf("missing: %s", path)
 		}
 	}
 	if len(first) != len(want) {
@@ -146,7 +146,7 @@ func TestStageSameBytes(t *testing.T) {
 	}
 }
 
-// TestStageReadsTheArchive: pages as the landing janitor keeps them, byte for byte what they were.
+// TestStageReadsTheArchive stages pages as the landing janitor archives them.
 func TestStageReadsTheArchive(t *testing.T) {
 	t.Parallel()
 	w, err := zstd.NewWriter(nil)
@@ -165,11 +165,11 @@ func TestStageReadsTheArchive(t *testing.T) {
 	packed["page-2.json.zst"] = packed["page-2.json.zst"][:20]
 	_, stderr, status = llac(t, "stage", places, "--in", folderOf(t, packed), "--out", out, "--force")
 	if status != 1 || !strings.Contains(stderr, "page-2.json.zst") || !strings.Contains(stderr, "is unchanged") || len(tree(t, out)) != 3 {
-		t.Errorf("a file cut short: exit status %d, %d files\n%s", status, len(tree(t, out)), stderr)
+		t.Errorf("a truncated file: exit status %d, %d files\n%s", status, len(tree(t, out)), stderr)
 	}
 }
 
-// TestStageLaterPagesWin: page order is that of the names, numbers by value.
+// TestStageLaterPagesWin checks that pages are ordered by name, numbers by value.
 func TestStageLaterPagesWin(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(places)
@@ -189,7 +189,7 @@ func TestStageLaterPagesWin(t *testing.T) {
 	}
 }
 
-// countdown is a context that ends after it has been looked at so many times.
+// countdown is a context that ends after a number of checks.
 type countdown struct {
 	context.Context
 	looks atomic.Int64
@@ -202,7 +202,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// TestStageInterrupted: whenever it is interrupted, nothing is left of it, and what was there before is as it was.
+// TestStageInterrupted interrupts a staging at many points: nothing of it is left, and an earlier output is unchanged.
 func TestStageInterrupted(t *testing.T) {
 	t.Parallel()
 	in, old := folderOf(t, pages), t.TempDir()
@@ -223,7 +223,7 @@ func TestStageInterrupted(t *testing.T) {
 			status := a.Execute(ctx, []string{"stage", places, "--in", in, "--out", out, "--force"})
 			if status == 0 {
 				if looks < 5 {
-					t.Errorf("it looked only %d times whether it is interrupted", looks)
+					t.Errorf("it checked the context only %d times", looks)
 				}
 				if got := tree(t, out); len(got) != 4 || got["staging/places/district_id=03/places.parquet"] == "" {
 					t.Errorf("%d files after --force", len(got))
@@ -234,19 +234,19 @@ func TestStageInterrupted(t *testing.T) {
 				continue
 			}
 			if status != 130 || !strings.Contains(stderr.String(), "nothing was written") {
-				t.Fatalf("after %d looks: exit status %d: %s", looks, status, &stderr)
+				t.Fatalf("after %d checks: exit status %d: %s", looks, status, &stderr)
 			}
 			if _, err := os.Stat(filepath.Dir(fresh)); err == nil {
-				t.Fatalf("after %d looks: the folder is there: %v", looks, tree(t, fresh))
+				t.Fatalf("after %d checks: the folder exists: %v", looks, tree(t, fresh))
 			}
 			if !maps.Equal(tree(t, old), before) {
-				t.Fatalf("after %d looks: what was there has changed", looks)
+				t.Fatalf("after %d checks: the earlier output has changed", looks)
 			}
 		}
 	}
 }
 
-// TestStageForce replaces the whole of what was there, the quarantine too.
+// TestStageForce checks that the whole earlier output is replaced, also the quarantine.
 func TestStageForce(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
@@ -266,8 +266,8 @@ func TestStageForce(t *testing.T) {
 	}
 }
 
-// TestStagePersonalValues: invariant 8. Neither the files, decompressed, nor anything said holds a personal value, also
-// when a page is torn; and a torn page is never passed over in silence.
+// TestStagePersonalValues checks invariant 8: neither the decompressed files nor any output has a personal value, also if a
+// page is truncated; and a truncated page is always reported.
 func TestStagePersonalValues(t *testing.T) {
 	t.Parallel()
 	torn := maps.Clone(pages)
@@ -276,10 +276,10 @@ func TestStagePersonalValues(t *testing.T) {
 		for _, more := range []string{"--json=false", "--json"} {
 			out := t.TempDir()
 			stdout, stderr, status := llac(t, "stage", places, "--in", folderOf(t, files), "--out", out, more)
-			said := stdout + stderr
+			output := stdout + stderr
 			staged := tree(t, out)
-			if name == "torn" && (!strings.Contains(said, "page-3.json") && !strings.Contains(said, "malformed") || status != 0 && len(staged) != 0) {
-				t.Errorf("%s: exit status %d, %d files, and said\n%s", name, status, len(staged), said)
+			if name == "torn" && (!strings.Contains(output, "page-3.json") && !strings.Contains(output, "malformed") || status != 0 && len(staged) != 0) {
+				t.Errorf("%s: exit status %d, %d files, output\n%s", name, status, len(staged), output)
 			}
 			if name == "whole" && len(staged) != 3 {
 				t.Errorf("%s: %d files", name, len(staged))
@@ -287,18 +287,18 @@ func TestStagePersonalValues(t *testing.T) {
 			for path, body := range staged {
 				values := everyValue(t, body)
 				if !strings.Contains(values, "P") {
-					t.Errorf("%s: the scan does not see what is in %s", name, path)
+					t.Errorf("%s: the scan does not find the values of %s", name, path)
 				}
-				said += body + values
+				output += body + values
 			}
-			if strings.Contains(said, "PLANTED") {
+			if strings.Contains(output, "PLANTED") {
 				t.Errorf("%s %s: a personal value is shown", name, more)
 			}
 		}
 	}
 }
 
-// everyValue writes out every cell of a Parquet file.
+// everyValue writes every cell of a Parquet file.
 func everyValue(t *testing.T, body string) string {
 	t.Helper()
 	r, err := file.NewParquetReader(bytes.NewReader([]byte(body)))

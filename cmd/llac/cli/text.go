@@ -27,7 +27,7 @@ func (t *text) line(format string, args ...any) {
 	t.WriteByte('\n')
 }
 
-// The colours. They repeat what the words say and never carry information of their own.
+// The colours. They repeat the text and never carry information of their own.
 const (
 	red    = "31"
 	green  = "32"
@@ -63,7 +63,7 @@ func wrap(s string, width int, indent string) string {
 	return b.String()
 }
 
-// provenance says whether data are real (invariant 11).
+// provenance describes whether data are real (invariant 11).
 func provenance(sourceSystem string) string {
 	switch {
 	case sourceSystem == "":

@@ -22,7 +22,7 @@ func timelineText(t *text, l ledger.Timeline) {
 	trace := strings.Join(l.Traces, ", ")
 	t.line("trace %s   trigger %s   first to last %s", dash(trace), dash(l.Trigger), format.Milliseconds(float64(l.FinishedAt.Sub(l.StartedAt).Milliseconds())))
 	for _, m := range l.Manual {
-		vouched := "nobody vouches that the portal sent these bytes"
+		vouched := "no person vouches that the portal sent these bytes"
 		if m.Vouched {
 			vouched = m.By + " vouches that the portal sent these bytes"
 		}
