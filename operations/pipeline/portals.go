@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// The words that --portal understands besides addresses.
+// The values of --portal besides addresses.
 const (
 	PortalSimulator = "simulator"
 	PortalLive      = "live"
@@ -24,13 +24,13 @@ const (
 type portalSetup struct {
 	spec      string
 	addresses runtime.Portals
-	// simulated: something else than the real portals is asked, so that what comes may be published in this local
-	// lake only (invariant 11). The gate decides by what the data say of themselves.
+	// simulated: the requests do not go to the real portals, so the data may be published only in this local lake
+	// (invariant 11). The gate decides by the origin that the data themselves state.
 	simulated bool
 	close     func()
 }
 
-// checkPortal reads a --portal without starting anything.
+// checkPortal parses a --portal without starting anything.
 func checkPortal(spec string) (runtime.Portals, error) {
 	switch spec {
 	case "", PortalSimulator, PortalLive:
@@ -38,7 +38,7 @@ func checkPortal(spec string) (runtime.Portals, error) {
 	}
 	addresses, err := runtime.ParsePortals(spec)
 	if err == nil && len(addresses) == 0 {
-		err = fmt.Errorf("no portal is named in %q", spec)
+		err = fmt.Errorf("%q names no portal; write kind=address", spec)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--portal: %w", err)
@@ -46,7 +46,7 @@ func checkPortal(spec string) (runtime.Portals, error) {
 	return addresses, nil
 }
 
-// openPortals starts the simulator where it is asked for and none is given.
+// openPortals starts the simulator if it is requested and none is given.
 func openPortals(ctx context.Context, spec string, given *portal.Portal, o portal.Options) (*portalSetup, error) {
 	p := &portalSetup{spec: spec, close: func() {}}
 	if spec == "" {
@@ -66,7 +66,7 @@ func openPortals(ctx context.Context, spec string, given *portal.Portal, o porta
 	}
 	if given == nil {
 		given = portal.New(o)
-		// It outlives the interruption of a run: the fetcher finishes its page before the services stop.
+		// It outlives the interruption of a run, because the fetcher finishes its page before the services stop.
 		if err := given.Start(context.WithoutCancel(ctx)); err != nil {
 			return nil, err
 		}
@@ -77,11 +77,11 @@ func openPortals(ctx context.Context, spec string, given *portal.Portal, o porta
 	return p, nil
 }
 
-// describe says in words what is being read.
+// describe returns for people what is being read.
 func (p *portalSetup) describe() string {
 	switch p.spec {
 	case PortalSimulator:
-		return "the simulator in this process: the data are simulated (say --portal live for the real portals)"
+		return "the simulator in this process: the data are simulated (use --portal live for the real portals)"
 	case PortalLive:
 		return "the real portals"
 	}
@@ -97,7 +97,7 @@ func (p *portalSetup) describe() string {
 	return p.spec + "; " + strings.Join(real, " and ") + ": the real portal"
 }
 
-// CheckPortal says whether Portal can be read, without starting anything.
+// CheckPortal returns an error if Portal is not valid. It starts nothing.
 func (s Settings) CheckPortal() error {
 	_, err := checkPortal(s.Portal)
 	return err
@@ -109,13 +109,13 @@ type portalNote struct {
 	Portal string `json:"portal"`
 }
 
-// writePortal notes what --portal a directory is run with, so that what comes later, a resumption or a replay, does not
-// read another portal by accident.
+// writePortal records the --portal of a directory, so that a later resumption or replay does not read another portal by
+// accident.
 func writePortal(dir, spec string) error {
 	return writeFile(portalFile(dir), lake.Encode(portalNote{spec}))
 }
 
-// LastPortal is the --portal of the last run in a directory; "" where there was none.
+// LastPortal returns the --portal of the last run in a directory; "" if the directory has none.
 func LastPortal(dir string) string {
 	var note portalNote
 	if b, err := os.ReadFile(portalFile(dir)); err != nil || json.Unmarshal(b, &note) != nil {

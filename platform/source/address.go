@@ -99,7 +99,8 @@ type Place struct {
 func (c *Caller) Locate(op string, t Target) (Place, error) {
 	u, err := url.Parse(strings.TrimRight(t.BaseURL, "/"))
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return Place{}, c.Misconfigured(op, fmt.Errorf("the portal's base address is not a plain scheme and host, such as https://%s", c.Kind.Hosts[0]))
+		return Place{}, c.Misconfigured(op,
+			fmt.Errorf("the portal's base address is not a plain scheme and host, such as https://%s", c.Kind.Hosts[0]))
 	}
 	if !c.Kind.ID.Form.MatchString(t.ID) {
 		return Place{}, c.Misconfigured(op, fmt.Errorf("%.80q is not a source id: %s", t.ID, c.Kind.ID.Hint()))

@@ -280,7 +280,7 @@ func (c *Caller) judge(q Request, res *Response) (*Response, error) {
 	if status == http.StatusOK {
 		switch {
 		case html:
-			return nil, c.transient(res, errors.New("the portal answered 200 with an HTML page instead of data"))
+			return nil, c.transient(res, errors.New("the portal returned 200 with an HTML page instead of data"))
 		case known && isTransient(p.Status):
 			return nil, c.transient(res, describeFailure(p.Status, p, known, html))
 		case known:
@@ -297,7 +297,7 @@ func (c *Caller) judge(q Request, res *Response) (*Response, error) {
 		return nil, c.transient(res, describeFailure(status, p, known, html))
 	}
 	if status == http.StatusNotModified {
-		return nil, c.transient(res, errors.New("the portal answered 304 to a request without conditions"))
+		return nil, c.transient(res, errors.New("the portal returned 304 for a request without conditions"))
 	}
 	return nil, c.final(q, res, status, p, known, html)
 }
@@ -330,12 +330,14 @@ func (c *Caller) checked(q Request, res *Response) error {
 		return err
 	}
 	if errors.Is(err, ErrForm) {
-		return c.Permanent(q.Op, res.Status, err, "the portal's answers have changed: compare one with the documentation of its API")
+		return c.Permanent(q.Op, res.Status, err,
+			"the form of the portal's responses has changed: compare one with the documentation of its API")
 	}
 	again := &retryError{err: fmt.Errorf("the answer is malformed: %w", err)}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		// A body that is complete and malformed in every try is not damage of the transfer.
-		again.final = c.Permanent(q.Op, res.Status, fmt.Errorf("the answer is complete but malformed, in the last of %d tries too: %w", c.o.MaxTries, err),
+		again.final = c.Permanent(q.Op, res.Status,
+			fmt.Errorf("the answer is complete but malformed, in the last of %d tries too: %w", c.o.MaxTries, err),
 			"report it to the portal's operators"+c.requestNote(res))
 	}
 	return again

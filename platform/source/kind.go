@@ -34,7 +34,7 @@ type Kind struct {
 	TokenHeader, TokenVariable string
 	// RequestIDHeader is the response header with the portal's request id, besides X-Request-Id.
 	RequestIDHeader string
-	// BadRequestHint tells a person what to check when the portal answers 400 or 409.
+	// BadRequestHint states what a person can check when the portal returns 400 or 409.
 	BadRequestHint string
 	// Roles are the pseudo-fields that the reader can make from the role of a dimension, each starting with RolePrefix.
 	Roles []string
@@ -69,7 +69,8 @@ func (k Kind) missing() []string {
 		exists bool
 	}{
 		{"Name", k.Name != ""}, {"Title", k.Title != ""}, {"Hosts", len(k.Hosts) > 0}, {"RequestsPerSecond", k.RequestsPerSecond > 0},
-		{"ID", k.ID.Form != nil && k.ID.Description != "" && k.ID.Form.MatchString(k.ID.Example)}, {"PageSize", k.PageSize.Default > 0 && k.PageSize.Max >= k.PageSize.Default},
+		{"ID", k.ID.Form != nil && k.ID.Description != "" && k.ID.Form.MatchString(k.ID.Example)}, {"PageSize",
+			k.PageSize.Default > 0 && k.PageSize.Max >= k.PageSize.Default},
 		{"Client", k.Client != nil}, {"Reader", k.Reader != nil}, {"Problem", k.Problem != nil},
 		{"TokenVariable", k.TokenVariable != "" || k.TokenHeader == ""},
 	} {
@@ -173,8 +174,8 @@ func (k Kinds) Rows(name string, page []byte, yield func(Row) error) error {
 	return r.Rows(page, yield)
 }
 
-// problem decodes an error body in the shape of the given kind, or else of any other: gateways and proxies in front of
-// a portal may answer in another product's shape.
+// problem decodes an error body in the shape of the given kind, or else of any other: a portal's gateway or proxy may
+// use another product's shape.
 func (k Kinds) problem(own Kind, body []byte) (Problem, bool) {
 	if p, ok := own.Problem(body); ok {
 		return p, true

@@ -32,7 +32,8 @@ func PlanOffsets(op string, total, size int64, address func(offset, limit int64)
 // Planned returns page index of a description, with its address on the target's base.
 func (c *Caller) Planned(op string, at Place, d Description, index int) (PageRequest, error) {
 	if index < 0 || index >= len(d.Pages) {
-		return PageRequest{}, c.Permanent(op, 0, fmt.Errorf("the extraction has pages 0 to %d", len(d.Pages)-1), "describe the source again")
+		return PageRequest{}, c.Permanent(op, 0, fmt.Errorf("the extraction has pages 0 to %d", len(d.Pages)-1),
+			"describe the source again")
 	}
 	p := d.Pages[index]
 	address, err := rebase(at.Base, p.URL)

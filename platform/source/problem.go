@@ -87,7 +87,7 @@ func describeFailure(status int, p Problem, known bool, html bool) error {
 	if status == http.StatusGatewayTimeout {
 		text += ": if it persists, " + smallerPages
 	}
-	return fmt.Errorf("the portal answered %d %s", status, text)
+	return fmt.Errorf("the portal returned %d %s", status, text)
 }
 
 // hint returns what a person can do about a refusal.

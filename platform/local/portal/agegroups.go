@@ -5,7 +5,7 @@ import "strconv"
 // AgeTable is the id of the population table by municipality, sex and large age group.
 const AgeTable = "censph/540/19948/mun"
 
-// palmerola is a municipality that is no more: the census still lists it, every cell "..".
+// palmerola is a former municipality: the census still lists it, with ".." in every cell.
 var palmerola = Category{Code: "171220", Label: "Palmerola"}
 
 // ageGroups are the large age groups. The codes of 65 and more and of the total are the real ones; those of the two

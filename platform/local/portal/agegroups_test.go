@@ -16,7 +16,8 @@ func TestAgeTable(t *testing.T) {
 	}
 	for _, year := range populationYears {
 		c := decoded[cube](t, get(t, table(p, "/"+AgeTable+"/data?YEAR="+year)))
-		if want := []string{"YEAR", "MUN", "SEX", "AGE", "CONCEPT"}; !slices.Equal(c.ID, want) || !slices.Equal(c.Size, []int{1, 949, 3, 4, 1}) {
+		if want := []string{"YEAR", "MUN", "SEX", "AGE", "CONCEPT"}; !slices.Equal(c.ID, want) ||
+			!slices.Equal(c.Size, []int{1, 949, 3, 4, 1}) {
 			t.Fatalf("dimensions %v of %v, want %v", c.ID, c.Size, want)
 		}
 		if ages := c.codes(t, "AGE"); ages[2] != "Y_GE065" || ages[3] != "TOTAL" {

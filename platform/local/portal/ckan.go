@@ -23,7 +23,7 @@ const FacilitiesID = "11ac0000-0000-4000-8000-000000000054"
 
 const ckanMaxLimit = 32_000
 
-// facilities is a small resource with a column of each CKAN type.
+// facilities returns a small resource with one column of each CKAN type.
 func facilities(f facts, seed uint64) Dataset {
 	r := random{state: seed ^ 0xb0c}
 	names := []string{"Casal", "Biblioteca", "Centre cívic", "Pavelló", "Mercat"}
@@ -56,8 +56,8 @@ var ckanProtocol = protocol{
 	load: func(p *Portal, f facts) error { return p.Add(ckan.Name, facilities(f, p.options.Seed)) },
 }
 
-// parseActionForm reads the parameters of an action: of the query, or of a POST's JSON object. Members that are not
-// texts keep their JSON.
+// parseActionForm reads the parameters of an action: of the query, or of a POST's JSON object. Members that are not strings
+// keep their JSON.
 func parseActionForm(r *http.Request, body []byte) (url.Values, error) {
 	form, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || r.Method != http.MethodPost || len(body) == 0 {
@@ -85,7 +85,7 @@ func parseActionForm(r *http.Request, body []byte) (url.Values, error) {
 func locateResource(r *http.Request, form url.Values) place {
 	offset, err := strconv.Atoi(form.Get("offset"))
 	if err != nil {
-		offset = 0 // none is asked for, or the action refuses it later
+		offset = 0 // not requested, or the action rejects it later
 	}
 	at := place{dataset: form.Get("resource_id"), offset: offset, page: strings.HasSuffix(r.URL.Path, "datastore_search")}
 	if at.dataset == "" {
@@ -182,7 +182,7 @@ func (p *Portal) searchDatastore(form url.Values, faults []Fault) answer {
 			}
 			names = append(names, name)
 		}
-		names = append(names, source.Origin) // Invariant 11: no row goes out without saying what it is.
+		names = append(names, source.Origin) // Invariant 11: every row states its origin.
 	}
 	for name := range filters {
 		if name != "_id" && v.column(name) == nil {
@@ -227,8 +227,8 @@ func (p *Portal) searchDatastore(form url.Values, faults []Fault) answer {
 	})
 }
 
-// sortResource returns the indexes of all rows in the order of a sort, as in "districte, places desc". Without one they
-// come by _id.
+// sortResource returns the indexes of all rows in the order of a sort, such as "districte, places desc". The default order
+// is by _id.
 func sortResource(v *version, sort string) ([]int, error) {
 	out := make([]int, len(v.rows))
 	for i := range out {
@@ -274,7 +274,7 @@ func sortResource(v *version, sort string) ([]int, error) {
 	return out, nil
 }
 
-// matches says whether a row has the filters' values; a list in a filter means any of it.
+// matches reports whether a row has the filters' values; a list in a filter means any of its values.
 func matches(row Row, index int, filters map[string]any) bool {
 	for name, wanted := range filters {
 		value := row[name]

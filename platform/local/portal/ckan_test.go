@@ -78,7 +78,8 @@ func TestCKANErrors(t *testing.T) {
 	id := "23124fd5-521f-40f8-85b8-efb1e71c2ec8"
 	r := get(t, action(p, "datastore_search?resource_id="+id))
 	got := decoded[searched](t, r)
-	if r.status != 404 || got.Success || got.Error["__type"] != "Not Found Error" || got.Error["message"] != `Not found: Resource "`+id+`" was not found.` {
+	if r.status != 404 || got.Success || got.Error["__type"] != "Not Found Error" ||
+		got.Error["message"] != `Not found: Resource "`+id+`" was not found.` {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	for path, status := range map[string]int{

@@ -85,7 +85,8 @@ func TestRequestLog(t *testing.T) {
 		t.Fatalf("%d requests", len(log))
 	}
 	a, b := log[0], log[1]
-	if a.Portal != "socrata" || a.Dataset != MunicipalitiesID || a.Offset != 5 || !a.Page || a.Status != 200 || a.Header.Get("If-None-Match") != `"x"` || a.Faults != nil || a.At.IsZero() {
+	if a.Portal != "socrata" || a.Dataset != MunicipalitiesID || a.Offset != 5 || !a.Page || a.Status != 200 ||
+		a.Header.Get("If-None-Match") != `"x"` || a.Faults != nil || a.At.IsZero() {
 		t.Errorf("%+v", a)
 	}
 	if b.Portal != "idescat" || b.Method != http.MethodPost || b.Body != "SEX=TOTAL" || b.Status != 503 || b.Faults[0] != Status {

@@ -19,7 +19,7 @@ const (
 	Invented = "invented" // made by the simulator
 )
 
-// Column is one column of a dataset. Type is in the portal's own words: text, number, checkbox, floating_timestamp,
+// Column is one column of a dataset. Type is a type of the portal: text, number, checkbox, floating_timestamp,
 // point, url for Socrata; text, int4, numeric, timestamp for CKAN.
 type Column struct {
 	Name        string // field name: "codi_comarca"
@@ -29,7 +29,7 @@ type Column struct {
 }
 
 // Row is one row: field name to value. A field that is absent or nil is null. Values are what the portal would put
-// into JSON: strings for text, number and timestamps on Socrata; numbers as json.Number or int on CKAN. A row may say
+// into JSON: strings for text, number and timestamps on Socrata; numbers as json.Number or int on CKAN. A row may have
 // its own origin under source.Origin; otherwise it has the dataset's.
 type Row map[string]any
 
@@ -43,29 +43,29 @@ type Dataset struct {
 	Category    string
 	Columns     []Column
 	Rows        []Row
-	Origin      string    // of rows that do not say their own: Recorded or Invented (the default)
+	Origin      string    // of rows without their own: Recorded or Invented (the default)
 	UpdatedAt   time.Time // zero: the portal's Options.UpdatedAt
 
-	make func() []Row // the rows, when they are made only on demand
+	make func() []Row // creates the rows, if they are created on demand
 }
 
 // version is one published state of a dataset; it never changes.
 type version struct {
 	number  int    // counts from 1
-	salt    string // of a fault's view: keeps its ETag apart from the true one
+	salt    string // of a fault's view: makes its ETag differ from the original
 	updated time.Time
 	columns []Column
 	rows    []Row
 	origin  string
 
-	fill func() // makes the rows, where they are made only on demand: whoever takes a version calls it
+	fill func() // creates the rows, if they are created on demand; called before a version is used
 
 	encode  sync.Once
 	encoded [][]byte // each row as `$select=*` sends it
 	err     error
 }
 
-// series is a dataset's life: what is published now.
+// series is a dataset with its current version.
 type series struct {
 	about Dataset // without its rows
 	now   *version
@@ -111,11 +111,11 @@ func newSeries(d Dataset, rule source.IDRule, fallback time.Time, previous *seri
 	return &series{about: about, now: v}, nil
 }
 
-// republishStep is how much later than the one before a new version says it was published. It is fixed, and not the
-// clock's, so that a scenario gives the same bytes each time it is played.
+// republishStep is the time between the publication of a version and of the next. It is fixed and does not depend on the
+// clock, so that a scenario gives the same bytes in every run.
 const republishStep = time.Hour
 
-// republish replaces the current version by one with these columns and rows: a full replace, as real updates are.
+// republish replaces the current version by one with these columns and rows: a full replacement, like real updates.
 func (s *series) republish(columns []Column, rows []Row) {
 	s.now = &version{
 		number: s.now.number + 1, updated: s.now.updated.Add(republishStep),
@@ -131,7 +131,7 @@ func copyRows(rows []Row) []Row {
 	return out
 }
 
-// columnsOf returns the columns, followed by those that the rows have and the columns do not name, sorted.
+// columnsOf returns the columns, followed by the other columns of the rows, sorted.
 func columnsOf(columns []Column, rows []Row) []Column {
 	known := map[string]bool{source.Origin: true}
 	for _, c := range columns {
@@ -154,7 +154,7 @@ func columnsOf(columns []Column, rows []Row) []Column {
 	return out
 }
 
-// ready makes the rows, if nobody has asked for them yet.
+// ready creates the rows on first use.
 func (v *version) ready() {
 	if v.fill != nil {
 		v.fill()
@@ -177,8 +177,8 @@ func (v *version) originOf(r Row) string {
 	return v.origin
 }
 
-// rowID is the opaque :id of the row at an index: its text sorts as the index does, and a new version gives all rows
-// new ids, as a full replace does.
+// rowID returns the opaque :id of the row at an index: its text sorts like the index, and a new version gives all rows new
+// ids, like a full replacement.
 func (v *version) rowID(index int) string {
 	const digits = "23456789abcdefghijkmnpqrstuvwxyz" // 32, in ASCII order
 	n := uint64(v.number)<<40 | uint64(index)<<8 | mix(uint64(v.number)<<32+uint64(index))&0xff
@@ -190,7 +190,7 @@ func (v *version) rowID(index int) string {
 	return "row-" + string(text[:4]) + "." + string(text[4:8]) + "_" + string(text[8:])
 }
 
-// all returns every row as `$select=*` sends it, encoded once a version.
+// all returns every row as `$select=*` sends it, encoded once per version.
 func (v *version) all() ([][]byte, error) {
 	v.encode.Do(func() {
 		names := make([]string, 0, len(v.columns)+1)
@@ -208,7 +208,7 @@ func (v *version) all() ([][]byte, error) {
 	return v.encoded, v.err
 }
 
-// encodeRow writes one row with these fields in this order; a null is left out, or written when nulls is set.
+// encodeRow returns one row with these fields in this order; a null is omitted, unless nulls is set.
 func (v *version) encodeRow(index int, names []string, nulls bool) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteByte('{')
@@ -262,11 +262,11 @@ func writeJSON(out *bytes.Buffer, value any) error {
 	return nil
 }
 
-// isPlain says that a text stands in JSON as it is.
+// isPlain reports whether a text needs no escapes in JSON.
 func isPlain(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c == 0xe2 || c == 0x7f {
-			return false // 0xe2 begins U+2028 and U+2029
+			return false // 0xe2 starts U+2028 and U+2029
 		}
 	}
 	return utf8.ValidString(text)
@@ -299,8 +299,8 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// jsonBytes encodes a value that the simulator made itself, and so can always be encoded unless a test put something
-// into a row that JSON has no form for; then the answer is an error body saying so.
+// jsonBytes encodes a value of the simulator, which can always be encoded unless a test put a value without JSON form into a
+// row; then the response is an error body.
 func jsonBytes(value any) []byte {
 	var out bytes.Buffer
 	if err := writeJSON(&out, value); err != nil {

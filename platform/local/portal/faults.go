@@ -15,7 +15,7 @@ import (
 // FaultKind names a way to misbehave.
 type FaultKind string
 
-// Faults of the answer: what goes over the wire is not the page.
+// Faults of the response: the client does not receive the page.
 const (
 	Status           FaultKind = "status"            // Fault.Status instead of the page: 202, 403, 408, 429, 5xx …, in the portal's own body
 	ClassError       FaultKind = "class-error"       // Idescat: HTTP 200 and a body of class "error" (elsewhere as status 500)
@@ -28,7 +28,7 @@ const (
 	Slow             FaultKind = "slow"              // Fault.Delay passes first, on the portal's clock
 )
 
-// Faults of the data: the dataset looks otherwise in every answer that matches, its count and headers included.
+// Faults of the data: the dataset differs in every response that matches, including its count and headers.
 const (
 	EmptyDataset FaultKind = "empty"
 	Shrink       FaultKind = "shrink"      // its second half is missing
@@ -38,7 +38,7 @@ const (
 	HugeString   FaultKind = "huge-string" // Fault.Field holds 5 MB of text in Fault.Rows rows, one if 0
 )
 
-// Republished publishes a new version (Fault.Change) before the answer, so that it is sent under the client's feet.
+// Republished publishes a new version (Fault.Change) before the response, in the middle of the client's extraction.
 const Republished FaultKind = "republish"
 
 // editView is not a fault but a change of RepublishAs.
@@ -50,8 +50,8 @@ var faultKinds = map[FaultKind]bool{
 	RetypeField: true, HugeString: true, Republished: true,
 }
 
-// Fault asks the simulator to misbehave. The first group of fields says when; a field left at its zero value matches
-// everything. A request may meet several faults.
+// Fault asks the simulator to misbehave. The first group of fields selects the requests; a field with its zero value
+// matches everything. A request may meet several faults.
 type Fault struct {
 	Kind FaultKind `json:"kind"`
 
@@ -61,7 +61,7 @@ type Fault struct {
 	Pages   bool   `json:"pages,omitempty"`   // only requests for pages of data: no metadata, no count
 	Offset  *int   `json:"offset,omitempty"`  // only the page that begins at this row
 	Nth     int    `json:"nth,omitempty"`     // not before the nth request that matches, from 1
-	Count   int    `json:"count,omitempty"`   // at most so many times; 0: without end
+	Count   int    `json:"count,omitempty"`   // maximum number of times; 0: no limit
 
 	Status     int           `json:"status,omitempty"`      // of Status; 0: 503
 	RetryAfter string        `json:"retry_after,omitempty"` // header of Status; empty: none is sent
@@ -87,7 +87,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wire)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes and refuses members that it does not know.
+// UnmarshalJSON reads what MarshalJSON writes and rejects unknown members.
 func (f *Fault) UnmarshalJSON(text []byte) error {
 	var wire struct {
 		plainFault
@@ -119,7 +119,7 @@ func (f Fault) check() error {
 		}
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
-		return fmt.Errorf("fault %q: status %d is none that ends a request", f.Kind, f.Status)
+		return fmt.Errorf("fault %q: status %d does not end a request", f.Kind, f.Status)
 	}
 	if f.Kind == Slow && f.Delay <= 0 {
 		return errors.New(`fault "slow": it needs a delay`)
@@ -127,19 +127,19 @@ func (f Fault) check() error {
 	return nil
 }
 
-// armedFault is a fault and how often it was met.
+// armedFault is a fault and how often it occurred.
 type armedFault struct {
 	Fault
 	seen, struck int
 }
 
-// SetFaults replaces all faults by these, counting afresh; with none, the simulator behaves again. A fault that makes
-// no sense is an error, and then nothing changes.
+// SetFaults replaces all faults by these and restarts their counts; without any, the simulator behaves normally. An invalid
+// fault is an error, and then nothing changes.
 func (p *Portal) SetFaults(faults ...Fault) error {
 	armed := make([]*armedFault, len(faults))
 	for i, f := range faults {
 		if err := f.check(); err != nil {
-			return fmt.Errorf("setting faults: %w", err)
+			return fmt.Errorf("set faults: %w", err)
 		}
 		armed[i] = &armedFault{Fault: f}
 	}
@@ -149,7 +149,7 @@ func (p *Portal) SetFaults(faults ...Fault) error {
 	return nil
 }
 
-// strike returns the faults that this request meets.
+// strike returns the faults of this request.
 func (p *Portal) strike(kind string, at place, target string) []Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *Portal) strike(kind string, at place, target string) []Fault {
 	return out
 }
 
-// retyped gives a value another JSON type: a text that is a number becomes a number, any other value an array.
+// retyped returns a value as another JSON type: a text that is a number becomes a number, any other value an array.
 func retyped(value any) any {
 	text, isText := value.(string)
 	if _, err := strconv.ParseFloat(text, 64); isText && err == nil && json.Valid([]byte(text)) {

@@ -47,7 +47,8 @@ func TestStatusFaults(t *testing.T) {
 			if r.status != want || len(r.body) == 0 || (r.header.Get("Retry-After") == "7") != (status == 429) {
 				t.Errorf("%s, %d: got %d, Retry-After %q", name, status, r.status, r.header.Get("Retry-After"))
 			}
-			if isHTML := strings.HasPrefix(string(r.body), "<html>"); status >= 500 && (!isHTML || r.header.Get("Content-Type") != "text/html") {
+			if isHTML := strings.HasPrefix(string(r.body), "<html>"); status >= 500 &&
+				(!isHTML || r.header.Get("Content-Type") != "text/html") {
 				t.Errorf("%s, %d: %s", name, status, r.body)
 			}
 		}
@@ -57,7 +58,8 @@ func TestStatusFaults(t *testing.T) {
 		t.Errorf("403: %s", r.body)
 	}
 	arm(t, p, Fault{Kind: Status, Status: 429})
-	if r := get(t, pages(p)["socrata"]); decoded[map[string]any](t, r)["errorCode"] != "too-many-requests" || r.header.Get("Retry-After") != "" {
+	if r := get(t, pages(p)["socrata"]); decoded[map[string]any](t, r)["errorCode"] != "too-many-requests" ||
+		r.header.Get("Retry-After") != "" {
 		t.Errorf("429: %s", r.body)
 	}
 }
@@ -222,16 +224,20 @@ func TestDataFaultsOnRows(t *testing.T) {
 	if rows, fields, _, _ := look(Fault{Kind: DropField, Field: "nom"}); rows[0]["nom"] != nil || strings.Contains(fields, `"nom"`) {
 		t.Errorf("dropped: %v, %s", rows[0], fields)
 	}
-	if rows, fields, _, _ := look(Fault{Kind: DropField, Rows: 2}); rows[1]["codi"] != nil || rows[2]["codi"] == nil || !strings.Contains(fields, `"codi"`) {
+	if rows, fields, _, _ := look(Fault{Kind: DropField, Rows: 2}); rows[1]["codi"] != nil || rows[2]["codi"] == nil ||
+		!strings.Contains(fields, `"codi"`) {
 		t.Errorf("dropped from two: %v, %s", rows[:3], fields)
 	}
-	if rows, _, types, _ := look(Fault{Kind: RetypeField, Field: "nom"}); rows[0]["nom"].([]any)[0] != "Abrera" || !strings.Contains(types, `"json"`) {
+	if rows, _, types, _ := look(Fault{Kind: RetypeField, Field: "nom"}); rows[0]["nom"].([]any)[0] != "Abrera" ||
+		!strings.Contains(types, `"json"`) {
 		t.Errorf("retyped: %v, %s", rows[0], types)
 	}
-	if rows, _, types, _ := look(Fault{Kind: RetypeField, Field: "codi_comarca", Rows: 1}); rows[0]["codi_comarca"] != json.Number("11") || strings.Contains(types, `"json"`) {
+	if rows, _, types, _ := look(Fault{Kind: RetypeField, Field: "codi_comarca",
+		Rows: 1}); rows[0]["codi_comarca"] != json.Number("11") || strings.Contains(types, `"json"`) {
 		t.Errorf("retyped in one: %v, %s", rows[0], types)
 	}
-	if rows, _, _, _ := look(Fault{Kind: HugeString, Field: "nom"}); len(rows[0]["nom"].(string)) != 5_000_000 || len(rows[1]["nom"].(string)) > 100 {
+	if rows, _, _, _ := look(Fault{Kind: HugeString, Field: "nom"}); len(rows[0]["nom"].(string)) != 5_000_000 ||
+		len(rows[1]["nom"].(string)) > 100 {
 		t.Errorf("huge: %d bytes", len(rows[0]["nom"].(string)))
 	}
 	arm(t, p)
@@ -265,7 +271,8 @@ func TestDataFaultsOnTables(t *testing.T) {
 	if got := decoded[cube](t, look(Fault{Kind: AddField})); len(got.ID) != 5 || got.ID[4] != "NOU" || len(got.Value) != 3*949 {
 		t.Errorf("added: %v", got.ID)
 	}
-	if got := decoded[cube](t, look(Fault{Kind: DropField})); strings.Join(got.ID, " ") != "YEAR MUN CONCEPT" || got.Value[948].String() != "8034743" {
+	if got := decoded[cube](t, look(Fault{Kind: DropField})); strings.Join(got.ID, " ") != "YEAR MUN CONCEPT" ||
+		got.Value[948].String() != "8034743" {
 		t.Errorf("dropped: %v", got.ID)
 	}
 	if got := decoded[cube](t, look(Fault{Kind: HugeString})); len(got.Dimension["MUN"].Category.Label["250019"]) != 5_000_000 {

@@ -65,7 +65,7 @@ func (s branchSeries) sum(of []int, at int) int64 {
 	return sum
 }
 
-// branchDraw says how a branch is invented.
+// branchDraw holds how a branch is invented.
 var branchDraw = [branchCount]struct {
 	start  int64    // in the first quarter, thousands of euros
 	growth int64    // of the volume a quarter, millionths
@@ -161,7 +161,8 @@ func gdpTables(seed uint64) []Table {
 		return float64(rounded(volume.sum(of, t)*4*1000, reference)) / 10
 	}
 	return []Table{
-		gdpTable(GDPTable, "a preus corrents. Oferta. Dades corregides d'estacionalitat", "2024", metricValue, current, quarterCount, millions(current)),
+		gdpTable(GDPTable, "a preus corrents. Oferta. Dades corregides d'estacionalitat", "2024", metricValue, current,
+			quarterCount, millions(current)),
 		gdpTable(GDPVolumeTable, "en volum. Oferta. Dades corregides d'estacionalitat", "2024", metricIndex, volume, quarterCount, index),
 		gdpTable(GDPRawTable, "a preus corrents. Oferta. Dades brutes", "2024", metricValue, raw, quarterCount, millions(raw)),
 	}
@@ -182,7 +183,8 @@ func gdpTable(id, what, revision string, metric Category, s branchSeries, quarte
 	for at := range quarters {
 		quarter := firstQuarter + at
 		code := quarterCode(quarter)
-		time.Categories = append(time.Categories, Category{code, fmt.Sprintf("%s trimestre %d", [...]string{"1r", "2n", "3r", "4t"}[quarter%4], quarter/4)})
+		time.Categories = append(time.Categories,
+			Category{code, fmt.Sprintf("%s trimestre %d", [...]string{"1r", "2n", "3r", "4t"}[quarter%4], quarter/4)})
 		switch {
 		case quarter == lastQuarter:
 			time.Status[code] = "a"
@@ -190,7 +192,7 @@ func gdpTable(id, what, revision string, metric Category, s branchSeries, quarte
 			time.Status[code] = "p"
 		}
 		for _, a := range aggregates {
-			change := Cell{Null: true, Status: ".."} // of the first year nobody knows it
+			change := Cell{Null: true, Status: ".."} // unknown for the first year
 			if at >= 4 {
 				before := s.sum(a.of, at-4)
 				change = Cell{Value: float64(rounded((s.sum(a.of, at)-before)*1000, before)) / 10}

@@ -104,7 +104,8 @@ var sums = []struct {
 }{
 	{"PIB", []string{"Valor afegit brut", "Impostos nets sobre productes"}, 1},
 	{"Valor afegit brut", []string{"Agricultura", "Indústria", "Construcció", "Serveis"}, 2},
-	{"Serveis", []string{"Comerç, transport i hostaleria", "Act. immobiliàries, professionals i altres", "Adm. pública, educació, sanitat i serveis socials"}, 2},
+	{"Serveis", []string{"Comerç, transport i hostaleria", "Act. immobiliàries, professionals i altres",
+		"Adm. pública, educació, sanitat i serveis socials"}, 2},
 }
 
 func TestSimulatedGDPAddsUp(t *testing.T) {
@@ -197,7 +198,8 @@ func TestSimulatedVolume(t *testing.T) {
 			}
 		}
 	}
-	if status := c.Dimension["QUARTER"].Extension["status"]; !strings.Contains(string(status), `"2025T4":"a"`) || !strings.Contains(string(status), `"2024T1":"p"`) {
+	if status := c.Dimension["QUARTER"].Extension["status"]; !strings.Contains(string(status), `"2025T4":"a"`) ||
+		!strings.Contains(string(status), `"2024T1":"p"`) {
 		t.Errorf("statuses of the quarters: %s", status)
 	}
 }
@@ -340,7 +342,8 @@ func TestGDPTablesAsIndexed(t *testing.T) {
 			}
 			found = true
 			got := p.tables[id]
-			if got.Label != entry.Label || got.Node != entry.NodeLabel || got.Statistics != entry.Statistic || !slices.Contains(entry.Geo, steps[3]) {
+			if got.Label != entry.Label || got.Node != entry.NodeLabel || got.Statistics != entry.Statistic ||
+				!slices.Contains(entry.Geo, steps[3]) {
 				t.Errorf("%s is labelled %q, %q, %q; the index says %+v", id, got.Statistics, got.Node, got.Label, entry)
 			}
 		}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// HousingID is the Socrata id of the dwellings begun and completed, all of whose rows are invented here.
+// HousingID is the Socrata id of the dwellings started and completed; all rows are invented.
 const HousingID = "j8h8-vxug"
 
 // The years of the housing dataset. Of the last one the last quarter is not published yet.
@@ -43,7 +43,7 @@ var housingColumns = []Column{
 	{Name: ":@computed_region_wvic_k925", Title: "LIMADM COMARCA", Type: "number"},
 }
 
-// quarterColumns are the quarters' columns, of dwellings begun and of dwellings completed.
+// quarterColumns are the quarters' columns, of dwellings started and of dwellings completed.
 var quarterColumns = [2][4]string{
 	{"iniciats_gener_mar", "iniciats_abril_juny", "iniciats_juliol_setembre", "iniciats_octubre_desembre"},
 	{"acabats_gener_mar", "acabats_abril_juny", "acabats_juliol_setembre", "acabats_octubre_desembre"},
@@ -62,7 +62,7 @@ var groupedCells = []struct {
 	{"081017", 2022, "acabats_gener_mar", 1036}, // l'Hospitalet de Llobregat
 }
 
-// dwellingsPerYear says how many dwellings are begun and completed a year, in a hundred thousand inhabitants.
+// dwellingsPerYear holds how many dwellings are started and completed per year and 100,000 inhabitants.
 var dwellingsPerYear = map[int][2]int{
 	2015: {90, 85}, 2016: {120, 90}, 2017: {160, 105}, 2018: {190, 125}, 2019: {195, 165}, 2020: {140, 160},
 	2021: {195, 170}, 2022: {190, 175}, 2023: {180, 180}, 2024: {205, 185}, 2025: {215, 190},
@@ -166,7 +166,7 @@ func dwellings(r *random, m municipality, inHundredThousand int) int {
 	return n
 }
 
-// housingPlace is what a row says of its municipality. Where it lies is invented.
+// housingPlace returns the fields of a row that describe its municipality. Its location is invented.
 func housingPlace(m municipality, index int, areas map[string]string) Row {
 	comarca := m.comarca
 	if m.comarcaCode == "39" {

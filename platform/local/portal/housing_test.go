@@ -69,7 +69,8 @@ func TestHousing(t *testing.T) {
 	if large < 20 || noLongitude == 0 || noLongitude > 100 {
 		t.Errorf("%d quarters of a hundred dwellings, %d rows without longitude", large, noLongitude)
 	}
-	if got := string(get(t, homes(p, "$select=count(*)&any=2024&comarca_2023=Lluçanès&comarca_2015=Osona")).body); !strings.Contains(got, `"8"`) {
+	if got := string(get(t,
+		homes(p, "$select=count(*)&any=2024&comarca_2023=Lluçanès&comarca_2015=Osona")).body); !strings.Contains(got, `"8"`) {
 		t.Errorf("the municipalities of Lluçanès were Osona's: %s", got)
 	}
 }

@@ -58,8 +58,10 @@ func TestTableCollections(t *testing.T) {
 		}
 	}
 	for path, want := range map[string][]string{
-		"":             {"collection", "pmh|Padró municipal d'habitants", "censph|Cens de població i habitatges", "pibt|Comptabilitat trimestral", "llac|Estadístiques inventades pel simulador de Llac"},
-		"/":            {"collection", "pmh|Padró municipal d'habitants", "censph|Cens de població i habitatges", "pibt|Comptabilitat trimestral", "llac|Estadístiques inventades pel simulador de Llac"},
+		"": {"collection", "pmh|Padró municipal d'habitants", "censph|Cens de població i habitatges",
+			"pibt|Comptabilitat trimestral", "llac|Estadístiques inventades pel simulador de Llac"},
+		"/": {"collection", "pmh|Padró municipal d'habitants", "censph|Cens de població i habitatges",
+			"pibt|Comptabilitat trimestral", "llac|Estadístiques inventades pel simulador de Llac"},
 		"/pmh":         {"collection", "pmh/446|Població a 1 de gener. Per sexe"},
 		"/llac/1":      {"collection", "llac/1/1|Xifres inventades. Per sexe", "llac/1/2|Índex inventat"},
 		"/pmh/446/477": {"dataset", "pmh/446/477/mun|Per municipis"},
@@ -142,7 +144,8 @@ func TestPopulationTable(t *testing.T) {
 	if first, second := got.Value[0].String(), got.Value[1].String(); !strings.HasSuffix(first, ".0") || strings.Contains(second, ".") {
 		t.Errorf("the first values are written %s and %s", first, second)
 	}
-	if got.Updated != "2026-04-30" || got.Class != "dataset" || got.Role["time"][0] != "YEAR" || got.Role["geo"][0] != "MUN" || got.Role["metric"][0] != "CONCEPT" {
+	if got.Updated != "2026-04-30" || got.Class != "dataset" || got.Role["time"][0] != "YEAR" || got.Role["geo"][0] != "MUN" ||
+		got.Role["metric"][0] != "CONCEPT" {
 		t.Errorf("head %s %s %v", got.Updated, got.Class, got.Role)
 	}
 }
@@ -153,7 +156,8 @@ func TestTableKeyOrder(t *testing.T) {
 	p := small(t)
 	body := string(get(t, table(p, "/"+PopulationTable+"/data?MUN=080193&YEAR=2024")).body)
 	at := 0
-	for _, key := range []string{"version", "class", "href", "link", "label", "source", "updated", "id", "size", "role", "dimension", "value", "extension"} {
+	for _, key := range []string{"version", "class", "href", "link", "label", "source", "updated", "id", "size", "role",
+		"dimension", "value", "extension"} {
 		next := strings.Index(body[at:], `"`+key+`":`)
 		if next < 0 {
 			t.Fatalf("%q does not come after byte %d of %s", key, at, body)

@@ -39,7 +39,7 @@ type Category struct{ Code, Label string }
 // Cell is one value of a table.
 type Cell struct {
 	Value  float64
-	Null   bool   // no value: Status says why
+	Null   bool   // no value: Status is the reason
 	Status string // "..", "p", "a", "r" or empty
 	Origin string // Recorded or Invented; empty: Invented
 
@@ -164,8 +164,8 @@ func (t *Table) dataset(query string, withValue bool, related []*Table) object {
 	return append(out, member{"extension", extension})
 }
 
-// originExtension is the member of extension that says of each cell whether it is recorded or invented. It has the
-// form that value has: an array parallel to it, or an object keyed by position (invariant 11).
+// originExtension is the member of extension that states whether each cell is recorded or invented. It has the form
+// of value: an array parallel to it, or an object keyed by position (invariant 11).
 const originExtension = "llac_origin"
 
 func (t *Table) title() string { return t.Label + ". " + t.Geo }

@@ -2,10 +2,10 @@ package portal
 
 import "fmt"
 
-// The register's personal fields (nom, adreca, telefon, entitat_titular, nif) hold nobody's data. Each value is made
-// here and carries one of these marks, so that a test can search all that Llac writes for any of them.
+// The register's personal fields (nom, adreca, telefon, entitat_titular, nif) belong to no person. Each value is
+// generated here and contains one of these marks, so that a test can search everything that Llac writes for them.
 const (
-	markName  = "Llacinventa" // in every name and street: nobody, no street and no firm is called so
+	markName  = "Llacinventa" // in every name and street: no person, street or firm has this name
 	markPhone = "600 000 "    // of every telephone
 	markTaxID = "G-99000"     // of every NIF; they end in U, which is never a control letter
 )
@@ -15,9 +15,10 @@ const (
 func PlantedPersonalValues() []string { return []string{markName, markPhone, markTaxID} }
 
 var (
-	givenNames = []string{"Aina", "Bernat", "Caterina", "Dídac", "Elisenda", "Ferran", "Gemma", "Hug", "Ivet", "Jordi", "Laia", "Martí", "Núria", "Oriol", "Pere", "Queralt", "Roser", "Sadurní", "Tecla", "Violant"}
-	streets    = []string{"C.", "Carrer", "Av.", "Avinguda", "Pl.", "Plaça", "Pg.", "Rambla", "Ctra.", "Camí"}
-	owners     = []struct{ form, qualification string }{
+	givenNames = []string{"Aina", "Bernat", "Caterina", "Dídac", "Elisenda", "Ferran", "Gemma", "Hug", "Ivet", "Jordi", "Laia",
+		"Martí", "Núria", "Oriol", "Pere", "Queralt", "Roser", "Sadurní", "Tecla", "Violant"}
+	streets = []string{"C.", "Carrer", "Av.", "Avinguda", "Pl.", "Plaça", "Pg.", "Rambla", "Ctra.", "Camí"}
+	owners  = []struct{ form, qualification string }{
 		{"Fundació Privada %sda %d", "Entitat privada d'iniciativa social"},
 		{"Associació %sda %d", "Entitat privada d'iniciativa social"},
 		{"%sda Serveis %d, SL", "Entitat privada d'iniciativa mercantil"},

@@ -18,36 +18,36 @@ import (
 // Headers of every answer of the simulator.
 const (
 	SystemHeader    = "X-Llac-Source-System" // always "simulator" (invariant 11)
-	RateLimitHeader = "X-Llac-Rate-Limit"    // requests a second that the simulator invites a client to send
+	RateLimitHeader = "X-Llac-Rate-Limit"    // requests per second that a client may send to the simulator
 	SystemName      = "simulator"
 )
 
-// inventedHost is where all links of the simulator's answers point. It is no host: nobody mistakes such a link for the
-// real portal's, and the bytes of an answer do not depend on the port.
+// inventedHost is the host of all links in the simulator's responses. It does not exist: such a link cannot be confused with
+// one of the real portal, and the bytes of a response do not depend on the port.
 const inventedHost = "http://simulator.invalid"
 
-// Options say what the simulator serves and how. The zero value is the default simulator.
+// Options configure the simulator's data and behaviour. The zero value is the default simulator.
 type Options struct {
 	Seed         uint64        // of everything invented
 	RegisterRows int           // rows of the register of services; 0: DefaultRegisterRows; at most MaxRegisterRows
 	Clock        clock.Clock   // for delays and the request log; nil: the system's
 	UpdatedAt    time.Time     // when the datasets were published; zero: 2026-04-30 14:30:13 UTC
 	PageDelay    time.Duration // how long a page of data takes
-	RateLimit    int           // requests a second to advertise; 0: 1000
+	RateLimit    int           // advertised requests per second; 0: 1000
 
 	// Addresses to listen on, by portal kind, all loopback; none: a free port of 127.0.0.1.
 	Addresses map[string]string
 }
 
-// DefaultUpdatedAt is when the simulated datasets say they were published.
+// DefaultUpdatedAt is the default time of publication of the simulated datasets.
 var DefaultUpdatedAt = time.Date(2026, 4, 30, 14, 30, 13, 0, time.UTC)
 
-// Portal is the simulator of all three portals. Its methods may be called at any time from any goroutine.
+// Portal is the simulator of all portal kinds. Its methods may be called at any time from any goroutine.
 type Portal struct {
 	options  Options
 	register RegisterCounts
 
-	publishing sync.Mutex // held while a new version is made, so that two do not overwrite each other
+	publishing sync.Mutex // held while a new version is created, so that two do not overwrite each other
 
 	mu       sync.Mutex
 	series   map[string]map[string]*series // datasets of rows, by portal kind and id
@@ -62,7 +62,7 @@ type Portal struct {
 	waiting  sync.WaitGroup
 }
 
-// New makes a simulator. Nothing listens until Start; the handlers work without it.
+// New returns a simulator. It listens only after Start; the handlers work without it.
 func New(o Options) *Portal {
 	if o.RegisterRows == 0 {
 		o.RegisterRows = DefaultRegisterRows
@@ -139,7 +139,7 @@ func (p *Portal) Handler(kind string) (http.Handler, error) {
 	return p.handler(protocol), nil
 }
 
-// listen opens a TCP listener and refuses every address that is not loopback.
+// listen opens a TCP listener. It rejects addresses that are not loopback.
 func listen(address string) (net.Listener, error) {
 	if address == "" {
 		address = "127.0.0.1:0"
@@ -149,12 +149,12 @@ func listen(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("address %q: %w", address, err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("address %q is not loopback: the simulator is not for the network; use 127.0.0.1", address)
+		return nil, fmt.Errorf("address %q is not loopback; use 127.0.0.1", address)
 	}
 	return net.Listen("tcp", address)
 }
 
-// Close stops listening and ends open connections. The datasets stay, and Start may be called again.
+// Close stops listening and closes open connections. The datasets remain, and Start may be called again.
 func (p *Portal) Close() {
 	p.mu.Lock()
 	if p.stop != nil {
@@ -199,5 +199,5 @@ func (p *Portal) URL(kind string) string {
 	return p.urls[kind]
 }
 
-// Register says what the register of services was made with; a republication does not change the answer.
+// Register returns the counts of the register of services as created; republishing does not change them.
 func (p *Portal) Register() RegisterCounts { return p.register }

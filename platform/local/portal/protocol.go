@@ -11,7 +11,7 @@ type protocol struct {
 	kind string
 	// locate returns what the request asks for.
 	locate func(r *http.Request, form url.Values) place
-	// respond answers the request. It applies the faults that alter a dataset.
+	// respond returns the response. It applies the faults that alter a dataset.
 	respond func(p *Portal, r *http.Request, form url.Values, faults []Fault) answer
 	// refuse returns the portal's own body for the status of a fault.
 	refuse func(status int) answer
@@ -38,5 +38,6 @@ func findProtocol(kind string) (protocol, error) {
 			return p, nil
 		}
 	}
-	return protocol{}, fmt.Errorf("portal kind %q has no simulator: add its protocol to the list in platform/local/portal/protocol.go", kind)
+	return protocol{}, fmt.Errorf("portal kind %q has no simulator; add its protocol to the list in platform/local/portal/protocol.go",
+		kind)
 }

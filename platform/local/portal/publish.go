@@ -134,15 +134,16 @@ const (
 	ChangeDrop    = "drop-field" // Field is gone from every row; for a table, a dimension
 )
 
-// RepublishAs publishes a new version with a change known by its name. field is used by the last two; empty: as Fault
-// says for its Field.
+// RepublishAs publishes a new version with a change known by its name. The last two use field; empty: the
+// default of Fault.Field.
 func (p *Portal) RepublishAs(dataset, change, field string) error {
 	kind, known := map[string]FaultKind{
 		ChangeNothing: "", ChangeEdit: editView, ChangeShrink: Shrink, ChangeEmpty: EmptyDataset,
 		ChangeAdd: AddField, ChangeDrop: DropField,
 	}[change]
 	if !known {
-		return fmt.Errorf("republishing %q: unknown change %q; known are touch, edit, shrink, empty, add-field, drop-field", dataset, change)
+		return fmt.Errorf("republishing %q: unknown change %q; known are touch, edit, shrink, empty, add-field, drop-field",
+			dataset, change)
 	}
 	view := Fault{Kind: kind, Field: field}
 	p.mu.Lock()
@@ -154,7 +155,7 @@ func (p *Portal) RepublishAs(dataset, change, field string) error {
 	return p.republish(dataset, func(v *version) *version { return viewRows(v, view) })
 }
 
-// published returns the version of a dataset that is served now, nil when there is none, and what is said about it.
+// published returns the version of a dataset that is served now, nil if there is none, and the dataset's description.
 func (p *Portal) published(kind, id string) (*version, Dataset) {
 	p.mu.Lock()
 	s := p.series[kind][id]

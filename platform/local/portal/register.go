@@ -18,13 +18,13 @@ const (
 	MaxRegisterRows     = 60_000 // what five digits of registre allow with the gaps that the real one has
 )
 
-// RegisterCounts says what was put into the register, so that a test can state what must come out of it.
+// RegisterCounts counts what the register contains, so that a test can compute the expected results.
 // Rows = Distinct + Duplicates + Conflicts.
 type RegisterCounts struct {
 	Rows       int // as served
 	Distinct   int // different values of registre
 	Duplicates int // rows that repeat an earlier row to the letter
-	Conflicts  int // rows that repeat an earlier row's registre with other content; so many registres have two truths
+	Conflicts  int // rows that repeat an earlier row's registre with other content; the number of contradicting registres
 	Invalid    int // rows with an impossible date, capacity or registre; none of them is repeated
 
 	// Of the registres that are valid and have one truth: those whose municipality is on no list, and those without one.
@@ -207,7 +207,7 @@ func (m *serviceMaker) service(index int) Row {
 	return row
 }
 
-// holes say how often, in a thousand rows, a field is missing or holds the literal text "null".
+// holes holds how often, per thousand rows, a field is missing or holds the literal text "null".
 var holes = []struct {
 	field         string
 	missing, null int

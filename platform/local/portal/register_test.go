@@ -67,11 +67,13 @@ func TestSameOptionsSameBytes(t *testing.T) {
 	for _, path := range []string{
 		"/resource/ivft-vegh.json?$order=:id", "/resource/ivft-vegh.json?$select=:*,*&$limit=7&$offset=7", "/api/views/ivft-vegh.json",
 	} {
-		if x, y := get(t, a.URL(socrata.Name)+path), get(t, b.URL(socrata.Name)+path); string(x.body) != string(y.body) || x.header.Get("ETag") != y.header.Get("ETag") {
+		if x, y := get(t, a.URL(socrata.Name)+path), get(t, b.URL(socrata.Name)+path); string(x.body) != string(y.body) ||
+			x.header.Get("ETag") != y.header.Get("ETag") {
 			t.Errorf("%s differs", path)
 		}
 	}
-	for _, path := range []string{"/resource/" + HousingID + ".json?$order=:id&$limit=3&$offset=7000", "/api/views/" + HousingID + ".json"} {
+	for _, path := range []string{"/resource/" + HousingID + ".json?$order=:id&$limit=3&$offset=7000",
+		"/api/views/" + HousingID + ".json"} {
 		if x, y := get(t, a.URL(socrata.Name)+path), get(t, b.URL(socrata.Name)+path); string(x.body) != string(y.body) || x.status != 200 {
 			t.Errorf("%s differs, or is %d", path, x.status)
 		}
@@ -96,7 +98,8 @@ func defaultRegister() ([]Row, RegisterCounts) {
 func TestRegisterCounts(t *testing.T) {
 	t.Parallel()
 	rows, counts := defaultRegister()
-	if len(rows) != DefaultRegisterRows || counts.Rows != len(rows) || counts.Duplicates != 124 || counts.Conflicts != 10 || counts.Invalid != 20 {
+	if len(rows) != DefaultRegisterRows || counts.Rows != len(rows) || counts.Duplicates != 124 || counts.Conflicts != 10 ||
+		counts.Invalid != 20 {
 		t.Errorf("%d rows, %+v", len(rows), counts)
 	}
 	type first struct {
@@ -132,7 +135,8 @@ func TestRegisterCounts(t *testing.T) {
 		}
 	}
 	if len(seen) != counts.Distinct || duplicates != counts.Duplicates || conflicts != counts.Conflicts || invalid != counts.Invalid {
-		t.Errorf("found %d distinct, %d duplicates, %d conflicts, %d invalid; announced %+v", len(seen), duplicates, conflicts, invalid, counts)
+		t.Errorf("found %d distinct, %d duplicates, %d conflicts, %d invalid; announced %+v", len(seen), duplicates, conflicts,
+			invalid, counts)
 	}
 	count := func(m map[string]bool) (n int) {
 		for _, is := range m {
@@ -219,7 +223,8 @@ func TestRegisterQuirks(t *testing.T) {
 		is("no article", articleless[town])
 		is("comarca in parentheses", strings.HasSuffix(town, ")"))
 		is("former name", former[town])
-		is("former comarca", r["comarca"] == "Osona" && (town == "Prats de Lluçanès" || town == "Olost" || town == "Alpens" || town == "Lluçà"))
+		is("former comarca",
+			r["comarca"] == "Osona" && (town == "Prats de Lluçanès" || town == "Olost" || town == "Alpens" || town == "Lluçà"))
 		is("unknown place", slices.Contains(unknownPlaces, town))
 		if articleless[town] && r["comarca"] == nil {
 			t.Errorf("neither article nor comarca: %v", r)
@@ -303,7 +308,8 @@ func TestFacts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(f.municipalities) != 947 || len(f.comarques) != 43 || len(f.serviceTypes) != 66 || len(f.geography) != 949 {
-		t.Errorf("%d municipalities, %d comarques, %d kinds, %d rows", len(f.municipalities), len(f.comarques), len(f.serviceTypes), len(f.geography))
+		t.Errorf("%d municipalities, %d comarques, %d kinds, %d rows", len(f.municipalities), len(f.comarques), len(f.serviceTypes),
+			len(f.geography))
 	}
 	if _, err := readTable("none.csv", 1); err == nil {
 		t.Error("a file that is not there was read")

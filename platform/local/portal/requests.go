@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Request is one request that the simulator was sent.
+// Request is one request that the simulator received.
 type Request struct {
 	Portal  string // name of the portal kind
 	Method  string
@@ -17,12 +17,12 @@ type Request struct {
 	Dataset string      // 4x4, table id or resource id; empty where none is named
 	Offset  int         // of a page
 	Page    bool        // it asked for a page of data
-	Status  int         // answered; 0 when the connection was reset
+	Status  int         // of the response; 0 if the connection was reset
 	Faults  []FaultKind // met
 	At      time.Time   // on the portal's clock
 }
 
-// requestsKept bounds the log: older requests are forgotten.
+// requestsKept limits the log: older requests are removed.
 const requestsKept = 20_000
 
 // Requests returns the requests served so far, oldest first.

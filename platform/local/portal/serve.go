@@ -196,7 +196,7 @@ func compress(body []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// acceptsGzip says whether the client takes a gzip answer. "gzip;q=0" does not.
+// acceptsGzip reports whether the client accepts gzip. "gzip;q=0" does not.
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
@@ -256,7 +256,7 @@ func reset(w http.ResponseWriter) {
 	_ = connection.Close()
 }
 
-// htmlError is what the web server in front of a portal says when the portal does not.
+// htmlError returns the error page of the web server that fronts a portal.
 func htmlError(status int) answer {
 	text := http.StatusText(status)
 	return newAnswer(status, "text/html", fmt.Appendf(nil,

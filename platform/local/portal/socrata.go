@@ -33,7 +33,8 @@ var socrataProtocol = protocol{
 		register, counts := newRegister(f, p.options.Seed, p.options.RegisterRows)
 		p.register = counts
 		return errors.Join(
-			p.Add(socrata.Name, municipalitiesDataset(f)), p.Add(socrata.Name, register), p.Add(socrata.Name, housingDataset(f, p.options.Seed)),
+			p.Add(socrata.Name, municipalitiesDataset(f)), p.Add(socrata.Name, register), p.Add(socrata.Name,
+				housingDataset(f, p.options.Seed)),
 		)
 	},
 }
@@ -249,7 +250,7 @@ func socrataTag(id string, v *version, form url.Values, gzipped bool) string {
 	return `"` + tag + `"`
 }
 
-// notModified answers a conditional request. If-None-Match outweighs If-Modified-Since (RFC 9110).
+// notModified evaluates a conditional request. If-None-Match takes precedence over If-Modified-Since (RFC 9110).
 func notModified(r *http.Request, tag string, updated time.Time) bool {
 	if match := r.Header.Get("If-None-Match"); match != "" {
 		for candidate := range strings.SplitSeq(match, ",") {

@@ -140,8 +140,9 @@ func TestConditionalRequestsAndGzip(t *testing.T) {
 func TestNullsAreOmitted(t *testing.T) {
 	t.Parallel()
 	p := small(t)
-	if err := p.Add(socrata.Name, Dataset{ID: "null-0001", Columns: []Column{{Name: "a"}, {Name: "b", Type: "number"}, {Name: "c", Type: "point"}},
-		Rows: []Row{{"a": "x", "b": nil}, {"b": "2", "c": json.RawMessage(`{"type":"Point","coordinates":[2.1,41.4]}`)}}}); err != nil {
+	if err := p.Add(socrata.Name,
+		Dataset{ID: "null-0001", Columns: []Column{{Name: "a"}, {Name: "b", Type: "number"}, {Name: "c", Type: "point"}},
+			Rows: []Row{{"a": "x", "b": nil}, {"b": "2", "c": json.RawMessage(`{"type":"Point","coordinates":[2.1,41.4]}`)}}}); err != nil {
 		t.Fatal(err)
 	}
 	r := get(t, p.URL(socrata.Name)+"/resource/null-0001.json")
@@ -152,7 +153,8 @@ func TestNullsAreOmitted(t *testing.T) {
 	if got := r.header.Get("X-SODA2-Types"); got != `["text","number","point","text"]` {
 		t.Errorf("types %s", got)
 	}
-	if got := string(get(t, p.URL(socrata.Name)+"/resource/null-0001.json?$where=a%20is%20null&$select=b").body); !strings.HasPrefix(got, `[{"b":"2"`) {
+	if got := string(get(t,
+		p.URL(socrata.Name)+"/resource/null-0001.json?$where=a%20is%20null&$select=b").body); !strings.HasPrefix(got, `[{"b":"2"`) {
 		t.Errorf("is null: %s", got)
 	}
 }
@@ -306,7 +308,8 @@ func TestAppToken(t *testing.T) {
 	if r := get(t, towns(p, "$limit=1&$$app_token=s3cret")); r.status != 200 {
 		t.Errorf("with a token in the query: %d", r.status)
 	}
-	if r := get(t, towns(p, "$limit=1"), "X-App-Token", ""); r.status != 403 || decoded[map[string]any](t, r)["code"] != "permission_denied" {
+	if r := get(t, towns(p, "$limit=1"), "X-App-Token", ""); r.status != 403 ||
+		decoded[map[string]any](t, r)["code"] != "permission_denied" {
 		t.Errorf("with an empty token: %d %s", r.status, r.body)
 	}
 	for _, r := range p.Requests() {

@@ -163,7 +163,7 @@ func (q *soql) parseSelect(text string, v *version) *soqlError {
 	}
 	q.whole = strings.TrimSpace(text) == "*"
 	if q.count == "" && !slices.Contains(q.names, source.Origin) {
-		q.names = append(q.names, source.Origin) // Invariant 11: no row goes out without saying what it is.
+		q.names = append(q.names, source.Origin) // Invariant 11: every row states its origin.
 	}
 	return nil
 }

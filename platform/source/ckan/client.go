@@ -73,10 +73,11 @@ func (c *client) readResource(ctx context.Context, op string, k target) (resourc
 	var d struct {
 		Result resource `json:"result"`
 	}
-	_, err := c.Do(ctx, source.Request{Op: op, URL: k.action("resource_show") + source.Query("id", k.id), Check: func(r *source.Response) error {
-		d.Result = resource{}
-		return jsonpage.DecodeObject(r.Body, &d, "resource metadata")
-	}})
+	_, err := c.Do(ctx,
+		source.Request{Op: op, URL: k.action("resource_show") + source.Query("id", k.id), Check: func(r *source.Response) error {
+			d.Result = resource{}
+			return jsonpage.DecodeObject(r.Body, &d, "resource metadata")
+		}})
 	var refusal *source.PermanentError
 	if errors.As(err, &refusal) && (refusal.Status == http.StatusNotFound || refusal.Status == http.StatusForbidden) {
 		return resource{}, nil // the version is unknown

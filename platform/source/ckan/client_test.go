@@ -17,7 +17,8 @@ func TestCKANRequests(t *testing.T) {
 	f := newFakeCKAN(7)
 	server := sourcetest.NewServer(t, f, false)
 	c, _ := sourcetest.NewClient(t, ckan.Name)
-	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 5, Params: map[string]string{"Barri": "Provençals del Poblenou"}}
+	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 5,
+		Params: map[string]string{"Barri": "Provençals del Poblenou"}}
 	d := sourcetest.Describe(t, c, target)
 	want := server.URL + "/data/api/3/action/datastore_search?resource_id=" + f.id +
 		"&limit=5&offset=5&sort=_id&filters=%7B%22Barri%22:%22Proven%C3%A7als+del+Poblenou%22%7D"

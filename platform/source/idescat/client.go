@@ -96,13 +96,15 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 	}
 	d := source.Description{
 		Validators: version, Rows: version.Rows, Pages: i.plan(chosen),
-		Title: source.Clip(m.label, source.MaxTitle), SourceText: source.Clip(m.source, source.MaxTitle), URL: m.href, SourceSystem: res.System,
+		Title: source.Clip(m.label, source.MaxTitle), SourceText: source.Clip(m.source,
+			source.MaxTitle), URL: m.href, SourceSystem: res.System,
 	}
 	if d.URL == "" {
 		d.URL = i.table()
 	}
 	for _, dim := range m.dims {
-		d.Fields = append(d.Fields, source.SourceField{Name: dim.id, Type: "category"}, source.SourceField{Name: dim.id + labelSuffix, Type: "text"})
+		d.Fields = append(d.Fields, source.SourceField{Name: dim.id, Type: "category"},
+			source.SourceField{Name: dim.id + labelSuffix, Type: "text"})
 	}
 	d.Fields = append(d.Fields, source.SourceField{Name: valueField, Type: "number"}, source.SourceField{Name: statusField, Type: "text"})
 	d.Fields = append(d.Fields, m.roleFields()...)
@@ -148,7 +150,8 @@ func (i target) choose(m *cube) ([]choice, error) {
 			}
 			for _, code := range wanted {
 				if !slices.Contains(ch.codes, code) {
-					return nil, fmt.Errorf("dimension %s has no category %.40q (it has %s)", dim.id, code, source.Clip(strings.Join(ch.codes, ", "), 200))
+					return nil, fmt.Errorf("dimension %s has no category %.40q (it has %s)", dim.id, code,
+						source.Clip(strings.Join(ch.codes, ", "), 200))
 				}
 			}
 			ch.codes = slices.DeleteFunc(ch.codes, func(code string) bool { return !slices.Contains(wanted, code) })
@@ -307,7 +310,8 @@ func checkRequested(m *cube, p source.PageRequest) error {
 			same = same && slices.Contains(codes, g.code)
 		}
 		if !same {
-			return fmt.Errorf("%w: dimension %s has %d categories, %d were requested", source.ErrForm, dim.id, len(dim.categories), len(codes))
+			return fmt.Errorf("%w: dimension %s has %d categories, %d were requested", source.ErrForm, dim.id, len(dim.categories),
+				len(codes))
 		}
 	}
 	for name := range asked {

@@ -57,7 +57,8 @@ func TestIdescatSplitting(t *testing.T) {
 	if len(d.Pages) != 2 || d.Rows != 948 {
 		t.Fatalf("%d pages of %d cells, want 2 of 948", len(d.Pages), d.Rows)
 	}
-	if p := d.Pages[0]; p.Method != http.MethodPost || strings.Contains(p.URL, "YEAR") || !strings.Contains(p.URL, "lang=ca") || !strings.Contains(p.Body, "MUN=08") {
+	if p := d.Pages[0]; p.Method != http.MethodPost || strings.Contains(p.URL, "YEAR") || !strings.Contains(p.URL, "lang=ca") ||
+		!strings.Contains(p.Body, "MUN=08") {
 		t.Errorf("a request of %d characters: %s %s", len(p.URL)+len(p.Body), p.Method, p.URL)
 	}
 	for k := range d.Pages {
@@ -171,7 +172,8 @@ func TestIdescatUnchangedNeedsEvidence(t *testing.T) {
 	c, _ := sourcetest.NewClient(t, idescat.Name)
 	target := tableTarget(server.URL, 0, map[string]string{"YEAR": "2024"})
 	d := sourcetest.Describe(t, c, target)
-	if d.Validators.UpdatedAt != "2025-01-01" || d.Validators.Rows != 36 || d.SourceText != "Idescat" || d.Title == "" || len(d.Fields) != 18 {
+	if d.Validators.UpdatedAt != "2025-01-01" || d.Validators.Rows != 36 || d.SourceText != "Idescat" || d.Title == "" ||
+		len(d.Fields) != 18 {
 		t.Errorf("described %+v", d)
 	}
 	other := tableTarget(server.URL, 0, map[string]string{"YEAR": "2023"})
@@ -202,9 +204,11 @@ func TestIdescatErrorWith200(t *testing.T) {
 	server := sourcetest.NewServer(t, newFakeIdescat(), false)
 	c, _ := sourcetest.NewClient(t, idescat.Name)
 	target := tableTarget(server.URL, 0, nil)
-	server.Inject(sourcetest.Fault{Times: 1, Serve: sourcetest.Answer(200, `{"version":"2.0","class":"error","status":"500","id":"00","label":"Error intern."}`)})
+	server.Inject(sourcetest.Fault{Times: 1,
+		Serve: sourcetest.Answer(200, `{"version":"2.0","class":"error","status":"500","id":"00","label":"Error intern."}`)})
 	d := sourcetest.Describe(t, c, target) // tried again
-	server.Inject(sourcetest.Fault{Serve: sourcetest.Answer(200, `{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`)})
+	server.Inject(sourcetest.Fault{Serve: sourcetest.Answer(200,
+		`{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`)})
 	_, err := c.Page(t.Context(), target, d, 0)
 	if p := sourcetest.WantPermanent(t, err, "Nombre màxim", "set a smaller page size"); p.Status != 416 {
 		t.Errorf("status %d, want 416", p.Status)

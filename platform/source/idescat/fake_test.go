@@ -69,7 +69,8 @@ func (f *fakeIdescat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		dims := slices.Clone(f.dims)
 		for k, d := range dims {
 			if asked := r.Form.Get(d.id); asked != "" && !f.deaf {
-				dims[k].codes = slices.DeleteFunc(slices.Clone(d.codes), func(c string) bool { return !slices.Contains(strings.Split(asked, ","), c) })
+				dims[k].codes = slices.DeleteFunc(slices.Clone(d.codes),
+					func(c string) bool { return !slices.Contains(strings.Split(asked, ","), c) })
 			}
 		}
 		f.answer(w, dims, true)
@@ -93,7 +94,8 @@ func (f *fakeIdescat) answer(w http.ResponseWriter, dims []fakeDimension, withVa
 			labels[c] = "label of " + c
 		}
 		label, _ := json.Marshal(labels)
-		described = append(described, fmt.Sprintf(`%q:{"category":{"index":%s,"label":%s},"label":%q}`, d.id, index, label, strings.ToLower(d.id)))
+		described = append(described,
+			fmt.Sprintf(`%q:{"category":{"index":%s,"label":%s},"label":%q}`, d.id, index, label, strings.ToLower(d.id)))
 		switch d.role {
 		case "time":
 			times = append(times, fmt.Sprintf("%q", d.id))
@@ -108,7 +110,8 @@ func (f *fakeIdescat) answer(w http.ResponseWriter, dims []fakeDimension, withVa
 	}
 	fmt.Fprintf(w, `{"version":"2.0","class":"dataset","href":"https://api.idescat.cat/taules/v2/%s","label":"Població a 1 de gener","source":"Idescat","updated":"2025-01-%02d",
 		"id":[%s],"size":[%s],"role":{"geo":[%s],"metric":["CONCEPT"],"time":[%s]},"dimension":{%s}`,
-		f.id, f.version+1, strings.Join(ids, ","), strings.Join(sizes, ","), strings.Join(geos, ","), strings.Join(times, ","), strings.Join(described, ","))
+		f.id, f.version+1, strings.Join(ids, ","), strings.Join(sizes, ","), strings.Join(geos, ","), strings.Join(times,
+			","), strings.Join(described, ","))
 	if withValue {
 		values := make([]string, cells)
 		for k := range values {

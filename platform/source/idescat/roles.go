@@ -56,7 +56,8 @@ func (c *cube) roleFields() []source.SourceField {
 		for _, k := range f.dims {
 			ids = append(ids, c.dims[k].id)
 		}
-		out = append(out, source.SourceField{Name: f.name, Type: "category", Of: ids}, source.SourceField{Name: f.name + labelSuffix, Type: "text", Of: ids})
+		out = append(out, source.SourceField{Name: f.name, Type: "category", Of: ids},
+			source.SourceField{Name: f.name + labelSuffix, Type: "text", Of: ids})
 	}
 	return out
 }

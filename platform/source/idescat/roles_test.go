@@ -54,17 +54,20 @@ func TestDimensionsByRole(t *testing.T) {
 		want       []string
 		rows       string
 	}{
-		"one of each": {`{"time":["T"],"metric":["I"],"geo":["C"]}`, "", []string{"role:time", "role:none", "role:geo.label", "role:metric"},
+		"one of each": {`{"time":["T"],"metric":["I"],"geo":["C"]}`, "",
+			[]string{"role:time", "role:none", "role:geo.label", "role:metric"},
 			"time=\"2023T4\" geo.label=\"producte\" metric=\"VALUE\" none=\"PIB\" \ntime=\"2023T4\" geo.label=\"producte\" metric=\"YOY\" none=\"PIB\" \n" +
 				"time=\"2023T4\" geo.label=\"producte\" metric=\"VALUE\" none=\"\\u0056AB\" \ntime=\"2023T4\" geo.label=\"producte\" metric=\"YOY\" none=\"\\u0056AB\" \n"},
 		"two metrics are one": {`{"time":["T"],"metric":["I","C"]}`, "", []string{"role:metric", "role:metric.label"},
 			"metric=\"GDP/VALUE\" metric.label=\"producte, valor\" \nmetric=\"GDP/YOY\" metric.label=null \n" +
 				"metric=\"GDP/VALUE\" metric.label=\"producte, valor\" \nmetric=\"GDP/YOY\" metric.label=null \n"},
-		"two without a role are none": {`{"time":["T"],"metric":["I"]}`, "", []string{"role:none", "role:none.label", "role:time"}, strings.Repeat("time=\"2023T4\" \n", 4)},
-		"no roles at all":             {`null`, "", []string{"role:time", "role:metric"}, "\n\n\n\n"},
-		"after the origin":            {`{"time":["T"]}`, `,"extension":{"llac_origin":"invented"}`, []string{"role:time"}, strings.Repeat("time=\"2023T4\" \n", 4)},
-		"what nobody can make":        {`{"time":["T"]}`, "", []string{"role:", "role:time.label.label", "time", "T"}, "\n\n\n\n"},
-		"nobody asks":                 {`{"time":["T"]}`, "", nil, "\n\n\n\n"},
+		"two without a role are none": {`{"time":["T"],"metric":["I"]}`, "", []string{"role:none", "role:none.label", "role:time"},
+			strings.Repeat("time=\"2023T4\" \n", 4)},
+		"no roles at all": {`null`, "", []string{"role:time", "role:metric"}, "\n\n\n\n"},
+		"after the origin": {`{"time":["T"]}`, `,"extension":{"llac_origin":"invented"}`, []string{"role:time"},
+			strings.Repeat("time=\"2023T4\" \n", 4)},
+		"what nobody can make": {`{"time":["T"]}`, "", []string{"role:", "role:time.label.label", "time", "T"}, "\n\n\n\n"},
+		"nobody asks":          {`{"time":["T"]}`, "", nil, "\n\n\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +119,8 @@ func TestIgnoredFilterOfGDP(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
 	f.id = "pibt/21129/24938/cat"
-	f.dims = []fakeDimension{{"T", "time", []string{"2023T3", "2023T4"}}, {"CAT", "geo", []string{"TOTAL"}}, {"S", "", codes("S", 10)}, {"CONCEPT", "metric", []string{"VALUE"}}}
+	f.dims = []fakeDimension{{"T", "time", []string{"2023T3", "2023T4"}}, {"CAT", "geo", []string{"TOTAL"}},
+		{"S", "", codes("S", 10)}, {"CONCEPT", "metric", []string{"VALUE"}}}
 	server := sourcetest.NewServer(t, f, false)
 	c, _ := sourcetest.NewClient(t, idescat.Name)
 	target := source.Target{Kind: idescat.Name, BaseURL: server.URL, ID: f.id, PageSize: 10}
@@ -140,7 +144,8 @@ func TestRolesCostNoAllocations(t *testing.T) {
 			index[i], values[i] = fmt.Sprintf(`"q%05d"`, i), "1"
 		}
 		return fmt.Appendf(nil, `{"class":"dataset","id":["T","C","I"],"size":[%d,1,1],"role":{"time":["T"],"metric":["C","I"]},"dimension":{"T":{"category":{"index":[%s]}},`+
-			`"C":{"category":{"index":["c"]}},"I":{"category":{"index":["i"]}}},"value":[%s]}`, n, strings.Join(index, ","), strings.Join(values, ","))
+			`"C":{"category":{"index":["c"]}},"I":{"category":{"index":["i"]}}},"value":[%s]}`, n, strings.Join(index,
+			","), strings.Join(values, ","))
 	}
 	page := cells(2000)
 	measure := func(names ...string) float64 {

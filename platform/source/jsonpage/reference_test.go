@@ -160,7 +160,8 @@ var shapes = []string{
 	`[1,"x",null,true,[{"a":1}],{"a":1}]`, `[[[]]]`, `{}`, `{"a":[]}`, `null`, `7`, ``, ` `, `[`, `]`, `[,]`, `[{"a":1},]`, `[{"a":1,}]`, `[{,}]`, `[{"a"}]`, `[{"a":}]`, `[{a:1}]`, `[{1:1}]`, `[{"a":1]`, `[{"a":1}}`, `[}`,
 	`[{"a":1} {"a":1}]`, `[{"a":1 "b":1}]`, `[{"a" 1}]`, `[{"a"::1}]`, `[{"a":1,,"b":1}]`, `[{"a":1}],`, `[{"a":1}]x`, `[{"a":tru}]`, `[{"a":truex}]`, `[{"a":nullnull}]`,
 	`[{"aaaaaaaa":"bbbbbbbb","cccccccccccccccc":"dddddddddddddddd"},{"aaaaaaaa":"bbbbbbb","cccccccccccccccc":"ddddddddddddddddd"}]`,
-	`[{"a":` + strings.Repeat("[", 513) + strings.Repeat("]", 513) + `}]`, `[{"a":` + strings.Repeat("[", 514) + strings.Repeat("]", 514) + `}]`,
+	`[{"a":` + strings.Repeat("[", 513) + strings.Repeat("]", 513) + `}]`, `[{"a":` + strings.Repeat("[", 514) + strings.Repeat("]",
+		514) + `}]`,
 }
 
 func TestAsEncodingJSONReads(t *testing.T) {
@@ -218,7 +219,8 @@ func TestShuffledRecords(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 5))
 	names := []string{"nom", "nom_", "no", "cp", `c\u0070`, "adreça", "", "a", "aa", "aaa", "municipi", `"`, `tel·lèfon`}
-	values := []string{`"x"`, `""`, `"L'Hospitalet de Llobregat"`, "1", "-2.5e3", "null", "true", `{"cp":"x","nom":[1]}`, "[]", `"à"`, `"\u00e0\n"`, `"12345678"`}
+	values := []string{`"x"`, `""`, `"L'Hospitalet de Llobregat"`, "1", "-2.5e3", "null", "true", `{"cp":"x","nom":[1]}`, "[]",
+		`"à"`, `"\u00e0\n"`, `"12345678"`}
 	spaces := []string{"", "", "", "", " ", "\n  ", "\t"}
 	pick := func(from []string) string { return from[random.IntN(len(from))] }
 	r := newReader(t)
@@ -331,7 +333,8 @@ func TestFieldIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	const cube = `{"class":"dataset","id":["%s","Y"],"size":[1,1],"dimension":{"%[1]s":{"category":{"index":["a"]}},"Y":{"category":{"index":["b"]}}},"value":[1]}`
-	for _, c := range [][2]string{{"X", "X=0 X.label=1 Y=2 Y.label=3 value=4 status=5"}, {"Z", "Z=6 Z.label=7 Y=2 Y.label=3 value=4 status=5"}} {
+	for _, c := range [][2]string{{"X", "X=0 X.label=1 Y=2 Y.label=3 value=4 status=5"},
+		{"Z", "Z=6 Z.label=7 Y=2 Y.label=3 value=4 status=5"}} {
 		if got := ids(cells, fmt.Sprintf(cube, c[0])); got != c[1] {
 			t.Errorf("cells: IDs %s, want %s", got, c[1])
 		}

@@ -24,7 +24,8 @@ func TestRecordedErrors(t *testing.T) {
 		status int
 		says   string
 	}{
-		"socrata/error_400_no_such_column.json": {socrata.Name, 400, "the column definitely_not_a_field was renamed or removed upstream: update the source field in datasets/"},
+		"socrata/error_400_no_such_column.json": {socrata.Name, 400,
+			"the column definitely_not_a_field was renamed or removed upstream: update the source field in datasets/"},
 		"socrata/error_400_malformed_soql.json": {socrata.Name, 400, "query.compiler.malformed: Could not parse SoQL query"},
 		"socrata/error_404_unknown_view.json":   {socrata.Name, 404, "not_found: Not found"},
 		"idescat/error_416_too_many_cells.json": {idescat.Name, 416, "error 05: Nombre màxim de dades superat."},
@@ -56,7 +57,8 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := portals.All.NewClient("ftp", source.Options{}); err == nil || !strings.Contains(err.Error(), "socrata, idescat, ckan") {
 		t.Errorf("unknown kind: %v", err)
 	}
-	if _, err := portals.All.NewClient(socrata.Name, source.Options{AppToken: "two\nlines"}); err == nil || strings.Contains(err.Error(), "two") {
+	if _, err := portals.All.NewClient(socrata.Name, source.Options{AppToken: "two\nlines"}); err == nil ||
+		strings.Contains(err.Error(), "two") {
 		t.Errorf("token of two lines: %v", err)
 	}
 }

@@ -60,7 +60,8 @@ func TestEveryKindPackageIsListed(t *testing.T) {
 			}
 			found++
 			if _, err := portals.All.Find(file.Name.Name); err != nil {
-				t.Errorf("package platform/source/%s exports a Kind that portals.All does not contain under the package's name: %v", entry.Name(), err)
+				t.Errorf("package platform/source/%s exports a Kind that portals.All does not contain under the package's name: %v",
+					entry.Name(), err)
 			}
 			if tests, _ := filepath.Glob(filepath.Join("..", entry.Name(), "*_test.go")); !contains(t, tests, "sourcetest.Run(") {
 				t.Errorf("portal kind %s has no conformance test: call sourcetest.Run in a test of platform/source/%[1]s", entry.Name())

@@ -32,7 +32,8 @@ func TestRows(t *testing.T) {
 		"nested values": {socrata.Name, `[ { "p" : {"type":"Point","coordinates":[0.9, 41.7]} , "n":-1.5e+3 } ]`,
 			"0 p={\"type\":\"Point\",\"coordinates\":[0.9, 41.7]} n=-1.5e+3\n"},
 		"byte order mark": {socrata.Name, "\xef\xbb\xbf[{\"a\":\"à\"}]", "0 a=\"à\"\n"},
-		"ckan": {ckan.Name, `{"help":"h","success":true,"result":{"fields":[{"id":"_id"}],"records":[{"_id":1,"B":"x"},{"_id":2}],"total":2}}`,
+		"ckan": {ckan.Name,
+			`{"help":"h","success":true,"result":{"fields":[{"id":"_id"}],"records":[{"_id":1,"B":"x"},{"_id":2}],"total":2}}`,
 			"0 _id=1 B=\"x\"\n1 _id=2\n"},
 		"ckan, success last": {ckan.Name, `{"result":{"records":[]},"success":true}`, ""},
 		"cube, arrays": {idescat.Name, fmt.Sprintf(cube, "", "", `,"value":[890.0,12821,null,7],"status":["","p",null,".."]`),
@@ -136,7 +137,8 @@ func TestRowsRefuse(t *testing.T) {
 		"ckan failure":         {ckan.Name, `{"success":false,"error":{}}`, 0, -1, false},
 		"ckan without records": {ckan.Name, `{"success":true,"result":{}}`, 0, -1, false},
 		"ckan records twice":   {ckan.Name, `{"success":true,"result":{"records":[],"records":[]}}`, 49, -1, false},
-		"cube without value":   {idescat.Name, `{"class":"dataset","id":["X"],"size":[1],"dimension":{"X":{"category":{"index":["a"]}}}}`, 0, -1, false},
+		"cube without value": {idescat.Name,
+			`{"class":"dataset","id":["X"],"size":[1],"dimension":{"X":{"category":{"index":["a"]}}}}`, 0, -1, false},
 		"cube, class error":    {idescat.Name, `{"class":"error","id":"05"}`, 9, -1, false},
 		"cube, too few values": {idescat.Name, fmt.Sprintf(cube, "2", `["a","b"]`, "[1]"), 100, -1, false},
 		"cube, wrong size":     {idescat.Name, fmt.Sprintf(cube, "3", `["a","b"]`, "[1,2,3]"), 38, -1, false},
@@ -152,7 +154,8 @@ func TestRowsRefuse(t *testing.T) {
 				t.Fatalf("error %v, want a page error", err)
 			}
 			if page.Offset != c.offset || page.Index != c.index || errors.Is(err, io.ErrUnexpectedEOF) != c.cut {
-				t.Errorf("error at byte %d of row %d: %v; want byte %d of row %d, cut short %v", page.Offset, page.Index, err, c.offset, c.index, c.cut)
+				t.Errorf("error at byte %d of row %d: %v; want byte %d of row %d, cut short %v", page.Offset, page.Index, err,
+					c.offset, c.index, c.cut)
 			}
 		})
 	}

@@ -58,7 +58,8 @@ func TestAdvertisedRate(t *testing.T) {
 		"rate without a claim": {"http://127.0.0.1:9000", advertised[2:], 0, false},
 		"host of the network":  {"https://analisi.transparenciacatalunya.cat", advertised, 0, false},
 		"a given rate":         {"http://127.0.0.1:9000", advertised, 4, false},
-		"nonsense":             {"http://127.0.0.1:9000", []string{"X-Llac-Source-System", "simulator", "X-Llac-Rate-Limit", "-5"}, 0, false},
+		"nonsense": {"http://127.0.0.1:9000", []string{"X-Llac-Source-System", "simulator", "X-Llac-Rate-Limit", "-5"},
+			0, false},
 	} {
 		f := newFakeSocrata(30)
 		client, clock := sourcetest.NewClient(t, socrata.Name, func(o *source.Options) {

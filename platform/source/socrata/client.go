@@ -150,7 +150,8 @@ func (c *client) describe(ctx context.Context, op string, s target, since events
 		return source.Description{}, err
 	}
 	// The count's entity tag belongs to another query; only its date can be compared.
-	if same, known := sameVersion(events.Validators{LastModified: version.LastModified}, events.Validators{LastModified: counted.LastModified}); known && !same {
+	if same, known := sameVersion(events.Validators{LastModified: version.LastModified},
+		events.Validators{LastModified: counted.LastModified}); known && !same {
 		return source.Description{}, source.ChangedError(op, "Last-Modified", version.LastModified, counted.LastModified)
 	}
 	pages, err := source.PlanOffsets(op, total, s.PageSize, s.page)
@@ -167,7 +168,8 @@ func (c *client) describe(ctx context.Context, op string, s target, since events
 	}
 	return source.Description{
 		Validators: version, Rows: total, Pages: pages, Fields: fields,
-		Title: source.Clip(view.Name, source.MaxTitle), SourceText: source.Clip(view.Attribution, source.MaxTitle), URL: s.Base.String() + "/d/" + s.id, SourceSystem: probe.System,
+		Title: source.Clip(view.Name, source.MaxTitle), SourceText: source.Clip(view.Attribution,
+			source.MaxTitle), URL: s.Base.String() + "/d/" + s.id, SourceSystem: probe.System,
 	}, nil
 }
 

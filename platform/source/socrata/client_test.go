@@ -31,13 +31,15 @@ func TestSocrataRequests(t *testing.T) {
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
 	}
-	if d.Pages[0].URL != server.URL+first || d.Pages[2].URL != strings.Replace(server.URL+first, "$offset=0", "$offset=20", 1) || d.Pages[2].Rows != 3 {
+	if d.Pages[0].URL != server.URL+first || d.Pages[2].URL != strings.Replace(server.URL+first, "$offset=0", "$offset=20", 1) ||
+		d.Pages[2].Rows != 3 {
 		t.Errorf("pages planned: %+v", d.Pages)
 	}
 	if d.Title != "Registre d'entitats" || d.SourceText != "Departament de Drets Socials" || d.URL != server.URL+"/d/ivft-vegh" {
 		t.Errorf("title %q, source %q, address %q", d.Title, d.SourceText, d.URL)
 	}
-	if d.Validators.LastModified != "Fri, 02 May 2025 14:30:13 GMT" || d.Validators.UpdatedAt != "2025-05-02T14:30:13Z" || d.Validators.Rows != 23 {
+	if d.Validators.LastModified != "Fri, 02 May 2025 14:30:13 GMT" || d.Validators.UpdatedAt != "2025-05-02T14:30:13Z" ||
+		d.Validators.Rows != 23 {
 		t.Errorf("validators %+v", d.Validators)
 	}
 	page, err := c.Page(t.Context(), target, d, 0)
@@ -248,7 +250,8 @@ func TestSocrataBadRows(t *testing.T) {
 			if err != nil || p.Rows != c.rows || string(p.Body) != c.body {
 				t.Errorf("%d rows, body %q, error %v; want %d rows", p.Rows, p.Body, err, c.rows)
 			}
-			if n := len(server.Requests()); n != c.requests || outcomes[n-1] != source.OutcomeOK || n > 1 && outcomes[0] != source.OutcomeRetried {
+			if n := len(server.Requests()); n != c.requests || outcomes[n-1] != source.OutcomeOK || n > 1 &&
+				outcomes[0] != source.OutcomeRetried {
 				t.Errorf("%d requests, %q; want %d, the last ok", n, outcomes, c.requests)
 			}
 		})

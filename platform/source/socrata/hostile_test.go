@@ -40,8 +40,10 @@ func TestARedirectedAnswerIsOfWhoGaveIt(t *testing.T) {
 		return w.Result(), nil
 	})
 	const portal = "analisi.transparenciacatalunya.cat"
-	c, _ := sourcetest.NewClient(t, socrata.Name, func(o *source.Options) { o.Transport, o.Allow = transport, []string{portal, "mirror.example"} })
-	if d := sourcetest.Describe(t, c, source.Target{Kind: socrata.Name, BaseURL: "https://" + portal, ID: f.id}); d.SourceSystem != "unofficial:mirror.example" {
+	c, _ := sourcetest.NewClient(t, socrata.Name,
+		func(o *source.Options) { o.Transport, o.Allow = transport, []string{portal, "mirror.example"} })
+	if d := sourcetest.Describe(t, c,
+		source.Target{Kind: socrata.Name, BaseURL: "https://" + portal, ID: f.id}); d.SourceSystem != "unofficial:mirror.example" {
 		t.Errorf("the source system is %q", d.SourceSystem)
 	}
 }

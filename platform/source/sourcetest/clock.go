@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Clock is a clock whose sleeps pass at once: it moves on by the time slept.
+// Clock is a clock whose sleeps return at once: it advances by the time slept.
 type Clock struct {
 	mu    sync.Mutex
 	now   time.Time
 	slept []time.Duration
 }
 
-// NewClock makes a clock that stands at a fixed time.
+// NewClock returns a clock at a fixed time.
 func NewClock() *Clock {
 	return &Clock{now: time.Date(2025, 8, 3, 14, 5, 12, 0, time.UTC)}
 }
@@ -25,7 +25,7 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Sleep moves the clock on by d, unless ctx has ended.
+// Sleep advances the clock by d, unless ctx has ended.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// Slept returns every wait so far.
+// Slept returns all waits so far.
 func (c *Clock) Slept() []time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

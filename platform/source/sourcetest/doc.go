@@ -1,4 +1,4 @@
-// Package sourcetest holds what a portal client must do, as tests that run against any server of the portal's
-// protocol: a small one in a test, or a whole simulator. Run is the suite, Server puts faults between client and
-// server, Clock lets waits pass at once.
+// Package sourcetest is the conformance suite of portal clients. It runs against any server of the portal's protocol: a small
+// fake of a test, or the simulator. Run is the suite, Server injects faults between client and server, Clock makes waits
+// return at once.
 package sourcetest

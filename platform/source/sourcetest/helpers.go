@@ -113,7 +113,7 @@ type RoundTrip func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f RoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Serve returns a transport that answers requests to any host by a handler, without a network. header holds names and
+// Serve returns a transport that passes requests to any host to a handler, without a network. header holds names and
 // values in turn.
 func Serve(h http.Handler, header ...string) RoundTrip {
 	return func(r *http.Request) (*http.Response, error) {

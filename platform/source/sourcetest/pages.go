@@ -26,7 +26,8 @@ func RegisterPage(rows int, seed uint64) []byte {
 		}
 		fmt.Fprintf(&page, `{"registre":"S%05d","nom":"%s","tipologia":"%s","inscripcio":"%04d-%02d-%02d","capacitat":"%d"`,
 			seed*10_000+uint64(i), name, pick(services...), 1985+random.IntN(40), 1+random.IntN(12), 1+random.IntN(28), random.IntN(160))
-		fmt.Fprintf(&page, `,"adreca":"%s Llacinventat %s, %d","municipi":"%s"`, pick("Av.", "Carrer", "Plaça"), pick("Ivet", "Tecla", "Martí"), random.IntN(200), town.name)
+		fmt.Fprintf(&page, `,"adreca":"%s Llacinventat %s, %d","municipi":"%s"`, pick("Av.", "Carrer", "Plaça"),
+			pick("Ivet", "Tecla", "Martí"), random.IntN(200), town.name)
 		if town.name == "Barcelona" {
 			fmt.Fprintf(&page, `,"districte":"%d"`, 1+random.IntN(10))
 		}
@@ -52,7 +53,8 @@ var towns = []struct{ name, province, comarca string }{
 	{"Sant Adrià de Besòs", "08", "Barcelonès"}, {"Girona", "17", "Gironès"}, {"Masnou, el", "08", "Maresme"}, {"Lleida", "25", "Segrià"},
 }
 
-// WidePage makes a SODA page of records with so many fields, most of them numbers as text, the rest numbers, text and null.
+// WidePage returns a SODA page of records with the given number of fields: most are numbers as text, the rest numbers, text
+// and null.
 func WidePage(rows, fields int) []byte {
 	random := rand.New(rand.NewPCG(7, 2))
 	var page strings.Builder

@@ -41,8 +41,8 @@ type Server struct {
 	hits   map[*Fault]int
 }
 
-// NewServer starts a server that stops with the test. With compress it answers in gzip whoever accepts it, and
-// marks its entity tags the way Socrata does.
+// NewServer starts a server that stops with the test. With compress it sends gzip to clients that accept it, and
+// marks its entity tags like Socrata.
 func NewServer(t *testing.T, next http.Handler, compress bool) *Server {
 	t.Helper()
 	s := &Server{next: next, compress: compress, hits: map[*Fault]int{}}
@@ -100,7 +100,7 @@ func (w *statusWriter) WriteHeader(status int) {
 
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// ServeHTTP logs the request and answers it, faults first.
+// ServeHTTP logs the request and serves it, faults first.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -152,7 +152,7 @@ func copyHeader(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
 	}
 }
 
-// Answer replies with a fixed answer.
+// Answer replies with a fixed response.
 func Answer(status int, body string, header ...string) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		for k := 0; k+1 < len(header); k += 2 {
@@ -163,12 +163,12 @@ func Answer(status int, body string, header ...string) func(http.ResponseWriter,
 	}
 }
 
-// HTML replies as a gateway does: with a page for people.
+// HTML replies like a gateway, with a page for people.
 func HTML(status int) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return Answer(status, "<html><head><title>nginx</title></head><body>upstream</body></html>", "Content-Type", "text/html")
 }
 
-// Rewrite replies with the right answer changed.
+// Rewrite replies with a changed copy of the correct response.
 func Rewrite(change func([]byte) []byte) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		answer := httptest.NewRecorder()
@@ -180,7 +180,7 @@ func Rewrite(change func([]byte) []byte) func(http.ResponseWriter, *http.Request
 	}
 }
 
-// CutShort replies with half of the right answer and breaks the connection.
+// CutShort replies with half of the correct response and breaks the connection.
 func CutShort(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	answer := httptest.NewRecorder()
 	next.ServeHTTP(answer, r)

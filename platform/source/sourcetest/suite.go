@@ -19,7 +19,7 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// Portal is a server of one portal kind, made anew for every test.
+// Portal is a server of one portal kind, created for each test.
 type Portal struct {
 	Handler http.Handler
 	Target  source.Target // without BaseURL; PageSize makes it three pages or more
@@ -27,12 +27,12 @@ type Portal struct {
 	System  string        // the source system to expect; "": "unofficial:" and the address
 	// Republish publishes another version of the data. It may change rows, not their shape.
 	Republish func()
-	// Key tells a row from all others; nil where rows may repeat.
+	// Key identifies a row; nil if rows may repeat.
 	Key func(source.Row) string
 }
 
-// world is one test's portal, server and client.
-type world struct {
+// fixture is the portal, server and client of one test.
+type fixture struct {
 	Portal
 	server *Server
 	clock  *Clock
@@ -40,16 +40,16 @@ type world struct {
 	tries  int
 }
 
-func start(t *testing.T, make func(*testing.T) Portal, options ...func(*source.Options)) *world {
+func start(t *testing.T, make func(*testing.T) Portal, options ...func(*source.Options)) *fixture {
 	t.Helper()
-	w := &world{Portal: make(t), clock: NewClock(), tries: 3}
+	w := &fixture{Portal: make(t), clock: NewClock(), tries: 3}
 	w.server = NewServer(t, w.Handler, false)
 	w.Target.BaseURL = w.server.URL
 	w.client = w.newClient(t, options...)
 	return w
 }
 
-func (w *world) newClient(t *testing.T, options ...func(*source.Options)) source.Client {
+func (w *fixture) newClient(t *testing.T, options ...func(*source.Options)) source.Client {
 	t.Helper()
 	o := source.Options{Clock: w.clock, Limits: source.NewLimits(), MaxTries: w.tries, Jitter: func() float64 { return 0.5 }}
 	for _, set := range options {
@@ -63,7 +63,7 @@ func (w *world) newClient(t *testing.T, options ...func(*source.Options)) source
 }
 
 // kind returns the portal's kind.
-func (w *world) kind(t *testing.T) source.Kind {
+func (w *fixture) kind(t *testing.T) source.Kind {
 	t.Helper()
 	k, err := portals.All.Find(w.Target.Kind)
 	if err != nil {
@@ -72,7 +72,7 @@ func (w *world) kind(t *testing.T) source.Kind {
 	return k
 }
 
-func (w *world) describe(t *testing.T) source.Description {
+func (w *fixture) describe(t *testing.T) source.Description {
 	t.Helper()
 	d, err := w.client.Describe(t.Context(), w.Target, events.Validators{})
 	if err != nil {
@@ -81,7 +81,7 @@ func (w *world) describe(t *testing.T) source.Description {
 	return d
 }
 
-func (w *world) page(t *testing.T, d source.Description, index int) source.Page {
+func (w *fixture) page(t *testing.T, d source.Description, index int) source.Page {
 	t.Helper()
 	p, err := w.client.Page(t.Context(), w.Target, d, index)
 	if err != nil {
@@ -108,7 +108,7 @@ func Run(t *testing.T, newPortal func(*testing.T) Portal) {
 		"unchanged": unchanged, "republished": republished, "another server": anotherServer,
 		"passing troubles": passingTroubles, "lasting troubles": lastingTroubles, "retry after": retryAfter,
 		"refusals": refusals, "wrong form": wrongForm, "malformed": malformed, "too large": tooLarge,
-		"allow-list": allowList, "stopped": stopped, "rate": rate, "token": token, "told": told, "by role": byRole,
+		"allow-list": allowList, "stopped": stopped, "rate": rate, "token": token, "reported": reported, "by role": byRole,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,7 +175,7 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// byRole: each dimension that is described by its role is in every row for who wants it, and in none for who does not.
+// byRole: each dimension that is described by its role is in every row if it is wanted, and in none otherwise.
 func byRole(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -202,7 +202,7 @@ func byRole(t *testing.T, newPortal func(*testing.T) Portal) {
 			for _, f := range r.Fields {
 				row[f.Name] = string(f.Raw)
 				if !wants && strings.HasPrefix(f.Name, source.RolePrefix) {
-					t.Errorf("row %d has %s, which nobody wants", r.Index, f.Name)
+					t.Errorf("row %d has %s, which is not wanted", r.Index, f.Name)
 				}
 			}
 			for name, ids := range of {
@@ -218,7 +218,7 @@ func byRole(t *testing.T, newPortal func(*testing.T) Portal) {
 					separator = ", "
 				}
 				if want := strings.Join(values, separator); wants && got != want {
-					t.Errorf("row %d: %s is %s, the dimensions %v say %s", r.Index, name, got, ids, want)
+					t.Errorf("row %d: %s is %s, the dimensions %v give %s", r.Index, name, got, ids, want)
 				}
 			}
 			return nil
@@ -275,7 +275,7 @@ func compressedPages(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// unchanged: the same version is said to be unchanged, and after a 304 nothing more is asked; another is not.
+// unchanged: the same version is reported as unchanged, and a 304 is the last request; another version is not.
 func unchanged(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -288,7 +288,7 @@ func unchanged(t *testing.T, newPortal func(*testing.T) Portal) {
 		t.Errorf("%d requests, want the conditional one only", len(requests))
 	}
 	if _, err := w.client.Describe(t.Context(), w.Target, events.Validators{Rows: d.Rows}); err != nil {
-		t.Errorf("the same count alone is no evidence, but describe answered %v", err)
+		t.Errorf("the same count alone is not evidence, but describe returned %v", err)
 	}
 	w.Republish()
 	now, err := w.client.Describe(t.Context(), w.Target, d.Validators)
@@ -339,10 +339,10 @@ func anotherServer(t *testing.T, newPortal func(*testing.T) Portal) {
 		next.ServeHTTP(rw, r)
 	}})
 	if _, err := w.client.Page(t.Context(), w.Target, d, 0); !errors.Is(err, source.ErrChanged) {
-		t.Errorf("page of a server that is none of ours: %v, want changed", err)
+		t.Errorf("page of an unknown server: %v, want changed", err)
 	}
 	if err := w.client.Verify(t.Context(), w.Target, d); !errors.Is(err, source.ErrChanged) {
-		t.Errorf("verify at a server that is none of ours: %v, want changed", err)
+		t.Errorf("verify at an unknown server: %v, want changed", err)
 	}
 }
 
@@ -425,7 +425,7 @@ func lastingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 	w.page(t, d, 0)
 }
 
-// retryAfter: the portal's wish is kept in both its forms, up to the cap.
+// retryAfter: both forms of the header are respected, up to the limit.
 func retryAfter(t *testing.T, newPortal func(*testing.T) Portal) {
 	for name, c := range map[string]struct {
 		value string
@@ -460,16 +460,20 @@ func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
 		body   string
 		says   string
 	}{
-		"front end":   {404, `{ "code" : "not_found", "error" : true, "message" : "Not found", "data" : { "id" : "xxxx-yyyy" } }`, "not_found: Not found"},
+		"front end": {404, `{ "code" : "not_found", "error" : true, "message" : "Not found", "data" : { "id" : "xxxx-yyyy" } }`,
+			"not_found: Not found"},
 		"coordinator": {400, `{"message":"No such column: adreca","errorCode":"query.soql.no-such-column","data":{"column":"adreca"}}`, "the column adreca was renamed or removed upstream"},
-		"idescat":     {416, `{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`, "Nombre màxim de dades superat."},
-		"idescat 200": {200, `{"version":"2.0","class":"error","status":"400","id":"03","label":"Taula desconeguda."}`, "400 error 03: Taula desconeguda."},
-		"ckan":        {404, `{"help":"h","success":false,"error":{"message":"Not found: Resource was not found.","__type":"Not Found Error"}}`, "Not Found Error"},
-		"ckan 200":    {200, `{"help":"h","success":false,"error":{"message":"no","__type":"Authorization Error"}}`, "Authorization Error: no"},
-		"core 200":    {200, `{"code":"permission_denied","error":true,"message":"no"}`, "permission_denied"},
-		"401":         {401, "", "401 Unauthorized"},
-		"403 HTML":    {403, "<html>go away</html>", "an HTML page"},
-		"long body":   {400, long, "400 x: à"},
+		"idescat": {416, `{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`,
+			"Nombre màxim de dades superat."},
+		"idescat 200": {200, `{"version":"2.0","class":"error","status":"400","id":"03","label":"Taula desconeguda."}`,
+			"400 error 03: Taula desconeguda."},
+		"ckan": {404, `{"help":"h","success":false,"error":{"message":"Not found: Resource was not found.","__type":"Not Found Error"}}`, "Not Found Error"},
+		"ckan 200": {200, `{"help":"h","success":false,"error":{"message":"no","__type":"Authorization Error"}}`,
+			"Authorization Error: no"},
+		"core 200":  {200, `{"code":"permission_denied","error":true,"message":"no"}`, "permission_denied"},
+		"401":       {401, "", "401 Unauthorized"},
+		"403 HTML":  {403, "<html>go away</html>", "an HTML page"},
+		"long body": {400, long, "400 x: à"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -483,12 +487,13 @@ func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
 				t.Fatalf("error %v, want a permanent one", err)
 			}
 			if !strings.Contains(err.Error(), c.says) || permanent.Hint == "" {
-				t.Errorf("error %q (hint %q), want it to say %q", err, permanent.Hint, c.says)
+				t.Errorf("error %q (hint %q), want it to contain %q", err, permanent.Hint, c.says)
 			}
 			if permanent.Status < 400 && c.status >= 400 {
 				t.Errorf("status %d, want %d", permanent.Status, c.status)
 			}
-			if len(permanent.Body) > 2048 || !strings.HasPrefix(c.body, strings.TrimRight(permanent.Body, "\uFFFD")) || permanent.Body == "" && c.body != "" {
+			if len(permanent.Body) > 2048 || !strings.HasPrefix(c.body, strings.TrimRight(permanent.Body, "\uFFFD")) ||
+				permanent.Body == "" && c.body != "" {
 				t.Errorf("body %q, want the first 2 KiB of %q", permanent.Body, c.body)
 			}
 			if n := len(w.server.Requests()); n != 1 {
@@ -525,7 +530,7 @@ func wrongForm(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// malformed: what stays malformed is final and says where; what stays cut short may be whole another day.
+// malformed: a page that is malformed in every try is final, with its offset; one that is cut short is transient.
 func malformed(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -597,7 +602,7 @@ func allowList(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// stopped: the end of the context ends everything, and is no fault of the source.
+// stopped: the end of the context ends everything, and is not an error of the source.
 func stopped(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -623,7 +628,7 @@ func rate(t *testing.T, newPortal func(*testing.T) Portal) {
 	shared := func(o *source.Options) { o.Limits, o.RequestsPerSecond = limits, 2 }
 	w := start(t, newPortal, shared)
 	second := w.newClient(t, shared)
-	begun := w.clock.Now()
+	started := w.clock.Now()
 	d := w.describe(t)
 	for k := range 3 {
 		w.page(t, d, k)
@@ -632,8 +637,8 @@ func rate(t *testing.T, newPortal func(*testing.T) Portal) {
 		}
 	}
 	n := len(w.server.Requests())
-	if took, want := w.clock.Now().Sub(begun), time.Duration(n-1)*time.Second/2; took < want-time.Millisecond {
-		t.Errorf("%d requests took %v, want %v or more at 2 a second", n, took, want)
+	if took, want := w.clock.Now().Sub(started), time.Duration(n-1)*time.Second/2; took < want-time.Millisecond {
+		t.Errorf("%d requests took %v, want %v or more at 2 per second", n, took, want)
 	}
 }
 
@@ -671,8 +676,8 @@ func token(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// told: every try is told, failures too.
-func told(t *testing.T, newPortal func(*testing.T) Portal) {
+// reported: OnRequest receives every try, failures included.
+func reported(t *testing.T, newPortal func(*testing.T) Portal) {
 	var infos []source.RequestInfo
 	w := start(t, newPortal, func(o *source.Options) { o.OnRequest = func(i source.RequestInfo) { infos = append(infos, i) } })
 	d := w.describe(t)
@@ -680,14 +685,14 @@ func told(t *testing.T, newPortal func(*testing.T) Portal) {
 	infos = nil
 	p := w.page(t, d, 0)
 	if len(infos) != 2 {
-		t.Fatalf("told %d tries, want 2", len(infos))
+		t.Fatalf("%d tries were reported, want 2", len(infos))
 	}
 	first, second := infos[0], infos[1]
 	if first.Status != 503 || first.Attempt != 1 || first.Outcome != source.OutcomeRetried {
-		t.Errorf("first try told as %+v", first)
+		t.Errorf("first try reported as %+v", first)
 	}
 	if second.Status != 200 || second.Attempt != 2 || second.Outcome != source.OutcomeOK ||
 		second.Bytes != int64(len(p.Body)) || second.Kind != w.Target.Kind || second.Host == "" {
-		t.Errorf("second try told as %+v", second)
+		t.Errorf("second try reported as %+v", second)
 	}
 }
