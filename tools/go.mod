@@ -1,5 +1,5 @@
-// Programs that judge the tree from outside. They have a module of their own, out of go.work: what they require must not
-// decide which versions the services are built with.
+// Programs that check the tree. Their module is not in go.work, so that its requirements do not select the versions that the
+// services are built with.
 module github.com/llac-project/llac/tools
 
 go 1.26.0

@@ -30,16 +30,6 @@ func NewClient(t *testing.T, kind string, set ...func(*source.Options)) (source.
 	return c, clock
 }
 
-// NewReader returns a page reader of a kind.
-func NewReader(t testing.TB, kind string) source.Reader {
-	t.Helper()
-	r, err := portals.All.NewReader(kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // Describe describes a target that must have changed.
 func Describe(t *testing.T, c source.Client, target source.Target) source.Description {
 	t.Helper()
