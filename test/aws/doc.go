@@ -1,4 +1,4 @@
-// Package aws applies terraform/ to moto, by make bootstrap, make stacks and make deploy, runs the services on what came of it (package driver),
-// deploys and takes back one of them, and holds second plans against plan_allow.txt. moto_server.py is the moto that this is done with, and
-// says what it puts right.
+// Package aws applies terraform/ to moto with make bootstrap, make stacks and make deploy, and runs the services on the result (package
+// driver). It also deploys and rolls back one service, and checks second plans against plan_allow.txt. moto_server.py starts the moto that
+// is used and documents what it adds to moto.
 package aws

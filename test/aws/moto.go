@@ -18,7 +18,7 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// Account is the account that moto says its callers are of.
+// Account is the account that moto reports for every caller.
 const Account = "123456789012"
 
 // Moto is a running moto_server.py.
@@ -29,7 +29,7 @@ type Moto struct {
 
 var runningOn = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
 
-// StartMoto starts script, which is moto_server.py, on a free port, with the moto of the project's own environment.
+// StartMoto starts script, which is moto_server.py, on a free port, with the moto of the project's own Python environment.
 func StartMoto(ctx context.Context, script string, progress io.Writer) (*Moto, error) {
 	environment, err := python.Ensure(ctx, "moto-venv", []string{"moto[server]==" + conformance.MotoVersion}, progress)
 	if err != nil {
@@ -48,7 +48,7 @@ func StartMoto(ctx context.Context, script string, progress io.Writer) (*Moto, e
 		return nil, errors.Join(fmt.Errorf("start moto: %w", err), out.Close())
 	}
 	found := make(chan string, 1)
-	go func() { // reads on, so that moto never blocks
+	go func() { // keeps reading, so that moto never blocks on its output
 		defer out.Close()
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if at := runningOn.FindStringSubmatch(lines.Text()); at != nil {
@@ -65,9 +65,10 @@ func StartMoto(ctx context.Context, script string, progress io.Writer) (*Moto, e
 		if m.Endpoint != "" {
 			return m, nil
 		}
-		return nil, errors.Join(errors.New("moto ended before it listened; run test/aws/moto_server.py by hand to see why"), m.Close())
+		err = errors.New("start moto: it exited before it listened; run test/aws/moto_server.py by hand to see why")
+		return nil, errors.Join(err, m.Close())
 	case <-time.After(time.Minute):
-		return nil, errors.Join(errors.New("moto does not listen after a minute"), m.Close())
+		return nil, errors.Join(errors.New("start moto: it does not listen after a minute"), m.Close())
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), m.Close())
 	}
@@ -76,6 +77,6 @@ func StartMoto(ctx context.Context, script string, progress io.Writer) (*Moto, e
 // Close stops the server.
 func (m *Moto) Close() error {
 	_ = syscall.Kill(-m.command.Process.Pid, syscall.SIGKILL)
-	_ = m.command.Wait() // says "killed"
+	_ = m.command.Wait() // its error is that the process was killed
 	return nil
 }

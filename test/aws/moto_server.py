@@ -1,15 +1,15 @@
-"""moto's server, with four things put right that would otherwise keep our Terraform from being applied to it as it is.
+"""moto's server with four changes, without which our Terraform could not be applied to it as it is.
 
-Conditions: moto takes every Deny of a bucket policy as unconditional, since it knows no condition but StringEquals. Ours deny
-plain HTTP, and everybody but the roles that may write a layer; moto would lock the driver out of the lake. Here a Deny with
-a condition that moto does not know denies nobody. What the conditions say is tested where they are made, by `terraform test`.
+Conditions: moto treats every Deny of a bucket policy as unconditional, because StringEquals is the only condition it supports. Our
+policies deny plain HTTP, and deny writes to a layer to all roles but its own, so moto would lock the driver out of the lake. Here a
+Deny with a condition that moto does not support denies nothing. `terraform test` tests the conditions where they are defined.
 
-Recursion: moto has no GetFunctionRecursionConfig and PutFunctionRecursionConfig. Here a function remembers what it was told.
+Recursion: moto does not support GetFunctionRecursionConfig and PutFunctionRecursionConfig. Here a function stores its setting.
 
-Mappings: moto would run a mapped function in Docker for every message, and count a receive when it cannot. Here a mapping is only
-remembered; the driver acts it out.
+Mappings: moto would run a mapped function in Docker for every message, and count a receive if it cannot. Here a mapping is only
+stored; the driver does its work.
 
-Saved queries: moto has none of CloudWatch Logs' query definitions. Here they are kept, and found again by the beginning of their name.
+Saved queries: moto does not support the query definitions of CloudWatch Logs. Here they are stored and found by the prefix of their name.
 """
 
 import json
@@ -32,7 +32,7 @@ from moto.sqs.models import Queue
 permitted = access_control.IAMPolicyStatement.is_action_permitted
 
 
-def knowing_conditions(self, *args, **kwargs):
+def ignore_unsupported_conditions(self, *args, **kwargs):
     result = permitted(self, *args, **kwargs)
     unknown = set(self._statement.get("Condition", {})) - set(CONDITION_OPERATIONS)
     if result is access_control.PermissionResult.DENIED and unknown:
@@ -40,9 +40,9 @@ def knowing_conditions(self, *args, **kwargs):
     return result
 
 
-access_control.IAMPolicyStatement.is_action_permitted = knowing_conditions
+access_control.IAMPolicyStatement.is_action_permitted = ignore_unsupported_conditions
 
-# Read anew each time, and so always empty: nothing that moto notes in it stays.
+# Each read returns a new, empty dictionary: moto finds no mapping to run.
 Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, mappings: None)
 
 FUNCTION = re.compile(r"/functions/([^/]+)/recursion-config")
@@ -65,15 +65,15 @@ definitions = {}
 
 
 def put_query_definition(self):
-    told = {k: v for k, v in json.loads(self.body).items() if k in ("name", "queryString", "logGroupNames")}
-    at = json.loads(self.body).get("queryDefinitionId") or str(uuid.uuid4())
-    definitions[at] = {"queryDefinitionId": at, "lastModified": 0, **told}
-    return json.dumps({"queryDefinitionId": at})
+    given = {k: v for k, v in json.loads(self.body).items() if k in ("name", "queryString", "logGroupNames")}
+    definition_id = json.loads(self.body).get("queryDefinitionId") or str(uuid.uuid4())
+    definitions[definition_id] = {"queryDefinitionId": definition_id, "lastModified": 0, **given}
+    return json.dumps({"queryDefinitionId": definition_id})
 
 
 def describe_query_definitions(self):
-    beginning = json.loads(self.body).get("queryDefinitionNamePrefix", "")
-    return json.dumps({"queryDefinitions": [d for d in definitions.values() if d["name"].startswith(beginning)]})
+    prefix = json.loads(self.body).get("queryDefinitionNamePrefix", "")
+    return json.dumps({"queryDefinitions": [d for d in definitions.values() if d["name"].startswith(prefix)]})
 
 
 def delete_query_definition(self):

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A Difference is one attribute that a plan would change.
+// Difference is one attribute that a plan would change.
 type Difference struct {
 	Address   string // of the resource
 	Attribute string
@@ -19,8 +19,8 @@ type Difference struct {
 
 func (d Difference) String() string { return d.Action + " " + d.Address + " " + d.Attribute }
 
-// Differences reads what a plan would change out of `terraform show -json`. A resource that would be made or destroyed is one
-// difference, of the attribute "*". What is known only after the apply counts as changed where something else of it is.
+// Differences returns what a plan, the output of `terraform show -json`, would change. A resource that would be created or destroyed is
+// one difference, of the attribute "*". In a resource that would be updated, an attribute known only after the apply counts as changed.
 func Differences(plan []byte) ([]Difference, error) {
 	var p struct {
 		ResourceChanges []struct {
@@ -81,7 +81,7 @@ func Differences(plan []byte) ([]Difference, error) {
 	return out, nil
 }
 
-// An Allowed difference is one line of plan_allow.txt.
+// Allowed is a difference that a line of plan_allow.txt allows.
 type Allowed struct{ Address, Attribute, Why string }
 
 // ParseAllowed reads plan_allow.txt.
@@ -96,19 +96,19 @@ func ParseAllowed(text string) ([]Allowed, error) {
 		what, why, ok := strings.Cut(line, ": ")
 		words := strings.Fields(what)
 		if !ok || len(words) != 2 || strings.TrimSpace(why) == "" {
-			return nil, fmt.Errorf("line %d: want <address> <attribute>: <why>", n)
+			return nil, fmt.Errorf("line %d: want <address> <attribute>: <reason>", n)
 		}
 		out = append(out, Allowed{words[0], words[1], strings.TrimSpace(why)})
 	}
 	return out, nil
 }
 
-// Judge answers the differences that nothing allows, and the lines of the list that nothing needed.
+// Judge returns the differences that no line allows, and the lines that allowed no difference.
 func Judge(differences []Difference, allowed []Allowed) (unexpected []Difference, unused []Allowed) {
 	used := make([]bool, len(allowed))
 	for _, d := range differences {
 		i := slices.IndexFunc(allowed, func(a Allowed) bool {
-			same, _ := path.Match(a.Address, d.Address) // addresses hold no slash, so that * stands for anything
+			same, _ := path.Match(a.Address, d.Address) // an address has no slash, so that * matches anything
 			return same && a.Attribute == d.Attribute && d.Action == "update"
 		})
 		if i < 0 {

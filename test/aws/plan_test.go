@@ -7,8 +7,11 @@ import (
 )
 
 const plan = `{"resource_changes": [
-  {"address": "module.a.aws_sqs_queue.this", "change": {"actions": ["update"], "before": {"redrive_policy": "{\"a\": 1}", "name": "q"}, "after": {"redrive_policy": "{\"a\":1}", "name": "q"}, "after_unknown": {}}},
-  {"address": "module.a.aws_lambda_function.this", "change": {"actions": ["update"], "before": {"memory_size": 512, "version": "1"}, "after": {"memory_size": 1024}, "after_unknown": {"version": true}}},
+  {"address": "module.a.aws_sqs_queue.this", "change": {"actions": ["update"],
+    "before": {"redrive_policy": "{\"a\": 1}", "name": "q"},
+    "after": {"redrive_policy": "{\"a\":1}", "name": "q"}, "after_unknown": {}}},
+  {"address": "module.a.aws_lambda_function.this", "change": {"actions": ["update"],
+    "before": {"memory_size": 512, "version": "1"}, "after": {"memory_size": 1024}, "after_unknown": {"version": true}}},
   {"address": "aws_sns_topic.gone", "change": {"actions": ["create"], "after": {"name": "t"}}},
   {"address": "aws_sns_topic.same", "change": {"actions": ["no-op"], "before": {"name": "t"}, "after": {"name": "t"}}}
 ]}`
@@ -19,9 +22,10 @@ func TestJudge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const all = "[create aws_sns_topic.gone * update module.a.aws_lambda_function.this memory_size update module.a.aws_lambda_function.this version update module.a.aws_sqs_queue.this redrive_policy]"
-	if got := fmt.Sprint(differences); got != all {
-		t.Errorf("got  %s\nwant %s", got, all)
+	const want = "[create aws_sns_topic.gone * update module.a.aws_lambda_function.this memory_size " +
+		"update module.a.aws_lambda_function.this version update module.a.aws_sqs_queue.this redrive_policy]"
+	if got := fmt.Sprint(differences); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	allowed, err := ParseAllowed("# why\nmodule.*.aws_sqs_queue.this redrive_policy: blanks\naws_sns_topic.* *: never\nx.y z: over\n")
 	if err != nil {
@@ -29,7 +33,7 @@ func TestJudge(t *testing.T) {
 	}
 	unexpected, unused := Judge(differences, allowed)
 	if len(unexpected) != 3 || len(unused) != 2 {
-		t.Errorf("unexpected %v, unused %v: what would be made is never allowed", unexpected, unused)
+		t.Errorf("unexpected %v, unused %v; want 3 and 2: creating a resource is never allowed", unexpected, unused)
 	}
 }
 
@@ -43,6 +47,6 @@ func TestAllowList(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := ParseAllowed("aws_sqs_queue.this redrive_policy"); err == nil {
-		t.Error("a line without a reason is taken")
+		t.Error("a line without a reason is accepted")
 	}
 }

@@ -23,8 +23,8 @@ import (
 	"github.com/llac-project/llac/test/aws/driver"
 )
 
-// fences are the blocks of a page that are opened by the word given and nothing else, in order.
-func fences(page, word string) []string {
+// codeBlocks returns, in order, the fenced blocks of a page whose info string is exactly language.
+func codeBlocks(page, language string) []string {
 	var out []string
 	var block []string
 	open := false
@@ -35,25 +35,25 @@ func fences(page, word string) []string {
 			out, block, open = append(out, strings.Join(block, "")), nil, false
 		case open:
 			block = append(block, line)
-		case bare == "```"+word:
+		case bare == "```"+language:
 			open = true
 		}
 	}
 	return out
 }
 
-// applied are the commands of recreate.md that make an environment. Function apply does the same, what needs not wait for each other at the
-// same time; that the page says these and no others is all that is looked at here.
-const applied = `make bootstrap
+// createCommands are the commands of recreate.md that create an environment. They are not run here, because method apply does the same with
+// more in parallel; the test only checks that the page has exactly these.
+const createCommands = `make bootstrap
 make stacks ENV=dev
 make deploy-changed ENV=dev
 bin/llac datasets publish --env dev --yes
 `
 
-// runbooks runs the blocks of docs/runbooks on the environment, while the schedules and mappings are acted out, in an order in which each finds
-// what it is for.
-func runbooks(t *testing.T, w *world, d driver.Deployed) {
-	c := w.act(t, d, nil)
+// runbooks runs the commands of docs/runbooks on the environment while the driver runs the services. Each page is run in the situation that
+// it is for, which prepare creates.
+func runbooks(t *testing.T, e *environment, d driver.Deployed) {
+	c := e.drive(t, d, nil)
 	folder := filepath.Join(root(t), "docs", "runbooks")
 	read := func(name string) []string {
 		t.Helper()
@@ -61,11 +61,11 @@ func runbooks(t *testing.T, w *world, d driver.Deployed) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fences(string(page), "sh")
+		return codeBlocks(string(page), "sh")
 	}
 	run := func(t *testing.T, block string, env ...string) string {
 		t.Helper()
-		script := w.command(t, "bash", "-euo", "pipefail", "-c", block)
+		script := e.command(t, "bash", "-euo", "pipefail", "-c", block)
 		script.Env = append(script.Env, env...)
 		out, err := script.CombinedOutput()
 		if err != nil {
@@ -74,120 +74,123 @@ func runbooks(t *testing.T, w *world, d driver.Deployed) {
 		t.Logf("%s%s", block, out)
 		return string(out)
 	}
-	tried := map[string]bool{"README.md": true}
-	all := func(name string, prepare func(t *testing.T) []string, check func(t *testing.T, said string)) {
-		tried[name] = true
+	tested := map[string]bool{"README.md": true}
+	page := func(name string, prepare func(t *testing.T) []string, check func(t *testing.T, output string)) {
+		tested[name] = true
 		t.Run(name, func(t *testing.T) {
 			var env []string
 			if prepare != nil {
 				env = prepare(t)
 			}
-			said := ""
+			output := ""
 			blocks := read(name)
 			for _, block := range blocks {
-				if block != applied {
-					said += run(t, block, env...)
+				if block != createCommands {
+					output += run(t, block, env...)
 				}
 			}
 			if len(blocks) == 0 {
-				t.Error("there is nothing to run")
+				t.Error("the page has no commands")
 			}
-			check(t, said)
+			check(t, output)
 		})
 	}
 	published := func(t *testing.T, dataset, after string) *lake.Pointer {
 		t.Helper()
-		p, _, err := lake.ReadPointer(t.Context(), w.lake, dataset)
+		p, _, err := lake.ReadPointer(t.Context(), e.lake, dataset)
 		if err != nil || p == nil || p.Snapshot <= after {
-			t.Fatalf("%s is not published after %s: %+v, %v", dataset, after, p, err)
+			t.Fatalf("%s has no snapshot after %s: %+v, %v", dataset, after, p, err)
 		}
 		return p
 	}
-	was := func(t *testing.T, dataset string) string { return published(t, dataset, "").Snapshot }
+	snapshot := func(t *testing.T, dataset string) string { return published(t, dataset, "").Snapshot }
 
-	all("recreate.md", func(t *testing.T) []string {
-		if read("recreate.md")[0] != applied {
-			t.Errorf("the page makes an environment by\n%s\nand this test by\n%s", read("recreate.md")[0], applied)
+	page("recreate.md", func(t *testing.T) []string {
+		if first := read("recreate.md")[0]; first != createCommands {
+			t.Errorf("the page creates an environment with\n%s\nand this test with\n%s", first, createCommands)
 		}
-		w.forget(t, "service_types")
+		e.forget(t, "service_types")
 		return nil
-	}, func(t *testing.T, said string) { published(t, "service_types", "") })
+	}, func(t *testing.T, output string) { published(t, "service_types", "") })
 
-	all("restart-and-validate.md", func(t *testing.T) []string {
-		w.deadLetter(t, "service_types", "validator", "stager")
+	page("restart-and-validate.md", func(t *testing.T) []string {
+		e.deadLetter(t, "service_types", "validator", "stager")
 		return nil
-	}, func(t *testing.T, said string) {
-		for name, n := range w.depths(t, "-dlq") {
+	}, func(t *testing.T, output string) {
+		for name, n := range e.depths(t, "-dlq") {
 			if n > 0 {
 				t.Errorf("%s still holds %d", name, n)
 			}
 		}
 	})
 
-	before := was(t, "population")
-	all("fill-gaps.md", func(t *testing.T) []string {
-		// A gap: 2023 is not part of what is published.
+	before := snapshot(t, "population")
+	page("fill-gaps.md", func(t *testing.T) []string {
+		// A gap: the pointer has no part for 2023.
 		p := published(t, "population", "")
 		p.Parts = slices.DeleteFunc(p.Parts, func(p lake.PointerPart) bool { return p.Slice == "2023" })
-		if _, err := w.lake.Put(t.Context(), lake.PointerKey("population"), lake.Encode(p)); err != nil {
+		if _, err := e.lake.Put(t.Context(), lake.PointerKey("population"), lake.Encode(p)); err != nil {
 			t.Fatal(err)
 		}
 		return nil
-	}, func(t *testing.T, said string) {
+	}, func(t *testing.T, output string) {
 		p := published(t, "population", before)
 		if len(p.Parts) != 2 || p.Part("2023").RunID <= before || !p.Part("2024").CarriedOn {
-			t.Errorf("filled 2023: %+v", p.Parts)
+			t.Errorf("after filling 2023 the parts are %+v", p.Parts)
 		}
 	})
 
-	types := was(t, "service_types")
-	all("collect-by-hand.md", func(t *testing.T) []string { return []string{"PAGE=" + w.archivedPage(t, "service_types")} }, func(t *testing.T, said string) {
-		w.eventually(t, c, "service_types", types)
+	types := snapshot(t, "service_types")
+	page("collect-by-hand.md", func(t *testing.T) []string {
+		return []string{"PAGE=" + e.archivedPage(t, "service_types")}
+	}, func(t *testing.T, output string) {
+		e.waitForSnapshot(t, c, "service_types", types)
 	})
-	all("alternative-source.md", nil, func(t *testing.T, said string) {})
-	all("tell-the-users.md", nil, func(t *testing.T, said string) {
-		if !strings.Contains(said, "municipalities") {
-			t.Errorf("the facts name no dataset:\n%s", said)
+	page("alternative-source.md", nil, func(t *testing.T, output string) {})
+	page("tell-the-users.md", nil, func(t *testing.T, output string) {
+		if !strings.Contains(output, "municipalities") {
+			t.Errorf("the output names no dataset:\n%s", output)
 		}
 	})
 
-	lost := was(t, "housing")
-	all("restore-from-replica.md", func(t *testing.T) []string {
-		w.replicate(t)
+	lost := snapshot(t, "housing")
+	page("restore-from-replica.md", func(t *testing.T) []string {
+		e.replicate(t)
 		for _, layer := range []string{"state", "staging", "archive", "evidence"} {
-			for _, key := range w.keys(t, layer+"/housing/") {
-				w.deleteKey(t, key)
+			for _, key := range e.keys(t, layer+"/housing/") {
+				e.deleteKey(t, key)
 			}
 		}
-		for _, key := range w.keys(t, "staging/gdp_quarterly/") { // under a pointer that stays
-			w.deleteKey(t, key)
+		for _, key := range e.keys(t, "staging/gdp_quarterly/") { // the pointer to it stays
+			e.deleteKey(t, key)
 		}
 		return nil
-	}, func(t *testing.T, said string) {
+	}, func(t *testing.T, output string) {
 		p := published(t, "housing", "")
 		if p.Snapshot != lost {
-			t.Errorf("restored %s, lost was %s", p.Snapshot, lost)
+			t.Errorf("restored snapshot %s, want %s", p.Snapshot, lost)
 		}
 		for _, part := range slices.Concat(p.Parts, published(t, "gdp_quarterly", "").Parts) {
 			for _, o := range part.Objects {
-				if _, err := lake.Read(t.Context(), w.lake, o.Object); err != nil {
+				if _, err := lake.Read(t.Context(), e.lake, o.Object); err != nil {
 					t.Error(err)
 				}
 			}
 		}
 	})
 
-	tried["take-a-deploy-back.md"] = true
+	tested["take-a-deploy-back.md"] = true
 	t.Run("take-a-deploy-back.md", func(t *testing.T) {
-		// Run by deploysAlone, which has what to take back; here that the page says the same.
-		if got := strings.Join(read("take-a-deploy-back.md"), ""); got != "bin/llac deploy running --env dev\nmake rollback SERVICE=validator ENV=dev\n" {
-			t.Errorf("the page says\n%s", got)
+		// deployAndRollBack runs these commands after a deploy; here only the page is checked.
+		const want = "bin/llac deploy running --env dev\nmake rollback SERVICE=validator ENV=dev\n"
+		if got := strings.Join(read("take-a-deploy-back.md"), ""); got != want {
+			t.Errorf("the commands of the page are\n%s\nwant\n%s", got, want)
 		}
 	})
 	pages, _ := filepath.Glob(filepath.Join(folder, "*.md"))
 	for _, p := range pages {
-		if !tried[filepath.Base(p)] {
-			t.Errorf("no command of %s is tried", filepath.Base(p))
+		if !tested[filepath.Base(p)] {
+			t.Errorf("the commands of %s are not tested", filepath.Base(p))
 		}
 	}
 	if err := c.Close(); err != nil {
@@ -195,25 +198,25 @@ func runbooks(t *testing.T, w *world, d driver.Deployed) {
 	}
 }
 
-// eventually waits until a dataset is published anew.
-func (w *world) eventually(t *testing.T, c *driver.Cloud, dataset, after string) {
+// waitForSnapshot waits until a dataset has a snapshot after another.
+func (e *environment) waitForSnapshot(t *testing.T, c *driver.Cloud, dataset, after string) {
 	t.Helper()
 	if err := waitFor(c, 20*time.Second, func() (bool, string) {
-		p, _, err := lake.ReadPointer(t.Context(), w.lake, dataset)
-		return err == nil && p != nil && p.Snapshot > after, dataset + " is not published after " + after
+		p, _, err := lake.ReadPointer(t.Context(), e.lake, dataset)
+		return err == nil && p != nil && p.Snapshot > after, dataset + " has no snapshot after " + after
 	}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// archivedPage writes an archived page of a dataset to a file, as a person would have saved it.
-func (w *world) archivedPage(t *testing.T, dataset string) string {
+// archivedPage writes an archived page of a dataset to a file, as a person would save it, and returns the file.
+func (e *environment) archivedPage(t *testing.T, dataset string) string {
 	t.Helper()
-	for _, key := range w.keys(t, "archive/"+dataset+"/") {
+	for _, key := range e.keys(t, "archive/"+dataset+"/") {
 		if !strings.HasSuffix(key, ".json.zst") {
 			continue
 		}
-		packed, _, err := w.lake.Get(t.Context(), key)
+		packed, _, err := e.lake.Get(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,24 +235,24 @@ func (w *world) archivedPage(t *testing.T, dataset string) string {
 		}
 		return file
 	}
-	t.Fatalf("nothing of %s is archived", dataset)
+	t.Fatalf("%s has no archived page", dataset)
 	return ""
 }
 
-// replicate does what S3's replication does, which moto does not: it copies the prefixes that stacks/storage says into the replica.
-func (w *world) replicate(t *testing.T) {
+// replicate copies the prefixes that stacks/storage names to the replica, because moto has no replication.
+func (e *environment) replicate(t *testing.T) {
 	t.Helper()
 	const bucket = "llac-" + env + "-replica-" + Account
-	var there *s3types.BucketAlreadyOwnedByYou // by who works on these tests
-	if _, err := s3.NewFromConfig(w.config).CreateBucket(t.Context(), &s3.CreateBucketInput{
+	var exists *s3types.BucketAlreadyOwnedByYou // in a moto that is used for several runs of the test
+	if _, err := s3.NewFromConfig(e.config).CreateBucket(t.Context(), &s3.CreateBucketInput{
 		Bucket: aws.String(bucket), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
-	}); err != nil && !errors.As(err, &there) {
+	}); err != nil && !errors.As(err, &exists) {
 		t.Fatal(err)
 	}
-	replica := lake.NewS3(w.config, bucket, clock.System{})
+	replica := lake.NewS3(e.config, bucket, clock.System{})
 	for _, prefix := range []string{"staging/", "marts/", "state/", "evidence/", "quality/", "runs/", "archive/"} {
-		for _, key := range w.keys(t, prefix) {
-			body, _, err := w.lake.Get(t.Context(), key)
+		for _, key := range e.keys(t, prefix) {
+			body, _, err := e.lake.Get(t.Context(), key)
 			if err == nil {
 				_, err = replica.Put(t.Context(), key, body)
 			}
@@ -260,15 +263,15 @@ func (w *world) replicate(t *testing.T) {
 	}
 }
 
-// deadLetter puts what a service said of a dataset into the dead-letter queue of who hears it, as SQS does with a message whose receiver died
-// again and again.
-func (w *world) deadLetter(t *testing.T, dataset, from, to string) {
+// deadLetter sends an event that a producer published about a dataset to the dead-letter queue of a consumer, as SQS does after too many
+// receives.
+func (e *environment) deadLetter(t *testing.T, dataset, producer, consumer string) {
 	t.Helper()
-	p, _, err := lake.ReadPointer(t.Context(), w.lake, dataset)
+	p, _, err := lake.ReadPointer(t.Context(), e.lake, dataset)
 	if err != nil || p == nil {
 		t.Fatal(p, err)
 	}
-	receipt, _, err := lake.ReadState[lake.Receipt](t.Context(), w.lake, lake.ReceiptKey(dataset, p.RunID, from, 0))
+	receipt, _, err := lake.ReadState[lake.Receipt](t.Context(), e.lake, lake.ReceiptKey(dataset, p.RunID, producer, 0))
 	if err != nil || receipt == nil {
 		t.Fatal(receipt, err)
 	}
@@ -276,8 +279,8 @@ func (w *world) deadLetter(t *testing.T, dataset, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := w.moto.Endpoint + "/" + Account + "/llac-" + env + "-" + to + "-dlq"
-	if _, err := w.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(body))}); err != nil {
+	url := e.moto.Endpoint + "/" + Account + "/llac-" + env + "-" + consumer + "-dlq"
+	if _, err := e.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(body))}); err != nil {
 		t.Fatal(err)
 	}
 }

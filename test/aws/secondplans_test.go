@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// SecondPlans fails for every difference in a folder of plans that neither plan_allow.txt nor expected names, for every line of the list that no
-// plan needs, and for everything expected that no plan has. Expected are lines of "<root>: <difference>".
-func SecondPlans(t *testing.T, folder string, expected []string) {
+// checkPlans checks a folder of plans. It fails for every difference that neither plan_allow.txt nor expected names, for every line of
+// plan_allow.txt that no plan needs, and for every expected difference that no plan has. An expected line is "<root>: <difference>".
+func checkPlans(t *testing.T, folder string, expected []string) {
 	t.Helper()
 	text, err := os.ReadFile("plan_allow.txt")
 	if err != nil {
@@ -24,9 +24,9 @@ func SecondPlans(t *testing.T, folder string, expected []string) {
 	}
 	plans, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil || len(plans) < len(roots()) {
-		t.Fatalf("%d plans in %s, want one of each of the %d roots (%v)", len(plans), folder, len(roots()), err)
+		t.Fatalf("%d plans in %s, want one for each of the %d roots (%v)", len(plans), folder, len(roots()), err)
 	}
-	needed, met := map[Allowed]bool{}, map[string]bool{}
+	needed, found := map[Allowed]bool{}, map[string]bool{}
 	for _, name := range plans {
 		b, err := os.ReadFile(name)
 		if err != nil {
@@ -40,7 +40,7 @@ func SecondPlans(t *testing.T, folder string, expected []string) {
 		for _, d := range unexpected {
 			line := strings.TrimSuffix(filepath.Base(name), ".json") + ": " + d.String()
 			if slices.Contains(expected, line) {
-				met[line] = true
+				found[line] = true
 				continue
 			}
 			t.Errorf("a second plan would change: %s", line)
@@ -50,13 +50,13 @@ func SecondPlans(t *testing.T, folder string, expected []string) {
 		}
 	}
 	for _, line := range expected {
-		if !met[line] {
-			t.Errorf("changed by hand, and no plan tells of it: %s", line)
+		if !found[line] {
+			t.Errorf("changed by hand, but no plan reports it: %s", line)
 		}
 	}
 	for a, is := range needed {
 		if !is {
-			t.Errorf("plan_allow.txt: no plan changes %s of %s any more; take the line out", a.Attribute, a.Address)
+			t.Errorf("plan_allow.txt: no plan changes %s of %s any more; remove the line", a.Attribute, a.Address)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-# Every role is made in the apply to moto, and the trigger of the marts.
+# The apply to moto creates every role, and the trigger of the marts.
 github_repository   = "llac-project/llac"
 operator_principals = ["arn:aws:iam::123456789012:user/operator"]
 archive_principals  = ["arn:aws:iam::123456789012:user/archivist"]

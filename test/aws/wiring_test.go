@@ -16,43 +16,44 @@ import (
 	"github.com/llac-project/llac/test/aws/driver"
 )
 
-// configured says of each function what Terraform must have made of it. What the flow needs, the flow shows; this is what it would not
-// notice.
-func configured(t *testing.T, w *world, d driver.Deployed) {
+// checkConfiguration checks the settings of each function and queue that the flow does not depend on.
+func checkConfiguration(t *testing.T, e *environment, d driver.Deployed) {
 	var services []string
 	for _, m := range d.Mappings {
 		f := m.Function
 		services = append(services, f.Service())
 		if !m.Enabled || !m.Partial || m.AtOnce < 2 {
-			t.Errorf("%s: its mapping is %+v; want it enabled, with ReportBatchItemFailures and at least two at once", f.Name, m)
+			t.Errorf("%s: its mapping is %+v; want it enabled, with ReportBatchItemFailures and a concurrency of at least two", f.Name, m)
 		}
 		if want := map[string]int{"scheduler": 10, "landing-janitor": 10}[f.Service()]; m.Batch != max(want, 1) {
-			t.Errorf("%s: batches of %d, want %d: a heavy stage needs its memory for one event", f.Name, m.Batch, max(want, 1))
+			t.Errorf("%s: batches of %d, want %d: a heavy service needs its memory for one event", f.Name, m.Batch, max(want, 1))
 		}
 		if !f.Arm || !f.Tracing || f.Timeout < time.Minute || f.Memory < 256 || f.Version == "$LATEST" {
 			t.Errorf("%+v; want arm64, active tracing and a published version", f)
 		}
-		q := w.attributes(t, m.Queue)
-		if q["VisibilityTimeout"] != itoa(6*int(f.Timeout.Seconds())) || q["SqsManagedSseEnabled"] != "true" || !strings.Contains(q["RedrivePolicy"], "-dlq") {
-			t.Errorf("%s reads a queue with %v; want six times the timeout of %s, encrypted, with a dead-letter queue", f.Name, q, f.Timeout)
+		q := e.attributes(t, m.Queue)
+		visibility := itoa(6 * int(f.Timeout.Seconds()))
+		if q["VisibilityTimeout"] != visibility || q["SqsManagedSseEnabled"] != "true" || !strings.Contains(q["RedrivePolicy"], "-dlq") {
+			t.Errorf("%s reads a queue with %v; want it encrypted, with a dead-letter queue and a visibility timeout of %s seconds, "+
+				"six times the function's timeout", f.Name, q, visibility)
 		}
 	}
 	slices.Sort(services)
 	want := slices.Sorted(slices.Values(flow))
 	if !slices.Equal(services, want) {
-		t.Errorf("mappings call %v, want each of %v once", services, want)
+		t.Errorf("mappings invoke %v, want each of %v once", services, want)
 	}
 	if len(d.Schedules) != 2 {
 		t.Errorf("%d schedules, want the tick and the sweep: %+v", len(d.Schedules), d.Schedules)
 	}
 }
 
-// broken breaks one thing of the wiring after the other and sees the flow end where it is broken. The first breaks are of what the driver
-// read back, as if Terraform had made it so; those of subscriptions are made in moto, and taken back.
-func broken(t *testing.T, w *world, d driver.Deployed) {
+// wrongWiring breaks the wiring in one place at a time and checks that the flow stops there. Faults of schedules, mappings and functions
+// are made in what the driver read back; faults of subscriptions are made in moto, and repaired after the case.
+func wrongWiring(t *testing.T, e *environment, d driver.Deployed) {
 	for _, c := range []struct {
 		name   string
-		breaks func(t *testing.T, d *driver.Deployed) (mend func())
+		inject func(t *testing.T, d *driver.Deployed) (repair func())
 		want   string
 	}{
 		{"the tick goes to another queue", func(t *testing.T, d *driver.Deployed) func() {
@@ -70,7 +71,7 @@ func broken(t *testing.T, w *world, d driver.Deployed) {
 			m.Queue = strings.Replace(m.Queue, "-validator", "-validator-undelivered", 1)
 			return nil
 		}, "nothing reached the validator from the fetcher"},
-		{"a mapping calls another function", func(t *testing.T, d *driver.Deployed) func() {
+		{"a mapping invokes another function", func(t *testing.T, d *driver.Deployed) func() {
 			m := mapping(d, "stager")
 			m.Function = mapping(d, "validator").Function
 			return nil
@@ -79,31 +80,33 @@ func broken(t *testing.T, w *world, d driver.Deployed) {
 			delete(mapping(d, "fetcher").Function.Environment, "LLAC_DATA_BUCKET")
 			return nil
 		}, "LLAC_DATA_BUCKET is not set"},
-		{"a function speaks on another's topic", func(t *testing.T, d *driver.Deployed) func() {
-			e := mapping(d, "stager").Function.Environment
-			e["LLAC_TOPIC_ARN"] = strings.Replace(e["LLAC_TOPIC_ARN"], "-stager", "-operator", 1)
+		{"a function publishes to another service's topic", func(t *testing.T, d *driver.Deployed) func() {
+			variables := mapping(d, "stager").Function.Environment
+			variables["LLAC_TOPIC_ARN"] = strings.Replace(variables["LLAC_TOPIC_ARN"], "-stager", "-operator", 1)
 			return nil
 		}, "nothing reached the quality-gate from the stager"},
-		{"a filter lets nothing through", func(t *testing.T, d *driver.Deployed) func() {
-			return w.refilter(t, "validator", "stager", `{"type":["cat.llac.nothing.v1"]}`)
+		{"a filter matches no event", func(t *testing.T, d *driver.Deployed) func() {
+			return e.refilter(t, "validator", "stager", `{"type":["cat.llac.nothing.v1"]}`)
 		}, "nothing reached the stager from the validator"},
-		{"a subscription leads elsewhere", func(t *testing.T, d *driver.Deployed) func() {
-			return w.redirect(t, "fetcher", "validator")
+		{"a subscription delivers to another queue", func(t *testing.T, d *driver.Deployed) func() {
+			return e.redirect(t, "fetcher", "validator")
 		}, "nothing reached the validator from the fetcher"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			copied := clone(d)
-			if mend := c.breaks(t, &copied); mend != nil {
-				defer mend()
+			if repair := c.inject(t, &copied); repair != nil {
+				defer repair()
 			}
-			cloud := w.act(t, copied, nil)
-			defer w.clean(t)
+			cloud := e.drive(t, copied, nil)
+			defer e.purge(t)
 			defer func() { _ = cloud.Close() }()
-			w.forget(t, "service_types")
+			e.forget(t, "service_types")
 			if err := cloud.Fire(t.Context(), "llac-"+env+"-tick", time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			err := waitFor(cloud, 3*time.Second, func() (bool, string) { return w.isPublished(t, "service_types"), "service_types is not published" })
+			err := waitFor(cloud, 3*time.Second, func() (bool, string) {
+				return e.isPublished(t, "service_types"), "service_types is not published"
+			})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -111,11 +114,13 @@ func broken(t *testing.T, w *world, d driver.Deployed) {
 	}
 }
 
+// mapping returns the mapping that invokes the function of a service.
 func mapping(d *driver.Deployed, service string) *driver.Mapping {
 	i := slices.IndexFunc(d.Mappings, func(m driver.Mapping) bool { return m.Function.Service() == service })
 	return &d.Mappings[i]
 }
 
+// clone copies d, so that a test can change the copy.
 func clone(d driver.Deployed) driver.Deployed {
 	d.Schedules, d.Mappings = slices.Clone(d.Schedules), slices.Clone(d.Mappings)
 	for i := range d.Mappings {
@@ -124,10 +129,10 @@ func clone(d driver.Deployed) driver.Deployed {
 	return d
 }
 
-// subscription finds the one by which a consumer hears a producer.
-func (w *world) subscription(t *testing.T, producer, consumer string) (client *sns.Client, arn, topic, endpoint string) {
+// subscription finds the subscription through which a consumer receives the events of a producer.
+func (e *environment) subscription(t *testing.T, producer, consumer string) (client *sns.Client, arn, topic, endpoint string) {
 	t.Helper()
-	client = sns.NewFromConfig(w.config)
+	client = sns.NewFromConfig(e.config)
 	topic = "arn:aws:sns:eu-west-1:" + Account + ":llac-" + env + "-" + producer
 	list, err := client.ListSubscriptionsByTopic(t.Context(), &sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
 	if err != nil {
@@ -138,35 +143,37 @@ func (w *world) subscription(t *testing.T, producer, consumer string) (client *s
 			return client, aws.ToString(s.SubscriptionArn), topic, aws.ToString(s.Endpoint)
 		}
 	}
-	t.Fatalf("the %s does not hear the %s", consumer, producer)
+	t.Fatalf("%s is not subscribed to the events of %s", consumer, producer)
 	return
 }
 
-func (w *world) refilter(t *testing.T, producer, consumer, policy string) func() {
-	client, arn, _, _ := w.subscription(t, producer, consumer)
-	was, err := client.GetSubscriptionAttributes(t.Context(), &sns.GetSubscriptionAttributesInput{SubscriptionArn: &arn})
+// refilter sets the filter policy of a subscription. It returns a function that restores the one before.
+func (e *environment) refilter(t *testing.T, producer, consumer, policy string) func() {
+	client, arn, _, _ := e.subscription(t, producer, consumer)
+	before, err := client.GetSubscriptionAttributes(t.Context(), &sns.GetSubscriptionAttributesInput{SubscriptionArn: &arn})
 	if err != nil {
 		t.Fatal(err)
 	}
 	set := func(value string) {
-		if _, err := client.SetSubscriptionAttributes(t.Context(), &sns.SetSubscriptionAttributesInput{SubscriptionArn: &arn, AttributeName: aws.String("FilterPolicy"), AttributeValue: &value}); err != nil {
+		in := &sns.SetSubscriptionAttributesInput{SubscriptionArn: &arn, AttributeName: aws.String("FilterPolicy"), AttributeValue: &value}
+		if _, err := client.SetSubscriptionAttributes(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}
 	set(policy)
-	return func() { set(was.Attributes["FilterPolicy"]) }
+	return func() { set(before.Attributes["FilterPolicy"]) }
 }
 
-// redirect lets a subscription lead to a queue that nobody reads.
-func (w *world) redirect(t *testing.T, producer, consumer string) func() {
-	client, arn, topic, endpoint := w.subscription(t, producer, consumer)
-	was, err := client.GetSubscriptionAttributes(t.Context(), &sns.GetSubscriptionAttributesInput{SubscriptionArn: &arn})
+// redirect makes a subscription deliver to a queue without a consumer. It returns a function that restores the queue before.
+func (e *environment) redirect(t *testing.T, producer, consumer string) func() {
+	client, arn, topic, endpoint := e.subscription(t, producer, consumer)
+	before, err := client.GetSubscriptionAttributes(t.Context(), &sns.GetSubscriptionAttributesInput{SubscriptionArn: &arn})
 	if err != nil {
 		t.Fatal(err)
 	}
 	attributes := map[string]string{}
 	for _, name := range []string{"FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"} {
-		if v := was.Attributes[name]; v != "" {
+		if v := before.Attributes[name]; v != "" {
 			attributes[name] = v
 		}
 	}
@@ -174,18 +181,20 @@ func (w *world) redirect(t *testing.T, producer, consumer string) func() {
 		if _, err := client.Unsubscribe(t.Context(), &sns.UnsubscribeInput{SubscriptionArn: &from}); err != nil {
 			t.Fatal(err)
 		}
-		made, err := client.Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &to, Attributes: attributes, ReturnSubscriptionArn: true})
+		created, err := client.Subscribe(t.Context(), &sns.SubscribeInput{
+			TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &to, Attributes: attributes, ReturnSubscriptionArn: true,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return aws.ToString(made.SubscriptionArn)
+		return aws.ToString(created.SubscriptionArn)
 	}
-	elsewhere := move(arn, endpoint+"-undelivered")
-	return func() { move(elsewhere, endpoint) }
+	moved := move(arn, endpoint+"-undelivered")
+	return func() { move(moved, endpoint) }
 }
 
-// templates says that a schedule's input is an event but for the time that EventBridge puts in.
-func templates(t *testing.T, d driver.Deployed) {
+// checkSchedules checks that each schedule is enabled and that its input is JSON with placeholders for the time that EventBridge inserts.
+func checkSchedules(t *testing.T, d driver.Deployed) {
 	for _, s := range d.Schedules {
 		if !s.Enabled || !strings.HasPrefix(s.Every, "rate(") {
 			t.Errorf("%+v", s)

@@ -20,17 +20,17 @@ import (
 	"github.com/llac-project/llac/platform/runtime/lambdatest"
 )
 
-// Options say with what a Cloud acts.
+// Options configures a Cloud.
 type Options struct {
 	AWS      aws.Config
-	Binaries string            // folder of <service>/bootstrap, for this machine
-	Extra    map[string]string // variables that the functions get beyond their own
-	Logs     string            // folder for what the functions print
-	// Invoked, when set, is told of the process that has just been given a batch.
+	Binaries string            // folder of <service>/bootstrap, built for this machine
+	Extra    map[string]string // variables that the functions get besides their own
+	Logs     string            // folder for the output of the functions
+	// Invoked, if set, is called with the process that has just been given a batch.
 	Invoked func(service string, process *os.Process)
 }
 
-// Cloud acts out a Deployed.
+// Cloud runs a Deployed: it polls the queues of its mappings and invokes their functions.
 type Cloud struct {
 	options  Options
 	deployed Deployed
@@ -40,18 +40,21 @@ type Cloud struct {
 	once     sync.Once
 	running  sync.WaitGroup
 
-	mu      sync.Mutex
-	heard   map[string]int // by service: messages that reached its function
-	kills   map[string]int // by service: instances killed at their timeout
-	trouble []string
-	busy    int
-	latest  time.Time // when anything was last heard
+	mu       sync.Mutex
+	received map[string]int // by service: messages that reached its function
+	kills    map[string]int // by service: instances killed at their timeout
+	problems []string
+	busy     int       // batches that functions are processing
+	latest   time.Time // when a function last received or finished a batch
 }
 
-// Start begins to poll for every enabled mapping. Close the Cloud.
+// Start starts a poller for every enabled mapping. Call Close to stop them.
 func Start(ctx context.Context, d Deployed, o Options) (*Cloud, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &Cloud{options: o, deployed: d, sqs: sqs.NewFromConfig(o.AWS), cancel: cancel, stop: make(chan struct{}), heard: map[string]int{}, kills: map[string]int{}, latest: time.Now()}
+	c := &Cloud{
+		options: o, deployed: d, sqs: sqs.NewFromConfig(o.AWS), cancel: cancel, stop: make(chan struct{}),
+		received: map[string]int{}, kills: map[string]int{}, latest: time.Now(),
+	}
 	for _, m := range d.Mappings {
 		if !m.Enabled {
 			continue
@@ -61,21 +64,21 @@ func Start(ctx context.Context, d Deployed, o Options) (*Cloud, error) {
 			_, err = c.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url})
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("the mapping of %s reads %s: %w", m.Function.Name, m.Queue, err), c.Close())
+			return nil, errors.Join(fmt.Errorf("open queue %s of the mapping of %s: %w", m.Queue, m.Function.Name, err), c.Close())
 		}
 		c.running.Go(func() { c.poll(ctx, m, url) })
 	}
 	return c, nil
 }
 
-// patience is how long Close waits for batches in hand.
-const patience = 3 * time.Second
+// closeWait is how long Close waits for batches in progress.
+const closeWait = 3 * time.Second
 
-// Close stops polling and the functions. A poll under way is waited for: broken off, it would go on in the cloud, and what it receives
-// would be nobody's for a visibility.
+// Close stops the pollers and the functions. It waits for a poll in progress: the cloud would continue a cancelled poll, and the messages
+// it received would stay invisible for the visibility timeout.
 func (c *Cloud) Close() error {
 	c.once.Do(func() { close(c.stop) })
-	late := time.AfterFunc(patience, c.cancel)
+	late := time.AfterFunc(closeWait, c.cancel)
 	defer late.Stop()
 	c.running.Wait()
 	c.cancel()
@@ -91,14 +94,15 @@ func (c *Cloud) stopped() bool {
 	}
 }
 
-// poll is the poller of one mapping, with one instance of its function. An instance that failed to start, ended, or ran into its timeout is
-// followed by another, as Lambda does it.
+// poll polls for one mapping, with one instance of its function at a time. Like Lambda, it replaces an instance that failed to start,
+// exited, or exceeded its timeout.
 func (c *Cloud) poll(ctx context.Context, m Mapping, url string) {
 	for ctx.Err() == nil && !c.stopped() {
 		c.instance(ctx, m, url)
 	}
 }
 
+// instance runs one instance of a function and gives it batches until the instance ends or the Cloud is stopped.
 func (c *Cloud) instance(ctx context.Context, m Mapping, url string) {
 	service := m.Function.Service()
 	api := lambdatest.StartRuntimeAPI()
@@ -110,60 +114,71 @@ func (c *Cloud) instance(ctx context.Context, m Mapping, url string) {
 		return
 	}
 	ended := make(chan struct{})
-	alive, dies := context.WithCancel(ctx)
-	defer dies()
+	alive, cancel := context.WithCancel(ctx)
+	defer cancel()
 	go func() {
-		_ = process.Wait() // how it ended is told where it matters
+		_ = process.Wait() // reported below, from process.ProcessState
 		close(ended)
-		dies() // nobody will answer a batch that it has in hand
+		cancel() // no response will come for the batch in progress
 	}()
 	defer func() {
 		_ = syscall.Kill(-process.Process.Pid, syscall.SIGKILL)
 		<-ended
 	}()
-	source := lambdatest.EventSource{API: api, SQS: c.sqs, QueueURL: url, QueueARN: m.Queue, Batch: m.Batch, Hidden: m.Hidden, Timeout: m.Function.Timeout, Received: func(n int) {
-		c.count(service, n, 1)
-		if c.options.Invoked != nil {
-			c.options.Invoked(service, process.Process)
-		}
-	}}
+	source := lambdatest.EventSource{
+		API: api, SQS: c.sqs, QueueURL: url, QueueARN: m.Queue, Batch: m.Batch, Hidden: m.Hidden, Timeout: m.Function.Timeout,
+		Received: func(n int) {
+			c.count(service, n, 1)
+			if c.options.Invoked != nil {
+				c.options.Invoked(service, process.Process)
+			}
+		},
+	}
 	for ctx.Err() == nil && !c.stopped() {
 		select {
 		case <-ended:
-			// Lambda starts another for the next batch. One that ends at once never becomes ready: its configuration is wrong.
-			c.note("%s: its process ended: %s; the end of its log: %s", m.Function.Name, process.ProcessState, c.tail(service))
+			// Lambda starts another for the next batch. A process that exits at once never becomes ready: its configuration is wrong.
+			c.note("%s: the process exited: %s; the end of its log: %s", m.Function.Name, process.ProcessState, c.tail(service))
 			pause(ctx, time.Second)
 			return
 		default:
 		}
-		r, err := source.Once(alive)
-		if r.Received > 0 {
-			c.count(service, 0, -1)
-		}
-		switch {
-		case ctx.Err() != nil:
+		if killed := c.batch(ctx, alive, m, source); killed {
 			return
-		case alive.Err() != nil: // told above
-		case err != nil && r.Received > 0:
-			c.mu.Lock()
-			c.kills[service]++
-			c.mu.Unlock()
-			c.note("%s: killed at its timeout of %s, with %d messages", m.Function.Name, m.Function.Timeout, r.Received)
-			return
-		case err != nil:
-			c.note("%s: %v", m.Function.Name, err)
-			pause(ctx, time.Second)
-		case r.Answer.Failed:
-			c.note("%s: the function failed: %s", m.Function.Name, r.Answer.Payload)
-		case !m.Partial && len(r.Failed) > 0:
-			c.note("%s: reports failed messages, but its mapping does not know ReportBatchItemFailures: they would be deleted", m.Function.Name)
 		}
 	}
 }
 
+// batch polls once, gives the function what was received and notes what goes wrong. It reports whether the instance exceeded its timeout.
+func (c *Cloud) batch(ctx, alive context.Context, m Mapping, source lambdatest.EventSource) (killed bool) {
+	service := m.Function.Service()
+	r, err := source.Once(alive)
+	if r.Received > 0 {
+		c.count(service, 0, -1)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case alive.Err() != nil: // the process exited; instance notes it
+	case err != nil && r.Received > 0:
+		c.mu.Lock()
+		c.kills[service]++
+		c.mu.Unlock()
+		c.note("%s: killed at its timeout of %s, with %d messages", m.Function.Name, m.Function.Timeout, r.Received)
+		return true
+	case err != nil:
+		c.note("%s: %v", m.Function.Name, err)
+		pause(ctx, time.Second)
+	case r.Answer.Failed:
+		c.note("%s: the function failed: %s", m.Function.Name, r.Answer.Payload)
+	case !m.Partial && len(r.Failed) > 0:
+		c.note("%s: reports failed messages, but its mapping has no ReportBatchItemFailures: they would be deleted", m.Function.Name)
+	}
+	return false
+}
+
 func (c *Cloud) start(f Function, api string) (*exec.Cmd, error) {
 	if f.Handler != "bootstrap" || f.Runtime != "provided.al2023" {
-		return nil, fmt.Errorf("handler %q on %q: nothing of ours is that", f.Handler, f.Runtime)
+		return nil, fmt.Errorf("start %s: handler %q on runtime %q; want bootstrap on provided.al2023", f.Name, f.Handler, f.Runtime)
 	}
 	log, err := os.OpenFile(c.log(f.Service()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -174,10 +189,11 @@ func (c *Cloud) start(f Function, api string) (*exec.Cmd, error) {
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	environment := map[string]string{
-		// Lambda's own.
+		// What Lambda sets itself.
 		"AWS_LAMBDA_RUNTIME_API": api, "AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_VERSION": f.Version,
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(f.Memory), "AWS_REGION": c.options.AWS.Region, "AWS_DEFAULT_REGION": c.options.AWS.Region,
-		"AWS_ACCESS_KEY_ID": f.Service(), "AWS_SECRET_ACCESS_KEY": "acted", "TMPDIR": os.TempDir(), "PATH": "/usr/bin:/bin", "TZ": ":UTC",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(f.Memory),
+		"AWS_REGION":                      c.options.AWS.Region, "AWS_DEFAULT_REGION": c.options.AWS.Region,
+		"AWS_ACCESS_KEY_ID": f.Service(), "AWS_SECRET_ACCESS_KEY": "driver", "TMPDIR": os.TempDir(), "PATH": "/usr/bin:/bin", "TZ": ":UTC",
 	}
 	maps.Copy(environment, f.Environment)
 	maps.Copy(environment, c.options.Extra)
@@ -189,6 +205,7 @@ func (c *Cloud) start(f Function, api string) (*exec.Cmd, error) {
 
 func (c *Cloud) log(service string) string { return filepath.Join(c.options.Logs, service+".log") }
 
+// tail returns the last lines of a service's log.
 func (c *Cloud) tail(service string) string {
 	b, err := os.ReadFile(c.log(service))
 	if err != nil {
@@ -205,44 +222,46 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// count adds messages that a service received, and batches in progress.
 func (c *Cloud) count(service string, messages, busy int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.heard[service] += messages
+	c.received[service] += messages
 	c.busy += busy
 	c.latest = time.Now()
 }
 
+// note keeps a problem, each text once.
 func (c *Cloud) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if line := fmt.Sprintf(format, args...); !slices.Contains(c.trouble, line) {
-		c.trouble = append(c.trouble, line)
+	if line := fmt.Sprintf(format, args...); !slices.Contains(c.problems, line) {
+		c.problems = append(c.problems, line)
 	}
 }
 
-// Heard is how many messages have reached a service's function, those of repeated deliveries too.
-func (c *Cloud) Heard(service string) int {
+// Received returns how many messages have reached a service's function, including repeated deliveries.
+func (c *Cloud) Received(service string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heard[service]
+	return c.received[service]
 }
 
-// Kills is how many instances of a service were killed at their timeout.
+// Kills returns how many instances of a service were killed at their timeout.
 func (c *Cloud) Kills(service string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.kills[service]
 }
 
-// Trouble is what went wrong with functions, each thing once.
-func (c *Cloud) Trouble() []string {
+// Problems returns what went wrong with functions, each text once.
+func (c *Cloud) Problems() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.trouble)
+	return slices.Clone(c.problems)
 }
 
-// Quiet says how long nothing has reached any function, while none is at work.
+// Quiet returns for how long no function has received or processed a batch; 0 while one is processing.
 func (c *Cloud) Quiet() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -252,49 +271,50 @@ func (c *Cloud) Quiet() time.Duration {
 	return time.Since(c.latest)
 }
 
-// Fire does what EventBridge Scheduler does when a schedule is due.
+// Fire sends a schedule's input to its target, as EventBridge Scheduler does when the schedule is due.
 func (c *Cloud) Fire(ctx context.Context, schedule string, at time.Time) error {
 	i := slices.IndexFunc(c.deployed.Schedules, func(s Schedule) bool { return s.Name == schedule })
 	if i < 0 {
-		return fmt.Errorf("there is no schedule %s", schedule)
+		return fmt.Errorf("fire %s: unknown schedule", schedule)
 	}
 	s := c.deployed.Schedules[i]
 	if !s.Enabled {
-		return fmt.Errorf("the schedule %s is not enabled", schedule)
+		return fmt.Errorf("fire %s: the schedule is not enabled", schedule)
 	}
 	url, err := queueURL(s.Target, aws.ToString(c.options.AWS.BaseEndpoint))
 	if err != nil {
-		return fmt.Errorf("the schedule %s: %w", schedule, err)
+		return fmt.Errorf("fire %s: %w", schedule, err)
 	}
 	body := strings.ReplaceAll(s.Input, "<aws.scheduler.scheduled-time>", at.UTC().Format(time.RFC3339))
 	if _, err := c.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body}); err != nil {
-		return fmt.Errorf("the schedule %s sends to %s: %w", schedule, s.Target, err)
+		return fmt.Errorf("fire %s: send to %s: %w", schedule, s.Target, err)
 	}
 	c.count("", 0, 0)
 	return nil
 }
 
-// Missing says at which hop the flow ended: the first service, in the order of the flow, that has heard nothing. Empty: all have.
+// Missing reports where the flow stopped: the first service, in the order of flow, that has received nothing. It returns "" if all have
+// received something.
 func (c *Cloud) Missing(flow []string) string {
 	for i, service := range flow {
-		if c.Heard(service) > 0 {
+		if c.Received(service) > 0 {
 			continue
 		}
-		reads := "no mapping calls it"
+		source := "no mapping invokes it"
 		for _, m := range c.deployed.Mappings {
 			if m.Function.Service() == service {
-				reads = "its mapping reads " + m.Queue
+				source = "its mapping reads " + m.Queue
 			}
 		}
 		from := "the schedule"
 		if i > 0 {
 			from = "the " + flow[i-1]
 		}
-		said := "nothing reached the " + service + " from " + from + ": " + reads
-		if trouble := c.Trouble(); len(trouble) > 0 {
-			said += "\n" + strings.Join(trouble, "\n")
+		text := "nothing reached the " + service + " from " + from + ": " + source
+		if problems := c.Problems(); len(problems) > 0 {
+			text += "\n" + strings.Join(problems, "\n")
 		}
-		return said
+		return text
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,40 +12,40 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 )
 
-// Deployed is what there is to act out.
+// Deployed is the wiring of an environment: its schedules and its mappings.
 type Deployed struct {
 	Schedules []Schedule
 	Mappings  []Mapping
 }
 
-// Schedule is one of EventBridge Scheduler.
+// Schedule is a schedule of EventBridge Scheduler.
 type Schedule struct {
 	Name    string
 	Enabled bool
-	Every   string // its expression
+	Every   string // schedule expression
 	Target  string // ARN of a queue
-	Input   string // with EventBridge's words in it
+	Input   string // may contain placeholders such as <aws.scheduler.scheduled-time>
 }
 
-// Mapping is an event source mapping, with the function that it calls.
+// Mapping is an event source mapping, with the function that it invokes.
 type Mapping struct {
 	ID      string
 	Enabled bool
 	Queue   string // ARN
 	Batch   int
 	Partial bool // ReportBatchItemFailures
-	AtOnce  int  // maximum concurrency; 0: none is said
-	// Hidden overrules the queue's visibility for tests that do not want to wait for it; 0: the queue's own.
+	AtOnce  int  // maximum concurrency; 0: not set
+	// Hidden overrides the queue's visibility timeout, for tests that should not wait for it; 0: the queue's own.
 	Hidden   time.Duration
 	Function Function
 }
 
-// Function is a function as it is configured in the version that its mapping calls.
+// Function is the configuration of a function in the version that its mapping invokes.
 type Function struct {
 	Name        string
 	ARN         string // with the version
 	Version     string
-	CodeSHA256  string // base64, of the package
+	CodeSHA256  string // of the package, in base64
 	Handler     string
 	Runtime     string
 	Arm         bool
@@ -56,43 +55,59 @@ type Function struct {
 	Tracing     bool
 }
 
-// ReadBack reads what there is of an environment.
+// ReadBack reads the schedules and mappings of an environment from the cloud's API.
 func ReadBack(ctx context.Context, config aws.Config, env string) (Deployed, error) {
-	var d Deployed
-	functions, clock := lambda.NewFromConfig(config), scheduler.NewFromConfig(config)
 	prefix := "llac-" + env
-	list, err := clock.ListSchedules(ctx, &scheduler.ListSchedulesInput{GroupName: &prefix})
+	schedules, err := readSchedules(ctx, scheduler.NewFromConfig(config), prefix)
 	if err != nil {
-		return d, fmt.Errorf("list the schedules of %s: %w", prefix, err)
+		return Deployed{}, err
 	}
+	mappings, err := readMappings(ctx, lambda.NewFromConfig(config), prefix+"-")
+	return Deployed{Schedules: schedules, Mappings: mappings}, err
+}
+
+// readSchedules reads the schedules of a group.
+func readSchedules(ctx context.Context, client *scheduler.Client, group string) ([]Schedule, error) {
+	list, err := client.ListSchedules(ctx, &scheduler.ListSchedulesInput{GroupName: &group})
+	if err != nil {
+		return nil, fmt.Errorf("list the schedules of %s: %w", group, err)
+	}
+	var out []Schedule
 	for _, s := range list.Schedules {
-		one, err := clock.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: &prefix, Name: s.Name})
+		one, err := client.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: &group, Name: s.Name})
 		if err != nil {
-			return d, fmt.Errorf("read the schedule %s: %w", aws.ToString(s.Name), err)
+			return nil, fmt.Errorf("read schedule %s: %w", aws.ToString(s.Name), err)
 		}
 		if one.Target == nil {
-			return d, fmt.Errorf("the schedule %s has no target", aws.ToString(s.Name))
+			return nil, fmt.Errorf("read schedule %s: it has no target", aws.ToString(s.Name))
 		}
-		d.Schedules = append(d.Schedules, Schedule{
+		out = append(out, Schedule{
 			Name: aws.ToString(one.Name), Enabled: one.State == "ENABLED", Every: aws.ToString(one.ScheduleExpression),
 			Target: aws.ToString(one.Target.Arn), Input: aws.ToString(one.Target.Input),
 		})
 	}
-	for pages := lambda.NewListEventSourceMappingsPaginator(functions, &lambda.ListEventSourceMappingsInput{}); pages.HasMorePages(); {
+	return out, nil
+}
+
+// readMappings reads the event source mappings of the functions whose names have a prefix.
+func readMappings(ctx context.Context, client *lambda.Client, prefix string) ([]Mapping, error) {
+	var out []Mapping
+	for pages := lambda.NewListEventSourceMappingsPaginator(client, &lambda.ListEventSourceMappingsInput{}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return d, fmt.Errorf("list the event source mappings: %w", err)
+			return nil, fmt.Errorf("list the event source mappings: %w", err)
 		}
 		for _, m := range page.EventSourceMappings {
-			f, err := function(ctx, functions, aws.ToString(m.FunctionArn))
+			f, err := readFunction(ctx, client, aws.ToString(m.FunctionArn))
 			if err != nil {
-				return d, err
+				return nil, err
 			}
-			if !strings.HasPrefix(f.Name, prefix+"-") {
+			if !strings.HasPrefix(f.Name, prefix) {
 				continue
 			}
 			one := Mapping{
-				ID: aws.ToString(m.UUID), Enabled: aws.ToString(m.State) == "Enabled", Queue: aws.ToString(m.EventSourceArn), Batch: int(aws.ToInt32(m.BatchSize)), Function: f,
+				ID: aws.ToString(m.UUID), Enabled: aws.ToString(m.State) == "Enabled", Queue: aws.ToString(m.EventSourceArn),
+				Batch: int(aws.ToInt32(m.BatchSize)), Function: f,
 			}
 			for _, r := range m.FunctionResponseTypes {
 				one.Partial = one.Partial || r == types.FunctionResponseTypeReportBatchItemFailures
@@ -100,26 +115,34 @@ func ReadBack(ctx context.Context, config aws.Config, env string) (Deployed, err
 			if m.ScalingConfig != nil {
 				one.AtOnce = int(aws.ToInt32(m.ScalingConfig.MaximumConcurrency))
 			}
-			d.Mappings = append(d.Mappings, one)
+			out = append(out, one)
 		}
 	}
-	return d, nil
+	return out, nil
 }
 
-// function reads a function's configuration in the version that an ARN names.
-func function(ctx context.Context, client *lambda.Client, arn string) (Function, error) {
+// readFunction reads a function's configuration in the version that an ARN names.
+func readFunction(ctx context.Context, client *lambda.Client, arn string) (Function, error) {
 	in := &lambda.GetFunctionConfigurationInput{FunctionName: &arn}
 	if parts := strings.Split(arn, ":"); len(parts) == 8 {
 		in.FunctionName, in.Qualifier = aws.String(strings.Join(parts[:7], ":")), &parts[7]
 	}
 	c, err := client.GetFunctionConfiguration(ctx, in)
 	if err != nil {
-		return Function{}, fmt.Errorf("a mapping calls %s: %w", arn, err)
+		return Function{}, fmt.Errorf("read function %s, which a mapping invokes: %w", arn, err)
 	}
 	f := Function{
-		Name: aws.ToString(c.FunctionName), ARN: aws.ToString(c.FunctionArn), Version: aws.ToString(c.Version), CodeSHA256: aws.ToString(c.CodeSha256), Handler: aws.ToString(c.Handler),
-		Runtime: string(c.Runtime), Arm: len(c.Architectures) == 1 && c.Architectures[0] == types.ArchitectureArm64, Memory: int(aws.ToInt32(c.MemorySize)),
-		Timeout: time.Duration(aws.ToInt32(c.Timeout)) * time.Second, Environment: map[string]string{}, Tracing: c.TracingConfig != nil && c.TracingConfig.Mode == types.TracingModeActive,
+		Name:        aws.ToString(c.FunctionName),
+		ARN:         aws.ToString(c.FunctionArn),
+		Version:     aws.ToString(c.Version),
+		CodeSHA256:  aws.ToString(c.CodeSha256),
+		Handler:     aws.ToString(c.Handler),
+		Runtime:     string(c.Runtime),
+		Arm:         len(c.Architectures) == 1 && c.Architectures[0] == types.ArchitectureArm64,
+		Memory:      int(aws.ToInt32(c.MemorySize)),
+		Timeout:     time.Duration(aws.ToInt32(c.Timeout)) * time.Second,
+		Environment: map[string]string{},
+		Tracing:     c.TracingConfig != nil && c.TracingConfig.Mode == types.TracingModeActive,
 	}
 	if c.Environment != nil {
 		f.Environment = c.Environment.Variables
@@ -127,18 +150,18 @@ func function(ctx context.Context, client *lambda.Client, arn string) (Function,
 	return f, nil
 }
 
-// Service is the service that a function is of, by its name: llac-<env>-<service>.
+// Service returns the service of a function, from its name llac-<env>-<service>.
 func (f Function) Service() string {
 	_, rest, _ := strings.Cut(f.Name, "-")
 	_, service, _ := strings.Cut(rest, "-")
 	return service
 }
 
-// queueURL finds the queue of an ARN.
+// queueURL returns the URL of the queue that an ARN names.
 func queueURL(arn, endpoint string) (string, error) {
 	parts := strings.Split(arn, ":")
 	if len(parts) != 6 || parts[2] != "sqs" {
-		return "", errors.New("not the ARN of a queue: " + arn)
+		return "", fmt.Errorf("%q is not the ARN of a queue", arn)
 	}
 	return endpoint + "/" + parts[4] + "/" + parts[5], nil
 }
