@@ -27,7 +27,7 @@ import (
 // hears of it, and finds what the event names.
 func TestIngestIntoAnEnvironment(t *testing.T) {
 	t.Parallel()
-	moto, env := startMoto(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"}, []string{"operator/AskForRuns", "operator/IngestByHand", "operator/RecordIngest"})
+	moto, env := startMoto(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"}, []string{"operator/RequestRuns", "operator/IngestByHand", "operator/RecordIngest"})
 	ctx, objects := t.Context(), s3.NewFromConfig(moto.Config)
 	for _, bucket := range []string{"llac-dev-data-" + motoAccount, "llac-dev-config-" + motoAccount} {
 		if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{

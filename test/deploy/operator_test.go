@@ -31,7 +31,7 @@ import (
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	moto, env := startMoto(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"},
-		[]string{"operator/AskForRuns", "operator/LookAtQueues", "operator/DealWithDeadLetters", "operator/DeployContracts", "operator/ReadWhatRuns"})
+		[]string{"operator/RequestRuns", "operator/ReadQueues", "operator/ReplayDeadLetters", "operator/PublishContracts", "operator/ReadDeploys"})
 	ctx := t.Context()
 	objects := s3.NewFromConfig(moto.Config)
 	for _, bucket := range []string{"llac-dev-data-" + motoAccount, "llac-dev-config-" + motoAccount} {

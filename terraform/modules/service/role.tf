@@ -1,6 +1,6 @@
 locals {
   key_statements = var.kms_key_arn == null ? [] : [{
-    Sid      = "UseTheKey"
+    Sid      = "UseKey"
     Effect   = "Allow"
     Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
     Resource = [var.kms_key_arn]
@@ -8,7 +8,7 @@ locals {
 
   # Lambda makes the network interfaces on the role; EC2 has no narrower resources for these actions.
   network_statements = var.vpc == null ? [] : [{
-    Sid      = "JoinTheVpc"
+    Sid      = "JoinVpc"
     Effect   = "Allow"
     Action   = ["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
     Resource = ["*"]

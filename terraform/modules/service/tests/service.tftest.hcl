@@ -211,7 +211,7 @@ run "a_key_of_ours" {
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   }
   assert {
-    condition     = contains([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Sid], "UseTheKey") && aws_lambda_function.this.kms_key_arn != null
+    condition     = contains([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Sid], "UseKey") && aws_lambda_function.this.kms_key_arn != null
     error_message = "Who reads with the key may use it."
   }
 }
