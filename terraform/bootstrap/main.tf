@@ -1,4 +1,4 @@
-# Once an account, for all environments: where the state and the packages lie, and that GitHub may ask for roles.
+# Applied once per account, for all environments: the buckets of the states and of the packages, and GitHub's OpenID Connect provider.
 
 provider "aws" {
   region            = var.region
@@ -26,7 +26,7 @@ module "artifacts" {
   source = "../modules/bucket"
 
   name = "llac-artifacts-${local.account}"
-  # Packages are kept for good: going back needs them, and a hundred of them cost cents.
+  # Packages are never deleted: a rollback needs them, and a hundred of them cost cents.
   rules = [{ prefix = "", noncurrent_days = 30 }]
 }
 

@@ -1,5 +1,5 @@
 output "state_bucket" {
-  description = "Bucket of every root's state."
+  description = "Bucket of the states of all roots."
   value       = module.state.name
 }
 
@@ -9,6 +9,6 @@ output "artifacts_bucket" {
 }
 
 output "github_provider_arn" {
-  description = "GitHub's OpenID Connect provider; null where another project has it."
+  description = "GitHub's OpenID Connect provider; null where another project created it."
   value       = one(aws_iam_openid_connect_provider.github[*].arn)
 }

@@ -11,13 +11,13 @@ variable "local" {
 }
 
 variable "github" {
-  description = "Whether GitHub Actions may take roles of this account, by OpenID Connect. An account has one provider for it: false where another project has made it."
+  description = "Whether to create GitHub's OpenID Connect provider. An account has one: false where another project created it."
   type        = bool
   default     = true
 }
 
 variable "cost_allocation_tags" {
-  description = "Whether the tags project, environment and service tell the bill apart. AWS takes them only when it has seen them on a resource for a day: set it at the second apply."
+  description = "Whether to split the bill by tags. AWS accepts a tag after it has seen it for a day: set this at the second apply."
   type        = bool
   default     = false
 }

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is made here: terraform/tf keeps the first state locally and then moves it in.
+  # This root creates the bucket: terraform/tf keeps the first state locally and then moves it there.
   backend "s3" {
     encrypt      = true
     use_lockfile = true

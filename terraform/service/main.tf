@@ -1,4 +1,5 @@
-# The root of a service. It is applied once per service, each with a state of its own: terraform/tf <env> services/<service>, or make deploy.
+# The root of a service. It is applied once per service, each time with that service's state: terraform/tf <env> services/<service>, or
+# make deploy.
 # What the services differ by is in services.json and policies/<service>.json.
 
 terraform {

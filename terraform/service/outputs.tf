@@ -1,4 +1,4 @@
 output "deployment" {
-  description = "Function, version, and what is recorded of the deploy."
+  description = "Function, version, and what is recorded about the deploy."
   value       = module.deployment
 }

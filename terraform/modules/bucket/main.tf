@@ -47,7 +47,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
       sse_algorithm     = var.kms_key_arn == null ? "AES256" : "aws:kms"
       kms_master_key_id = var.kms_key_arn
     }
-    # One call to KMS a bucket and while, not one an object.
+    # One call to KMS per bucket and some time, instead of one per object.
     bucket_key_enabled = var.kms_key_arn != null
   }
 }
@@ -83,7 +83,7 @@ resource "aws_s3_bucket_policy" "this" {
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
-  # Said outright, because S3's default has changed before: a transition of a small object costs more than it saves.
+  # Explicit, because S3's default has changed before: a transition of a small object costs more than it saves.
   transition_default_minimum_object_size = "all_storage_classes_128K"
 
   rule {
@@ -119,7 +119,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
         }
       }
 
-      # Where nothing expires, a marker is removed that hides no version any more: listings would grow slow with them.
+      # Where nothing expires, delete markers that hide no version are removed: they would slow listings.
       dynamic "expiration" {
         for_each = rule.value.expiration == null && rule.value.noncurrent_days == null ? [] : [rule.value]
 

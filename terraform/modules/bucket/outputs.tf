@@ -1,5 +1,5 @@
 output "name" {
-  description = "Name of the bucket, known once it is there and keeps versions: a replica may be named no earlier."
+  description = "Name of the bucket, known after it exists and keeps versions: replication can start no earlier."
   value       = aws_s3_bucket.this.id
   depends_on  = [aws_s3_bucket_versioning.this]
 }
@@ -11,11 +11,11 @@ output "arn" {
 }
 
 output "rules" {
-  description = "The lifecycle as it was asked for, for tests and for the page on retention."
+  description = "The lifecycle as configured, for tests and for the documentation of retention."
   value       = var.rules
 }
 
 output "accelerated" {
-  description = "The bucket's name where uploads may take the edge locations' way; else nothing."
+  description = "The bucket's name where transfer acceleration is on, or an empty list."
   value       = aws_s3_bucket_accelerate_configuration.this[*].bucket
 }

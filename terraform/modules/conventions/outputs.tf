@@ -9,7 +9,7 @@ output "parameters" {
 }
 
 output "metric_namespace" {
-  description = "CloudWatch namespace of the services' metrics (telemetry.Namespace). Each environment has its own, or those of one account would be summed."
+  description = "CloudWatch namespace of the metrics (telemetry.Namespace), one per environment: CloudWatch would add them up."
   value       = "Llac/${var.env}"
 }
 

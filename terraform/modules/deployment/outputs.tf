@@ -4,11 +4,11 @@ output "function_name" {
 }
 
 output "version" {
-  description = "Version of the function that the alias names."
+  description = "Version of the function that the alias points to."
   value       = module.service.version
 }
 
 output "record" {
-  description = "What is recorded of the deploy, by SSM parameter."
+  description = "What is recorded about the deploy, by SSM parameter."
   value       = module.service.record
 }

@@ -1,5 +1,5 @@
-# A VPC with two private subnets for the functions, one public for the NAT gateway, and a way to S3 past the gateway. For who must say by
-# which address the portals are asked, or must keep functions out of the public network. It costs about $35 a month, more than all the rest.
+# A VPC with two private subnets for the functions, a public one for the NAT gateway, and an endpoint for S3. It is for those who need a
+# fixed outbound address, or must keep functions out of the public network. It costs about $35 per month, more than everything else.
 
 data "aws_availability_zones" "available" {
   state = "available"
@@ -18,7 +18,7 @@ resource "aws_vpc" "this" {
   tags                 = { Name = var.name }
 }
 
-# Nothing goes through the group that everything without another would be in.
+# The default security group allows no traffic.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 }
@@ -49,7 +49,7 @@ resource "aws_eip" "nat" {
   depends_on = [aws_internet_gateway.this]
 }
 
-# One, in one zone: a zone that is down stops the fetcher until it is back, and the runs catch up.
+# One gateway in one zone: if the zone fails, the fetcher stops until it is back, and the runs catch up.
 resource "aws_nat_gateway" "this" {
   allocation_id = aws_eip.nat.id
   subnet_id     = aws_subnet.public.id
@@ -89,7 +89,7 @@ resource "aws_route_table_association" "private" {
   subnet_id      = each.value.id
 }
 
-# Free, and most of the traffic.
+# It is free and takes most of the traffic.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${data.aws_region.current.name}.s3"
@@ -100,7 +100,7 @@ resource "aws_vpc_endpoint" "s3" {
 
 resource "aws_security_group" "functions" {
   name        = "${var.name}-functions"
-  description = "Functions: nothing comes in, TLS goes out."
+  description = "Functions: no inbound traffic, outbound TLS."
   vpc_id      = aws_vpc.this.id
   tags        = { Name = "${var.name}-functions" }
 }

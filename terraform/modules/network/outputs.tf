@@ -4,11 +4,11 @@ output "subnet_ids" {
 }
 
 output "security_group_id" {
-  description = "Group of the functions: TLS out, nothing in."
+  description = "Security group of the functions: outbound TLS, no inbound traffic."
   value       = aws_security_group.functions.id
 }
 
 output "address" {
-  description = "The address from which the portals are asked."
+  description = "The outbound address that the portals see."
   value       = aws_eip.nat.public_ip
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What the names begin with: llac-<env>."
+  description = "Prefix of the names: llac-<env>."
   type        = string
 }
 

@@ -7,7 +7,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.name
-  # By name, as everything that another root makes or that would otherwise close a circle.
+  # ARNs are composed of names, where another root makes the resource or a reference would close a circle.
   arn_of = { for service in ["sns", "sqs", "logs"] : service => "arn:${local.partition}:${service}:${local.region}:${local.account}" }
 
   visibility       = coalesce(var.visibility_timeout, 6 * var.timeout)
@@ -15,7 +15,7 @@ locals {
   fourteen_days    = 14 * 24 * 3600
   twelve_days      = 12 * 24 * 3600
   package_limit    = 50 * 1024 * 1024
-  concurrency_left = var.reserved_concurrency == null || var.account_concurrency == null ? 100 : var.account_concurrency - var.reserved_concurrency
+  concurrency_left = try(var.account_concurrency - var.reserved_concurrency, 100)
 }
 
 data "aws_s3_object" "package" {
@@ -25,11 +25,11 @@ data "aws_s3_object" "package" {
   lifecycle {
     postcondition {
       condition     = self.content_length > 0 && self.content_length <= local.package_limit
-      error_message = "The package s3://${var.artifact_bucket}/${var.artifact_key} is of ${self.content_length} bytes; Lambda takes at most 50 MB zipped. make package prints sizes."
+      error_message = "Package ${var.artifact_key}: ${self.content_length} bytes, more than the 50 MB that Lambda accepts, or none."
     }
     postcondition {
       condition     = endswith(self.key, "/${var.artifact_sha256}.zip")
-      error_message = "The package's key does not bear artifact_sha256: the two are of different packages."
+      error_message = "The package's key does not contain artifact_sha256: they belong to different packages."
     }
   }
 }
@@ -83,22 +83,25 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = var.reserved_concurrency == null || var.account_concurrency != null
-      error_message = "Concurrency is reserved out of the account's quota: state it as account_concurrency. New accounts have 10, of which nothing can be reserved."
+      error_message = "reserved_concurrency needs account_concurrency, the account's quota. New accounts can reserve none of their 10."
     }
     precondition {
-      condition     = local.concurrency_left >= 100
-      error_message = "Lambda wants 100 concurrent executions left unreserved; account_concurrency - reserved_concurrency is less. Ask for more quota (L-B99A9384), or reserve nothing: maximum_concurrency holds the service back as well."
+      condition = local.concurrency_left >= 100
+      error_message = join(" ", [
+        "Lambda requires 100 concurrent executions to stay unreserved; account_concurrency - reserved_concurrency is less.",
+        "Request more quota (L-B99A9384), or reserve none: maximum_concurrency also limits the service.",
+      ])
     }
   }
 
-  # Without the rights to its queue and its logs the function would fail its first calls. Lambda logs to the group that bears its name, as
-  # text: lines stay as the service writes them, JSON in which CloudWatch finds the metrics.
+  # Without permissions for its queue and its logs the first invocations would fail. Lambda logs to the group of this name, as text: lines
+  # stay as the service writes them, JSON in which CloudWatch finds the metrics.
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }
 
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "The version that the queue calls."
+  description      = "The version that the event source mapping invokes."
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
 }

@@ -1,10 +1,12 @@
-# The queue that the service hears in, the queue of what it gives up, and the queue of what SNS could not deliver.
+# The service's queue, its dead-letter queue, and the queue of events that SNS could not deliver.
 
 locals {
   insecure = { Bool = { "aws:SecureTransport" = "false" } }
 
-  # By name, so that the queue and its policy are made in one call: the provider waits half a minute for each.
+  # Composed of names, so that one call creates the queue with its policy: the provider waits half a minute for each call.
   queue_arns = { for q in ["", "-dlq", "-undelivered"] : q => "${local.arn_of.sqs}:${local.full_name}${q}" }
+
+  topic_arns = [for producer in sort(keys(var.subscriptions)) : "${local.arn_of.sns}:llac-${var.env}-${producer}"]
 
   queue_policies = {
     for q, arn in local.queue_arns : q => jsonencode({
@@ -25,7 +27,7 @@ locals {
           Action    = "sqs:SendMessage"
           Resource  = arn
           Condition = {
-            ArnEquals    = { "aws:SourceArn" = [for producer in sort(keys(var.subscriptions)) : "${local.arn_of.sns}:llac-${var.env}-${producer}"] }
+            ArnEquals    = { "aws:SourceArn" = local.topic_arns }
             StringEquals = { "aws:SourceAccount" = local.account }
           }
         }],
@@ -37,13 +39,13 @@ locals {
 resource "aws_sqs_queue" "this" {
   name                       = local.full_name
   visibility_timeout_seconds = local.visibility
-  # Twelve days for a service that is down. A message that SQS moves keeps its age, so that two more are left in the dead-letter queue.
+  # Twelve days for a service that is down. A message that SQS moves keeps its age; two days remain in the dead-letter queue.
   message_retention_seconds = local.twelve_days
   receive_wait_time_seconds = 20
   sqs_managed_sse_enabled   = true
   policy                    = local.queue_policies[""]
 
-  # The service itself gives an event up before, with a reason. This is for a message that kills its consumer every time.
+  # The service sends a failed message to the dead-letter queue earlier, with a reason. This is for messages that kill their consumer.
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
     maxReceiveCount     = local.max_receive

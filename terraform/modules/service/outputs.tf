@@ -4,7 +4,7 @@ output "function_name" {
 }
 
 output "version" {
-  description = "Version of the function that the alias names."
+  description = "Version of the function that the alias points to."
   value       = aws_lambda_function.this.version
 }
 
@@ -19,6 +19,6 @@ output "role_arn" {
 }
 
 output "record" {
-  description = "What is recorded of the deploy, by SSM parameter."
+  description = "What is recorded about the deploy, by SSM parameter."
   value       = { for k, p in aws_ssm_parameter.record : p.name => nonsensitive(p.value) }
 }

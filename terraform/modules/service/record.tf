@@ -1,5 +1,5 @@
-# What runs, for llac deploy check and for going back. The package that ran before is read from the record before it is written
-# anew, so that an apply of the package that runs changes nothing.
+# What is deployed, for llac deploy check and for rollbacks. The previous package is read from the record before the record is written, so
+# that an apply of the deployed package changes nothing.
 
 data "aws_ssm_parameters_by_path" "recorded" {
   path = local.record
@@ -28,10 +28,10 @@ resource "aws_ssm_parameter" "record" {
   for_each = local.records
 
   name        = "${local.record}/${each.key}"
-  description = "Of the ${var.name} that runs in ${var.env}."
+  description = "Deploy record of ${var.name} in ${var.env}."
   type        = "String"
   value       = each.value
 
-  # What is recorded is what runs: first the alias moves, then the record.
+  # The record never runs ahead of the function: the alias moves first.
   depends_on = [aws_lambda_alias.live]
 }

@@ -6,18 +6,21 @@ locals {
     Resource = [var.kms_key_arn]
   }]
 
-  # Lambda makes the network interfaces on the role; EC2 has no narrower resources for these actions.
+  # Lambda creates the network interfaces with the role. EC2 has no narrower resources for these actions.
   network_statements = var.vpc == null ? [] : [{
-    Sid      = "JoinVpc"
-    Effect   = "Allow"
-    Action   = ["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+    Sid    = "JoinVpc"
+    Effect = "Allow"
+    Action = [
+      "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+      "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+    ]
     Resource = ["*"]
   }]
 }
 
 resource "aws_iam_role" "this" {
   name                 = local.full_name
-  description          = "What ${var.name} may do in ${var.env}; docs/security.md says why."
+  description          = "Permissions of ${var.name} in ${var.env}; docs/security.md has the reasons."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Name of the service, as in events.Flow: stager."
+  description = "Name of the service, such as stager."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z-]{1,30}$", var.name))
-    error_message = "A service is named by 2 to 31 of a-z and -."
+    error_message = "The name of a service has 2 to 31 characters of a-z and -."
   }
 }
 
@@ -14,38 +14,38 @@ variable "env" {
 }
 
 variable "artifact_bucket" {
-  description = "Bucket of the packages, which bootstrap makes."
+  description = "Bucket of the packages, which bootstrap creates."
   type        = string
 }
 
 variable "artifact_key" {
-  description = "Key of the package. It bears the package's digest, so that another package is another key."
+  description = "Key of the package. It contains the package's digest, so that each package has a key of its own."
   type        = string
 
   validation {
     condition     = can(regex("^functions/[a-z-]+/[0-9a-f]{64}\\.zip$", var.artifact_key))
-    error_message = "A package lies at functions/<service>/<sha256>.zip; make package SERVICE=… and llac deploy upload put it there."
+    error_message = "The key is functions/<service>/<sha256>.zip; make package SERVICE=… and llac deploy upload store the package."
   }
 }
 
 variable "artifact_sha256" {
-  description = "Digest of the package, in lower-case hex."
+  description = "SHA-256 digest of the package, in lower-case hex."
   type        = string
 
   validation {
     condition     = can(regex("^[0-9a-f]{64}$", var.artifact_sha256))
-    error_message = "A digest is 64 of 0-9 and a-f; make package SERVICE=… prints it."
+    error_message = "A digest has 64 characters of 0-9 and a-f. make package SERVICE=… prints it."
   }
 }
 
 variable "artifact_version" {
-  description = "Name of the build in the package, recorded for people."
+  description = "Name of the build in the package."
   type        = string
   default     = "unversioned"
 }
 
 variable "event_types" {
-  description = "What the build speaks, recorded for the checks of its neighbours' deploys; null: what this tree's events.Flow says."
+  description = "Event types of the build, recorded for the checks of other services' deploys; null: unknown."
   type = object({
     consumes = list(string)
     emits    = list(string)
@@ -55,100 +55,100 @@ variable "event_types" {
 }
 
 variable "memory" {
-  description = "Memory of the function in MiB. Lambda gives processor time by it: 1769 is one."
+  description = "Memory of the function in MiB. Lambda gives processor time in proportion: 1769 MiB is one processor."
   type        = number
 
   validation {
     condition     = var.memory >= 128 && var.memory <= 10240 && floor(var.memory) == var.memory
-    error_message = "Lambda takes 128 to 10240 MiB."
+    error_message = "Lambda accepts 128 to 10240 MiB."
   }
 }
 
 variable "timeout" {
-  description = "Seconds for one batch."
+  description = "Timeout for one batch, in seconds."
   type        = number
 
   validation {
     condition     = var.timeout >= 1 && var.timeout <= 900
-    error_message = "Lambda takes 1 to 900 seconds."
+    error_message = "Lambda accepts 1 to 900 seconds."
   }
 }
 
 variable "visibility_timeout" {
-  description = "Seconds for which a received message is hidden; null: six times the timeout, as AWS advises for queues of functions."
+  description = "Visibility timeout of the queue, in seconds; null: six times the function's timeout, as AWS advises."
   type        = number
   default     = null
 
   validation {
-    condition     = coalesce(var.visibility_timeout, 6 * var.timeout) >= 6 * var.timeout && coalesce(var.visibility_timeout, 6 * var.timeout) <= 43200
-    error_message = "The visibility is at least six times the timeout, else a message comes back while it is worked on, and at most 12 hours."
+    condition     = try(var.visibility_timeout >= 6 * var.timeout, true) && coalesce(var.visibility_timeout, 6 * var.timeout) <= 43200
+    error_message = "Use at least six times the timeout, or a message may return while it is processed, and at most 12 hours."
   }
 }
 
 variable "ephemeral_storage" {
-  description = "MiB of /tmp."
+  description = "Size of /tmp in MiB."
   type        = number
   default     = 512
 
   validation {
     condition     = var.ephemeral_storage >= 512 && var.ephemeral_storage <= 10240
-    error_message = "Lambda takes 512 to 10240 MiB."
+    error_message = "Lambda accepts 512 to 10240 MiB."
   }
 }
 
 variable "batch_size" {
-  description = "Messages a call: 1 for the heavy stages, so that no message waits for another; 10 where each is small."
+  description = "Maximum number of messages per invocation: 1 for heavy stages, so that no message waits for another; 10 for small ones."
   type        = number
   default     = 1
 
   validation {
     condition     = var.batch_size >= 1 && var.batch_size <= 10
-    error_message = "The runtime puts back at most 10 messages in one call to SQS."
+    error_message = "Use 1 to 10: the runtime changes the visibility of at most 10 messages in one call to SQS."
   }
 }
 
 variable "maximum_concurrency" {
-  description = "Batches at once. It holds the service back without the account's reserved concurrency."
+  description = "Maximum number of concurrent invocations. It limits the service without reserving the account's concurrency."
   type        = number
   default     = 2
 
   validation {
     condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000
-    error_message = "Lambda takes 2 to 1000 for a mapping."
+    error_message = "Lambda accepts 2 to 1000 for a mapping."
   }
 }
 
 variable "reserved_concurrency" {
-  description = "Share of the account's concurrency kept for this function; null: none. A new account has 10 in all and may reserve nothing; see account_concurrency."
+  description = "Concurrency reserved for this function; null: none. A new account can reserve none; see account_concurrency."
   type        = number
   default     = null
 }
 
 variable "account_concurrency" {
-  description = "The account's quota of concurrent executions (Service Quotas, L-B99A9384). To be stated where concurrency is reserved."
+  description = "The account's quota of concurrent executions (Service Quotas, L-B99A9384); required where concurrency is reserved."
   type        = number
   default     = null
 }
 
 variable "max_receives" {
-  description = "Tries before the service gives an event up with a reason. SQS itself moves a message two receives later."
+  description = "Attempts before the service sends a message to its dead-letter queue. SQS itself moves it two receives later."
   type        = number
   default     = 5
 
   validation {
     condition     = var.max_receives >= 1 && var.max_receives <= 998
-    error_message = "SQS takes a maxReceiveCount of at most 1000, which is two more."
+    error_message = "Use 1 to 998: SQS accepts a maxReceiveCount of at most 1000, which is two more."
   }
 }
 
 variable "allow_recursion" {
-  description = "Whether the function may call itself by way of its topic and queue more than 16 times: the fetcher hands a long extraction on to itself."
+  description = "Whether the function may invoke itself through its topic and queue more than 16 times, as a long extraction does."
   type        = bool
   default     = false
 }
 
 variable "topic_arn" {
-  description = "Topic on which the service speaks. stacks/messaging makes all topics, since services hear each other in a circle."
+  description = "Topic of the service's events. stacks/messaging creates all topics: services consume each other's events in a circle."
   type        = string
 }
 
@@ -158,83 +158,83 @@ variable "alarm_topic_arn" {
 }
 
 variable "subscriptions" {
-  description = "By producer, the event types that the queue hears of its topic."
+  description = "Event types that the queue accepts of each producer's topic, by producer."
   type        = map(list(string))
 
   validation {
     condition     = length(var.subscriptions) > 0 && alltrue([for t in values(var.subscriptions) : length(t) > 0])
-    error_message = "A subscription without types hears nothing, and a service without subscriptions never runs."
+    error_message = "A subscription without event types receives no message, and a service without subscriptions never runs."
   }
 }
 
 variable "environment" {
-  description = "Variables of the function beside those that this module sets (LLAC_ENV, the queues and the topic, LLAC_MAX_RECEIVES, LLAC_LOG_LEVEL)."
+  description = "Environment variables of the function, besides those that this module sets (main.tf)."
   type        = map(string)
 
   validation {
     condition     = alltrue([for k in ["LLAC_DATA_BUCKET", "LLAC_CONFIG_BUCKET"] : contains(keys(var.environment), k)])
-    error_message = "A service does not start without LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET."
+    error_message = "Set LLAC_DATA_BUCKET and LLAC_CONFIG_BUCKET: a service does not start without them."
   }
 
   validation {
     condition     = !contains(keys(var.environment), "LLAC_ALLOW_SIMULATED")
-    error_message = "Simulated data is never published in the cloud (invariant 11)."
+    error_message = "LLAC_ALLOW_SIMULATED is not allowed: simulated data is never published in the cloud (invariant 11)."
   }
 }
 
 variable "statements" {
-  description = "Statements of the role's policy: objects of Sid, Effect, Action, Resource and perhaps Condition, as a JSON list in text."
+  description = "Statements of the role's policy, as a JSON list."
   type        = string
 
   validation {
     condition     = alltrue([for s in jsondecode(var.statements) : alltrue([for a in flatten([s.Action]) : !strcontains(a, "*")])])
-    error_message = "Actions are named one by one."
+    error_message = "Name each action: wildcards are not allowed."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "Most that the role may ever do, whoever writes its policy; null: unbounded."
+  description = "Permissions boundary of the role; null: none."
   type        = string
   default     = null
 }
 
 variable "architecture_name" {
-  description = "What the architecture calls the role; a tag of it."
+  description = "The role's name in the architecture, set as a tag."
   type        = string
   default     = ""
 }
 
 variable "kms_key_arn" {
-  description = "Customer key that encrypts the function's environment and the buckets; null: AWS's own keys, which cost nothing."
+  description = "Customer key that encrypts the function's environment and the buckets; null: AWS's own keys, which are free."
   type        = string
   default     = null
 }
 
 variable "log_level" {
-  description = "debug, info, warn or error."
+  description = "Lowest level of log lines: debug, info, warn or error."
   type        = string
   default     = "info"
 
   validation {
     condition     = contains(["debug", "info", "warn", "error"], var.log_level)
-    error_message = "The services know debug, info, warn and error."
+    error_message = "Use debug, info, warn or error."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days that log lines are kept."
+  description = "Retention of log lines, in days."
   type        = number
   default     = 30
 }
 
 variable "oldest_message_alarm_minutes" {
-  description = "Age of the oldest waiting message at which the service counts as degraded."
+  description = "Age of the oldest waiting message, in minutes, from which the service counts as degraded."
   type        = number
   default     = 60
 }
 
 variable "vpc" {
-  description = "Subnets and security groups of the function; null: outside of any VPC."
+  description = "Subnets and security groups of the function; null: no VPC."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
@@ -243,7 +243,7 @@ variable "vpc" {
 }
 
 variable "local" {
-  description = "True for an apply to moto: leaves out the redrive allow policy, which the provider would wait for in vain there."
+  description = "True for an apply to moto: omits the redrive allow policy, which moto ignores."
   type        = bool
   default     = false
 }

@@ -1,8 +1,8 @@
-# Says to GitHub that datasets were published, so that a workflow builds the marts of them (.github/workflows/marts.yml):
+# Notifies GitHub when datasets were published, so that a workflow builds the marts from them (.github/workflows/marts.yml):
 #
 #   the quality gate's topic -> queue -> EventBridge Pipe -> API destination -> repository_dispatch
 #
-# Without a repository nothing is made here, and the marts are built once a day by the workflow's own clock.
+# Without a repository this stack creates nothing, and the marts are built once per day by the workflow's schedule.
 
 provider "aws" {
   region = var.region
@@ -34,11 +34,12 @@ locals {
   prefix    = module.conventions.prefix
   here      = { for s in ["pipes", "sns", "sqs"] : s => "arn:${local.partition}:${s}:${var.region}:${local.account}" }
   name      = "${local.prefix}-marts-trigger"
-  producer  = one([for name, f in module.conventions.flow : name if length([for t in f.emits : t if startswith(t, local.published_type)]) > 0])
-  topic     = "${local.here.sns}:${local.prefix}-${local.producer}"
-  published = [for t in module.conventions.flow[local.producer].emits : t if startswith(t, local.published_type)]
 
-  published_type = "cat.llac.staging.published."
+  # The event that a dataset was published, and its producer.
+  emitted   = { for name, f in module.conventions.flow : name => [for t in f.emits : t if startswith(t, "cat.llac.staging.published.")] }
+  producer  = one([for name, types in local.emitted : name if length(types) > 0])
+  published = local.emitted[local.producer]
+  topic     = "${local.here.sns}:${local.prefix}-${local.producer}"
 
   deny_insecure = { for q in [local.name, "${local.name}-dlq"] : q => {
     Sid       = "DenyInsecureTransport"
@@ -53,10 +54,10 @@ locals {
 resource "aws_sqs_queue" "trigger" {
   count = local.wanted
   name  = local.name
-  # The datasets of a morning are published within minutes of each other. A pipe cannot put messages together for an API destination
-  # (docs/adr/20261126-marts-trigger.md); each waits here instead, so that the first build finds the others' snapshots too.
+  # The datasets of a morning are published within minutes of each other. A pipe cannot batch messages for an API destination
+  # (docs/adr/20261126-marts-trigger.md); each waits here instead, so that the first build finds the snapshots of the others too.
   delay_seconds              = var.settle_seconds
-  message_retention_seconds  = 24 * 3600 # after a day the workflow's own clock has built them
+  message_retention_seconds  = 24 * 3600 # after a day the workflow's schedule has built them
   visibility_timeout_seconds = 60
   receive_wait_time_seconds  = 20
   sqs_managed_sse_enabled    = true
@@ -97,12 +98,12 @@ resource "aws_sns_topic_subscription" "trigger" {
   filter_policy        = jsonencode({ type = local.published })
 }
 
-# The token is never Terraform's: it would lie in the state. What is made here is no token; `aws events update-connection` puts one in
-# (docs/deploying.md), EventBridge keeps it in a secret of its own and gives it to nobody back, and Terraform looks away.
+# Terraform never has the token, or it would be in the state. The connection is created with a placeholder; `aws events update-connection`
+# sets the token (docs/deploying.md), EventBridge keeps it in a secret that cannot be read back, and Terraform ignores the change.
 resource "aws_cloudwatch_event_connection" "github" {
   count              = local.wanted
   name               = local.name
-  description        = "GitHub's token, which may dispatch events to ${var.github_repository}. Put in by hand."
+  description        = "GitHub's token, which may dispatch events to ${var.github_repository}. Set by hand."
   authorization_type = "API_KEY"
 
   auth_parameters {
@@ -124,7 +125,7 @@ locals {
 resource "aws_cloudwatch_event_api_destination" "dispatch" {
   count                            = local.wanted
   name                             = local.name
-  description                      = "Asks ${var.github_repository} to build the marts."
+  description                      = "Triggers the build of the marts in ${var.github_repository}."
   connection_arn                   = aws_cloudwatch_event_connection.github[0].arn
   http_method                      = "POST"
   invocation_endpoint              = "https://api.github.com/repos/${var.github_repository}/dispatches"
@@ -134,7 +135,7 @@ resource "aws_cloudwatch_event_api_destination" "dispatch" {
 resource "aws_iam_role" "trigger" {
   count       = local.wanted
   name        = local.name
-  description = "EventBridge Pipes says to GitHub that datasets were published."
+  description = "EventBridge Pipes notifies GitHub when datasets were published."
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -165,7 +166,7 @@ resource "aws_iam_role_policy" "trigger" {
 resource "aws_pipes_pipe" "trigger" {
   count       = local.wanted
   name        = local.name
-  description = "Says to GitHub that datasets were published."
+  description = "Notifies GitHub when datasets were published."
   role_arn    = aws_iam_role.trigger[0].arn
   source      = aws_sqs_queue.trigger[0].arn
   target      = aws_cloudwatch_event_api_destination.dispatch[0].arn
@@ -176,7 +177,7 @@ resource "aws_pipes_pipe" "trigger" {
     }
   }
 
-  # Nothing of the event: the build reads the pointers itself, so that a dispatch lost, repeated or forged does no harm.
+  # Nothing of the event is sent: the build reads the pointers itself, so that a lost, repeated or forged dispatch does no harm.
   target_parameters {
     input_template = jsonencode({ event_type = "marts", client_payload = {} })
 
@@ -189,9 +190,12 @@ resource "aws_pipes_pipe" "trigger" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letter" {
-  count               = local.wanted
-  alarm_name          = "${local.name}-dead-letters"
-  alarm_description   = "GitHub does not take ${local.name}'s dispatches. Has its token expired, or lost Contents: write on ${var.github_repository}? docs/deploying.md says how to put in another; then purge ${local.name}-dlq. Until then the marts are built once a day."
+  count      = local.wanted
+  alarm_name = "${local.name}-dead-letters"
+  alarm_description = join(" ", [
+    "GitHub rejects the dispatches of ${local.name}. Look at its token: has it expired, or lost Contents: write on ${coalesce(var.github_repository, "the repository")}?",
+    "docs/deploying.md describes how to set another; then purge ${local.name}-dlq. Until then the marts are built once per day.",
+  ])
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead_letter[0].name }

@@ -1,9 +1,9 @@
 output "connection" {
-  description = "Name of the EventBridge connection that wants GitHub's token; null where no repository is named."
+  description = "Name of the EventBridge connection that needs GitHub's token; null without a repository."
   value       = one(aws_cloudwatch_event_connection.github[*].name)
 }
 
 output "filter" {
-  description = "Event types that ask for a build."
+  description = "Event types that trigger a build."
   value       = local.published
 }

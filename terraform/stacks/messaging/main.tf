@@ -34,7 +34,7 @@ locals {
 resource "aws_sns_topic" "producer" {
   for_each = toset(module.conventions.producers)
   name     = "${local.prefix}-${each.value}"
-  # AWS's own key for SNS costs nothing and lets every role of the account that may publish.
+  # AWS's own key for SNS is free and accepts every role of the account that may publish.
   kms_master_key_id = coalesce(local.key_arn, "alias/aws/sns")
 }
 
@@ -54,7 +54,7 @@ resource "aws_sns_topic_policy" "producer" {
         Condition = local.insecure
       },
       {
-        # Whose role may publish says the role's policy; nobody outside of the account may.
+        # The policies of the roles decide who publishes; no other account may.
         Sid       = "ThisAccount"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
@@ -75,7 +75,7 @@ moved {
   to   = aws_sns_topic_policy.producer
 }
 
-# Where alarms and notices go. CloudWatch cannot publish under AWS's own key for SNS, so that it is encrypted only by a key of ours.
+# The topic of alarms and notices. CloudWatch cannot publish with AWS's own key for SNS, so that it is encrypted only with a customer key.
 resource "aws_sns_topic" "alarms" {
   name              = "${local.prefix}-alarms"
   kms_master_key_id = local.key_arn
@@ -125,7 +125,7 @@ resource "aws_ssm_parameter" "topic" {
   for_each = merge({ for name, topic in aws_sns_topic.producer : name => topic.arn }, { alarms = aws_sns_topic.alarms.arn })
 
   name        = "${module.conventions.parameters}/messaging/topic/${each.key}/arn"
-  description = "Made by stacks/messaging for the other roots."
+  description = "Written by stacks/messaging for the other roots."
   type        = "String"
   value       = each.value
 }

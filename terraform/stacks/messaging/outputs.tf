@@ -9,6 +9,6 @@ output "alarm_topic" {
 }
 
 output "inputs" {
-  description = "What the clock sends, with EventBridge's word for the time in it."
+  description = "Inputs of the schedules, with EventBridge's placeholder for the time."
   value       = local.inputs
 }

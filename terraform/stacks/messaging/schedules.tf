@@ -1,12 +1,13 @@
-# The clock: two schedules that send an event each straight into a queue. What they could not send lies in a queue of their own.
+# The clock: two schedules, each of which sends an event directly into a queue. Events that could not be sent go to a dead-letter queue.
 
 locals {
   schedules = {
-    tick  = { every = var.tick, queue = "scheduler", type = "cat.llac.schedule.ticked.v1", why = "Tells the scheduler to start what is due." }
-    sweep = { every = var.sweep, queue = "landing-janitor", type = "cat.llac.sweep.ticked.v1", why = "Tells the landing-janitor to sweep." }
+    tick  = { every = var.tick, queue = "scheduler", type = "cat.llac.schedule.ticked.v1", why = "Starts what is due." }
+    sweep = { every = var.sweep, queue = "landing-janitor", type = "cat.llac.sweep.ticked.v1", why = "Starts the daily sweep." }
   }
 
-  # EventBridge puts the time in, in UTC, as events.ScheduleTicked reads it. jsonencode writes < and > in escapes, in which EventBridge would not find its word.
+  # EventBridge replaces the placeholder with the time, in UTC, as events.ScheduleTicked reads it. jsonencode escapes < and >, and
+  # EventBridge would not find the placeholder.
   scheduled_at = "<aws.scheduler.scheduled-time>"
   inputs = {
     for name, s in local.schedules : name => replace(replace(jsonencode({
@@ -77,7 +78,7 @@ resource "aws_sqs_queue" "clock_dead_letter" {
 
 resource "aws_iam_role" "clock" {
   name        = "${local.prefix}-clock"
-  description = "EventBridge Scheduler sends ticks into two queues."
+  description = "EventBridge Scheduler sends ticks to two queues."
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -111,8 +112,11 @@ resource "aws_iam_role_policy" "clock" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "clock_dead_letter" {
-  alarm_name          = "${local.prefix}-clock-dead-letters"
-  alarm_description   = "Ticks could not be sent into the queues of the scheduler or the landing-janitor. Are both deployed? The next tick comes by itself; empty ${local.prefix}-clock-dlq when it does."
+  alarm_name = "${local.prefix}-clock-dead-letters"
+  alarm_description = join(" ", [
+    "Ticks could not be sent to the queue of the scheduler or of the landing-janitor. Are both deployed?",
+    "The next tick is sent on schedule; then purge ${local.prefix}-clock-dlq.",
+  ])
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.clock_dead_letter.name }

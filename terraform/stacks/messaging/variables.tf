@@ -10,25 +10,25 @@ variable "region" {
 }
 
 variable "local" {
-  description = "True for an apply to moto: leaves out the few things that moto cannot do."
+  description = "True for an apply to moto: omits the few resources that moto does not support."
   type        = bool
   default     = false
 }
 
 variable "schedules" {
-  description = "Whether the clock ticks. False stops every scheduled run of the environment; requests by people still go through."
+  description = "Whether the schedules are on. false stops every scheduled run; requests by people are still served."
   type        = bool
   default     = true
 }
 
 variable "tick" {
-  description = "How often the scheduler looks for what is due."
+  description = "How often the scheduler starts what is due."
   type        = string
   default     = "rate(15 minutes)"
 
   validation {
     condition     = can(regex("^(rate|cron)\\(.+\\)$", var.tick))
-    error_message = "EventBridge takes rate(15 minutes) or cron(…)."
+    error_message = "Use rate(15 minutes) or cron(…), as EventBridge defines them."
   }
 }
 
@@ -39,17 +39,17 @@ variable "sweep" {
 
   validation {
     condition     = can(regex("^(rate|cron)\\(.+\\)$", var.sweep))
-    error_message = "EventBridge takes rate(1 day) or cron(…)."
+    error_message = "Use rate(1 day) or cron(…), as EventBridge defines them."
   }
 }
 
 variable "alarm_emails" {
-  description = "Addresses that alarms and notices go to. Each gets a letter of AWS and must confirm."
+  description = "Mail addresses for alarms and notices. AWS sends each a mail that must be confirmed."
   type        = set(string)
   default     = []
 
   validation {
     condition     = alltrue([for a in var.alarm_emails : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", a))])
-    error_message = "An address looks like data-team@example.org."
+    error_message = "Use addresses such as data-team@example.org."
   }
 }

@@ -1,9 +1,13 @@
-# What no single service can say of itself. The services' own alarms are in modules/service.
+# Alarms of the whole environment. Those of single services are in modules/service.
 
-# The scheduler measures at every tick how many datasets are stale: no measurement, no tick.
+# The scheduler writes this metric at every tick: no metric means no tick.
 resource "aws_cloudwatch_metric_alarm" "heartbeat" {
-  alarm_name          = "${local.prefix}-heartbeat"
-  alarm_description   = "The scheduler has not dealt with a tick for ${var.heartbeat_minutes} minutes: no run is started and nobody watches freshness. Look at the schedule ${local.prefix}-tick, its queue ${local.prefix}-clock-dlq and the scheduler's alarms, then at `llac status --env ${var.env}`."
+  alarm_name = "${local.prefix}-heartbeat"
+  alarm_description = join(" ", [
+    "The scheduler has not processed a tick for ${var.heartbeat_minutes} minutes: no run starts, and freshness is not checked.",
+    "Look at the schedule ${local.prefix}-tick, its dead-letter queue ${local.prefix}-clock-dlq and the scheduler's alarms,",
+    "then at `llac status --env ${var.env}`.",
+  ])
   namespace           = local.ours
   metric_name         = "datasets_stale"
   dimensions          = { service = "scheduler", outcome = "ok" }
@@ -18,8 +22,12 @@ resource "aws_cloudwatch_metric_alarm" "heartbeat" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "freshness" {
-  alarm_name          = "${local.prefix}-freshness"
-  alarm_description   = "A dataset has not been refreshed within its contract's freshness. `llac status --env ${var.env}` names it, `llac runs --dataset <dataset> --env ${var.env}` shows its last runs; the saved query \"freshness\" has every dataset's age."
+  alarm_name = "${local.prefix}-freshness"
+  alarm_description = join(" ", [
+    "A dataset is older than its contract allows.",
+    "`llac status --env ${var.env}` names it, `llac runs --dataset <dataset> --env ${var.env}` shows its last runs;",
+    "the saved query \"freshness\" shows the age of every dataset.",
+  ])
   namespace           = local.ours
   metric_name         = "datasets_stale"
   dimensions          = { service = "scheduler", outcome = "ok" }
@@ -28,28 +36,31 @@ resource "aws_cloudwatch_metric_alarm" "freshness" {
   threshold           = 0
   period              = 900
   evaluation_periods  = 1
-  # Without ticks nothing is known: the heartbeat tells.
+  # Without ticks there is no data: the heartbeat reports that.
   treat_missing_data = "ignore"
-  # One notification an incident: where there are notices they tell of it, naming dataset and run, and this is for the dashboard.
+  # One notification per incident: where notices are on, they name dataset and run, and this alarm is only for the dashboard.
   alarm_actions = var.notices ? [] : [local.topic]
   ok_actions    = var.notices ? [] : [local.topic]
 }
 
-# No canary asks the portals, which would cost more than all the rest and ask them without need: the fetcher asks them anyway, and measures.
+# There is no canary: it would cost more than everything else and burden the portals. The fetcher measures the portals as it uses them.
 resource "aws_cloudwatch_metric_alarm" "portals" {
-  alarm_name          = "${local.prefix}-portals"
-  alarm_description   = "Less than ${floor(var.portal_availability * 100)} % of the portals' answers within an hour were good. Runs are retried by themselves; the saved query \"portals\" says which portal, with which status."
+  alarm_name = "${local.prefix}-portals"
+  alarm_description = join(" ", [
+    "Less than ${floor(var.portal_availability * 100)} % of the portals' responses within an hour were good. Runs are retried automatically;",
+    "the saved query \"portals\" shows which portal, with which status.",
+  ])
   comparison_operator = "LessThanThreshold"
   threshold           = var.portal_availability
   evaluation_periods  = 1
-  treat_missing_data  = "ignore" # nobody asked
+  treat_missing_data  = "ignore" # no request
   alarm_actions       = [local.topic]
   ok_actions          = [local.topic]
 
   metric_query {
     id          = "availability"
-    label       = "share of good answers"
-    expression  = "FILL(good, 0) / (FILL(good, 0) + FILL(bad, 0))" # nobody asked: 0 / 0 is no value
+    label       = "share of good responses"
+    expression  = "FILL(good, 0) / (FILL(good, 0) + FILL(bad, 0))" # no request: 0 / 0 has no value
     return_data = true
   }
 
@@ -71,8 +82,11 @@ resource "aws_cloudwatch_metric_alarm" "portals" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "quarantine" {
-  alarm_name          = "${local.prefix}-quarantine"
-  alarm_description   = "More than ${floor(var.quarantine_share * 100)} % of the rows staged within an hour were set aside. The saved query \"quarantine\" says of which dataset and run; `llac show <dataset>/<run> --env ${var.env}` gives the reasons."
+  alarm_name = "${local.prefix}-quarantine"
+  alarm_description = join(" ", [
+    "More than ${floor(var.quarantine_share * 100)} % of the rows staged within an hour were quarantined.",
+    "The saved query \"quarantine\" shows the datasets and runs; `llac show <dataset>/<run> --env ${var.env}` shows the reasons.",
+  ])
   comparison_operator = "GreaterThanThreshold"
   threshold           = var.quarantine_share
   evaluation_periods  = 1
@@ -82,13 +96,13 @@ resource "aws_cloudwatch_metric_alarm" "quarantine" {
 
   metric_query {
     id          = "share"
-    label       = "share of rows set aside"
-    expression  = "aside / (aside + staged)"
+    label       = "share of quarantined rows"
+    expression  = "quarantined / (quarantined + staged)"
     return_data = true
   }
 
   dynamic "metric_query" {
-    for_each = { aside = "rows_quarantined", staged = "rows_staged" }
+    for_each = { quarantined = "rows_quarantined", staged = "rows_staged" }
 
     content {
       id = metric_query.key
@@ -104,10 +118,10 @@ resource "aws_cloudwatch_metric_alarm" "quarantine" {
   }
 }
 
-# AWS itself is ill where we stand.
+# Reports problems of AWS itself.
 resource "aws_cloudwatch_event_rule" "health" {
   name        = "${local.prefix}-health"
-  description = "AWS Health: issues of the services that Llac stands on."
+  description = "AWS Health: issues of the services that Llac uses."
 
   event_pattern = jsonencode({
     source      = ["aws.health"]
@@ -131,11 +145,14 @@ resource "aws_cloudwatch_event_target" "health" {
       status  = "$.detail.statusCode"
       started = "$.detail.startTime"
     }
-    input_template = "\"Llac ${var.env}: AWS Health says <what> of <service> (<status>, since <started>). Next: look at the AWS Health Dashboard; runs are retried by themselves, and `llac status --env ${var.env}` shows what waits.\""
+    input_template = format("\"%s\"", join(" ", [
+      "Llac ${var.env}: AWS Health reports <what> of <service> (<status>, since <started>).",
+      "Next: look at the AWS Health Dashboard; runs are retried automatically, and `llac status --env ${var.env}` shows what waits.",
+    ]))
   }
 }
 
-# The alarms of the bill: one budget, which the first two of an account cost nothing. moto answers 500 to it.
+# Alarms of the bill: one budget; the first two of an account are free. moto responds with 500.
 resource "aws_budgets_budget" "this" {
   count        = var.local ? 0 : 1
   name         = local.prefix
@@ -166,7 +183,7 @@ resource "aws_budgets_budget" "this" {
   }
 }
 
-# moto has no sampling rules.
+# moto does not support sampling rules.
 resource "aws_xray_sampling_rule" "this" {
   count          = var.local ? 0 : 1
   rule_name      = local.prefix

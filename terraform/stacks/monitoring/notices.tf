@@ -1,18 +1,20 @@
-# An incident is told to people once when it begins and once when it is over, with run, reason and next command. Which of many failures is the
-# first is known to the scheduler alone, which has a state a dataset (services/scheduler/incident.go); a queue and a pipe take what it says into
-# the alarms' topic. Of a scheduler that is broken itself the heartbeat tells.
+# An incident is reported once when it opens and once when it closes, with run, reason and next command. Only the scheduler knows which of
+# several failures is the first: it keeps a state per dataset (services/scheduler/incident.go). A queue and a pipe copy its events to the
+# topic of the alarms. A scheduler that is broken itself is reported by the heartbeat.
 
 locals {
-  notable = ["incident.opened", "incident.closed"]
-  told = { for who, f in module.conventions.flow : who => [for t in f.emits : t if contains(local.notable, replace(trimprefix(t, "cat.llac."), "/\\.v[0-9]+$/", ""))]
-    if length([for t in f.emits : t if contains(local.notable, replace(trimprefix(t, "cat.llac."), "/\\.v[0-9]+$/", ""))]) > 0 && var.notices
-  }
-  told_at_all = var.notices ? 1 : 0
-  queue       = "${local.prefix}-notices"
+  # By producer, the event types that become notices.
+  notice_types = ["incident.opened", "incident.closed"]
+  emitted = { for name, f in module.conventions.flow : name => [
+    for t in f.emits : t if contains(local.notice_types, replace(trimprefix(t, "cat.llac."), "/\\.v[0-9]+$/", ""))
+  ] }
+  notices = { for name, types in local.emitted : name => types if length(types) > 0 && var.notices }
+  wanted  = var.notices ? 1 : 0
+  queue   = "${local.prefix}-notices"
 }
 
 resource "aws_sqs_queue" "notices" {
-  count                     = local.told_at_all
+  count                     = local.wanted
   name                      = local.queue
   message_retention_seconds = 4 * 24 * 3600
   receive_wait_time_seconds = 20
@@ -36,7 +38,7 @@ resource "aws_sqs_queue" "notices" {
         Action    = "sqs:SendMessage"
         Resource  = "${local.here.sqs}:${local.queue}"
         Condition = {
-          ArnEquals    = { "aws:SourceArn" = [for who in sort(keys(local.told)) : "${local.here.sns}:${local.prefix}-${who}"] }
+          ArnEquals    = { "aws:SourceArn" = [for name in sort(keys(local.notices)) : "${local.here.sns}:${local.prefix}-${name}"] }
           StringEquals = { "aws:SourceAccount" = local.account }
         }
       },
@@ -45,7 +47,7 @@ resource "aws_sqs_queue" "notices" {
 }
 
 resource "aws_sns_topic_subscription" "notices" {
-  for_each = local.told
+  for_each = local.notices
 
   topic_arn            = "${local.here.sns}:${local.prefix}-${each.key}"
   protocol             = "sqs"
@@ -56,9 +58,9 @@ resource "aws_sns_topic_subscription" "notices" {
 }
 
 resource "aws_iam_role" "notices" {
-  count       = local.told_at_all
+  count       = local.wanted
   name        = local.queue
-  description = "EventBridge Pipes takes notices from their queue to the alarms' topic."
+  description = "EventBridge Pipes moves notices from their queue to the topic of the alarms."
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -73,7 +75,7 @@ resource "aws_iam_role" "notices" {
 }
 
 resource "aws_iam_role_policy" "notices" {
-  count = local.told_at_all
+  count = local.wanted
   name  = "statements"
   role  = aws_iam_role.notices[0].id
 
@@ -88,9 +90,9 @@ resource "aws_iam_role_policy" "notices" {
 }
 
 resource "aws_pipes_pipe" "notices" {
-  count       = local.told_at_all
+  count       = local.wanted
   name        = local.queue
-  description = "Tells people of incidents: runs that end badly, datasets that are stale, and that they are well again."
+  description = "Reports incidents: failed runs and stale datasets, and their end."
   role_arn    = aws_iam_role.notices[0].arn
   source      = aws_sqs_queue.notices[0].arn
   target      = local.topic
@@ -101,7 +103,7 @@ resource "aws_pipes_pipe" "notices" {
     }
   }
 
-  # A template has no conditions, so that the sentence is made by who knows what happened. Both fields are in every event of the two types.
+  # A template has no conditions, so that the scheduler writes the sentence. Both fields are in every event of the two types.
   target_parameters {
     input_template = "\"Llac ${var.env}: <$.body.data.summary>. Next: `<$.body.data.next> --env ${var.env}`\""
   }
@@ -109,11 +111,14 @@ resource "aws_pipes_pipe" "notices" {
   depends_on = [aws_iam_role_policy.notices]
 }
 
-# What people should have been told and were not.
+# Notices that were not delivered.
 resource "aws_cloudwatch_metric_alarm" "notices" {
-  count               = local.told_at_all
-  alarm_name          = "${local.prefix}-notices"
-  alarm_description   = "Notices have waited for a quarter of an hour: the pipe ${local.queue} does not take them to people. Look at its state and its role; `llac status --env ${var.env}` shows what they would have said."
+  count      = local.wanted
+  alarm_name = "${local.prefix}-notices"
+  alarm_description = join(" ", [
+    "Notices have waited for a quarter of an hour: the pipe ${local.queue} does not deliver them.",
+    "Look at its state and its role; `llac status --env ${var.env}` shows what they report.",
+  ])
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
   dimensions          = { QueueName = aws_sqs_queue.notices[0].name }

@@ -4,6 +4,6 @@ output "dashboards" {
 }
 
 output "notices" {
-  description = "The events that become notices, by who says them."
-  value       = local.told
+  description = "Event types that become notices, by producer."
+  value       = local.notices
 }

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # Bucket, key (<env>/<folder>.tfstate) and region are given to init.
+  # init is given bucket, key (<env>/stacks/<stack>.tfstate) and region.
   backend "s3" {
     encrypt      = true
     use_lockfile = true

@@ -20,11 +20,14 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
   prefix    = module.conventions.prefix
-  here      = { for s in ["athena", "cloudwatch", "glue", "lambda", "logs", "sns", "sqs", "ssm"] : s => "arn:${local.partition}:${s}:${var.region}:${local.account}" }
-  iam       = "arn:${local.partition}:iam::${local.account}"
-  s3        = "arn:${local.partition}:s3:::"
+  here = {
+    for s in ["athena", "cloudwatch", "glue", "lambda", "logs", "sns", "sqs", "ssm"] :
+    s => "arn:${local.partition}:${s}:${var.region}:${local.account}"
+  }
+  iam = "arn:${local.partition}:iam::${local.account}"
+  s3  = "arn:${local.partition}:s3:::"
 
-  # What the policies' templates may name. Nothing is looked up: all follows from the name rule, so that this stack waits for no other.
+  # What the policies' templates may name. All of it follows from the rule of names, so that this stack depends on no other.
   words = {
     env              = var.env
     prefix           = local.prefix
@@ -54,10 +57,13 @@ locals {
     boundary         = "${local.iam}:policy/${local.prefix}-boundary"
   }
 
-  # What IAM is given of policies/<name>.json: the statements without their reasons.
-  statements = {
+  # The statements of policies/<name>.json, without the reasons, which IAM does not accept.
+  rendered = {
     for name in ["archive", "athena-query", "boundary", "cloudwatch-logs", "dbt", "deploy", "operator", "plan", "s3-data-lake"] :
-    name => [for s in jsondecode(templatefile("${path.module}/../../policies/${name}.json", local.words)).statements : { for k, v in s : k => v if !contains(["reason", "by"], k) }]
+    name => jsondecode(templatefile("${path.module}/../../policies/${name}.json", local.words)).statements
+  }
+  statements = {
+    for name, all in local.rendered : name => [for s in all : { for k, v in s : k => v if !contains(["reason", "by"], k) }]
   }
   documents = { for name, s in local.statements : name => jsonencode({ Version = "2012-10-17", Statement = s }) }
 }
@@ -68,7 +74,7 @@ resource "aws_iam_policy" "shared" {
     s3-data-lake    = { architecture_name = "S3DataLakePolicy", why = "Reads what is published of the lake." }
     athena-query    = { architecture_name = "AthenaQueryPolicy", why = "Queries in the environment's workgroup, under its scan limit." }
     cloudwatch-logs = { architecture_name = "CloudWatchLogsPolicy", why = "Reads the services' logs, metrics and alarms." }
-    boundary        = { architecture_name = "", why = "Most that a service's role may ever do, whoever writes its policy." }
+    boundary        = { architecture_name = "", why = "Permissions boundary of the services' roles." }
   }
 
   name        = "${local.prefix}-${each.key}"
@@ -81,16 +87,19 @@ resource "aws_ssm_parameter" "this" {
   for_each = merge(
     {
       boundary_arn = aws_iam_policy.shared["boundary"].arn
-      # SSM keeps no empty value.
-      vpc = var.vpc ? jsonencode({ subnet_ids = module.network[0].subnet_ids, security_group_ids = [module.network[0].security_group_id] }) : "none"
+      # SSM stores no empty value.
+      vpc = !var.vpc ? "none" : jsonencode({
+        subnet_ids         = module.network[0].subnet_ids
+        security_group_ids = [module.network[0].security_group_id]
+      })
     },
-    { for who, role in aws_iam_role.this : "role/${who}" => role.arn },
-    # The services' roles are made beside them; their names are known.
+    { for name, role in aws_iam_role.this : "role/${name}" => role.arn },
+    # The services' own root creates their roles; the names are known.
     { for service in keys(module.conventions.services) : "role/${service}" => "${local.iam}:role/${local.prefix}-${service}" },
   )
 
   name        = "${module.conventions.parameters}/security/${each.key}"
-  description = "Made by stacks/security for the other roots."
+  description = "Written by stacks/security for the other roots."
   type        = "String"
   value       = each.value
 }

@@ -1,6 +1,6 @@
 output "roles" {
-  description = "ARNs of the roles that this environment has, beside the services'."
-  value       = { for who, role in aws_iam_role.this : who => role.arn }
+  description = "ARNs of the environment's roles, without those of the services."
+  value       = { for name, role in aws_iam_role.this : name => role.arn }
 }
 
 output "policies" {

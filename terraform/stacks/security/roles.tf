@@ -1,6 +1,6 @@
 locals {
   github = "token.actions.githubusercontent.com"
-  # Who may take a role, by role. A role that nobody may take is not made.
+  # Trust policies by role. A role that no principal may take is not created.
   by_people = { for who, principals in { operator = var.operator_principals, archive = var.archive_principals } : who => {
     Sid       = "People"
     Effect    = "Allow"
@@ -11,7 +11,7 @@ locals {
 
   by_github = var.github_repository == null ? {} : { for who, subject in {
     dbt = "repo:${var.github_repository}:environment:${var.env}"
-    # The environment carries the rule which branches may deploy to it, and who must agree.
+    # The rules of the GitHub environment decide which branches may deploy, and who must approve.
     github-actions = "repo:${var.github_repository}:environment:${var.env}"
     github-plan    = "repo:${var.github_repository}:ref:refs/heads/${var.github_branch}"
     } : who => {
@@ -33,12 +33,18 @@ locals {
   }
 
   about = {
-    operator       = { policy = "operator", shared = ["cloudwatch-logs", "athena-query", "s3-data-lake"], name = "", why = "Who runs Llac: asks for runs, deals with dead letters, lands files by hand, puts contracts in force." }
+    operator = {
+      policy = "operator", shared = ["cloudwatch-logs", "athena-query", "s3-data-lake"], name = "",
+      why    = "Operates Llac: requests runs, replays dead letters, lands files by hand, publishes contracts."
+    }
     archive        = { policy = "archive", shared = [], name = "", why = "Reads raw pages, personal fields included." }
     dbt            = { policy = "dbt", shared = ["s3-data-lake"], name = "DBTExecutionRole", why = "Builds the marts." }
-    github-actions = { policy = "deploy", shared = [], name = "GitHubActionsRole", why = "Deploys services, and no stack." }
+    github-actions = { policy = "deploy", shared = [], name = "GitHubActionsRole", why = "Deploys services, but no stack." }
     github-plan    = { policy = "plan", shared = [], name = "GitHubActionsRole / plan", why = "Plans services; changes nothing." }
-    reader         = { policy = null, shared = ["s3-data-lake", "athena-query"], name = "CrossAccountReadRole", why = "Other accounts read what is published." }
+    reader = {
+      policy = null, shared = ["s3-data-lake", "athena-query"], name = "CrossAccountReadRole",
+      why    = "Other accounts read what is published."
+    }
   }
   trusts = merge(local.by_people, local.by_github, local.by_accounts)
 }
@@ -62,7 +68,9 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
-  for_each = merge([for who in keys(local.trusts) : { for shared in local.about[who].shared : "${who}/${shared}" => { role = who, policy = shared } }]...)
+  for_each = merge([
+    for who in keys(local.trusts) : { for shared in local.about[who].shared : "${who}/${shared}" => { role = who, policy = shared } }
+  ]...)
 
   role       = aws_iam_role.this[each.value.role].name
   policy_arn = aws_iam_policy.shared[each.value.policy].arn

@@ -1,8 +1,9 @@
-# Who writes and deletes which layer, and who reads raw rows. The roles' own policies say the same from the other side: a mistake in one
-# of the two opens nothing.
+# Which roles write and delete which layer, and which read raw rows. The roles' own policies state it again from the other side, so that a
+# mistake in one of the two grants nothing. runs/ and state/ are left to the policies: every service writes there.
 
 locals {
-  roles = { for r in concat(keys(module.conventions.services), ["operator", "dbt", "archive"]) : r => "arn:${data.aws_partition.current.partition}:iam::${local.account}:role/${module.conventions.prefix}-${r}" }
+  role_prefix = "arn:${data.aws_partition.current.partition}:iam::${local.account}:role/${module.conventions.prefix}"
+  roles       = { for r in concat(keys(module.conventions.services), ["operator", "dbt", "archive"]) : r => "${local.role_prefix}-${r}" }
 
   writers = {
     landing      = ["fetcher", "operator"] # llac ingest lands what a person downloaded
@@ -15,7 +16,7 @@ locals {
     marts        = ["dbt"]
   }
 
-  # Invariant 8: raw rows are read by roles that are allowed to, and by nobody else however much he may.
+  # Invariant 8: only these roles read raw rows, whatever their policies allow others.
   raw_readers = {
     landing    = ["fetcher", "validator", "stager", "landing-janitor", "archive", "operator"]
     archive    = ["landing-janitor", "archive"]
@@ -44,7 +45,7 @@ locals {
       }
     ],
     [{
-      # A plain delete keeps the bytes and hides them; nobody needs it.
+      # A plain delete keeps the bytes and hides them; no role needs it.
       Sid       = "DeleteByTheJanitorAlone"
       Effect    = "Deny"
       Principal = "*"

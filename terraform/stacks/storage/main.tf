@@ -17,22 +17,23 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  account = data.aws_caller_identity.current.account_id
-  prefix  = module.conventions.prefix
-  buckets = { for thing in ["data", "athena-results", "config"] : thing => "${local.prefix}-${thing}-${local.account}" }
+  account    = data.aws_caller_identity.current.account_id
+  prefix     = module.conventions.prefix
+  log_groups = "arn:${data.aws_partition.current.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${local.prefix}-*"
+  buckets    = { for thing in ["data", "athena-results", "config"] : thing => "${local.prefix}-${thing}-${local.account}" }
 
   data_arn = "arn:${data.aws_partition.current.partition}:s3:::${local.buckets.data}"
   key_arn  = one(aws_kms_key.lake[*].arn)
 
-  # Retention of the lake, by prefix (DESIGN 2; docs/architecture.md). Nothing here deletes a current object: lifecycle days count from an
-  # object's creation, so that a snapshot published long ago and superseded today would go today. The landing-janitor deletes by version id,
-  # with evidence. Noncurrent versions arise where a document is overwritten, or where somebody deletes by hand.
+  # Retention of the lake, by prefix (docs/architecture.md). No rule deletes a current object: lifecycle days count from an object's creation,
+  # so that a snapshot published long ago and superseded today would be deleted today. The landing-janitor deletes by version id, with
+  # evidence. Noncurrent versions arise where a document is overwritten, or deleted by hand.
   retention = [
-    { prefix = "landing/", noncurrent_days = 1 },                    # deleted is deleted; S3 knows no shorter time
-    { prefix = "staging/", standard_ia = 30, noncurrent_days = 90 }, # 90 days in which a mistake can be taken back
+    { prefix = "landing/", noncurrent_days = 1 },                    # the shortest time that S3 supports
+    { prefix = "staging/", standard_ia = 30, noncurrent_days = 90 }, # a mistake can be undone for 90 days
     { prefix = "marts/", standard_ia = 30, noncurrent_days = 90 },
-    { prefix = "quarantine/", noncurrent_days = 1 }, # may hold what should not be kept
-    { prefix = "archive/", noncurrent_days = 1 },    # so does the archive of a dataset with personal fields
+    { prefix = "quarantine/", noncurrent_days = 1 }, # may contain what must not be kept
+    { prefix = "archive/", noncurrent_days = 1 },    # so may the archive of a dataset with personal fields
     { prefix = "state/", noncurrent_days = 90 },     # earlier pointers and cursors
     { prefix = "quality/", noncurrent_days = 90 },
     { prefix = "evidence/", noncurrent_days = 90 },
@@ -56,17 +57,17 @@ module "athena_results" {
 
   name        = local.buckets["athena-results"]
   kms_key_arn = local.key_arn
-  # A result is a copy, made again by the query.
+  # A result is a copy; the query returns it again.
   rules = [{ prefix = "", expiration = 7, noncurrent_days = 1 }]
 }
 
-# The contracts: the architecture's database of API schemas and configurations.
+# The bucket of the contracts, the architecture's database of API schemas and configurations.
 module "config" {
   source = "../../modules/bucket"
 
   name        = local.buckets.config
   kms_key_arn = local.key_arn
-  # Contracts are immutable under their digest; of the index, which says those in force, a year of earlier states.
+  # Contracts are immutable under their digest. Earlier states of the index, which lists those in force, are kept for a year.
   rules = [{ prefix = "", noncurrent_days = 365 }]
 }
 
@@ -92,7 +93,7 @@ resource "aws_kms_key" "lake" {
         Principal = { Service = "logs.${var.region}.amazonaws.com" }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey"]
         Resource  = "*"
-        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${data.aws_partition.current.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${local.prefix}-*" } }
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = local.log_groups } }
       },
       {
         Sid       = "AlarmsAndNotices"
@@ -116,17 +117,17 @@ resource "aws_kms_alias" "lake" {
   target_key_id = aws_kms_key.lake[0].key_id
 }
 
-# Databases alone: the quality gate makes the tables, which follow the pointers.
+# Only the databases: the quality gate creates the tables, which follow the pointers.
 resource "aws_glue_catalog_database" "this" {
   for_each     = module.conventions.databases
   name         = each.value
-  description  = "Llac ${var.env}: ${each.key}. Tables are the quality gate's and dbt's; a table made by hand is nobody's."
+  description  = "Llac ${var.env}: ${each.key}. The quality gate and the marts build create its tables; do not create any by hand."
   location_uri = "s3://${local.buckets.data}/${each.key}/"
 }
 
 resource "aws_athena_workgroup" "this" {
   name        = local.prefix
-  description = "Queries of ${var.env}; none scans more than ${var.scan_limit_gib} GiB."
+  description = "Queries of ${var.env}, limited to ${var.scan_limit_gib} GiB scanned per query."
   state       = "ENABLED"
 
   configuration {
@@ -150,10 +151,10 @@ resource "aws_athena_workgroup" "this" {
     }
   }
 
-  # Queries in progress would be lost with it, nothing else.
+  # Its deletion loses only queries in progress.
   force_destroy = true
 
-  # An empty set of tags makes moto fail; the provider's default tags are there as well.
+  # moto fails without tags, although the provider adds its default tags.
   tags = { workgroup = local.prefix }
 }
 
@@ -162,7 +163,7 @@ resource "aws_ssm_parameter" "this" {
     data_bucket       = module.data.name
     athena_bucket     = module.athena_results.name
     config_bucket     = module.config.name
-    kms_key_arn       = coalesce(local.key_arn, "none") # SSM keeps no empty value
+    kms_key_arn       = coalesce(local.key_arn, "none") # SSM stores no empty value
     staging_database  = aws_glue_catalog_database.this["staging"].name
     marts_database    = aws_glue_catalog_database.this["marts"].name
     athena_workgroup  = aws_athena_workgroup.this.name
@@ -170,7 +171,7 @@ resource "aws_ssm_parameter" "this" {
   }
 
   name        = "${module.conventions.parameters}/storage/${each.key}"
-  description = "Made by stacks/storage for the other roots."
+  description = "Written by stacks/storage for the other roots."
   type        = "String"
   value       = each.value
 }

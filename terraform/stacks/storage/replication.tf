@@ -1,16 +1,19 @@
-# A second copy of what cannot be made again, in another region. Never of landing, quarantine, dead letters, nor archives with personal
-# fields (DESIGN 2). Deletes are not replicated: the copy outlives a mistake, and has a lifecycle of its own.
+# A second copy, in another region, of what cannot be rebuilt. Landing, quarantine, dead letters and archives with personal fields are never
+# copied. Deletes are not replicated: the copy survives a mistake, and has a lifecycle of its own.
 
 locals {
-  # Nobody keeps a second list of what is personal: the contracts say it. Replication has no filter that excludes, so that the archives which may
-  # go are named, and one without a contract here goes nowhere. A dataset that is added is replicated from the next apply.
+  # The contracts state what is personal; there is no second list. Replication has no filter that excludes, so that the archives to copy are
+  # listed, and one without a contract is not copied. A new dataset is replicated from the next apply.
   contract_folder = coalesce(var.contracts, "${path.module}/../../../datasets")
   contracts = {
-    for f in fileset(local.contract_folder, var.replica_region == null ? "none" : "*.odcs.yaml") : trimsuffix(f, ".odcs.yaml") => yamldecode(file("${local.contract_folder}/${f}"))
+    for f in fileset(local.contract_folder, var.replica_region == null ? "none" : "*.odcs.yaml") :
+    trimsuffix(f, ".odcs.yaml") => yamldecode(file("${local.contract_folder}/${f}"))
   }
   without_personal = [
     for dataset, c in local.contracts : dataset
-    if alltrue(flatten([for s in c.schema : [for p in s.properties : contains(["public", "internal"], lookup(p, "classification", "public"))]]))
+    if alltrue(flatten([
+      for s in c.schema : [for p in s.properties : contains(["public", "internal"], lookup(p, "classification", "public"))]
+    ]))
   ]
 
   replicated = var.replica_region == null ? [] : concat(
@@ -43,7 +46,7 @@ module "replica" {
 resource "aws_iam_role" "replication" {
   count       = local.replicates
   name        = "${local.prefix}-replication"
-  description = "S3 copies the named prefixes to ${local.replica_bucket}."
+  description = "S3 copies the listed prefixes to ${local.replica_bucket}."
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -101,11 +104,11 @@ resource "aws_s3_bucket_replication_configuration" "this" {
   lifecycle {
     precondition {
       condition     = length(local.contracts) > 0
-      error_message = "There is no contract (*.odcs.yaml) in ${local.contract_folder}: no archive would be replicated. Say where the contracts are: contracts."
+      error_message = "No contract (*.odcs.yaml) in ${local.contract_folder}: no archive would be replicated. Set contracts to their folder."
     }
     precondition {
       condition     = !var.kms
-      error_message = "Replication of objects under a customer key needs a key in the other region, which this stack does not make: use one of the two."
+      error_message = "kms and replica_region exclude each other: replication would need a key in the other region, which this stack does not create."
     }
   }
 }

@@ -10,54 +10,54 @@ variable "region" {
 }
 
 variable "local" {
-  description = "True for an apply to moto: leaves out the few things that moto cannot do."
+  description = "True for an apply to moto: omits the few resources that moto does not support."
   type        = bool
   default     = false
 }
 
 variable "kms" {
-  description = "Whether the buckets are encrypted by a customer key (about $1 a month and a call an object) instead of AES-256 by S3's own keys. To be set before there is data: objects keep the key they were written with."
+  description = "Whether a customer key encrypts the buckets (about $1 per month). Set it before there is data: objects keep their key."
   type        = bool
   default     = false
 }
 
 variable "transfer_acceleration" {
-  description = "Whether the data bucket takes uploads at edge locations. It is paid by the gigabyte, and functions of the same region gain nothing."
+  description = "Whether to turn on transfer acceleration. It is charged per gigabyte; functions of the same region do not profit."
   type        = bool
   default     = false
 }
 
 variable "scan_limit_gib" {
-  description = "Most that one Athena query may scan, in GiB. Athena takes $5 a TiB."
+  description = "Maximum that one Athena query may scan, in GiB. Athena charges $5 per TiB."
   type        = number
   default     = 1
 
   validation {
     condition     = var.scan_limit_gib >= 0.01 && var.scan_limit_gib <= 1024
-    error_message = "Athena's least limit is 10 MB; more than a TiB is no limit."
+    error_message = "Use 0.01 to 1024 GiB: Athena accepts at least 10 MB, and more than a TiB would not limit anything."
   }
 }
 
 variable "replica_region" {
-  description = "Region to which archive, evidence, published data and state are replicated; null: none. It about doubles what storage costs."
+  description = "Region of the replica; null: none. It about doubles the cost of storage."
   type        = string
   default     = null
 }
 
 variable "contracts" {
-  description = "Folder of the contracts, which say whose archives may be replicated; null: datasets/ of this tree. It is read only where there is a replica_region."
+  description = "Folder of the contracts, which decide whose archives are replicated; null: datasets/ of this tree."
   type        = string
   default     = null
 }
 
 variable "reader_account_ids" {
-  description = "Other AWS accounts whose llac-reader role may read what is published; none by default. The security stack makes the role."
+  description = "Other AWS accounts that may read what is published. Give stacks/security the same, which creates the role."
   type        = set(string)
   default     = []
 }
 
 variable "break_glass" {
-  description = "ARN patterns of principals that the layers' rules do not bind: whoever repairs by hand, on the record."
+  description = "ARN patterns of principals that are exempt from the rules of the layers, for repairs by hand."
   type        = list(string)
   default     = []
 }

@@ -1,4 +1,4 @@
-# A network for functions whose portals want to know by which address they are asked.
+# A network for functions that need a fixed outbound address.
 
 terraform {
   required_version = ">= 1.11, < 2.0"

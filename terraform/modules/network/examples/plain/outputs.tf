@@ -1,4 +1,4 @@
 output "address" {
-  description = "The address from which the portals are asked."
+  description = "The outbound address that the portals see."
   value       = module.network.address
 }

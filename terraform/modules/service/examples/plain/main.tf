@@ -1,4 +1,4 @@
-# A service that hears one topic.
+# A service that consumes from one topic.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
