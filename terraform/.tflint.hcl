@@ -1,5 +1,5 @@
 # tflint --recursive --config "$PWD/terraform/.tflint.hcl" --chdir terraform
-# Exceptions are in terraform/exceptions.md.
+# There are no exceptions.
 
 plugin "terraform" {
   enabled = true

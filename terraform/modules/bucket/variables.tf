@@ -39,8 +39,8 @@ variable "abort_multipart_days" {
 
 variable "rules" {
   description = <<-EOT
-    Lifecycle by prefix. Days of current objects count from their creation, so that objects which must live until they are superseded may not
-    expire here. Days of noncurrent versions count from when they were replaced or deleted.
+    Lifecycle by prefix. Days of current objects count from their creation, so that objects which must live until they are superseded may
+    not expire here. Days of noncurrent versions count from when they were replaced or deleted.
   EOT
   type = list(object({
     prefix          = string           # ends in /; empty: the whole bucket

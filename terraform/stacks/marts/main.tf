@@ -193,7 +193,8 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter" {
   count      = local.wanted
   alarm_name = "${local.name}-dead-letters"
   alarm_description = join(" ", [
-    "GitHub rejects the dispatches of ${local.name}. Look at its token: has it expired, or lost Contents: write on ${coalesce(var.github_repository, "the repository")}?",
+    "GitHub rejects the dispatches of ${local.name}.",
+    "Look at its token: has it expired, or lost Contents: write on ${coalesce(var.github_repository, "the repository")}?",
     "docs/deploying.md describes how to set another; then purge ${local.name}-dlq. Until then the marts are built once per day.",
   ])
   namespace           = "AWS/SQS"

@@ -47,8 +47,8 @@ resource "aws_cloudwatch_metric_alarm" "freshness" {
 resource "aws_cloudwatch_metric_alarm" "portals" {
   alarm_name = "${local.prefix}-portals"
   alarm_description = join(" ", [
-    "Less than ${floor(var.portal_availability * 100)} % of the portals' responses within an hour were good. Runs are retried automatically;",
-    "the saved query \"portals\" shows which portal, with which status.",
+    "Less than ${floor(var.portal_availability * 100)} % of the portals' responses within an hour were good.",
+    "Runs are retried automatically; the saved query \"portals\" shows which portal, with which status.",
   ])
   comparison_operator = "LessThanThreshold"
   threshold           = var.portal_availability

@@ -95,14 +95,18 @@ locals {
     var.notices ? ["${local.prefix}-notices"] : [],
   )
 
+  alarm_arns = [for a in local.alarm_names : "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${a}"]
+  sources    = join(" | ", [for g in local.groups : "SOURCE '${g}'"])
+
   dashboards = { for name, widgets in { operational = local.operational, business = local.business } : name => {
     widgets = [for i, w in widgets : merge(
-      { x = 12 * (i % 2), y = 6 * floor(i / 2), width = 12, height = 6, type = lookup(w, "type", null) == "alarms" ? "alarm" : lookup(w, "type", "metric") },
+      { x = 12 * (i % 2), y = 6 * floor(i / 2), width = 12, height = 6 },
+      { type = lookup(w, "type", null) == "alarms" ? "alarm" : lookup(w, "type", "metric") },
       { properties = { for k, v in {
         title  = w.title
         region = lookup(w, "region", var.region)
-        alarms = lookup(w, "type", null) == "alarms" ? [for a in local.alarm_names : "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${a}"] : null
-        query  = lookup(w, "type", null) == "log" ? "${join(" | ", [for g in local.groups : "SOURCE '${g}'"])} | ${w.query}" : null
+        alarms = lookup(w, "type", null) == "alarms" ? local.alarm_arns : null
+        query  = lookup(w, "type", null) == "log" ? "${local.sources} | ${w.query}" : null
         view   = lookup(w, "type", null) == "log" ? "table" : lookup(w, "type", null) == "alarms" ? null : "timeSeries"
         stat   = lookup(w, "stat", null)
         period = lookup(w, "type", null) == null ? lookup(w, "period", 300) : null

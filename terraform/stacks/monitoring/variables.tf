@@ -21,13 +21,15 @@ variable "budget_alerts" {
   default     = [15, 25, 30]
 
   validation {
-    condition     = length(var.budget_alerts) > 0 && alltrue([for i, a in var.budget_alerts : i == 0 || a > var.budget_alerts[max(i - 1, 0)]])
+    condition = length(var.budget_alerts) > 0 && alltrue([
+      for i, a in var.budget_alerts : i == 0 || a > var.budget_alerts[max(i - 1, 0)]
+    ])
     error_message = "Give at least one amount, in ascending order."
   }
 }
 
 variable "budget_of_tag" {
-  description = "Whether the budget counts only resources with the environment's tag (needs cost_allocation_tags of bootstrap)."
+  description = "Whether the budget counts only the environment's resources; needs cost_allocation_tags of bootstrap."
   type        = bool
   default     = false
 }

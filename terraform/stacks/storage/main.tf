@@ -25,9 +25,9 @@ locals {
   data_arn = "arn:${data.aws_partition.current.partition}:s3:::${local.buckets.data}"
   key_arn  = one(aws_kms_key.lake[*].arn)
 
-  # Retention of the lake, by prefix (docs/architecture.md). No rule deletes a current object: lifecycle days count from an object's creation,
-  # so that a snapshot published long ago and superseded today would be deleted today. The landing-janitor deletes by version id, with
-  # evidence. Noncurrent versions arise where a document is overwritten, or deleted by hand.
+  # Retention of the lake, by prefix (docs/architecture.md). No rule deletes a current object: lifecycle days count from an object's
+  # creation, so that a snapshot published long ago and superseded today would be deleted today. The landing-janitor deletes by version
+  # id, with evidence. Noncurrent versions arise where a document is overwritten, or deleted by hand.
   retention = [
     { prefix = "landing/", noncurrent_days = 1 },                    # the shortest time that S3 supports
     { prefix = "staging/", standard_ia = 30, noncurrent_days = 90 }, # a mistake can be undone for 90 days

@@ -104,11 +104,11 @@ resource "aws_s3_bucket_replication_configuration" "this" {
   lifecycle {
     precondition {
       condition     = length(local.contracts) > 0
-      error_message = "No contract (*.odcs.yaml) in ${local.contract_folder}: no archive would be replicated. Set contracts to their folder."
+      error_message = "No contract (*.odcs.yaml) in ${local.contract_folder}, so that no archive would be replicated. Set contracts."
     }
     precondition {
       condition     = !var.kms
-      error_message = "kms and replica_region exclude each other: replication would need a key in the other region, which this stack does not create."
+      error_message = "Set kms or replica_region, not both: replication would need a key in the other region."
     }
   }
 }
