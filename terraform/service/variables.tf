@@ -17,13 +17,13 @@ variable "env" {
 }
 
 variable "artifact_key" {
-  description = "Key of the package in the artifacts bucket; null: where its digest puts it."
+  description = "Key of the package in the artifacts bucket; null: derived from its digest."
   type        = string
   default     = null
 }
 
 variable "artifact_sha256" {
-  description = "Digest of the package, in lower-case hex."
+  description = "SHA-256 digest of the package, in lower-case hex."
   type        = string
 }
 
@@ -34,7 +34,7 @@ variable "artifact_version" {
 }
 
 variable "event_types" {
-  description = "What the build speaks; null: what this tree's events.Flow says. An earlier package is deployed with what it spoke then."
+  description = "Event types of the build; null: those of this source tree. A rollback gives those of the earlier build."
   type = object({
     consumes = list(string)
     emits    = list(string)
@@ -44,7 +44,7 @@ variable "event_types" {
 }
 
 variable "sizes" {
-  description = "Sizes that differ from modules/conventions, by service."
+  description = "Sizes that override services.json, by service."
   type = map(object({
     memory              = optional(number)
     timeout             = optional(number)
@@ -55,36 +55,36 @@ variable "sizes" {
 }
 
 variable "reserved_concurrency" {
-  description = "Reserved concurrency by service; a service that is not in it reserves none."
+  description = "Reserved concurrency by service; others reserve none."
   type        = map(number)
   default     = {}
 }
 
 variable "account_concurrency" {
-  description = "The account's quota of concurrent executions; to be stated where concurrency is reserved."
+  description = "The account's quota of concurrent executions; required where concurrency is reserved."
   type        = number
   default     = null
 }
 
 variable "log_level" {
-  description = "debug, info, warn or error. debug is for dev."
+  description = "Lowest level of log lines: debug, info, warn or error. prod does not accept debug."
   type        = string
   default     = "info"
 
   validation {
     condition     = var.log_level != "debug" || var.env != "prod"
-    error_message = "prod logs no debug lines: they cost, and nobody reads them."
+    error_message = "Use info, warn or error in prod: debug lines cost money and have no reader there."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days that log lines are kept."
+  description = "Retention of log lines, in days."
   type        = number
   default     = 30
 }
 
 variable "oldest_message_alarm_minutes" {
-  description = "Age of the oldest waiting message at which the service counts as degraded."
+  description = "Age of the oldest waiting message, in minutes, from which the service counts as degraded."
   type        = number
   default     = 60
 }

@@ -19,26 +19,29 @@ run "private_versioned_encrypted" {
 
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
-    error_message = "A bucket without versions forgets what is overwritten."
+    error_message = "A bucket without versions loses what is overwritten."
   }
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
-    error_message = "Without a key of ours, S3's own encrypt."
+    condition = (
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm ==
+      "AES256"
+    )
+    error_message = "Without a customer key, S3's own keys encrypt."
   }
   assert {
     condition = alltrue([
       aws_s3_bucket_public_access_block.this.block_public_acls, aws_s3_bucket_public_access_block.this.block_public_policy,
       aws_s3_bucket_public_access_block.this.ignore_public_acls, aws_s3_bucket_public_access_block.this.restrict_public_buckets,
     ])
-    error_message = "All four blocks of public access are on."
+    error_message = "All four public access blocks are on."
   }
   assert {
     condition     = length(aws_s3_bucket_accelerate_configuration.this) == 0
-    error_message = "Transfer acceleration is off unless asked for."
+    error_message = "Transfer acceleration is off by default."
   }
 }
 
-run "tls_alone" {
+run "only_tls" {
   command = plan
 
   assert {
@@ -46,7 +49,7 @@ run "tls_alone" {
       { Bool = { "aws:SecureTransport" = "false" } },
       { NumericLessThan = { "s3:TlsVersion" = "1.2" } },
     ]
-    error_message = "Plain HTTP and TLS before 1.2 are refused, whoever asks."
+    error_message = "Plain HTTP and TLS before 1.2 are refused for every principal."
   }
 }
 
@@ -54,24 +57,33 @@ run "lifecycle" {
   command = plan
 
   assert {
-    condition     = one([for r in aws_s3_bucket_lifecycle_configuration.this.rule : r if r.id == "abort-multipart"]).abort_incomplete_multipart_upload[0].days_after_initiation == 1
-    error_message = "Unfinished uploads are thrown away after a day."
+    condition = (
+      one([for r in aws_s3_bucket_lifecycle_configuration.this.rule : r if r.id ==
+      "abort-multipart"]).abort_incomplete_multipart_upload[0].days_after_initiation == 1
+    )
+    error_message = "Incomplete uploads are aborted after a day."
   }
   assert {
-    condition     = one([for r in aws_s3_bucket_lifecycle_configuration.this.rule : r if r.id == "landing"]).noncurrent_version_expiration[0].noncurrent_days == 1
-    error_message = "Landing keeps no noncurrent version: one day is the least that S3 knows."
+    condition = (
+      one([for r in aws_s3_bucket_lifecycle_configuration.this.rule : r if r.id ==
+      "landing"]).noncurrent_version_expiration[0].noncurrent_days == 1
+    )
+    error_message = "Landing keeps no noncurrent version: one day is the minimum of S3."
   }
   assert {
     condition     = one(one([for r in aws_s3_bucket_lifecycle_configuration.this.rule : r if r.id == "staging"]).transition).days == 30
-    error_message = "Staging goes to Standard-IA at 30 days."
+    error_message = "Staging moves to Standard-IA after 30 days."
   }
   assert {
-    condition     = alltrue([for r in aws_s3_bucket_lifecycle_configuration.this.rule : try(r.expiration[0].expired_object_delete_marker, true) if r.id != "results"])
-    error_message = "No current object expires unless a rule says so."
+    condition = (
+      alltrue([for r in aws_s3_bucket_lifecycle_configuration.this.rule : try(r.expiration[0].expired_object_delete_marker, true)
+      if r.id != "results"])
+    )
+    error_message = "No current object expires without a rule for it."
   }
 }
 
-run "key_of_ours" {
+run "customer_key" {
   command = plan
 
   variables {
@@ -79,7 +91,7 @@ run "key_of_ours" {
   }
   assert {
     condition     = one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
-    error_message = "A bucket key saves a call to KMS an object."
+    error_message = "A bucket key saves a call to KMS per object."
   }
 }
 
@@ -101,7 +113,7 @@ run "standard_ia_too_early" {
   expect_failures = [var.rules]
 }
 
-run "a_prefix_that_begins_others" {
+run "a_prefix_without_a_slash" {
   command = plan
 
   variables {

@@ -22,7 +22,10 @@ mock_provider "aws" {
   }
   mock_resource "aws_sqs_queue" {
     override_during = plan
-    defaults        = { arn = "arn:aws:sqs:eu-west-1:123456789012:llac-dev-mocked", url = "https://sqs.eu-west-1.amazonaws.com/123456789012/llac-dev-mocked" }
+    defaults = {
+      arn = "arn:aws:sqs:eu-west-1:123456789012:llac-dev-mocked"
+      url = "https://sqs.eu-west-1.amazonaws.com/123456789012/llac-dev-mocked"
+    }
   }
   override_data {
     target = data.aws_ssm_parameter.shared["data_bucket"]
@@ -55,11 +58,11 @@ run "policy_without_reasons" {
 
   assert {
     condition     = alltrue([for s in local.statements : length(s.reason) > 0])
-    error_message = "Every statement has its reason."
+    error_message = "Every statement has a reason."
   }
   assert {
     condition     = contains(flatten([for s in local.statements : s.Resource]), "arn:aws:s3:::llac-dev-data-123456789012/staging/*")
-    error_message = "Resources are of this environment."
+    error_message = "Resources belong to this environment."
   }
 }
 

@@ -24,7 +24,11 @@ mock_provider "aws" {
   }
   mock_resource "aws_sqs_queue" {
     override_during = plan
-    defaults        = { arn = "arn:aws:sqs:eu-west-1:123456789012:llac-dev-mocked", url = "https://sqs.eu-west-1.amazonaws.com/123456789012/llac-dev-mocked", id = "https://sqs.eu-west-1.amazonaws.com/123456789012/llac-dev-mocked" }
+    defaults = {
+      arn = "arn:aws:sqs:eu-west-1:123456789012:llac-dev-mocked"
+      url = "https://sqs.eu-west-1.amazonaws.com/123456789012/llac-dev-mocked"
+      id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/llac-dev-mocked"
+    }
   }
   mock_resource "aws_iam_role" {
     override_during = plan
@@ -44,7 +48,9 @@ variables {
   alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:llac-dev-alarms"
   subscriptions   = { validator = ["cat.llac.landing.validated.v1"] }
   environment     = { LLAC_DATA_BUCKET = "llac-dev-data-123456789012", LLAC_CONFIG_BUCKET = "llac-dev-config-123456789012" }
-  statements      = "[{\"Sid\":\"ReadLanding\",\"Effect\":\"Allow\",\"Action\":[\"s3:GetObject\"],\"Resource\":[\"arn:aws:s3:::llac-dev-data-123456789012/landing/*\"]}]"
+  statements      = <<-EOT
+    [{"Sid": "ReadLanding", "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::llac-dev-data-123456789012/landing/*"]}]
+  EOT
 }
 
 run "queues" {
@@ -52,31 +58,46 @@ run "queues" {
 
   assert {
     condition     = aws_sqs_queue.this.visibility_timeout_seconds == 6 * 900
-    error_message = "A queue of a function hides a message for six times its timeout."
+    error_message = "The visibility timeout is six times the function's timeout."
   }
   assert {
-    condition     = aws_sqs_queue.this.message_retention_seconds == 12 * 86400 && aws_sqs_queue.dead_letter.message_retention_seconds == 14 * 86400 && aws_sqs_queue.undelivered.message_retention_seconds == 14 * 86400
-    error_message = "Events wait 12 days; what SQS moves keeps its age, and 14 are the most."
+    condition = (
+      aws_sqs_queue.this.message_retention_seconds == 12 * 86400 &&
+      aws_sqs_queue.dead_letter.message_retention_seconds == 14 * 86400 &&
+      aws_sqs_queue.undelivered.message_retention_seconds == 14 * 86400
+    )
+    error_message = "Events wait 12 days; a message that SQS moves keeps its age, and 14 days are the maximum."
   }
   assert {
     condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 7
-    error_message = "SQS moves a message two receives after the service would have given it up (messaging.RedriveAfter)."
+    error_message = "SQS moves a message two receives after the service would have done so (messaging.RedriveAfter)."
   }
   assert {
-    condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.sqs_managed_sse_enabled && aws_sqs_queue.undelivered.sqs_managed_sse_enabled
-    error_message = "All three are encrypted."
+    condition = (
+      aws_sqs_queue.this.sqs_managed_sse_enabled &&
+      aws_sqs_queue.dead_letter.sqs_managed_sse_enabled &&
+      aws_sqs_queue.undelivered.sqs_managed_sse_enabled
+    )
+    error_message = "All three queues are encrypted."
   }
   assert {
-    condition     = alltrue([for q in [aws_sqs_queue.this, aws_sqs_queue.dead_letter, aws_sqs_queue.undelivered] : [for s in jsondecode(q.policy).Statement : s.Condition if s.Effect == "Deny"] == [{ Bool = { "aws:SecureTransport" = "false" } }]])
-    error_message = "None takes plain HTTP."
+    condition = (
+      alltrue([for q in [aws_sqs_queue.this, aws_sqs_queue.dead_letter, aws_sqs_queue.undelivered] :
+        [for s in jsondecode(q.policy).Statement : s.Condition if s.Effect == "Deny"] ==
+      [{ Bool = { "aws:SecureTransport" = "false" } }]])
+    )
+    error_message = "No queue accepts plain HTTP."
   }
   assert {
-    condition     = [for s in jsondecode(aws_sqs_queue.this.policy).Statement : s.Condition.ArnEquals["aws:SourceArn"] if s.Effect == "Allow"] == [["arn:aws:sns:eu-west-1:123456789012:llac-dev-validator"]]
-    error_message = "Only the topics that the service hears may send to its queue."
+    condition = (
+      [for s in jsondecode(aws_sqs_queue.this.policy).Statement : s.Condition.ArnEquals["aws:SourceArn"] if s.Effect == "Allow"] ==
+      [["arn:aws:sns:eu-west-1:123456789012:llac-dev-validator"]]
+    )
+    error_message = "Only the topics that the service consumes may send to its queue."
   }
   assert {
     condition     = length(aws_sqs_queue_redrive_allow_policy.dead_letter) == 1
-    error_message = "Only the service's own queue may name the dead-letter queue."
+    error_message = "Only the service's own queue may use the dead-letter queue."
   }
 }
 
@@ -85,11 +106,14 @@ run "subscriptions" {
 
   assert {
     condition     = jsondecode(aws_sns_topic_subscription.this["validator"].filter_policy) == { type = ["cat.llac.landing.validated.v1"] }
-    error_message = "The filter lets through what the service consumes."
+    error_message = "The filter accepts what the service consumes."
   }
   assert {
-    condition     = aws_sns_topic_subscription.this["validator"].raw_message_delivery && jsondecode(aws_sns_topic_subscription.this["validator"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.undelivered.arn
-    error_message = "Events come as they were said, and what cannot be delivered is kept."
+    condition = (
+      aws_sns_topic_subscription.this["validator"].raw_message_delivery &&
+      jsondecode(aws_sns_topic_subscription.this["validator"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.undelivered.arn
+    )
+    error_message = "Events are delivered raw, and undeliverable ones are kept."
   }
 }
 
@@ -97,28 +121,40 @@ run "function" {
   command = plan
 
   assert {
-    condition     = aws_lambda_function.this.runtime == "provided.al2023" && aws_lambda_function.this.architectures == tolist(["arm64"]) && aws_lambda_function.this.handler == "bootstrap" && aws_lambda_function.this.publish
-    error_message = "A program of ours for arm64, in published versions."
+    condition = (
+      aws_lambda_function.this.runtime == "provided.al2023" &&
+      aws_lambda_function.this.architectures == tolist(["arm64"]) &&
+      aws_lambda_function.this.handler == "bootstrap" &&
+      aws_lambda_function.this.publish
+    )
+    error_message = "The function is a program for arm64, in published versions."
   }
   assert {
     condition     = aws_lambda_function.this.tracing_config[0].mode == "Active"
-    error_message = "Traces are active."
+    error_message = "Tracing is active."
   }
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
-    error_message = "Nothing is reserved unless asked for: a new account refuses it."
+    error_message = "No concurrency is reserved by default: a new account refuses it."
   }
   assert {
-    condition     = aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"]) && aws_lambda_event_source_mapping.this.batch_size == 1 && aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 2
-    error_message = "The mapping reports failures by item."
+    condition = (
+      aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"]) &&
+      aws_lambda_event_source_mapping.this.batch_size == 1 &&
+      aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 2
+    )
+    error_message = "The mapping reports batch item failures."
   }
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables["LLAC_MAX_RECEIVES"] == "5" && aws_lambda_function.this.environment[0].variables["LLAC_ENV"] == "dev"
-    error_message = "The function is told its limit."
+    condition = (
+      aws_lambda_function.this.environment[0].variables["LLAC_MAX_RECEIVES"] == "5" &&
+      aws_lambda_function.this.environment[0].variables["LLAC_ENV"] == "dev"
+    )
+    error_message = "The function gets its maximum number of receives."
   }
   assert {
     condition     = length(aws_lambda_function_recursion_config.this) == 0
-    error_message = "Lambda stops a loop, unless it is meant."
+    error_message = "Lambda stops a loop unless it is allowed."
   }
 }
 
@@ -127,19 +163,22 @@ run "alarms" {
 
   assert {
     condition     = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset(["dead-letters", "undelivered", "failing", "slow", "degraded"])
-    error_message = "Five alarms."
+    error_message = "There are five alarms."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["slow"].threshold == 1000 * var.timeout * 4 / 5
     error_message = "Lambda measures durations in milliseconds."
   }
   assert {
-    condition     = alltrue([for a in values(aws_cloudwatch_metric_alarm.this) : length(a.alarm_actions) == 1 && length(a.ok_actions) == 1 && a.treat_missing_data == "notBreaching"])
-    error_message = "Each tells when it begins and when it is over."
+    condition = (
+      alltrue([for a in values(aws_cloudwatch_metric_alarm.this) : length(a.alarm_actions) == 1 && length(a.ok_actions) == 1 &&
+      a.treat_missing_data == "notBreaching"])
+    )
+    error_message = "Each alarm notifies when it starts and when it ends."
   }
 }
 
-run "alarms_of_who_hands_on_to_itself" {
+run "alarms_of_a_service_that_invokes_itself" {
   command = plan
 
   variables {
@@ -147,7 +186,7 @@ run "alarms_of_who_hands_on_to_itself" {
   }
   assert {
     condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "slow")
-    error_message = "It works up to its deadline on purpose."
+    error_message = "A service that invokes itself works until its deadline on purpose."
   }
 }
 
@@ -156,7 +195,7 @@ run "first_record" {
 
   assert {
     condition     = aws_ssm_parameter.record["previous"].value == "none"
-    error_message = "Before the first there was none."
+    error_message = "The first deploy has no previous package."
   }
 }
 
@@ -172,7 +211,7 @@ run "record_of_the_same" {
   }
   assert {
     condition     = aws_ssm_parameter.record["previous"].value == "aaaa"
-    error_message = "Another apply of what runs changes nothing."
+    error_message = "Another apply of the deployed package changes nothing."
   }
 }
 
@@ -188,7 +227,7 @@ run "record_of_another" {
   }
   assert {
     condition     = aws_ssm_parameter.record["previous"].value == "bbbb"
-    error_message = "What ran is the one to go back to."
+    error_message = "The previous package is the one to roll back to."
   }
 }
 
@@ -200,19 +239,22 @@ run "on_moto" {
   }
   assert {
     condition     = length(aws_sqs_queue_redrive_allow_policy.dead_letter) == 0
-    error_message = "moto ignores it, and the provider waits."
+    error_message = "moto ignores the policy, and the provider would wait for it."
   }
 }
 
-run "a_key_of_ours" {
+run "a_customer_key" {
   command = plan
 
   variables {
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   }
   assert {
-    condition     = contains([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Sid], "UseKey") && aws_lambda_function.this.kms_key_arn != null
-    error_message = "Who reads with the key may use it."
+    condition = (
+      contains([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Sid], "UseKey") &&
+      aws_lambda_function.this.kms_key_arn != null
+    )
+    error_message = "A role that reads objects under the key may use it."
   }
 }
 
@@ -275,7 +317,7 @@ run "another_package_than_the_digest" {
   expect_failures = [data.aws_s3_object.package]
 }
 
-run "a_key_that_is_none" {
+run "an_invalid_key" {
   command = plan
 
   variables {
@@ -311,7 +353,7 @@ run "a_missing_bucket" {
   expect_failures = [var.environment]
 }
 
-run "hears_nothing" {
+run "no_subscriptions" {
   command = plan
 
   variables {

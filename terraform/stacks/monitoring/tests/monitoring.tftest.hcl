@@ -29,32 +29,43 @@ run "heartbeat" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.heartbeat.treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.heartbeat.evaluation_periods == 3
-    error_message = "A tick that is missing is the alarm."
+    condition = (
+      aws_cloudwatch_metric_alarm.heartbeat.treat_missing_data == "breaching" &&
+      aws_cloudwatch_metric_alarm.heartbeat.evaluation_periods == 3
+    )
+    error_message = "A missing tick raises the alarm."
   }
 }
 
-run "every_alarm_says_when_it_is_over" {
+run "every_alarm_notifies_its_end" {
   command = plan
 
   assert {
-    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine, aws_cloudwatch_metric_alarm.notices[0]] :
-    a.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:llac-dev-alarms"]) && a.ok_actions == a.alarm_actions])
-    error_message = "One notification an incident, one when it is over."
+    condition = alltrue([
+      for a in [
+        aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine,
+        aws_cloudwatch_metric_alarm.notices[0],
+      ] : a.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:llac-dev-alarms"]) && a.ok_actions == a.alarm_actions
+    ])
+    error_message = "Each alarm notifies once at the start and once at the end."
   }
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.freshness.alarm_actions) == 0
-    error_message = "Of a stale dataset the notice tells, naming it, and nobody tells twice."
+    error_message = "A stale dataset is reported by its notice, and only once."
   }
 }
 
-run "every_alarm_says_what_to_do" {
+run "every_alarm_names_the_next_step" {
   command = plan
 
   assert {
-    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.freshness, aws_cloudwatch_metric_alarm.portals, aws_cloudwatch_metric_alarm.quarantine] :
-    can(regex("llac |saved query|Look at", a.alarm_description))])
-    error_message = "Each names the next step."
+    condition = alltrue([
+      for a in [
+        aws_cloudwatch_metric_alarm.heartbeat, aws_cloudwatch_metric_alarm.freshness, aws_cloudwatch_metric_alarm.portals,
+        aws_cloudwatch_metric_alarm.quarantine,
+      ] : can(regex("llac |saved query|Look at", a.alarm_description))
+    ])
+    error_message = "Each description names the next step."
   }
 }
 
@@ -62,8 +73,12 @@ run "budget" {
   command = plan
 
   assert {
-    condition     = toset([for n in aws_budgets_budget.this[0].notification : n.threshold]) == toset([15, 25, 30]) && alltrue([for n in aws_budgets_budget.this[0].notification : n.threshold_type == "ABSOLUTE_VALUE"]) && aws_budgets_budget.this[0].limit_amount == "30.0"
-    error_message = "Told at 15, 25 and 30 dollars."
+    condition = (
+      toset([for n in aws_budgets_budget.this[0].notification : n.threshold]) == toset([15, 25, 30]) &&
+      alltrue([for n in aws_budgets_budget.this[0].notification : n.threshold_type == "ABSOLUTE_VALUE"]) &&
+      aws_budgets_budget.this[0].limit_amount == "30.0"
+    )
+    error_message = "The budget notifies at 15, 25 and 30 dollars."
   }
 }
 
@@ -75,7 +90,7 @@ run "budget_of_the_environment" {
   }
   assert {
     condition     = one(aws_budgets_budget.this[0].cost_filter).values == tolist(["user:environment$dev"])
-    error_message = "The filter is AWS's form of a tag."
+    error_message = "The filter has AWS's form of a tag."
   }
 }
 
@@ -84,11 +99,14 @@ run "notices" {
 
   assert {
     condition     = output.notices == { scheduler = ["cat.llac.incident.opened.v1", "cat.llac.incident.closed.v1"] }
-    error_message = "People are told when an incident begins and when it is over, and not of every failure in between."
+    error_message = "Notices are sent when an incident opens and closes, not for every failure in between."
   }
   assert {
-    condition     = aws_pipes_pipe.notices[0].target_parameters[0].input_template == "\"Llac dev: <$.body.data.summary>. Next: `<$.body.data.next> --env dev`\""
-    error_message = "A notice says what happened and the next command."
+    condition = (
+      aws_pipes_pipe.notices[0].target_parameters[0].input_template ==
+      "\"Llac dev: <$.body.data.summary>. Next: `<$.body.data.next> --env dev`\""
+    )
+    error_message = "A notice has what happened and the next command."
   }
 }
 
@@ -99,12 +117,16 @@ run "no_notices" {
     notices = false
   }
   assert {
-    condition     = length(aws_pipes_pipe.notices) == 0 && length(aws_sns_topic_subscription.notices) == 0 && length(aws_cloudwatch_metric_alarm.notices) == 0
-    error_message = "Off is off."
+    condition = (
+      length(aws_pipes_pipe.notices) == 0 &&
+      length(aws_sns_topic_subscription.notices) == 0 &&
+      length(aws_cloudwatch_metric_alarm.notices) == 0
+    )
+    error_message = "Without notices there are no resources for them."
   }
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.freshness.alarm_actions) == 1
-    error_message = "Then the alarm tells that something is stale."
+    error_message = "Without notices the alarm reports stale datasets."
   }
 }
 
@@ -113,7 +135,7 @@ run "dashboards" {
 
   assert {
     condition     = toset(keys(aws_cloudwatch_dashboard.this)) == toset(["operational"])
-    error_message = "Three dashboards of an account cost nothing: one of dev, two of prod."
+    error_message = "Three dashboards of an account are free: one of dev, two of prod."
   }
 }
 
@@ -125,10 +147,13 @@ run "both_dashboards" {
   }
   assert {
     condition     = toset(keys(aws_cloudwatch_dashboard.this)) == toset(["operational", "business"])
-    error_message = "Both."
+    error_message = "Both dashboards exist."
   }
   assert {
-    condition     = alltrue([for d in values(aws_cloudwatch_dashboard.this) : alltrue([for w in jsondecode(d.dashboard_body).widgets : w.properties.title != "" && w.x + w.width <= 24])])
+    condition = (
+      alltrue([for d in values(aws_cloudwatch_dashboard.this) : alltrue([for w in jsondecode(d.dashboard_body).widgets :
+      w.properties.title != "" && w.x + w.width <= 24])])
+    )
     error_message = "Every widget has a title and fits the page."
   }
 }
@@ -137,8 +162,11 @@ run "saved_queries" {
   command = plan
 
   assert {
-    condition     = strcontains(aws_cloudwatch_query_definition.this["run by correlation id"].query_string, "filter correlation_id") && length(aws_cloudwatch_query_definition.this["run by correlation id"].log_group_names) == 6
-    error_message = "A run is found by its id, in the logs of all six."
+    condition = (
+      strcontains(aws_cloudwatch_query_definition.this["run by correlation id"].query_string, "filter correlation_id") &&
+      length(aws_cloudwatch_query_definition.this["run by correlation id"].log_group_names) == 6
+    )
+    error_message = "A run is found by its id in the logs of all services."
   }
 }
 
@@ -150,7 +178,7 @@ run "on_moto" {
   }
   assert {
     condition     = length(aws_budgets_budget.this) == 0 && length(aws_xray_sampling_rule.this) == 0
-    error_message = "moto has neither budgets nor sampling rules."
+    error_message = "moto supports neither budgets nor sampling rules."
   }
 }
 
@@ -163,7 +191,7 @@ run "amounts_that_fall" {
   expect_failures = [var.budget_alerts]
 }
 
-run "a_dashboard_that_is_none" {
+run "an_unknown_dashboard" {
   command = plan
 
   variables {

@@ -22,19 +22,26 @@ run "retention" {
 
   assert {
     condition     = alltrue([for r in module.data.rules : r.expiration == null])
-    error_message = "No rule deletes a current object of the lake: a snapshot superseded today is 90 days old for nobody but the janitor."
+    error_message = "No rule deletes a current object of the lake: lifecycle days do not count from when a snapshot was superseded."
   }
   assert {
-    condition     = { for r in module.data.rules : r.prefix => r.standard_ia if r.standard_ia != null } == { "staging/" = 30, "marts/" = 30 }
-    error_message = "Staging and marts, and nothing else, go to Standard-IA at 30 days."
+    condition = (
+      { for r in module.data.rules : r.prefix => r.standard_ia if r.standard_ia != null } == { "staging/" = 30, "marts/" = 30 }
+    )
+    error_message = "Only staging and marts move to Standard-IA after 30 days."
   }
   assert {
-    condition     = alltrue([for r in module.data.rules : r.noncurrent_days == 1 if contains(["landing/", "quarantine/", "archive/"], r.prefix)])
-    error_message = "Landing keeps no noncurrent version, nor do the other layers that may hold personal fields."
+    condition = (
+      alltrue([for r in module.data.rules : r.noncurrent_days == 1 if contains(["landing/", "quarantine/", "archive/"], r.prefix)])
+    )
+    error_message = "Landing and other layers that may contain personal fields keep no noncurrent version."
   }
   assert {
-    condition     = toset([for r in module.data.rules : r.prefix]) == toset(["landing/", "staging/", "marts/", "quarantine/", "quality/", "archive/", "evidence/", "state/", "runs/", "dead-letters/"])
-    error_message = "Every prefix of the lake has a stated retention."
+    condition = (
+      toset([for r in module.data.rules : r.prefix]) == toset(["landing/", "staging/", "marts/", "quarantine/", "quality/",
+      "archive/", "evidence/", "state/", "runs/", "dead-letters/"])
+    )
+    error_message = "Every prefix of the lake has a rule of retention."
   }
 }
 
@@ -43,19 +50,28 @@ run "layers" {
 
   assert {
     condition     = toset([for s in local.layer_statements : s.Effect]) == toset(["Deny"])
-    error_message = "The bucket opens itself to nobody: the roles' own policies allow."
+    error_message = "The bucket policy only denies: the roles' own policies allow."
   }
   assert {
-    condition     = one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "WriteStaging"]) == ["arn:aws:iam::123456789012:role/llac-dev-stager"]
-    error_message = "The stager alone writes staging."
+    condition = (
+      one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "WriteStaging"]) ==
+      ["arn:aws:iam::123456789012:role/llac-dev-stager"]
+    )
+    error_message = "Only the stager writes staging."
   }
   assert {
-    condition     = !contains(one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "ReadRawArchive"]), "arn:aws:iam::123456789012:role/llac-dev-dbt")
-    error_message = "Marts are not made from raw pages."
+    condition = (
+      !contains(one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "ReadRawArchive"]),
+      "arn:aws:iam::123456789012:role/llac-dev-dbt")
+    )
+    error_message = "The marts build does not read raw pages."
   }
   assert {
-    condition     = contains(one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid == "DeleteByTheJanitorAlone"]), "arn:aws:iam::123456789012:role/llac-dev-landing-janitor")
-    error_message = "The janitor deletes."
+    condition = (
+      contains(one([for s in local.layer_statements : s.Condition.ArnNotLike["aws:PrincipalArn"] if s.Sid ==
+      "DeleteByTheJanitorAlone"]), "arn:aws:iam::123456789012:role/llac-dev-landing-janitor")
+    )
+    error_message = "The landing-janitor deletes."
   }
 }
 
@@ -66,8 +82,11 @@ run "other_accounts" {
     reader_account_ids = ["210987654321"]
   }
   assert {
-    condition     = [for s in local.layer_statements : s.Resource if s.Effect == "Allow"] == [["arn:aws:s3:::llac-dev-data-123456789012/marts/*", "arn:aws:s3:::llac-dev-data-123456789012/state/marts/*"]]
-    error_message = "Another account reads marts and their pointer, and nothing else."
+    condition = (
+      [for s in local.layer_statements : s.Resource if s.Effect == "Allow"] == [["arn:aws:s3:::llac-dev-data-123456789012/marts/*",
+      "arn:aws:s3:::llac-dev-data-123456789012/state/marts/*"]]
+    )
+    error_message = "Another account reads only marts and their pointer."
   }
 }
 
@@ -75,11 +94,16 @@ run "athena" {
   command = plan
 
   assert {
-    condition     = aws_athena_workgroup.this.configuration[0].bytes_scanned_cutoff_per_query == 1073741824 && aws_athena_workgroup.this.configuration[0].enforce_workgroup_configuration
-    error_message = "A query scans no more than the limit, whatever its client says."
+    condition = (
+      aws_athena_workgroup.this.configuration[0].bytes_scanned_cutoff_per_query == 1073741824 &&
+      aws_athena_workgroup.this.configuration[0].enforce_workgroup_configuration
+    )
+    error_message = "The scan limit applies whatever the client requests."
   }
   assert {
-    condition     = aws_athena_workgroup.this.configuration[0].result_configuration[0].encryption_configuration[0].encryption_option == "SSE_S3"
+    condition = (
+      aws_athena_workgroup.this.configuration[0].result_configuration[0].encryption_configuration[0].encryption_option == "SSE_S3"
+    )
     error_message = "Results are encrypted."
   }
 }
@@ -91,20 +115,29 @@ run "replication" {
     replica_region = "eu-central-1"
   }
   assert {
-    condition     = alltrue([for p in output.replicated : !startswith(p, "landing/") && !startswith(p, "quarantine/") && !startswith(p, "dead-letters/") && p != "archive/"]) && contains(output.replicated, "archive/municipalities/")
+    condition = (
+      alltrue([for p in output.replicated : !startswith(p, "landing/") && !startswith(p, "quarantine/") && !startswith(p,
+      "dead-letters/") && p != "archive/"]) &&
+      contains(output.replicated, "archive/municipalities/")
+    )
     error_message = "Landing, quarantine and dead letters are never copied, and archives only by dataset."
   }
   assert {
-    condition     = !contains(output.replicated, "archive/social_services/") && length([for p in output.replicated : p if startswith(p, "archive/")]) == length(fileset("../../../datasets", "*.odcs.yaml")) - 1
-    error_message = "The archive of social services holds names and addresses of people and is never copied; every other is."
+    condition = (
+      !contains(output.replicated, "archive/social_services/") &&
+      length([for p in output.replicated : p if startswith(p, "archive/")]) == length(fileset("../../../datasets", "*.odcs.yaml")) - 1
+    )
+    error_message = "The archive of social services has names and addresses of people and is never copied; all others are."
   }
   assert {
-    condition     = alltrue([for r in aws_s3_bucket_replication_configuration.this[0].rule : r.delete_marker_replication[0].status == "Disabled"])
-    error_message = "A copy outlives a mistake."
+    condition = (
+      alltrue([for r in aws_s3_bucket_replication_configuration.this[0].rule : r.delete_marker_replication[0].status == "Disabled"])
+    )
+    error_message = "The replica keeps what is deleted by mistake."
   }
 }
 
-run "contracts_that_are_not_there" {
+run "missing_contracts" {
   command = plan
 
   variables {
@@ -114,7 +147,7 @@ run "contracts_that_are_not_there" {
   expect_failures = [aws_s3_bucket_replication_configuration.this]
 }
 
-run "no_replica_under_a_key" {
+run "no_replica_with_a_key" {
   command = plan
 
   variables {
@@ -132,7 +165,7 @@ run "transfer_acceleration" {
   }
   assert {
     condition     = length(module.data.accelerated) == 1 && length(module.config.accelerated) == 0
-    error_message = "Of the data bucket alone."
+    error_message = "Only the data bucket has transfer acceleration."
   }
 }
 
@@ -141,6 +174,6 @@ run "plain" {
 
   assert {
     condition     = length(output.replicated) == 0 && length(module.data.accelerated) == 0 && length(aws_kms_key.lake) == 0
-    error_message = "Everything that costs more is off."
+    error_message = "Everything that costs extra is off by default."
   }
 }
