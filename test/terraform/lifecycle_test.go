@@ -304,7 +304,7 @@ func TestWhatIsDeletedByHand(t *testing.T) {
 	if len(all["data"]) == 0 || len(all["athena_results"]) == 0 || len(all["config"]) == 0 {
 		t.Errorf("rules of %d buckets", len(all))
 	}
-	replica := lifecycles(t, `replica_region = "eu-central-1"`)["replica[0]"]
+	replica := lifecycles(t, withReplica)["replica[0]"]
 	b := newBucket(replica, start)
 	b.put("staging/things/x.parquet", 1<<20)
 	b.wait(1000)

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// metricMath evaluates an expression of CloudWatch's metric math on one period: metrics that reported nothing are absent, what is made of an
-// absent value is absent, FILL(m, n) puts n for it, and a division by zero has no value (CloudWatch user guide, "Using math expressions").
-// Metric math is written as Go's, as far as we use it.
+// metricMath evaluates an expression of CloudWatch's metric math on one period. A metric without data is absent; an operation on an absent
+// value is absent; FILL(m, n) replaces it with n; a division by zero has no value (CloudWatch user guide, "Using math expressions"). The
+// expressions used here have the syntax of Go.
 func metricMath(expression string, values map[string]float64) (float64, bool, error) {
 	e, err := parser.ParseExpr(expression)
 	if err != nil {
@@ -55,45 +55,45 @@ func metricMath(expression string, values map[string]float64) (float64, bool, er
 				return eval(e.Args[1])
 			}
 		}
-		wrong = fmt.Errorf("%s: a form that is not known", expression)
+		wrong = fmt.Errorf("evaluate %s: unsupported expression", expression)
 		return 0, false
 	}
 	v, ok := eval(e)
 	return v, ok, wrong
 }
 
-// TestAlarmsOfShares: nothing asked or staged is no alarm and no end of one; all bad is one.
-func TestAlarmsOfShares(t *testing.T) {
+// TestShareAlarms checks when an alarm of a share starts: without requests or rows its state does not change.
+func TestShareAlarms(t *testing.T) {
 	t.Parallel()
 	cases := map[string][]struct {
 		about  string
 		values map[string]float64
-		want   string // alarm, ok, or nothing: the alarm stays as it is
+		want   string // alarm, ok, or unchanged
 	}{
 		"llac-dev-portals": {
-			{"nobody asked", nil, "nothing"},
-			{"asked, and reported as nothing", map[string]float64{"good": 0, "bad": 0}, "nothing"},
-			{"every answer good, none ever bad", map[string]float64{"good": 20}, "ok"},
-			{"every answer bad", map[string]float64{"bad": 5}, "alarm"},
+			{"no request", nil, "unchanged"},
+			{"requests reported as 0", map[string]float64{"good": 0, "bad": 0}, "unchanged"},
+			{"every response good, no metric of bad ones", map[string]float64{"good": 20}, "ok"},
+			{"every response bad", map[string]float64{"bad": 5}, "alarm"},
 			{"one in ten bad", map[string]float64{"good": 9, "bad": 1}, "ok"},
 			{"half of them bad", map[string]float64{"good": 5, "bad": 5}, "alarm"},
 		},
 		"llac-dev-quarantine": {
-			{"nothing staged", nil, "nothing"},
-			{"a dataset without rows", map[string]float64{"aside": 0, "staged": 0}, "nothing"},
-			{"all well", map[string]float64{"aside": 0, "staged": 5000}, "ok"},
-			{"a tenth set aside", map[string]float64{"aside": 500, "staged": 4500}, "alarm"},
-			{"all set aside", map[string]float64{"aside": 10, "staged": 0}, "alarm"},
+			{"no rows staged", nil, "unchanged"},
+			{"a dataset without rows", map[string]float64{"quarantined": 0, "staged": 0}, "unchanged"},
+			{"no row quarantined", map[string]float64{"quarantined": 0, "staged": 5000}, "ok"},
+			{"a tenth quarantined", map[string]float64{"quarantined": 500, "staged": 4500}, "alarm"},
+			{"all quarantined", map[string]float64{"quarantined": 10, "staged": 0}, "alarm"},
 		},
 	}
 	seen := 0
-	for _, r := range watched(t) {
+	for _, r := range monitored(t) {
 		queries, _ := r.Change.After["metric_query"].([]any)
 		if r.Type != "aws_cloudwatch_metric_alarm" || len(queries) == 0 {
 			continue
 		}
 		if r.text("treat_missing_data") != "ignore" {
-			t.Errorf("%s: what is not known is not over", r.text("alarm_name"))
+			t.Errorf("%s: treat_missing_data is %s, want ignore", r.text("alarm_name"), r.text("treat_missing_data"))
 		}
 		expression := ""
 		for _, q := range queries {
@@ -103,7 +103,7 @@ func TestAlarmsOfShares(t *testing.T) {
 		}
 		all, ok := cases[r.text("alarm_name")]
 		if !ok {
-			t.Errorf("%s is of an expression, and no case says when it is to tell: %s", r.text("alarm_name"), expression)
+			t.Errorf("%s has an expression and no case: %s", r.text("alarm_name"), expression)
 		}
 		threshold, _ := r.Change.After["threshold"].(float64)
 		for _, c := range all {
@@ -114,7 +114,7 @@ func TestAlarmsOfShares(t *testing.T) {
 			case err != nil:
 				t.Error(err)
 			case !there:
-				got = "nothing"
+				got = "unchanged"
 			case below && v < threshold, !below && v > threshold:
 				got = "alarm"
 			}
@@ -124,6 +124,6 @@ func TestAlarmsOfShares(t *testing.T) {
 		}
 	}
 	if seen != 11 {
-		t.Errorf("%d cases were looked at", seen)
+		t.Errorf("%d cases were evaluated, want 11", seen)
 	}
 }

@@ -30,10 +30,10 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// watched is everything by which an environment is watched: the stack, and the services' own alarms.
-func watched(t *testing.T) []resource {
+// monitored returns the resources that monitor an environment: the stacks, and the alarms of the services.
+func monitored(t *testing.T) []resource {
 	t.Helper()
-	all := slices.Clone(mocked(t, "stacks/monitoring", `dashboards = ["operational", "business"]`))
+	all := slices.Clone(mocked(t, "stacks/monitoring", bothDashboards))
 	all = append(all, mocked(t, "stacks/messaging", "")...)
 	for _, r := range ofServices(t) {
 		if r.Type == "aws_cloudwatch_metric_alarm" {
@@ -43,13 +43,13 @@ func watched(t *testing.T) []resource {
 	return all
 }
 
-// ofServices are the resources of the six services: the module's own test is of the stager, from which the others differ by their
-// name, and the fetcher by calling itself.
+// ofServices returns the resources of all services. The module's own test is about the stager; the others differ by name, and a
+// service that invokes itself by having no alarm "slow".
 func ofServices(t *testing.T) []resource {
 	var all []resource
 	for _, r := range mocked(t, "modules/service", "") {
 		for _, service := range services() {
-			if service == "fetcher" && r.Index == "slow" {
+			if invokesItself(service) && r.Index == "slow" {
 				continue
 			}
 			b, err := json.Marshal(r)
@@ -66,13 +66,18 @@ func ofServices(t *testing.T) []resource {
 	return all
 }
 
-// metric is one that an alarm or a widget looks at.
+// invokesItself reports whether a service consumes what it emits.
+func invokesItself(service string) bool {
+	return slices.ContainsFunc(events.Emits(service), func(t string) bool { return slices.Contains(events.Consumes(service), t) })
+}
+
+// metric is one that an alarm or a widget uses.
 type metric struct {
 	by, namespace, name string
 	dimensions          map[string]string
 }
 
-// metrics are all that is looked at, and by dashboard how many.
+// metrics returns all metrics in use, and their number by dashboard.
 func metrics(t *testing.T, all []resource) ([]metric, map[string]int) {
 	t.Helper()
 	var out []metric
@@ -92,8 +97,8 @@ func metrics(t *testing.T, all []resource) ([]metric, map[string]int) {
 			}
 			queries, _ := r.Change.After["metric_query"].([]any)
 			for _, q := range queries {
-				looks, _ := q.(map[string]any)["metric"].([]any)
-				for _, m := range looks {
+				uses, _ := q.(map[string]any)["metric"].([]any)
+				for _, m := range uses {
 					m := m.(map[string]any)
 					out = append(out, metric{r.text("alarm_name"), m["namespace"].(string), m["metric_name"].(string), texts(m["dimensions"])})
 				}
@@ -135,8 +140,8 @@ func widgets(t *testing.T, r resource) []widget {
 	return body.Widgets
 }
 
-// theirs are AWS's own metrics that we look at, with their dimensions (each service's page "metrics" in AWS's documentation).
-var theirs = map[string][]string{
+// awsMetrics are AWS's own metrics in use, with their dimensions (the page "metrics" of each service in AWS's documentation).
+var awsMetrics = map[string][]string{
 	"AWS/Lambda Errors":                          {"FunctionName"},
 	"AWS/Lambda Duration":                        {"FunctionName"},
 	"AWS/SQS ApproximateAgeOfOldestMessage":      {"QueueName"},
@@ -147,11 +152,11 @@ var theirs = map[string][]string{
 	"AWS/Billing EstimatedCharges":               {"Currency"},
 }
 
-// TestMetricsAreThere: what is looked at is what the services write under this environment's name, or what AWS measures of
-// functions and queues that there are.
-func TestMetricsAreThere(t *testing.T) {
+// TestMetricsExist checks that every metric in use is one that the services write for this environment, or that AWS measures of
+// existing functions and queues.
+func TestMetricsExist(t *testing.T) {
 	t.Parallel()
-	all := watched(t)
+	all := monitored(t)
 	series := map[string]bool{}
 	for _, s := range telemetry.AllSeries {
 		for _, service := range s.Services {
@@ -161,56 +166,56 @@ func TestMetricsAreThere(t *testing.T) {
 		}
 	}
 	if len(series) != telemetry.CountSeries() || len(series) > telemetry.MaxSeries {
-		t.Errorf("%d series, CountSeries says %d, and %d are allowed", len(series), telemetry.CountSeries(), telemetry.MaxSeries)
+		t.Errorf("%d series, CountSeries returns %d, and %d are allowed", len(series), telemetry.CountSeries(), telemetry.MaxSeries)
 	}
-	things := map[string]bool{}
+	resources := map[string]bool{}
 	for _, s := range services() {
-		things["FunctionName llac-dev-"+s] = true
+		resources["FunctionName llac-dev-"+s] = true
 		for _, queue := range []string{messaging.QueueName("dev", s), messaging.DeadLetterQueueName("dev", s), "llac-dev-" + s + "-undelivered"} {
-			things["QueueName "+queue] = true
+			resources["QueueName "+queue] = true
 		}
 	}
 	for _, r := range all {
 		if r.Type == "aws_sqs_queue" {
-			things["QueueName "+r.text("name")] = true
+			resources["QueueName "+r.text("name")] = true
 		}
 	}
-	looked, shown := metrics(t, all)
-	if len(looked) < 60 {
-		t.Fatalf("only %d metrics are looked at", len(looked))
+	used, shown := metrics(t, all)
+	if len(used) < 60 {
+		t.Fatalf("only %d metrics are in use", len(used))
 	}
 	seen := map[string]bool{}
-	for _, m := range looked {
+	for _, m := range used {
 		if strings.HasPrefix(m.namespace, "Llac") {
 			id := m.name + " " + m.dimensions["service"] + " " + m.dimensions["outcome"]
 			if m.namespace != telemetry.Namespace("dev") || len(m.dimensions) != 2 || !series[id] {
-				t.Errorf("%s looks at %+v, which nobody writes", m.by, m)
+				t.Errorf("%s uses %+v, which no service writes", m.by, m)
 			}
 			seen[id] = true
 			continue
 		}
-		dimensions, ok := theirs[m.namespace+" "+m.name]
+		dimensions, ok := awsMetrics[m.namespace+" "+m.name]
 		if got := slices.Sorted(maps.Keys(m.dimensions)); !ok || !slices.Equal(got, dimensions) {
-			t.Errorf("%s looks at %+v, which AWS does not measure", m.by, m)
+			t.Errorf("%s uses %+v, which AWS does not measure", m.by, m)
 		}
 		for _, d := range []string{"FunctionName", "QueueName"} {
-			if v, ok := m.dimensions[d]; ok && !things[d+" "+v] {
-				t.Errorf("%s looks at %s %s, which there is not", m.by, d, v)
+			if v, ok := m.dimensions[d]; ok && !resources[d+" "+v] {
+				t.Errorf("%s uses %s %s, which does not exist", m.by, d, v)
 			}
 		}
 	}
 	for id := range series {
 		if !seen[id] {
-			t.Errorf("%s is paid for, and nobody looks at it", id)
+			t.Errorf("%s costs money, and no alarm or widget uses it", id)
 		}
 	}
 	for dashboard, n := range shown {
 		if n > 50 {
-			t.Errorf("dashboard %s shows %d metrics: beyond 50 it is not one of the three that cost nothing", dashboard, n)
+			t.Errorf("dashboard %s shows %d metrics: above 50 it is not one of the three free ones", dashboard, n)
 		}
 	}
-	// Every alarm is on the dashboard, and the dashboard shows none that there is not.
-	var alarms, onIt []string
+	// Every alarm is on the dashboard, and every alarm on the dashboard exists.
+	var alarms, shownAlarms []string
 	for _, r := range all {
 		switch r.Type {
 		case "aws_cloudwatch_metric_alarm":
@@ -218,34 +223,34 @@ func TestMetricsAreThere(t *testing.T) {
 		case "aws_cloudwatch_dashboard":
 			for _, w := range widgets(t, r) {
 				for _, arn := range w.Properties.Alarms {
-					onIt = append(onIt, arn[strings.LastIndex(arn, ":")+1:])
+					shownAlarms = append(shownAlarms, arn[strings.LastIndex(arn, ":")+1:])
 				}
 			}
 		}
 	}
 	slices.Sort(alarms)
-	slices.Sort(onIt)
-	if !slices.Equal(alarms, onIt) {
-		t.Errorf("there are\n%v, and the dashboard shows\n%v", alarms, onIt)
+	slices.Sort(shownAlarms)
+	if !slices.Equal(alarms, shownAlarms) {
+		t.Errorf("the alarms are\n%v, and the dashboard shows\n%v", alarms, shownAlarms)
 	}
 }
 
-// both collects what CloudWatch Logs would get.
-type both struct {
+// logCollector collects what CloudWatch Logs would get.
+type logCollector struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *both) Write(p []byte) (int, error) {
+func (l *logCollector) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-// faulty runs two datasets, one of which its portal does not know any more, then ticks the clock, and answers the lines that
-// the services wrote and what they told people.
-var faulty = sync.OnceValues(func() ([]map[string]any, error) {
-	dir, err := os.MkdirTemp("", "llac-watched-")
+// faultyRun runs two datasets, sends a tick, then runs one that its portal has removed. It returns the log lines of the services and
+// the events about incidents.
+var faultyRun = sync.OnceValues(func() ([]map[string]any, error) {
+	dir, err := os.MkdirTemp("", "llac-monitored-")
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +262,7 @@ var faulty = sync.OnceValues(func() ([]map[string]any, error) {
 		return nil, err
 	}
 	defer sim.Close()
-	var out both
+	var out logCollector
 	settings := pipeline.Settings{Dir: dir, Simulator: sim, MetricLines: &out, Grace: time.Second}
 	contracts := filepath.Join(repository, "datasets")
 	if _, err := pipeline.Run(ctx, pipeline.Options{Settings: settings, Contracts: contracts, Datasets: []string{"municipalities", "population"}, Timeout: time.Minute}); err != nil {
@@ -314,7 +319,7 @@ var faulty = sync.OnceValues(func() ([]map[string]any, error) {
 	return lines, nil
 })
 
-// tick lets the scheduler of a state directory deal with a tick, and waits until nothing is left to do.
+// tick sends the scheduler of a state directory a tick, and waits until nothing is left to do.
 func tick(ctx context.Context, settings pipeline.Settings) (err error) {
 	p, err := pipeline.Start(ctx, settings)
 	if err != nil {
@@ -339,7 +344,7 @@ func tick(ctx context.Context, settings pipeline.Settings) (err error) {
 	return p.Drain(ctx)
 }
 
-// incidentLine is the key under which faulty answers an event that people are told by.
+// incidentLine is the key under which faultyRun returns an event about an incident.
 const incidentLine = "incident"
 
 var (
@@ -352,12 +357,12 @@ var (
 	equals      = regexp.MustCompile(`(\w+) = "([^"]*)"`)
 )
 
-// TestSavedQueriesFindSomething: each field that a saved query or a widget asks for is one of the lines that its filter lets through, in what
-// services really write.
-func TestSavedQueriesFindSomething(t *testing.T) {
+// TestSavedQueriesFindLines checks that each field in a saved query or a widget is in the lines that its filter accepts, among the lines
+// that services really write.
+func TestSavedQueriesFindLines(t *testing.T) {
 	t.Parallel()
 	queries := map[string]string{}
-	for _, r := range watched(t) {
+	for _, r := range monitored(t) {
 		switch r.Type {
 		case "aws_cloudwatch_query_definition":
 			queries[r.text("name")] = r.text("query_string")
@@ -373,7 +378,7 @@ func TestSavedQueriesFindSomething(t *testing.T) {
 	if len(queries) < 9 {
 		t.Fatalf("only %d queries: %v", len(queries), queries)
 	}
-	lines, err := faulty()
+	lines, err := faultyRun()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +401,7 @@ func TestSavedQueriesFindSomething(t *testing.T) {
 			}
 		}
 		if len(found) == 0 {
-			t.Errorf("%s: its filter lets no line through: %s", name, filter)
+			t.Errorf("%s: its filter accepts no line: %s", name, filter)
 			continue
 		}
 		bare := quotedText.ReplaceAllString(query, "")
@@ -406,13 +411,13 @@ func TestSavedQueriesFindSomething(t *testing.T) {
 		}
 		for _, field := range fieldText.FindAllString(bare, -1) {
 			if !found[field] && !slices.Contains(own, field) && !slices.Contains(insightsOwn, field) && !slices.Contains(lambdasOwn, field) {
-				t.Errorf("%s asks for %s, which no line has that its filter lets through", name, field)
+				t.Errorf("%s uses %s, which no line that its filter accepts has", name, field)
 			}
 		}
 	}
 }
 
-// passes says whether a filter lets a line through: the forms that our queries have. An example's run id stands for any.
+// passes reports whether a filter accepts a line. It supports the forms that the queries use; the run id of an example stands for any.
 func passes(filter string, line map[string]any) bool {
 	if m := present.FindStringSubmatch(filter); m != nil {
 		return line[m[1]] != nil
@@ -426,11 +431,11 @@ func passes(filter string, line map[string]any) bool {
 	return false
 }
 
-// TestNotices evaluates the pipe's template on what the scheduler really said of a run that failed, and on the released form of both events.
+// TestNotices evaluates the pipe's template on what the scheduler really emitted about a failed run, and on the released form of both events.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	template, filters := "", []string{}
-	for _, r := range watched(t) {
+	for _, r := range monitored(t) {
 		switch r.Type {
 		case "aws_pipes_pipe":
 			template = r.Change.After["target_parameters"].([]any)[0].(map[string]any)["input_template"].(string)
@@ -440,9 +445,9 @@ func TestNotices(t *testing.T) {
 	}
 	want := fmt.Sprintf(`arn:aws:sns:eu-west-1:123456789012:llac-dev-scheduler {"type":["%s","%s"]}`, events.IncidentOpened{}.EventType(), events.IncidentClosed{}.EventType())
 	if !slices.Equal(filters, []string{want}) {
-		t.Errorf("notices hear %v, want %s", filters, want)
+		t.Errorf("notices are subscribed to %v, want %s", filters, want)
 	}
-	lines, err := faulty()
+	lines, err := faultyRun()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -453,7 +458,7 @@ func TestNotices(t *testing.T) {
 		}
 	}
 	if len(bodies) != 1 {
-		t.Fatalf("a dataset whose portal does not know it any more is one incident, and there are %d: %v", len(bodies), bodies)
+		t.Fatalf("a dataset that its portal removed is one incident, got %d: %v", len(bodies), bodies)
 	}
 	text := pipesTemplate(t, template, bodies[0])
 	for _, part := range []string{"Llac dev: municipalities, run 2", ": the fetcher gave up at once: ", "404", "Next: `llac show municipalities/2", " --env dev`"} {
@@ -462,12 +467,12 @@ func TestNotices(t *testing.T) {
 		}
 	}
 	t.Log(text)
-	told(t, "a notice", text)
+	checkCommands(t, "a notice", text)
 	for _, name := range []string{"incident.opened", "incident.closed"} {
 		body := string(read(t, "events/testdata/v1/"+name+".json"))
 		text := pipesTemplate(t, template, body)
 		if !regexp.MustCompile("^Llac dev: [^ ].*[^ ]\\. Next: `[^ ].* --env dev`$").MatchString(text) {
-			t.Errorf("%s: a broken sentence: %s", name, text)
+			t.Errorf("%s: malformed notice: %s", name, text)
 		}
 		var schema struct{ Required []string }
 		if err := json.Unmarshal(read(t, "events/schemas/cat.llac."+name+".v1.json"), &schema); err != nil {
@@ -475,7 +480,7 @@ func TestNotices(t *testing.T) {
 		}
 		for _, m := range pipesPath.FindAllStringSubmatch(template, -1) {
 			if field, ok := strings.CutPrefix(m[1], "body.data."); !ok || !slices.Contains(schema.Required, field) {
-				t.Errorf("%s need not have %s, which the template asks for", name, m[1])
+				t.Errorf("%s may lack %s, which the template uses", name, m[1])
 			}
 		}
 	}
@@ -483,9 +488,9 @@ func TestNotices(t *testing.T) {
 
 var pipesPath = regexp.MustCompile(`<\$\.([A-Za-z0-9_.\-\[\]]+)>`)
 
-// pipesTemplate evaluates an input template of EventBridge Pipes on a message of a queue with this body, as AWS documents it ("Amazon
-// EventBridge Pipes input transformation"): the body is taken as JSON where it is; a path in a string puts its value there as it is; one
-// that leads to nothing puts nothing. A value with a quotation mark or a control character would leave no JSON, and is refused here.
+// pipesTemplate evaluates an input template of EventBridge Pipes on a queue's message with this body, as AWS documents it ("Amazon
+// EventBridge Pipes input transformation"). A body that is JSON is parsed. A path in a string is replaced with its value, or with nothing
+// if the value is missing. A value with a quotation mark or a control character would break the JSON, and fails here.
 func pipesTemplate(t *testing.T, template, body string) string {
 	t.Helper()
 	record := map[string]any{"messageId": "1", "eventSource": "aws:sqs", "body": body}
@@ -524,13 +529,13 @@ func pipesTemplate(t *testing.T, template, body string) string {
 	})
 	var out string
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		t.Fatalf("the template made no JSON text of it: %v\n%s", err, text)
+		t.Fatalf("the template did not produce a JSON text: %v\n%s", err, text)
 	}
 	return out
 }
 
-// TestThePipesTemplateIsRead keeps the evaluator to AWS's documentation.
-func TestThePipesTemplateIsRead(t *testing.T) {
+// TestPipesTemplate checks the evaluator against AWS's documentation.
+func TestPipesTemplate(t *testing.T) {
 	t.Parallel()
 	for template, want := range map[string]string{
 		`"Hello, <$.messageId>"`: "Hello, 1",
@@ -547,11 +552,11 @@ func TestThePipesTemplateIsRead(t *testing.T) {
 	}
 }
 
-// TestCommandsThatPeopleAreTold: each command line in a text of an alarm, a rule or a pipe is one that llac understands, and names this environment.
-func TestCommandsThatPeopleAreTold(t *testing.T) {
+// TestCommandsInTexts checks that each command line in the text of an alarm, a rule or a pipe is valid for llac and names this environment.
+func TestCommandsInTexts(t *testing.T) {
 	t.Parallel()
 	count := 0
-	for _, r := range watched(t) {
+	for _, r := range monitored(t) {
 		b, err := json.Marshal(r.Change.After)
 		if err != nil {
 			t.Fatal(err)
@@ -562,36 +567,39 @@ func TestCommandsThatPeopleAreTold(t *testing.T) {
 		}
 		for _, key := range []string{"alarm_description", "input_transformer"} {
 			text := fmt.Sprint(plain[key])
-			if key == "alarm_description" && r.Type == "aws_cloudwatch_metric_alarm" && !command.MatchString(text) && !strings.Contains(text, "saved quer") && !strings.Contains(text, "Look at ") && !strings.Contains(text, "Are both deployed") {
-				t.Errorf("%s does not say what to do next: %s", r.Address, text)
+			if key == "alarm_description" && r.Type == "aws_cloudwatch_metric_alarm" && !command.MatchString(text) && !hint.MatchString(text) {
+				t.Errorf("%s does not name the next step: %s", r.Address, text)
 			}
-			count += told(t, r.Address, text)
+			count += checkCommands(t, r.Address, text)
 		}
 	}
 	for _, next := range []string{"`llac show things/20250803T140512 --env dev`", "`llac runs --dataset things --env dev`"} { // services/scheduler/incident.go
-		count += told(t, "a notice", next)
+		count += checkCommands(t, "a notice", next)
 	}
 	if count < 20 {
-		t.Errorf("people are told only %d commands", count)
+		t.Errorf("the texts have only %d commands", count)
 	}
 	for _, wrong := range []string{"`llac status --everything`", "`llac status`", "`llac dlq discuss 1 --env dev`", "`llac stats --env dev`"} {
 		if problems, _ := commands(wrong); len(problems) != 1 {
-			t.Errorf("%s is not found out", wrong)
+			t.Errorf("%s is not reported as wrong", wrong)
 		}
 	}
 }
 
-// told fails for each command line of a text that llac does not understand, and answers how many it does.
-func told(t *testing.T, who, text string) int {
+// hint is a next step other than a command.
+var hint = regexp.MustCompile(`saved quer|Look at |Are both deployed`)
+
+// checkCommands fails for each command line in a text that is not valid for llac, and returns the number of valid ones.
+func checkCommands(t *testing.T, who, text string) int {
 	t.Helper()
 	problems, right := commands(text)
 	for _, p := range problems {
-		t.Errorf("%s tells people to type %s", who, p)
+		t.Errorf("%s has an invalid command: %s", who, p)
 	}
 	return right
 }
 
-// commands lets llac read each command line in a text.
+// commands parses each command line in a text with llac.
 func commands(text string) (problems []string, right int) {
 	for _, m := range command.FindAllStringSubmatch(text, -1) {
 		line, env := strings.CutSuffix(strings.NewReplacer("<dataset>", "things", "<run>", "20250803T140512", "<id>", "1").Replace(m[1]), " --env dev")
@@ -603,11 +611,11 @@ func commands(text string) (problems []string, right int) {
 			}
 			path += " " + w
 		}
-		switch trouble := typed(append(words, "--env", "dev"), path); {
+		switch trouble := parse(append(words, "--env", "dev"), path); {
 		case trouble != "":
 			problems = append(problems, fmt.Sprintf("%q: %s", line, trouble))
 		case !env:
-			problems = append(problems, fmt.Sprintf("%q, which asks this machine and not the environment", line))
+			problems = append(problems, fmt.Sprintf("%q, which lacks --env", line))
 		default:
 			right++
 		}
@@ -615,15 +623,15 @@ func commands(text string) (problems []string, right int) {
 	return problems, right
 }
 
-// typed lets llac read a command line without doing it, and answers what is wrong.
-func typed(words []string, path string) string {
+// parse lets llac parse a command line without running it, and returns what is wrong.
+func parse(words []string, path string) string {
 	var out, trouble bytes.Buffer
 	a := &cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &trouble, Clock: clock.System{}, Getenv: func(string) string { return "" }}
 	if status := a.Execute(context.Background(), append(slices.Clone(words), "--help")); status != 0 {
 		return fmt.Sprintf("exit status %d, %s", status, trouble.String())
 	}
 	if !strings.Contains(out.String(), "llac"+path+" ") {
-		return "there is no such command"
+		return "unknown command"
 	}
 	return ""
 }

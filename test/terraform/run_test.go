@@ -16,7 +16,7 @@ import (
 	"github.com/llac-project/llac/test/terraform/provider"
 )
 
-// program is the terraform that is tested with: TERRAFORM, else the one in PATH. LLAC_REQUIRE_ALL makes its absence a failure.
+// program returns the terraform to test with: TERRAFORM, or the one in PATH. With LLAC_REQUIRE_ALL its absence is a failure.
 func program(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv("TERRAFORM")
@@ -79,21 +79,21 @@ func newWorkspace(path string) (workspace, error) {
 		return w, err
 	}
 	if err := os.CopyFS(filepath.Join(dir, "datasets"), os.DirFS(filepath.Join(repository, "datasets"))); err != nil {
-		return w, err // the storage stack asks the contracts what is personal
+		return w, err // the storage stack reads from the contracts what is personal
 	}
 	config, err := CLIConfig(dir)
 	if err != nil {
 		return w, err
 	}
 	for _, e := range os.Environ() {
-		// Nothing of the caller's reaches terraform that would change what it does, and nobody's credentials.
+		// The caller's settings and credentials do not reach terraform.
 		if name, _, _ := strings.Cut(e, "="); !strings.HasPrefix(name, "TF_") && !strings.HasPrefix(name, "AWS_") {
 			w.env = append(w.env, e)
 		}
 	}
 	w.env = append(w.env, "TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-1")
-	// Terraform starts the provider twice for each run of a test. One provider for all saves most of the time. It is the one that the roots
-	// lock: this init, which all others spare, checks its digest.
+	// Terraform would start the provider twice per run of a test. One provider for all runs saves most of the time. This init checks that it
+	// is the provider that the roots lock.
 	data := filepath.Join(dir, "provider")
 	init := exec.Command(path, "-chdir="+filepath.Join(dir, "terraform", "service"), "init", "-backend=false", "-input=false", "-no-color", "-lockfile=readonly")
 	init.Env = append(slices.Clip(w.env), "TF_DATA_DIR="+data)
@@ -165,57 +165,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestModules runs `terraform test` where there are tests: a mocked provider, no account, no network.
-func TestModules(t *testing.T) {
-	t.Parallel()
-	w := prepare(t)
-	folders, err := filepath.Glob(filepath.Join(repository, "terraform/*/*/tests"))
-	if err != nil || len(folders) == 0 {
-		t.Fatal("no tests are found: ", err)
-	}
-	for _, f := range folders {
-		folder, err := filepath.Rel(filepath.Join(repository, "terraform"), filepath.Dir(f))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(folder, func(t *testing.T) {
-			t.Parallel()
-			// Beside the copy that is validated: init in one folder twice at the same time would be a race.
-			at := filepath.Join(w.dir, "tests", folder)
-			data := append(slices.Clip(w.env), "TF_DATA_DIR="+at) // clipped, or tests at the same time would share what is appended
-			own := workspace{program: w.program, dir: w.dir, env: data}
-			own.must(t, folder, "init", "-backend=false", "-input=false", "-no-color")
-			exposed := declared(t, filepath.Join(repository, "terraform", folder))
-			if len(exposed) == 0 {
-				if out := own.must(t, folder, "test", "-no-color"); !strings.Contains(out, "Success!") {
-					t.Errorf("it ran no test:\n%s", out)
-				}
-				return
-			}
-			// Queues, topics and buckets: the runs' plans are looked at, too.
-			out, err := own.run(t, folder, "test", "-json", "-verbose")
-			if err != nil || !strings.Contains(out, `"status":"pass"`) {
-				t.Fatalf("terraform test in terraform/%s: %v\n%s", folder, err, without(out, `"test_plan"`))
-			}
-			for _, problem := range insecure(planned(t, out), exposed) {
-				t.Error(problem)
-			}
-		})
-	}
-}
-
-// without leaves out the lines with a text.
-func without(out, text string) string {
-	var left []string
-	for line := range strings.Lines(out) {
-		if !strings.Contains(line, text) {
-			left = append(left, line)
-		}
-	}
-	return strings.Join(left, "")
-}
-
-// TestScript: what is asked of terraform/tf by mistake is refused with what there is instead.
+// TestScript checks that terraform/tf refuses mistakes and prints what exists instead.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A holder is a kind of resource that strangers can talk to, and the kind that has its policy; its own, where it has one.
+// A holder is a kind of resource with a resource policy, and the kind of resource that carries that policy.
 type holder struct{ kind, policyKind, denied string }
 
 var holders = []holder{
@@ -43,36 +43,11 @@ func declared(t *testing.T, folder string) []string {
 	return out
 }
 
-// planned reads what each run of `terraform test -json -verbose` plans, by the run's name.
-func planned(t *testing.T, out string) map[string][]resource {
-	t.Helper()
-	runs := map[string][]resource{}
-	for line := range strings.Lines(out) {
-		if !strings.Contains(line, `"test_plan"`) {
-			continue
-		}
-		var l struct {
-			File string `json:"@testfile"`
-			Run  string `json:"@testrun"`
-			Plan *struct {
-				Changes []resource `json:"resource_changes"`
-			} `json:"test_plan"`
-		}
-		if err := json.Unmarshal([]byte(line), &l); err != nil {
-			t.Fatalf("read terraform's plan: %v", err)
-		}
-		if l.Plan != nil {
-			runs[l.File+"/"+l.Run] = l.Plan.Changes
-		}
-	}
-	return runs
-}
-
-// index is what stands in brackets at the end of an address.
+// index is the part in brackets at the end of an address.
 var index = regexp.MustCompile(`\[[^\]]*\]$`)
 
-// insecure lists the queues, topics and buckets of a folder whose policy, as it is planned, lets somebody in without TLS, and
-// those that no run plans: what is not planned is not checked.
+// insecure lists the queues, topics and buckets of a folder whose planned policy allows requests without TLS, and those that no
+// run plans, which are therefore not checked.
 func insecure(runs map[string][]resource, own []string) []string {
 	var out []string
 	seen := map[string]bool{}
@@ -84,12 +59,12 @@ func insecure(runs map[string][]resource, own []string) []string {
 			}
 			seen[index.ReplaceAllString(r.Address, "")] = true
 			h := holders[i]
-			// A topic or bucket and its policy bear one name, so that none is without by being overlooked.
+			// A topic or bucket and its policy have one name, so that none is overlooked.
 			at := strings.LastIndex(r.Address, h.kind+".")
 			address := r.Address[:at] + h.policyKind + r.Address[at+len(h.kind):]
 			j := slices.IndexFunc(resources, func(p resource) bool { return p.Address == address })
 			if j < 0 {
-				out = append(out, fmt.Sprintf("%s, %s: there is no %s", run, r.Address, address))
+				out = append(out, fmt.Sprintf("%s, %s: missing %s", run, r.Address, address))
 				continue
 			}
 			text, _ := resources[j].Change.After["policy"].(string)
@@ -100,13 +75,13 @@ func insecure(runs map[string][]resource, own []string) []string {
 	}
 	for _, name := range own {
 		if !seen[name] {
-			out = append(out, name+": no run of the folder's tests plans it; write one")
+			out = append(out, name+": no run of the folder's tests plans it; add one")
 		}
 	}
 	return out
 }
 
-// denies says why a policy lets somebody in without TLS; "" where it does not.
+// denies returns why a policy allows requests without TLS, or "" if it denies them.
 func denies(h holder, r resource, text string) string {
 	var policy struct {
 		Statement []struct {
@@ -118,7 +93,7 @@ func denies(h holder, r resource, text string) string {
 		}
 	}
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
-		return fmt.Sprintf("its policy cannot be read (%v): a plan must know it whole", err)
+		return fmt.Sprintf("read its policy: %v; the plan must contain all of it", err)
 	}
 	name := func(attributes ...string) string {
 		for _, a := range attributes {
@@ -155,10 +130,10 @@ func denies(h holder, r resource, text string) string {
 			}
 		}
 	}
-	return "its policy does not deny " + h.denied + " without TLS to everybody: " + text
+	return "its policy does not deny " + h.denied + " without TLS for every principal: " + text
 }
 
-// list is one text or several.
+// list returns a text, or a list of texts, as a list.
 func list(v any) []string {
 	switch v := v.(type) {
 	case string:
@@ -173,7 +148,7 @@ func list(v any) []string {
 	return nil
 }
 
-// TestInsecure: what each mistake in a policy is found as.
+// TestInsecure checks that each mistake in a policy is found.
 func TestInsecure(t *testing.T) {
 	t.Parallel()
 	const good = `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"arn:aws:sqs:r:1:q","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`
@@ -184,11 +159,11 @@ func TestInsecure(t *testing.T) {
 		"good":                   {good, false},
 		"none":                   {"", true},
 		"no statement":           {`{"Statement":[]}`, true},
-		"for somebody":           {strings.Replace(good, `"Principal":"*"`, `"Principal":{"AWS":"1"}`, 1), true},
-		"of one action":          {strings.Replace(good, "sqs:*", "sqs:SendMessage", 1), true},
-		"of another queue":       {strings.Replace(good, ":1:q", ":1:r", 1), true},
-		"under one more":         {strings.Replace(good, `"false"}`, `"false"},"StringEquals":{"a":"b"}`, 1), true},
-		"where TLS is":           {strings.Replace(good, `"false"`, `"true"`, 1), true},
+		"for one principal":      {strings.Replace(good, `"Principal":"*"`, `"Principal":{"AWS":"1"}`, 1), true},
+		"for one action":         {strings.Replace(good, "sqs:*", "sqs:SendMessage", 1), true},
+		"for another queue":      {strings.Replace(good, ":1:q", ":1:r", 1), true},
+		"with another condition": {strings.Replace(good, `"false"}`, `"false"},"StringEquals":{"a":"b"}`, 1), true},
+		"with TLS":               {strings.Replace(good, `"false"`, `"true"`, 1), true},
 		"allowed and not denied": {strings.Replace(good, "Deny", "Allow", 1), true},
 	} {
 		r := resource{Address: "aws_sqs_queue.q", Type: "aws_sqs_queue"}
@@ -200,11 +175,11 @@ func TestInsecure(t *testing.T) {
 	topic := resource{Address: `aws_sns_topic.t["a"]`, Type: "aws_sns_topic"}
 	topic.Change.After = map[string]any{"name": "t", "arn": "a"}
 	if found := insecure(map[string][]resource{"run": {topic}}, []string{"aws_sns_topic.t", "aws_sns_topic.other"}); len(found) != 2 {
-		t.Errorf("a topic without a policy, and one that is not planned, are found as %v", found)
+		t.Errorf("a topic without a policy and one that is not planned: found %v", found)
 	}
 }
 
-// TestEveryHolderIsTested: queues, topics and buckets are declared in folders that have tests, and nowhere else.
+// TestEveryHolderIsTested checks that queues, topics and buckets are declared only in folders with tests.
 func TestEveryHolderIsTested(t *testing.T) {
 	t.Parallel()
 	folders := map[string]bool{}
@@ -224,10 +199,10 @@ func TestEveryHolderIsTested(t *testing.T) {
 		own := declared(t, folder)
 		found += len(own)
 		if _, err := os.Stat(filepath.Join(folder, "tests")); err != nil && len(own) > 0 {
-			t.Errorf("%s declares %v and has no tests, which would show whether they refuse plain HTTP", folder, own)
+			t.Errorf("%s declares %v and has no tests, which would check that they refuse plain HTTP", folder, own)
 		}
 	}
 	if found < 8 {
-		t.Errorf("only %d queues, topics and buckets are found", found)
+		t.Errorf("found only %d queues, topics and buckets", found)
 	}
 }
