@@ -109,10 +109,15 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 	alone := make([]bool, len(all)) // whether something would be refused without this grant
 	used := make([]bool, len(all))
 	refused := map[string]bool{}
+	byAction := map[string][]int{}
+	for i, g := range all {
+		action := strings.ToLower(g.action)
+		byAction[action] = append(byAction[action], i)
+	}
 	for _, n := range needs {
 		var by []int
-		for i, g := range all {
-			if g.allows(n) {
+		for _, i := range byAction[strings.ToLower(n.Action)] {
+			if all[i].allows(n) {
 				by = append(by, i)
 				used[i] = true
 			}
@@ -128,8 +133,9 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 			alone[by[0]] = true
 		}
 	}
+	conditional := slices.DeleteFunc(slices.Clone(needs), func(n Need) bool { return len(n.Context) == 0 })
 	for i, g := range all {
-		if why := wide(g, needs); why != "" {
+		if why := wide(g, conditional); why != "" {
 			out = append(out, fmt.Sprintf("%s: %s", g, why))
 		}
 		switch {

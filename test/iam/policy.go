@@ -326,16 +326,15 @@ func matches(pattern, arn string) bool {
 	if pattern == "*" {
 		return true
 	}
-	p, a := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
-	if len(p) != 6 || len(a) != 6 {
-		return false
-	}
-	for i := range p {
-		if !like(p[i], a[i]) {
+	for range 5 {
+		p, patternRest, ok := strings.Cut(pattern, ":")
+		a, arnRest, too := strings.Cut(arn, ":")
+		if !ok || !too || !like(p, a) {
 			return false
 		}
+		pattern, arn = patternRest, arnRest
 	}
-	return true
+	return like(pattern, arn)
 }
 
 // like matches "*" (any characters, none too) and "?" (one character).

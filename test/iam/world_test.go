@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
@@ -68,13 +69,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	built := make(chan error, 1)
-	binaries := t.TempDir()
-	go func() { built <- build(context.WithoutCancel(t.Context()), binaries) }()
 	moto, err := conformance.StartMoto(context.WithoutCancel(t.Context()), os.Stderr)
-	if failed := <-built; failed != nil {
-		t.Fatal(failed)
-	}
 	if err != nil {
 		if os.Getenv("LLAC_REQUIRE_ALL") == "1" {
 			t.Fatal(err)
@@ -136,7 +131,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(functions.Wait)
 	t.Cleanup(stop)
 	for _, s := range Services() {
-		w.start(running, &functions, s, filepath.Join(binaries, s))
+		w.start(running, &functions, s)
 	}
 	return w
 }
@@ -160,16 +155,22 @@ func sizeOf(t *testing.T, service string) size {
 	return all[service]
 }
 
-// build builds the services' own programs.
-func build(ctx context.Context, into string) error {
-	for _, s := range Services() {
-		c := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(into, s), "./cmd/"+s)
-		c.Dir = filepath.Join(repository, "services", s) // each in its own module, workspace or not
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", s, err, out)
+// serviceVariable names the service that this test's program is started as.
+const serviceVariable = "LLAC_IAM_SERVICE"
+
+// TestMain runs the tests, or one service as its own main function does: the programs of all services need not be linked.
+func TestMain(m *testing.M) {
+	name := os.Getenv(serviceVariable)
+	if name == "" {
+		os.Exit(m.Run())
+	}
+	for _, s := range services.All {
+		if s.Name == name {
+			runtime.Main(s)
 		}
 	}
-	return nil
+	fmt.Fprintf(os.Stderr, "%s: unknown service %q\n", serviceVariable, name)
+	os.Exit(2)
 }
 
 func address(t *testing.T, text string) *url.URL {
@@ -182,7 +183,7 @@ func address(t *testing.T, text string) *url.URL {
 }
 
 // start runs a service as a function behind its queue's event source mapping.
-func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service, binary string) {
+func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service string) {
 	w.t.Helper()
 	api := lambdatest.StartRuntimeAPI()
 	log, err := os.Create(filepath.Join(w.t.TempDir(), service+".log"))
@@ -190,7 +191,7 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service, b
 		w.t.Fatal(err)
 	}
 	w.logs[service] = log.Name()
-	c := exec.Command(binary)
+	c := exec.Command(os.Args[0])
 	c.Stdout, c.Stderr = log, log
 	c.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "AWS_") }),
 		// As in terraform/modules/service and modules/deployment.
@@ -201,6 +202,7 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service, b
 		"AWS_LAMBDA_RUNTIME_API="+api.Address(), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024", "AWS_REGION="+here.Region,
 		"AWS_ACCESS_KEY_ID="+service, "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+w.recorder.Address(),
 		// The test's own.
+		serviceVariable+"="+service,
 		"LLAC_PORTAL="+w.portal.Setting(), "LLAC_ALLOW_SIMULATED=true", "LLAC_BACKOFF=100ms",
 	)
 	size := sizeOf(w.t, service)
