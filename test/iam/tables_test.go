@@ -72,7 +72,8 @@ func TestToggles(t *testing.T) {
 	var has, want []string
 	statement := regexp.MustCompile(`Sid\s+= "(\w+)"\s+Effect\s+= "Allow"\s+Action\s+= \[([^\]]*)\]\s+Resource\s+= \[([^\]]*)\]`)
 	for _, m := range statement.FindAllStringSubmatch(string(b), -1) {
-		has = append(has, m[1]+": "+strings.ReplaceAll(m[2], `"`, "")+" on "+m[3])
+		actions := strings.FieldsFunc(m[2], func(r rune) bool { return strings.ContainsRune("\", \n", r) })
+		has = append(has, m[1]+": "+strings.Join(actions, ", ")+" on "+m[3])
 	}
 	for _, p := range performeds {
 		if p.Toggle != "" {
