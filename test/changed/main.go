@@ -157,14 +157,16 @@ func (t tree) left(base string) (string, error) {
 			return "", err
 		}
 		if strings.TrimSpace(string(shallow)) == "true" {
-			return "", fmt.Errorf("commit %s is not in this clone, which is shallow: git fetch --unshallow, or fetch-depth: 0 at actions/checkout", base)
+			return "",
+				fmt.Errorf("commit %s is not in this clone, which is shallow: git fetch --unshallow, or fetch-depth: 0 at actions/checkout", base)
 		}
 		fmt.Fprintf(t.log, "commit %s is gone: everything counts as changed\n", base)
 		return "", nil
 	}
 	at, err := t.output("git", "merge-base", base, t.head)
 	if err != nil {
-		return "", fmt.Errorf("%s and %s have no commit in common that this clone knows; in a shallow one, git fetch --unshallow, or fetch-depth: 0 at actions/checkout: %w", base, t.head, err)
+		return "",
+			fmt.Errorf("%s and %s have no commit in common that this clone knows; in a shallow one, git fetch --unshallow, or fetch-depth: 0 at actions/checkout: %w", base, t.head, err)
 	}
 	return strings.TrimSpace(string(at)), nil
 }
@@ -228,7 +230,8 @@ func (t tree) output(program string, args ...string) ([]byte, error) {
 	c.Dir = t.dir
 	// A make that has started this one must not tell ours what to do.
 	c.Env = slices.DeleteFunc(os.Environ(), func(s string) bool {
-		return strings.HasPrefix(s, "MAKEFLAGS=") || strings.HasPrefix(s, "MFLAGS=") || strings.HasPrefix(s, "MAKELEVEL=") || strings.HasPrefix(s, "MAKEOVERRIDES=")
+		return strings.HasPrefix(s, "MAKEFLAGS=") || strings.HasPrefix(s, "MFLAGS=") || strings.HasPrefix(s, "MAKELEVEL=") ||
+			strings.HasPrefix(s, "MAKEOVERRIDES=")
 	})
 	var said bytes.Buffer
 	c.Stderr = &said

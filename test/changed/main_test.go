@@ -35,8 +35,10 @@ func newRepository(t *testing.T) repository {
 		r.write("terraform/policies/"+s+".json", "{}\n")
 	}
 	for _, f := range []string{
-		"events/flow.go", "platform/lake/keys.go", "platform/local/aws/sqs.go", "terraform/modules/service/main.tf", "terraform/modules/network/main.tf", "terraform/stacks/storage/main.tf",
-		"terraform/environments/dev/env.tfvars", "terraform/environments/dev/stacks-storage.tfvars", "docs/architecture.md", "cmd/llac/main.go", "datasets/one.odcs.yaml", "terraform/services.json", "terraform/service/main.tf",
+		"events/flow.go", "platform/lake/keys.go", "platform/local/aws/sqs.go", "terraform/modules/service/main.tf",
+		"terraform/modules/network/main.tf", "terraform/stacks/storage/main.tf",
+		"terraform/environments/dev/env.tfvars", "terraform/environments/dev/stacks-storage.tfvars", "docs/architecture.md",
+		"cmd/llac/main.go", "datasets/one.odcs.yaml", "terraform/services.json", "terraform/service/main.tf",
 		"terraform/policies/common.json",
 	} {
 		r.write(f, "one\n")
@@ -50,7 +52,8 @@ var all = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate"
 
 func (r repository) git(args ...string) string {
 	r.t.Helper()
-	c := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"}, args...)...)
+	c := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"},
+		args...)...)
 	c.Dir = r.dir
 	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	out, err := c.CombinedOutput()
@@ -208,7 +211,8 @@ func TestAShallowClone(t *testing.T) {
 	shallow := repository{t, t.TempDir()}
 	shallow.git("clone", "--quiet", "--depth=1", "file://"+r.dir, ".")
 	var out, log bytes.Buffer
-	if status := run([]string{"--base", before}, shallow.dir, &out, &log); status != 1 || !strings.Contains(log.String(), "fetch-depth: 0") || out.Len() > 0 {
+	if status := run([]string{"--base", before}, shallow.dir, &out, &log); status != 1 || !strings.Contains(log.String(),
+		"fetch-depth: 0") || out.Len() > 0 {
 		t.Errorf("exit status %d, %q\n%s", status, out.String(), log.String())
 	}
 }
@@ -229,7 +233,8 @@ func TestSinceWhatRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// scheduler: untouched. fetcher: deployed. stager: not yet. validator: from a tree with changes. gate: never. janitor: of a lost commit.
+	// scheduler: untouched. fetcher: deployed. stager: not yet. validator: from a tree with changes. gate: never. janitor: of a lost
+	// commit.
 	write(running, `{"command":"deploy running","data":{"env":"dev","services":[{"service":"scheduler","build":"`+old+`"},{"service":"fetcher","build":"`+now[:12]+`"},
 		{"service":"stager","build":"`+old+`"},{"service":"validator","build":"`+old+`-changed"},{"service":"landing-janitor","build":"0123456789ab"}]}}`)
 	want := list("validator", "stager", "quality-gate", "landing-janitor")
@@ -238,19 +243,22 @@ func TestSinceWhatRuns(t *testing.T) {
 	}
 	// What llac deploy check orders comes first, changed or not.
 	write(order, `{"data":{"order":["quality-gate","fetcher","stager"],"stuck":[]}}`)
-	if got, why := r.changed("--running", running, "--order", order, "--lines"); got != "quality-gate\nfetcher\nstager\nvalidator\nlanding-janitor" {
+	if got, why := r.changed("--running", running, "--order", order,
+		"--lines"); got != "quality-gate\nfetcher\nstager\nvalidator\nlanding-janitor" {
 		t.Errorf("%s\n%s", got, why)
 	}
 	for name, c := range map[string]struct{ running, order, want string }{
 		"another service": {`{"data":{"services":[]}}`, `{"data":{"order":["baker"]}}`, `names "baker"`},
 		"another answer":  {`{"data":{}}`, `{"data":{"order":[]}}`, "no data.services"},
-		"a later build":   {`{"data":{"services":[{"service":"stager","build":"` + r.git("commit-tree", "-p", "HEAD", "-m", "later", "HEAD^{tree}") + `"}]}}`, `{"data":{"order":[]}}`, "is of a later commit"},
-		"no answer":       {`llac: no AWS credentials`, `{"data":{"order":[]}}`, "no answer of llac --json"},
+		"a later build": {`{"data":{"services":[{"service":"stager","build":"` + r.git("commit-tree", "-p", "HEAD", "-m", "later",
+			"HEAD^{tree}") + `"}]}}`, `{"data":{"order":[]}}`, "is of a later commit"},
+		"no answer": {`llac: no AWS credentials`, `{"data":{"order":[]}}`, "no answer of llac --json"},
 	} {
 		write(running, c.running)
 		write(order, c.order)
 		var out, log bytes.Buffer
-		if status := run([]string{"--running", running, "--order", order}, r.dir, &out, &log); status != 1 || !strings.Contains(log.String(), c.want) {
+		if status := run([]string{"--running", running, "--order", order}, r.dir, &out, &log); status != 1 ||
+			!strings.Contains(log.String(), c.want) {
 			t.Errorf("%s: exit status %d, %s", name, status, log.String())
 		}
 	}
@@ -307,7 +315,8 @@ func TestEverythingThatARootReadsIsNamed(t *testing.T) {
 				}
 				for _, m := range moduleFile.FindAllSubmatch(text, -1) {
 					read++
-					if name := path.Join(folders[i], strings.ReplaceAll(string(m[1]), "${var.service}", service)); !slices.Contains(named, name) {
+					if name := path.Join(folders[i], strings.ReplaceAll(string(m[1]), "${var.service}",
+						service)); !slices.Contains(named, name) {
 						t.Errorf("a change of %s changes %s, and make sources does not name it", name, service)
 					}
 				}

@@ -14,15 +14,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/llac-project/llac/events"
 )
 
-// planned is a terraform that writes down how it is called, and shows a plan with a value in it that is nobody's business.
-func planned(t *testing.T) (program, record string) {
+// planningTerraform returns a program that records its calls and shows a plan with a value that must stay secret.
+func planningTerraform(t *testing.T) (program, record string) {
 	t.Helper()
 	dir := t.TempDir()
 	program, record = filepath.Join(dir, "terraform"), filepath.Join(dir, "calls")
@@ -34,27 +33,24 @@ func planned(t *testing.T) (program, record string) {
 	return program, record
 }
 
-// TestPlanAndDeployOfWhatChanged records five services as running this very commit and the validator as running another one.
-func TestPlanAndDeployOfWhatChanged(t *testing.T) {
+// TestPlanAndDeployChanged records this commit as the build of five services, another build of the validator, and none of the scheduler.
+func TestPlanAndDeployChanged(t *testing.T) {
 	t.Parallel()
 	git := exec.Command("git", "rev-parse", "HEAD")
 	git.Dir = root(t)
 	commit, err := git.Output()
 	if err != nil {
-		t.Skip("this tree is no Git clone: ", err)
+		t.Skip("this tree is not a Git clone: ", err)
 	}
-	moto, env := startMoto(t, []string{"deploy"}, nil)
-	parameters, objects := ssm.NewFromConfig(moto.Config), s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
-	bucket := aws.String("llac-artifacts-" + motoAccount)
-	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket: bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	cloud, env := startCloud(t, []string{"deploy"}, nil)
+	parameters, objects := ssm.NewFromConfig(cloud.Config), s3.NewFromConfig(cloud.Config, func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := aws.String("llac-artifacts-" + cloud.ID)
+	cloud.createBuckets(t, "llac-artifacts-")
 	put := func(service, what, value string) {
 		t.Helper()
 		if _, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
-			Name: aws.String("/llac/dev/services/" + service + "/" + what), Value: &value, Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+			Name: aws.String("/llac/dev/services/" + service + "/" + what), Value: &value, Type: types.ParameterTypeString,
+			Overwrite: aws.Bool(true),
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +64,8 @@ func TestPlanAndDeployOfWhatChanged(t *testing.T) {
 		if f.Service == "validator" {
 			build = "0123456789ab"
 		}
-		speech, err := json.Marshal(map[string]any{"consumes": events.Consumes(f.Service), "emits": events.Emits(f.Service), "build": build})
+		speech, err := json.Marshal(map[string]any{"consumes": events.Consumes(f.Service), "emits": events.Emits(f.Service),
+			"build": build})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,63 +74,69 @@ func TestPlanAndDeployOfWhatChanged(t *testing.T) {
 		put(f.Service, "sha256", digest)
 		put(f.Service, "previous", "none")
 	}
-	program, calls := planned(t)
+	program, calls := planningTerraform(t)
 	out := t.TempDir()
 	made := func(args ...string) (string, bool) {
 		t.Helper()
-		return run(t, root(t), env, append(args, "ENV=dev", "APPLY=yes", "TERRAFORM="+program, "FUNCTIONS_DIR="+out+"/functions", "PACKAGES_DIR="+out)...)
+		return run(t, root(t), env, append(args, "ENV=dev", "APPLY=yes", "TERRAFORM="+program, "FUNCTIONS_DIR="+out+"/functions",
+			"PACKAGES_DIR="+out)...)
 	}
 
-	said, ok := made("plan", "SERVICE=stager")
+	output, ok := made("plan", "SERVICE=stager")
 	if !ok {
-		t.Fatal(said)
+		t.Fatal(output)
 	}
 	summary, err := os.ReadFile(filepath.Join(out, "stager.dev.plan.md"))
-	if err != nil || !strings.Contains(string(summary), "| update | `aws_sqs_queue.it` | tags |") || strings.Contains(string(summary)+said, "s3cret") {
-		t.Errorf("summary %q, error %v; said\n%s", summary, err, said)
+	if err != nil || !strings.Contains(string(summary), "| update | `aws_sqs_queue.it` | tags |") ||
+		strings.Contains(string(summary)+output, "s3cret") {
+		t.Errorf("summary %q, error %v; output\n%s", summary, err, output)
 	}
-	var told struct {
+	var variables struct {
 		SHA256 string `json:"artifact_sha256"`
 		Key    string `json:"artifact_key"`
 		Build  string `json:"artifact_version"`
 	}
 	b, err := os.ReadFile(filepath.Join(out, "stager.dev.tfvars.json"))
 	if err == nil {
-		err = json.Unmarshal(b, &told)
+		err = json.Unmarshal(b, &variables)
 	}
-	if err != nil || told.SHA256 != digest || told.Key != "functions/stager/"+digest+".zip" || told.Build != strings.TrimSpace(string(commit)) {
-		t.Errorf("terraform is told %+v of the package that runs, error %v", told, err)
+	if err != nil || variables.SHA256 != digest || variables.Key != "functions/stager/"+digest+".zip" ||
+		variables.Build != strings.TrimSpace(string(commit)) {
+		t.Errorf("terraform got %+v for the deployed package, error %v", variables, err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(out, "*.plan.json")); len(left) > 0 {
-		t.Errorf("the plan's values lie about: %v", left)
+		t.Errorf("the plan's values are left in %v", left)
 	}
-	if inBucket, err := objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: bucket}); err != nil || len(inBucket.Contents) > 0 {
-		t.Errorf("a plan has uploaded %v, error %v", inBucket.Contents, err)
+	if inBucket, err := objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: bucket}); err != nil ||
+		len(inBucket.Contents) > 0 {
+		t.Errorf("a plan uploaded %v, error %v", inBucket.Contents, err)
 	}
 	if called := verbs(t, calls); !slices.Equal(called, []string{"stager init", "stager plan", "stager show"}) {
-		t.Errorf("terraform was called as %v", called)
+		t.Errorf("calls of terraform: %v", called)
 	}
-	if said, ok = made("plan", "SERVICE=scheduler"); !ok || !strings.Contains(said, "was never deployed into dev") {
-		t.Errorf("a plan of what does not run: %v\n%s", ok, said)
+	if output, ok = made("plan", "SERVICE=scheduler"); !ok || !strings.Contains(output, "was never deployed into dev") {
+		t.Errorf("plan of a service that is not deployed: %v\n%s", ok, output)
 	}
 
 	if err := os.Remove(calls); err != nil {
 		t.Fatal(err)
 	}
-	if said, ok = made("deploy-changed"); !ok {
-		t.Fatal(said)
+	if output, ok = made("deploy-changed"); !ok {
+		t.Fatal(output)
 	}
 	want := []string{"scheduler init", "scheduler plan", "scheduler apply", "validator init", "validator plan", "validator apply"}
 	if called := verbs(t, calls); !slices.Equal(called, want) {
-		t.Errorf("terraform was called as %v, want %v\n%s", called, want, said)
+		t.Errorf("calls of terraform: %v, want %v\n%s", called, want, output)
 	}
-	if !strings.Contains(said, "validator: build 0123456789ab is of no commit that this clone knows") || !strings.Contains(said, "scheduler: its events differ from those of the build that runs") {
-		t.Errorf("no reason was told:\n%s", said)
+	if !strings.Contains(output, "validator: build 0123456789ab is of no commit that this clone knows") || !strings.Contains(output,
+		"scheduler: its events differ from those of the build that runs") {
+		t.Errorf("no reason in the output:\n%s", output)
 	}
 	r, _ := packed(t, out, "validator")
 	for _, name := range []string{".zip", ".json", ".cdx.json"} {
-		if _, err := objects.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("functions/validator/" + r.SHA256 + name)}); err != nil {
-			t.Errorf("%s is not beside the package in the bucket: %v", name, err)
+		if _, err := objects.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("functions/validator/" +
+			r.SHA256 + name)}); err != nil {
+			t.Errorf("%s is not next to the package in the bucket: %v", name, err)
 		}
 	}
 }
@@ -153,7 +156,7 @@ func verbs(t *testing.T, calls string) []string {
 		words := strings.Fields(line)
 		service := serviceOf.FindStringSubmatch(line)
 		if words[0] != "-chdir=terraform/service" || service == nil {
-			t.Fatalf("terraform was called as %s", line)
+			t.Fatalf("unexpected call of terraform: %s", line)
 		}
 		out = append(out, service[1]+" "+words[1])
 	}

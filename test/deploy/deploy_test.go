@@ -3,13 +3,17 @@
 package deploy
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,32 +27,66 @@ import (
 	"github.com/llac-project/llac/test/iam"
 )
 
-// motoAccount is the account that moto answers for.
-const motoAccount = "123456789012"
+// account is an account of moto's that one test has for itself.
+type account struct {
+	ID     string
+	Config aws.Config // of the test's own clients
+	base   string     // moto's address
+}
 
-// startMoto starts moto and answers the environment in which programs meet it. What they ask is held against the policies
-// of the role that they would have; parts are the statements that the test needs all of.
-func startMoto(t *testing.T, policies, parts []string) (*conformance.Moto, []string) {
+var (
+	// moto is one process for all tests.
+	moto = sync.OnceValues(func() (*conformance.Moto, error) { return conformance.StartMoto(context.Background(), os.Stderr) })
+	// accounts counts those that tests have taken.
+	accounts atomic.Int64
+)
+
+// newAccount returns an account in which nothing exists.
+func newAccount(t *testing.T) account {
 	t.Helper()
-	moto, err := conformance.StartMoto(t.Context(), os.Stderr)
-	if err != nil {
-		if os.Getenv("LLAC_REQUIRE_ALL") == "1" {
-			t.Fatal(err)
-		}
+	m, err := moto()
+	if err != nil && os.Getenv("LLAC_REQUIRE_ALL") != "1" {
 		t.Skip("moto is not available: ", err)
 	}
-	t.Cleanup(func() { _ = moto.Close() })
-	address, err := url.Parse(*moto.Config.BaseEndpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	here := iam.Environment{Name: "dev", Account: iam.Account{Region: "eu-west-1", ID: motoAccount}}
-	recorder, err := iam.NewRecorder(t.Context(), here.Account, http.DefaultTransport.(*http.Transport).Clone(), func(iam.Operation) *url.URL { return address }, nil)
+	a := account{ID: fmt.Sprint(123456789000 + accounts.Add(1)), Config: m.Config.Copy(), base: *m.Config.BaseEndpoint}
+	a.Config.HTTPClient = &http.Client{Transport: a}
+	return a
+}
+
+// RoundTrip sends a request to moto as one of the account.
+func (a account) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Moto-Account-Id", a.ID)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// record lets programs send requests to the account through a recorder, and returns their environment.
+func (a account) record(t *testing.T) (*iam.Recorder, iam.Environment, []string) {
+	t.Helper()
+	address, err := url.Parse(a.base)
 	if err != nil {
 		t.Fatal(err)
 	}
+	here := iam.Environment{Name: "dev", Account: iam.Account{Region: "eu-west-1", ID: a.ID}}
+	recorder, err := iam.NewRecorder(t.Context(), here.Account, a, func(iam.Operation) *url.URL { return address }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = recorder.Close() })
+	return recorder, here, []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=person", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ENDPOINT_URL=" + recorder.Address()}
+}
+
+// startCloud returns an account and the environment of programs that use it. Their requests are checked against the policies of the
+// role that they would have; parts are the statements of which the test needs everything.
+func startCloud(t *testing.T, policies, parts []string) (account, []string) {
+	t.Helper()
+	a := newAccount(t)
+	recorder, here, env := a.record(t)
 	t.Cleanup(func() {
-		_ = recorder.Close()
 		if t.Failed() {
 			return
 		}
@@ -69,20 +107,30 @@ func startMoto(t *testing.T, policies, parts []string) (*conformance.Moto, []str
 			t.Errorf("terraform/policies/%v: %s", policies, problem)
 		}
 	})
-	return moto, []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=person", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + recorder.Address()}
+	return a, env
 }
 
-// TestDeploy deploys the validator: first refused, because the stager that runs does not hear it; then as it should be.
+// createBuckets creates buckets of the account: the name is a prefix of the account's number.
+func (a account) createBuckets(t *testing.T, prefixes ...string) {
+	t.Helper()
+	objects := s3.NewFromConfig(a.Config, func(o *s3.Options) { o.UsePathStyle = true })
+	for _, prefix := range prefixes {
+		if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{
+			Bucket:                    aws.String(prefix + a.ID),
+			CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDeploy deploys the validator: first refused, because the deployed stager does not consume its events, then successfully.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
-	moto, env := startMoto(t, []string{"deploy"}, []string{"deploy/ReadPackages", "deploy/UploadPackages"})
-	parameters, objects := ssm.NewFromConfig(moto.Config), s3.NewFromConfig(moto.Config, func(o *s3.Options) { o.UsePathStyle = true })
-	bucket := aws.String("llac-artifacts-" + motoAccount)
-	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket: bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	cloud, env := startCloud(t, []string{"deploy"}, []string{"deploy/ReadPackages", "deploy/UploadPackages"})
+	parameters, objects := ssm.NewFromConfig(cloud.Config), s3.NewFromConfig(cloud.Config, func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := aws.String("llac-artifacts-" + cloud.ID)
+	cloud.createBuckets(t, "llac-artifacts-")
 	record := func(service string, consumes []string) {
 		t.Helper()
 		value, err := json.Marshal(map[string]any{"consumes": consumes, "emits": events.Emits(service), "build": "old"})
@@ -90,7 +138,8 @@ func TestDeploy(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
-			Name: aws.String("/llac/dev/services/" + service + "/event_types"), Value: aws.String(string(value)), Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+			Name: aws.String("/llac/dev/services/" + service + "/event_types"), Value: aws.String(string(value)),
+			Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -101,21 +150,23 @@ func TestDeploy(t *testing.T) {
 	program, calls := terraform(t)
 	out := t.TempDir()
 	deploy := func() (string, bool) {
-		return run(t, root(t), env, "deploy-of-validator", "SERVICE=validator", "ENV=dev", "APPLY=yes", "TERRAFORM="+program, "FUNCTIONS_DIR="+out+"/functions", "PACKAGES_DIR="+out)
+		return run(t, root(t), env, "deploy-of-validator", "SERVICE=validator", "ENV=dev", "APPLY=yes", "TERRAFORM="+program,
+			"FUNCTIONS_DIR="+out+"/functions", "PACKAGES_DIR="+out)
 	}
 
 	record("stager", []string{"cat.llac.landing.validated.v9"})
-	said, ok := deploy()
-	if ok || !strings.Contains(said, "build old of stager, which runs, consumes landing.validated.v9 and not landing.validated.v1") || !strings.Contains(said, "next: deploy stager, then validator") {
-		t.Errorf("succeeded %v, said\n%s", ok, said)
+	output, ok := deploy()
+	if ok || !strings.Contains(output, "build old of stager, which runs, consumes landing.validated.v9 and not landing.validated.v1") ||
+		!strings.Contains(output, "next: deploy stager, then validator") {
+		t.Errorf("succeeded %v, output\n%s", ok, output)
 	}
 	if left, _ := os.ReadDir(out); len(left) > 0 {
-		t.Errorf("it was refused, and something was done: %v", left)
+		t.Errorf("the deploy was refused, but left %v", left)
 	}
 
 	record("stager", events.Consumes("stager"))
-	if said, ok = deploy(); !ok {
-		t.Fatal(said)
+	if output, ok = deploy(); !ok {
+		t.Fatal(output)
 	}
 	r, zip := packed(t, out, "validator")
 	key := "functions/validator/" + r.SHA256 + ".zip"
@@ -123,7 +174,7 @@ func TestDeploy(t *testing.T) {
 	if err != nil || aws.ToInt64(head.ContentLength) != int64(len(zip)) {
 		t.Errorf("the package in the bucket: %+v, error %v", head, err)
 	}
-	var told struct {
+	var variables struct {
 		ArtifactKey    string `json:"artifact_key"`
 		ArtifactSHA256 string `json:"artifact_sha256"`
 		Version        string `json:"artifact_version"`
@@ -135,13 +186,15 @@ func TestDeploy(t *testing.T) {
 	}
 	b, err := os.ReadFile(filepath.Join(out, "validator.dev.tfvars.json"))
 	if err == nil {
-		err = json.Unmarshal(b, &told)
+		err = json.Unmarshal(b, &variables)
 	}
-	if err != nil || told.ArtifactKey != key || told.ArtifactSHA256 != r.SHA256 || told.Version != r.Build || !slices.Equal(told.EventTypes.Consumes, events.Consumes("validator")) {
-		t.Errorf("terraform is told %+v, error %v", told, err)
+	if err != nil || variables.ArtifactKey != key || variables.ArtifactSHA256 != r.SHA256 || variables.Version != r.Build ||
+		!slices.Equal(variables.EventTypes.Consumes, events.Consumes("validator")) {
+		t.Errorf("terraform got %+v, error %v", variables, err)
 	}
 	backend, err := os.ReadFile(filepath.Join(out, "validator.dev.backend.hcl"))
-	if err != nil || !strings.Contains(string(backend), `"llac-state-`+motoAccount+`"`) || !strings.Contains(string(backend), `"dev/services/validator.tfstate"`) {
+	if err != nil || !strings.Contains(string(backend), `"llac-state-`+cloud.ID+`"`) || !strings.Contains(string(backend),
+		`"dev/services/validator.tfstate"`) {
 		t.Errorf("backend %s, error %v", backend, err)
 	}
 	log, err := os.ReadFile(calls)
@@ -150,18 +203,19 @@ func TestDeploy(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
 	if len(lines) != 3 {
-		t.Fatalf("terraform was called as\n%s", log)
+		t.Fatalf("calls of terraform:\n%s", log)
 	}
 	for i, verb := range []string{"init", "plan", "apply"} {
 		if !strings.HasPrefix(lines[i], "-chdir=terraform/service "+verb+" ") || !strings.Contains(lines[i], "/validator.dev.") {
 			t.Errorf("call %d is %q, want %s of the validator", i+1, lines[i], verb)
 		}
 	}
-	if !strings.Contains(lines[1], "-var=env=dev -var=service=validator") || !strings.Contains(lines[1], "validator.dev.tfvars.json") || !strings.HasSuffix(lines[2], "validator.dev.plan") {
-		t.Errorf("terraform was called as\n%s", log)
+	if !strings.Contains(lines[1], "-var=env=dev -var=service=validator") || !strings.Contains(lines[1], "validator.dev.tfvars.json") ||
+		!strings.HasSuffix(lines[2], "validator.dev.plan") {
+		t.Errorf("calls of terraform:\n%s", log)
 	}
 
-	if said, ok = deploy(); !ok || !strings.Contains(said, "was there already") {
-		t.Errorf("deployed again: %v\n%s", ok, said)
+	if output, ok = deploy(); !ok || !strings.Contains(output, "was there already") {
+		t.Errorf("second deploy: %v\n%s", ok, output)
 	}
 }

@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/llac-project/llac/events"
@@ -23,27 +21,23 @@ import (
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// TestIngestIntoAnEnvironment lands a file in an environment of the cloud: the validator's queue, subscribed as everywhere,
-// hears of it, and finds what the event names.
+// TestIngestIntoAnEnvironment lands a file in an environment of the cloud: the validator's queue receives the event, and the objects that
+// it names exist.
 func TestIngestIntoAnEnvironment(t *testing.T) {
 	t.Parallel()
-	moto, env := startMoto(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"}, []string{"operator/RequestRuns", "operator/IngestByHand", "operator/RecordIngest"})
-	ctx, objects := t.Context(), s3.NewFromConfig(moto.Config)
-	for _, bucket := range []string{"llac-dev-data-" + motoAccount, "llac-dev-config-" + motoAccount} {
-		if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{
-			Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	cloud, env := startCloud(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"},
+		[]string{"operator/RequestRuns", "operator/IngestByHand", "operator/RecordIngest"})
+	ctx := t.Context()
+	cloud.createBuckets(t, "llac-dev-data-", "llac-dev-config-")
 	contracts, err := contract.LoadDir(filepath.Join(root(t), "datasets"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := runtime.DeployContracts(ctx, lake.NewS3(moto.Config, "llac-dev-config-"+motoAccount, clock.System{}), contracts); err != nil {
+	if err := runtime.DeployContracts(ctx, lake.NewS3(cloud.Config, "llac-dev-config-"+cloud.ID, clock.System{}), contracts); err != nil {
 		t.Fatal(err)
 	}
-	topology, err := messaging.Deploy(ctx, moto.Config, "dev", []messaging.Declaration{{Service: "validator", Consumes: events.Consumes("validator"), Emits: events.Emits("validator")}},
+	validator := messaging.Declaration{Service: "validator", Consumes: events.Consumes("validator"), Emits: events.Emits("validator")}
+	topology, err := messaging.Deploy(ctx, cloud.Config, "dev", []messaging.Declaration{validator},
 		messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator)})
 	if err != nil {
 		t.Fatal(err)
@@ -53,19 +47,19 @@ func TestIngestIntoAnEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	ingest := func(dataset string) (string, error) {
-		c := exec.CommandContext(ctx, llac(t), "ingest", "--env", "dev", "--dataset", dataset, "--file", page, "--reason", "a test")
+		c := exec.CommandContext(ctx, llac(), "ingest", "--env", "dev", "--dataset", dataset, "--file", page, "--reason", "a test")
 		c.Env = append(os.Environ(), env...)
 		out, err := c.CombinedOutput()
 		return string(out), err
 	}
-	said, err := ingest("municipalities")
-	if err != nil || !strings.Contains(said, "Landed 1 page with 1 row in dev") || !strings.Contains(said, "unofficial:manual") {
-		t.Fatalf("%v\n%s", err, said)
+	output, err := ingest("municipalities")
+	if err != nil || !strings.Contains(output, "Landed 1 page with 1 row in dev") || !strings.Contains(output, "unofficial:manual") {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	queue := topology.Queues["validator"]
-	got, err := sqs.NewFromConfig(moto.Config).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 10})
+	got, err := sqs.NewFromConfig(cloud.Config).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 10})
 	if err != nil || len(got.Messages) != 1 {
-		t.Fatalf("the validator heard %d messages, error %v", len(got.Messages), err)
+		t.Fatalf("the validator received %d messages, error %v", len(got.Messages), err)
 	}
 	e, err := events.Parse([]byte(aws.ToString(got.Messages[0].Body)))
 	if err != nil {
@@ -75,7 +69,7 @@ func TestIngestIntoAnEnvironment(t *testing.T) {
 	if err != nil || p.Dataset != "municipalities" || p.Rows != 1 || e.Source != "/llac/operator" {
 		t.Fatalf("%+v, error %v", p, err)
 	}
-	store := lake.NewS3(moto.Config, "llac-dev-data-"+motoAccount, clock.System{})
+	store := lake.NewS3(cloud.Config, "llac-dev-data-"+cloud.ID, clock.System{})
 	m, err := lake.ReadDocument[lake.Manifest](ctx, store, p.Manifest)
 	if err != nil || m.Manual == nil || m.Manual.Reason != "a test" {
 		t.Fatalf("manifest %+v, error %v", m, err)
@@ -87,7 +81,7 @@ func TestIngestIntoAnEnvironment(t *testing.T) {
 	if err != nil || !json.Valid(receipt) {
 		t.Errorf("receipt %s, error %v", receipt, err)
 	}
-	if said, err := ingest("nothing"); err == nil || !strings.Contains(said, "no contract of nothing is in force in dev") {
-		t.Errorf("%v\n%s", err, said)
+	if output, err := ingest("nothing"); err == nil || !strings.Contains(output, "no contract of nothing is in force in dev") {
+		t.Errorf("%v\n%s", err, output)
 	}
 }

@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -22,38 +20,32 @@ import (
 	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
-	"github.com/llac-project/llac/platform/local/aws/conformance"
 	"github.com/llac-project/llac/platform/messaging"
 )
 
-// TestOperator runs an operator's commands on an environment, with the rights of the operator's role and no others. Nothing answers there: what
-// services do on what Terraform makes is shown in test/aws.
+// TestOperator runs an operator's commands on an environment, with exactly the permissions of the operator's role. No service runs there:
+// test/aws runs the services on what Terraform creates.
 func TestOperator(t *testing.T) {
 	t.Parallel()
-	moto, env := startMoto(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"},
-		[]string{"operator/RequestRuns", "operator/ReadQueues", "operator/ReplayDeadLetters", "operator/PublishContracts", "operator/ReadDeploys"})
+	cloud, env := startCloud(t, []string{"operator", "cloudwatch-logs", "athena-query", "s3-data-lake"},
+		[]string{"operator/RequestRuns", "operator/ReadQueues", "operator/ReplayDeadLetters", "operator/PublishContracts",
+			"operator/ReadDeploys"})
 	ctx := t.Context()
-	objects := s3.NewFromConfig(moto.Config)
-	for _, bucket := range []string{"llac-dev-data-" + motoAccount, "llac-dev-config-" + motoAccount} {
-		if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{
-			Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	cloud.createBuckets(t, "llac-dev-data-", "llac-dev-config-")
 	var declarations []messaging.Declaration
 	for _, s := range pipeline.Services {
 		declarations = append(declarations, messaging.Declaration{Service: s.Name, Consumes: s.Consumes, Emits: s.Emits})
 	}
-	topology, err := messaging.Deploy(ctx, moto.Config, "dev", declarations, messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator)})
+	topology, err := messaging.Deploy(ctx, cloud.Config, "dev", declarations,
+		messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	queues := sqs.NewFromConfig(moto.Config)
+	queues := sqs.NewFromConfig(cloud.Config)
 	dir := filepath.Join(t.TempDir(), ".llac")
 	do := func(want int, args ...string) string {
 		t.Helper()
-		c := exec.CommandContext(ctx, llac(t), args...)
+		c := exec.CommandContext(ctx, llac(), args...)
 		c.Dir, c.Env = root(t), append(os.Environ(), env...)
 		out, err := c.CombinedOutput()
 		if got := c.ProcessState.ExitCode(); got != want {
@@ -61,11 +53,11 @@ func TestOperator(t *testing.T) {
 		}
 		return string(out)
 	}
-	says := func(said string, wants ...string) {
+	says := func(output string, wants ...string) {
 		t.Helper()
 		for _, want := range wants {
-			if !strings.Contains(said, want) {
-				t.Errorf("no %q in\n%s", want, said)
+			if !strings.Contains(output, want) {
+				t.Errorf("no %q in\n%s", want, output)
 			}
 		}
 	}
@@ -74,7 +66,8 @@ func TestOperator(t *testing.T) {
 	says(do(8, "status", "--env", "dev"), "no contracts are deployed", "llac datasets publish --env dev")
 	says(do(7, "doctor", "--env", "dev"), "never deployed", "missing: llac-dev-scheduler-undelivered", "make deploy-changed ENV=dev")
 	for _, s := range pipeline.Services { // Terraform makes them with each service
-		if _, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(messaging.QueueName("dev", s.Name) + "-undelivered")}); err != nil {
+		if _, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(messaging.QueueName("dev", s.Name) +
+			"-undelivered")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +81,7 @@ func TestOperator(t *testing.T) {
 
 	// A lake that was run on this machine, in the place of the environment's.
 	do(0, "run", "municipalities", "--no-marts", "--dir", dir)
-	from, to := filelake.Open(dir, pipeline.DataBucket), lake.NewS3(moto.Config, "llac-dev-data-"+motoAccount, clock.System{})
+	from, to := filelake.Open(dir, pipeline.DataBucket), lake.NewS3(cloud.Config, "llac-dev-data-"+cloud.ID, clock.System{})
 	var keys []string
 	if err := from.List(ctx, "", func(i lake.Info) bool { keys = append(keys, i.Key); return true }); err != nil {
 		t.Fatal(err)
@@ -111,7 +104,8 @@ func TestOperator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(topology.DeadLetters["validator"]), MessageBody: aws.String(string(letter))}); err != nil {
+	if _, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(topology.DeadLetters["validator"]),
+		MessageBody: aws.String(string(letter))}); err != nil {
 		t.Fatal(err)
 	}
 	says(do(0, "dlq", "list", "--env", "dev"), "validator", "llac dlq replay <id> --env dev")
@@ -130,7 +124,8 @@ func TestOperator(t *testing.T) {
 	says(do(2, "backfill", "housing", "--slice", "2023", "--env", "dev"), "defines no slices")
 	var asked []string
 	for range 3 {
-		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(topology.Queues["scheduler"]), MaxNumberOfMessages: 10})
+		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(topology.Queues["scheduler"]),
+			MaxNumberOfMessages: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +142,8 @@ func TestOperator(t *testing.T) {
 		}
 	}
 	// population refers to municipalities, which are published: nothing else is asked for.
-	if got := strings.Join(asked, "; "); len(asked) != 3 || !strings.Contains(got, "population backfill 2023") || !strings.Contains(got, "municipalities manual ") {
+	if got := strings.Join(asked, "; "); len(asked) != 3 || !strings.Contains(got, "population backfill 2023") || !strings.Contains(got,
+		"municipalities manual ") {
 		t.Errorf("the scheduler was asked for %s", got)
 	}
 
@@ -156,36 +152,33 @@ func TestOperator(t *testing.T) {
 		if len(f.Consumes) == 0 {
 			continue
 		}
-		for name, value := range map[string]string{"version": "b1", "sha256": strings.Repeat("ab", 32), "previous": "none", "event_types": `{"consumes":[],"emits":[],"build":"b1"}`} {
-			if _, err := ssm.NewFromConfig(moto.Config).PutParameter(ctx, &ssm.PutParameterInput{
+		for name, value := range map[string]string{"version": "b1", "sha256": strings.Repeat("ab", 32), "previous": "none",
+			"event_types": `{"consumes":[],"emits":[],"build":"b1"}`} {
+			if _, err := ssm.NewFromConfig(cloud.Config).PutParameter(ctx, &ssm.PutParameterInput{
 				Name: aws.String("/llac/dev/services/" + f.Service + "/" + name), Value: &value, Type: types.ParameterTypeString,
 			}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	says(do(0, "doctor", "--env", "dev"), "6 services deployed, from 1 build", "Glue does not show the published snapshot of municipalities", "never published")
+	says(do(0, "doctor", "--env", "dev"), "6 services deployed, from 1 build",
+		"Glue does not show the published snapshot of municipalities", "never published")
 	says(do(2, "status", "--env", "Dev"), "no name of an environment")
 }
 
-// TestNoSuchEnvironment names an environment that is not there: it is not one in which all is well, and nothing is done.
+// TestNoSuchEnvironment checks that commands on an unknown environment fail, and change nothing.
 func TestNoSuchEnvironment(t *testing.T) {
 	t.Parallel()
-	// Not as the operator: a role of dev has no right to look whether there are others.
-	moto, err := conformance.StartMoto(t.Context(), os.Stderr)
-	if err != nil && os.Getenv("LLAC_REQUIRE_ALL") != "1" {
-		t.Skip("moto is not available: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = moto.Close() })
-	env := []string{"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL=" + *moto.Config.BaseEndpoint}
-	for _, command := range []string{"status", "runs", "show latest", "dlq list", "dlq replay --all", "run", "doctor", "datasets publish --yes"} {
-		c := exec.CommandContext(t.Context(), llac(t), append(strings.Fields(command), "--env", "nope")...)
+	// Not with the operator's role: one of dev has no permission to look for other environments.
+	cloud := newAccount(t)
+	_, _, env := cloud.record(t)
+	for _, command := range []string{"status", "runs", "show latest", "dlq list", "dlq replay --all", "run", "doctor",
+		"datasets publish --yes"} {
+		c := exec.CommandContext(t.Context(), llac(), append(strings.Fields(command), "--env", "nope")...)
 		c.Dir, c.Env = root(t), append(os.Environ(), env...)
 		out, err := c.CombinedOutput()
-		if c.ProcessState.ExitCode() != 8 || !strings.Contains(string(out), "there is no environment nope in account "+motoAccount) || !strings.Contains(string(out), "make stacks ENV=nope") {
+		if c.ProcessState.ExitCode() != 8 || !strings.Contains(string(out), "there is no environment nope in account "+cloud.ID) ||
+			!strings.Contains(string(out), "make stacks ENV=nope") {
 			t.Errorf("llac %s: %v\n%s", command, err, out)
 		}
 	}

@@ -3,13 +3,15 @@ package deploy
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/llac-project/llac/cmd/llac/cli"
 )
 
 // root is the repository's folder.
@@ -22,43 +24,46 @@ func root(t *testing.T) string {
 	return r
 }
 
-var tools = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "llac-deploy")
-	if err != nil {
-		return "", err
-	}
-	out := filepath.Join(dir, "llac")
-	build := exec.Command("go", "build", "-o", out, "../../cmd/llac")
-	if text, err := build.CombinedOutput(); err != nil {
-		return string(text), err
-	}
-	return out, nil
-})
+// toolDir is the folder of llac: a link to this test's program, which is llac when it is called by that name. llac need not be linked.
+var toolDir string
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if llac, err := tools(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(llac))
+	if filepath.Base(os.Args[0]) == "llac" {
+		os.Exit(cli.Main())
 	}
-	os.Exit(status)
+	os.Exit(runTests(m))
 }
 
-// llac is the tool, built once.
-func llac(t *testing.T) string {
-	t.Helper()
-	path, err := tools()
+func runTests(m *testing.M) int {
+	var err error
+	if toolDir, err = os.MkdirTemp("", "llac-deploy"); err == nil {
+		defer os.RemoveAll(toolDir)
+		var self string
+		if self, err = os.Executable(); err == nil {
+			err = os.Symlink(self, filepath.Join(toolDir, "llac"))
+		}
+	}
 	if err != nil {
-		t.Fatalf("%v\n%s", err, path)
+		fmt.Fprintln(os.Stderr, "link llac:", err)
+		return 1
 	}
-	return path
+	status := m.Run()
+	if moto, err := moto(); err == nil {
+		_ = moto.Close()
+	}
+	return status
 }
 
-// make runs a target in a tree and answers what it said and whether it succeeded.
+// llac returns the path of the tool.
+func llac() string { return filepath.Join(toolDir, "llac") }
+
+// run runs a target of make in a tree. It returns the output and whether make succeeded.
 func run(t *testing.T, tree string, env []string, args ...string) (string, bool) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "LLAC=" + llac(t)}, args...)...)
+	c := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "LLAC=" + llac()}, args...)...)
 	c.Dir = tree
-	c.Env = append(os.Environ(), append([]string{"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null"}, env...)...)
+	c.Env = append(os.Environ(), append([]string{"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null"}, env...)...)
 	out, err := c.CombinedOutput()
 	return string(out), err == nil
 }
@@ -85,17 +90,18 @@ func packed(t *testing.T, folder, service string) (release, []byte) {
 	return r, zip
 }
 
-// The same source gives the same package: built in another folder, of files of another time.
-func TestAPackageBuiltTwiceIsTheSame(t *testing.T) {
+// TestPackageIsReproducible builds one package from two copies of the source, whose files have different times: the bytes are the same.
+func TestPackageIsReproducible(t *testing.T) {
 	t.Parallel()
 	const service = "validator"
 	other := copied(t, root(t))
 	one, two := t.TempDir(), t.TempDir()
 	for tree, out := range map[string]string{root(t): one, other: two} {
-		if said, ok := run(t, tree, nil, "package", "SERVICE="+service, "FUNCTIONS_BUILD=test", "FUNCTIONS_DIR="+out+"/functions", "PACKAGES_DIR="+out); !ok {
-			t.Fatal(said)
-		} else if r, _ := packed(t, out, service); !strings.Contains(said, r.SHA256) {
-			t.Errorf("the digest %s is not in what was said:\n%s", r.SHA256, said)
+		if output, ok := run(t, tree, nil, "package", "SERVICE="+service, "FUNCTIONS_BUILD=test", "FUNCTIONS_DIR="+out+"/functions",
+			"PACKAGES_DIR="+out); !ok {
+			t.Fatal(output)
+		} else if r, _ := packed(t, out, service); !strings.Contains(output, r.SHA256) {
+			t.Errorf("the digest %s is not in the output:\n%s", r.SHA256, output)
 		}
 	}
 	a, zipA := packed(t, one, service)
@@ -105,7 +111,7 @@ func TestAPackageBuiltTwiceIsTheSame(t *testing.T) {
 	}
 }
 
-// copied is a copy of the source tree.
+// copied returns a copy of the source tree.
 func copied(t *testing.T, from string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -138,38 +144,44 @@ func copied(t *testing.T, from string) string {
 	return to
 }
 
-func TestWhatCannotBePackagedOrDeployed(t *testing.T) {
+// TestRefusedPackagesAndDeploys checks that a mistake is refused before anything is built or changed.
+func TestRefusedPackagesAndDeploys(t *testing.T) {
 	t.Parallel()
 	terraform, _ := terraform(t)
 	for name, c := range map[string]struct {
 		args, env []string
 		want      string
 	}{
-		"no service":              {[]string{"package"}, nil, "which service? make package SERVICE="},
-		"an unknown service":      {[]string{"package", "SERVICE=baker"}, nil, `there is no service "baker"; the services are: fetcher landing-janitor`},
-		"deploy of no service":    {[]string{"deploy", "ENV=dev"}, nil, "which service? make deploy SERVICE="},
-		"deploy of an unknown":    {[]string{"deploy", "SERVICE=baker", "ENV=dev"}, nil, `there is no service "baker"`},
-		"into no environment":     {[]string{"deploy", "SERVICE=stager"}, nil, "into which environment?"},
-		"without Terraform":       {[]string{"deploy", "SERVICE=stager", "ENV=dev", "TERRAFORM=terraform-that-is-not-there"}, nil, "terraform is not found"},
-		"into no such name":       {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=Dev!", "TERRAFORM=" + terraform}, nil, `"Dev!" is no name of an environment`},
-		"without credentials":     {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform}, []string{"AWS_REGION=eu-west-1"}, "no AWS credentials that can be used, so nothing was done"},
-		"without a region either": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform}, nil, "set AWS_REGION"},
+		"no service": {[]string{"package"}, nil, "which service? make package SERVICE="},
+		"an unknown service": {[]string{"package", "SERVICE=baker"}, nil,
+			`unknown service "baker"; the services are: fetcher landing-janitor`},
+		"deploy of no service": {[]string{"deploy", "ENV=dev"}, nil, "which service? make deploy SERVICE="},
+		"deploy of an unknown": {[]string{"deploy", "SERVICE=baker", "ENV=dev"}, nil, `unknown service "baker"`},
+		"into no environment":  {[]string{"deploy", "SERVICE=stager"}, nil, "into which environment?"},
+		"without Terraform": {[]string{"deploy", "SERVICE=stager", "ENV=dev", "TERRAFORM=terraform-that-is-not-there"}, nil,
+			"terraform is not found"},
+		"into no such name": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=Dev!", "TERRAFORM=" + terraform}, nil,
+			`"Dev!" is no name of an environment`},
+		"without credentials": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform},
+			[]string{"AWS_REGION=eu-west-1"}, "no AWS credentials that can be used, so nothing was done"},
+		"without a region either": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform}, nil,
+			"set AWS_REGION"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out := t.TempDir()
-			said, ok := run(t, root(t), c.env, append(c.args, "FUNCTIONS_DIR="+out, "PACKAGES_DIR="+out)...)
-			if ok || !strings.Contains(said, c.want) {
-				t.Errorf("succeeded %v, said\n%s", ok, said)
+			output, ok := run(t, root(t), c.env, append(c.args, "FUNCTIONS_DIR="+out, "PACKAGES_DIR="+out)...)
+			if ok || !strings.Contains(output, c.want) {
+				t.Errorf("succeeded %v, output\n%s", ok, output)
 			}
 			if left, _ := os.ReadDir(out); len(left) > 0 {
-				t.Errorf("something was done before it was refused: %v", left)
+				t.Errorf("refused only after it left %v", left)
 			}
 		})
 	}
 }
 
-// terraform is a program that writes down how it is called, one line a call.
+// terraform returns a program that records its calls, one line per call.
 func terraform(t *testing.T) (program, record string) {
 	t.Helper()
 	dir := t.TempDir()

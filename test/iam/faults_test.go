@@ -78,7 +78,8 @@ const librariesID = "llib-0001"
 
 // libraries are n rows; of every hundredth the code is none.
 func libraries(n int) portal.Dataset {
-	d := portal.Dataset{ID: librariesID, Title: "Biblioteques", Columns: []portal.Column{{Name: "codi"}, {Name: "nom"}, {Name: "districte"}}}
+	d := portal.Dataset{ID: librariesID, Title: "Biblioteques", Columns: []portal.Column{{Name: "codi"}, {Name: "nom"},
+		{Name: "districte"}}}
 	for i := range n {
 		row := portal.Row{"codi": fmt.Sprintf("B%04d", i), "nom": fmt.Sprintf("Biblioteca %d", i), "districte": fmt.Sprint(i%10 + 1)}
 		if i%100 == 50 {
@@ -282,13 +283,15 @@ func (w *world) spoil(dataset string) {
 		})
 	}
 	if err == nil {
-		_, err = w.glue.DeletePartition(ctx, &glue.DeletePartitionInput{DatabaseName: &database, TableName: &name, PartitionValues: gone.Values})
+		_, err = w.glue.DeletePartition(ctx, &glue.DeletePartitionInput{DatabaseName: &database, TableName: &name,
+			PartitionValues: gone.Values})
 	}
 	if err == nil {
 		storage := *got.Table.StorageDescriptor
 		storage.Location = &elsewhere
 		_, err = w.glue.UpdateTable(ctx, &glue.UpdateTableInput{DatabaseName: &database, TableInput: &gluetypes.TableInput{
-			Name: &name, StorageDescriptor: &storage, PartitionKeys: got.Table.PartitionKeys, Parameters: got.Table.Parameters, TableType: got.Table.TableType,
+			Name: &name, StorageDescriptor: &storage, PartitionKeys: got.Table.PartitionKeys, Parameters: got.Table.Parameters,
+			TableType: got.Table.TableType,
 		}})
 	}
 	if err != nil {
@@ -311,7 +314,8 @@ func (w *world) faults() {
 	w.deploy(contractOf("libraries", librariesID, 25, `B\d{4}`, true), contractOf("collections", collectionsID, 8000, `B\d{5}`, false))
 	w.interfere(f.before)
 	// A slow portal makes the fetcher hand the rest of its pages on.
-	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Slow, Delay: 2 * time.Second, Dataset: librariesID, Pages: true, Count: 4}); err != nil {
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Slow, Delay: 2 * time.Second, Dataset: librariesID, Pages: true,
+		Count: 4}); err != nil {
 		w.t.Fatal(err)
 	}
 	start := time.Now().UTC()
@@ -359,7 +363,8 @@ func (w *world) faults() {
 	w.quiet()
 
 	// What abandoned attempts leave, and tables that somebody has changed.
-	for _, key := range []string{lake.LandingPageKey("libraries", "20260101T000000", 0, strings.Repeat("a", 64)), lake.StagingKey("libraries", "20260101T000000", "gone", nil)} {
+	for _, key := range []string{lake.LandingPageKey("libraries", "20260101T000000", 0, strings.Repeat("a", 64)),
+		lake.StagingKey("libraries", "20260101T000000", "gone", nil)} {
 		if _, err := w.lake.Put(w.t.Context(), key, []byte("[]")); err != nil {
 			w.t.Fatal(err)
 		}

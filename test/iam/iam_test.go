@@ -161,7 +161,8 @@ func mutate(t *testing.T, statements []Statement, needs []Need) {
 	for _, s := range statements {
 		everyResource = append(everyResource, s.Resource...)
 	}
-	everyResource = append(everyResource, "*", "arn:aws:s3:::"+here.DataBucket()+"/*", "arn:aws:s3:::"+here.DataBucket()+"/unheard-of/*", "arn:aws:s3:::*")
+	everyResource = append(everyResource, "*", "arn:aws:s3:::"+here.DataBucket()+"/*",
+		"arn:aws:s3:::"+here.DataBucket()+"/unheard-of/*", "arn:aws:s3:::*")
 	for i, s := range statements {
 		if s.By != "" {
 			continue // JudgePerformed's
@@ -174,13 +175,17 @@ func mutate(t *testing.T, statements []Statement, needs []Need) {
 			want(s.Sid+" without "+r, with(i, func(s *Statement) { s.Resource = without(s.Resource, j) }))
 			if _, key, ok := strings.Cut(strings.TrimPrefix(r, "arn:aws:s3:::"), "/"); ok {
 				wider := strings.TrimSuffix(r, key) + "*"
-				want(s.Sid+" with "+wider+" in the place of "+r, with(i, func(s *Statement) { s.Resource = append(without(s.Resource, j), wider) }))
+				want(s.Sid+" with "+wider+" in the place of "+r, with(i, func(s *Statement) {
+					s.Resource = append(without(s.Resource,
+						j), wider)
+				}))
 			}
 		}
 		for _, a := range everyAction {
 			if !slices.Contains(s.Action, a) {
 				want(s.Sid+" with "+a, with(i, func(s *Statement) { s.Action = append(slices.Clone(s.Action), a) }))
-				want("another statement as "+s.Sid+", for "+a, append(slices.Clone(statements), Statement{Sid: "More", Effect: "Allow", Action: []string{a}, Resource: s.Resource}))
+				want("another statement as "+s.Sid+", for "+a, append(slices.Clone(statements), Statement{Sid: "More", Effect: "Allow",
+					Action: []string{a}, Resource: s.Resource}))
 			}
 		}
 		for _, r := range everyResource {

@@ -192,7 +192,8 @@ func (a Account) s3(o Operation, r *http.Request) (Operation, error) {
 		o.When = "If-Match"
 	}
 	switch {
-	case q.Has("tagging") || q.Has("acl") || q.Has("retention") || q.Has("legal-hold") || q.Has("attributes") || q.Has("restore") || q.Has("select"):
+	case q.Has("tagging") || q.Has("acl") || q.Has("retention") || q.Has("legal-hold") || q.Has("attributes") || q.Has("restore") ||
+		q.Has("select"):
 		return o, fmt.Errorf("%s %s: nobody has said how to read this; add it to Account.s3", r.Method, r.URL.RequestURI())
 	case r.Method == http.MethodGet && q.Has("uploadId"):
 		o.Name = "ListParts"
@@ -219,7 +220,8 @@ func (a Account) s3(o Operation, r *http.Request) (Operation, error) {
 	case r.Method == http.MethodPut:
 		o.Name = "PutObject"
 		if r.Header.Get("X-Amz-Tagging") != "" || r.Header.Get("X-Amz-Acl") != "" {
-			return o, fmt.Errorf("PutObject with tags or an ACL needs s3:PutObjectTagging or s3:PutObjectAcl; add it to Account.s3 and actions.json")
+			return o,
+				fmt.Errorf("PutObject with tags or an ACL needs s3:PutObjectTagging or s3:PutObjectAcl; add it to Account.s3 and actions.json")
 		}
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		o.Name = "CreateMultipartUpload"

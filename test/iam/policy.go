@@ -191,10 +191,13 @@ func (e Environment) words(repository, file, opener string, more map[string]stri
 		return nil, fmt.Errorf("%s does not hold %q any more; teach test/iam where its policies get their words", file, opener)
 	}
 	known := map[string]string{
-		"var.env": e.Name, "var.region": e.Region, "local.region": e.Region, "local.account": e.ID, "local.partition": "aws", "local.prefix": "llac-" + e.Name,
-		"local.s3": "arn:aws:s3:::", "local.iam": "arn:aws:iam::" + e.ID, "local.found.data_bucket": e.DataBucket(), "local.found.config_bucket": e.ConfigBucket(),
-		"local.database": e.Database(), "module.conventions.databases.staging": e.Database(),
-		"module.conventions.databases.marts": strings.TrimSuffix(e.Database(), "staging") + "marts", "module.conventions.parameters": "/llac/" + e.Name,
+		"var.env": e.Name, "var.region": e.Region, "local.region": e.Region, "local.account": e.ID, "local.partition": "aws",
+		"local.prefix": "llac-" + e.Name,
+		"local.s3":     "arn:aws:s3:::", "local.iam": "arn:aws:iam::" + e.ID, "local.found.data_bucket": e.DataBucket(),
+		"local.found.config_bucket": e.ConfigBucket(),
+		"local.database":            e.Database(), "module.conventions.databases.staging": e.Database(),
+		"module.conventions.databases.marts": strings.TrimSuffix(e.Database(), "staging") + "marts",
+		"module.conventions.parameters":      "/llac/" + e.Name,
 	}
 	for _, s := range []string{"athena", "cloudwatch", "glue", "lambda", "logs", "sns", "sqs", "ssm"} {
 		known["local.here."+s] = "arn:aws:" + s + ":" + e.Region + ":" + e.ID

@@ -30,7 +30,8 @@ type Recorder struct {
 type Before func(Operation, http.ResponseWriter, *http.Request) bool
 
 // NewRecorder listens on a free port of 127.0.0.1 and passes requests on to where upstream says. before may be nil. Close it.
-func NewRecorder(ctx context.Context, account Account, transport http.RoundTripper, upstream func(Operation) *url.URL, before Before) (*Recorder, error) {
+func NewRecorder(ctx context.Context, account Account, transport http.RoundTripper, upstream func(Operation) *url.URL,
+	before Before) (*Recorder, error) {
 	r := &Recorder{account: account, needs: map[string]map[string]Need{}, counts: map[string]map[string]int{}, strange: map[string]bool{}}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

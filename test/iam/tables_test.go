@@ -117,33 +117,44 @@ func TestRead(t *testing.T) {
 		{"HEAD", "/b/k", "", "", "s3 HeadObject: s3:GetObject arn:aws:s3:::b/k"},
 		{"PUT", "/b/a%20b", "If-None-Match: *", "x", "s3 PutObject: s3:PutObject arn:aws:s3:::b/a b"},
 		{"PUT", "/b/k", `If-Match: "e"`, "x", "s3 PutObject with If-Match: s3:PutObject arn:aws:s3:::b/k"},
-		{"PUT", "/b/k", "X-Amz-Copy-Source: other/from%20here?versionId=v", "", "s3 CopyObject with versionId: s3:GetObjectVersion arn:aws:s3:::other/from here, s3:PutObject arn:aws:s3:::b/k"},
+		{"PUT", "/b/k", "X-Amz-Copy-Source: other/from%20here?versionId=v", "",
+			"s3 CopyObject with versionId: s3:GetObjectVersion arn:aws:s3:::other/from here, s3:PutObject arn:aws:s3:::b/k"},
 		{"POST", "/b/k?uploads=", "", "", "s3 CreateMultipartUpload: s3:PutObject arn:aws:s3:::b/k"},
 		{"PUT", "/b/k?partNumber=1&uploadId=u", "", "x", "s3 UploadPart: s3:PutObject arn:aws:s3:::b/k"},
 		{"POST", "/b/k?uploadId=u", "", "x", "s3 CompleteMultipartUpload: s3:PutObject arn:aws:s3:::b/k"},
 		{"DELETE", "/b/k?uploadId=u", "", "", "s3 AbortMultipartUpload: s3:AbortMultipartUpload arn:aws:s3:::b/k"},
 		{"DELETE", "/b/k", "", "", "s3 DeleteObject: s3:DeleteObject arn:aws:s3:::b/k"},
-		{"DELETE", "/b/k", "If-Match: e", "", "s3 DeleteObject with If-Match: s3:DeleteObject arn:aws:s3:::b/k, s3:GetObject arn:aws:s3:::b/k"},
+		{"DELETE", "/b/k", "If-Match: e", "",
+			"s3 DeleteObject with If-Match: s3:DeleteObject arn:aws:s3:::b/k, s3:GetObject arn:aws:s3:::b/k"},
 		{"DELETE", "/b/k?versionId=v", "", "", "s3 DeleteObject with versionId: s3:DeleteObjectVersion arn:aws:s3:::b/k"},
-		{"POST", "/b/?delete=", "", "<Delete><Object><Key>k</Key></Object><Object><Key>l</Key><VersionId>v</VersionId></Object></Delete>", "s3 DeleteObjects: s3:DeleteObject arn:aws:s3:::b/k, s3:DeleteObjectVersion arn:aws:s3:::b/l"},
-		{"GET", "/b/?list-type=2&prefix=landing%2Fx%2F", "", "", "s3 ListObjectsV2: s3:ListBucket arn:aws:s3:::b where s3:prefix=landing/x/"},
+		{"POST", "/b/?delete=", "",
+			"<Delete><Object><Key>k</Key></Object><Object><Key>l</Key><VersionId>v</VersionId></Object></Delete>",
+			"s3 DeleteObjects: s3:DeleteObject arn:aws:s3:::b/k, s3:DeleteObjectVersion arn:aws:s3:::b/l"},
+		{"GET", "/b/?list-type=2&prefix=landing%2Fx%2F", "", "",
+			"s3 ListObjectsV2: s3:ListBucket arn:aws:s3:::b where s3:prefix=landing/x/"},
 		{"GET", "/b?versions=&prefix=p", "", "", "s3 ListObjectVersions: s3:ListBucketVersions arn:aws:s3:::b where s3:prefix=p"},
 		{"GET", "/b?acl=", "", "", "error"},
 		{"PUT", "/b/k", "X-Amz-Tagging: a=b", "", "error"},
-		{"POST", "/", "X-Amz-Target: " + sqs + "SendMessageBatch", `{"QueueUrl":"http://x/1/q"}`, "sqs SendMessageBatch: sqs:SendMessage arn:aws:sqs:eu-west-1:123456789012:q"},
-		{"POST", "/", "X-Amz-Target: " + sqs + "GetQueueUrl", `{"QueueName":"q"}`, "sqs GetQueueUrl: sqs:GetQueueUrl arn:aws:sqs:eu-west-1:123456789012:q"},
+		{"POST", "/", "X-Amz-Target: " + sqs + "SendMessageBatch", `{"QueueUrl":"http://x/1/q"}`,
+			"sqs SendMessageBatch: sqs:SendMessage arn:aws:sqs:eu-west-1:123456789012:q"},
+		{"POST", "/", "X-Amz-Target: " + sqs + "GetQueueUrl", `{"QueueName":"q"}`,
+			"sqs GetQueueUrl: sqs:GetQueueUrl arn:aws:sqs:eu-west-1:123456789012:q"},
 		{"POST", "/", "X-Amz-Target: " + sqs + "PurgeQueue", `{"QueueUrl":"http://x/1/q"}`, "error"},
 		{"POST", "/", "X-Amz-Target: AWSMoon.Land", `{}`, "error"},
-		{"POST", "/", "Content-Type: " + form, "Action=PublishBatch&TopicArn=arn:aws:sns:r:1:t", "sns PublishBatch: sns:Publish arn:aws:sns:r:1:t"},
+		{"POST", "/", "Content-Type: " + form, "Action=PublishBatch&TopicArn=arn:aws:sns:r:1:t",
+			"sns PublishBatch: sns:Publish arn:aws:sns:r:1:t"},
 		{"POST", "/", "Content-Type: " + form, "Action=GetCallerIdentity", "sts GetCallerIdentity:"},
-		{"POST", "/", "X-Amz-Target: " + glue + "CreateTable", `{"DatabaseName":"d","TableInput":{"Name":"t"}}`, "glue CreateTable: glue:CreateTable arn:aws:glue:eu-west-1:123456789012:catalog, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:database/d, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:table/d/t"},
-		{"POST", "/", "X-Amz-Target: AmazonSSM.GetParametersByPath", `{"Path":"/llac/dev/services"}`, "ssm GetParametersByPath: ssm:GetParametersByPath arn:aws:ssm:eu-west-1:123456789012:parameter/llac/dev/services"},
+		{"POST", "/", "X-Amz-Target: " + glue + "CreateTable", `{"DatabaseName":"d","TableInput":{"Name":"t"}}`,
+			"glue CreateTable: glue:CreateTable arn:aws:glue:eu-west-1:123456789012:catalog, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:database/d, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:table/d/t"},
+		{"POST", "/", "X-Amz-Target: AmazonSSM.GetParametersByPath", `{"Path":"/llac/dev/services"}`,
+			"ssm GetParametersByPath: ssm:GetParametersByPath arn:aws:ssm:eu-west-1:123456789012:parameter/llac/dev/services"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), c.method, "http://127.0.0.1"+c.url, strings.NewReader(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=stager/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0")
+		r.Header.Set("Authorization",
+			"AWS4-HMAC-SHA256 Credential=stager/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0")
 		if name, v, ok := strings.Cut(c.headers, ": "); ok {
 			r.Header.Set(name, v)
 		}
@@ -206,7 +217,8 @@ func TestWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if words["queue"] != "arn:aws:sqs:eu-west-1:123456789012:llac-dev-"+service || words["glue_tables"] != "arn:aws:glue:eu-west-1:123456789012:table/llac_dev_staging/*" {
+		if words["queue"] != "arn:aws:sqs:eu-west-1:123456789012:llac-dev-"+service ||
+			words["glue_tables"] != "arn:aws:glue:eu-west-1:123456789012:table/llac_dev_staging/*" {
 			t.Errorf("%v", words)
 		}
 		if _, err := renderService(root, service, words); err != nil {

@@ -80,12 +80,14 @@ func newWorld(t *testing.T) *world {
 	ctx := context.WithoutCancel(t.Context())
 	w := &world{t: t, logs: map[string]string{}, glue: glue.NewFromConfig(moto.Config)}
 	database := here.Database()
-	if _, err := w.glue.CreateDatabase(ctx, &glue.CreateDatabaseInput{DatabaseInput: &gluetypes.DatabaseInput{Name: &database}}); err != nil {
+	if _, err := w.glue.CreateDatabase(ctx,
+		&glue.CreateDatabaseInput{DatabaseInput: &gluetypes.DatabaseInput{Name: &database}}); err != nil {
 		t.Fatal(err)
 	}
 	// Missing objects are 403 to who may not list, as they are to all of these roles but for the janitor's few prefixes.
 	w.cloud, err = aws.Start(ctx, aws.Options{
-		Dir: t.TempDir(), Buckets: []string{here.DataBucket(), here.ConfigBucket()}, Region: here.Region, AccountID: here.ID, StrictMissing: true,
+		Dir: t.TempDir(), Buckets: []string{here.DataBucket(), here.ConfigBucket()}, Region: here.Region, AccountID: here.ID,
+		StrictMissing: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +122,8 @@ func newWorld(t *testing.T) *world {
 	for _, s := range Services() {
 		declarations = append(declarations, messaging.Declaration{Service: s, Consumes: events.Consumes(s), Emits: events.Emits(s)})
 	}
-	w.topology, err = messaging.Deploy(ctx, w.cloud.Config(), here.Name, declarations, messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator), Observer: "observer"})
+	w.topology, err = messaging.Deploy(ctx, w.cloud.Config(), here.Name, declarations,
+		messaging.TopologyOptions{OperatorEmits: events.Emits(events.Operator), Observer: "observer"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +203,8 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service st
 		"LLAC_DATA_BUCKET="+here.DataBucket(), "LLAC_CONFIG_BUCKET="+here.ConfigBucket(),
 		// As Lambda does, but for the cloud's address.
 		"AWS_LAMBDA_RUNTIME_API="+api.Address(), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024", "AWS_REGION="+here.Region,
-		"AWS_ACCESS_KEY_ID="+service, "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+w.recorder.Address(),
+		"AWS_ACCESS_KEY_ID="+service, "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL="+w.recorder.Address(),
 		// The test's own.
 		serviceVariable+"="+service,
 		"LLAC_PORTAL="+w.portal.Setting(), "LLAC_ALLOW_SIMULATED=true", "LLAC_BACKOFF=100ms",
@@ -213,7 +217,8 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service st
 		w.t.Fatal(err)
 	}
 	mapping := lambdatest.EventSource{
-		API: api, SQS: w.sqs, Batch: size.Batch, QueueURL: w.topology.Queues[service], QueueARN: w.cloud.QueueARN(messaging.QueueName(here.Name, service)), Timeout: 2 * time.Minute,
+		API: api, SQS: w.sqs, Batch: size.Batch, QueueURL: w.topology.Queues[service],
+		QueueARN: w.cloud.QueueARN(messaging.QueueName(here.Name, service)), Timeout: 2 * time.Minute,
 	}
 	if service == "fetcher" {
 		mapping.Timeout = fetcherTimeout
@@ -275,7 +280,8 @@ func (w *world) deploy(more ...string) {
 		}
 		contracts = append(contracts, c)
 	}
-	if err := runtime.DeployContracts(w.t.Context(), lake.NewS3(w.cloud.Config(), here.ConfigBucket(), clock.System{}), contracts); err != nil {
+	if err := runtime.DeployContracts(w.t.Context(), lake.NewS3(w.cloud.Config(), here.ConfigBucket(), clock.System{}),
+		contracts); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -336,7 +342,8 @@ func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 	}
 	url := w.topology.Queues["observer"]
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		out, err := w.sqs.ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+		out, err := w.sqs.ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10,
+			WaitTimeSeconds: 1})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -348,7 +355,8 @@ func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 			}
 			w.heard = append(w.heard, e)
 			found = enough(e) || found
-			if _, err := w.sqs.DeleteMessage(w.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			if _, err := w.sqs.DeleteMessage(w.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url,
+				ReceiptHandle: m.ReceiptHandle}); err != nil {
 				w.t.Fatal(err)
 			}
 		}
@@ -362,7 +370,8 @@ func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 // quiet waits until no service's queue holds a message, waiting or in flight.
 func (w *world) quiet() {
 	w.t.Helper()
-	names := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
+	names := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
 	busy := ""
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		busy = ""
@@ -388,7 +397,10 @@ func (w *world) fail(format string, args ...any) {
 	w.t.Helper()
 	for _, s := range Services() {
 		b, _ := os.ReadFile(w.logs[s])
-		lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(b)), "\n"), func(l string) bool { return !strings.Contains(l, `"msg"`) || strings.Contains(l, `"outcome":"ok"`) })
+		lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(b)), "\n"), func(l string) bool {
+			return !strings.Contains(l,
+				`"msg"`) || strings.Contains(l, `"outcome":"ok"`)
+		})
 		w.t.Logf("--- %s\n%s", s, strings.Join(lines[max(0, len(lines)-4):], "\n"))
 	}
 	var said []string

@@ -43,7 +43,8 @@ func TestNothingPlannedAndNoPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, log bytes.Buffer
-		if status := run([]string{"--service", "stager", "--env", "dev", file}, &out, &log); status != want || want == 0 && !strings.Contains(out.String(), "nothing would change") || want == 1 && log.Len() == 0 {
+		if status := run([]string{"--service", "stager", "--env", "dev", file}, &out, &log); status != want || want == 0 &&
+			!strings.Contains(out.String(), "nothing would change") || want == 1 && log.Len() == 0 {
 			t.Errorf("%s: exit status %d, %q, %q", body, status, out.String(), log.String())
 		}
 	}

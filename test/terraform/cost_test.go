@@ -23,7 +23,8 @@ func asPlan(t *testing.T, name string, all []resource) string {
 	for _, r := range all {
 		resources = append(resources, planned{r.Mode, r.Type, r.Name, r.Change.After})
 	}
-	b, err := json.Marshal(map[string]any{"format_version": "1.2", "planned_values": map[string]any{"root_module": map[string]any{"resources": resources}}})
+	b, err := json.Marshal(map[string]any{"format_version": "1.2",
+		"planned_values": map[string]any{"root_module": map[string]any{"resources": resources}}})
 	path := filepath.Join(t.TempDir(), name+".json")
 	if err == nil {
 		err = os.WriteFile(path, b, 0o644)
@@ -34,7 +35,8 @@ func asPlan(t *testing.T, name string, all []resource) string {
 	return path
 }
 
-// TestTheBudgetOfDev holds an idle month of dev, as Terraform would make it with dev's variables, to its budget, and says what prod beside it costs.
+// TestTheBudgetOfDev holds an idle month of dev, as Terraform would make it with dev's variables, to its budget, and says what prod
+// beside it costs.
 func TestTheBudgetOfDev(t *testing.T) {
 	t.Parallel()
 	var dev, prod []string
@@ -59,12 +61,15 @@ func TestTheBudgetOfDev(t *testing.T) {
 	}
 	d, p := read(dev), read(prod)
 	if d.Counts["aws_cloudwatch_dashboard"] != 1 || p.Counts["aws_cloudwatch_dashboard"] != 2 {
-		t.Errorf("dev has %d dashboards and prod %d: three of an account cost nothing", d.Counts["aws_cloudwatch_dashboard"], p.Counts["aws_cloudwatch_dashboard"])
+		t.Errorf("dev has %d dashboards and prod %d: three of an account cost nothing", d.Counts["aws_cloudwatch_dashboard"],
+			p.Counts["aws_cloudwatch_dashboard"])
 	}
 	const datasets = 10
-	alone, beside, of := table.Estimate("dev", d, nil, datasets, nil), table.Estimate("prod", p, nil, datasets, d), table.Estimate("prod", p, nil, datasets, nil)
+	alone, beside, of := table.Estimate("dev", d, nil, datasets, nil), table.Estimate("prod", p, nil, datasets, d),
+		table.Estimate("prod", p, nil, datasets, nil)
 	if alone.Over() || alone.IdleUSD < 3 || alone.IdleUSD > table.Architecture {
-		t.Errorf("an idle month of dev costs $%.2f; its budget is $%.2f, and the architecture says $%.2f", alone.IdleUSD, alone.Budget, table.Architecture)
+		t.Errorf("an idle month of dev costs $%.2f; its budget is $%.2f, and the architecture says $%.2f", alone.IdleUSD, alone.Budget,
+			table.Architecture)
 	}
 	if beside.Over() {
 		t.Errorf("an idle month of prod beside dev costs $%.2f; its budget is $%.2f", beside.IdleUSD, beside.Budget)

@@ -23,7 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write the generated files")
 
-// TestGenerated fails when a file that is made from terraform/ is stale: the page of security, each root's lock, the variables of the services' root.
+// TestGenerated fails when a file that is made from terraform/ is stale: the page of security, each root's lock, the variables of the
+// services' root.
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 	made := map[string][]byte{"docs/security.md": securityPage(t), "terraform/service/variables.tf": rootVariables(t)}

@@ -53,7 +53,8 @@ func lifecycles(t *testing.T, variables string) map[string][]lifecycleRule {
 				t.Fatalf("%s: rule %v has a filter that is not understood: %v", module, m["id"], m["filter"])
 			}
 			rule := lifecycleRule{id: m["id"].(string), prefix: prefix,
-				expireDays: number(one(m["expiration"]), "days"), noncurrentDays: number(one(m["noncurrent_version_expiration"]), "noncurrent_days"),
+				expireDays: number(one(m["expiration"]), "days"), noncurrentDays: number(one(m["noncurrent_version_expiration"]),
+					"noncurrent_days"),
 				abortDays: number(one(m["abort_incomplete_multipart_upload"]), "days_after_initiation")}
 			rule.expiredMarkers, _ = one(m["expiration"])["expired_object_delete_marker"].(bool)
 			transitions, _ := m["transition"].([]any)
@@ -198,13 +199,17 @@ func TestFourHundredDaysOfALake(t *testing.T) {
 	const large, small = 10 << 20, 100 << 10
 
 	// A run is published on the first day, and superseded on the 200th.
-	landing, refused := "landing/things/ingested_process_at=20250803T140512/0.json", "landing/things/ingested_process_at=20250804T140512/0.json"
+	landing, refused := "landing/things/ingested_process_at=20250803T140512/0.json",
+		"landing/things/ingested_process_at=20250804T140512/0.json"
 	page := b.put(landing, large)
-	old, oldSmall := b.put("staging/things/ingested_process_at=20250803T140512-a/p=1/things.parquet", large), b.put("staging/things/ingested_process_at=20250803T140512-a/p=2/things.parquet", small)
+	old, oldSmall := b.put("staging/things/ingested_process_at=20250803T140512-a/p=1/things.parquet", large),
+		b.put("staging/things/ingested_process_at=20250803T140512-a/p=2/things.parquet", small)
 	kept := map[string]int{}
 	for _, key := range []string{
-		"archive/things/20250803T140512/0.json.zst", "evidence/things/20250803T140512.json", "quality/things/20250803T140512.json", "runs/things/20250803T140512/stager.json",
-		"quarantine/things/20250803T140512/rows.parquet", "dead-letters/stager/1.json", "state/things/history/20250803T140512.json", "marts/facts/f/build=1/f.parquet", refused,
+		"archive/things/20250803T140512/0.json.zst", "evidence/things/20250803T140512.json", "quality/things/20250803T140512.json",
+		"runs/things/20250803T140512/stager.json",
+		"quarantine/things/20250803T140512/rows.parquet", "dead-letters/stager/1.json", "state/things/history/20250803T140512.json",
+		"marts/facts/f/build=1/f.parquet", refused,
 	} {
 		kept[key] = b.put(key, small)
 	}
@@ -226,7 +231,8 @@ func TestFourHundredDaysOfALake(t *testing.T) {
 	// Superseded today: all of the 90 days, and after, until the janitor comes.
 	for d := range 90 {
 		b.wait(1)
-		if !b.has("staging/things/ingested_process_at=20250803T140512-a/p=1/things.parquet", old) || !b.has("staging/things/ingested_process_at=20250803T140512-a/p=2/things.parquet", oldSmall) {
+		if !b.has("staging/things/ingested_process_at=20250803T140512-a/p=1/things.parquet", old) ||
+			!b.has("staging/things/ingested_process_at=20250803T140512-a/p=2/things.parquet", oldSmall) {
 			t.Fatalf("a snapshot superseded on day 200 is gone %d days after", d+1)
 		}
 		if got := b.has("state/things/current.json", pointer); !got && d < 89 {
@@ -257,7 +263,8 @@ func TestFourHundredDaysOfALake(t *testing.T) {
 func TestWhatIsDeletedByHand(t *testing.T) {
 	t.Parallel()
 	all := lifecycles(t, "")
-	for prefix, days := range map[string]int{"landing/": 1, "quarantine/": 1, "archive/": 1, "staging/": 90, "marts/": 90, "evidence/": 90, "quality/": 90, "runs/": 90, "dead-letters/": 90, "state/": 90} {
+	for prefix, days := range map[string]int{"landing/": 1, "quarantine/": 1, "archive/": 1, "staging/": 90, "marts/": 90,
+		"evidence/": 90, "quality/": 90, "runs/": 90, "dead-letters/": 90, "state/": 90} {
 		b := newBucket(all["data"], time.Date(2025, 8, 3, 14, 5, 12, 0, time.UTC))
 		key := prefix + "things/a"
 		first := b.put(key, 1<<20)

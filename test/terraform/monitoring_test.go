@@ -93,14 +93,16 @@ func metrics(t *testing.T, all []resource) ([]metric, map[string]int) {
 		switch r.Type {
 		case "aws_cloudwatch_metric_alarm":
 			if r.text("metric_name") != "" {
-				out = append(out, metric{r.text("alarm_name"), r.text("namespace"), r.text("metric_name"), texts(r.Change.After["dimensions"])})
+				out = append(out, metric{r.text("alarm_name"), r.text("namespace"), r.text("metric_name"),
+					texts(r.Change.After["dimensions"])})
 			}
 			queries, _ := r.Change.After["metric_query"].([]any)
 			for _, q := range queries {
 				uses, _ := q.(map[string]any)["metric"].([]any)
 				for _, m := range uses {
 					m := m.(map[string]any)
-					out = append(out, metric{r.text("alarm_name"), m["namespace"].(string), m["metric_name"].(string), texts(m["dimensions"])})
+					out = append(out, metric{r.text("alarm_name"), m["namespace"].(string), m["metric_name"].(string),
+						texts(m["dimensions"])})
 				}
 			}
 		case "aws_cloudwatch_dashboard":
@@ -109,7 +111,8 @@ func metrics(t *testing.T, all []resource) ([]metric, map[string]int) {
 					if _, ok := line[0].(map[string]any); ok {
 						continue // an expression
 					}
-					m := metric{r.text("dashboard_name") + ": " + w.Properties.Title, line[0].(string), line[1].(string), map[string]string{}}
+					m := metric{r.text("dashboard_name") + ": " + w.Properties.Title, line[0].(string), line[1].(string),
+						map[string]string{}}
 					for i := 2; i+1 < len(line); i += 2 {
 						m.dimensions[line[i].(string)] = line[i+1].(string)
 					}
@@ -171,7 +174,8 @@ func TestMetricsExist(t *testing.T) {
 	resources := map[string]bool{}
 	for _, s := range services() {
 		resources["FunctionName llac-dev-"+s] = true
-		for _, queue := range []string{messaging.QueueName("dev", s), messaging.DeadLetterQueueName("dev", s), "llac-dev-" + s + "-undelivered"} {
+		for _, queue := range []string{messaging.QueueName("dev", s), messaging.DeadLetterQueueName("dev", s), "llac-dev-" + s +
+			"-undelivered"} {
 			resources["QueueName "+queue] = true
 		}
 	}
@@ -265,7 +269,8 @@ var faultyRun = sync.OnceValues(func() ([]map[string]any, error) {
 	var out logCollector
 	settings := pipeline.Settings{Dir: dir, Simulator: sim, MetricLines: &out, Grace: time.Second}
 	contracts := filepath.Join(repository, "datasets")
-	if _, err := pipeline.Run(ctx, pipeline.Options{Settings: settings, Contracts: contracts, Datasets: []string{"municipalities", "population"}, Timeout: time.Minute}); err != nil {
+	if _, err := pipeline.Run(ctx, pipeline.Options{Settings: settings, Contracts: contracts, Datasets: []string{"municipalities",
+		"population"}, Timeout: time.Minute}); err != nil {
 		return nil, err
 	}
 	if err := tick(ctx, settings); err != nil {
@@ -280,7 +285,8 @@ var faultyRun = sync.OnceValues(func() ([]map[string]any, error) {
 	}
 	defer broken.Close()
 	settings.Simulator = broken
-	if _, err := pipeline.Run(ctx, pipeline.Options{Settings: settings, Contracts: contracts, Datasets: []string{"municipalities"}, Force: true, Timeout: time.Minute}); err != nil {
+	if _, err := pipeline.Run(ctx, pipeline.Options{Settings: settings, Contracts: contracts, Datasets: []string{"municipalities"},
+		Force: true, Timeout: time.Minute}); err != nil {
 		return nil, err
 	}
 	log, err := os.ReadFile(pipeline.LogFile(dir))
@@ -338,7 +344,8 @@ func tick(ctx context.Context, settings pipeline.Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(queue), MessageBody: aws.String(string(body))}); err != nil {
+	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(queue),
+		MessageBody: aws.String(string(body))}); err != nil {
 		return err
 	}
 	return p.Drain(ctx)
@@ -351,10 +358,12 @@ var (
 	quotedText  = regexp.MustCompile(`"[^"]*"|/[^/\n]*/`)
 	aliasText   = regexp.MustCompile(`\bas\s+(\w+)`)
 	fieldText   = regexp.MustCompile(`@?[A-Za-z_]\w*`)
-	insightsOwn = []string{"fields", "filter", "stats", "sort", "limit", "by", "as", "asc", "desc", "or", "and", "like", "max", "min", "sum", "count", "pct", "latest", "ispresent"}
-	lambdasOwn  = []string{"@timestamp", "@message", "@log", "@type", "@maxMemoryUsed", "@memorySize", "@billedDuration"} // of Lambda's REPORT lines
-	present     = regexp.MustCompile(`ispresent\((\w+)\)`)
-	equals      = regexp.MustCompile(`(\w+) = "([^"]*)"`)
+	insightsOwn = []string{"fields", "filter", "stats", "sort", "limit", "by", "as", "asc", "desc", "or", "and", "like", "max", "min",
+		"sum", "count", "pct", "latest", "ispresent"}
+	// of Lambda's REPORT lines
+	lambdasOwn = []string{"@timestamp", "@message", "@log", "@type", "@maxMemoryUsed", "@memorySize", "@billedDuration"}
+	present    = regexp.MustCompile(`ispresent\((\w+)\)`)
+	equals     = regexp.MustCompile(`(\w+) = "([^"]*)"`)
 )
 
 // TestSavedQueriesFindLines checks that each field in a saved query or a widget is in the lines that its filter accepts, among the lines
@@ -370,7 +379,8 @@ func TestSavedQueriesFindLines(t *testing.T) {
 			for _, w := range widgets(t, r) {
 				if w.Type == "log" {
 					lines := strings.Split(w.Properties.Query, " | ")
-					queries["widget "+w.Properties.Title] = strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "SOURCE ") }), " | ")
+					queries["widget "+w.Properties.Title] = strings.Join(slices.DeleteFunc(lines,
+						func(l string) bool { return strings.HasPrefix(l, "SOURCE ") }), " | ")
 				}
 			}
 		}
@@ -410,7 +420,8 @@ func TestSavedQueriesFindLines(t *testing.T) {
 			own = append(own, m[1])
 		}
 		for _, field := range fieldText.FindAllString(bare, -1) {
-			if !found[field] && !slices.Contains(own, field) && !slices.Contains(insightsOwn, field) && !slices.Contains(lambdasOwn, field) {
+			if !found[field] && !slices.Contains(own, field) && !slices.Contains(insightsOwn, field) && !slices.Contains(lambdasOwn,
+				field) {
 				t.Errorf("%s uses %s, which no line that its filter accepts has", name, field)
 			}
 		}
@@ -431,7 +442,8 @@ func passes(filter string, line map[string]any) bool {
 	return false
 }
 
-// TestNotices evaluates the pipe's template on what the scheduler really emitted about a failed run, and on the released form of both events.
+// TestNotices evaluates the pipe's template on what the scheduler really emitted about a failed run, and on the released form of both
+// events.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	template, filters := "", []string{}
@@ -443,7 +455,8 @@ func TestNotices(t *testing.T) {
 			filters = append(filters, r.text("topic_arn")+" "+r.text("filter_policy"))
 		}
 	}
-	want := fmt.Sprintf(`arn:aws:sns:eu-west-1:123456789012:llac-dev-scheduler {"type":["%s","%s"]}`, events.IncidentOpened{}.EventType(), events.IncidentClosed{}.EventType())
+	want := fmt.Sprintf(`arn:aws:sns:eu-west-1:123456789012:llac-dev-scheduler {"type":["%s","%s"]}`,
+		events.IncidentOpened{}.EventType(), events.IncidentClosed{}.EventType())
 	if !slices.Equal(filters, []string{want}) {
 		t.Errorf("notices are subscribed to %v, want %s", filters, want)
 	}
@@ -461,7 +474,8 @@ func TestNotices(t *testing.T) {
 		t.Fatalf("a dataset that its portal removed is one incident, got %d: %v", len(bodies), bodies)
 	}
 	text := pipesTemplate(t, template, bodies[0])
-	for _, part := range []string{"Llac dev: municipalities, run 2", ": the fetcher gave up at once: ", "404", "Next: `llac show municipalities/2", " --env dev`"} {
+	for _, part := range []string{"Llac dev: municipalities, run 2", ": the fetcher gave up at once: ", "404",
+		"Next: `llac show municipalities/2", " --env dev`"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in the notice: %s", part, text)
 		}
@@ -567,19 +581,22 @@ func TestCommandsInTexts(t *testing.T) {
 		}
 		for _, key := range []string{"alarm_description", "input_transformer"} {
 			text := fmt.Sprint(plain[key])
-			if key == "alarm_description" && r.Type == "aws_cloudwatch_metric_alarm" && !command.MatchString(text) && !hint.MatchString(text) {
+			if key == "alarm_description" && r.Type == "aws_cloudwatch_metric_alarm" && !command.MatchString(text) &&
+				!hint.MatchString(text) {
 				t.Errorf("%s does not name the next step: %s", r.Address, text)
 			}
 			count += checkCommands(t, r.Address, text)
 		}
 	}
-	for _, next := range []string{"`llac show things/20250803T140512 --env dev`", "`llac runs --dataset things --env dev`"} { // services/scheduler/incident.go
+	// services/scheduler/incident.go
+	for _, next := range []string{"`llac show things/20250803T140512 --env dev`", "`llac runs --dataset things --env dev`"} {
 		count += checkCommands(t, "a notice", next)
 	}
 	if count < 20 {
 		t.Errorf("the texts have only %d commands", count)
 	}
-	for _, wrong := range []string{"`llac status --everything`", "`llac status`", "`llac dlq discuss 1 --env dev`", "`llac stats --env dev`"} {
+	for _, wrong := range []string{"`llac status --everything`", "`llac status`", "`llac dlq discuss 1 --env dev`",
+		"`llac stats --env dev`"} {
 		if problems, _ := commands(wrong); len(problems) != 1 {
 			t.Errorf("%s is not reported as wrong", wrong)
 		}
@@ -602,7 +619,8 @@ func checkCommands(t *testing.T, who, text string) int {
 // commands parses each command line in a text with llac.
 func commands(text string) (problems []string, right int) {
 	for _, m := range command.FindAllStringSubmatch(text, -1) {
-		line, env := strings.CutSuffix(strings.NewReplacer("<dataset>", "things", "<run>", "20250803T140512", "<id>", "1").Replace(m[1]), " --env dev")
+		line, env := strings.CutSuffix(strings.NewReplacer("<dataset>", "things", "<run>", "20250803T140512", "<id>",
+			"1").Replace(m[1]), " --env dev")
 		words := strings.Fields(line)[1:]
 		path := ""
 		for _, w := range words {
@@ -626,7 +644,8 @@ func commands(text string) (problems []string, right int) {
 // parse lets llac parse a command line without running it, and returns what is wrong.
 func parse(words []string, path string) string {
 	var out, trouble bytes.Buffer
-	a := &cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &trouble, Clock: clock.System{}, Getenv: func(string) string { return "" }}
+	a := &cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &trouble, Clock: clock.System{},
+		Getenv: func(string) string { return "" }}
 	if status := a.Execute(context.Background(), append(slices.Clone(words), "--help")); status != 0 {
 		return fmt.Sprintf("exit status %d, %s", status, trouble.String())
 	}

@@ -17,7 +17,8 @@ var (
 var everything = []string{
 	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetTraceSummaries", "xray:BatchGetTraces",
 	"logs:GetQueryResults", "logs:StopQuery", "logs:DescribeQueryDefinitions", "logs:DescribeLogGroups",
-	"cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms", "cloudwatch:GetDashboard",
+	"cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms",
+	"cloudwatch:GetDashboard",
 	"ssm:DescribeParameters", "lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings",
 	"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
 	"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
@@ -89,7 +90,8 @@ func TestLayers(t *testing.T) {
 		{"stager", "quarantine runs staging", "landing quarantine runs staging state", ""},
 		{"quality-gate", "quality runs state", "quality runs staging state", ""},
 		{"dbt", "marts runs state", "", "marts"}, // S3DataLakePolicy reads for it
-		{"landing-janitor", "archive dead-letters evidence runs state", "archive dead-letters evidence landing quality runs staging state", "landing staging"},
+		{"landing-janitor", "archive dead-letters evidence runs state",
+			"archive dead-letters evidence landing quality runs staging state", "landing staging"},
 	} {
 		if got := layers(c.service, "s3:PutObject"); got != c.writes {
 			t.Errorf("%s writes %q, want %q", c.service, got, c.writes)

@@ -91,11 +91,14 @@ func newWorkspace(path string) (workspace, error) {
 			w.env = append(w.env, e)
 		}
 	}
-	w.env = append(w.env, "TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-1")
-	// Terraform would start the provider twice per run of a test. One provider for all runs saves most of the time. This init checks that it
+	w.env = append(w.env, "TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_REGION=eu-west-1")
+	// Terraform would start the provider twice per run of a test. One provider for all runs saves most of the time. This init checks
+	// that it
 	// is the provider that the roots lock.
 	data := filepath.Join(dir, "provider")
-	init := exec.Command(path, "-chdir="+filepath.Join(dir, "terraform", "service"), "init", "-backend=false", "-input=false", "-no-color", "-lockfile=readonly")
+	init := exec.Command(path, "-chdir="+filepath.Join(dir, "terraform", "service"), "init", "-backend=false", "-input=false",
+		"-no-color", "-lockfile=readonly")
 	init.Env = append(slices.Clip(w.env), "TF_DATA_DIR="+data)
 	if out, err := init.CombinedOutput(); err != nil {
 		return w, fmt.Errorf("terraform init in terraform/service: %w\n%s", err, out)
@@ -175,16 +178,19 @@ func TestScript(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no arguments":         {nil, "terraform/tf <env> <root> <command>"},
-		"an unknown service":   {[]string{"dev", "services/cleaner", "plan"}, "unknown root services/cleaner; the roots are:\nbootstrap\nstacks/marts"},
-		"a module":             {[]string{"dev", "modules/bucket", "plan"}, "unknown root modules/bucket"},
-		"an unknown env":       {[]string{"staging", "stacks/storage", "plan"}, "unknown environment staging; the environments are: dev prod"},
+		"no arguments": {nil, "terraform/tf <env> <root> <command>"},
+		"an unknown service": {[]string{"dev", "services/cleaner", "plan"},
+			"unknown root services/cleaner; the roots are:\nbootstrap\nstacks/marts"},
+		"a module": {[]string{"dev", "modules/bucket", "plan"}, "unknown root modules/bucket"},
+		"an unknown env": {[]string{"staging", "stacks/storage", "plan"},
+			"unknown environment staging; the environments are: dev prod"},
 		"before the bootstrap": {[]string{"dev", "stacks/storage", "plan"}, "create it with terraform/tf dev bootstrap apply"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c2 := exec.CommandContext(t.Context(), filepath.Join(repository, "terraform/tf"), c.args...)
-			c2.Env = append(os.Environ(), "LLAC_ACCOUNT_FILE="+filepath.Join(t.TempDir(), "account.hcl"), "LLAC_TF_DATA="+t.TempDir(), "LLAC_STATE_BUCKET=")
+			c2.Env = append(os.Environ(), "LLAC_ACCOUNT_FILE="+filepath.Join(t.TempDir(), "account.hcl"), "LLAC_TF_DATA="+t.TempDir(),
+				"LLAC_STATE_BUCKET=")
 			out, err := c2.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), c.want) {
 				t.Errorf("got %v: %s, want %q", err, out, c.want)

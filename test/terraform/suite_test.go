@@ -123,7 +123,8 @@ func suiteFiles(t *testing.T) map[string]string {
 		return runBlock.ReplaceAllString(text, "$0\n  module {\n    source = \"../"+folder+"\"\n  }\n")
 	}
 	for _, folder := range testedFolders(t) {
-		files[testFile(folder)] = of(folder, string(read(t, filepath.Join("terraform", folder, "tests", filepath.Base(folder)+".tftest.hcl"))))
+		files[testFile(folder)] = of(folder, string(read(t, filepath.Join("terraform", folder, "tests",
+			filepath.Base(folder)+".tftest.hcl"))))
 	}
 	for _, p := range plans(t) {
 		head, _, _ := strings.Cut(files[testFile(p.folder)], "\nrun \"")

@@ -57,7 +57,8 @@ func run(ctx context.Context, packages []string, database string, stdout, stderr
 	modified, err := databaseOf(ctx, database)
 	if err != nil {
 		fmt.Fprintf(stderr, "vulncheck: NOTHING WAS CHECKED, the database of vulnerabilities cannot be read: %v\n"+
-			"next: where there is no network, unpack %s/vulndb.zip of another machine and set GOVULNDB=file:///path/to/it\n", err, publicDatabase)
+			"next: where there is no network, unpack %s/vulndb.zip of another machine and set GOVULNDB=file:///path/to/it\n", err,
+			publicDatabase)
 		return unchecked
 	}
 	top, err := workspace(ctx)

@@ -38,7 +38,8 @@ func database(t *testing.T, pkg, symbol string) string {
 	write("index/modules.json", []object{{"path": "stdlib", "vulns": []object{{"id": id, "modified": modified, "fixed": "1.999.0"}}}})
 	write("index/vulns.json", []object{{"id": id, "modified": modified}})
 	write("ID/"+id+".json", object{
-		"schema_version": "1.3.1", "id": id, "modified": modified, "published": modified, "summary": "A hole that was made for this test", "details": "-",
+		"schema_version": "1.3.1", "id": id, "modified": modified, "published": modified,
+		"summary": "A hole that was made for this test", "details": "-",
 		"database_specific": object{"url": "https://example.org/" + id},
 		"affected": []object{{
 			"package":            object{"name": "stdlib", "ecosystem": "Go"},
@@ -52,7 +53,8 @@ func database(t *testing.T, pkg, symbol string) string {
 func TestAVulnerabilityThatIsReachedIsFound(t *testing.T) {
 	t.Parallel()
 	var out, log bytes.Buffer
-	if status := run(t.Context(), []string{events}, database(t, "encoding/json", "Marshal"), &out, &log); status != found || !strings.Contains(out.String(), "GO-2026-99999") {
+	if status := run(t.Context(), []string{events}, database(t, "encoding/json", "Marshal"), &out, &log); status != found ||
+		!strings.Contains(out.String(), "GO-2026-99999") {
 		t.Errorf("exit status %d\n%s%s", status, out.String(), log.String())
 	}
 	if !strings.Contains(out.String(), "of 2026-01-02T03:04:05Z") {
@@ -75,13 +77,18 @@ func TestWithoutADatabaseNothingIsGreen(t *testing.T) {
 	closed.Close()
 	empty := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(empty.Close)
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>welcome</html>")) }))
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = w.Write([]byte("<html>welcome</html>"))
+	}))
 	t.Cleanup(other.Close)
 	for name, where := range map[string]string{
-		"no network": closed.URL, "nothing there": empty.URL, "a page that asks to log in": other.URL, "no folder": "file://" + filepath.ToSlash(t.TempDir()),
+		"no network": closed.URL, "nothing there": empty.URL, "a page that asks to log in": other.URL, "no folder": "file://" +
+			filepath.ToSlash(t.TempDir()),
 	} {
 		var out, log bytes.Buffer
-		if status := run(t.Context(), []string{events}, where, &out, &log); status != unchecked || !strings.Contains(log.String(), "NOTHING WAS CHECKED") || !strings.Contains(log.String(), "GOVULNDB=") {
+		if status := run(t.Context(), []string{events}, where, &out, &log); status != unchecked || !strings.Contains(log.String(),
+			"NOTHING WAS CHECKED") || !strings.Contains(log.String(), "GOVULNDB=") {
 			t.Errorf("%s: exit status %d\n%s%s", name, status, out.String(), log.String())
 		}
 	}

@@ -314,7 +314,8 @@ func (c *checker) matrix(w *actionlint.Workflow, job *actionlint.Job) {
 		return
 	}
 	if job.If == nil || !strings.Contains(job.If.Value, "needs."+m[1]+".outputs."+m[2]+" != '[]'") {
-		c.add(job.Pos, "job %s fails where no service has changed, instead of being left out: if: needs.%s.outputs.%s != '[]'", id, m[1], m[2])
+		c.add(job.Pos, "job %s fails where no service has changed, instead of being left out: if: needs.%s.outputs.%s != '[]'", id,
+			m[1], m[2])
 	}
 	finder := w.Jobs[m[1]]
 	if finder == nil || finder.Outputs[m[2]] == nil {
@@ -324,7 +325,8 @@ func (c *checker) matrix(w *actionlint.Workflow, job *actionlint.Job) {
 	step := regexp.MustCompile(`^\$\{\{ steps\.([a-z-]+)\.outputs\.` + m[2] + ` \}\}$`).FindStringSubmatch(finder.Outputs[m[2]].Value.Value)
 	for _, s := range finder.Steps {
 		run, ok := s.Exec.(*actionlint.ExecRun)
-		if ok && step != nil && s.ID != nil && s.ID.Value == step[1] && strings.Contains(run.Run.Value, m[2]+"=$(go run ./test/changed ") && strings.Contains(run.Run.Value, `echo "`+m[2]+`=$`+m[2]+`" >>"$GITHUB_OUTPUT"`) {
+		if ok && step != nil && s.ID != nil && s.ID.Value == step[1] && strings.Contains(run.Run.Value,
+			m[2]+"=$(go run ./test/changed ") && strings.Contains(run.Run.Value, `echo "`+m[2]+`=$`+m[2]+`" >>"$GITHUB_OUTPUT"`) {
 			return
 		}
 	}
@@ -373,7 +375,9 @@ func (c *checker) role(w *actionlint.Workflow, job *actionlint.Job, arn string) 
 	case strings.HasPrefix(subject, "ref:") && there != "":
 		c.add(job.Pos, "the role %s trusts a branch; the token of job %s names its environment %s instead", name, id, there)
 	case strings.HasPrefix(subject, "ref:") && !onlyMain(job):
-		c.add(job.Pos, "the role %s trusts one branch, and job %s does not say that it runs there alone: if: github.ref == 'refs/heads/main'", name, id)
+		c.add(job.Pos,
+			"the role %s trusts one branch, and job %s does not say that it runs there alone: if: github.ref == 'refs/heads/main'",
+			name, id)
 	}
 	if env != "" && !strings.HasPrefix(env, "${{") && !slices.Contains(c.tree.Environments, env) {
 		c.add(job.Pos, "there is no environment %s under terraform/environments", env)
@@ -382,7 +386,8 @@ func (c *checker) role(w *actionlint.Workflow, job *actionlint.Job, arn string) 
 	if concurrency == nil {
 		concurrency = w.Concurrency
 	}
-	if concurrency == nil || concurrency.CancelInProgress == nil || concurrency.CancelInProgress.Expression != nil || concurrency.CancelInProgress.Value {
+	if concurrency == nil || concurrency.CancelInProgress == nil || concurrency.CancelInProgress.Expression != nil ||
+		concurrency.CancelInProgress.Value {
 		c.add(job.Pos, "job %s works in an account and may be stopped half-way: concurrency, cancel-in-progress: false", id)
 	}
 }

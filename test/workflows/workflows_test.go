@@ -76,10 +76,12 @@ func tree(t *testing.T) Tree {
 	}
 	// What the checks above take for granted of the trust policy and of the roles' names.
 	for _, want := range []string{
-		`"${local.github}:aud" = "sts.amazonaws.com", "${local.github}:sub" = subject`, `Condition = { StringEquals = { "${local.github}:aud"`, `name                 = "${local.prefix}-${each.key}"`,
+		`"${local.github}:aud" = "sts.amazonaws.com", "${local.github}:sub" = subject`,
+		`Condition = { StringEquals = { "${local.github}:aud"`, `name                 = "${local.prefix}-${each.key}"`,
 	} {
 		if !bytes.Contains(roles, []byte(want)) {
-			t.Errorf("terraform/stacks/security/roles.tf says no more %s: see whether workflows are still trusted as these tests think", want)
+			t.Errorf("terraform/stacks/security/roles.tf says no more %s: see whether workflows are still trusted as these tests think",
+				want)
 		}
 	}
 	if len(out.Targets) < 15 || len(out.Environments) < 2 || len(out.Roles) < 3 || len(out.Services) < 6 {
@@ -95,7 +97,8 @@ func llac(words []string) error {
 	if status := app.Execute(context.Background(), append(slices.Clone(words), "--help")); status != 0 {
 		return errors.New(log.String())
 	}
-	if want := "llac " + strings.Join(words, " "); !strings.Contains(out.String(), want+" [") && !strings.Contains(out.String(), want+" <") && !strings.Contains(out.String(), want+"\n") {
+	if want := "llac " + strings.Join(words, " "); !strings.Contains(out.String(), want+" [") && !strings.Contains(out.String(),
+		want+" <") && !strings.Contains(out.String(), want+"\n") {
 		return fmt.Errorf("its help is another command's:\n%s", out.String())
 	}
 	return nil
@@ -118,52 +121,84 @@ func TestBrokenWorkflows(t *testing.T) {
 	sound, tree := workflows(t), tree(t)
 	const checkout = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 	for name, c := range map[string]struct{ file, old, new, want string }{
-		"no YAML":                       {"ci.yml", "jobs:", "jobs: [", "actionlint: "},
-		"an unknown key":                {"ci.yml", "    timeout-minutes: 45", "    timeout-minutes: 45\n    retries: 3", `actionlint: unexpected key "retries"`},
-		"an unknown input":              {"ci.yml", "          fetch-depth: 0 # up", "          depth: 0 # up", `actionlint: input "depth" is not defined`},
-		"an unknown input of a call":    {"deploy.yml", "      env: dev", "      environment: dev", "actionlint: input \"environment\" is not defined"},
-		"a tag":                         {"ci.yml", checkout, "actions/checkout@v6", "actions/checkout@v6 is not pinned by digest"},
-		"a short digest":                {"security.yml", checkout, "actions/checkout@de0fac2 # v6.0.2", "is not pinned by digest"},
-		"no version":                    {"ci.yml", checkout, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd", "does not say which version"},
-		"half a version":                {"ci.yml", checkout, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6", "does not say which version"},
-		"two digests":                   {"marts.yml", checkout, "actions/checkout@1234567890123456789012345678901234567890 # v6.0.2", "elsewhere"},
-		"a token left behind":           {"ci.yml", "persist-credentials: false", "persist-credentials: true", "persist-credentials: false"},
-		"no permissions":                {"security.yml", "permissions: {}\n", "", "does not state its permissions"},
-		"rights of a whole workflow":    {"ci.yml", "permissions: {}\n", "permissions:\n  id-token: write\n", "a workflow may write nothing as a whole"},
-		"all rights":                    {"ci.yml", "permissions: {}\n", "permissions: write-all\n", "a workflow may write nothing as a whole"},
-		"a right too many":              {"security.yml", "      contents: read", "      contents: write", "may write contents"},
-		"a role that is not taken":      {"security.yml", "      contents: read", "      contents: read\n      id-token: write", "may ask for roles, and takes none"},
-		"a role not asked for":          {"deploy-environment.yml", "      id-token: write # for the role; there is no stored key\n", "", "may not ask for it"},
-		"no timeout":                    {"security.yml", "    timeout-minutes: 20\n", "", "has no timeout"},
-		"a timeout of hours":            {"ci.yml", "    timeout-minutes: 45", "    timeout-minutes: 360", "has no timeout of at most"},
-		"pull_request_target":           {"ci.yml", "  pull_request:\n", "  pull_request_target:\n", "pull_request_target runs with"},
-		"workflow_run":                  {"security.yml", "  workflow_dispatch:\n", "  workflow_run:\n    workflows: [ci]\n", "workflow_run runs with"},
-		"an expression in a command":    {"ci.yml", `--base "$BASE"`, `--base "${{ github.head_ref }}"`, "a command has an expression in it"},
-		"a target that is not there":    {"ci.yml", "make sbom SERVICE", "make bom SERVICE", "make has no target bom"},
-		"a command that is not there":   {"deploy-environment.yml", "bin/llac deploy running", "bin/llac deploy runs", "llac deploy runs: "},
-		"a program that is not there":   {"ci.yml", "go run ./test/changed", "go run ./test/change", "there is no test/change"},
-		"a script that is not there":    {"ci.yml", "run: .ci/run", "run: .ci/walk", "there is no .ci/walk"},
-		"a deploy that may be stopped":  {"deploy-environment.yml", "cancel-in-progress: false", "cancel-in-progress: true", "may be stopped half-way"},
-		"marts that may be stopped":     {"marts.yml", "  cancel-in-progress: false\n", "", "may be stopped half-way"},
-		"a deploy in no environment":    {"deploy-environment.yml", "    environment: ${{ inputs.env }}\n", "", "is in none"},
-		"in another environment":        {"deploy-environment.yml", "    environment: ${{ inputs.env }}\n", "    environment: dev\n", "does not trust job deploy, which is in the environment dev"},
-		"marts in no environment":       {"marts.yml", "    environment: ${{ vars.LLAC_ENV }} # what the role trusts\n", "", "is in none"},
-		"a plan in an environment":      {"ci.yml", "    name: plan (${{ matrix.service }}, dev)\n", "    environment: dev\n", "names its environment dev instead"},
-		"a plan on every branch":        {"ci.yml", "if: github.event_name == 'push' && github.ref == 'refs/heads/main' && vars", "if: vars", "does not say that it runs there alone"},
-		"a plan on main or not":         {"ci.yml", "github.ref == 'refs/heads/main' && vars", "(github.ref == 'refs/heads/main' || true) && vars", "does not say that it runs there alone"},
-		"a deploy of every branch":      {"deploy.yml", "github.ref == 'refs/heads/main' && vars.LLAC_ACCOUNT_DEV", "vars.LLAC_ACCOUNT_DEV", "does not say that it runs on main alone"},
-		"a role that is not made":       {"ci.yml", "role/llac-dev-github-plan", "role/llac-dev-github-planner", "does not make for GitHub"},
-		"a service's own role":          {"ci.yml", "role/llac-dev-github-plan", "role/llac-dev-stager", "does not make for GitHub"},
-		"another account's role":        {"ci.yml", "role/llac-dev-github-plan", "role/llac-prod-github-plan", "takes a role of prod in the account of dev"},
-		"a stored key":                  {"deploy-environment.yml", "          role-session-name", "          aws-access-key-id: ${{ secrets.KEY }}\n          role-session-name", "no key is stored"},
-		"no role":                       {"ci.yml", "          role-to-assume: arn:aws:iam::${{ vars.LLAC_ACCOUNT_DEV }}:role/llac-dev-github-plan\n", "", "no role is taken"},
-		"secrets handed on":             {"deploy.yml", "    with:\n      env: dev", "    secrets: inherit\n    with:\n      env: dev", "hands on secrets"},
-		"another's workflow":            {"ci.yml", "uses: ./.github/workflows/deploy.yml", "uses: a/b/.github/workflows/deploy.yml@v1", "workflow of another repository"},
-		"services by hand":              {"ci.yml", "service: ${{ fromJSON(needs.changed.outputs.services) }}", "service: [stager, fetcher]", "are not an output of the job"},
-		"and by name":                   {"ci.yml", "service: ${{ fromJSON(needs.changed.outputs.services) }}", "service: [stager, fetcher]", "stager is listed by name"},
-		"jobs of nothing":               {"ci.yml", "    if: needs.changed.outputs.services != '[]'\n", "", "fails where no service has changed"},
-		"what test/changed did not say": {"ci.yml", "services=$(go run ./test/changed --base \"$BASE\")", "services='[\"one\"]'", "is not what test/changed says"},
-		"a failure that is not seen":    {"ci.yml", "          services=$(go run ./test/changed --base \"$BASE\")\n          echo \"services=$services\"", "          echo \"services=$(go run ./test/changed --base \"$BASE\")\"", "is not what test/changed says"},
+		"no YAML": {"ci.yml", "jobs:", "jobs: [", "actionlint: "},
+		"an unknown key": {"ci.yml", "    timeout-minutes: 45", "    timeout-minutes: 45\n    retries: 3",
+			`actionlint: unexpected key "retries"`},
+		"an unknown input": {"ci.yml", "          fetch-depth: 0 # up", "          depth: 0 # up",
+			`actionlint: input "depth" is not defined`},
+		"an unknown input of a call": {"deploy.yml", "      env: dev", "      environment: dev",
+			"actionlint: input \"environment\" is not defined"},
+		"a tag":          {"ci.yml", checkout, "actions/checkout@v6", "actions/checkout@v6 is not pinned by digest"},
+		"a short digest": {"security.yml", checkout, "actions/checkout@de0fac2 # v6.0.2", "is not pinned by digest"},
+		"no version": {"ci.yml", checkout, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd",
+			"does not say which version"},
+		"half a version": {"ci.yml", checkout, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6",
+			"does not say which version"},
+		"two digests": {"marts.yml", checkout, "actions/checkout@1234567890123456789012345678901234567890 # v6.0.2",
+			"elsewhere"},
+		"a token left behind": {"ci.yml", "persist-credentials: false", "persist-credentials: true",
+			"persist-credentials: false"},
+		"no permissions": {"security.yml", "permissions: {}\n", "", "does not state its permissions"},
+		"rights of a whole workflow": {"ci.yml", "permissions: {}\n", "permissions:\n  id-token: write\n",
+			"a workflow may write nothing as a whole"},
+		"all rights": {"ci.yml", "permissions: {}\n", "permissions: write-all\n",
+			"a workflow may write nothing as a whole"},
+		"a right too many": {"security.yml", "      contents: read", "      contents: write", "may write contents"},
+		"a role that is not taken": {"security.yml", "      contents: read", "      contents: read\n      id-token: write",
+			"may ask for roles, and takes none"},
+		"a role not asked for": {"deploy-environment.yml", "      id-token: write # for the role; there is no stored key\n",
+			"", "may not ask for it"},
+		"no timeout":          {"security.yml", "    timeout-minutes: 20\n", "", "has no timeout"},
+		"a timeout of hours":  {"ci.yml", "    timeout-minutes: 45", "    timeout-minutes: 360", "has no timeout of at most"},
+		"pull_request_target": {"ci.yml", "  pull_request:\n", "  pull_request_target:\n", "pull_request_target runs with"},
+		"workflow_run": {"security.yml", "  workflow_dispatch:\n", "  workflow_run:\n    workflows: [ci]\n",
+			"workflow_run runs with"},
+		"an expression in a command": {"ci.yml", `--base "$BASE"`, `--base "${{ github.head_ref }}"`,
+			"a command has an expression in it"},
+		"a target that is not there": {"ci.yml", "make sbom SERVICE", "make bom SERVICE", "make has no target bom"},
+		"a command that is not there": {"deploy-environment.yml", "bin/llac deploy running", "bin/llac deploy runs",
+			"llac deploy runs: "},
+		"a program that is not there": {"ci.yml", "go run ./test/changed", "go run ./test/change", "there is no test/change"},
+		"a script that is not there":  {"ci.yml", "run: .ci/run", "run: .ci/walk", "there is no .ci/walk"},
+		"a deploy that may be stopped": {"deploy-environment.yml", "cancel-in-progress: false", "cancel-in-progress: true",
+			"may be stopped half-way"},
+		"marts that may be stopped":  {"marts.yml", "  cancel-in-progress: false\n", "", "may be stopped half-way"},
+		"a deploy in no environment": {"deploy-environment.yml", "    environment: ${{ inputs.env }}\n", "", "is in none"},
+		"in another environment": {"deploy-environment.yml", "    environment: ${{ inputs.env }}\n", "    environment: dev\n",
+			"does not trust job deploy, which is in the environment dev"},
+		"marts in no environment": {"marts.yml", "    environment: ${{ vars.LLAC_ENV }} # what the role trusts\n", "", "is in none"},
+		"a plan in an environment": {"ci.yml", "    name: plan (${{ matrix.service }}, dev)\n", "    environment: dev\n",
+			"names its environment dev instead"},
+		"a plan on every branch": {"ci.yml", "if: github.event_name == 'push' && github.ref == 'refs/heads/main' && vars",
+			"if: vars", "does not say that it runs there alone"},
+		"a plan on main or not": {"ci.yml", "github.ref == 'refs/heads/main' && vars",
+			"(github.ref == 'refs/heads/main' || true) && vars", "does not say that it runs there alone"},
+		"a deploy of every branch": {"deploy.yml", "github.ref == 'refs/heads/main' && vars.LLAC_ACCOUNT_DEV",
+			"vars.LLAC_ACCOUNT_DEV", "does not say that it runs on main alone"},
+		"a role that is not made": {"ci.yml", "role/llac-dev-github-plan", "role/llac-dev-github-planner",
+			"does not make for GitHub"},
+		"a service's own role": {"ci.yml", "role/llac-dev-github-plan", "role/llac-dev-stager", "does not make for GitHub"},
+		"another account's role": {"ci.yml", "role/llac-dev-github-plan", "role/llac-prod-github-plan",
+			"takes a role of prod in the account of dev"},
+		"a stored key": {"deploy-environment.yml", "          role-session-name",
+			"          aws-access-key-id: ${{ secrets.KEY }}\n          role-session-name", "no key is stored"},
+		"no role": {"ci.yml",
+			"          role-to-assume: arn:aws:iam::${{ vars.LLAC_ACCOUNT_DEV }}:role/llac-dev-github-plan\n", "", "no role is taken"},
+		"secrets handed on": {"deploy.yml", "    with:\n      env: dev", "    secrets: inherit\n    with:\n      env: dev",
+			"hands on secrets"},
+		"another's workflow": {"ci.yml", "uses: ./.github/workflows/deploy.yml", "uses: a/b/.github/workflows/deploy.yml@v1",
+			"workflow of another repository"},
+		"services by hand": {"ci.yml", "service: ${{ fromJSON(needs.changed.outputs.services) }}",
+			"service: [stager, fetcher]", "are not an output of the job"},
+		"and by name": {"ci.yml", "service: ${{ fromJSON(needs.changed.outputs.services) }}",
+			"service: [stager, fetcher]", "stager is listed by name"},
+		"jobs of nothing": {"ci.yml", "    if: needs.changed.outputs.services != '[]'\n", "",
+			"fails where no service has changed"},
+		"what test/changed did not say": {"ci.yml", "services=$(go run ./test/changed --base \"$BASE\")", "services='[\"one\"]'",
+			"is not what test/changed says"},
+		"a failure that is not seen": {"ci.yml",
+			"          services=$(go run ./test/changed --base \"$BASE\")\n          echo \"services=$services\"",
+			"          echo \"services=$(go run ./test/changed --base \"$BASE\")\"", "is not what test/changed says"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +252,8 @@ func TestDependabotWatchesEverything(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if e.IsDir() && (e.Name() == "testdata" || e.Name() == "bin" || e.Name() == "examples" || strings.HasPrefix(e.Name(), ".") && path != repository) {
+		if e.IsDir() && (e.Name() == "testdata" || e.Name() == "bin" || e.Name() == "examples" || strings.HasPrefix(e.Name(), ".") &&
+			path != repository) {
 			return filepath.SkipDir
 		}
 		if ecosystem := named[e.Name()]; ecosystem != "" && !e.IsDir() {
@@ -238,7 +274,8 @@ func TestDependabotWatchesEverything(t *testing.T) {
 	if len(found["gomod"]) < 10 || len(found["pip"]) < 2 || len(found["terraform"]) < 10 {
 		t.Errorf("looked at %v alone", found)
 	}
-	if left := d.unwatched("gomod", []string{"services/stager", "services/new/module", "bakery"}); !slices.Equal(left, []string{"services/new/module", "bakery"}) {
+	if left := d.unwatched("gomod", []string{"services/stager", "services/new/module", "bakery"}); !slices.Equal(left,
+		[]string{"services/new/module", "bakery"}) {
 		t.Errorf("a module that is not named would not be found: %v", left)
 	}
 }

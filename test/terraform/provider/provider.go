@@ -24,7 +24,8 @@ var reattach = regexp.MustCompile(`(TF_REATTACH_PROVIDERS)='(.*)'`)
 
 // Start starts the provider that terraform init installed into a data directory. Close stops it; so does the end of this process.
 func Start(dataDir string, env []string) (*Provider, error) {
-	found, err := filepath.Glob(filepath.Join(dataDir, "providers", "registry.terraform.io", "hashicorp", "aws", "*", "*", "terraform-provider-aws*"))
+	found, err := filepath.Glob(filepath.Join(dataDir, "providers", "registry.terraform.io", "hashicorp", "aws", "*", "*",
+		"terraform-provider-aws*"))
 	if err != nil || len(found) != 1 {
 		return nil, fmt.Errorf("find the AWS provider in %s: found %v, %w", dataDir, found, err)
 	}
