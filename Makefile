@@ -20,8 +20,8 @@ run: ## the whole pipeline on this machine: portal (simulated) to published snap
 	@go build -o bin/llac ./cmd/llac
 	@bin/llac run $(ARGS)
 
-# How a service becomes a Lambda function; nothing else says it. The tags leave out what no function calls: RPC mode of
-# the Lambda library, and gRPC's tracing. Without them the archives are a quarter bigger.
+# How a service becomes a Lambda function; nothing else states it. The tags omit what no function uses: RPC mode of the
+# Lambda library, and gRPC's tracing. Without them the archives are a quarter bigger.
 FUNCTIONS_TAGS := lambda.norpc,grpcnotrace
 FUNCTIONS_LDFLAGS := -s -w -buildid=
 FUNCTIONS_DIR ?= bin/functions
@@ -29,10 +29,10 @@ FUNCTIONS_OS ?= linux
 FUNCTIONS_ARCH ?= arm64
 SERVICES := $(notdir $(wildcard services/*))
 
-# What a service is made of. Its build is named after the last commit that changed any of it, so that a commit to another
-# service leaves its package as it was; "-changed" says that something of it is not committed.
+# What a service is built from. Its build is named after the last commit that changed any of it, so that a commit to
+# another service does not change its package; "-changed" means that some of it is not committed.
 SOURCES = events platform ':!platform/local' services/$(1) go.work go.work.sum Makefile
-# What its Terraform root is made of, besides. The stacks are not: an administrator applies those.
+# What Terraform reads for a service. The stacks are not included: an administrator applies those.
 ROOT_SOURCES = $(addprefix terraform/,service $(addprefix modules/,conventions deployment service) policies/common.json policies/$(1).json services.json environments/*/env.tfvars environments/*/services.tfvars)
 FUNCTIONS_BUILD ?=
 build_name = if [ -n "$(FUNCTIONS_BUILD)" ]; then echo "$(FUNCTIONS_BUILD)"; \
@@ -51,7 +51,7 @@ functions: ## build the six services as Lambda functions: bin/functions/<service
 PACKAGES_DIR ?= bin/packages
 LLAC ?= bin/llac
 named = test -n "$(SERVICE)" || { echo "which service? make $(1) SERVICE=<one of: $(SERVICES)>$(2)" >&2; exit 2; }; \
-  test -f "services/$(SERVICE)/go.mod" || { echo "there is no service \"$(SERVICE)\"; the services are: $(SERVICES)" >&2; exit 2; }
+  test -f "services/$(SERVICE)/go.mod" || { echo "unknown service \"$(SERVICE)\"; the services are: $(SERVICES)" >&2; exit 2; }
 
 .PHONY: bin/llac
 bin/llac:
@@ -59,7 +59,7 @@ bin/llac:
 	@go build -o bin/llac ./cmd/llac
 
 .PHONY: package
-package: ## zip one service for Lambda, the same bytes for the same build, with its bill of materials: make package SERVICE=stager
+package: ## zip one service for Lambda, with its bill of materials; the same build gives the same bytes: make package SERVICE=stager
 	@$(call named,package)
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) package-of-$(SERVICE)
 
@@ -69,31 +69,31 @@ package-of-%:
 	@$(LLAC) deploy bom $* --packages "$(PACKAGES_DIR)"
 
 .PHONY: sources
-sources: ## what a service and its root are made of, as paths for git; a change of one is a change of the service: make sources SERVICE=stager
+sources: ## list the paths that a service and its root are built from: make sources SERVICE=stager
 	@$(call named,sources)
 	@printf '%s\n' $(call SOURCES,$(SERVICE)) $(foreach f,$(call ROOT_SOURCES,$(SERVICE)),'$(f)')
 
 .PHONY: sbom
-sbom: package ## the same as package, whose bill of materials (CycloneDX) is beside it: make sbom SERVICE=stager
+sbom: package ## the same as package, which also writes the bill of materials (CycloneDX): make sbom SERVICE=stager
 
 TERRAFORM ?= terraform
-# A person is asked before the plan is applied; APPLY=yes answers for a program.
+# A person must confirm before the plan is applied; APPLY=yes confirms for a program.
 APPLY ?=
 
-# What a command on an environment needs before anything is begun.
+# What a command on an environment needs before it starts.
 in_env = test -n "$(ENV)" || { echo "$(1)" >&2; exit 2; }; \
-  test -d "terraform/environments/$(ENV)" || { echo "there is no environment \"$(ENV)\"; there are: $(notdir $(wildcard terraform/environments/*))" >&2; exit 2; }; \
+  test -d "terraform/environments/$(ENV)" || { echo "unknown environment \"$(ENV)\"; the environments are: $(notdir $(wildcard terraform/environments/*))" >&2; exit 2; }; \
   $(with_terraform)
-with_terraform = command -v $(TERRAFORM) >/dev/null || { echo "terraform is not found; install 1.11 or later, or say where it is: TERRAFORM=/path/to/terraform" >&2; exit 2; }
+with_terraform = command -v $(TERRAFORM) >/dev/null || { echo "terraform is not found; install 1.11 or later, or set TERRAFORM=/path/to/terraform" >&2; exit 2; }
 
 .PHONY: bootstrap
-bootstrap: ## once an account: the buckets of the state and of the packages, and GitHub's way in
+bootstrap: ## once per account: create the buckets of the states and packages, and GitHub's OpenID Connect provider
 	@$(with_terraform)
 	@TERRAFORM=$(TERRAFORM) terraform/tf dev bootstrap apply $(if $(APPLY),-auto-approve)
 	@echo "Next: make stacks ENV=dev"
 
 .PHONY: stacks
-stacks: ## what an environment's services stand on, in order: storage and security, messaging, monitoring and marts: make stacks ENV=dev
+stacks: ## apply the stacks in order: storage and security, messaging, monitoring and marts: make stacks ENV=dev
 	@$(call in_env,into which environment? make stacks ENV=dev)
 	@$(MAKE) --no-print-directory stack-of-storage stack-of-security
 	@$(MAKE) --no-print-directory stack-of-messaging
@@ -104,7 +104,7 @@ stack-of-%:
 	@TERRAFORM=$(TERRAFORM) terraform/tf $(ENV) stacks/$* apply $(if $(APPLY),-auto-approve)
 
 .PHONY: deploy
-deploy: ## plan and apply one service's root, and no other: make deploy SERVICE=stager ENV=dev
+deploy: ## plan and apply one service, and no other: make deploy SERVICE=stager ENV=dev
 	@$(call named,deploy, ENV=dev)
 	@$(call in_env,into which environment? make deploy SERVICE=$(SERVICE) ENV=dev)
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) deploy-of-$(SERVICE)
@@ -119,7 +119,7 @@ plan_root = root=terraform/service; files="$(abspath $(PACKAGES_DIR))/$(1).$(ENV
 apply_root = if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
   $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
 
-# In this order: nothing is built, uploaded or planned that the neighbours could not live with.
+# The check comes first: nothing is built, uploaded or planned that breaks other services.
 deploy-of-%:
 	@build=$$($(call build_name,$*)); $(LLAC) deploy check $* --env "$(ENV)" --build "$$build"
 	@$(MAKE) --no-print-directory package-of-$*
@@ -127,7 +127,7 @@ deploy-of-%:
 	@$(call plan_root,$*) && $(apply_root)
 
 .PHONY: rollback
-rollback: ## take a service back to the package that ran before, if its neighbours can live with it: make rollback SERVICE=stager ENV=dev
+rollback: ## roll a service back to its previous package, if that does not break other services: make rollback SERVICE=stager ENV=dev
 	@$(call named,rollback, ENV=dev)
 	@$(call in_env,in which environment? make rollback SERVICE=$(SERVICE) ENV=dev)
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) rollback-of-$(SERVICE)
@@ -138,7 +138,7 @@ rollback-of-%:
 	@$(call plan_root,$*) && $(apply_root)
 
 .PHONY: deploy-changed
-deploy-changed: ## deploy every service that differs from what runs, consumers before producers: make deploy-changed ENV=dev
+deploy-changed: ## deploy every service that differs from what is deployed, consumers before producers: make deploy-changed ENV=dev
 	@test -n "$(ENV)" || { echo "into which environment? make deploy-changed ENV=dev" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) && mkdir -p "$(PACKAGES_DIR)"
 	@files="$(PACKAGES_DIR)/$(ENV)" && \
@@ -147,16 +147,16 @@ deploy-changed: ## deploy every service that differs from what runs, consumers b
 	  for service in $$services; do $(MAKE) --no-print-directory deploy SERVICE=$$service || exit 1; done
 
 .PHONY: plan
-plan: ## plan one service's root around the package that runs; changes nothing: make plan SERVICE=stager ENV=dev
+plan: ## plan one service with its deployed package; changes nothing: make plan SERVICE=stager ENV=dev
 	@$(call named,plan, ENV=dev)
 	@test -n "$(ENV)" || { echo "in which environment? make plan SERVICE=$(SERVICE) ENV=dev" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) plan-of-$(SERVICE)
 
-# The role that plans may upload nothing, so that the package is the one that runs. Beside the plan a summary without any
-# value, for places where everybody reads.
+# The role for plans may not upload, so that the package is the deployed one. The plan also gets a summary without any
+# value, for public places.
 plan-of-%:
 	@mkdir -p "$(PACKAGES_DIR)"; status=0; $(LLAC) deploy running $* --env "$(ENV)" --out "$(PACKAGES_DIR)" || status=$$?; \
-	  case $$status in 0) ;; 8) echo "There is nothing to plan around until it is deployed."; \
+	  case $$status in 0) ;; 8) echo "There is no plan before the first deploy."; \
 	    echo "$*: not deployed into $(ENV) yet" >"$(PACKAGES_DIR)/$*.$(ENV).plan.md"; exit 0;; *) exit $$status;; esac; \
 	  $(call plan_root,$*) && \
 	  $(TERRAFORM) -chdir=$$root show -json "$$plan" >"$$plan.json" && go run ./test/planned --service $* --env "$(ENV)" "$$plan.json" >"$$plan.md"; \
@@ -228,16 +228,16 @@ bench-profile: ## stage the bench's data under the profiler; files in .cache/pro
 
 VULNERABILITIES ?= $(PACKAGES)
 .PHONY: vulncheck
-vulncheck: ## govulncheck over all modules; GOVULNDB names another database than https://vuln.go.dev
-	@mkdir -p bin && go build -o bin/vulncheck ./test/vulncheck # go run would make one exit status of all
+vulncheck: ## run govulncheck over all modules; GOVULNDB sets a database other than https://vuln.go.dev
+	@mkdir -p bin && go build -o bin/vulncheck ./test/vulncheck # go run would replace the exit status with 1
 	@bin/vulncheck $(VULNERABILITIES)
 
 .PHONY: lint-terraform
-lint-terraform: ## tflint and checkov over terraform/, in tools of the project's own
+lint-terraform: ## run tflint and checkov over terraform/, in the project's own tools
 	go run ./test/terraform/lint
 
 .PHONY: test-aws
-test-aws: ## everything under terraform/ applied to moto, the services run on it, one deployed and taken back, second plans; about ten minutes
+test-aws: ## apply everything to moto, run the services on it, deploy and roll back one, plan again; about ten minutes
 	LLAC_TEST_AWS=1 go test -count=1 -timeout 20m -v ./test/aws
 
 .PHONY: docs
