@@ -1,14 +1,14 @@
-// Command changed says which services a change is about, as a JSON list for a matrix of GitHub Actions, or a line each:
+// Command changed lists the services that a change affects, as a JSON list for a matrix of GitHub Actions, or one per line:
 //
 //	go run ./test/changed --base origin/main          # since the branch left main
 //	go run ./test/changed --running running.json --order order.json --lines
 //
-// What a service is made of, the Makefile says (make sources SERVICE=stager); which services there are, go.work. With
-// --running, the answer of llac deploy running --json, each service is compared with the build of it that runs; --order, the
-// answer of llac deploy check --json, puts first and in order what may not be deployed in any. A service that cannot be
-// compared counts as changed: it is deployed once too often rather than not at all.
+// The Makefile states what a service is built from (make sources SERVICE=stager), and go.work which services exist. With --running, the
+// output of llac deploy running --json, each service is compared with its deployed build. --order, the output of llac deploy check --json,
+// puts the services first whose order matters. A service that cannot be compared counts as changed: it is deployed once too often rather
+// than not at all.
 //
-// Reasons go to standard error. Exit status: 0 it was found out, 1 it could not be, 2 the command line is wrong.
+// Reasons go to standard error. Exit status: 0 success, 1 failure, 2 wrong command line.
 package main
 
 import (
@@ -33,16 +33,18 @@ func main() {
 func run(args []string, dir string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("changed", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	base := flags.String("base", "", "commit since which to look; of a branch: since it left it. Forty zeros: everything is new")
-	head := flags.String("head", "HEAD", "commit up to which to look")
-	running := flags.String("running", "", "file of llac deploy running --json, instead of --base: since the builds that run")
-	order := flags.String("order", "", "file of llac deploy check --json: what differs in its events, in the order to deploy it")
-	lines := flags.Bool("lines", false, "a service a line instead of a JSON list")
+	base := flags.String("base", "", "commit to compare with; of a branch: the commit where head left it. Forty zeros: everything is new")
+	head := flags.String("head", "HEAD", "last commit of the change")
+	running := flags.String("running", "",
+		"file with the output of llac deploy running --json: compare with the deployed builds instead of --base")
+	order := flags.String("order", "",
+		"file with the output of llac deploy check --json: services whose events differ, in the order to deploy them")
+	lines := flags.Bool("lines", false, "one service per line instead of a JSON list")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	if (*base == "") == (*running == "") || flags.NArg() > 0 {
-		fmt.Fprintln(stderr, "changed: since when? give either --base <commit> or --running <file>")
+		fmt.Fprintln(stderr, "changed: give either --base <commit> or --running <file>")
 		return 2
 	}
 	t := tree{dir: dir, head: *head, log: stderr}
@@ -64,13 +66,13 @@ func run(args []string, dir string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// tree is the source tree that is looked at, up to a commit.
+// tree is the source tree to inspect, up to a commit.
 type tree struct {
 	dir, head string
 	log       io.Writer
 }
 
-// find lists the changed services, in the order to deploy them where one was given.
+// find lists the changed services, in the order to deploy them if one is given.
 func (t tree) find(base, running, order string) ([]string, error) {
 	services, err := t.services()
 	if err != nil {
@@ -97,11 +99,11 @@ func (t tree) find(base, running, order string) ([]string, error) {
 	}
 	for _, s := range first {
 		if !slices.Contains(services, s) {
-			return nil, fmt.Errorf("%s names %q, which is no service of go.work; llac and the tree are of different commits", order, s)
+			return nil, fmt.Errorf("%s names %q, which is not a service in go.work; llac and the tree have different commits", order, s)
 		}
-		fmt.Fprintf(t.log, "%s: its events differ from those of the build that runs\n", s)
+		fmt.Fprintf(t.log, "%s: its events differ from those of the deployed build\n", s)
 	}
-	out := append([]string{}, first...) // a list even where it is empty
+	out := append([]string{}, first...) // a list even if it is empty
 	for _, s := range services {
 		if slices.Contains(first, s) {
 			continue
@@ -121,14 +123,14 @@ func (t tree) find(base, running, order string) ([]string, error) {
 	return out, nil
 }
 
-// services are those of go.work, in its order.
+// services lists those of go.work, in its order.
 func (t tree) services() ([]string, error) {
-	said, err := t.output("go", "work", "edit", "-json", "go.work")
+	output, err := t.output("go", "work", "edit", "-json", "go.work")
 	if err != nil {
 		return nil, fmt.Errorf("read go.work: %w", err)
 	}
 	var work struct{ Use []struct{ DiskPath string } }
-	if err := json.Unmarshal(said, &work); err != nil {
+	if err := json.Unmarshal(output, &work); err != nil {
 		return nil, fmt.Errorf("read go.work: %w", err)
 	}
 	var out []string
@@ -145,8 +147,8 @@ func (t tree) services() ([]string, error) {
 
 var zeros = regexp.MustCompile(`^0{40}$`)
 
-// left is where head left the line of base; empty where everything counts as new: GitHub says forty zeros when a branch is
-// pushed for the first time, and names a commit that is gone when it was pushed by force.
+// left returns the commit where head left the line of base, or "" if everything counts as new: GitHub sends forty zeros when a branch is
+// pushed for the first time, and a commit that is gone after a forced push.
 func (t tree) left(base string) (string, error) {
 	if zeros.MatchString(base) {
 		return "", nil
@@ -176,7 +178,7 @@ func (t tree) has(commit string) bool {
 	return err == nil
 }
 
-// notOlder refuses a tree that is older than a build that runs: a deploy that waited while main went on must not go back.
+// notOlder refuses a tree that is older than a deployed build: a deploy that waited while main moved on must not go back.
 func (t tree) notOlder(builds map[string]string) error {
 	for service, build := range builds {
 		if !t.has(build) {
@@ -191,23 +193,23 @@ func (t tree) notOlder(builds map[string]string) error {
 			return err
 		}
 		if tips := strings.Fields(string(ends)); string(bytes.TrimSpace(at)) == tips[0] && tips[0] != tips[1] {
-			return fmt.Errorf("nothing is to be deployed from here: build %s of %s, which runs, is of a later commit; to go back to this one on purpose, make deploy SERVICE=%s", build, service, service)
+			return fmt.Errorf("refuse to deploy this tree: the deployed build %s of %s is of a later commit; to go back on purpose, make deploy SERVICE=%s", build, service, service)
 		}
 	}
 	return nil
 }
 
-// why says why a service counts as changed since a commit; "" where it does not.
+// why returns why a service counts as changed since a commit, or "" if it does not.
 func (t tree) why(service, since string) (string, error) {
 	if since == "" {
 		return "there is nothing to compare it with", nil
 	}
 	if !t.has(since) {
-		return fmt.Sprintf("build %s is of no commit that this clone knows", since), nil
+		return fmt.Sprintf("build %s is not a commit of this clone", since), nil
 	}
 	sources, err := t.output("make", "--no-print-directory", "sources", "SERVICE="+service)
 	if err != nil {
-		return "", fmt.Errorf("what %s is made of: %w", service, err)
+		return "", fmt.Errorf("list the sources of %s: %w", service, err)
 	}
 	diff := append([]string{"diff", "--name-only", "--no-renames", "-z", since, t.head, "--"}, strings.Fields(string(sources))...)
 	changed, err := t.output("git", diff...)
@@ -228,21 +230,21 @@ func (t tree) why(service, since string) (string, error) {
 func (t tree) output(program string, args ...string) ([]byte, error) {
 	c := exec.Command(program, args...)
 	c.Dir = t.dir
-	// A make that has started this one must not tell ours what to do.
+	// The settings of a make that started this program must not reach the one it runs.
 	c.Env = slices.DeleteFunc(os.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "MAKEFLAGS=") || strings.HasPrefix(s, "MFLAGS=") || strings.HasPrefix(s, "MAKELEVEL=") ||
 			strings.HasPrefix(s, "MAKEOVERRIDES=")
 	})
-	var said bytes.Buffer
-	c.Stderr = &said
+	var output bytes.Buffer
+	c.Stderr = &output
 	out, err := c.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w: %s", program, args[0], err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("%s %s: %w: %s", program, args[0], err, strings.TrimSpace(output.String()))
 	}
 	return out, nil
 }
 
-// builds reads which build of each service runs.
+// builds reads the deployed build of each service.
 func builds(file string) (map[string]string, error) {
 	var services []struct{ Service, Build string }
 	if err := data(file, "services", &services); err != nil {
@@ -255,14 +257,14 @@ func builds(file string) (map[string]string, error) {
 	return out, nil
 }
 
-// ordered reads in what order to deploy what speaks otherwise than what runs.
+// ordered reads the services whose events differ from those deployed, in the order to deploy them.
 func ordered(file string) ([]string, error) {
 	var out []string
 	err := data(file, "order", &out)
 	return out, err
 }
 
-// data reads one field of the data of an answer of llac.
+// data reads one field of the data in an output of llac.
 func data(file, field string, into any) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -270,10 +272,10 @@ func data(file, field string, into any) error {
 	}
 	var answer struct{ Data map[string]json.RawMessage }
 	if err := json.Unmarshal(b, &answer); err != nil {
-		return fmt.Errorf("%s is no answer of llac --json: %w", file, err)
+		return fmt.Errorf("read %s: not the output of llac --json: %w", file, err)
 	}
 	if answer.Data[field] == nil {
-		return fmt.Errorf("%s has no data.%s; it is another command's answer, or a failure", file, field)
+		return fmt.Errorf("read %s: no data.%s; it is the output of another command, or of a failure", file, field)
 	}
 	if err := json.Unmarshal(answer.Data[field], into); err != nil {
 		return fmt.Errorf("%s: data.%s: %w", file, field, err)

@@ -74,7 +74,7 @@ func (r repository) write(name, body string) {
 	}
 }
 
-// commit commits everything and answers the commit.
+// commit commits everything and returns the commit.
 func (r repository) commit() string {
 	r.t.Helper()
 	r.git("add", "--all")
@@ -82,7 +82,7 @@ func (r repository) commit() string {
 	return r.git("rev-parse", "HEAD")
 }
 
-// changed runs the program, which must succeed, and answers what it found and why.
+// changed runs the program, which must succeed, and returns what it found and why.
 func (r repository) changed(args ...string) (found, why string) {
 	r.t.Helper()
 	var out, log bytes.Buffer
@@ -92,7 +92,7 @@ func (r repository) changed(args ...string) (found, why string) {
 	return strings.TrimSpace(out.String()), log.String()
 }
 
-// list is what is expected for some services.
+// list returns the expected output for some services.
 func list(services ...string) string {
 	if len(services) == 0 {
 		return "[]"
@@ -100,7 +100,7 @@ func list(services ...string) string {
 	return `["` + strings.Join(services, `","`) + `"]`
 }
 
-// What a service changes by, and what it does not.
+// TestOneFile checks which files change which services.
 func TestOneFile(t *testing.T) {
 	r := newRepository(t)
 	for file, want := range map[string]string{
@@ -160,8 +160,8 @@ func TestADeletedAndAMovedFile(t *testing.T) {
 	}
 }
 
-// A service that go.work has got is found without being listed anywhere else; one that it has lost is not built any more.
-func TestANewServiceAndAnOldOne(t *testing.T) {
+// TestNewAndRemovedService checks that a service in go.work is found without another list, and that a removed one is not.
+func TestNewAndRemovedService(t *testing.T) {
 	r := newRepository(t)
 	before := r.git("rev-parse", "HEAD")
 	r.write("services/baker/go.mod", "module baker\n")
@@ -179,8 +179,8 @@ func TestANewServiceAndAnOldOne(t *testing.T) {
 	}
 }
 
-// Only what the branch did counts, not what main did since.
-func TestSinceTheBranchLeft(t *testing.T) {
+// TestSinceBranchPoint checks that only the changes of the branch count, not those of main since.
+func TestSinceBranchPoint(t *testing.T) {
 	r := newRepository(t)
 	r.git("switch", "--quiet", "--create", "branch")
 	r.write("services/stager/a.go", "package stager\n")
@@ -217,8 +217,8 @@ func TestAShallowClone(t *testing.T) {
 	}
 }
 
-// What runs is what counts, not when it was last deployed: a deploy that failed is made up for by the next.
-func TestSinceWhatRuns(t *testing.T) {
+// TestSinceDeployedBuild checks that the deployed build counts, so that the next deploy makes up for a failed one.
+func TestSinceDeployedBuild(t *testing.T) {
 	r := newRepository(t)
 	old := r.git("rev-parse", "--short=12", "HEAD")
 	r.write("services/stager/a.go", "package stager\n")
@@ -249,10 +249,10 @@ func TestSinceWhatRuns(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ running, order, want string }{
 		"another service": {`{"data":{"services":[]}}`, `{"data":{"order":["baker"]}}`, `names "baker"`},
-		"another answer":  {`{"data":{}}`, `{"data":{"order":[]}}`, "no data.services"},
+		"another output":  {`{"data":{}}`, `{"data":{"order":[]}}`, "no data.services"},
 		"a later build": {`{"data":{"services":[{"service":"stager","build":"` + r.git("commit-tree", "-p", "HEAD", "-m", "later",
 			"HEAD^{tree}") + `"}]}}`, `{"data":{"order":[]}}`, "is of a later commit"},
-		"no answer": {`llac: no AWS credentials`, `{"data":{"order":[]}}`, "no answer of llac --json"},
+		"not JSON": {`llac: no AWS credentials`, `{"data":{"order":[]}}`, "not the output of llac --json"},
 	} {
 		write(running, c.running)
 		write(order, c.order)
@@ -264,7 +264,7 @@ func TestSinceWhatRuns(t *testing.T) {
 	}
 }
 
-func TestACommandLineThatSaysNothing(t *testing.T) {
+func TestWrongCommandLine(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"--base", "a", "--running", "b"}, {"--since", "x"}} {
 		var out, log bytes.Buffer
@@ -279,8 +279,8 @@ var (
 	moduleFile   = regexp.MustCompile(`"\$\{path\.module\}/([^"]*)"`)
 )
 
-// Whatever a service's root reads, the Makefile must name: modules, and files of other folders.
-func TestEverythingThatARootReadsIsNamed(t *testing.T) {
+// TestSourcesNameEverythingThatTheRootReads checks that make sources lists the modules and files that terraform/service reads.
+func TestSourcesNameEverythingThatTheRootReads(t *testing.T) {
 	t.Parallel()
 	top, err := filepath.Abs("../..")
 	if err != nil {
@@ -289,11 +289,11 @@ func TestEverythingThatARootReadsIsNamed(t *testing.T) {
 	for _, service := range all {
 		make := exec.Command("make", "--no-print-directory", "sources", "SERVICE="+service)
 		make.Dir = top
-		said, err := make.Output()
+		output, err := make.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		named := strings.Fields(string(said))
+		named := strings.Fields(string(output))
 		folders, read := []string{"terraform/service"}, 0
 		for i := 0; i < len(folders); i++ {
 			files, err := filepath.Glob(filepath.Join(top, folders[i], "*.tf"))
@@ -301,7 +301,7 @@ func TestEverythingThatARootReadsIsNamed(t *testing.T) {
 				t.Fatalf("%s has no Terraform files, error %v", folders[i], err)
 			}
 			if !slices.Contains(named, folders[i]) {
-				t.Errorf("a change of %s changes %s, and make sources does not name it", folders[i], service)
+				t.Errorf("%s is part of %s, and make sources does not list it", folders[i], service)
 			}
 			for _, file := range files {
 				text, err := os.ReadFile(file)
@@ -317,13 +317,13 @@ func TestEverythingThatARootReadsIsNamed(t *testing.T) {
 					read++
 					if name := path.Join(folders[i], strings.ReplaceAll(string(m[1]), "${var.service}",
 						service)); !slices.Contains(named, name) {
-						t.Errorf("a change of %s changes %s, and make sources does not name it", name, service)
+						t.Errorf("%s is part of %s, and make sources does not list it", name, service)
 					}
 				}
 			}
 		}
 		if len(folders) < 4 || read < 2 {
-			t.Errorf("%s: only %v were looked at, and %d files of theirs", service, folders, read)
+			t.Errorf("%s: inspected only %v, and %d files of theirs", service, folders, read)
 		}
 	}
 }

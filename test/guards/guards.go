@@ -632,7 +632,7 @@ var guards = []Guard{
 		File: "test/changed/main.go", Edits: []Edit{{
 			"if err == nil {\n\t\t\terr = t.notOlder(since)\n\t\t}",
 			"if err == nil {\n\t\t\t_ = t.notOlder(since)\n\t\t}"}},
-		Module: "test", Test: "./changed TestSinceWhatRuns",
+		Module: "test", Test: "./changed TestSinceDeployedBuild",
 	},
 	{
 		Name: "a vulnerability check that did not run reports success",

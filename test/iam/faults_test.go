@@ -26,21 +26,21 @@ import (
 	"github.com/llac-project/llac/platform/source/socrata"
 )
 
-// happy publishes all ten datasets, looks at their sources once more, and sweeps.
-func (w *world) happy() {
+// happy publishes all ten datasets, checks their sources again, and sweeps.
+func (w *deployment) happy() {
 	w.t.Helper()
 	w.deploy()
 	datasets := datasetFiles(w.t)
 	if len(datasets) != 10 {
-		w.t.Fatalf("there are %d datasets: look whether this run still reaches what their policies are for", len(datasets))
+		w.t.Fatalf("%d datasets, want 10: check whether this run still exercises all of the policies", len(datasets))
 	}
-	// In the order of the alphabet, in which datasets come before those that they refer to, and are held back.
+	// In alphabetical order, datasets come before those that they refer to, and wait for them.
 	for _, d := range datasets {
 		w.request(d, time.Now().UTC(), false)
 	}
 	w.ended(events.LandingDeleted{}, "", datasets...)
 	w.quiet()
-	// The clock's own: it finds slots that are due, sources that have not changed, and one dataset that became stale.
+	// A tick finds due slots, unchanged sources, and one stale dataset.
 	w.age("municipalities", 60*24*time.Hour)
 	w.send("scheduler", "tick", events.ScheduleTicked{ScheduledAt: time.Now().UTC()})
 	w.ended(events.DatasetStale{}, "", "municipalities")
@@ -49,8 +49,8 @@ func (w *world) happy() {
 	w.sweep(24 * time.Hour)
 }
 
-// age makes a pointer look as if it had been published before.
-func (w *world) age(dataset string, by time.Duration) {
+// age moves the publication of a dataset into the past.
+func (w *deployment) age(dataset string, by time.Duration) {
 	w.t.Helper()
 	p, etag, err := lake.ReadPointer(w.t.Context(), w.lake, dataset)
 	if err != nil || p == nil {
@@ -63,20 +63,20 @@ func (w *world) age(dataset string, by time.Duration) {
 }
 
 // sweep sends the daily tick, of a day to come.
-func (w *world) sweep(ahead time.Duration) {
+func (w *deployment) sweep(ahead time.Duration) {
 	w.t.Helper()
 	at := time.Now().UTC().Add(ahead)
 	w.send("landing-janitor", "sweep/"+lake.Slot(at), events.SweepTicked{ScheduledAt: at})
 	w.quiet()
 	if _, _, err := w.lake.Get(w.t.Context(), "runs/_sweeps/"+lake.Slot(at)+".json"); err != nil {
-		w.fail("the sweep has left no receipt: %v", err)
+		w.fail("the sweep wrote no receipt: %v", err)
 	}
 }
 
-// librariesID is a dataset of the tests: partitioned, with a row that is set aside.
+// librariesID is a test dataset: partitioned, with quarantined rows.
 const librariesID = "llib-0001"
 
-// libraries are n rows; of every hundredth the code is none.
+// libraries returns n rows; the code of every hundredth is invalid.
 func libraries(n int) portal.Dataset {
 	d := portal.Dataset{ID: librariesID, Title: "Biblioteques", Columns: []portal.Column{{Name: "codi"}, {Name: "nom"},
 		{Name: "districte"}}}
@@ -90,10 +90,10 @@ func libraries(n int) portal.Dataset {
 	return d
 }
 
-// collectionsID is a dataset so large that its files go up in parts.
+// collectionsID is a test dataset so large that its files are uploaded in parts.
 const collectionsID = "lcol-0001"
 
-// collections are rows of text that no encoder makes small; every other is set aside, with what may be shown of it.
+// collections returns rows of random text that does not compress; every other row is quarantined.
 func collections() portal.Dataset {
 	d := portal.Dataset{ID: collectionsID, Title: "Fons", Columns: []portal.Column{{Name: "codi"}, {Name: "nom"}, {Name: "districte"}}}
 	text := make([]byte, 720)
@@ -108,7 +108,7 @@ func collections() portal.Dataset {
 	return d
 }
 
-// contractOf is the contract of one of the two.
+// contractOf returns the contract of one of the two.
 func contractOf(name, id string, pageSize int, pattern string, partitioned bool) string {
 	partition := "\n        partitioned: true\n        partitionKeyPosition: 1"
 	if !partitioned {
@@ -177,14 +177,14 @@ customProperties:
 `)
 }
 
-// faults go wrong once each; what is left over at the end was never met.
+// faults injects each fault once.
 type faults struct {
 	mu     sync.Mutex
-	w      *world
+	w      *deployment
 	struck map[string]bool
 }
 
-// once says true the first time that it is asked about a name.
+// once reports whether it is called with a name for the first time.
 func (f *faults) once(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -195,12 +195,11 @@ func (f *faults) once(name string) bool {
 	return true
 }
 
-// varying is what tells apart keys of one shape: numbers, and digests.
+// varying matches what differs between keys of one shape: numbers and digests.
 var varying = regexp.MustCompile(`[0-9a-f]{12,}|[0-9]+`)
 
-// cloud loses the answer to a service's first publication and to its first write of each shape of key in the layers that
-// are read back, after it has refused one and let another lose a race. The SDK waits before it tries again, so that not
-// every answer can be lost.
+// cloud loses the response to a service's first publication and to its first write of each shape of key in the layers that are read
+// back, after it refused one write and let another lose a race. The SDK waits before it retries, so that not every response is lost.
 func (f *faults) cloud(r *http.Request) aws.Fault {
 	m := credential.FindStringSubmatch(r.Header.Get("Authorization"))
 	if m == nil || !slices.Contains(Services(), m[1]) {
@@ -214,7 +213,7 @@ func (f *faults) cloud(r *http.Request) aws.Fault {
 	case r.Method == http.MethodPost && r.URL.Query().Has("uploadId"):
 		return aws.Fault{LoseResponse: f.once("completed")}
 	case r.Method == http.MethodPut && strings.Contains(key, "/runs/collections/") && f.once("refused "+role):
-		// A failed try that no retry of the SDK mends: the message is put back.
+		// A failed attempt that the SDK does not retry: the message is retried.
 		return aws.Fault{Status: http.StatusBadRequest, Code: "InvalidRequest"}
 	case r.Method == http.MethodPut && strings.Contains(key, "/state/") && f.once("raced "+key):
 		return aws.Fault{Status: http.StatusPreconditionFailed}
@@ -227,11 +226,11 @@ func (f *faults) cloud(r *http.Request) aws.Fault {
 	return aws.Fault{}
 }
 
-// before refuses a part of an upload to each layer, and spoils the tables of a snapshot between its making and the flip.
+// before refuses a part of an upload to each layer, and spoils the tables of a snapshot between its creation and the flip.
 func (f *faults) before(o Operation, rw http.ResponseWriter, r *http.Request) bool {
 	switch public := here.arn("glue", "table/"+here.Database()+"/libraries"); {
 	case o.Name == "UploadPart" && f.once("part of "+layerOf(o)):
-		_, _ = io.Copy(io.Discard, r.Body) // else the client would see a broken connection, and try again
+		_, _ = io.Copy(io.Discard, r.Body) // or the client would see a broken connection and retry
 		rw.Header().Set("Content-Type", "application/xml")
 		rw.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(rw, "<Error><Code>InvalidRequest</Code><Message>refused by the test</Message></Error>")
@@ -246,12 +245,11 @@ func (f *faults) before(o Operation, rw http.ResponseWriter, r *http.Request) bo
 	return false
 }
 
-// layerOf is the layer of the lake that an operation is on.
+// layerOf returns the layer of the lake that an operation is about.
 func layerOf(o Operation) string { return strings.Split(o.On["object"][0], "/")[1] }
 
-// spoil changes a snapshot's table by hand: its location, and of its partitions one moved, one gone, and one that is
-// nobody's.
-func (w *world) spoil(dataset string) {
+// spoil changes a snapshot's table by hand: its location, and of its partitions it moves one, deletes one, and adds an unknown one.
+func (w *deployment) spoil(dataset string) {
 	ctx, database := w.t.Context(), here.Database()
 	p, _, err := lake.ReadPointer(ctx, w.lake, dataset)
 	if err != nil || p == nil {
@@ -279,7 +277,7 @@ func (w *world) spoil(dataset string) {
 	if err == nil {
 		_, err = w.glue.CreatePartition(ctx, &glue.CreatePartitionInput{
 			DatabaseName: &database, TableName: &name,
-			PartitionInput: &gluetypes.PartitionInput{Values: []string{"nobody's"}, StorageDescriptor: moved.StorageDescriptor},
+			PartitionInput: &gluetypes.PartitionInput{Values: []string{"unknown"}, StorageDescriptor: moved.StorageDescriptor},
 		})
 	}
 	if err == nil {
@@ -299,10 +297,10 @@ func (w *world) spoil(dataset string) {
 	}
 }
 
-// faults is the suite of what goes wrong: answers that are lost, so that every event comes twice; a refused write in each
-// stage; lost races; tables changed by hand; uploads in parts, broken off; a fetch in two parts; refused landings and
-// candidates; a run that is too late; messages that nobody understands; and, a hundred days on, the sweeps.
-func (w *world) faults() {
+// faults is the fault suite: lost responses, so that every event comes twice; a refused write in each stage; lost races; tables changed
+// by hand; multipart uploads, interrupted; a fetch in two parts; rejected landings and candidates; a run that is too late; messages that
+// no service understands; and the sweeps of a hundred days later.
+func (w *deployment) faults() {
 	w.t.Helper()
 	f := &faults{w: w, struck: map[string]bool{}}
 	if err := w.portal.Add(socrata.Name, libraries(100)); err != nil {
@@ -313,7 +311,7 @@ func (w *world) faults() {
 	}
 	w.deploy(contractOf("libraries", librariesID, 25, `B\d{4}`, true), contractOf("collections", collectionsID, 8000, `B\d{5}`, false))
 	w.interfere(f.before)
-	// A slow portal makes the fetcher hand the rest of its pages on.
+	// With a slow portal the fetcher continues by an event to itself.
 	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Slow, Delay: 2 * time.Second, Dataset: librariesID, Pages: true,
 		Count: 4}); err != nil {
 		w.t.Fatal(err)
@@ -326,7 +324,7 @@ func (w *world) faults() {
 		w.t.Fatal(err)
 	}
 
-	// Unchanged, and then a second snapshot, with all that the cloud can lose.
+	// An unchanged source, and then a second snapshot, with all faults of the cloud.
 	w.cloud.SetFault(f.cloud)
 	w.ended(events.ExtractionUnchanged{}, w.request("libraries", start.Add(time.Second), false), "libraries")
 	if err := w.portal.RepublishAs(librariesID, portal.ChangeNothing, ""); err != nil {
@@ -336,7 +334,7 @@ func (w *world) faults() {
 	w.ended(events.LandingDeleted{}, second, "libraries")
 	w.ended(events.LandingDeleted{}, first, "collections")
 
-	// A run that comes too late, a landing that is refused, and a candidate.
+	// A run that is too late, a rejected landing, and a rejected candidate.
 	w.ended(events.RunSuperseded{}, w.request("libraries", start.Add(-time.Hour), true), "libraries")
 	if err := w.portal.SetFaults(portal.Fault{Kind: portal.DropField, Field: "nom", Dataset: librariesID}); err != nil {
 		w.t.Fatal(err)
@@ -350,9 +348,9 @@ func (w *world) faults() {
 		w.t.Fatal(err)
 	}
 
-	// A message that no retry mends: a record of the failure, and a dead letter. One is no event at all.
+	// A message that retrying cannot fix: a failure record and a dead letter.
 	for _, s := range Services() {
-		e := events.New(events.LandingDeleted{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}}) // which nobody consumes
+		e := events.New(events.LandingDeleted{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}}) // which no service consumes
 		e.ID, e.Source, e.Time = "astray/"+s, "/llac/iam", start
 		body, err := e.Marshal()
 		if err != nil {
@@ -362,7 +360,7 @@ func (w *world) faults() {
 	}
 	w.quiet()
 
-	// What abandoned attempts leave, and tables that somebody has changed.
+	// Objects of abandoned attempts, and tables changed by hand.
 	for _, key := range []string{lake.LandingPageKey("libraries", "20260101T000000", 0, strings.Repeat("a", 64)),
 		lake.StagingKey("libraries", "20260101T000000", "gone", nil)} {
 		if _, err := w.lake.Put(w.t.Context(), key, []byte("[]")); err != nil {
@@ -380,7 +378,7 @@ func (w *world) faults() {
 	w.interfere(nil)
 	for _, name := range []string{"flip", "part of staging", "part of quarantine"} {
 		if f.once(name) {
-			w.t.Errorf("the fault %q was never met", name)
+			w.t.Errorf("the fault %q was never injected", name)
 		}
 	}
 	for _, s := range Services() {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// datasetFiles are the names of the project's datasets.
+// datasetFiles returns the names of the project's datasets.
 func datasetFiles(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(repository, "datasets", "*.odcs.yaml"))
@@ -26,10 +26,10 @@ func datasetFiles(t *testing.T) []string {
 	return out
 }
 
-// TestServices holds what the services may do against what they did, in a run without faults and in one full of them.
+// TestServices compares what the services may do with what they did, in a run without faults and in one with many.
 func TestServices(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	began := time.Now()
 	w.happy()
 	t.Logf("the happy run took %s", time.Since(began).Round(time.Millisecond))
@@ -74,13 +74,13 @@ func TestServices(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range refused {
-				t.Errorf("the boundary cuts %s off: %s", service, r)
+				t.Errorf("the boundary blocks %s: %s", service, r)
 			}
 		}
 	})
 	t.Run("data bucket", func(t *testing.T) {
 		t.Parallel()
-		theBucketsSide(t, w.recorder)
+		checkBucketPolicy(t, w.recorder)
 	})
 }
 
@@ -93,9 +93,9 @@ func judged(t *testing.T, statements []Statement, needs []Need) []string {
 	return problems
 }
 
-// theBucketsSide holds the data bucket's own policy, which denies each layer to all but those it names, against the
-// recording: who is named did write (or read raw rows of) the layer, and who did is named.
-func theBucketsSide(t *testing.T, r *Recorder) {
+// checkBucketPolicy compares the data bucket's own policy, which denies each layer to all roles but those it lists, with the recording: a
+// listed service wrote the layer (or read its raw rows), and one that did is listed.
+func checkBucketPolicy(t *testing.T, r *Recorder) {
 	b, err := os.ReadFile(filepath.Join(repository, "terraform/stacks/storage/layers.tf"))
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +104,11 @@ func theBucketsSide(t *testing.T, r *Recorder) {
 		_, text, ok := strings.Cut(string(b), "\n  "+block+" = {\n")
 		text, _, closed := strings.Cut(text, "\n  }\n")
 		if !ok || !closed {
-			t.Fatalf("layers.tf has no %s any more", block)
+			t.Fatalf("layers.tf has no %s", block)
 		}
 		layers := regexp.MustCompile(`(?m)^\s+([a-z-]+)\s+= \[([^\]]*)\]`).FindAllStringSubmatch(text, -1)
 		if len(layers) < 3 {
-			t.Fatalf("%s: only %d layers could be read", block, len(layers))
+			t.Fatalf("%s: found only %d layers", block, len(layers))
 		}
 		for _, m := range layers {
 			layer := m[1]
@@ -117,7 +117,7 @@ func theBucketsSide(t *testing.T, r *Recorder) {
 					return n.Action == action && strings.HasPrefix(n.Resource, "arn:aws:s3:::"+here.DataBucket()+"/"+layer+"/")
 				})
 				if named := strings.Contains(m[2], `"`+service+`"`); did != named {
-					t.Errorf("layers.tf, %s of %s: %s is named %v, and did %v", block, layer, service, named, did)
+					t.Errorf("layers.tf, %s of %s: %s is listed: %v, and did it: %v", block, layer, service, named, did)
 				}
 			}
 		}
@@ -131,8 +131,8 @@ func theBucketsSide(t *testing.T, r *Recorder) {
 	}
 }
 
-// mutate changes a policy in each way that one edit can, and wants the judgement to see it: a statement, an action, a
-// resource, a value of a condition, or a condition taken away; each of them added; and a pattern made wider.
+// mutate changes a policy in each way that one edit can, and expects the judgement to find it: a statement, an action, a resource, a
+// value of a condition, or a condition removed or added; and a pattern made wider.
 func mutate(t *testing.T, statements []Statement, needs []Need) {
 	t.Helper()
 	seen := 0
@@ -140,7 +140,7 @@ func mutate(t *testing.T, statements []Statement, needs []Need) {
 		t.Helper()
 		seen++
 		if len(judged(t, changed, needs)) == 0 {
-			t.Errorf("%s: the judgement does not see it", what)
+			t.Errorf("%s: the judgement does not find it", what)
 		}
 	}
 	with := func(i int, change func(*Statement)) []Statement {
@@ -165,7 +165,7 @@ func mutate(t *testing.T, statements []Statement, needs []Need) {
 		"arn:aws:s3:::"+here.DataBucket()+"/unheard-of/*", "arn:aws:s3:::*")
 	for i, s := range statements {
 		if s.By != "" {
-			continue // JudgePerformed's
+			continue // JudgePerformed checks these
 		}
 		want("without "+s.Sid, slices.Delete(slices.Clone(statements), i, i+1))
 		for j, a := range s.Action {
@@ -209,6 +209,6 @@ func mutate(t *testing.T, statements []Statement, needs []Need) {
 		}
 	}
 	if seen < 100 {
-		t.Errorf("only %d changes were tried", seen)
+		t.Errorf("tried only %d changes", seen)
 	}
 }

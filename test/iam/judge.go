@@ -59,14 +59,14 @@ func parse[T any](b []byte) T {
 	return v
 }
 
-// Needs is what an operation asks of its role's policy, by the first table.
+// Needs returns what an operation requires of its role's policy, by the first table.
 func (o Operation) Needs() ([]Need, error) {
 	i := slices.IndexFunc(actions, func(l line) bool { return l.Service == o.Service && l.Operation == o.Name && l.When == o.When })
 	if i < 0 && o.When != "" {
 		i = slices.IndexFunc(actions, func(l line) bool { return l.Service == o.Service && l.Operation == o.Name && l.When == "" })
 	}
 	if i < 0 {
-		return nil, fmt.Errorf("%s is not in actions.json; look it up in AWS's service authorization reference and add its line", o)
+		return nil, fmt.Errorf("%s is not in actions.json; look it up in AWS's service authorization reference and add a line", o)
 	}
 	var out []Need
 	for _, n := range actions[i].Needs {
@@ -82,13 +82,13 @@ func (o Operation) Needs() ([]Need, error) {
 			}
 		}
 		if !found && o.Name != "DeleteObjects" { // which may name versions alone
-			return nil, fmt.Errorf("%s: %s is of %s, and the request names none; see Account.Read", o, n.Action, strings.Join(n.On, ", "))
+			return nil, fmt.Errorf("%s: %s needs %s, and the request names none; see Account.Read", o, n.Action, strings.Join(n.On, ", "))
 		}
 	}
 	return out, nil
 }
 
-// key is what makes two needs one.
+// key identifies a need.
 func (n Need) key() string {
 	k := n.Action + " " + n.Resource
 	for _, c := range slices.Sorted(maps.Keys(n.Context)) {
@@ -97,8 +97,8 @@ func (n Need) key() string {
 	return k
 }
 
-// Judge compares the statements that a role's own program uses (those without "by") with what it needed. Every line
-// names a difference; none means that the policy is the least that does.
+// Judge compares the statements that a role's own program uses (those without "by") with what it needed. Every line names a difference;
+// none means that the policy is minimal.
 func Judge(statements []Statement, needs []Need) ([]string, error) {
 	own := slices.DeleteFunc(slices.Clone(statements), func(s Statement) bool { return s.By != "" })
 	all, err := grants(own)
@@ -106,7 +106,7 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	alone := make([]bool, len(all)) // whether something would be refused without this grant
+	alone := make([]bool, len(all)) // whether a need would be refused without this grant
 	used := make([]bool, len(all))
 	refused := map[string]bool{}
 	byAction := map[string][]int{}
@@ -124,7 +124,7 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 		}
 		switch len(by) {
 		case 0:
-			// One line an action and folder says it all.
+			// One line per action and folder is enough.
 			if k := n.Action + " " + folder(n.Resource); !refused[k] {
 				refused[k] = true
 				out = append(out, fmt.Sprintf("%s needs %s on %s, which no statement allows", n.For, n.Action, n.Resource))
@@ -140,25 +140,25 @@ func Judge(statements []Statement, needs []Need) ([]string, error) {
 		}
 		switch {
 		case !used[i]:
-			out = append(out, fmt.Sprintf("%s: nothing that was recorded needs it", g))
+			out = append(out, fmt.Sprintf("%s: no recorded request needs it", g))
 		case !alone[i]:
-			out = append(out, fmt.Sprintf("%s: another grant allows all that it does", g))
+			out = append(out, fmt.Sprintf("%s: another grant allows all of it", g))
 		}
 	}
 	return out, nil
 }
 
-// wide says why a grant is wider than it has to be, whatever was recorded: an object's pattern names its layer, a table's
-// its database, and a condition that every request can meet is there.
+// wide returns why a grant is too wide whatever was recorded: a pattern of objects must name a layer, one of tables a database, and a
+// condition that every request meets must be present.
 func wide(g grant, needs []Need) string {
 	if object, ok := strings.CutPrefix(g.resource, "arn:aws:s3:::"); ok && strings.Contains(object, "/") {
 		if _, key, _ := strings.Cut(object, "/"); strings.ContainsAny(key[:strings.IndexByte(key+"/", '/')], "*?") {
-			return "its objects are of no layer; name one"
+			return "its pattern names no layer; name one"
 		}
 	}
 	if strings.HasPrefix(g.resource, "arn:aws:glue:") {
 		if parts := strings.Split(g.resource, "/"); len(parts) > 1 && strings.ContainsAny(parts[1], "*?") {
-			return "it is of no database; name one"
+			return "its pattern names no database; name one"
 		}
 	}
 	for _, n := range needs {

@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// Operation is one request to AWS, read.
+// Operation is one request to AWS, parsed.
 type Operation struct {
-	Role    string // the access key id of who asks
+	Role    string // the access key id of the requester
 	Service string // as in an ARN: s3, sqs, sns, glue, ssm, sts
 	Name    string // as in the SDK: PutObject
-	// When tells apart requests of one operation that need other actions: "versionId", "If-Match".
+	// When distinguishes requests of one operation that need other actions: "versionId", "If-Match".
 	When    string
 	On      map[string][]string // ARNs by kind: object, bucket, queue, topic, catalog, database, table…
 	Context map[string]string   // condition keys of the request: s3:prefix
@@ -32,7 +32,7 @@ func (o Operation) String() string {
 	return s
 }
 
-// Account is where a request's resources are said to be.
+// Account is the account and region of a request's resources.
 type Account struct{ Region, ID string }
 
 func (a Account) arn(service, resource string) string {
@@ -42,10 +42,10 @@ func (a Account) arn(service, resource string) string {
 // credential is the access key id in a request's signature.
 var credential = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/,]+)/`)
 
-// maxBody bounds what is read of a request to learn what it is of; objects' bodies are not read.
+// maxBody bounds what is read of a request's body to parse it; bodies of objects are not read.
 const maxBody = 16 << 20
 
-// Read reads a request. What it must read of the body it puts back.
+// Read parses a request. The request's body can still be read afterwards.
 func (a Account) Read(r *http.Request) (Operation, error) {
 	o := Operation{On: map[string][]string{}, Context: map[string]string{}}
 	if m := credential.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
@@ -153,12 +153,12 @@ func (a Account) json(o Operation, target string, body []byte) (Operation, error
 			}
 		}
 	default:
-		return o, fmt.Errorf("%s: nobody has said how to read this protocol; add it to Account.json", target)
+		return o, fmt.Errorf("%s: unsupported protocol; add it to Account.json", target)
 	}
 	return o, nil
 }
 
-// first is the first that is there; path.Base makes "." of nothing.
+// first returns the first name that is not empty; path.Base returns "." for an empty one.
 func first(names ...string) string {
 	for _, n := range names {
 		if n != "" && n != "." {
@@ -194,7 +194,7 @@ func (a Account) s3(o Operation, r *http.Request) (Operation, error) {
 	switch {
 	case q.Has("tagging") || q.Has("acl") || q.Has("retention") || q.Has("legal-hold") || q.Has("attributes") || q.Has("restore") ||
 		q.Has("select"):
-		return o, fmt.Errorf("%s %s: nobody has said how to read this; add it to Account.s3", r.Method, r.URL.RequestURI())
+		return o, fmt.Errorf("%s %s: unsupported request; add it to Account.s3", r.Method, r.URL.RequestURI())
 	case r.Method == http.MethodGet && q.Has("uploadId"):
 		o.Name = "ListParts"
 	case r.Method == http.MethodGet:
@@ -208,7 +208,7 @@ func (a Account) s3(o Operation, r *http.Request) (Operation, error) {
 		}
 		from, err := url.PathUnescape(strings.TrimPrefix(r.Header.Get("X-Amz-Copy-Source"), "/"))
 		if err != nil {
-			return o, fmt.Errorf("read what is copied: %w", err)
+			return o, fmt.Errorf("read the source of a copy: %w", err)
 		}
 		from, version, _ := strings.Cut(from, "?versionId=")
 		o.On["source"] = []string{"arn:aws:s3:::" + from}
@@ -232,7 +232,7 @@ func (a Account) s3(o Operation, r *http.Request) (Operation, error) {
 	case r.Method == http.MethodDelete:
 		o.Name = "DeleteObject"
 	default:
-		return o, fmt.Errorf("%s %s: nobody has said how to read this; add it to Account.s3", r.Method, r.URL.RequestURI())
+		return o, fmt.Errorf("%s %s: unsupported request; add it to Account.s3", r.Method, r.URL.RequestURI())
 	}
 	return o, nil
 }
@@ -272,7 +272,7 @@ func (a Account) s3Bucket(o Operation, r *http.Request, bucket string, q url.Val
 			o.On[kind] = append(o.On[kind], "arn:aws:s3:::"+bucket+"/"+d.Key)
 		}
 	default:
-		return o, fmt.Errorf("%s %s: nobody has said how to read this; add it to Account.s3Bucket", r.Method, r.URL.RequestURI())
+		return o, fmt.Errorf("%s %s: unsupported request; add it to Account.s3Bucket", r.Method, r.URL.RequestURI())
 	}
 	return o, nil
 }

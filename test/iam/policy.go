@@ -134,10 +134,10 @@ func decode(repository, name string, render func(string) (string, error)) (Polic
 	return p, nil
 }
 
-// word is a place where Terraform puts a value.
+// word is a placeholder of Terraform.
 var word = regexp.MustCompile(`\$\{([^}]+)\}`)
 
-// fill puts values into a template; one that nobody knows is an error.
+// fill puts values into a template; an unknown one is an error.
 func fill(text string, values map[string]string) (string, error) {
 	var unknown []string
 	out := word.ReplaceAllStringFunc(text, func(w string) string {
@@ -148,12 +148,12 @@ func fill(text string, values map[string]string) (string, error) {
 		return v
 	})
 	if len(unknown) > 0 {
-		return "", fmt.Errorf("nobody says what %s is", strings.Join(unknown, ", "))
+		return "", fmt.Errorf("unknown placeholder %s", strings.Join(unknown, ", "))
 	}
 	return out, nil
 }
 
-// Environment is where policies are rendered for.
+// Environment is the environment that policies are rendered for.
 type Environment struct {
 	Name string // dev
 	Account
@@ -172,7 +172,7 @@ func (e Environment) ServiceWords(repository, service string) (map[string]string
 	return e.words(repository, "terraform/modules/deployment/main.tf", `words = {`, map[string]string{"var.service": service})
 }
 
-// SharedWords are what the other policies may name: local.words of stacks/security.
+// SharedWords returns what the other policies may name: local.words of stacks/security.
 func (e Environment) SharedWords(repository string) (map[string]string, error) {
 	return e.words(repository, "terraform/stacks/security/main.tf", `words = {`, nil)
 }
@@ -188,7 +188,7 @@ func (e Environment) words(repository, file, opener string, more map[string]stri
 	}
 	_, after, ok := strings.Cut(string(b), opener+"\n")
 	if !ok {
-		return nil, fmt.Errorf("%s does not hold %q any more; teach test/iam where its policies get their words", file, opener)
+		return nil, fmt.Errorf("%s does not contain %q; change test/iam to where its policies get their words", file, opener)
 	}
 	known := map[string]string{
 		"var.env": e.Name, "var.region": e.Region, "local.region": e.Region, "local.account": e.ID, "local.partition": "aws",
@@ -245,12 +245,12 @@ func (g grant) String() string {
 	return s
 }
 
-// grants takes a policy apart.
+// grants splits a policy into grants.
 func grants(statements []Statement) ([]grant, error) {
 	var out []grant
 	for i, s := range statements {
 		if s.Effect != "Allow" {
-			return nil, fmt.Errorf("%s: a role's policy allows; what is denied is in the buckets' own policies", s.Sid)
+			return nil, fmt.Errorf("%s: a role's policy only allows; the buckets' own policies deny", s.Sid)
 		}
 		conditions, err := conditions(s)
 		if err != nil {
@@ -275,11 +275,11 @@ func conditions(s Statement) ([][]value, error) {
 	ways := [][]value{nil}
 	for operator, keys := range s.Condition {
 		if !slices.Contains(operators, operator) {
-			return nil, fmt.Errorf("%s: nobody has said how to judge the condition %s; add it to test/iam", s.Sid, operator)
+			return nil, fmt.Errorf("%s: unsupported condition %s; add it to test/iam", s.Sid, operator)
 		}
 		of, ok := keys.(map[string]any)
 		if !ok {
-			return nil, fmt.Errorf("%s: the condition %s is no object", s.Sid, operator)
+			return nil, fmt.Errorf("%s: the condition %s is not an object", s.Sid, operator)
 		}
 		for key, wants := range of {
 			list, ok := wants.([]any)
@@ -298,7 +298,7 @@ func conditions(s Statement) ([][]value, error) {
 	return ways, nil
 }
 
-// allows says whether a grant lets a need pass.
+// allows reports whether a grant allows a need.
 func (g grant) allows(n Need) bool {
 	if !strings.EqualFold(g.action, n.Action) || !matches(g.resource, n.Resource) { // actions are named one by one: no wildcards
 		return false
@@ -306,7 +306,7 @@ func (g grant) allows(n Need) bool {
 	for _, v := range g.values {
 		has, ok := n.Context[v.key]
 		if !ok {
-			return false // a key that the request does not have meets no positive condition
+			return false // a key that the request lacks meets no positive condition
 		}
 		met := v.want == has
 		switch v.operator {
@@ -324,7 +324,7 @@ func (g grant) allows(n Need) bool {
 
 // matches compares a resource with a pattern as IAM does: "*" and "?" within each of an ARN's parts between colons, and
 // anything at all in the last (IAM user guide, "IAM JSON policy elements: Resource"). IAM lets a "*" at the end of a part
-// go beyond the colon; nobody here needs that.
+// go beyond the colon; no policy here needs that.
 func matches(pattern, arn string) bool {
 	if pattern == "*" {
 		return true

@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// Recorder is a reverse proxy that writes down what each program asks of the cloud. A program that is given no other
-// address cannot get past it.
+// Recorder is a reverse proxy that records the requests of each program to the cloud. A program that has no other address cannot bypass
+// it.
 type Recorder struct {
 	account Account
 	server  *http.Server
@@ -23,13 +23,13 @@ type Recorder struct {
 	mu      sync.Mutex
 	needs   map[string]map[string]Need // by role, by key
 	counts  map[string]map[string]int  // by role, by operation
-	strange map[string]bool            // what could not be read, or is nobody's
+	strange map[string]bool            // requests that could not be parsed, or are not signed
 }
 
-// Before looks at an operation that is written down, before it is passed on; true: it has answered it itself.
+// Before inspects a recorded operation before it is passed on. It returns true if it responded itself.
 type Before func(Operation, http.ResponseWriter, *http.Request) bool
 
-// NewRecorder listens on a free port of 127.0.0.1 and passes requests on to where upstream says. before may be nil. Close it.
+// NewRecorder listens on a free port of 127.0.0.1 and passes requests on to the address that upstream returns. before may be nil. Close it.
 func NewRecorder(ctx context.Context, account Account, transport http.RoundTripper, upstream func(Operation) *url.URL,
 	before Before) (*Recorder, error) {
 	r := &Recorder{account: account, needs: map[string]map[string]Need{}, counts: map[string]map[string]int{}, strange: map[string]bool{}}
@@ -45,7 +45,7 @@ func NewRecorder(ctx context.Context, account Account, transport http.RoundTripp
 		},
 		Transport:     transport,
 		FlushInterval: -1,
-		// An answer that is lost behind the recorder is lost before it, too.
+		// A response that is lost behind the recorder is lost for the program too.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	r.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
@@ -62,17 +62,17 @@ func NewRecorder(ctx context.Context, account Account, transport http.RoundTripp
 
 type operationKey struct{}
 
-// Address is what a program takes for the cloud: AWS_ENDPOINT_URL.
+// Address returns the address of the cloud for programs: AWS_ENDPOINT_URL.
 func (r *Recorder) Address() string { return r.address }
 
-// Close ends the recorder.
+// Close stops the recorder.
 func (r *Recorder) Close() error { return r.server.Close() }
 
 func (r *Recorder) record(o Operation, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if o.Role == "" {
-		r.strange["a request that is not signed: "+o.String()] = true
+		r.strange["unsigned request: "+o.String()] = true
 		return
 	}
 	needs := []Need(nil)
@@ -94,28 +94,28 @@ func (r *Recorder) record(o Operation, err error) {
 	}
 }
 
-// Needs is what a role's program has needed until now, sorted.
+// Needs returns what a role's program has needed so far, sorted.
 func (r *Recorder) Needs(role string) []Need {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.SortedFunc(maps.Values(r.needs[role]), func(a, b Need) int { return cmp.Compare(a.key(), b.key()) })
 }
 
-// Counts is how often a role's program has asked for each operation.
+// Counts returns how often a role's program requested each operation.
 func (r *Recorder) Counts(role string) map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.counts[role])
 }
 
-// Roles are those that have asked for something.
+// Roles lists the roles that sent requests.
 func (r *Recorder) Roles() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Sorted(maps.Keys(r.needs))
 }
 
-// Strange is what could not be read, is in no table, or is nobody's. A recording with any proves nothing.
+// Strange returns the requests that could not be parsed, are in no table, or are not signed. A recording with any proves nothing.
 func (r *Recorder) Strange() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestPerformed holds the statements of what AWS performs on the roles against the second table, and sees that each change
-// of one is found.
+// TestPerformed compares the statements for what AWS performs with the roles with the second table, and checks that each change of one is
+// found.
 func TestPerformed(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
@@ -62,7 +62,7 @@ func TestPerformed(t *testing.T) {
 	}
 }
 
-// TestToggles holds the statements that modules/service adds where a variable asks for them against the second table.
+// TestToggles compares the statements that modules/service adds for a variable with the second table.
 func TestToggles(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(filepath.Join("..", "..", "terraform", "modules", "service", "role.tf"))
@@ -81,18 +81,18 @@ func TestToggles(t *testing.T) {
 		}
 	}
 	if n := strings.Count(string(b), "Effect"); n != len(want)+1 || !slices.Equal(has, want) { // one more is the trust
-		t.Errorf("role.tf adds\n%s\nthe table says\n%s\n(%d statements)", strings.Join(has, "\n"), strings.Join(want, "\n"), n)
+		t.Errorf("role.tf adds\n%s\nthe table has\n%s\n(%d statements)", strings.Join(has, "\n"), strings.Join(want, "\n"), n)
 	}
 }
 
-// TestTable: a line is there once, and says where it is from.
+// TestTable checks that each line occurs once and has a source.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, l := range actions {
 		at := l.Service + " " + l.Operation + " " + l.When
 		if seen[at] || l.Source == "" {
-			t.Errorf("%s: a line is there once, and has a source", at)
+			t.Errorf("%s: a line must occur once and have a source", at)
 		}
 		seen[at] = true
 		for _, n := range l.Needs {
@@ -103,7 +103,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestRead reads requests as the SDK sends them.
+// TestRead parses requests as the SDK sends them.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	here := Account{Region: "eu-west-1", ID: "123456789012"}
@@ -182,7 +182,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestMatches: IAM's wildcards.
+// TestMatches checks IAM's wildcards.
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -207,7 +207,7 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// TestWords: the words are read from Terraform's own lines, and one that is not known is an error and not an empty text.
+// TestWords checks that the words are read from Terraform's own lines, and that an unknown one is an error and not an empty text.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	e := Environment{Name: "dev", Account: Account{Region: "eu-west-1", ID: "123456789012"}}

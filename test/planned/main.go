@@ -1,5 +1,5 @@
-// Command planned sums up a Terraform plan for a place where everybody reads: which resources it would make, change or
-// destroy, and which attributes, without any value.
+// Command planned summarises a Terraform plan for a public place: which resources it would create, change or destroy, and which
+// attributes, without any value.
 //
 //	terraform show -json stager.plan >plan.json && go run ./test/planned --service stager --env dev plan.json
 package main
@@ -48,9 +48,9 @@ func summarise(w io.Writer, service, env string, plan []byte) error {
 	}
 	var b strings.Builder
 	if len(differences) == 0 {
-		fmt.Fprintf(&b, "%s in %s: nothing would change but its package.\n", service, env)
+		fmt.Fprintf(&b, "%s in %s: only its package would change.\n", service, env)
 	} else {
-		fmt.Fprintf(&b, "%s in %s, beside its package:\n\n| action | resource | attribute |\n|---|---|---|\n", service, env)
+		fmt.Fprintf(&b, "%s in %s, besides its package:\n\n| action | resource | attribute |\n|---|---|---|\n", service, env)
 		for _, d := range differences {
 			fmt.Fprintf(&b, "| %s | `%s` | %s |\n", d.Action, d.Address, d.Attribute)
 		}

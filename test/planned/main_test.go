@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestASummaryTellsNamesAndNoValue(t *testing.T) {
+func TestSummaryHasNamesAndNoValues(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "plan.json")
 	plan := `{"variables": {"token": {"value": "s3cret"}}, "resource_changes": [
@@ -22,7 +22,7 @@ func TestASummaryTellsNamesAndNoValue(t *testing.T) {
 	if status := run([]string{"--service", "stager", "--env", "dev", file}, &out, &log); status != 0 {
 		t.Fatal(log.String())
 	}
-	const want = "stager in dev, beside its package:\n\n| action | resource | attribute |\n|---|---|---|\n" +
+	const want = "stager in dev, besides its package:\n\n| action | resource | attribute |\n|---|---|---|\n" +
 		"| delete,create | `aws_sqs_queue.s` | * |\n" +
 		"| update | `module.service.aws_lambda_function.this` | environment |\n" +
 		"| update | `module.service.aws_lambda_function.this` | memory_size |\n" +
@@ -31,7 +31,7 @@ func TestASummaryTellsNamesAndNoValue(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 	if strings.Contains(out.String()+log.String(), "s3cret") {
-		t.Error("a value is told")
+		t.Error("the summary has a value")
 	}
 }
 

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// allowed are the reasons that no machine can mend, and why.
+// allowed are the reasons that hold on every machine, and why.
 var allowed = map[string]string{
 	"recorded answers not present":                                   "recordings of the live portals that the project may not carry",
-	"set LLAC_CONFORMANCE_AWS=1":                                     "a real account is used only when somebody says so",
+	"set LLAC_CONFORMANCE_AWS=1":                                     "a real account is used only on request",
 	"this target has no":                                             "moto does not do everything that SQS, SNS and S3 do",
 	"no RestartServiceCommand provided":                              "watermill's suite would restart a broker",
 	"order is not guaranteed":                                        "standard queues keep no order, and watermill's suite knows",
 	"guaranteed order is required":                                   "the same",
-	"only subscribers with TestNewSubscriberReceivesOldMessages are": "a queue hears nothing from before its subscription",
+	"only subscribers with TestNewSubscriberReceivesOldMessages are": "a queue receives nothing from before its subscription",
 }
 
 // line is one event of go test -json.
@@ -55,7 +55,7 @@ func read(name string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	said := map[string]string{} // by test: what it printed
+	output := map[string]string{} // by test: what it printed
 	var out []string
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 16<<20)
@@ -67,21 +67,21 @@ func read(name string) ([]string, error) {
 		id := l.Package + " " + l.Test
 		switch l.Action {
 		case "output":
-			said[id] += l.Output
+			output[id] += l.Output
 		case "skip":
-			if !excused(said[id]) {
-				out = append(out, id+"\n"+said[id])
+			if !excused(output[id]) {
+				out = append(out, id+"\n"+output[id])
 			}
 		case "pass", "fail":
-			delete(said, id)
+			delete(output, id)
 		}
 	}
 	return out, lines.Err()
 }
 
-func excused(said string) bool {
+func excused(output string) bool {
 	for reason := range allowed {
-		if strings.Contains(said, reason) {
+		if strings.Contains(output, reason) {
 			return true
 		}
 	}

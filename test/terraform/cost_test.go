@@ -35,9 +35,9 @@ func asPlan(t *testing.T, name string, all []resource) string {
 	return path
 }
 
-// TestTheBudgetOfDev holds an idle month of dev, as Terraform would make it with dev's variables, to its budget, and says what prod
-// beside it costs.
-func TestTheBudgetOfDev(t *testing.T) {
+// TestBudgetOfDev checks an idle month of dev, as Terraform would create it with dev's variables, against its budget, and logs what prod
+// costs in addition.
+func TestBudgetOfDev(t *testing.T) {
 	t.Parallel()
 	var dev, prod []string
 	both := ofServices(t) // what the two have alike
@@ -68,18 +68,18 @@ func TestTheBudgetOfDev(t *testing.T) {
 	alone, beside, of := table.Estimate("dev", d, nil, datasets, nil), table.Estimate("prod", p, nil, datasets, d),
 		table.Estimate("prod", p, nil, datasets, nil)
 	if alone.Over() || alone.IdleUSD < 3 || alone.IdleUSD > table.Architecture {
-		t.Errorf("an idle month of dev costs $%.2f; its budget is $%.2f, and the architecture says $%.2f", alone.IdleUSD, alone.Budget,
+		t.Errorf("an idle month of dev costs $%.2f; its budget is $%.2f, and the architecture states $%.2f", alone.IdleUSD, alone.Budget,
 			table.Architecture)
 	}
 	if beside.Over() {
-		t.Errorf("an idle month of prod beside dev costs $%.2f; its budget is $%.2f", beside.IdleUSD, beside.Budget)
+		t.Errorf("an idle month of prod in dev's account costs $%.2f; its budget is $%.2f", beside.IdleUSD, beside.Budget)
 	}
 	for _, l := range beside.Idle {
 		if l.What == "dashboard" && l.USD > 0 {
 			t.Errorf("dashboards cost $%.2f", l.USD)
 		}
 	}
-	t.Logf("an idle month: dev alone $%.2f, prod alone $%.2f, prod beside dev $%.2f", alone.IdleUSD, of.IdleUSD, beside.IdleUSD)
+	t.Logf("an idle month: dev alone $%.2f, prod alone $%.2f, prod in dev's account $%.2f", alone.IdleUSD, of.IdleUSD, beside.IdleUSD)
 	for _, l := range alone.Idle[:5] {
 		t.Logf("dev: %-18s %10.0f, %8.0f free, $%.2f", l.What, l.Quantity, l.Free, l.USD)
 	}
@@ -87,7 +87,7 @@ func TestTheBudgetOfDev(t *testing.T) {
 
 var variableLine = regexp.MustCompile(`(?m)^([a-z_]+) += .*$`)
 
-// variablesOf are an environment's variables of a root, as terraform/tf gives them.
+// variablesOf returns an environment's variables of a root, as terraform/tf gives them.
 func variablesOf(t *testing.T, env, folder string) string {
 	t.Helper()
 	text := "env = \"" + env + "\"\n"
@@ -102,7 +102,7 @@ func variablesOf(t *testing.T, env, folder string) string {
 	return text
 }
 
-// renamed are dev's resources as prod's.
+// renamed returns dev's resources as those of prod.
 func renamed(t *testing.T, all []resource) []resource {
 	t.Helper()
 	b, err := json.Marshal(all)

@@ -133,7 +133,7 @@ func securityPage(t *testing.T) []byte {
 	page, err := template.New("security").Funcs(template.FuncMap{"policy": func(name string) (string, error) {
 		p, ok := all[name]
 		if !ok {
-			return "", fmt.Errorf("there is no terraform/policies/%s.json", name)
+			return "", fmt.Errorf("read terraform/policies/%s.json: it does not exist", name)
 		}
 		delete(all, name)
 		if !slices.Contains(services(), name) {

@@ -22,7 +22,7 @@ type lifecycleRule struct {
 	infrequentLeast int64 // bytes
 }
 
-// lifecycles are the rules of each bucket that stacks/storage makes, by the module's name, out of Terraform's own plan.
+// lifecycles returns the rules of each bucket in stacks/storage, by the module's name, from Terraform's own plan.
 func lifecycles(t *testing.T, variables string) map[string][]lifecycleRule {
 	t.Helper()
 	out := map[string][]lifecycleRule{}
@@ -69,7 +69,7 @@ func lifecycles(t *testing.T, variables string) map[string][]lifecycleRule {
 				rule.infrequentLeast = 128 << 10
 			}
 			if moves, _ := m["noncurrent_version_transition"].([]any); len(moves) > 0 {
-				t.Errorf("%s: rule %s moves noncurrent versions, which the evaluator does not know", module, rule.id)
+				t.Errorf("%s: rule %s moves noncurrent versions, which the simulation does not support", module, rule.id)
 			}
 			out[module] = append(out[module], rule)
 		}
@@ -87,7 +87,7 @@ type version struct {
 	infrequent bool
 }
 
-// bucket does what S3 does to a versioned bucket under lifecycle rules, at a time that is given. As AWS documents it ("Lifecycle
+// bucket simulates what S3 does to a versioned bucket under lifecycle rules, with a clock of its own. As AWS documents it ("Lifecycle
 // configuration elements"): days count from creation, or from when a version became noncurrent, and are over at the midnight after.
 type bucket struct {
 	rules   []lifecycleRule
@@ -113,10 +113,10 @@ func (b *bucket) add(key string, v *version) int {
 
 func (b *bucket) put(key string, size int64) int { return b.add(key, &version{size: size}) }
 
-// remove is a plain delete, which hides.
+// remove is a plain delete, which hides the object.
 func (b *bucket) remove(key string) { b.add(key, &version{marker: true}) }
 
-// erase deletes one version, as the janitor does.
+// erase deletes one version, as the landing-janitor does.
 func (b *bucket) erase(key string, id int) {
 	b.objects[key] = slices.DeleteFunc(b.objects[key], func(v *version) bool { return v.id == id })
 	b.settle(key)
@@ -131,12 +131,12 @@ func (b *bucket) settle(key string) {
 	all[len(all)-1].noncurrent = time.Time{}
 }
 
-// over says whether so many days have passed, counted as S3 counts.
+// over reports whether a number of days has passed, counted as S3 counts.
 func (b *bucket) over(since time.Time, days int) bool {
 	return days > 0 && !b.now.Before(since.Add(time.Duration(days)*day).Truncate(day).Add(day))
 }
 
-// wait lets days pass, a midnight at a time.
+// wait lets days pass, one midnight at a time.
 func (b *bucket) wait(days int) {
 	for range days {
 		b.now = b.now.Add(day)
@@ -177,12 +177,12 @@ func (b *bucket) apply(key string, r lifecycleRule) {
 	}
 }
 
-// has says whether a version is still there.
+// has reports whether a version still exists.
 func (b *bucket) has(key string, id int) bool {
 	return slices.ContainsFunc(b.objects[key], func(v *version) bool { return v.id == id })
 }
 
-// current is the object that a reader gets; nil: none.
+// current returns the object that a reader gets, or nil.
 func (b *bucket) current(key string) *version {
 	if all := b.objects[key]; len(all) > 0 && !all[len(all)-1].marker {
 		return all[len(all)-1]
@@ -190,7 +190,7 @@ func (b *bucket) current(key string) *version {
 	return nil
 }
 
-// TestFourHundredDaysOfALake lives through the lifecycle that Terraform sets, by a clock of its own.
+// TestFourHundredDaysOfALake simulates the lifecycle that Terraform sets.
 func TestFourHundredDaysOfALake(t *testing.T) {
 	t.Parallel()
 	all := lifecycles(t, "")
@@ -254,13 +254,13 @@ func TestFourHundredDaysOfALake(t *testing.T) {
 	}
 	for key, id := range kept {
 		if !b.has(key, id) || b.current(key) == nil {
-			t.Errorf("%s is gone, and nobody has deleted it", key)
+			t.Errorf("%s is gone, and it was not deleted", key)
 		}
 	}
 }
 
-// TestWhatIsDeletedByHand: a plain delete hides, and the bytes go where they may be somebody's personal data.
-func TestWhatIsDeletedByHand(t *testing.T) {
+// TestManualDeletes checks that a plain delete hides an object, and that the bytes of layers with personal data are deleted soon.
+func TestManualDeletes(t *testing.T) {
 	t.Parallel()
 	all := lifecycles(t, "")
 	for prefix, days := range map[string]int{"landing/": 1, "quarantine/": 1, "archive/": 1, "staging/": 90, "marts/": 90,
@@ -281,7 +281,7 @@ func TestWhatIsDeletedByHand(t *testing.T) {
 		b.remove(key)
 		b.wait(days)
 		if !b.has(key, second) || b.current(key) != nil {
-			t.Errorf("%s: a deleted object cannot be taken back within %d days", prefix, days)
+			t.Errorf("%s: a deleted object cannot be restored within %d days", prefix, days)
 		}
 		b.wait(3)
 		if b.objects[key] != nil {
@@ -322,12 +322,12 @@ func TestWhatIsDeletedByHand(t *testing.T) {
 
 var retentionRow = regexp.MustCompile("(?m)^\\| `([a-z-]+/)` \\| (.+) \\| (\\d+) days? \\| (.+) \\|$")
 
-// TestTheTableOfRetention holds the architecture's table to the rules.
-func TestTheTableOfRetention(t *testing.T) {
+// TestRetentionTable compares the table in docs/architecture.md with the rules.
+func TestRetentionTable(t *testing.T) {
 	t.Parallel()
-	told := map[string]string{}
+	documented := map[string]string{}
 	for _, m := range retentionRow.FindAllStringSubmatch(string(read(t, "docs/architecture.md")), -1) {
-		told[m[1]] = m[3] + ", " + m[4]
+		documented[m[1]] = m[3] + ", " + m[4]
 	}
 	set := map[string]string{}
 	for _, r := range lifecycles(t, "")["data"] {
@@ -343,7 +343,7 @@ func TestTheTableOfRetention(t *testing.T) {
 		}
 		set[r.prefix] = fmt.Sprintf("%d, %s", r.noncurrentDays, moves)
 	}
-	if len(set) == 0 || fmt.Sprint(set) != fmt.Sprint(told) {
-		t.Errorf("docs/architecture.md says\n%v, and the rules are\n%v", told, set)
+	if len(set) == 0 || fmt.Sprint(set) != fmt.Sprint(documented) {
+		t.Errorf("docs/architecture.md has\n%v, and the rules are\n%v", documented, set)
 	}
 }

@@ -12,7 +12,7 @@ const MirrorVariable = "LLAC_TERRAFORM_MIRROR"
 
 const awsProvider = "registry.terraform.io/hashicorp/aws"
 
-// CLIConfig writes a configuration of the terraform program into dir and answers its path: it takes the provider from a
+// CLIConfig writes a configuration of the terraform program into dir and returns its path. It takes the provider from a
 // mirror where there is one, and else from Terraform's public registry. What the machine itself has configured is not
 // relied on: TF_CLI_CONFIG_FILE may name a file that is not there.
 func CLIConfig(dir string) (string, error) {
@@ -25,7 +25,7 @@ func CLIConfig(dir string) (string, error) {
 }
 
 // Mirror is the folder of a provider mirror: what MirrorVariable names, else what is found in Terraform's own implied places
-// or right under the folders in which software is put. Empty: there is none.
+// or right under the folders where software is installed. It returns "" if there is no mirror.
 func Mirror() string {
 	if named := os.Getenv(MirrorVariable); named != "" {
 		return named
@@ -52,7 +52,7 @@ func Mirror() string {
 	return ""
 }
 
-// isMirror says whether dir has the provider for this machine, unpacked or zipped.
+// isMirror reports whether dir has the provider for this machine, unpacked or zipped.
 func isMirror(dir string) bool {
 	at := filepath.Join(dir, filepath.FromSlash(awsProvider))
 	platform := runtime.GOOS + "_" + runtime.GOARCH

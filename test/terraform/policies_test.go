@@ -13,7 +13,7 @@ var (
 	tag    = regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]*$`) // what IAM takes as a tag's value
 )
 
-// everything lists the actions for which AWS knows no resources that could be named.
+// everything lists the actions that have no resources to name.
 var everything = []string{
 	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetTraceSummaries", "xray:BatchGetTraces",
 	"logs:GetQueryResults", "logs:StopQuery", "logs:DescribeQueryDefinitions", "logs:DescribeLogGroups",
@@ -24,36 +24,36 @@ var everything = []string{
 	"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
 }
 
-// TestPolicies holds every statement to the rules: an action is named, has a reason, and "*" stands only where AWS
-// knows no resource, or where a condition narrows it.
+// TestPolicies checks every statement: each action is named, it has a reason, and "*" stands only where the action has no resources to
+// name, or where a condition narrows it.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	for name, p := range policies(t) {
 		if p.About == "" {
-			t.Errorf("%s: nobody can tell what it is for: fill in about", name)
+			t.Errorf("%s: about is empty: state what the policy is for", name)
 		}
 		if !tag.MatchString(p.ArchitectureName) {
-			t.Errorf("%s: architecture_name becomes a tag, which takes no %q", name, p.ArchitectureName)
+			t.Errorf("%s: architecture_name becomes a tag, which does not accept %q", name, p.ArchitectureName)
 		}
 		seen := map[string]bool{}
 		for _, s := range p.Statements {
 			at := name + "/" + s.Sid
 			if !sid.MatchString(s.Sid) || seen[s.Sid] {
-				t.Errorf("%s: a sid is made of letters and digits, and there once", at)
+				t.Errorf("%s: a Sid has only letters and digits, and is unique", at)
 			}
 			seen[s.Sid] = true
 			if s.Reason == "" || s.Effect != "Allow" || len(s.Action) == 0 || len(s.Resource) == 0 {
-				t.Errorf("%s: reason, Allow, actions and resources are all there", at)
+				t.Errorf("%s: reason, Allow, actions and resources are required", at)
 			}
 			for _, a := range s.Action {
 				if !action.MatchString(a) {
-					t.Errorf("%s: %q: actions are named one by one", at, a)
+					t.Errorf("%s: %q: name each action", at, a)
 				}
 			}
 			if slices.Contains(s.Resource, "*") && s.Condition == nil {
 				for _, a := range s.Action {
 					if !slices.Contains(everything, a) {
-						t.Errorf("%s: %s knows resources; name them", at, a)
+						t.Errorf("%s: %s has resources; name them", at, a)
 					}
 				}
 			}
@@ -61,8 +61,7 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestLayers says which service writes, reads and deletes which layer of the lake: the promise of the architecture, held
-// against the policies.
+// TestLayers checks which service writes, reads and deletes which layer of the lake, as the architecture states, against the policies.
 func TestLayers(t *testing.T) {
 	t.Parallel()
 	all := policies(t)
@@ -105,8 +104,7 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// TestBoundary: what the boundary leaves out, no service's policy may hold, and it holds nothing that none of them does
-// but what a key or a VPC adds.
+// TestBoundary checks that the boundary allows exactly the actions of the services' policies, and those that a key or a VPC adds.
 func TestBoundary(t *testing.T) {
 	t.Parallel()
 	all := policies(t)

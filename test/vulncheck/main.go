@@ -113,7 +113,7 @@ func databaseOf(ctx context.Context, database string) (time.Time, error) {
 	}
 	var index struct{ Modified time.Time }
 	if err := json.Unmarshal(body, &index); err != nil || index.Modified.IsZero() {
-		return time.Time{}, fmt.Errorf("%s/index/db.json does not say when it was changed: it is no database of vulnerabilities", database)
+		return time.Time{}, fmt.Errorf("read %s/index/db.json: no date of change; it is not a database of vulnerabilities", database)
 	}
 	return index.Modified, nil
 }
@@ -129,25 +129,25 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", url, answer.Status)
+		return nil, fmt.Errorf("get %s: %s", url, answer.Status)
 	}
 	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 }
 
 // workspace is the folder of go.work.
 func workspace(ctx context.Context) (string, error) {
-	said, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	output, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env GOWORK: %w", err)
 	}
-	file := strings.TrimSpace(string(said))
+	file := strings.TrimSpace(string(output))
 	if file == "" || file == "off" {
-		return "", errors.New("there is no go.work here; run it inside the source tree, without GOWORK=off")
+		return "", errors.New("find go.work: not here; run it inside the source tree, without GOWORK=off")
 	}
 	return filepath.Dir(file), nil
 }
 
-// build builds govulncheck in its own module: its requirements are none of the workspace's.
+// build builds govulncheck in its own module, whose requirements are not the workspace's.
 func build(ctx context.Context, top string) (string, error) {
 	dir, err := os.MkdirTemp("", "llac-vulncheck")
 	if err != nil {
@@ -157,8 +157,8 @@ func build(ctx context.Context, top string) (string, error) {
 	c := exec.CommandContext(ctx, "go", "build", "-o", program, "golang.org/x/vuln/cmd/govulncheck")
 	c.Dir = filepath.Join(top, "tools")
 	c.Env = append(slices.Clone(os.Environ()), "GOWORK=off")
-	if said, err := c.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("build govulncheck: %w\n%s", err, said), os.RemoveAll(dir))
+	if output, err := c.CombinedOutput(); err != nil {
+		return "", errors.Join(fmt.Errorf("build govulncheck: %w\n%s", err, output), os.RemoveAll(dir))
 	}
 	return program, nil
 }

@@ -13,7 +13,7 @@ import (
 
 const events = "./events"
 
-// database writes a database of vulnerabilities with one in it, of a function of the standard library, that is mended in a
+// database writes a database of vulnerabilities with one in it, of a function of the standard library, that is fixed in a
 // Go that does not exist yet.
 func database(t *testing.T, pkg, symbol string) string {
 	t.Helper()
@@ -50,7 +50,7 @@ func database(t *testing.T, pkg, symbol string) string {
 	return "file://" + filepath.ToSlash(dir)
 }
 
-func TestAVulnerabilityThatIsReachedIsFound(t *testing.T) {
+func TestReachableVulnerability(t *testing.T) {
 	t.Parallel()
 	var out, log bytes.Buffer
 	if status := run(t.Context(), []string{events}, database(t, "encoding/json", "Marshal"), &out, &log); status != found ||
@@ -58,11 +58,11 @@ func TestAVulnerabilityThatIsReachedIsFound(t *testing.T) {
 		t.Errorf("exit status %d\n%s%s", status, out.String(), log.String())
 	}
 	if !strings.Contains(out.String(), "of 2026-01-02T03:04:05Z") {
-		t.Errorf("the age of the database is not told:\n%s", out.String())
+		t.Errorf("the output lacks the age of the database:\n%s", out.String())
 	}
 }
 
-func TestOneThatIsNotReachedIsNot(t *testing.T) {
+func TestUnreachableVulnerability(t *testing.T) {
 	t.Parallel()
 	var out, log bytes.Buffer
 	if status := run(t.Context(), []string{events}, database(t, "net/smtp", "SendMail"), &out, &log); status != 0 {
@@ -70,8 +70,8 @@ func TestOneThatIsNotReachedIsNot(t *testing.T) {
 	}
 }
 
-// Nothing found and nothing looked at are told apart.
-func TestWithoutADatabaseNothingIsGreen(t *testing.T) {
+// TestMissingDatabase checks that "nothing found" and "nothing checked" differ.
+func TestMissingDatabase(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()

@@ -30,13 +30,13 @@ type Tree struct {
 	Services     []string          // which no workflow may list
 	Roles        map[string]string // that GitHub may take, by name without llac-<env>-: what the end of the token's subject must be
 	Exists       func(path string) bool
-	Llac         func(words []string) error // whether llac has such a command; an error says why not
+	Llac         func(words []string) error // nil if llac has the command, or why not
 }
 
 // maxTimeout is the longest that a job may take, in minutes.
 const maxTimeout = 60
 
-// Check answers all problems of the workflows, by name.
+// Check returns all problems of the workflows, by name.
 func Check(files map[string][]byte, tree Tree) ([]Problem, error) {
 	c := checker{tree: tree, digests: map[string]string{}}
 	if err := c.lint(files); err != nil {
@@ -44,7 +44,7 @@ func Check(files map[string][]byte, tree Tree) ([]Problem, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		c.file, c.lines = name, strings.Split(string(files[name]), "\n")
-		if w, _ := actionlint.Parse(files[name]); w != nil { // lint has told what cannot be read
+		if w, _ := actionlint.Parse(files[name]); w != nil { // lint reported what cannot be parsed
 			c.workflow(w)
 		}
 	}
@@ -67,7 +67,7 @@ func (c *checker) add(at *actionlint.Pos, format string, args ...any) {
 	c.problems = append(c.problems, p)
 }
 
-// pinned is a digest and the version that it is said to be.
+// pinned is a digest and its version.
 var pinned = regexp.MustCompile(`@[0-9a-f]{40} # v([0-9]+)(\.[0-9]+)*`)
 
 // lint is actionlint itself, over all workflows together, since some call others. It knows the inputs of actions by their
@@ -158,10 +158,11 @@ func (c *checker) job(w *actionlint.Workflow, job *actionlint.Job) {
 			c.add(job.WorkflowCall.Uses.Pos, "there is no %s", job.WorkflowCall.Uses.Value)
 		}
 		if job.WorkflowCall.InheritSecrets || len(job.WorkflowCall.Secrets) > 0 {
-			c.add(job.Pos, "job %s hands on secrets; there are none", id)
+			c.add(job.Pos, "job %s passes secrets on; the project has no secrets", id)
 		}
 		if mayAsk && !onlyMain(job) {
-			c.add(job.Pos, "job %s may ask for roles, and does not say that it runs on main alone: if: github.ref == 'refs/heads/main'", id)
+			c.add(job.Pos,
+				"job %s may take roles, and does not require that it runs on main alone: if: github.ref == 'refs/heads/main'", id)
 		}
 		return
 	}
@@ -205,7 +206,7 @@ var used = regexp.MustCompile(`^([A-Za-z0-9_.-]+/[A-Za-z0-9_./-]+)@([0-9a-f]{40}
 // version is the comment behind a digest.
 var version = regexp.MustCompile(`# (v[0-9]+\.[0-9]+\.[0-9]+)$`)
 
-// step checks one step and answers the role that it takes, if any.
+// step checks one step and returns the role that it takes, if any.
 func (c *checker) step(step *actionlint.Step) (role string) {
 	switch exec := step.Exec.(type) {
 	case *actionlint.ExecAction:
@@ -228,7 +229,7 @@ func (c *checker) action(exec *actionlint.ExecAction) (role string) {
 	name, digest := m[1], m[2]
 	says := version.FindStringSubmatch(strings.TrimSpace(c.lines[exec.Uses.Pos.Line-1]))
 	if says == nil {
-		c.add(exec.Uses.Pos, "%s does not say which version its digest is: # vX.Y.Z", name)
+		c.add(exec.Uses.Pos, "%s does not name the version of its digest: # vX.Y.Z", name)
 		return ""
 	}
 	if pin := digest + " " + says[1]; c.digests[name] == "" {
@@ -283,7 +284,7 @@ func (c *checker) commands(exec *actionlint.ExecRun) {
 	}
 	for _, m := range slices.Concat(goRun.FindAllStringSubmatch(text, -1), script.FindAllStringSubmatch(text, -1)) {
 		if !c.tree.Exists(m[1]) {
-			c.add(exec.Run.Pos, "there is no %s", m[1])
+			c.add(exec.Run.Pos, "%s does not exist", m[1])
 		}
 	}
 	for _, m := range llacCommand.FindAllStringSubmatch(text, -1) {
@@ -330,7 +331,7 @@ func (c *checker) matrix(w *actionlint.Workflow, job *actionlint.Job) {
 			return
 		}
 	}
-	c.add(job.Pos, "output %s of job %s is not what test/changed says", m[2], m[1])
+	c.add(job.Pos, "output %s of job %s is not the output of test/changed", m[2], m[1])
 }
 
 var (
@@ -376,11 +377,11 @@ func (c *checker) role(w *actionlint.Workflow, job *actionlint.Job, arn string) 
 		c.add(job.Pos, "the role %s trusts a branch; the token of job %s names its environment %s instead", name, id, there)
 	case strings.HasPrefix(subject, "ref:") && !onlyMain(job):
 		c.add(job.Pos,
-			"the role %s trusts one branch, and job %s does not say that it runs there alone: if: github.ref == 'refs/heads/main'",
+			"the role %s trusts one branch, and job %s does not require that it runs there alone: if: github.ref == 'refs/heads/main'",
 			name, id)
 	}
 	if env != "" && !strings.HasPrefix(env, "${{") && !slices.Contains(c.tree.Environments, env) {
-		c.add(job.Pos, "there is no environment %s under terraform/environments", env)
+		c.add(job.Pos, "unknown environment %s: not under terraform/environments", env)
 	}
 	concurrency := job.Concurrency
 	if concurrency == nil {

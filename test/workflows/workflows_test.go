@@ -80,7 +80,7 @@ func tree(t *testing.T) Tree {
 		`Condition = { StringEquals = { "${local.github}:aud"`, `name                 = "${local.prefix}-${each.key}"`,
 	} {
 		if !bytes.Contains(roles, []byte(want)) {
-			t.Errorf("terraform/stacks/security/roles.tf says no more %s: see whether workflows are still trusted as these tests think",
+			t.Errorf("terraform/stacks/security/roles.tf does not contain %s: check whether it still trusts workflows as these tests assume",
 				want)
 		}
 	}
@@ -90,7 +90,7 @@ func tree(t *testing.T) Tree {
 	return out
 }
 
-// llac says whether there is such a command, by its help.
+// llac reports whether a command exists, by its help.
 func llac(words []string) error {
 	var out, log bytes.Buffer
 	app := cli.App{Stdout: &out, Stderr: &log, Clock: clock.System{}, Getenv: func(string) string { return "" }}
@@ -115,7 +115,7 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// Each check fails on a workflow that is broken as it says.
+// TestBrokenWorkflows checks that each check fails on a workflow that is broken in its way.
 func TestBrokenWorkflows(t *testing.T) {
 	t.Parallel()
 	sound, tree := workflows(t), tree(t)
@@ -131,9 +131,9 @@ func TestBrokenWorkflows(t *testing.T) {
 		"a tag":          {"ci.yml", checkout, "actions/checkout@v6", "actions/checkout@v6 is not pinned by digest"},
 		"a short digest": {"security.yml", checkout, "actions/checkout@de0fac2 # v6.0.2", "is not pinned by digest"},
 		"no version": {"ci.yml", checkout, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd",
-			"does not say which version"},
+			"does not name the version"},
 		"half a version": {"ci.yml", checkout, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6",
-			"does not say which version"},
+			"does not name the version"},
 		"two digests": {"marts.yml", checkout, "actions/checkout@1234567890123456789012345678901234567890 # v6.0.2",
 			"elsewhere"},
 		"a token left behind": {"ci.yml", "persist-credentials: false", "persist-credentials: true",
@@ -158,7 +158,7 @@ func TestBrokenWorkflows(t *testing.T) {
 		"a target that is not there": {"ci.yml", "make sbom SERVICE", "make bom SERVICE", "make has no target bom"},
 		"a command that is not there": {"deploy-environment.yml", "bin/llac deploy running", "bin/llac deploy runs",
 			"llac deploy runs: "},
-		"a program that is not there": {"ci.yml", "go run ./test/changed", "go run ./test/change", "there is no test/change"},
+		"a program that is not there": {"ci.yml", "go run ./test/changed", "go run ./test/change", "test/change does not exist"},
 		"a script that is not there":  {"ci.yml", "run: .ci/run", "run: .ci/walk", "there is no .ci/walk"},
 		"a deploy that may be stopped": {"deploy-environment.yml", "cancel-in-progress: false", "cancel-in-progress: true",
 			"may be stopped half-way"},
@@ -170,11 +170,11 @@ func TestBrokenWorkflows(t *testing.T) {
 		"a plan in an environment": {"ci.yml", "    name: plan (${{ matrix.service }}, dev)\n", "    environment: dev\n",
 			"names its environment dev instead"},
 		"a plan on every branch": {"ci.yml", "if: github.event_name == 'push' && github.ref == 'refs/heads/main' && vars",
-			"if: vars", "does not say that it runs there alone"},
+			"if: vars", "does not require that it runs there alone"},
 		"a plan on main or not": {"ci.yml", "github.ref == 'refs/heads/main' && vars",
-			"(github.ref == 'refs/heads/main' || true) && vars", "does not say that it runs there alone"},
+			"(github.ref == 'refs/heads/main' || true) && vars", "does not require that it runs there alone"},
 		"a deploy of every branch": {"deploy.yml", "github.ref == 'refs/heads/main' && vars.LLAC_ACCOUNT_DEV",
-			"vars.LLAC_ACCOUNT_DEV", "does not say that it runs on main alone"},
+			"vars.LLAC_ACCOUNT_DEV", "does not require that it runs on main alone"},
 		"a role that is not made": {"ci.yml", "role/llac-dev-github-plan", "role/llac-dev-github-planner",
 			"does not make for GitHub"},
 		"a service's own role": {"ci.yml", "role/llac-dev-github-plan", "role/llac-dev-stager", "does not make for GitHub"},
@@ -194,17 +194,17 @@ func TestBrokenWorkflows(t *testing.T) {
 			"service: [stager, fetcher]", "stager is listed by name"},
 		"jobs of nothing": {"ci.yml", "    if: needs.changed.outputs.services != '[]'\n", "",
 			"fails where no service has changed"},
-		"what test/changed did not say": {"ci.yml", "services=$(go run ./test/changed --base \"$BASE\")", "services='[\"one\"]'",
-			"is not what test/changed says"},
+		"not the output of test/changed": {"ci.yml", "services=$(go run ./test/changed --base \"$BASE\")", "services='[\"one\"]'",
+			"is not the output of test/changed"},
 		"a failure that is not seen": {"ci.yml",
 			"          services=$(go run ./test/changed --base \"$BASE\")\n          echo \"services=$services\"",
-			"          echo \"services=$(go run ./test/changed --base \"$BASE\")\"", "is not what test/changed says"},
+			"          echo \"services=$(go run ./test/changed --base \"$BASE\")\"", "is not the output of test/changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			broken := maps.Clone(sound)
 			if broken[c.file] = bytes.ReplaceAll(sound[c.file], []byte(c.old), []byte(c.new)); bytes.Equal(broken[c.file], sound[c.file]) {
-				t.Fatalf("%s says no more %q", c.file, c.old)
+				t.Fatalf("%s does not contain %q", c.file, c.old)
 			}
 			problems, err := Check(broken, tree)
 			if err != nil {
@@ -280,11 +280,11 @@ func TestDependabotWatchesEverything(t *testing.T) {
 	}
 }
 
-// Whoever sets up a repository finds every variable in docs/deploying.md, and none that nothing reads.
+// TestVariablesAreDocumented checks that docs/deploying.md sets exactly the variables that the workflows read.
 func TestVariablesAreDocumented(t *testing.T) {
 	t.Parallel()
 	variable := regexp.MustCompile(`\bvars\.(LLAC_[A-Z_]+)`)
-	documented := regexp.MustCompile(`\bgh variable set (LLAC_[A-Z_]+)`)
+	setCommand := regexp.MustCompile(`\bgh variable set (LLAC_[A-Z_]+)`)
 	names := func(e *regexp.Regexp, texts ...[]byte) []string {
 		var out []string
 		for _, m := range e.FindAllSubmatch(bytes.Join(texts, []byte("\n")), -1) {
@@ -293,8 +293,8 @@ func TestVariablesAreDocumented(t *testing.T) {
 		slices.Sort(out)
 		return slices.Compact(out)
 	}
-	used, told := names(variable, slices.Collect(maps.Values(workflows(t)))...), names(documented, read(t, "docs/deploying.md"))
-	if len(used) < 3 || !slices.Equal(used, told) {
-		t.Errorf("the workflows read %v, docs/deploying.md tells of %v", used, told)
+	used, documented := names(variable, slices.Collect(maps.Values(workflows(t)))...), names(setCommand, read(t, "docs/deploying.md"))
+	if len(used) < 3 || !slices.Equal(used, documented) {
+		t.Errorf("the workflows read %v, docs/deploying.md documents %v", used, documented)
 	}
 }

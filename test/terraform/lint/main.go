@@ -57,7 +57,7 @@ func runCheckov(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Its output is the findings; how many checks passed says that it looked at all.
+	// Its output is the findings; the number of passed checks shows that it ran.
 	c := environment.Command(ctx, environment.Program("checkov"), "-d", "terraform", "--config-file", "terraform/.checkov.yaml")
 	out, err := c.CombinedOutput()
 	switch {

@@ -43,15 +43,15 @@ var (
 )
 
 const (
-	// patience bounds one wait. Two cores that others use too make it long.
+	// patience bounds one wait. It is long because other processes may use the machine.
 	patience = 3 * time.Minute
-	// fetcherTimeout is short, so that a fetch can be made to go beyond it.
+	// fetcherTimeout is short, so that a fetch can exceed it.
 	fetcherTimeout = 6 * time.Second
 )
 
-// world is a local cloud with a simulated portal, moto's Glue, and the six services as Lambda functions: each with the
+// deployment is a local cloud with a simulated portal, moto's Glue, and the six services as Lambda functions: each with the
 // environment that Terraform gives it, credentials of its own, and the recorder for its only way to the cloud.
-type world struct {
+type deployment struct {
 	t        *testing.T
 	cloud    *aws.Cloud
 	glue     *glue.Client
@@ -61,13 +61,13 @@ type world struct {
 	lake     lake.Store
 	sqs      *sqs.Client
 	logs     map[string]string // file by service
-	heard    []events.Event
+	received []events.Event
 
 	mu     sync.Mutex
 	before Before
 }
 
-func newWorld(t *testing.T) *world {
+func newDeployment(t *testing.T) *deployment {
 	t.Helper()
 	moto, err := conformance.StartMoto(context.WithoutCancel(t.Context()), os.Stderr)
 	if err != nil {
@@ -78,13 +78,13 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { _ = moto.Close() })
 	ctx := context.WithoutCancel(t.Context())
-	w := &world{t: t, logs: map[string]string{}, glue: glue.NewFromConfig(moto.Config)}
+	w := &deployment{t: t, logs: map[string]string{}, glue: glue.NewFromConfig(moto.Config)}
 	database := here.Database()
 	if _, err := w.glue.CreateDatabase(ctx,
 		&glue.CreateDatabaseInput{DatabaseInput: &gluetypes.DatabaseInput{Name: &database}}); err != nil {
 		t.Fatal(err)
 	}
-	// Missing objects are 403 to who may not list, as they are to all of these roles but for the janitor's few prefixes.
+	// A missing object is 403 for roles that may not list: for all of these roles, except for a few prefixes of the landing-janitor.
 	w.cloud, err = aws.Start(ctx, aws.Options{
 		Dir: t.TempDir(), Buckets: []string{here.DataBucket(), here.ConfigBucket()}, Region: here.Region, AccountID: here.ID,
 		StrictMissing: true,
@@ -186,7 +186,7 @@ func address(t *testing.T, text string) *url.URL {
 }
 
 // start runs a service as a function behind its queue's event source mapping.
-func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service string) {
+func (w *deployment) start(ctx context.Context, functions *sync.WaitGroup, service string) {
 	w.t.Helper()
 	api := lambdatest.StartRuntimeAPI()
 	log, err := os.Create(filepath.Join(w.t.TempDir(), service+".log"))
@@ -201,7 +201,7 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service st
 		"LLAC_ENV="+here.Name, "LLAC_QUEUE_URL="+w.topology.Queues[service], "LLAC_DEAD_LETTER_QUEUE_URL="+w.topology.DeadLetters[service],
 		"LLAC_TOPIC_ARN="+w.topology.Topics[service], "LLAC_MAX_RECEIVES=5", "LLAC_LOG_LEVEL=info",
 		"LLAC_DATA_BUCKET="+here.DataBucket(), "LLAC_CONFIG_BUCKET="+here.ConfigBucket(),
-		// As Lambda does, but for the cloud's address.
+		// As Lambda does, except for the cloud's address.
 		"AWS_LAMBDA_RUNTIME_API="+api.Address(), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024", "AWS_REGION="+here.Region,
 		"AWS_ACCESS_KEY_ID="+service, "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL="+w.recorder.Address(),
@@ -232,7 +232,7 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service st
 		for ctx.Err() == nil {
 			r, err := mapping.Once(ctx)
 			if service == "fetcher" && errors.Is(err, context.DeadlineExceeded) {
-				continue // on a machine as busy as that its few seconds are not enough; the message comes back
+				continue // on a busy machine its few seconds are not enough; the message returns
 			}
 			if err != nil && ctx.Err() == nil || r.Answer.Failed {
 				w.t.Errorf("%s as a function: %+v %v %s", service, r, err, r.Answer.Payload)
@@ -242,7 +242,7 @@ func (w *world) start(ctx context.Context, functions *sync.WaitGroup, service st
 	})
 }
 
-// versions makes the local cloud's buckets look as versioned ones do: every object has a version, deletes name it.
+// versions makes the local cloud's buckets look versioned: every object has a version, and deletes name it.
 type versions struct{ http.RoundTripper }
 
 func (v versions) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -259,15 +259,15 @@ func (v versions) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a, err
 }
 
-// interfere has a function look at all that passes the recorder; nil: nobody.
-func (w *world) interfere(f Before) {
+// interfere lets a function inspect each request that passes the recorder; nil: none.
+func (w *deployment) interfere(f Before) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.before = f
 }
 
-// deploy puts the contracts of a folder in force, and those given beside them.
-func (w *world) deploy(more ...string) {
+// deploy publishes the contracts of the project, and those given in addition.
+func (w *deployment) deploy(more ...string) {
 	w.t.Helper()
 	contracts, err := contract.LoadDir(filepath.Join(repository, "datasets"))
 	if err != nil {
@@ -286,8 +286,8 @@ func (w *world) deploy(more ...string) {
 	}
 }
 
-// request asks for a run as the operator does, and answers its slot.
-func (w *world) request(dataset string, at time.Time, force bool) string {
+// request asks for a run as the operator does, and returns its slot.
+func (w *deployment) request(dataset string, at time.Time, force bool) string {
 	w.t.Helper()
 	e := events.New(events.RunRequested{Dataset: dataset, RequestedAt: at, Trigger: "manual", RequestedBy: "iam", Force: force})
 	e.ID, e.Source, e.Time = "operator/"+dataset+at.Format("/150405.000"), "/llac/operator", at
@@ -301,8 +301,8 @@ func (w *world) request(dataset string, at time.Time, force bool) string {
 	return lake.Slot(at)
 }
 
-// send puts an event straight into a service's queue, as a schedule does.
-func (w *world) send(service, id string, p events.Payload) {
+// send sends an event directly to a service's queue, as a schedule does.
+func (w *deployment) send(service, id string, p events.Payload) {
 	w.t.Helper()
 	e := events.New(p)
 	e.ID, e.Source, e.Time = id, "/llac/iam", time.Now().UTC()
@@ -313,15 +313,15 @@ func (w *world) send(service, id string, p events.Payload) {
 	w.sendText(w.topology.Queues[service], string(body))
 }
 
-func (w *world) sendText(queue, body string) {
+func (w *deployment) sendText(queue, body string) {
 	w.t.Helper()
 	if _, err := w.sqs.SendMessage(w.t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body}); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// ended waits until each of these datasets has said an event of this type; of the run of a slot, where one is named.
-func (w *world) ended(p events.Payload, slot string, datasets ...string) {
+// ended waits until an event of this type was emitted for each of these datasets; of the run of a slot, if one is given.
+func (w *deployment) ended(p events.Payload, slot string, datasets ...string) {
 	w.t.Helper()
 	left := map[string]bool{}
 	for _, d := range datasets {
@@ -329,13 +329,13 @@ func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 	}
 	enough := func(e events.Event) bool {
 		var run events.Run
-		_ = json.Unmarshal(e.Data, &run) // what has no run is of none
+		_ = json.Unmarshal(e.Data, &run) // an event without a run has none
 		if e.Type == p.EventType() && strings.HasPrefix(run.RunID, slot) {
 			delete(left, e.Subject)
 		}
 		return len(left) == 0
 	}
-	for _, e := range w.heard {
+	for _, e := range w.received {
 		if enough(e) {
 			return
 		}
@@ -353,7 +353,7 @@ func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			w.heard = append(w.heard, e)
+			w.received = append(w.received, e)
 			found = enough(e) || found
 			if _, err := w.sqs.DeleteMessage(w.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url,
 				ReceiptHandle: m.ReceiptHandle}); err != nil {
@@ -364,11 +364,11 @@ func (w *world) ended(p events.Payload, slot string, datasets ...string) {
 			return
 		}
 	}
-	w.fail("%s of %v, slot %q: not within %s", events.Name(p.EventType()), slices.Sorted(maps.Keys(left)), slot, patience)
+	w.fail("no %s of %v, slot %q, within %s", events.Name(p.EventType()), slices.Sorted(maps.Keys(left)), slot, patience)
 }
 
-// quiet waits until no service's queue holds a message, waiting or in flight.
-func (w *world) quiet() {
+// quiet waits until no queue of a service has a message, waiting or in flight.
+func (w *deployment) quiet() {
 	w.t.Helper()
 	names := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
@@ -392,8 +392,8 @@ func (w *world) quiet() {
 	w.fail("queues are not empty:%s", busy)
 }
 
-// fail stops the test with what was said and the ends of the services' logs.
-func (w *world) fail(format string, args ...any) {
+// fail stops the test with the last events and the ends of the services' logs.
+func (w *deployment) fail(format string, args ...any) {
 	w.t.Helper()
 	for _, s := range Services() {
 		b, _ := os.ReadFile(w.logs[s])
@@ -403,10 +403,10 @@ func (w *world) fail(format string, args ...any) {
 		})
 		w.t.Logf("--- %s\n%s", s, strings.Join(lines[max(0, len(lines)-4):], "\n"))
 	}
-	var said []string
-	for _, e := range w.heard[max(0, len(w.heard)-20):] {
-		said = append(said, events.Name(e.Type)+" "+e.ID)
+	var recent []string
+	for _, e := range w.received[max(0, len(w.received)-20):] {
+		recent = append(recent, events.Name(e.Type)+" "+e.ID)
 	}
-	w.t.Logf("heard last: %s", strings.Join(said, ", "))
+	w.t.Logf("received last: %s", strings.Join(recent, ", "))
 	w.t.Fatalf(format, args...)
 }
