@@ -145,6 +145,9 @@ func (t tree) services() ([]string, error) {
 	return out, nil
 }
 
+// unshallow is what to do about a shallow clone.
+const unshallow = "git fetch --unshallow, or fetch-depth: 0 at actions/checkout"
+
 var zeros = regexp.MustCompile(`^0{40}$`)
 
 // left returns the commit where head left the line of base, or "" if everything counts as new: GitHub sends forty zeros when a branch is
@@ -159,16 +162,14 @@ func (t tree) left(base string) (string, error) {
 			return "", err
 		}
 		if strings.TrimSpace(string(shallow)) == "true" {
-			return "",
-				fmt.Errorf("commit %s is not in this clone, which is shallow: git fetch --unshallow, or fetch-depth: 0 at actions/checkout", base)
+			return "", fmt.Errorf("commit %s is not in this shallow clone: %s", base, unshallow)
 		}
 		fmt.Fprintf(t.log, "commit %s is gone: everything counts as changed\n", base)
 		return "", nil
 	}
 	at, err := t.output("git", "merge-base", base, t.head)
 	if err != nil {
-		return "",
-			fmt.Errorf("%s and %s have no commit in common that this clone knows; in a shallow one, git fetch --unshallow, or fetch-depth: 0 at actions/checkout: %w", base, t.head, err)
+		return "", fmt.Errorf("%s and %s have no commit in common in this clone; if it is shallow: %s: %w", base, t.head, unshallow, err)
 	}
 	return strings.TrimSpace(string(at)), nil
 }
@@ -193,7 +194,8 @@ func (t tree) notOlder(builds map[string]string) error {
 			return err
 		}
 		if tips := strings.Fields(string(ends)); string(bytes.TrimSpace(at)) == tips[0] && tips[0] != tips[1] {
-			return fmt.Errorf("refuse to deploy this tree: the deployed build %s of %s is of a later commit; to go back on purpose, make deploy SERVICE=%s", build, service, service)
+			return fmt.Errorf("refuse to deploy this tree: the deployed build %s of %s is of a later commit; "+
+				"to go back on purpose, make deploy SERVICE=%s", build, service, service)
 		}
 	}
 	return nil

@@ -215,7 +215,7 @@ func TestDeploy(t *testing.T) {
 		t.Errorf("calls of terraform:\n%s", log)
 	}
 
-	if output, ok = deploy(); !ok || !strings.Contains(output, "was there already") {
+	if output, ok = deploy(); !ok || !strings.Contains(output, "existed already") {
 		t.Errorf("second deploy: %v\n%s", ok, output)
 	}
 }

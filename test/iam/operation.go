@@ -220,8 +220,7 @@ func (a Account) s3(o Operation, r *http.Request) (Operation, error) {
 	case r.Method == http.MethodPut:
 		o.Name = "PutObject"
 		if r.Header.Get("X-Amz-Tagging") != "" || r.Header.Get("X-Amz-Acl") != "" {
-			return o,
-				fmt.Errorf("PutObject with tags or an ACL needs s3:PutObjectTagging or s3:PutObjectAcl; add it to Account.s3 and actions.json")
+			return o, fmt.Errorf("PutObject with tags or an ACL: unsupported request; add it to Account.s3 and actions.json")
 		}
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		o.Name = "CreateMultipartUpload"

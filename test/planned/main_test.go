@@ -44,7 +44,7 @@ func TestNothingPlannedAndNoPlan(t *testing.T) {
 		}
 		var out, log bytes.Buffer
 		if status := run([]string{"--service", "stager", "--env", "dev", file}, &out, &log); status != want || want == 0 &&
-			!strings.Contains(out.String(), "nothing would change") || want == 1 && log.Len() == 0 {
+			!strings.Contains(out.String(), "only its package would change") || want == 1 && log.Len() == 0 {
 			t.Errorf("%s: exit status %d, %q, %q", body, status, out.String(), log.String())
 		}
 	}

@@ -1,6 +1,5 @@
-// Command skips reads a run of the tests (go test -json, one file) and, where LLAC_REQUIRE_ALL=1 asks for it, fails when a
-// test was skipped for want of something that this machine should have. Elsewhere it says nothing: the test runner has
-// named the skips already.
+// Command skips reads a run of the tests (go test -json, one file). With LLAC_REQUIRE_ALL=1 it fails when a test was skipped because
+// this machine lacks something that it should have. Without it does nothing: the test runner has listed the skips.
 package main
 
 import (

@@ -18,7 +18,16 @@ const awsProvider = "registry.terraform.io/hashicorp/aws"
 func CLIConfig(dir string) (string, error) {
 	config := "# no mirror of providers was found: the public registry is used\n"
 	if mirror := Mirror(); mirror != "" {
-		config = fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path    = %q\n    include = [%q]\n  }\n  direct {\n    exclude = [%q]\n  }\n}\n", mirror, awsProvider, awsProvider)
+		config = fmt.Sprintf(`provider_installation {
+  filesystem_mirror {
+    path    = %q
+    include = [%q]
+  }
+  direct {
+    exclude = [%q]
+  }
+}
+`, mirror, awsProvider, awsProvider)
 	}
 	at := filepath.Join(dir, "terraform.rc")
 	return at, os.WriteFile(at, []byte(config), 0o644)

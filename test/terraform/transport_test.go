@@ -151,7 +151,8 @@ func list(v any) []string {
 // TestInsecure checks that each mistake in a policy is found.
 func TestInsecure(t *testing.T) {
 	t.Parallel()
-	const good = `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"arn:aws:sqs:r:1:q","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`
+	const good = `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"arn:aws:sqs:r:1:q",` +
+		`"Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`
 	for name, c := range map[string]struct {
 		policy string
 		found  bool
