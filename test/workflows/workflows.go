@@ -136,6 +136,14 @@ func (c *checker) workflow(w *actionlint.Workflow) {
 	}
 }
 
+// publishesPages reports whether a job publishes GitHub Pages, which needs the permissions pages and id-token.
+func publishesPages(job *actionlint.Job) bool {
+	return slices.ContainsFunc(job.Steps, func(s *actionlint.Step) bool {
+		uses, ok := s.Exec.(*actionlint.ExecAction)
+		return ok && strings.HasPrefix(uses.Uses.Value, "actions/deploy-pages@")
+	})
+}
+
 func (c *checker) job(w *actionlint.Workflow, job *actionlint.Job) {
 	id := job.ID.Value
 	permissions := job.Permissions
@@ -145,7 +153,7 @@ func (c *checker) job(w *actionlint.Workflow, job *actionlint.Job) {
 	mayAsk := false
 	if permissions != nil {
 		for _, right := range writes(permissions) {
-			if right != "id-token" {
+			if right != "id-token" && !(right == "pages" && publishesPages(job)) {
 				c.add(job.Pos, "job %s may write %s, which nothing here needs", id, right)
 			}
 			mayAsk = mayAsk || right == "id-token"
@@ -177,7 +185,7 @@ func (c *checker) job(w *actionlint.Workflow, job *actionlint.Job) {
 	}
 	c.matrix(w, job)
 	switch {
-	case role == "" && mayAsk:
+	case role == "" && mayAsk && !publishesPages(job):
 		c.add(job.Pos, "job %s may ask for roles, and takes none", id)
 	case role != "" && !mayAsk:
 		c.add(job.Pos, "job %s takes a role and may not ask for it: permissions: id-token: write", id)
