@@ -286,8 +286,8 @@ func protected(t *testing.T, e *environment) {
 		t.Errorf("the data bucket: %v", err)
 	}
 	for arg, want := range map[string]string{
-		"-var=tick=sometimes":             "EventBridge takes rate",
-		"-var=alarm_emails=[\"invalid\"]": "An address looks like",
+		"-var=tick=sometimes":             "Use rate(15 minutes)",
+		"-var=alarm_emails=[\"invalid\"]": "Use addresses such as",
 	} {
 		output := e.refused(t, "terraform/tf", env, "stacks/messaging", "plan", "-no-color", "-lock=false", arg)
 		if !strings.Contains(output, want) {

@@ -147,7 +147,7 @@ func runbooks(t *testing.T, e *environment, d driver.Deployed) {
 		e.waitForSnapshot(t, c, "service_types", types)
 	})
 	page("alternative-source.md", nil, func(t *testing.T, output string) {})
-	page("tell-the-users.md", nil, func(t *testing.T, output string) {
+	page("notify-users.md", nil, func(t *testing.T, output string) {
 		if !strings.Contains(output, "municipalities") {
 			t.Errorf("the output names no dataset:\n%s", output)
 		}
@@ -179,11 +179,11 @@ func runbooks(t *testing.T, e *environment, d driver.Deployed) {
 		}
 	})
 
-	tested["take-a-deploy-back.md"] = true
-	t.Run("take-a-deploy-back.md", func(t *testing.T) {
+	tested["roll-back-a-deploy.md"] = true
+	t.Run("roll-back-a-deploy.md", func(t *testing.T) {
 		// deployAndRollBack runs these commands after a deploy; here only the page is checked.
 		const want = "bin/llac deploy running --env dev\nmake rollback SERVICE=validator ENV=dev\n"
-		if got := strings.Join(read("take-a-deploy-back.md"), ""); got != want {
+		if got := strings.Join(read("roll-back-a-deploy.md"), ""); got != want {
 			t.Errorf("the commands of the page are\n%s\nwant\n%s", got, want)
 		}
 	})
