@@ -1,6 +1,6 @@
-// Package duckdb runs SQL in the DuckDB of the managed Python environment, which also holds dbt. Llac itself links no
-// database: a binary with cgo would not build everywhere.
+// Package duckdb runs SQL in the DuckDB of the managed Python environment, which also holds dbt. Llac itself links no database:
+// a binary with cgo could not be built everywhere.
 //
-// What must hold: the versions stand once, in requirements.txt; a statement that fails is told with DuckDB's own message
-// and nothing after it runs; values arrive as texts that say exactly what the database holds.
+// What must hold: the versions are stated once, in requirements.txt; a statement that fails is reported with DuckDB's own
+// message, and no statement after it runs; values are returned without loss, as text where JSON has no exact form.
 package duckdb

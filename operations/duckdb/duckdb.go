@@ -23,14 +23,14 @@ var requirements string
 //go:embed programs
 var programs embed.FS
 
-// Requirements are the packages of the environment, as pip writes them.
+// Requirements returns the packages of the environment, as pip writes them.
 func Requirements() []string { return strings.Fields(requirements) }
 
-// Engine is the environment, installed.
+// Engine is the installed environment.
 type Engine struct{ Environment python.Environment }
 
-// Open answers the engine and installs it where it is missing; progress gets a line a step then. A machine without Python
-// is told by *python.NoPythonError.
+// Open returns the engine and installs it first if necessary; progress then receives one line per step. On a machine without
+// Python the error is a *python.NoPythonError.
 func Open(ctx context.Context, progress io.Writer) (Engine, error) {
 	e, err := python.Ensure(ctx, "marts", Requirements(), progress)
 	if err != nil {
@@ -39,58 +39,58 @@ func Open(ctx context.Context, progress io.Writer) (Engine, error) {
 	return Engine{e}, nil
 }
 
-// Job is what one process of the engine does: the statements in order, then the query.
+// Job is what one process of the engine runs: the statements in order, then the query.
 type Job struct {
 	Database   string         `json:"database,omitempty"` // a file; empty: in memory
 	ReadOnly   bool           `json:"read_only,omitempty"`
 	Settings   map[string]any `json:"settings,omitempty"` // DuckDB's configuration: threads, memory_limit
 	Statements []string       `json:"statements,omitempty"`
 	Query      string         `json:"query,omitempty"`
-	Limit      int            `json:"limit,omitempty"` // rows to answer at the most; 0: all
+	Limit      int            `json:"limit,omitempty"` // maximum number of rows; 0 means all
 }
 
-// Rows is the answer to a job's query. Values are nil, bool, json.Number, or the database's text of anything else.
+// Rows is the result of a query. Values are nil, bool, json.Number, or the database's text for any other type.
 type Rows struct {
 	Columns []Column `json:"columns"`
 	Values  [][]any  `json:"rows"`
-	More    bool     `json:"more"` // there are more than the limit
+	More    bool     `json:"more"` // the limit left rows out
 }
 
-// Column is one column of an answer, its type in DuckDB's words.
+// Column is a column of a result, with DuckDB's name of its type.
 type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 }
 
-// Error is a statement that DuckDB refused.
+// Error reports a statement that failed or was refused.
 type Error struct {
-	Kind      string `json:"kind"` // DuckDB's class: ParserException, CatalogException, …
+	Kind      string `json:"kind"` // DuckDB's exception: ParserException, CatalogException, …
 	Message   string `json:"message"`
 	Statement string `json:"statement"`
 
-	// Of a look.
+	// Only Look and Export set these.
 	Code string `json:"code"` // refused (by DuckDB), read_only, missing, usage, interrupted
-	Hint string `json:"hint"` // what to do about it
+	Hint string `json:"hint"` // what to do
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Run runs a job. The error is *Error where DuckDB refused a statement.
+// Run runs a job. The error is an *Error if DuckDB refused a statement.
 func (e Engine) Run(ctx context.Context, job Job) (Rows, error) {
-	var answer struct {
+	var report struct {
 		Rows
 		Error *Error `json:"error"`
 	}
-	if err := e.program(ctx, "run", job, &answer, Streams{}); err != nil {
+	if err := e.program(ctx, "run", job, &report, Streams{}); err != nil {
 		return Rows{}, err
 	}
-	if answer.Error != nil {
-		return Rows{}, answer.Error
+	if report.Error != nil {
+		return Rows{}, report.Error
 	}
-	return answer.Rows, nil
+	return report.Rows, nil
 }
 
-// Streams are those of a program. The zero value gives it nothing to read and drops what it writes.
+// Streams are the streams of a program. The zero value has nothing to read and discards output.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -103,14 +103,46 @@ const (
 	spillName  = "spill" // what does not fit into memory
 )
 
-// program runs one of the Python programs: it gets job, and what it reports is decoded into report. Where ctx ends it is
-// interrupted, and killed when it does not heed that.
+// program runs one of the Python programs on a job and decodes its report. When ctx ends, the program is interrupted, and
+// killed if it does not stop.
 func (e Engine) program(ctx context.Context, name string, job, report any, s Streams) (err error) {
 	folder, err := os.MkdirTemp("", "llac-duckdb-")
 	if err != nil {
 		return fmt.Errorf("make a folder for DuckDB: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	if err := prepare(folder, job); err != nil {
+		return err
+	}
+	// Isolated, so that no file of the current folder is imported as a module.
+	const start = "import sys; sys.path.insert(0, sys.argv[1] + '/programs'); import main; main.main()"
+	c := e.Environment.Command(ctx, "-I", "-B", "-X", "utf8", "-c", start, folder, name)
+	c.Stdin, c.Stdout, c.WaitDelay = s.In, s.Out, time.Second
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	last := &lastLine{}
+	c.Stderr = last
+	if s.Err != nil {
+		c.Stderr = s.Err
+	}
+	failed := c.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	out, err := os.ReadFile(filepath.Join(folder, reportName))
+	if failed != nil || err != nil {
+		return fmt.Errorf("run DuckDB in %s: %w%s; remove that folder, and the next command installs it again",
+			e.Environment.Python(), cmp.Or(failed, err), last)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.UseNumber()
+	if err := decoder.Decode(report); err != nil {
+		return fmt.Errorf("read DuckDB's report: %w", err)
+	}
+	return nil
+}
+
+// prepare writes the job and the programs into a folder.
+func prepare(folder string, job any) error {
 	if j, ok := job.(spilling); ok {
 		spill := filepath.Join(folder, spillName)
 		if err := os.Mkdir(spill, 0o700); err != nil {
@@ -123,37 +155,15 @@ func (e Engine) program(ctx context.Context, name string, job, report any, s Str
 		return fmt.Errorf("encode the job for DuckDB: %w", err)
 	}
 	if err := os.CopyFS(folder, programs); err != nil {
-		return fmt.Errorf("lay out the programs for DuckDB: %w", err)
+		return fmt.Errorf("copy the programs for DuckDB: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, jobName), in, 0o600); err != nil {
 		return fmt.Errorf("write the job for DuckDB: %w", err)
 	}
-	// Isolated, so that no file of the folder we stand in is taken for a module.
-	c := e.Environment.Command(ctx, "-I", "-B", "-X", "utf8", "-c", "import sys; sys.path.insert(0, sys.argv[1] + '/programs'); import main; main.main()", folder, name)
-	c.Stdin, c.Stdout, c.WaitDelay = s.In, s.Out, time.Second
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	said := &lastLine{}
-	c.Stderr = said
-	if s.Err != nil {
-		c.Stderr = s.Err
-	}
-	failed := c.Run()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	out, err := os.ReadFile(filepath.Join(folder, reportName))
-	if failed != nil || err != nil {
-		return fmt.Errorf("run DuckDB in %s: %w%s; remove that folder to have it made anew", e.Environment.Python(), cmp.Or(failed, err), said)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(out))
-	decoder.UseNumber()
-	if err := decoder.Decode(report); err != nil {
-		return fmt.Errorf("read DuckDB's answer: %w", err)
-	}
 	return nil
 }
 
-// spilling is a job that is told where to put what does not fit into memory.
+// spilling is a job that needs a folder for what does not fit into memory.
 type spilling interface{ spillTo(folder string) }
 
 // lastLine keeps the end of what a process writes to its standard error.
@@ -173,10 +183,10 @@ func (l *lastLine) String() string {
 	return ""
 }
 
-// Text quotes a text as SQL writes it.
+// Text returns a text as an SQL literal.
 func Text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// Files is a call that reads exactly these Parquet files, all of whose columns are inside; options follow as they are.
+// Files returns a call that reads exactly these Parquet files, which hold all of their columns. Options are added unchanged.
 func Files(files []string, options ...string) string {
 	quoted := make([]string, len(files))
 	for i, f := range files {
@@ -186,5 +196,5 @@ func Files(files []string, options ...string) string {
 	return "read_parquet(" + strings.Join(arguments, ", ") + ")"
 }
 
-// Name quotes a name as SQL writes it.
+// Name returns a name as a quoted SQL identifier.
 func Name(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

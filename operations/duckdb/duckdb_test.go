@@ -30,8 +30,9 @@ func TestRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "it's.duckdb")
 	rows, err := e.Run(t.Context(), Job{
 		Database: file, Settings: map[string]any{"threads": 1},
-		Statements: []string{"create table t (a bigint, b varchar, c decimal(12,2), d date, e boolean)", "insert into t values (9007199254740993, 'né' || chr(39), 1.50, date '2023-01-31', true), (1, null, null, null, false)"},
-		Query:      "select * from t order by a desc", Limit: 1,
+		Statements: []string{"create table t (a bigint, b varchar, c decimal(12,2), d date, e boolean)",
+			"insert into t values (9007199254740993, 'né' || chr(39), 1.50, date '2023-01-31', true), (1, null, null, null, false)"},
+		Query: "select * from t order by a desc", Limit: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -53,11 +54,11 @@ func TestRun(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if rows, err = e.Run(t.Context(), Job{Database: file, Query: "select count(*) from t"}); err != nil || len(rows.Values) != 1 {
-		t.Errorf("what stands behind a refused statement has run: %v, %v", rows, err)
+		t.Errorf("a statement after a refused one has run: %v, %v", rows, err)
 	}
 }
 
-// TestOptimizerThatLosesRows: see programs/database.py.
+// TestOptimizerThatLosesRows checks the setting that programs/database.py explains.
 func TestOptimizerThatLosesRows(t *testing.T) {
 	t.Parallel()
 	rows, err := engine(t).Run(t.Context(), Job{Query: "select current_setting('disabled_optimizers')"})

@@ -5,23 +5,23 @@ import (
 	"os"
 )
 
-// Export writes the answer to a query into a file.
+// Export describes a file with the result of a query.
 type Export struct {
 	Query   string      `json:"query"`
-	Rows    int64       `json:"rows"`   // that are expected
+	Rows    int64       `json:"rows"`   // expected number
 	Format  string      `json:"format"` // csv, xlsx, parquet
-	Out     string      `json:"out"`    // the file, written over
-	About   [][2]string `json:"about"`  // what is said of the data, inside
+	Out     string      `json:"out"`    // the file; it is overwritten
+	About   [][2]string `json:"about"`  // metadata inside the file
 	Warning string      `json:"warning"`
-	Inside  bool        `json:"inside"` // of csv: what is said stands at the top
-	Excel   bool        `json:"excel"`  // of csv: for a double click there
+	Inside  bool        `json:"inside"` // csv: metadata at the top of the file
+	Excel   bool        `json:"excel"`  // csv: for opening in Excel
 
-	Spill string `json:"spill"` // set here
+	Spill string `json:"spill"` // set by Engine.Export
 }
 
 func (x *Export) spillTo(folder string) { x.Spill = folder }
 
-// Export writes a file and answers how many rows it has. The error is *Error where DuckDB, or the format, refused.
+// Export writes a file and returns its number of rows. The error is an *Error if DuckDB or the format refused the data.
 func (e Engine) Export(ctx context.Context, x Export) (int64, error) {
 	var report struct {
 		Error *Error `json:"error"`

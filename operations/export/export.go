@@ -76,7 +76,7 @@ func Find(tables views.Tables, name, place string, command func(words string) st
 		}
 		return nil, fault.New(fault.Usage, fmt.Errorf("unknown table %s", name), fix)
 	case table.Broken != "":
-		return nil, fault.New(fault.NotFound, fmt.Errorf("read %s: %s", name, table.Broken), table.Mend)
+		return nil, fault.New(fault.NotFound, fmt.Errorf("read %s: %s", name, table.Broken), table.Repair)
 	}
 	return table, nil
 }
@@ -160,7 +160,7 @@ func Write(ctx context.Context, e duckdb.Engine, t views.Table, o Options) (Resu
 		return Result{}, err
 	}
 	if rows != t.Rows {
-		return Result{}, fault.New(fault.NotFound, fmt.Errorf("the files of %s contain %s rows, and %s were published", Name(t), format.Count(rows), format.Count(t.Rows)), t.Mend)
+		return Result{}, fault.New(fault.NotFound, fmt.Errorf("the files of %s contain %s rows, and %s were published", Name(t), format.Count(rows), format.Count(t.Rows)), t.Repair)
 	}
 	r := Result{
 		File: o.Out, About: o.beside(), Table: t.Schema + "." + t.Name, Format: o.Format, Rows: rows, Snapshot: t.Snapshot, Simulated: t.Simulated,

@@ -132,7 +132,7 @@ func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p
 	table := Table{
 		View: duckdb.View{
 			Schema: Staging, Name: p.Dataset, Rows: p.Rows, Source: p.SourceSystem, Simulated: lake.Origin(p.SourceSystem).Simulated(), Snapshot: p.Snapshot, Title: p.Dataset,
-			Mend: l.Command("run --force "+p.Dataset) + " publishes it again",
+			Repair: l.Command("run --force "+p.Dataset) + " publishes it again",
 		},
 		Kind: "dataset", Snapshots: map[string]string{p.Dataset: p.Snapshot},
 		Sources: some(p.Attribution["source"]), Attribution: some(p.Attribution["attribution"]), UpdatedAt: p.Attribution["updated"],
@@ -165,7 +165,7 @@ func columns(c *contract.Contract) []duckdb.ViewColumn {
 // quarantine returns the table of the quarantined rows of a published snapshot.
 func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Table, error) {
 	v := duckdb.View{
-		Schema: Quarantine, Name: of.Name, Source: of.Source, Simulated: of.Simulated, Snapshot: of.Snapshot, Mend: of.Mend,
+		Schema: Quarantine, Name: of.Name, Source: of.Source, Simulated: of.Simulated, Snapshot: of.Snapshot, Repair: of.Repair,
 		Title: "Quarantined rows of " + of.Name + ", with page, position and reason",
 	}
 	for _, part := range p.Parts {
@@ -191,7 +191,7 @@ func (l Lake) mart(ctx context.Context, m lake.Mart) Table {
 	t := Table{
 		View: duckdb.View{
 			Schema: Marts, Name: m.Name, Rows: m.Rows, Source: m.SourceSystem, Simulated: lake.Origin(m.SourceSystem).Simulated(), Snapshot: m.Build, Title: m.Grain,
-			Mend: l.Command("marts") + " builds it again",
+			Repair: l.Command("marts") + " builds it again",
 		},
 		Kind: m.Kind, Grain: m.Grain, Attribution: m.Attribution, Licences: m.Licences, UpdatedAt: m.UpdatedAt, Snapshots: m.Snapshots, Origins: m.DataOrigins, Notes: m.Description,
 	}

@@ -300,7 +300,7 @@ func (m *machine) looksAtMarts(report string) {
 	if status != 0 || len(lines) != 44 || lines[1] != "Baix Penedès,115802,118595,2793,2.41" || lines[43] != "Pallars Jussà,13370,13301,-69,-0.52" {
 		m.t.Errorf("the shown query: exit status %d\n%s%s", status, stdout, stderr)
 	}
-	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin tells carried facts (recorded) from invented values\n" {
+	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin distinguishes recorded facts from invented values\n" {
 		m.t.Errorf("standard error: %q", stderr)
 	}
 	stdout, stderr, status = m.llac(context.Background(), "export", "agg_population_trends_yearly", "--out", m.file("trends.csv"), "--json")

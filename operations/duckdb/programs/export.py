@@ -1,4 +1,4 @@
-"""Writes one table into one file, with what must be said of the data inside. See export.go."""
+"""Writes one table into one file, with its metadata inside. export.go has the members of the job."""
 import datetime
 import decimal
 import math
@@ -9,10 +9,10 @@ import duckdb
 import database
 import values
 
-# Excel's own limits.
+# Excel's limits.
 SHEET_ROWS = 1_048_576
 CELL_LENGTH = 32_767
-AT_ONCE = 1_000
+BATCH_ROWS = 1_000
 
 
 class Refused(Exception):
@@ -21,7 +21,7 @@ class Refused(Exception):
 
 def main(job):
     job["about"] = job["about"] or []
-    # One thread writes the row groups of the same table at the same places.
+    # One thread writes the row groups of a table always in the same order.
     connection = database.connect(config={"threads": 1, "temp_directory": job["spill"], "python_enable_replacements": False})
     try:
         return {"error": None, "rows": FORMATS[job["format"]](connection, job)}
@@ -34,7 +34,7 @@ def main(job):
 
 
 def batches(result):
-    while rows := result.fetchmany(AT_ONCE):
+    while rows := result.fetchmany(BATCH_ROWS):
         yield rows
 
 
@@ -43,13 +43,13 @@ def write_parquet(connection, job):
     return connection.execute(f"copy ({job['query']}) to {text(job['out'])} (format parquet, compression zstd, kv_metadata {{{about}}})").fetchone()[0]
 
 
-# Texts that a spreadsheet would take for a formula.
+# Texts that a spreadsheet would read as a formula.
 FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 def write_csv(connection, job):
     result, count = connection.execute(job["query"]), 0
-    # Readers that know comments would end an unquoted cell at such a mark.
+    # A reader that supports comments would end an unquoted cell at a #.
     quoted = re.compile(values.QUOTED.pattern + "|#")
 
     def cell(value):
@@ -69,16 +69,17 @@ def write_csv(connection, job):
 
 
 def write_xlsx(connection, job):
-    import xlsxwriter  # the one format that needs it
+    import xlsxwriter  # only this format needs it
 
     result, count = connection.execute(job["query"]), 0
     if job["rows"] >= SHEET_ROWS:
-        raise Refused(f"{job['rows']:,} rows do not fit into a sheet of Excel's, which has {SHEET_ROWS:,} with the header")
+        raise Refused(f"{job['rows']:,} rows do not fit into an Excel sheet, whose limit is {SHEET_ROWS:,} with the header")
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "tmpdir": job["spill"]}
     book = xlsxwriter.Workbook(job["out"], options)
     about = dict(job["about"])
     book.set_properties({"title": about.get("title", ""), "comments": job["warning"], "created": datetime.datetime(2000, 1, 1)})
-    bold, wrapped, red = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"}), book.add_format({"bold": True, "font_color": "#C00000", "text_wrap": True})
+    bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
+    red = book.add_format({"bold": True, "font_color": "#C00000", "text_wrap": True})
     date, time = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     sheet = book.add_worksheet("data (simulated)" if job["warning"] else "data")
     columns = [c[0] for c in result.description]
@@ -99,14 +100,14 @@ def write_xlsx(connection, job):
         else:
             s = values.text(value)
             if len(s) > CELL_LENGTH:
-                raise Refused(f"row {row}, {columns[column]}: {len(s):,} characters do not fit into a cell of Excel's, which has {CELL_LENGTH:,}")
+                raise Refused(f"row {row}, {columns[column]}: {len(s):,} characters do not fit into an Excel cell, whose limit is {CELL_LENGTH:,}")
             sheet.write_string(row, column, s)
 
     for i, name in enumerate(columns):
         sheet.write_string(0, i, name, bold)
     sheet.freeze_panes(1, 0)
     for rows in batches(result):
-        if count == 0:  # as wide as the first rows
+        if count == 0:  # fit the columns to the first rows
             for i, name in enumerate(columns):
                 longest = max([len(name)] + [len(values.text(r[i])) for r in rows[:200] if r[i] is not None])
                 sheet.set_column(i, i, min(60, longest + 2))

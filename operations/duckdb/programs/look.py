@@ -1,4 +1,4 @@
-"""Queries over a lake: one after another from a text or a pipe, or in a shell. What is asked and answered: see sql.go."""
+"""Runs queries on a lake: from a text or a pipe one after the other, or in a shell. look.go has the members of the job."""
 import itertools
 import json
 import os
@@ -11,42 +11,42 @@ import unicodedata
 from session import Refused, Session
 import values
 
-LONGEST = 500  # characters of a cell in a table
-COUNTED = 50_000  # rows that are counted to say how many there are
+MAX_CELL = 500  # characters of a cell in a table
+MAX_COUNTED = 50_000  # rows beyond the limit that are counted
 
 
 def main(job):
     report = {"error": None, "results": [], "simulated": [], "used": [], "again": False}
     if not job["interactive"]:
-        signal.signal(signal.SIGINT, once)
+        signal.signal(signal.SIGINT, interrupt)
     try:
-        looker = Looker(Session(job), job, report)
+        runner = Runner(Session(job), job, report)
         if job["interactive"]:
-            report["again"] = Shell(looker).loop()
+            report["again"] = Shell(runner).loop()
         elif job["statements"] is None:
-            looker.pipe(sys.stdin)
+            runner.pipe(sys.stdin)
         elif job["statements"].startswith("."):
-            looker.command(job["statements"])
+            runner.command(job["statements"])
         else:
-            looker.run(job["statements"])
+            runner.run(job["statements"])
         sys.stdout.flush()
     except Refused as refused:
-        report["error"] = refused.answer
+        report["error"] = refused.error
     except KeyboardInterrupt:
         report["error"] = {"code": "interrupted", "kind": "", "message": "interrupted", "statement": "", "hint": ""}
-    except BrokenPipeError:  # nobody reads any further: head, less
+    except BrokenPipeError:  # the reader has closed the pipe, as head does
         sys.stdout = open(os.devnull, "w")
     return report
 
 
-def once(*_):
-    """Ends us at the first Ctrl-C, which may come to us twice: from the terminal and from llac."""
+def interrupt(*_):
+    """End at the first Ctrl-C. The terminal and llac may both send one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-class Looker:
-    """Runs statements and shows their results."""
+class Runner:
+    """Runs statements and writes their results."""
 
     def __init__(self, session, job, report):
         self.session, self.job, self.report = session, job, report
@@ -63,7 +63,7 @@ class Looker:
                 self.show(result, statement.query.strip(), simulated)
 
     def pipe(self, lines):
-        """Runs statements as they come, each when its semicolon is there."""
+        """Run statements from a pipe, each when its semicolon has arrived."""
         pending = ""
         for line in lines:
             if not pending and line.startswith("."):
@@ -78,23 +78,23 @@ class Looker:
             self.run(pending)
 
     def command(self, line):
-        """A line that begins with a point. What it writes are the names of tables and columns."""
+        """Run a line that begins with a dot."""
         word, *rest = line.split()
         views = self.session.views
         if word == ".tables":
-            rows = [(n, v["rows"], "cannot be read" if v.get("broken") else "simulated" if v["simulated"] else "real" if v["source"] else "generated", v["title"]) for n, v in views.items()]
-            self.write(table([("TABLE", False), ("ROWS", True), ("DATA", False), ("WHAT IT IS", False)], rows, 0, self.job["color"])[0])
+            rows = [(n, v["rows"], data_of(v), v["title"]) for n, v in views.items()]
+            self.write(table([("TABLE", False), ("ROWS", True), ("DATA", False), ("DESCRIPTION", False)], rows, 0, self.job["color"])[0])
         elif word == ".schema" and rest:
             wanted = [n for n, v in views.items() if rest[0].lower() in (n, v["name"].lower())]
             if not wanted:
-                raise Refused("", f"there is no table {rest[0]}", line, self.session.advice(rest[0]), "missing")
+                raise Refused("", f"unknown table {rest[0]}", line, self.session.advice(rest[0]), "missing")
             for n in wanted:
                 view = views[n]
-                says = {c["name"]: c["description"] for c in view["columns"]}
+                descriptions = {c["name"]: c["description"] for c in view["columns"]}
                 described, _ = self.session.execute(self.session.parse(f"describe {quoted(view)}")[0])
-                rows = [(c[0], c[1], says.get(c[0], "")) for c in described.fetchall()]
+                rows = [(c[0], c[1], descriptions.get(c[0], "")) for c in described.fetchall()]
                 self.write(f"{n}: {view['title']}\n")
-                self.write(table([("COLUMN", False), ("TYPE", False), ("WHAT IT SAYS", False)], rows, 0, self.job["color"])[0])
+                self.write(table([("COLUMN", False), ("TYPE", False), ("DESCRIPTION", False)], rows, 0, self.job["color"])[0])
         elif word == ".mode" and rest and rest[0] in FORMATS:
             self.format = rest[0]
         elif word == ".limit" and rest and rest[0].isdigit():
@@ -102,7 +102,7 @@ class Looker:
         elif word == ".help":
             self.write(HELP)
         else:
-            raise Refused("", f"{line.strip()} is no command", line, ".help lists the commands", "usage")
+            raise Refused("", f"unknown command {line.strip()}", line, ".help lists the commands", "usage")
 
     def write(self, s):
         sys.stdout.write(s)
@@ -121,17 +121,17 @@ class Looker:
         count, notes = FORMATS[self.format](self, columns, shown)
         more = 0
         if limit and count == limit:
-            more = sum(1 for _ in itertools.islice(rows, COUNTED))
+            more = sum(1 for _ in itertools.islice(rows, MAX_COUNTED))
         if self.format == "rows":
             self.report["results"][-1]["more"] = more > 0
             return
         if more:
-            of = "more than " if more == COUNTED else ""
-            notes.insert(0, f"{count:,} of {of}{count + more:,} rows; {self.switch('limit', '0')} shows all, {self.switch('format', 'csv')} writes them as they come")
+            of = "more than " if more == MAX_COUNTED else ""
+            notes.insert(0, f"{count:,} of {of}{count + more:,} rows; {self.switch('limit', '0')} shows all, {self.switch('format', 'csv')} writes them without waiting")
         elif self.format in ("table", "markdown"):
             notes.insert(0, f"{count:,} row{'' if count == 1 else 's'}")
         if simulated:  # Invariant 11
-            notes.append(f"simulated: {', '.join(simulated)}; data_origin tells carried facts (recorded) from invented values")
+            notes.append(f"simulated: {', '.join(simulated)}; data_origin distinguishes recorded facts from invented values")
         readable = self.format in ("table", "markdown")
         out = sys.stdout if readable else sys.stderr
         if not readable:
@@ -144,7 +144,7 @@ class Looker:
             return f".{'mode' if name == 'format' else name} {value}"
         return f"--{name} {value}"
 
-    # The formats. Each writes the rows and answers how many there were, and what else must be said.
+    # The formats. Each writes the rows and returns their number and notes about them.
 
     def as_table(self, columns, rows):
         rows = list(rows)
@@ -172,31 +172,31 @@ class Looker:
         def line(cells):
             self.write("| " + " | ".join(cells) + " |\n")
 
-        line([marked(name) for name, _ in columns])
+        line([markdown_cell(name) for name, _ in columns])
         line(["---:" if numeric(kind) else "---" for _, kind in columns])
         count = 0
         for count, row in enumerate(rows, 1):
-            line(["" if v is None else marked(values.text(v)) for v in row])
+            line(["" if v is None else markdown_cell(values.text(v)) for v in row])
         self.write("\n")
         return count, []
 
     def as_rows(self, columns, rows):
-        """For the one document of --json, which llac writes itself."""
+        """Add the rows to the report, for --json."""
         rows = [[values.plain(v) for v in row] for row in rows]
         self.report["results"].append({"columns": [{"name": n, "type": t} for n, t in columns], "rows": rows, "more": False})
         return len(rows), []
 
 
-FORMATS = {"table": Looker.as_table, "csv": Looker.as_csv, "json": Looker.as_json, "markdown": Looker.as_markdown, "rows": Looker.as_rows}
+FORMATS = {"table": Runner.as_table, "csv": Runner.as_csv, "json": Runner.as_json, "markdown": Runner.as_markdown, "rows": Runner.as_rows}
 LIMITS = {"table": 100, "markdown": 100, "rows": 10_000, "csv": 0, "json": 0}
 
-HELP = """A statement ends with a semicolon and may take several lines. Ctrl-C stops a query; Ctrl-D leaves.
-  .tables          the tables, with their rows, and whether they are simulated
-  .schema <table>  its columns, and what they say
-  .mode <format>   table, csv, json or markdown
-  .limit <rows>    rows shown of a result; 0: all
-  .reload          look at the lake anew: what has been published since is not seen before
-  .quit            leave
+HELP = """A statement ends with a semicolon and may take several lines. Ctrl-C stops a query; Ctrl-D ends the shell.
+  .tables          list the tables, with their rows and whether they are simulated
+  .schema <table>  list the columns of a table, with their descriptions
+  .mode <format>   set the format: table, csv, json or markdown
+  .limit <rows>    set the maximum rows of a result; 0 means all
+  .reload          reload the lake, to read what was published since
+  .quit            end the shell
 """
 
 
@@ -204,22 +204,31 @@ def quoted(view):
     return ".".join('"' + view[k].replace('"', '""') + '"' for k in ("schema", "name"))
 
 
+def data_of(view):
+    """Return whether a view's rows are simulated, real or generated, or that it cannot be read."""
+    if view.get("broken"):
+        return "cannot be read"
+    if view["simulated"]:
+        return "simulated"
+    return "real" if view["source"] else "generated"
+
+
 def numeric(kind):
     return bool(re.match(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$", kind))
 
 
-def marked(s):
-    return re.sub(r"\s+", " ", seen(s)).replace("\\n", " ").replace("|", "\\|")
+def markdown_cell(s):
+    return re.sub(r"\s+", " ", visible(s)).replace("\\n", " ").replace("|", "\\|")
 
 
-# Controls, invisible characters and those that turn the direction of writing would change what a terminal shows.
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Control characters, invisible ones and those that change the writing direction would change what a terminal shows.
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def seen(s):
+def visible(s):
     if s.isascii() and s.isprintable():
         return s
-    return "".join(escaped(c) if unicodedata.category(c) in UNSEEN else c for c in s)
+    return "".join(escaped(c) if unicodedata.category(c) in INVISIBLE else c for c in s)
 
 
 def escaped(c):
@@ -228,14 +237,14 @@ def escaped(c):
 
 
 def columns_of(s):
-    """How many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text takes."""
     if s.isascii():
         return len(s)
     return sum(0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in s)
 
 
 def cut(s, width):
-    """A text in so many columns, the last of which says that there is more."""
+    """Return a text cut to a width; … marks the cut."""
     if columns_of(s) <= width:
         return s
     out, room = "", width - 1
@@ -252,16 +261,16 @@ def cell(value):
         return "NULL"
     s = values.text(value)
     if isinstance(value, str) and s == "NULL":
-        return '"NULL"'  # a text, as only null is written without
-    return cut(seen(s[: 2 * LONGEST]), LONGEST)
+        return '"NULL"'  # a text; only null is written without quotes
+    return cut(visible(s[: 2 * MAX_CELL]), MAX_CELL)
 
 
 def table(columns, rows, width, color):
-    """Rows under a header, in a terminal's width (0: as wide as they are); and what had to be left out for that.
+    """Return rows under a header, fitted to a width (0: not fitted), and notes about what was left out.
 
-    columns are names and whether they are numbers, which are aligned to the right and never cut."""
+    columns has a name and whether it is a number: numbers are aligned to the right and never cut."""
     cells = [[cell(v) for v in row] for row in rows]
-    names = [seen(name) for name, _ in columns]
+    names = [visible(name) for name, _ in columns]
     wants = [max([columns_of(n), *(columns_of(row[i]) for row in cells)]) for i, n in enumerate(names)]
     has = list(wants)
     least = [w if right else min(w, 16) for w, (_, right) in zip(wants, columns)]
@@ -288,14 +297,14 @@ def table(columns, rows, width, color):
     if kept < len(columns):
         rest = names[kept:]
         notes.append(f"{len(rest)} more column{'' if len(rest) == 1 else 's'}: {cut(', '.join(rest), 100)}")
-    if has != wants[:kept] or any(c.endswith("…") and len(c) >= LONGEST for row in cells for c in row):
-        notes.append("… stands for text cut off")
+    if has != wants[:kept] or any(c.endswith("…") and len(c) >= MAX_CELL for row in cells for c in row):
+        notes.append("… marks truncated text")
     return out, notes
 
 
 def complete(sql):
-    """Whether the last statement has its semicolon. It is looked for outside texts, names and comments."""
-    import duckdb  # where a text is not closed, its token reaches to the end
+    """Report whether the last statement ends with a semicolon, outside of texts, names and comments."""
+    import duckdb  # the token of an unclosed text reaches to the end
 
     raw, found = sql.encode(), duckdb.tokenize(sql)
     found = [(at, kind) for at, kind in found if kind.name != "comment"]
@@ -306,16 +315,16 @@ def complete(sql):
 
 
 class Shell:
-    """The questions and answers of a person at a terminal."""
+    """Reads statements from a person at a terminal."""
 
-    def __init__(self, looker):
-        self.looker, self.job = looker, looker.job
+    def __init__(self, runner):
+        self.runner, self.job = runner, runner.job
         self.history()
 
     def history(self):
         try:
             import readline
-        except ImportError:  # a Python without it; lines are read all the same
+        except ImportError:  # a Python without it reads lines all the same
             return
         try:
             readline.read_history_file(self.job["history"])
@@ -323,8 +332,10 @@ class Shell:
             pass
         readline.set_history_length(1_000)
         readline.parse_and_bind("tab: complete")
-        views = self.looker.session.views
-        names = sorted({*views, *(v["name"] for v in views.values()), *(c["name"] for v in views.values() for c in v["columns"]), ".tables", ".schema", ".mode", ".limit", ".help", ".reload", ".quit"})
+        views = self.runner.session.views
+        commands = [".tables", ".schema", ".mode", ".limit", ".help", ".reload", ".quit"]
+        columns = (c["name"] for v in views.values() for c in v["columns"])
+        names = sorted({*views, *(v["name"] for v in views.values()), *columns, *commands})
 
         def completer(word, n):
             fits = [w for w in names if w.startswith(word)]
@@ -340,10 +351,10 @@ class Shell:
             try:
                 self.readline.write_history_file(self.job["history"])
             except OSError:
-                pass  # a lake on a disk that cannot be written is still looked at
+                pass  # a lake on a read-only disk can still be queried
 
     def loop(self):
-        """Reads and answers until the end; true: the lake is to be looked at anew."""
+        """Run statements until the end. Return true if the lake is to be reloaded."""
         for line in self.job["banner"]:
             print(line)
         pending = ""
@@ -354,7 +365,7 @@ class Shell:
                     if not pending and line.strip() in (".quit", ".exit", ".reload"):
                         return line.strip() == ".reload"
                     if not pending and line.startswith("."):
-                        self.looker.command(line)
+                        self.runner.command(line)
                         continue
                     pending += line + "\n"
                     if not complete(pending):
@@ -362,8 +373,8 @@ class Shell:
                             pending = ""
                         continue
                     sql, pending = pending, ""
-                    self.looker.shown = 0
-                    self.looker.run(sql)
+                    self.runner.shown = 0
+                    self.runner.run(sql)
                 except EOFError:
                     print()
                     return False
@@ -372,8 +383,8 @@ class Shell:
                     pending = ""
                 except Refused as refused:
                     pending = ""
-                    print(refused.answer["message"])
-                    if refused.answer["hint"]:
-                        print("  next: " + refused.answer["hint"])
+                    print(refused.error["message"])
+                    if refused.error["hint"]:
+                        print("  next: " + refused.error["hint"])
         finally:
             self.remember()

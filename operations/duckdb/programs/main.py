@@ -1,4 +1,4 @@
-"""Runs the program named by the first argument over the folder of the second: its job.json in, its report.json out."""
+"""Runs the program that the first argument names, in the folder of the second argument: job.json in, report.json out."""
 import importlib
 import json
 import os
@@ -9,6 +9,6 @@ def main():
     folder = sys.argv[1]
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as f:
         job = json.load(f)
-    answer = importlib.import_module(sys.argv[2]).main(job)
+    report = importlib.import_module(sys.argv[2]).main(job)
     with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as f:
-        json.dump(answer, f, ensure_ascii=False)
+        json.dump(report, f, ensure_ascii=False)

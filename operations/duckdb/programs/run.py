@@ -1,12 +1,12 @@
-"""Runs one job: the statements in order, then the query. See duckdb.go for the members of the job and of the answer."""
+"""Runs one job: the statements in order, then the query. duckdb.go has the members of the job and the report."""
 import duckdb
 
 import database
 import values
 
 
-def text(value):
-    """A value without loss: what is no text, truth or number that JSON keeps becomes the database's text for it."""
+def to_json(value):
+    """Return a value that JSON can carry without loss: other types become the database's text for them."""
     if value is None or isinstance(value, (bool, str)) or isinstance(value, int) and abs(value) <= values.EXACT:
         return value
     return values.text(value)
@@ -14,22 +14,22 @@ def text(value):
 
 def main(job):
     connection = database.connect(job.get("database") or ":memory:", job.get("read_only", False), job.get("settings"))
-    at = ""
+    statement = ""
     try:
-        for at in job.get("statements") or []:
-            connection.execute(at)
-        answer = {"columns": [], "rows": [], "more": False}
-        at = job.get("query")
-        if at:
-            result = connection.execute(at)
+        for statement in job.get("statements") or []:
+            connection.execute(statement)
+        report = {"columns": [], "rows": [], "more": False}
+        statement = job.get("query")
+        if statement:
+            result = connection.execute(statement)
             if result.description:
-                answer["columns"] = [{"name": c[0], "type": str(c[1])} for c in result.description]
+                report["columns"] = [{"name": c[0], "type": str(c[1])} for c in result.description]
                 limit = job.get("limit") or 0
                 rows = result.fetchmany(limit + 1) if limit else result.fetchall()
-                answer["more"] = bool(limit) and len(rows) > limit
-                answer["rows"] = [[text(v) for v in row] for row in (rows[:limit] if limit else rows)]
-        return answer
+                report["more"] = bool(limit) and len(rows) > limit
+                report["rows"] = [[to_json(v) for v in row] for row in (rows[:limit] if limit else rows)]
+        return report
     except duckdb.Error as error:
-        return {"error": {"kind": type(error).__name__, "message": str(error), "statement": at}}
+        return {"error": {"kind": type(error).__name__, "message": str(error), "statement": statement}}
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""A database in memory with views over the files of a lake, in which nothing can be done but to read them."""
+"""A database in memory with views over the files of a lake. Statements can only read them."""
 import concurrent.futures
 import difflib
 import re
@@ -9,25 +9,24 @@ import database
 
 Type = duckdb.StatementType
 
-# Statements that stay in memory: those that ask, and those that prepare for asking. What is neither is refused before
-# DuckDB sees it.
-ASKING = {Type.SELECT, Type.EXPLAIN, Type.MULTI, Type.CALL, Type.PRAGMA}
-PREPARING = {
+# Statements that stay in memory: queries, and statements that prepare queries. All others are refused before DuckDB runs them.
+QUERIES = {Type.SELECT, Type.EXPLAIN, Type.MULTI, Type.CALL, Type.PRAGMA}
+PREPARATIONS = {
     Type.SET, Type.VARIABLE_SET, Type.TRANSACTION, Type.CREATE, Type.CREATE_FUNC, Type.DROP, Type.ALTER, Type.INSERT, Type.UPDATE, Type.DELETE,
     Type.MERGE_INTO, Type.ANALYZE,
 }
 
 
 class Refused(Exception):
-    """A statement that was not carried out."""
+    """A statement that was not run."""
 
     def __init__(self, kind, message, statement, hint="", code="refused"):
         super().__init__(message)
-        self.answer = {"code": code, "kind": kind, "message": message, "statement": statement, "hint": hint}
+        self.error = {"code": code, "kind": kind, "message": message, "statement": statement, "hint": hint}
 
 
 def tokens(sql):
-    """The words of a statement: their kind (keyword, identifier, string_const, …) and their text."""
+    """Yield the tokens of a statement: kind (keyword, identifier, string_const, …) and text."""
     raw = sql.encode()
     found = duckdb.tokenize(sql)
     for (at, kind), end in zip(found, [at for at, _ in found[1:]] + [len(raw)]):
@@ -39,8 +38,8 @@ class Session:
         self.job = job
         self.worker = concurrent.futures.ThreadPoolExecutor(1)
         self.views = {}  # by schema.name
-        self.carried = set()  # simulated views whose rows a statement may have carried into a table of its own
-        # Views over files read nothing here, so that names can be looked for without them.
+        self.carried = set()  # simulated views whose rows a statement may have copied into a table of the session
+        # A database without files, for finding the names in a statement.
         self.blank = duckdb.connect(":memory:", config={"enable_external_access": False, "python_enable_replacements": False})
         self.connection = database.connect(
             config={
@@ -56,7 +55,7 @@ class Session:
         run = self.connection.execute
         run("create schema if not exists marts; create schema if not exists staging")
         run("set search_path = 'marts,staging'")
-        # From here on only the lake's files can be opened, and no statement can change that.
+        # From here on DuckDB opens only the lake's files, and no statement can change that.
         run(f"set allowed_paths = [{', '.join(text(f) for v in job['views'] for f in v['files'])}]")
         run("set enable_external_access = false")
         if not job["interactive"]:
@@ -81,32 +80,32 @@ class Session:
         except duckdb.Error as error:
             raise self.refusal(error, sql) from None
         except UnicodeEncodeError:
-            raise Refused("Text", "the statements are no UTF-8", "", "save them as UTF-8", "usage") from None
+            raise Refused("Text", "the statements are not UTF-8", "", "save them as UTF-8", "usage") from None
 
     def execute(self, statement):
-        """Carries a statement out and answers its result, None where it gives none, and the views that it used."""
+        """Run a statement. Return its result, or None, and the views that it used."""
         sql = statement.query.strip()
         try:
             kind = statement.type
-        except ValueError:  # one that DuckDB's Python does not know yet
+        except ValueError:  # a type that DuckDB's Python does not know yet
             raise self.denied(sql) from None
         self.guard(kind, sql)
         used = self.used(sql)
         for name in used:
             if self.views[name].get("broken"):
-                raise Refused("Broken", f"{name} cannot be read: {self.views[name]['broken']}", sql, self.views[name].get("mend", ""), "missing")
+                raise Refused("Broken", f"{name} cannot be read: {self.views[name]['broken']}", sql, self.views[name].get("repair", ""), "missing")
         if kind not in (Type.SELECT, Type.EXPLAIN):  # Invariant 11
             self.carried |= {n for n in used if self.views[n]["simulated"]}
-        result = self.heeding(sql, self.connection.execute, statement)
-        return (result if result.description and kind in ASKING else None), sorted(used | self.carried)
+        result = self.interruptible(sql, self.connection.execute, statement)
+        return (result if result.description and kind in QUERIES else None), sorted(used | self.carried)
 
-    def rows(self, result, sql, at_once=1_000):
-        """The rows of a result, a few at a time."""
-        while rows := self.heeding(sql, result.fetchmany, at_once):
+    def rows(self, result, sql, batch=1_000):
+        """Yield the rows of a result, fetched in batches."""
+        while rows := self.interruptible(sql, result.fetchmany, batch):
             yield from rows
 
-    def heeding(self, sql, call, *args):
-        """Does what may take long in a thread of its own: Ctrl-C comes to ours alone, and DuckDB does not look for it."""
+    def interruptible(self, sql, call, *args):
+        """Run a call that may take long in another thread: Ctrl-C reaches only the main thread, and DuckDB does not check for it."""
         doing = self.worker.submit(call, *args)
         try:
             return doing.result()
@@ -118,9 +117,9 @@ class Session:
             raise self.refusal(error, sql) from None
 
     def guard(self, kind, sql):
-        if kind not in ASKING | PREPARING:
+        if kind not in QUERIES | PREPARATIONS:
             raise self.denied(sql)
-        # COPY may stand inside any other statement, and DuckDB would let it write over the very files that it may read.
+        # COPY may be nested in any other statement, and DuckDB would let it overwrite the files that it may read.
         for token, word in tokens(sql):
             if token not in ("string_const", "comment") and re.match(r"\W*copy\b", word, re.I) and not word.startswith('"'):
                 raise self.denied(sql)
@@ -128,13 +127,13 @@ class Session:
     def denied(self, sql):
         words = [w.upper() for kind, w in tokens(sql) if kind == "keyword"]
         word = "COPY" if "COPY" in words else words[0] if words else "this"
-        hint = "llac export writes files, and --format csv prints what a query answers"
+        hint = "llac export writes files, and --format csv prints the result of a query"
         if word == "COPY":
             hint += '; a column of that name is written "copy"'
         return Refused("ReadOnly", f"{word} is refused: a query only reads", sql, hint, "read_only")
 
     def used(self, sql):
-        """The ready-made views that a statement reads; rather too many than too few."""
+        """Return the views of the lake that a statement reads. Where it is not certain, a view counts as read."""
         words = {w.strip('"').replace('""', '"').lower() for kind, w in tokens(sql) if kind in ("identifier", "keyword")}
         try:
             names = {re.sub(r" AS \S+$", "", n).replace('"', "").lower() for n in self.blank.get_table_names(sql, qualified=True)}
@@ -158,7 +157,7 @@ class Session:
         message, hint = str(error).strip(), ""
         missing = re.search(r"Table with name (.+?) does not exist", message)
         if missing:
-            # DuckDB proposes tables of its own catalogue.
+            # DuckDB suggests tables of its own catalogue.
             message = re.sub(r'\nDid you mean "(pg_|duckdb_|sqlite_|information_schema)[^"]*"\?', "", message)
             hint = self.advice(missing[1].strip('"'))
         return Refused(type(error).__name__, message, sql, hint)
@@ -172,7 +171,7 @@ class Session:
         near = difflib.get_close_matches(name, [v["name"].lower() for v in self.views.values()], 2)
         if near:
             return "did you mean " + " or ".join(near) + "?"
-        return "there are " + ", ".join(self.views)
+        return "the tables are " + ", ".join(self.views)
 
 
 def first_line(error):

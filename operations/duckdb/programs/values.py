@@ -1,16 +1,16 @@
-"""What a value of DuckDB's is called outside: as text, as JSON, in a CSV file."""
+"""Writes a value of DuckDB as text, as JSON, or as a CSV cell."""
 import datetime
 import decimal
 import json
 import math
 import re
 
-# Beyond this a number changes on its way through JSON's usual readers.
+# Larger integers are not exact in the usual JSON readers.
 EXACT = 2**53
 
 
 def text(value):
-    """A value, not null, in DuckDB's words."""
+    """Return DuckDB's text for a value that is not null."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -32,7 +32,7 @@ def text(value):
 
 
 def plain(value):
-    """A value as JSON has it. A number that a double cannot hold becomes its text, and so does what JSON has no type for."""
+    """Return a value for JSON: a number that a double cannot hold, and a type that JSON lacks, become text."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -52,13 +52,13 @@ QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^#')
 
 
 def csv_cell(value, quoted=QUOTED):
-    """A cell as RFC 4180 writes it. Null is nothing, and a text of no characters is \"\"."""
+    """Return a cell as RFC 4180 writes it. Null is empty, and the empty text is \"\"."""
     if value is None:
         return ""
     if value.__class__ is int:
         return str(value)
     cell = text(value)
-    if cell.isalnum():  # most are, and this is quicker than to search
+    if cell.isalnum():  # most cells are, and this is faster than a search
         return cell
     if cell == "" or quoted.search(cell):
         return '"' + cell.replace('"', '""') + '"'
@@ -66,7 +66,7 @@ def csv_cell(value, quoted=QUOTED):
 
 
 def distinct(names):
-    """Names of columns made distinct, as the members of an object must be."""
+    """Return the names of columns made distinct, as members of an object must be."""
     out = []
     for name in names:
         one, n = name, 2
