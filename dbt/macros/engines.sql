@@ -1,6 +1,6 @@
 {#-
-  What DuckDB and Trino (so Athena) say differently. Each macro has one default, in Trino's words, and one for DuckDB.
-  Models use nothing else that the two do not share.
+  Differences between DuckDB and Trino, whose SQL Athena shares. Each macro has a default for Trino and a variant for DuckDB.
+  Apart from these macros, models use only SQL that both support.
 -#}
 
 {% macro md5_text(text) %}{{ return(adapter.dispatch('md5_text', 'llac')(text)) }}{% endmacro %}
@@ -15,7 +15,7 @@
 {% macro default__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}'){% endmacro %}
 {% macro duckdb__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g'){% endmacro %}
 
-{#- Division of integers that are not negative, without the remainder. -#}
+{#- Integer division of numbers that are not negative. -#}
 {% macro divide_whole(dividend, divisor) %}{{ return(adapter.dispatch('divide_whole', 'llac')(dividend, divisor)) }}{% endmacro %}
 {% macro default__divide_whole(dividend, divisor) %}(({{ dividend }}) / ({{ divisor }})){% endmacro %}
 {% macro duckdb__divide_whole(dividend, divisor) %}(({{ dividend }}) // ({{ divisor }})){% endmacro %}

@@ -1,7 +1,7 @@
 {#-
-  A mart that grows by days. DuckDB deletes the days that come again and inserts. Athena keeps plain Parquet tables, where
-  rows cannot be deleted: it writes the touched months again. So does the Trino of the tests, whose inserts are told to
-  replace the partitions that they write to.
+  The config of a mart that grows by days. On DuckDB the days that are written again are deleted and inserted. Athena has
+  plain Parquet tables, from which rows cannot be deleted: the months of the new days are rewritten. The same holds for Trino
+  in the tests, where inserts replace the partitions that they write to.
 -#}
 {% macro daily_config() -%}
 {%- if target.type == 'duckdb' -%}
@@ -17,7 +17,7 @@
 {%- endif -%}
 {%- endmacro %}
 
-{#- Whether the old rows of the touched months must be written again beside the new ones. -#}
+{#- Whether the existing rows of the rewritten months must be selected in addition to the new ones. -#}
 {% macro rewrites_existing() -%}
 {{ return(target.type != 'duckdb' and is_incremental()) }}
 {%- endmacro %}

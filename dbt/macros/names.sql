@@ -1,6 +1,6 @@
 {#-
-  Names as people compare them: lower case, without accents, every run of anything else one space. "L'Hospitalet de
-  Llobregat" gives "l hospitalet de llobregat". Order and articles are left as they are.
+  A name in the form in which names are compared: lower case, without accents, all other characters as one space.
+  "L'Hospitalet de Llobregat" gives "l hospitalet de llobregat". The order and the articles are kept.
 -#}
 {% macro folded(name) -%}
 trim({{ replace_all(
@@ -8,7 +8,7 @@ trim({{ replace_all(
     '[^a-z0-9]+', ' ') }})
 {%- endmacro %}
 
-{#- The article before the name, where lists put it after a comma: "Prat de Llobregat, el" gives "El Prat de Llobregat". -#}
+{#- A name with its article in front, where lists have it after a comma: "Prat de Llobregat, el" gives "El Prat de Llobregat". -#}
 {% macro natural_name(name) -%}
 case
     {%- for article in ['el', 'la', 'els', 'les', 'es', 'sa', 'ses', 'lo', 'los'] %}
@@ -21,7 +21,7 @@ case
 end
 {%- endmacro %}
 
-{#- The digit that Idescat adds to the five digits of an INE code, as text. -#}
+{#- The check digit that Idescat appends to the five digits of an INE code, as text. -#}
 {% macro idescat_check_digit(code) -%}
 {%- set tables = ['0246813579', '0382741596', '0123456789', '0246813579', '0382741596'] -%}
 {%- set digits = [] -%}

@@ -1,9 +1,9 @@
 {#-
-  Invariant 11: what is made of several rows is as trustworthy as the weakest of them. "invented" (by the simulator) is
-  weaker than "recorded" (a real fact, carried), and that than "published" (by a real portal).
+  Invariant 11: a row that is made of several rows has the weakest of their origins. "invented" (by the simulator) is weaker
+  than "recorded" (a real fact that the project carries), which is weaker than "published" (by a real portal).
 -#}
 
-{#- Of the rows of a group. -#}
+{#- The weakest origin of the rows of a group. -#}
 {% macro weakest_origin(column) -%}
 case
     when count(case when {{ column }} = 'invented' then 1 end) > 0 then 'invented'
@@ -12,7 +12,7 @@ case
 end
 {%- endmacro %}
 
-{#- Of some columns of one row; those that are null say nothing. -#}
+{#- The weakest origin of several columns of one row. Nulls are ignored. -#}
 {% macro weaker_origin(columns) -%}
 case
     when 'invented' in ({{ "coalesce(" ~ columns | join(", ''), coalesce(") ~ ", '')" }}) then 'invented'
@@ -21,16 +21,17 @@ case
 end
 {%- endmacro %}
 
-{#- The same for source_system: simulated wins, then what no portal of the contract's served ("unofficial:host"). -#}
+{#- The same for source_system: the simulator is the weakest, then any server that is not the contract's ("unofficial:host"). -#}
 {% macro weakest_system(column) -%}
 case
     when count(case when {{ column }} = 'simulator' then 1 end) > 0 then 'simulator'
-    when count(case when {{ column }} like 'unofficial%' then 1 end) > 0 then min(case when {{ column }} like 'unofficial%' then {{ column }} end)
+    when count(case when {{ column }} like 'unofficial%' then 1 end) > 0
+        then min(case when {{ column }} like 'unofficial%' then {{ column }} end)
     else min({{ column }})
 end
 {%- endmacro %}
 
-{#- Of some columns of one row: two hosts of real portals are both named. -#}
+{#- The weakest source_system of two columns of one row. Two hosts of real portals are both named. -#}
 {% macro weaker_system(first, second) -%}
 case
     when {{ first }} = 'simulator' or {{ second }} = 'simulator' then 'simulator'

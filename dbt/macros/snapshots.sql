@@ -1,6 +1,6 @@
 {#-
-  The published build's rows of a mart, or none when there are none: then the model starts its history. The caller says
-  what to select when there is no such relation.
+  The relation with the published rows of a mart, or none if the mart is not published: then the model starts its history.
+  The caller selects something else in that case.
 -#}
 {% macro published(model) -%}
 {%- if model in var('published_models', []) -%}
@@ -9,7 +9,7 @@
 {{ return(none) }}
 {%- endmacro %}
 
-{#- Id of the snapshot of a dataset that this build reads. -#}
+{#- The id of the snapshot of a dataset that this build reads. -#}
 {% macro snapshot_of(dataset) -%}
 {{ return(var('snapshots', {}).get(dataset, 'none')) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- The columns that every table of the quarterly GDP shares. -#}
+{#- The columns that all tables of the quarterly GDP have. -#}
 {% macro staged_gdp(dataset) -%}
 with source as (
 
@@ -41,7 +41,7 @@ renamed as (
 select * from renamed
 {%- endmacro %}
 
-{#- The columns that the tables of population share; more are those that tell one's groups apart. -#}
+{#- The columns that all tables of population have; more lists additional columns that identify a group. -#}
 {% macro staged_population(dataset, more=[]) -%}
 with source as (
 
@@ -87,7 +87,7 @@ renamed as (
 select * from renamed
 {%- endmacro %}
 
-{#- The register of social services as one snapshot has it. The daily fact reads several. -#}
+{#- The register of social services in one snapshot. The daily fact reads several snapshots. -#}
 {% macro staged_social_services(relation, snapshot_id) -%}
 with source as (
 

@@ -1,4 +1,4 @@
-{#- Not through ref: the published build is what readers see now, and this build must not wait for itself. -#}
+{#- Not through ref: the published build is read, and this build must not depend on itself. -#}
 {%- set published_dimension = published('dim_municipalities') -%}
 {%- if published_dimension is none -%}
 select

@@ -57,7 +57,7 @@ monthly as (
         pairs.reference_date,
         months.months_after > 0 as is_interpolated,
         cast({{ add_months('pairs.reference_date', 'months.months_after') }} as date) as month_start_date,
-        -- twelfths of the way, rounded half up in whole numbers, so that every engine gives the same
+        -- twelfths of the difference, rounded half up in integers, so that every engine gives the same result
         case
             when months.months_after = 0 then pairs.population
             else cast({{ divide_whole(

@@ -1,4 +1,4 @@
-{#- The columns identify a row: none is null and no two rows share them. The failing rows are the keys. -#}
+{#- No two rows share the columns, and none of them is null. The failing rows are the keys. -#}
 {% test is_key(model, columns) %}
 select
     {{ columns | join(', ') }},

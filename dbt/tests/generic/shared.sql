@@ -1,4 +1,4 @@
-{#- One column that identifies a row, in one pass. The failing rows are its values. -#}
+{#- No two rows share the column, and it is never null; tested in one pass. The failing rows are its values. -#}
 {% test is_unique_and_not_null(model, column_name) %}
 select
     {{ column_name }},
@@ -8,14 +8,14 @@ group by {{ column_name }}
 having count(*) > 1 or {{ column_name }} is null
 {% endtest %}
 
-{#- What must be true of every row. The failing rows are shown whole. -#}
+{#- The expression is true in every row. The failing rows have all columns. -#}
 {% test expression_holds(model, expression) %}
 select *
 from {{ model }}
 where not coalesce({{ expression }}, false)
 {% endtest %}
 
-{#- Invariant 11: every row says where it comes from and how far it can be trusted. -#}
+{#- Invariant 11: every row has a source system and a known origin. -#}
 {% test origin_is_known(model) %}
 select
     source_system,
@@ -29,7 +29,7 @@ where
 group by source_system, data_origin
 {% endtest %}
 
-{#- A version ends before the next begins, only the last one is open, and none is empty. -#}
+{#- Each version ends before the next starts, only the last one has no end, and none is empty. -#}
 {% test no_overlapping_validity(model, entity) %}
 select *
 from (
@@ -46,7 +46,7 @@ where
     or (next_valid_from is not null and (valid_to is null or valid_to > next_valid_from))
 {% endtest %}
 
-{#- Within each series no date is missing between the first and the last, a day or so many months apart. -#}
+{#- No date of a series is missing between its first and last: dates are one day, or the given months, apart. -#}
 {% test no_gaps(model, column_name, by=[], months=none) %}
 {%- set columns = (by + [column_name]) | join(', ') %}
 with dates as (
@@ -68,7 +68,7 @@ select * from pairs
 where next_date <> {{ add_days(column_name, 1) if months is none else add_months(column_name, months) }}
 {% endtest %}
 
-{#- A row that refers to a municipality finds the version in force on its date. The failing rows name the municipality. -#}
+{#- Each row that refers to a municipality has the version valid on its date. The failing rows name the municipality. -#}
 {% test municipality_is_in_dimension(model, date) %}
 select
     municipality_id,

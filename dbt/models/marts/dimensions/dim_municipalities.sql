@@ -90,7 +90,7 @@ known as (
 
 ),
 
--- each open version beside what the list says now
+-- each open version with the current entry of the list
 compared as (
 
     select
@@ -150,7 +150,7 @@ builds as (
 
 ),
 
--- what the list has and no open version says
+-- entries of the list that no open version has
 opened as (
 
     select
