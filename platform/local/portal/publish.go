@@ -155,7 +155,7 @@ func (p *Portal) RepublishAs(dataset, change, field string) error {
 	return p.republish(dataset, func(v *version) *version { return viewRows(v, view) })
 }
 
-// published returns the version of a dataset that is served now, nil if there is none, and the dataset's description.
+// published returns the version of a dataset that is served now, or nil, and the dataset's description.
 func (p *Portal) published(kind, id string) (*version, Dataset) {
 	p.mu.Lock()
 	s := p.series[kind][id]

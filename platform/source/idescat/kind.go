@@ -12,7 +12,7 @@ import (
 // Name is the kind's name in contracts and in --portal.
 const Name = "idescat"
 
-// Kind is Idescat's tables API. It refuses an answer of 20,000 cells or more, and never clips one; large answers below
+// Kind is Idescat's tables API. It refuses an answer of 20,000 cells or more, and never clips one; large responses below
 // that sometimes time out at the portal's gateway, so the default page is much smaller. No rate limit is published:
 // third-party crawlers pause 400 ms to 3 s between requests.
 var Kind = source.Kind{

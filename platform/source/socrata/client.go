@@ -325,7 +325,7 @@ func (c *client) Verify(ctx context.Context, t source.Target, d source.Descripti
 	return nil
 }
 
-// verifyView compares the metadata's date, for a server whose answers have no version.
+// verifyView compares the metadata's date, for a server whose responses have no version.
 func (c *client) verifyView(ctx context.Context, op string, s target, d source.Description) error {
 	view, err := c.readView(ctx, op, s)
 	if err != nil {

@@ -82,7 +82,7 @@ func Render(kind string, page []byte) (string, error) {
 	return b.String(), err
 }
 
-// Recorded reads an answer that was recorded from a live service. The recordings are not part of the project: the test is
+// Recorded reads a response that was recorded from a live service. The recordings are not part of the project: the test is
 // skipped where there is no folder "shared" next to the checkout.
 func Recorded(t *testing.T, name string) []byte {
 	t.Helper()
