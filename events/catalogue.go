@@ -37,6 +37,8 @@ type Run struct {
 // About implements Payload for every payload that embeds a Run.
 func (r Run) About() (dataset, run string) { return r.Dataset, r.RunID }
 
+func (Run) carriesRun() {}
+
 // Failure describes why a stage gave up.
 type Failure struct {
 	Service string `json:"service"`

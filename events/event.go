@@ -133,6 +133,28 @@ func Name(eventType string) string {
 	return s
 }
 
+// Base is an event type without its version: "cat.llac.landing.written" for "cat.llac.landing.written.v1". All versions of an
+// event have one base.
+func Base(eventType string) string {
+	if i := strings.LastIndex(eventType, ".v"); i > 0 && i+2 < len(eventType) && strings.Trim(eventType[i+2:], "0123456789") == "" {
+		return eventType[:i]
+	}
+	return eventType
+}
+
+// RunOf returns the run of an event of which some version is in the catalogue and carries a Run. An event that only names a
+// dataset and a run belongs to none.
+func RunOf(e Event) (Run, bool) {
+	for _, p := range catalogue {
+		if _, carries := p.(interface{ carriesRun() }); !carries || Base(p.EventType()) != Base(e.Type) {
+			continue
+		}
+		var run Run
+		return run, json.Unmarshal(e.Data, &run) == nil
+	}
+	return Run{}, false
+}
+
 // Decode returns the payload, decoded into the Go type of the event's type (a value, not a pointer).
 func (e Event) Decode() (Payload, error) {
 	for _, p := range catalogue {

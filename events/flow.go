@@ -16,40 +16,40 @@ const Operator = "operator"
 var Flow = []ServiceFlow{
 	{
 		Service: Operator,
-		Emits:   types(RunRequested{}, LandingWritten{}), // LandingWritten for files that a person collected
+		Emits:   TypesOf(RunRequested{}, LandingWritten{}), // LandingWritten for files that a person collected
 	},
 	{
 		Service: "scheduler",
-		Consumes: types(ScheduleTicked{}, RunRequested{}, StagingPublished{}, ExtractionFailed{},
+		Consumes: TypesOf(ScheduleTicked{}, RunRequested{}, StagingPublished{}, ExtractionFailed{},
 			LandingRejected{}, StagingRejected{}, RunFailed{}),
-		Emits:  types(ExtractionRequested{}, DatasetStale{}, DatasetRecovered{}, IncidentOpened{}, IncidentClosed{}),
-		Direct: types(ScheduleTicked{}),
+		Emits:  TypesOf(ExtractionRequested{}, DatasetStale{}, DatasetRecovered{}, IncidentOpened{}, IncidentClosed{}),
+		Direct: TypesOf(ScheduleTicked{}),
 	},
 	{
 		Service:  "fetcher",
-		Consumes: types(ExtractionRequested{}, ExtractionContinued{}),
-		Emits:    types(LandingWritten{}, ExtractionUnchanged{}, ExtractionFailed{}, ExtractionContinued{}),
+		Consumes: TypesOf(ExtractionRequested{}, ExtractionContinued{}),
+		Emits:    TypesOf(LandingWritten{}, ExtractionUnchanged{}, ExtractionFailed{}, ExtractionContinued{}),
 	},
 	{
 		Service:  "validator",
-		Consumes: types(LandingWritten{}),
-		Emits:    types(LandingValidated{}, LandingRejected{}, RunFailed{}),
+		Consumes: TypesOf(LandingWritten{}),
+		Emits:    TypesOf(LandingValidated{}, LandingRejected{}, RunFailed{}),
 	},
 	{
 		Service:  "stager",
-		Consumes: types(LandingValidated{}),
-		Emits:    types(StagingWritten{}, RunFailed{}),
+		Consumes: TypesOf(LandingValidated{}),
+		Emits:    TypesOf(StagingWritten{}, RunFailed{}),
 	},
 	{
 		Service:  "quality-gate",
-		Consumes: types(StagingWritten{}, ExtractionUnchanged{}),
-		Emits:    types(StagingAccepted{}, StagingPublished{}, StagingRejected{}, RunSuperseded{}, RunFailed{}),
+		Consumes: TypesOf(StagingWritten{}, ExtractionUnchanged{}),
+		Emits:    TypesOf(StagingAccepted{}, StagingPublished{}, StagingRejected{}, RunSuperseded{}, RunFailed{}),
 	},
 	{
 		Service:  "landing-janitor",
-		Consumes: types(StagingPublished{}, SweepTicked{}),
-		Emits:    types(LandingDeleted{}, RunFailed{}),
-		Direct:   types(SweepTicked{}),
+		Consumes: TypesOf(StagingPublished{}, SweepTicked{}),
+		Emits:    TypesOf(LandingDeleted{}, RunFailed{}),
+		Direct:   TypesOf(SweepTicked{}),
 	},
 }
 
@@ -71,7 +71,8 @@ func flowOf(service string) ServiceFlow {
 	return ServiceFlow{}
 }
 
-func types(payloads ...Payload) []string {
+// TypesOf lists the event types of payloads.
+func TypesOf(payloads ...Payload) []string {
 	out := make([]string, len(payloads))
 	for i, p := range payloads {
 		out[i] = p.EventType()

@@ -13,6 +13,7 @@ import (
 	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/marts"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -66,7 +67,7 @@ type queueKind struct {
 func (k queueKind) findings(ctx context.Context, queues pipeline.Queues, readFix, makeFix string) []Finding {
 	total, where, missing := 0, []string{}, []string{}
 	var err error
-	for _, s := range pipeline.Services {
+	for _, s := range services.All {
 		depth, failed := queues.Depth(ctx, k.name(s.Name))
 		err = errors.Join(err, failed)
 		if depth.Total() > 0 {

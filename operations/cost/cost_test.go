@@ -19,10 +19,10 @@ import (
 	"github.com/llac-project/llac/operations/filelake"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
-	"github.com/llac-project/llac/platform/telemetry"
 )
 
 const dev = "testdata/dev"
@@ -82,7 +82,7 @@ func TestAnIdleMonth(t *testing.T) {
 	}
 	e := table.Estimate("dev", s, nil, 10, nil)
 	l := line(t, e.Idle, "custom_metric")
-	if l.Quantity != float64(telemetry.CountSeries()) || !near(l.USD, 0.30*float64(telemetry.CountSeries()-10)) {
+	if l.Quantity != float64(services.CountSeries()) || !near(l.USD, 0.30*float64(services.CountSeries()-10)) {
 		t.Errorf("%+v", l)
 	}
 	if l := line(t, e.Idle, "alarm"); !near(l.USD, 1.30) {
@@ -130,10 +130,10 @@ func TestAllowancesArePerAccount(t *testing.T) {
 	if together.Standing.Sweeps != 60 || len(together.Standing.Envs) != 2 {
 		t.Errorf("%+v", together.Standing)
 	}
-	if l := line(t, together.Idle, "custom_metric"); l.Quantity != float64(2*telemetry.CountSeries()) || l.Free != 10 {
+	if l := line(t, together.Idle, "custom_metric"); l.Quantity != float64(2*services.CountSeries()) || l.Free != 10 {
 		t.Errorf("%+v", l)
 	}
-	if l := line(t, beside.Idle, "custom_metric"); l.Free != 0 || !near(l.USD, 0.30*float64(telemetry.CountSeries())) {
+	if l := line(t, beside.Idle, "custom_metric"); l.Free != 0 || !near(l.USD, 0.30*float64(services.CountSeries())) {
 		t.Errorf("%+v", l)
 	}
 	if !near(together.IdleUSD, alone.IdleUSD+beside.IdleUSD) || beside.IdleUSD <= alone.IdleUSD+4 {

@@ -7,7 +7,6 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/runtime"
-	"github.com/llac-project/llac/platform/telemetry"
 )
 
 // Idle returns what an environment uses in a month in which no source changes.
@@ -22,7 +21,7 @@ func (t Table) Idle(s *Standing, datasets int) []Usage {
 		add(t.Resources[kind], float64(s.Counts[kind]))
 	}
 	// No plan has the services' own metrics: CloudWatch makes them when it receives a value.
-	add("custom_metric", float64(telemetry.CountSeries()*len(s.Envs)))
+	add("custom_metric", float64(services.CountSeries()*len(s.Envs)))
 	add("alarm", float64(s.Watched))
 	add("interface_endpoint", float64(s.Zones))
 	add("canary_run", s.canaries)

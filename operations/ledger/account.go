@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
+	"github.com/llac-project/llac/platform/runtime"
 )
 
 // State is the state of a request.
@@ -46,7 +48,6 @@ type run struct {
 	events.Run
 	unchanged       *events.ExtractionUnchanged
 	written         *events.LandingWritten
-	validated       *events.LandingValidated
 	landingRejected *events.LandingRejected
 	staged          *events.StagingWritten
 	accepted        *events.StagingAccepted
@@ -55,7 +56,8 @@ type run struct {
 	superseded      *events.RunSuperseded
 	deleted         *events.LandingDeleted
 	failures        []events.Failure
-	manual          bool // a person landed it
+	manual          bool            // a person landed it
+	types           map[string]bool // event types seen
 }
 
 // Add adds an event and reports whether it was new.
@@ -67,43 +69,46 @@ func (a *Account) Add(e events.Event) bool {
 	if err != nil {
 		return false // an event type of a later build
 	}
+	of, ok := events.RunOf(e)
+	if !ok {
+		return false
+	}
 	if a.seen == nil {
 		a.seen, a.runs = map[string]bool{}, map[string]*run{}
 	}
 	a.seen[e.ID] = true
-	switch p := payload.(type) {
-	case events.ExtractionRequested:
-		a.of(p.Run)
-	case events.ExtractionContinued:
-		a.of(p.Run)
-	case events.ExtractionUnchanged:
-		a.of(p.Run).unchanged = &p
-	case events.ExtractionFailed:
-		a.of(p.Run).fail(p.Failure)
-	case events.LandingWritten:
-		a.of(p.Run).written, a.of(p.Run).manual = &p, e.Source == "/llac/"+events.Operator
-	case events.LandingValidated:
-		a.of(p.Run).validated = &p
-	case events.LandingRejected:
-		a.of(p.Run).landingRejected = &p
-	case events.StagingWritten:
-		a.of(p.Run).staged = &p
-	case events.StagingAccepted:
-		a.of(p.Run).accepted = &p
-	case events.StagingPublished:
-		a.of(p.Run).published = &p
-	case events.StagingRejected:
-		a.of(p.Run).rejected = &p
-	case events.RunSuperseded:
-		a.of(p.Run).superseded = &p
-	case events.RunFailed:
-		a.of(p.Run).fail(p.Failure)
-	case events.LandingDeleted:
-		a.of(p.Run).deleted = &p
-	default:
-		return false
-	}
+	r := a.of(of)
+	r.types[e.Type] = true
+	r.take(e, payload)
 	return true
+}
+
+// take keeps what a summary needs of an event.
+func (r *run) take(e events.Event, payload events.Payload) {
+	switch p := payload.(type) {
+	case events.ExtractionUnchanged:
+		r.unchanged = &p
+	case events.ExtractionFailed:
+		r.failures = append(r.failures, p.Failure)
+	case events.LandingWritten:
+		r.written, r.manual = &p, e.Source == "/llac/"+events.Operator
+	case events.LandingRejected:
+		r.landingRejected = &p
+	case events.StagingWritten:
+		r.staged = &p
+	case events.StagingAccepted:
+		r.accepted = &p
+	case events.StagingPublished:
+		r.published = &p
+	case events.StagingRejected:
+		r.rejected = &p
+	case events.RunSuperseded:
+		r.superseded = &p
+	case events.RunFailed:
+		r.failures = append(r.failures, p.Failure)
+	case events.LandingDeleted:
+		r.deleted = &p
+	}
 }
 
 // of returns what is known of a run, and adds the run if it is new.
@@ -115,39 +120,40 @@ func (a *Account) of(r events.Run) *run {
 	}
 	known := a.runs[r.RunID]
 	if known == nil {
-		known = &run{Run: r}
+		known = &run{Run: r, types: map[string]bool{events.ExtractionRequested{}.EventType(): true}} // it exists: it was requested
 		a.runs[r.RunID] = known
 	}
 	return known
 }
 
-func (r *run) fail(f events.Failure) { r.failures = append(r.failures, f) }
+// ended reports whether an event that ends the stage of a service was seen.
+func (r *run) ended(s runtime.Service) bool {
+	return slices.ContainsFunc(s.Stage.Ends, func(eventType string) bool { return r.types[eventType] })
+}
 
-// failure returns the latest unresolved failure: a stage that failed and emitted an event later was replayed.
+// stage returns the index in services.All of the service at work: the last one that consumes an event which was seen. A run
+// of which nothing was seen is at the first.
+func (r *run) stage() int {
+	for i, s := range slices.Backward(services.All) {
+		if !s.Stage.Outside && slices.ContainsFunc(s.Consumes, func(eventType string) bool { return r.types[eventType] }) {
+			return i
+		}
+	}
+	return 0
+}
+
+// failure returns the latest unresolved failure: one of a stage that ended later was replayed.
 func (r *run) failure() *events.Failure {
 	for i := len(r.failures) - 1; i >= 0; i-- {
 		f := &r.failures[i]
-		resolved := false
-		switch f.Service {
-		case "fetcher":
-			resolved = r.written != nil || r.unchanged != nil
-		case "validator":
-			resolved = r.validated != nil || r.landingRejected != nil
-		case "stager":
-			resolved = r.staged != nil
-		case "quality-gate":
-			resolved = r.accepted != nil || r.published != nil || r.rejected != nil || r.superseded != nil
-		case "landing-janitor":
-			resolved = r.deleted != nil
-		}
-		if !resolved {
+		if service, ok := services.ByName(f.Service); !ok || !r.ended(service) {
 			return f
 		}
 	}
 	return nil
 }
 
-// state returns the state of one run. A slice that waits for others is Checking.
+// state returns the state of one run. An accepted slice that waits for others is Checking.
 func (r *run) state() State {
 	failure := r.failure()
 	switch {
@@ -165,10 +171,8 @@ func (r *run) state() State {
 		return Failed
 	case r.unchanged != nil:
 		return Unchanged
-	case r.written != nil:
-		return Checking
 	}
-	return Extracting
+	return State(services.All[r.stage()].Stage.State)
 }
 
 // Started reports whether any run of the request has started. If none has, the scheduler may hold the request back.
@@ -184,7 +188,7 @@ func (a *Account) State() State {
 	for _, r := range a.runs {
 		s := r.state()
 		count[s]++
-		if s == Checking && r.accepted != nil {
+		if !s.Ended() && r.accepted != nil {
 			waiting++
 		}
 	}
@@ -207,10 +211,21 @@ func (a *Account) State() State {
 		return bad // accepted slices wait for one that will not arrive
 	case count[Unchanged] == all:
 		return Unchanged
-	case count[Checking]+resting == all:
-		return Checking
+	case len(a.runs) < all:
+		return Extracting // of a slice nothing is known yet
 	}
-	return Extracting
+	return a.slowest()
+}
+
+// slowest returns the state of the run that has come least far among those under way.
+func (a *Account) slowest() State {
+	at := len(services.All)
+	for _, r := range a.runs {
+		if !r.state().Ended() {
+			at = min(at, r.stage())
+		}
+	}
+	return State(services.All[at].Stage.State)
 }
 
 // ordered returns the runs, ordered by run id.

@@ -31,8 +31,11 @@ type Hop struct {
 	Failure    *events.Failure // nil unless the stage gave up
 }
 
-// heldBack reports whether the scheduler made the request wait for datasets that it refers to.
-func (h Hop) heldBack() bool { return h.Stage == "scheduler" && h.Failure == nil && len(h.Events) == 0 }
+// heldBack reports whether the service that starts runs made the request wait for datasets that it refers to.
+func (h Hop) heldBack() bool {
+	starts := slices.Contains(events.Emits(h.Stage), events.ExtractionRequested{}.EventType())
+	return starts && h.Failure == nil && len(h.Events) == 0
+}
 
 // Ledger reads a lake's receipts, verdicts and pointers.
 type Ledger struct {

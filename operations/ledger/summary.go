@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -168,15 +169,12 @@ func reason(s Summary) string {
 	return string(s.State)
 }
 
-// stageOrder is the order of the flow.
-var stageOrder = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"}
-
 // stages returns how long each stage worked.
 func stages(hops []Hop) []StageTime {
 	type span struct{ from, to time.Time }
 	spans := map[string]span{}
 	for _, h := range hops {
-		if h.Failure != nil || !slices.Contains(stageOrder, h.Stage) {
+		if _, ok := services.ByName(h.Stage); !ok || h.Failure != nil {
 			continue
 		}
 		s, ok := spans[h.Stage]
@@ -189,9 +187,9 @@ func stages(hops []Hop) []StageTime {
 		spans[h.Stage] = s
 	}
 	var out []StageTime
-	for _, name := range stageOrder {
-		if s, ok := spans[name]; ok {
-			out = append(out, StageTime{name, s.to.Sub(s.from).Milliseconds()})
+	for _, service := range services.All {
+		if s, ok := spans[service.Name]; ok {
+			out = append(out, StageTime{service.Name, s.to.Sub(s.from).Milliseconds()})
 		}
 	}
 	return out

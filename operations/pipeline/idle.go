@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/messaging"
 )
 
@@ -68,7 +69,7 @@ func (c Queues) Depth(ctx context.Context, name string) (Depth, error) {
 // missed because it moves on, and twice, because events of the gate lead back to the scheduler.
 func (p *Pipeline) Idle(ctx context.Context) (bool, error) {
 	for range 2 {
-		for _, s := range Services {
+		for _, s := range services.All {
 			d, err := p.Cloud.Queues().Depth(ctx, messaging.QueueName(Env, s.Name))
 			if err != nil || d.Total() > 0 {
 				return false, err

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/messaging"
@@ -97,7 +98,7 @@ func (c Queues) letters(ctx context.Context, service string, use func([]Letter) 
 			err = errors.Join(err, messaging.ChangeVisibility(context.WithoutCancel(ctx), client, queue, changes))
 		}
 	}()
-	for _, s := range Services {
+	for _, s := range services.All {
 		if service != "" && s.Name != service {
 			continue
 		}

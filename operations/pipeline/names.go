@@ -5,13 +5,6 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/messaging"
-	"github.com/llac-project/llac/platform/runtime"
-	fetcher "github.com/llac-project/llac/services/fetcher"
-	janitor "github.com/llac-project/llac/services/landing-janitor"
-	gate "github.com/llac-project/llac/services/quality-gate"
-	scheduler "github.com/llac-project/llac/services/scheduler"
-	stager "github.com/llac-project/llac/services/stager"
-	validator "github.com/llac-project/llac/services/validator"
 )
 
 // The names of the local environment.
@@ -21,20 +14,6 @@ const (
 	ConfigBucket = "config"
 	observer     = "llac-" + Env + "-observer" // the queue that receives every event
 )
-
-// Services are the six services in the order of the flow.
-var Services = []runtime.Service{
-	scheduler.Service, fetcher.Service, validator.Service, stager.Service, gate.Service, janitor.Service,
-}
-
-// declarations are what the topology needs to know of the services.
-func declarations() []messaging.Declaration {
-	out := make([]messaging.Declaration, len(Services))
-	for i, s := range Services {
-		out[i] = messaging.Declaration{Service: s.Name, Consumes: s.Consumes, Emits: s.Emits}
-	}
-	return out
-}
 
 func topologyOptions(maxReceives int) messaging.TopologyOptions {
 	return messaging.TopologyOptions{MaxReceives: maxReceives, OperatorEmits: events.Emits(events.Operator), Observer: observer}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
@@ -101,7 +102,7 @@ func Start(ctx context.Context, s Settings) (*Pipeline, error) {
 	if s.Faults != nil {
 		cloud.own.SetFault(s.Faults)
 	}
-	p := &Pipeline{Cloud: cloud, settings: s, tracker: newTracker(), failed: make(chan error, len(Services)+1)}
+	p := &Pipeline{Cloud: cloud, settings: s, tracker: newTracker(), failed: make(chan error, len(services.All)+1)}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -117,14 +118,14 @@ func (p *Pipeline) start(ctx context.Context) (err error) {
 	if p.log, err = os.OpenFile(LogFile(p.settings.Dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	if p.operator, err = p.telemetry(ctx, events.Operator); err != nil {
+	if p.operator, err = p.telemetry(ctx, events.Operator, nil); err != nil {
 		return err
 	}
 	if p.portals, err = openPortals(ctx, p.settings.Portal, p.settings.Simulator, p.settings.SimulatorOptions); err != nil {
 		return err
 	}
 	p.Portals = p.portals.describe()
-	if p.topology, err = messaging.Deploy(ctx, p.Cloud.AWS, Env, declarations(), topologyOptions(p.settings.MaxReceives)); err != nil {
+	if p.topology, err = messaging.Deploy(ctx, p.Cloud.AWS, Env, services.Declarations(), topologyOptions(p.settings.MaxReceives)); err != nil {
 		return fmt.Errorf("create the local topics and queues: %w", err)
 	}
 	p.publisher, err = messaging.NewPublisher(messaging.PublisherConfig{AWS: p.Cloud.AWS, Tracer: p.operator.Tracer})
@@ -138,8 +139,8 @@ func (p *Pipeline) start(ctx context.Context) (err error) {
 func (p *Pipeline) startServices(ctx context.Context) error {
 	var life context.Context
 	life, p.stop = context.WithCancel(context.WithoutCancel(ctx))
-	receiving := make(chan struct{}, len(Services))
-	for _, s := range Services {
+	receiving := make(chan struct{}, len(services.All))
+	for _, s := range services.All {
 		o, err := p.serviceOptions(ctx, s)
 		if err != nil {
 			return err
@@ -154,7 +155,7 @@ func (p *Pipeline) startServices(ctx context.Context) error {
 	if err := p.observe(life); err != nil {
 		return err
 	}
-	for range Services {
+	for range services.All {
 		select {
 		case <-receiving:
 		case err := <-p.failed:
@@ -167,11 +168,11 @@ func (p *Pipeline) startServices(ctx context.Context) error {
 }
 
 func (p *Pipeline) serviceOptions(ctx context.Context, s runtime.Service) (runtime.Options, error) {
-	t, err := p.telemetry(ctx, s.Name)
+	t, err := p.telemetry(ctx, s.Name, s.AllSeries())
 	if err != nil {
 		return runtime.Options{}, err
 	}
-	if s.Name == "fetcher" {
+	if s.Needs(runtime.PortPortal) {
 		t.Metrics = &listener{Metrics: t.Metrics, tracker: p.tracker, trouble: p.settings.Trouble}
 	}
 	return runtime.Options{
@@ -186,9 +187,9 @@ func (p *Pipeline) serviceOptions(ctx context.Context, s runtime.Service) (runti
 	}, nil
 }
 
-func (p *Pipeline) telemetry(ctx context.Context, service string) (*telemetry.Telemetry, error) {
+func (p *Pipeline) telemetry(ctx context.Context, service string, series []telemetry.Series) (*telemetry.Telemetry, error) {
 	t, err := telemetry.Setup(ctx, telemetry.Config{
-		Service: service, Env: Env, Build: runtime.Build(), Log: p.log, Level: p.settings.LogLevel, Clock: p.settings.Clock,
+		Service: service, Series: series, Env: Env, Build: runtime.Build(), Log: p.log, Level: p.settings.LogLevel, Clock: p.settings.Clock,
 		Endpoint: p.settings.Endpoint, SpanFile: SpanFile(p.settings.Dir), MetricLines: p.settings.MetricLines,
 	})
 	if err == nil {

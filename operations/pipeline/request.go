@@ -13,6 +13,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/ingest"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/runtime"
@@ -129,7 +130,7 @@ func (r *runner) stuck(ctx context.Context, store lake.Store, dataset string) (s
 	if waiting != "" {
 		return "held back until " + waiting + " is published", nil
 	}
-	for _, s := range Services {
+	for _, s := range services.All {
 		d, err := r.Cloud.Queues().Depth(ctx, messaging.DeadLetterQueueName(Env, s.Name))
 		if err != nil {
 			return "", err

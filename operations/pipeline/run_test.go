@@ -13,6 +13,7 @@ import (
 	"github.com/llac-project/llac/operations/filelake"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws"
@@ -64,7 +65,7 @@ func TestPublishesThenFindsUnchanged(t *testing.T) {
 	if first.State != ledger.Published || first.RowsFetched != 949 || first.Staged != 949 || !first.Simulated || first.Snapshot != first.Slot || !r.Good() {
 		t.Errorf("first run: %+v", first)
 	}
-	if len(first.Stages) != len(pipeline.Services) {
+	if len(first.Stages) != len(services.All) {
 		t.Errorf("stages: %+v", first.Stages)
 	}
 	if files, err := filepath.Glob(first.Table.Globs[0]); err != nil || len(files) != 1 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/telemetry"
@@ -41,7 +42,7 @@ func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 	o.Faults = func(r *http.Request) aws.Fault {
 		mu.Lock()
 		defer mu.Unlock()
-		for _, s := range pipeline.Services {
+		for _, s := range services.All {
 			// Its receipt: runs/<dataset>/<run>/<service>.json, the scheduler's has the digest of the request in its name.
 			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/runs/") && strings.Contains(r.URL.Path, "/"+s.Name+".") && !failed[s.Name] {
 				failed[s.Name] = true
@@ -92,8 +93,8 @@ func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 			}
 		}
 	}
-	if n := len(series); n > telemetry.MaxSeries || n > telemetry.CountSeries() {
-		t.Errorf("%d series, want at most %d and the %d that are declared:\n%s", n, telemetry.MaxSeries, telemetry.CountSeries(), strings.Join(sorted(series), "\n"))
+	if n := len(series); n > telemetry.MaxSeries || n > services.CountSeries() {
+		t.Errorf("%d series, want at most %d and the %d that are declared:\n%s", n, telemetry.MaxSeries, services.CountSeries(), strings.Join(sorted(series), "\n"))
 	}
 	for _, f := range events.Flow[1:] {
 		for _, outcome := range []string{"ok", "failed"} {
@@ -119,19 +120,4 @@ func sorted(set map[string]bool) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// Every series is recorded by existing services.
-func TestSeriesNameExistingServices(t *testing.T) {
-	t.Parallel()
-	for _, s := range telemetry.AllSeries {
-		for _, service := range s.Services {
-			if len(events.Consumes(service)) == 0 {
-				t.Errorf("%s is recorded by the unknown service %s", s.Name, service)
-			}
-		}
-		if s.Name == "process_duration" && len(s.Services) != len(pipeline.Services) {
-			t.Errorf("%s is recorded by %v; there are %d services", s.Name, s.Services, len(pipeline.Services))
-		}
-	}
 }

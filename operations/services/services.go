@@ -1,7 +1,11 @@
 package services
 
 import (
+	"slices"
+
+	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
 	fetcher "github.com/llac-project/llac/services/fetcher"
 	landingjanitor "github.com/llac-project/llac/services/landing-janitor"
 	qualitygate "github.com/llac-project/llac/services/quality-gate"
@@ -27,4 +31,31 @@ func Names() []string {
 		names[i] = s.Name
 	}
 	return names
+}
+
+// ByName returns the service of a name.
+func ByName(name string) (runtime.Service, bool) {
+	i := slices.IndexFunc(All, func(s runtime.Service) bool { return s.Name == name })
+	if i < 0 {
+		return runtime.Service{}, false
+	}
+	return All[i], true
+}
+
+// Declarations returns what the topics, queues and subscriptions of an environment follow from.
+func Declarations() []messaging.Declaration {
+	out := make([]messaging.Declaration, len(All))
+	for i, s := range All {
+		out[i] = messaging.Declaration{Service: s.Name, Consumes: s.Consumes, Emits: s.Emits}
+	}
+	return out
+}
+
+// CountSeries counts the custom metrics of an environment when everything has succeeded and failed at least once.
+func CountSeries() int {
+	n := 0
+	for _, s := range All {
+		n += telemetry.CountSeries(s.AllSeries())
+	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/runtime"
 )
 
 //go:generate go test -run TestTerraformFileIsCurrent . -update
@@ -52,7 +53,7 @@ func TerraformFile() ([]byte, error) {
 			MemoryMB:      s.Size.MemoryMiB, TimeoutS: int(s.Size.Timeout / time.Second), BatchSize: s.Size.BatchSize,
 			MaximumConcurrency: s.Size.MaximumConcurrency, EphemeralStorageMB: storage, ReportsBatchItemFailure: true,
 			AllowRecursion: slices.ContainsFunc(s.Consumes, func(t string) bool { return slices.Contains(s.Emits, t) }),
-			Glue:           s.Catalogue != nil,
+			Glue:           s.Needs(runtime.PortCatalogue),
 		}
 	}
 	b, err := json.MarshalIndent(all, "", "  ")

@@ -38,52 +38,54 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	return dead, reason
 }
 
+// recordFailure writes the failure record where the service declares that the event belongs to a run, and returns the events
+// to publish.
 func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) ([]events.Event, error) {
+	if in.ID == "" {
+		return nil, nil // not an event: it belongs to no run, and the dead letter says all there is to say
+	}
 	f := events.Failure{Service: w.service.Name, EventID: in.ID, Class: "transient", Reason: messaging.Reason(reason), Tries: d.Receives}
 	if IsPermanent(reason) {
 		f.Class = "permanent"
 	}
-	if f.EventID == "" {
-		f.EventID = d.MessageID
-	}
-	if in.ID == "" {
-		return nil, nil // not an event: it belongs to no run, and the dead letter says all there is to say
-	}
-	run, belongs := runOf(in)
-	out, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {
-		switch {
-		case w.service.GaveUp != nil:
-			return w.service.GaveUp(in, f), nil
-		case belongs:
-			return []events.Event{events.New(events.RunFailed{Run: run, Failure: f})}, nil
-		}
-		return nil, nil
-	})
-	if err != nil {
-		w.ports.Log.ErrorContext(ctx, "what follows from giving up could not be made", "error", err)
-	}
-	now := w.ports.Clock.Now()
-	if !belongs {
-		return stamp(ctx, w.service.Name, in.ID+"/"+w.service.Name+".failed."+d.MessageID, in, out, now), nil
+	abandoned := w.abandon(ctx, in, f)
+	run, now := abandoned.Run, w.ports.Clock.Now()
+	if !isName(run.Dataset) || !isName(run.RunID) {
+		return stamp(ctx, w.service.Name, in.ID+"/"+w.service.Name+".failed."+d.MessageID, in, abandoned.Events, now), nil
 	}
 	key := lake.FailureKey(run.Dataset, run.RunID, w.service.Name, d.MessageID)
 	record := lake.FailureRecord{
 		Service: w.service.Name, Build: w.ports.Build, Event: in, Failure: f, FailedAt: now,
-		Events: stamp(ctx, w.service.Name, key, in, out, now),
+		Events: stamp(ctx, w.service.Name, key, in, abandoned.Events, now),
 	}
-	// What the portal said of its refusal is kept whole: it names the column that is gone. It holds no rows.
+	// The portal's answer to a refused request is kept whole: it names the column that is gone. It holds no rows.
 	if refused := (*source.PermanentError)(nil); errors.As(reason, &refused) {
 		record.Answer = refused.Body
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		record.TraceID = sc.TraceID().String()
 	}
-	// Invariant 1 holds for failures too: the record is create-only, and who finds one publishes its events.
-	_, _, err = w.ports.Lake.PutIfAbsent(ctx, key, lake.Encode(record))
+	// Invariant 1 holds for failures too: the record is create-only, and a delivery that finds one publishes its events.
+	_, _, err := w.ports.Lake.PutIfAbsent(ctx, key, lake.Encode(record))
 	if errors.Is(err, lake.ErrExists) {
 		return readFailure(ctx, w.ports.Lake, key)
 	}
 	return record.Events, err
+}
+
+// abandon asks the service what follows. A defect of its GaveUp must not keep the message from the dead-letter queue: then
+// nothing follows, and the log says why.
+func (w *worker) abandon(ctx context.Context, in events.Event, f events.Failure) Abandoned {
+	var abandoned Abandoned
+	_, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {
+		abandoned = w.service.GaveUp(in, f)
+		return nil, w.service.checkEmits(abandoned.Events)
+	})
+	if err != nil {
+		w.ports.Log.ErrorContext(ctx, "GaveUp failed: no events follow from giving up", "error", err)
+		return Abandoned{Run: abandoned.Run}
+	}
+	return abandoned
 }
 
 func readFailure(ctx context.Context, s lake.Store, key string) ([]events.Event, error) {
@@ -98,16 +100,32 @@ func readFailure(ctx context.Context, s lake.Store, key string) ([]events.Event,
 	return r.Events, nil
 }
 
-// runOf reads the run from the payload of any event that belongs to one, also of a type this build does not know.
-// Names that do not look like ours are not made into keys.
-func runOf(in events.Event) (events.Run, bool) {
-	var run events.Run
-	if json.Unmarshal(in.Data, &run) != nil {
-		return events.Run{}, false
-	}
-	return run, isName(run.Dataset) && isName(run.RunID)
+// Abandoned declares what follows when a service gives up on an event.
+type Abandoned struct {
+	Run    events.Run     // the run that the event belongs to, under which the failure is recorded; zero if none
+	Events []events.Event // of types that the service emits
 }
 
+// FailsRun is the GaveUp of a service that ends the run it gives up on: it emits run.failed for each event that carries a run.
+func FailsRun(in events.Event, f events.Failure) Abandoned {
+	return Fails(func(run events.Run, f events.Failure) events.Payload { return events.RunFailed{Run: run, Failure: f} })(in, f)
+}
+
+// Fails returns a GaveUp that emits payload for each event that carries a run, and nothing for others.
+func Fails(payload func(events.Run, events.Failure) events.Payload) func(events.Event, events.Failure) Abandoned {
+	return func(in events.Event, f events.Failure) Abandoned {
+		run, ok := events.RunOf(in)
+		if !ok {
+			return Abandoned{}
+		}
+		return Abandoned{Run: run, Events: []events.Event{events.New(payload(run, f))}}
+	}
+}
+
+// FailsSilently is the GaveUp of a service that ends no run: only the dead letter follows.
+func FailsSilently(events.Event, events.Failure) Abandoned { return Abandoned{} }
+
+// isName reports whether a dataset or run id may become part of a key.
 func isName(s string) bool {
 	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'

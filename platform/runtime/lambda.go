@@ -115,7 +115,7 @@ func (c *connected) workOne(ctx context.Context, d *messaging.Delivery) *int32 {
 	}
 	ctx, what, err := c.worker.work(ctx, d)
 	switch what {
-	case done:
+	case done, ignored:
 		return nil
 	case release:
 		return rest(0)

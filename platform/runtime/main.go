@@ -34,7 +34,7 @@ func program(s Service, args []string, lookup func(string) (string, bool), stdou
 			return 2
 		}
 	}
-	set, err := readSettings(lookup)
+	set, err := readSettings(s, lookup)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\nSee %s --help.\n", s.Name, err, s.Name)
 		return 2
@@ -75,6 +75,7 @@ func (set settings) options(ctx context.Context, s Service, log, metricLines io.
 	config.AppID = "llac"
 	t, err := telemetry.Setup(ctx, telemetry.Config{
 		Service: s.Name, Env: set.env, Build: Build(), Log: log, Level: set.level,
+		Series:   s.AllSeries(),
 		Endpoint: set.endpoint, SpanFile: set.spanFile, MetricLines: metricLines,
 	})
 	if err != nil {
@@ -82,7 +83,7 @@ func (set settings) options(ctx context.Context, s Service, log, metricLines io.
 	}
 	ports := NewPorts(s.Name, PortOptions{
 		AWS: config, DataBucket: set.dataBucket, ConfigBucket: set.configBucket, Portals: set.portals, AppTokens: set.appTokens,
-		AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint, Memory: set.memoryOf(s.Name), Temporary: set.temporary,
+		AllowSimulated: set.allowSimulated, Telemetry: t, Failpoint: set.failpoint, Memory: set.memoryLimit(), Temporary: set.temporary,
 	})
 	if s.Catalogue != nil && set.glueDatabase != "" {
 		ports.Catalogue = s.Catalogue(ports, CatalogueOptions{AWS: config, Database: set.glueDatabase, Bucket: set.dataBucket})

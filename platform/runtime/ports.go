@@ -91,7 +91,7 @@ func portalClients(o PortOptions, metrics telemetry.Metrics) func(string) (sourc
 	options := source.Options{
 		Clock: o.Clock, Allow: slices.Concat(portals.All.Hosts(), o.Portals.Hosts()),
 		OnRequest: func(i source.RequestInfo) {
-			metrics.Record(context.Background(), "portal_response_time", float64(i.Duration)/float64(time.Millisecond), telemetry.Milliseconds,
+			metrics.Record(context.Background(), metricPortalResponse, float64(i.Duration)/float64(time.Millisecond), telemetry.Milliseconds,
 				telemetry.KeyOutcome, i.Outcome, "kind", i.Kind, "host", i.Host, "status", i.Status, "attempt", i.Attempt, "bytes", i.Bytes)
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkEmits(out); err != nil {
+		return nil, err
+	}
 	finished := p.Clock.Now()
 	out = stamp(ctx, s.Name, key, in, out, finished)
 	if key == "" {
@@ -58,6 +62,17 @@ func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.
 		return winner.events(), err
 	}
 	return out, err
+}
+
+// checkEmits refuses events that the service does not declare to emit: no neighbour is subscribed to them, and no deploy was
+// checked against them.
+func (s Service) checkEmits(out []events.Event) error {
+	for _, e := range out {
+		if !slices.Contains(s.Emits, e.Type) {
+			return Permanent(fmt.Errorf("emit %s: %s does not declare this event type; add it to its Emits in events.Flow", e.Type, s.Name))
+		}
+	}
+	return nil
 }
 
 type receipt lake.Receipt

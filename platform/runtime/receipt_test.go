@@ -31,7 +31,8 @@ type stage struct {
 func (s *stage) service() runtime.Service {
 	return runtime.Service{
 		Name: "stager",
-		New: func(p runtime.Ports) runtime.Handler {
+		Emits: events.TypesOf(events.StagingWritten{}, events.DatasetRecovered{}),
+		New: runtime.Construct(func(p runtime.Ports) runtime.Handler {
 			return func(ctx context.Context, in events.Event) ([]events.Event, error) {
 				n := s.calls.Add(1)
 				if s.before != nil {
@@ -46,7 +47,7 @@ func (s *stage) service() runtime.Service {
 					events.New(events.DatasetRecovered{Dataset: dataset}),
 				}, nil
 			}
-		},
+		}),
 		Receipt: func(events.Event) string { return lake.ReceiptKey(dataset, run, "stager", 0) },
 	}
 }
@@ -263,13 +264,13 @@ func TestWithoutReceipt(t *testing.T) {
 func TestAHandlersOwnIDStays(t *testing.T) {
 	t.Parallel()
 	b := runtimetest.New(t)
-	service := runtime.Service{Name: "scheduler", New: func(runtime.Ports) runtime.Handler {
+	service := runtime.Service{Name: "scheduler", Emits: events.TypesOf(events.ExtractionRequested{}), New: runtime.Construct(func(struct{}) runtime.Handler {
 		return func(context.Context, events.Event) ([]events.Event, error) {
 			e := events.New(events.ExtractionRequested{Run: events.Run{Dataset: dataset, RunID: run}})
 			e.ID = "its-own"
 			return []events.Event{e}, nil
 		}
-	}}
+	})}
 	out, err := b.Deliver(t.Context(), service, validated())
 	if err != nil || out[0].ID != "its-own" {
 		t.Errorf("id %s, error %v", out[0].ID, err)

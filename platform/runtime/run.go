@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -40,11 +39,11 @@ type Options struct {
 }
 
 func (o *Options) fill(ctx context.Context, s Service) error {
-	if s.New == nil || s.Name == "" {
-		return errors.New("run a service: it has no name or no handler")
+	if err := s.Check(); err != nil {
+		return err
 	}
 	if o.Telemetry == nil {
-		t, err := telemetry.Setup(ctx, telemetry.Config{Service: s.Name, Env: o.Env, Build: o.Ports.Build})
+		t, err := telemetry.Setup(ctx, telemetry.Config{Service: s.Name, Env: o.Env, Build: o.Ports.Build, Series: s.AllSeries()})
 		if err != nil {
 			return err
 		}
@@ -111,7 +110,7 @@ func connect(ctx context.Context, s Service, o Options) (*connected, error) {
 		Options: o, client: client,
 		letters: messaging.DeadLetters{Client: client, QueueURL: o.DeadLetterURL, Service: s.Name, Clock: o.Ports.Clock},
 		worker: &worker{
-			service: s, ports: o.Ports, handle: s.New(o.Ports), tracer: o.Telemetry.Tracer, maxReceives: o.MaxReceives,
+			service: s, ports: o.Ports, handle: s.New.Handler(o.Ports), tracer: o.Telemetry.Tracer, maxReceives: o.MaxReceives,
 			publish: func(ctx context.Context, out []events.Event) error {
 				return publisher.PublishEvents(ctx, o.TopicARN, out)
 			},
@@ -164,7 +163,7 @@ func (c *connected) consume(m *message.Message) {
 	ctx, what, err := c.worker.work(ctx, d)
 	m.SetContext(ctx) // so that a dead letter names the trace
 	switch what {
-	case done:
+	case done, ignored:
 		m.Ack()
 	case again:
 		messaging.Retry(m, err)

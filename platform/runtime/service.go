@@ -16,33 +16,37 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// Handler answers one event with the events that follow from it. An error that says Permanent() is final; every
-// other error is tried again. Events are made with events.New; the runtime stamps and publishes them.
+// Handler handles one event and returns the events that follow from it. An error with the method Permanent() is final; every
+// other error is retried. Events are made with events.New; the runtime stamps and publishes them.
 type Handler func(ctx context.Context, in events.Event) ([]events.Event, error)
 
-// Service is one microservice: what it is called, what it hears and says, and how its handler is made. The same
-// value runs in Lambda, as a consumer, inside `llac run` and in tests.
+// Service is one microservice. The value states everything that others need to know of it: the same value runs in Lambda, as
+// a consumer, inside `llac run` and in tests, and Terraform, the ledger and the costs read from it. Check names what a value
+// leaves out.
 type Service struct {
 	Name     string   // also the name of its topic, queue and receipts: "quality-gate"
-	Consumes []string // event types, full
-	Emits    []string // event types, full
-	New      func(Ports) Handler
+	Consumes []string // event types, in full
+	Emits    []string // event types, in full; the runtime refuses every other
+	New      Constructor
 	Size     Size
+	Stage    Stage              // its place in a run
+	Series   []telemetry.Series // measurements of its own that become CloudWatch metrics
 
-	// Receipt is the key under which the stage records that it has dealt with the event. An empty key means
-	// that dealing with the event twice has no effect by its nature, and no receipt is kept.
+	// Receipt returns the key under which the service records that it has handled the event. An empty key means that handling
+	// the event twice has no further effect, so that no receipt is kept.
 	Receipt func(events.Event) string
 
-	// Catalogue makes the port to the query engine's tables. Nil: the service has no business with them, and does not
-	// carry Glue's client.
-	Catalogue func(Ports, CatalogueOptions) Catalogue
+	// GaveUp declares what follows when a message goes to the dead-letter queue. The runtime guesses nothing: a run fails only
+	// where its service says so.
+	GaveUp func(in events.Event, f events.Failure) Abandoned
 
-	// GaveUp makes the events that follow when a message goes to the dead-letter queue. Nil: a RunFailed where
-	// the event belongs to a run.
-	GaveUp func(in events.Event, f events.Failure) []events.Event
+	// Catalogue makes the port to the query engine's tables. Only a service that asks for the port Catalogue sets it; the
+	// others do not link the client of Glue.
+	Catalogue func(Ports, CatalogueOptions) Catalogue
 }
 
-// Ports are the doors through which a handler reaches the world (invariant 9).
+// Ports are all through which a handler can reach anything outside itself (invariant 9). A service receives those that it asks
+// for; see Construct.
 type Ports struct {
 	Lake      lake.Store // the data bucket
 	Contracts Contracts

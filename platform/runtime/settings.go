@@ -30,17 +30,17 @@ type settings struct {
 	level                             slog.Level
 	endpoint, spanFile                string
 	failpoint                         string
-	stagerMemory, lambdaMemory        memory.Size
+	memory, lambdaMemory              memory.Size
 	temporary                         string
 }
 
 // headroom is what a Lambda function keeps free of its memory, at the least: going beyond it kills the function.
 const headroom = 32 << 20
 
-// memoryOf is the memory that a service's process is to stay within; 0: nobody has said.
-func (set settings) memoryOf(service string) int64 {
-	if service == "stager" && set.stagerMemory > 0 {
-		return int64(set.stagerMemory)
+// memoryLimit is the memory that the process stays within; 0: not set.
+func (set settings) memoryLimit() int64 {
+	if set.memory > 0 {
+		return int64(set.memory)
 	}
 	return int64(set.lambdaMemory - min(set.lambdaMemory, max(set.lambdaMemory/8, headroom)))
 }
@@ -50,7 +50,8 @@ type setting struct {
 	name, help string
 	set        func(*settings, string) error
 	required   bool
-	elsewhere  bool // read by the AWS SDK or the Lambda runtime, named here for the help alone
+	port       string // the setting is of services that ask for this port; empty: of all
+	elsewhere  bool   // read by the AWS SDK or the Lambda runtime, named here for the help alone
 }
 
 func text(field func(*settings) *string) func(*settings, string) error {
@@ -90,6 +91,27 @@ func address(field func(*settings) *string) func(*settings, string) error {
 	}
 }
 
+// memorySetting names the variable that limits the memory of a service's process: LLAC_STAGER_MEMORY.
+func memorySetting(service string) string {
+	return "LLAC_" + strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_MEMORY"
+}
+
+// settingsOf lists the variables that a service reads: those of the ports that it asks for, and those of every service.
+func settingsOf(s Service) []setting {
+	var out []setting
+	for _, e := range environment {
+		if e.port != "" && !s.Needs(e.port) {
+			continue
+		}
+		if e.name == "" {
+			e.name = memorySetting(s.Name)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// environment lists the variables of all services. One without a name is named after the service.
 var environment = slices.Concat([]setting{
 	{name: "LLAC_ENV", required: true, help: "the environment; part of the names of queues and topics: dev",
 		set: func(s *settings, v string) error {
@@ -101,7 +123,7 @@ var environment = slices.Concat([]setting{
 		}},
 	{name: "LLAC_DATA_BUCKET", required: true, help: "the bucket of the lake", set: text(func(s *settings) *string { return &s.dataBucket })},
 	{name: "LLAC_CONFIG_BUCKET", required: true, help: "the bucket of the contracts", set: text(func(s *settings) *string { return &s.configBucket })},
-	{name: "LLAC_GLUE_DATABASE", help: "the Glue database whose tables follow the pointers; default: there are no tables",
+	{name: "LLAC_GLUE_DATABASE", port: PortCatalogue, help: "the Glue database whose tables follow the pointers; default: there are no tables",
 		set: func(s *settings, v string) error {
 			if len(v) > 255 || strings.ContainsFunc(v, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
 				return fmt.Errorf("want at most 255 of a-z, 0-9 and _, such as llac_dev_staging")
@@ -119,10 +141,10 @@ var environment = slices.Concat([]setting{
 			s.topicARN = v
 			return nil
 		}},
-	{name: "LLAC_PORTAL", help: "where portals are asked instead of at the contract's address: socrata=http://127.0.0.1:9000,idescat=…",
+	{name: "LLAC_PORTAL", port: PortPortal, help: "where portals are asked instead of at the contract's address: socrata=http://127.0.0.1:9000,idescat=…",
 		set: func(s *settings, v string) (err error) { s.portals, err = ParsePortals(v); return err }},
 }, tokenSettings(), []setting{
-	{name: "LLAC_ALLOW_SIMULATED", help: "true lets simulated data be published; never set it in the cloud",
+	{name: "LLAC_ALLOW_SIMULATED", port: PortAllowSimulated, help: "true lets simulated data be published; never set it in the cloud",
 		set: func(s *settings, v string) (err error) {
 			if s.allowSimulated, err = strconv.ParseBool(v); err != nil {
 				return fmt.Errorf("want true or false")
@@ -137,14 +159,14 @@ var environment = slices.Concat([]setting{
 	{name: "LLAC_GRACE", help: "time for events under way when the service is stopped; default 25s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.grace })},
 	{name: "LLAC_BACKOFF", help: "rest after the first failed try, doubled after each, at most LLAC_BACKOFF_MAX; default 5s", set: duration(time.Millisecond, time.Hour, func(s *settings) *time.Duration { return &s.backoff.First })},
 	{name: "LLAC_BACKOFF_MAX", help: "longest rest after a failed try; default 5m", set: duration(time.Millisecond, 12*time.Hour, func(s *settings) *time.Duration { return &s.backoff.Max })},
-	{name: "LLAC_STAGER_MEMORY", help: "what the stager's process is to stay within, such as 256MiB; at least 192MiB; default: most of a Lambda function's memory, else 256MiB",
+	{port: PortMemory, help: "memory that the process stays within, such as 256MiB; at least 192MiB; default: most of a Lambda function's memory, else 256MiB",
 		set: func(s *settings, v string) (err error) {
-			if s.stagerMemory, err = memory.Parse(v); err == nil && s.stagerMemory < memory.Least {
+			if s.memory, err = memory.Parse(v); err == nil && s.memory < memory.Least {
 				err = fmt.Errorf("want at least %s", memory.Least)
 			}
 			return err
 		}},
-	{name: "LLAC_TEMP", help: "folder for what does not fit into memory; default: the system's",
+	{name: "LLAC_TEMP", port: PortTemporary, help: "folder for what does not fit into memory; default: the system's",
 		set: func(s *settings, v string) error {
 			if info, err := os.Stat(v); err != nil || !info.IsDir() {
 				return fmt.Errorf("want a folder that is there")
@@ -164,7 +186,7 @@ var environment = slices.Concat([]setting{
 	{name: "LLAC_FAILPOINT", help: "for tests of crashes: the point at which the process kills itself, such as stager.effect-receipt", set: text(func(s *settings) *string { return &s.failpoint })},
 	{name: "AWS_REGION", help: "and the other variables of the AWS SDKs, for the region and credentials", elsewhere: true},
 	{name: "AWS_ENDPOINT_URL", help: "the address of a local cloud, read by the AWS SDK", elsewhere: true},
-	{name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", help: "set by Lambda: the function's memory in MiB",
+	{name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", port: PortMemory, help: "set by Lambda: the function's memory in MiB",
 		set: func(s *settings, v string) error {
 			n, err := strconv.ParseUint(v, 10, 24)
 			s.lambdaMemory = memory.Size(n) << 20
@@ -184,7 +206,7 @@ func tokenSettings() []setting {
 			continue
 		}
 		out = append(out, setting{
-			name: kind.TokenVariable, help: "application token for " + kind.Title + ", never logged; default: none is sent",
+			name: kind.TokenVariable, port: PortPortal, help: "application token for " + kind.Title + ", never logged; default: none is sent",
 			set: func(s *settings, v string) error {
 				if s.appTokens == nil {
 					s.appTokens = map[string]string{}
@@ -198,10 +220,10 @@ func tokenSettings() []setting {
 }
 
 // readSettings reads the environment and answers everything that is wrong with it, so that it is mended in one go.
-func readSettings(lookup func(string) (string, bool)) (settings, error) {
+func readSettings(service Service, lookup func(string) (string, bool)) (settings, error) {
 	s := settings{backoff: messaging.DefaultBackoff}
 	var problems []string
-	for _, e := range environment {
+	for _, e := range settingsOf(service) {
 		v, ok := lookup(e.name)
 		v = strings.TrimSpace(v)
 		switch {
@@ -226,8 +248,9 @@ func writeHelp(w io.Writer, s Service) {
 	fmt.Fprintf(w, "%s is a service of Llac. It runs as a Lambda function, or consumes its queue until it is interrupted.\n\n", s.Name)
 	fmt.Fprintf(w, "Consumes  %s\nEmits     %s\n\n", strings.Join(s.Consumes, "\n          "), strings.Join(s.Emits, "\n          "))
 	fmt.Fprintf(w, "Flags\n  --help     this text\n  --version  name of the build\n\nEnvironment (* required)\n")
-	width := len(slices.MaxFunc(environment, func(a, b setting) int { return len(a.name) - len(b.name) }).name)
-	for _, e := range environment {
+	all := settingsOf(s)
+	width := len(slices.MaxFunc(all, func(a, b setting) int { return len(a.name) - len(b.name) }).name)
+	for _, e := range all {
 		mark := " "
 		if e.required {
 			mark = "*"

@@ -15,6 +15,9 @@ func lookup(m map[string]string) func(string) (string, bool) {
 	return func(k string) (string, bool) { v, ok := m[k]; return v, ok }
 }
 
+// everyPort is a service that asks for all ports, and therefore reads all settings.
+var everyPort = Service{Name: "stager", New: Construct(func(Ports) Handler { return nil })}
+
 var required = map[string]string{"LLAC_ENV": "dev", "LLAC_DATA_BUCKET": "d", "LLAC_CONFIG_BUCKET": "c"}
 
 func TestSettings(t *testing.T) {
@@ -24,7 +27,7 @@ func TestSettings(t *testing.T) {
 		"LLAC_PORTAL": "socrata=http://127.0.0.1:9000/, idescat=https://example.org/x", "LLAC_VISIBILITY": "3m", "LLAC_CONCURRENCY": " 4 ",
 		"LLAC_TOPIC_ARN": "arn:aws:sns:eu-south-2:123456789012:t", "LLAC_LOG_LEVEL": "debug", "LLAC_BACKOFF": "1s", "SOCRATA_APP_TOKEN": "x", "LLAC_POLLERS": "",
 	})
-	s, err := readSettings(lookup(m))
+	s, err := readSettings(everyPort, lookup(m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,29 +48,29 @@ func TestSettings(t *testing.T) {
 func TestMemorySettings(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		stager, lambda string
-		want, others   int64
+		own, lambda string
+		want        int64
 	}{
-		{"", "", 0, 0},
-		{"300MB", "", 300e6, 0},
-		{"", "128", 96 << 20, 96 << 20}, // never less free than the headroom
-		{"", "1024", 896 << 20, 896 << 20},
-		{"512MiB", "1024", 512 << 20, 896 << 20},
-		{"", "16", 0, 0},
+		{"", "", 0},
+		{"300MB", "", 300e6},
+		{"", "128", 96 << 20}, // never less free than the headroom
+		{"", "1024", 896 << 20},
+		{"512MiB", "1024", 512 << 20},
+		{"", "16", 0},
 	} {
 		m := maps.Clone(required)
-		maps.Copy(m, map[string]string{"LLAC_STAGER_MEMORY": c.stager, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": c.lambda, "LLAC_TEMP": t.TempDir()})
-		s, err := readSettings(lookup(m))
+		maps.Copy(m, map[string]string{"LLAC_STAGER_MEMORY": c.own, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": c.lambda, "LLAC_TEMP": t.TempDir()})
+		s, err := readSettings(everyPort, lookup(m))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.memoryOf("stager") != c.want || s.memoryOf("fetcher") != c.others || s.temporary == "" {
-			t.Errorf("%+v: stager %d, others %d, temporary %q", c, s.memoryOf("stager"), s.memoryOf("fetcher"), s.temporary)
+		if s.memoryLimit() != c.want || s.temporary == "" {
+			t.Errorf("%+v: memory limit %d, temporary folder %q", c, s.memoryLimit(), s.temporary)
 		}
 	}
 	m := maps.Clone(required)
 	maps.Copy(m, map[string]string{"LLAC_STAGER_MEMORY": "63MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "some", "LLAC_TEMP": "/dev/null/none"})
-	_, err := readSettings(lookup(m))
+	_, err := readSettings(everyPort, lookup(m))
 	for _, want := range []string{"LLAC_STAGER_MEMORY: want at least 192MiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE:", "LLAC_TEMP:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in: %v", want, err)
@@ -77,7 +80,7 @@ func TestMemorySettings(t *testing.T) {
 
 func TestWrongSettingsAreAllNamedAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := readSettings(lookup(map[string]string{
+	_, err := readSettings(everyPort, lookup(map[string]string{
 		"LLAC_ENV": "Prod!", "LLAC_CONFIG_BUCKET": "c", "LLAC_QUEUE_URL": "queue", "LLAC_GLUE_DATABASE": "llac-dev", "LLAC_TOPIC_ARN": "arn", "LLAC_PORTAL": "socrata=http://example.org",
 		"LLAC_ALLOW_SIMULATED": "perhaps", "LLAC_POLLERS": "0", "LLAC_VISIBILITY": "1s", "LLAC_LOG_LEVEL": "loud", "OTEL_EXPORTER_OTLP_ENDPOINT": "s3cr3t",
 	}))
@@ -132,13 +135,19 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-func TestEverySettingIsInTheHelp(t *testing.T) {
+func TestHelpListsTheSettingsOfTheService(t *testing.T) {
 	t.Parallel()
-	var out bytes.Buffer
-	writeHelp(&out, Service{Name: "x"})
-	for _, e := range environment {
-		if !strings.Contains(out.String(), e.name) || e.help == "" || e.elsewhere != (e.set == nil) {
-			t.Errorf("%s is not told of", e.name)
+	var all, few bytes.Buffer
+	writeHelp(&all, everyPort)
+	writeHelp(&few, Service{Name: "quality-gate", New: Construct(func(struct{ Memory int64 }) Handler { return nil })})
+	for _, e := range settingsOf(everyPort) {
+		if !strings.Contains(all.String(), e.name) || e.help == "" || e.elsewhere != (e.set == nil) {
+			t.Errorf("the help does not list %s", e.name)
+		}
+	}
+	for name, want := range map[string]bool{"LLAC_ENV": true, "LLAC_QUALITY_GATE_MEMORY": true, "LLAC_STAGER_MEMORY": false, "LLAC_PORTAL": false, "LLAC_GLUE_DATABASE": false} {
+		if strings.Contains(few.String(), name) != want {
+			t.Errorf("help of a service that asks for memory alone lists %s: %v, want %v", name, !want, want)
 		}
 	}
 }

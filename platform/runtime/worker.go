@@ -38,10 +38,11 @@ const (
 	again               // put it back after the backoff
 	dead                // send it to the dead-letter queue, then delete it
 	release             // put it back at once: nothing is wrong with it
+	ignored             // delete it: the service does not consume such events
 )
 
 func (f fate) String() string {
-	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released"}[f]
+	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released", ignored: "ignored"}[f]
 }
 
 // work deals with one delivery. The error is the reason where the fate is not done. The order in it is invariant 1:
@@ -57,7 +58,9 @@ func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Conte
 	}()
 	started := w.ports.Clock.Now()
 	var what fate
-	if err != nil {
+	if errors.Is(err, errNotConsumed) {
+		what = ignored
+	} else if err != nil {
 		what, err = w.giveUp(ctx, d, in, Permanent(err))
 	} else {
 		what, err = w.try(ctx, d, in)
@@ -66,19 +69,25 @@ func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Conte
 	return ctx, what, err
 }
 
-// accept reads the envelope. What it refuses, no retry will mend.
+// errNotConsumed is the reason for ignoring an event.
+var errNotConsumed = errors.New("the service does not consume this event type; check the filter policy of its subscription")
+
+// accept reads the envelope. An error other than errNotConsumed is permanent.
+//
+// Only an event that the service provably does not consume is ignored. Another version of a consumed event may be the next
+// one, published before its consumer was deployed; it goes to the dead-letter queue, from where it can be redriven.
 func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
 	in, err := events.Parse([]byte(d.Body))
 	switch {
 	case err != nil:
 		return in, err
-	case !events.Known(in.Type):
-		return in, fmt.Errorf("%w %q: build %s of %s does not know it; deploy the consumer before the producer, then redrive",
+	case slices.Contains(w.service.Consumes, in.Type):
+		return in, nil
+	case slices.ContainsFunc(w.service.Consumes, func(t string) bool { return events.Base(t) == events.Base(in.Type) }):
+		return in, fmt.Errorf("%w %q: build %s of %s consumes another version; deploy the consumer before the producer, then redrive",
 			events.ErrUnknownType, in.Type, w.ports.Build, w.service.Name)
-	case !slices.Contains(w.service.Consumes, in.Type):
-		return in, fmt.Errorf("%s does not consume %s: check the filter policy of its subscription", w.service.Name, in.Type)
 	}
-	return in, nil
+	return in, errNotConsumed
 }
 
 func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Event) (context.Context, trace.Span) {
@@ -99,8 +108,12 @@ func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Eve
 
 func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, what fate, err error) {
 	took := w.ports.Clock.Now().Sub(started)
-	if what != release { // nothing was dealt with, and nothing failed
-		w.ports.Metrics.Record(ctx, "process_duration", float64(took)/float64(time.Millisecond), telemetry.Milliseconds,
+	switch what {
+	case release: // nothing was handled, and nothing failed
+	case ignored:
+		w.ports.Metrics.Record(ctx, metricNotConsumed, 1, telemetry.Count)
+	default:
+		w.ports.Metrics.Record(ctx, metricProcessDuration, float64(took)/float64(time.Millisecond), telemetry.Milliseconds,
 			telemetry.KeyOutcome, what.String())
 	}
 	span.SetAttributes(attribute.String("llac.outcome", what.String()))
@@ -110,7 +123,10 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 		log.InfoContext(ctx, "event dealt with")
 		return
 	case release:
-		log.InfoContext(ctx, "event not dealt with: the service is stopping")
+		log.InfoContext(ctx, "event not handled: the service is stopping")
+		return
+	case ignored:
+		log.WarnContext(ctx, "event ignored", "error", err.Error())
 		return
 	case dead:
 		log.ErrorContext(ctx, "event given up", "error", messaging.Reason(err))

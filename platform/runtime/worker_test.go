@@ -1,11 +1,13 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,7 +47,8 @@ func newBench(t *testing.T, handler Handler) *bench {
 	ports.fill(tel)
 	b.worker = &worker{
 		service: Service{
-			Name: "stager", Consumes: []string{events.LandingValidated{}.EventType()}, Emits: []string{events.StagingWritten{}.EventType()},
+			Name: "stager", Consumes: []string{events.LandingValidated{}.EventType()}, Emits: events.TypesOf(events.StagingWritten{}, events.RunFailed{}),
+			GaveUp: FailsRun,
 			Receipt: func(in events.Event) string {
 				return lake.ReceiptKey(testRun.Dataset, testRun.RunID, "stager", 0)
 			},
@@ -130,7 +133,6 @@ func TestRedeliveryPublishesTheSameEventsWithoutHandlingAgain(t *testing.T) {
 func TestMessagesThatNoRetryWillMend(t *testing.T) {
 	t.Parallel()
 	unknown := strings.Replace(validated(t), "cat.llac.landing.validated.v1", "cat.llac.landing.validated.v9", 1)
-	foreign := strings.Replace(validated(t), "cat.llac.landing.validated.v1", "cat.llac.landing.written.v1", 1)
 	for name, c := range map[string]struct {
 		body, reason string
 		handler      Handler
@@ -139,7 +141,6 @@ func TestMessagesThatNoRetryWillMend(t *testing.T) {
 		"not an envelope":  {"{", "not a CloudEvents JSON document", stage, false},
 		"not UTF-8":        {"\xff\xfe", "not a CloudEvents JSON document", stage, false},
 		"unknown version":  {unknown, "deploy the consumer before the producer", stage, true},
-		"of another queue": {foreign, "does not consume", stage, true},
 		"permanent failure": {validated(t), "no such column", func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, Permanent(errors.New("no such column"))
 		}, true},
@@ -254,14 +255,13 @@ func TestGivingUpIsRepeatedWithTheSameEvents(t *testing.T) {
 func TestGaveUpOfTheService(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
-	b.service.GaveUp = func(in events.Event, f events.Failure) []events.Event {
-		return []events.Event{events.New(events.ExtractionFailed{Run: testRun, Failure: f})}
-	}
+	b.service.Emits = events.TypesOf(events.ExtractionFailed{})
+	b.service.GaveUp = Fails(func(run events.Run, f events.Failure) events.Payload { return events.ExtractionFailed{Run: run, Failure: f} })
 	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead || b.published[0].Type != (events.ExtractionFailed{}).EventType() {
 		t.Errorf("%v %v", what, b.published)
 	}
 	b = newBench(t, b.handler)
-	b.service.GaveUp = func(events.Event, events.Failure) []events.Event { panic("bug") }
+	b.service.GaveUp = func(events.Event, events.Failure) Abandoned { panic("bug") }
 	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead {
 		t.Errorf("%v: a bug in GaveUp keeps the message from its dead letter", what)
 	}
@@ -294,9 +294,117 @@ func TestDeadlineIsAFailureAndStillIsGivenUpProperly(t *testing.T) {
 
 func TestNamesThatAreNotOursAreNotMadeIntoKeys(t *testing.T) {
 	t.Parallel()
-	for _, data := range []string{`{"dataset":"../../x","run_id":"r"}`, `{"dataset":"d","run_id":""}`, `[]`, `{"dataset":1}`} {
-		if _, ok := runOf(events.Event{Data: []byte(data)}); ok {
-			t.Errorf("%s is taken for a run", data)
+	for _, run := range []events.Run{{}, {Dataset: "../../x", RunID: "r"}, {Dataset: "d"}, {Dataset: "d", RunID: "a/b"}} {
+		b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
+		b.service.GaveUp = func(_ events.Event, f events.Failure) Abandoned { return Abandoned{Run: run} }
+		if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead || len(b.lake.Keys()) != 0 {
+			t.Errorf("%+v: %v %v, keys %v", run, what, err, b.lake.Keys())
+		}
+	}
+}
+
+// deliverEvent delivers an event of another type than the service's own.
+func (b *bench) deliverEvent(t *testing.T, e events.Event) (fate, error) {
+	t.Helper()
+	e.ID = "x/1"
+	body, err := e.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, what, err := b.work(t.Context(), delivery(string(body), 1))
+	return what, err
+}
+
+// counted counts the measurements of a name.
+type counted struct {
+	name string
+	n    int
+}
+
+func (c *counted) Record(_ context.Context, name string, _ float64, _ telemetry.Unit, _ ...any) {
+	if name == c.name {
+		c.n++
+	}
+}
+
+func TestEventThatTheServiceDoesNotConsumeIsIgnored(t *testing.T) {
+	t.Parallel()
+	for name, eventType := range map[string]string{
+		"known type": events.LandingWritten{}.EventType(), "unknown type": "cat.llac.landing.measured.v1", "of others": "com.example.thing",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, stage)
+			metrics := &counted{name: metricNotConsumed}
+			var log bytes.Buffer
+			b.ports.Metrics, b.ports.Log = metrics, telemetry.NewLogger(&log, slog.LevelInfo, "stager", telemetry.Forbid())
+			e := events.New(events.LandingWritten{Run: testRun})
+			e.Type = eventType
+			if what, _ := b.deliverEvent(t, e); what != ignored {
+				t.Errorf("fate %v, want it acknowledged", what)
+			}
+			if len(b.published)+len(b.lake.Keys())+len(b.steps) != 0 {
+				t.Errorf("published %v, keys %v, steps %v", b.published, b.lake.Keys(), b.steps)
+			}
+			if metrics.n != 1 || !strings.Contains(log.String(), `"level":"WARN"`) || !strings.Contains(log.String(), eventType) {
+				t.Errorf("counted %d times, logged %s", metrics.n, log.String())
+			}
+		})
+	}
+}
+
+// Another version of a consumed event may be the next one: acknowledging it would lose it.
+func TestAnotherVersionOfAConsumedEventIsNotIgnored(t *testing.T) {
+	t.Parallel()
+	for _, eventType := range []string{"cat.llac.landing.validated.v2", "cat.llac.landing.validated.v10", "cat.llac.landing.validated"} {
+		b := newBench(t, stage)
+		e := events.New(events.LandingValidated{Run: testRun})
+		e.Type = eventType
+		what, err := b.deliverEvent(t, e)
+		if what != dead || !strings.Contains(err.Error(), "deploy the consumer before the producer") {
+			t.Errorf("%s: %v %v, want it in the dead-letter queue", eventType, what, err)
+		}
+	}
+}
+
+func TestEventThatTheServiceDoesNotEmitIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) {
+		return []events.Event{events.New(events.StagingWritten{Run: testRun}), events.New(events.StagingPublished{Run: testRun})}, nil
+	})
+	b.service.GaveUp = FailsSilently
+	_, what, err := b.work(t.Context(), delivery(validated(t), 1))
+	if want := "emit cat.llac.staging.published.v1: stager does not declare this event type"; what != dead || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v %v, want dead because %q", what, err, want)
+	}
+	if len(b.published)+len(b.lake.Keys()) != 0 {
+		t.Errorf("published %v and wrote %v; want nothing", b.published, b.lake.Keys())
+	}
+}
+
+func TestGaveUpMayNotEmitWhatTheServiceDoesNot(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
+	b.service.Emits = events.TypesOf(events.StagingWritten{})
+	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead || len(b.published) != 0 {
+		t.Errorf("%v %v, published %v; want the dead letter alone", what, err, b.published)
+	}
+}
+
+// An event may name a dataset and a run without belonging to the run: giving up on it fails no run.
+func TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun(t *testing.T) {
+	t.Parallel()
+	for name, gaveUp := range map[string]func(events.Event, events.Failure) Abandoned{"silent": FailsSilently, "fails runs": FailsRun} {
+		b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) {
+			return nil, Permanent(errors.New("webhook answered 410 Gone"))
+		})
+		b.service = Service{
+			Name: "notifier", Consumes: events.TypesOf(events.IncidentOpened{}), Emits: events.TypesOf(events.RunFailed{}),
+			Receipt: func(events.Event) string { return "" }, GaveUp: gaveUp,
+		}
+		what, err := b.deliverEvent(t, events.New(events.IncidentOpened{Dataset: "d", RunID: "20250803T051500", Summary: "s"}))
+		if what != dead || len(b.published)+len(b.lake.Keys()) != 0 {
+			t.Errorf("%s: %v %v, published %v, wrote %v; want the dead letter alone", name, what, err, b.published, b.lake.Keys())
 		}
 	}
 }

@@ -24,20 +24,21 @@ const KeyOutcome = "outcome"
 
 const defaultOutcome = outcomeOK
 
-// EMF writes each measurement as one line of JSON. One of AllSeries is in CloudWatch's embedded metric format (CloudWatch
+// EMF writes each measurement as one line of JSON. One of its series is in CloudWatch's embedded metric format (CloudWatch
 // user guide, "Specification: Embedded metric format"), and becomes a metric without any call; another is a log line like any.
 type EMF struct {
 	service   string
 	namespace string
 	clock     clock.Clock
 	forbidden Forbidden
+	series    map[string]Series
 	mu        sync.Mutex
 	w         io.Writer
 }
 
 // NewEMF writes an environment's measurements to w, which must be the program's standard output for CloudWatch to see them.
-func NewEMF(w io.Writer, env, service string, c clock.Clock, forbidden Forbidden) *EMF {
-	return &EMF{w: w, namespace: Namespace(env), service: service, clock: c, forbidden: forbidden}
+func NewEMF(w io.Writer, env, service string, c clock.Clock, forbidden Forbidden, series []Series) *EMF {
+	return &EMF{w: w, namespace: Namespace(env), service: service, clock: c, forbidden: forbidden, series: seriesByName(series)}
 }
 
 type emfHeader struct {
@@ -79,7 +80,7 @@ func (e *EMF) Record(ctx context.Context, name string, value float64, unit Unit,
 	}
 	line[KeyService] = e.service
 	line[name] = value
-	if isSeries(name) {
+	if _, ok := e.series[name]; ok {
 		line["_aws"] = emfHeader{
 			Timestamp: e.clock.Now().UnixMilli(),
 			CloudWatchMetrics: []emfDirective{{

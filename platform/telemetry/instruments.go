@@ -11,13 +11,14 @@ import (
 
 // instruments records measurements with OpenTelemetry: durations as histograms, levels as gauges, all else as counters.
 type instruments struct {
-	meter metric.Meter
-	mu    sync.Mutex
-	add   map[string]func(context.Context, float64, metric.MeasurementOption)
+	meter  metric.Meter
+	series map[string]Series
+	mu     sync.Mutex
+	add    map[string]func(context.Context, float64, metric.MeasurementOption)
 }
 
-func newInstruments(m metric.Meter) *instruments {
-	return &instruments{meter: m, add: map[string]func(context.Context, float64, metric.MeasurementOption){}}
+func newInstruments(m metric.Meter, series []Series) *instruments {
+	return &instruments{meter: m, series: seriesByName(series), add: map[string]func(context.Context, float64, metric.MeasurementOption){}}
 }
 
 // Record implements Metrics. Only the outcome becomes an attribute: properties would make a series each.
@@ -44,7 +45,7 @@ func (i *instruments) instrument(name string, unit Unit) func(context.Context, f
 		if h, err := i.meter.Float64Histogram(name, metric.WithUnit(ucum(unit))); err == nil {
 			add = func(ctx context.Context, v float64, o metric.MeasurementOption) { h.Record(ctx, v, o) }
 		}
-	} else if seriesOf(name).Gauge {
+	} else if i.series[name].Gauge {
 		if g, err := i.meter.Float64Gauge(name, metric.WithUnit(ucum(unit))); err == nil {
 			add = func(ctx context.Context, v float64, o metric.MeasurementOption) { g.Record(ctx, v, o) }
 		}

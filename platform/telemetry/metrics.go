@@ -13,7 +13,7 @@ const (
 	Seconds      Unit = "Seconds"
 )
 
-// Metrics records measurements. Few of them are series (AllSeries), by service and outcome; all else are properties, which
+// Metrics records measurements. Few of them are Series, by service and outcome; all else are properties, which
 // cost nothing until somebody asks for them.
 type Metrics interface {
 	// Record adds one value. Properties are alternating keys and values (dataset, portal host, status...).

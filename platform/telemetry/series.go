@@ -1,54 +1,35 @@
 package telemetry
 
-// A Series is a measurement that becomes a CloudWatch metric: a dimension pair each of service and outcome is one custom
-// metric, and costs money whether anybody looks at it or not.
+// Series is a measurement of one service that becomes a CloudWatch metric. Each pair of service and outcome is one custom
+// metric, and costs money whether anybody looks at it or not. Every other measurement, and every property, stays in the log
+// line, where CloudWatch Logs Insights finds it. Dead letters, queue ages and Lambda's errors are AWS's own metrics, which are
+// free.
 type Series struct {
 	Name     string
-	Services []string // that record it
-	Outcomes int      // 2 where it may also fail, else 1
-	Gauge    bool     // a level, not a sum
-	Why      string   // what is seen by it
-}
-
-var (
-	everyService = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"}
-	one          = func(service string) []string { return []string{service} }
-)
-
-// AllSeries are the measurements that become metrics. Every other one, and every property, stays in the log line, where
-// CloudWatch Logs Insights finds it and nothing is paid until somebody asks. Dead letters, queue ages and Lambda's errors are
-// AWS's own metrics, which are free.
-var AllSeries = []Series{
-	{"process_duration", everyService, 2, false, "success, failure and latency of each stage"},
-	{"portal_response_time", one("fetcher"), 2, false, "how fast the portals answer, and whether"},
-	{"rows_staged", one("stager"), 1, false, "volume"},
-	{"rows_quarantined", one("stager"), 1, false, "volume; its share is a property"},
-	{"bytes_staged", one("stager"), 1, false, "volume"},
-	{"datasets_stale", one("scheduler"), 1, true, "freshness; the age of each dataset is a property"},
+	Outcomes int    // 2 where it may also fail, else 1
+	Gauge    bool   // a level, not a sum
+	Why      string // what it shows
 }
 
 // MaxSeries is how many custom metrics an environment may have: ten are free, each further one is paid by the month.
 const MaxSeries = 20
 
-// CountSeries is how many custom metrics there are when everything has succeeded and failed at least once.
-func CountSeries() int {
+// CountSeries counts the custom metrics of one service when everything has succeeded and failed at least once.
+func CountSeries(all []Series) int {
 	n := 0
-	for _, s := range AllSeries {
-		n += len(s.Services) * s.Outcomes
+	for _, s := range all {
+		n += s.Outcomes
 	}
 	return n
 }
 
-func isSeries(name string) bool { return seriesOf(name).Name != "" }
-
-// seriesOf is the series of a name; one without a name where it is none.
-func seriesOf(name string) Series {
-	for _, s := range AllSeries {
-		if s.Name == name {
-			return s
-		}
+// seriesByName indexes the series of a service.
+func seriesByName(all []Series) map[string]Series {
+	byName := map[string]Series{}
+	for _, s := range all {
+		byName[s.Name] = s
 	}
-	return Series{}
+	return byName
 }
 
 // The two values of the dimension outcome. What exactly happened is the property result.

@@ -44,6 +44,9 @@ type Config struct {
 	// MetricLines takes metrics in CloudWatch's embedded format: standard output in Lambda. Nil: none.
 	MetricLines io.Writer
 
+	// Series are the measurements that become CloudWatch metrics.
+	Series []Series
+
 	Forbidden Forbidden    // default: Forbid()
 	Clock     clock.Clock  // default: clock.System
 	Random    func([]byte) // source of ids; default: crypto/rand
@@ -118,10 +121,10 @@ func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 		}
 		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(about),
 			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points, sdkmetric.WithTimeout(exportTimeout))))
-		recorders = append(recorders, newInstruments(t.metrics.Meter(scope)))
+		recorders = append(recorders, newInstruments(t.metrics.Meter(scope), c.Series))
 	}
 	if c.MetricLines != nil {
-		recorders = append(recorders, NewEMF(c.MetricLines, c.Env, c.Service, c.Clock, c.Forbidden))
+		recorders = append(recorders, NewEMF(c.MetricLines, c.Env, c.Service, c.Clock, c.Forbidden, c.Series))
 	}
 	switch len(recorders) {
 	case 0:

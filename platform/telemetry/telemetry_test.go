@@ -173,7 +173,7 @@ func TestSpanFile(t *testing.T) {
 func TestMetricLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	m := NewEMF(&out, "dev", "fetcher", noon, Forbid("nom_titular"))
+	m := NewEMF(&out, "dev", "fetcher", noon, Forbid("nom_titular"), []Series{{Name: "portal_response_time", Outcomes: 2}, {Name: "rows_staged", Outcomes: 1}})
 	m.Record(With(t.Context(), KeyCorrelationID, "r1"), "portal_response_time", 12.5, Milliseconds,
 		"outcome", "throttled", "host", "example.org", "NOM_TITULAR", "somebody", 7, "skipped")
 	want := `{"NOM_TITULAR":"[redacted]","_aws":{"Timestamp":1754222400000,"CloudWatchMetrics":[{"Namespace":"Llac/dev",` +
@@ -195,10 +195,10 @@ func TestMetricLine(t *testing.T) {
 	}
 }
 
-func TestSeriesAreFew(t *testing.T) {
+func TestSeriesHaveTwoOutcomesAtMost(t *testing.T) {
 	t.Parallel()
-	if n := CountSeries(); n > MaxSeries {
-		t.Errorf("%d series, and %d are what the budget has room for: make one of them a property", n, MaxSeries)
+	if n := CountSeries([]Series{{Name: "a", Outcomes: 2}, {Name: "b", Outcomes: 1}}); n != 3 {
+		t.Errorf("%d series of two outcomes and of one, want 3", n)
 	}
 	// Whatever a stage calls its outcome, there are two.
 	for outcome, want := range map[string]string{"ok": "ok", "unchanged": "ok", "retry": "failed", "dead_letter": "failed", "": "failed", "of tomorrow": "failed"} {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -22,9 +24,10 @@ var Service = runtime.Service{
 	Name:     "fetcher",
 	Consumes: events.Consumes("fetcher"),
 	Emits:    events.Emits("fetcher"),
-	New:      func(p runtime.Ports) runtime.Handler { return fetcher{p}.handle },
+	New:      runtime.Construct(func(p ports) runtime.Handler { return fetcher{p}.handle }),
 	// Two functions at once are what a portal's rate limit allows.
-	Size: runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
+	Size:  runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
+	Stage: runtime.Stage{State: "extracting", Ends: events.TypesOf(events.LandingWritten{}, events.ExtractionUnchanged{})},
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.ExtractionRequested:
@@ -34,15 +37,9 @@ var Service = runtime.Service{
 		}
 		return ""
 	},
-	GaveUp: func(in events.Event, f events.Failure) []events.Event {
-		switch p, _ := in.Decode(); p := p.(type) {
-		case events.ExtractionRequested:
-			return []events.Event{events.New(events.ExtractionFailed{Run: p.Run, Failure: f})}
-		case events.ExtractionContinued:
-			return []events.Event{events.New(events.ExtractionFailed{Run: p.Run, Failure: f})}
-		}
-		return nil
-	},
+	GaveUp: runtime.Fails(func(run events.Run, f events.Failure) events.Payload {
+		return events.ExtractionFailed{Run: run, Failure: f}
+	}),
 }
 
 const (
@@ -52,7 +49,19 @@ const (
 	handOver = 0.8
 )
 
-type fetcher struct{ ports runtime.Ports }
+// ports are what the fetcher asks of the runtime.
+type ports struct {
+	Lake       lake.Store
+	Contracts  runtime.Contracts
+	Portal     func(kind string) (source.Client, error)
+	BaseURL    func(kind, contractURL string) string
+	Clock      clock.Clock
+	NewAttempt func() string
+	Metrics    telemetry.Metrics
+	Log        *slog.Logger
+}
+
+type fetcher struct{ ports ports }
 
 func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
 	payload, err := in.Decode()

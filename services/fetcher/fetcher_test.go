@@ -480,13 +480,13 @@ func TestGivingUpFailsTheRun(t *testing.T) {
 	b := newBench(t)
 	why := events.Failure{Service: "fetcher", Class: "permanent", Reason: "the portal answered 404"}
 	for _, p := range []events.Payload{events.ExtractionRequested{Run: b.run()}, events.ExtractionContinued{Run: b.run(), Part: 2}} {
-		f := runtimetest.Only[events.ExtractionFailed](t, Service.GaveUp(runtimetest.Event("1", p), why), nil)
+		f := runtimetest.Only[events.ExtractionFailed](t, Service.GaveUp(runtimetest.Event("1", p), why).Events, nil)
 		if f.RunID != slot || f.Failure != why {
 			t.Errorf("%+v", f)
 		}
 	}
-	if out := Service.GaveUp(runtimetest.Event("1", events.DatasetStale{}), why); len(out) != 0 {
-		t.Errorf("said %v of what belongs to no run", runtimetest.Names(out))
+	if out := Service.GaveUp(runtimetest.Event("1", events.DatasetStale{}), why).Events; len(out) != 0 {
+		t.Errorf("emitted %v for an event that belongs to no run", runtimetest.Names(out))
 	}
 }
 

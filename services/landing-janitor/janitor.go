@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/catalogue"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -20,9 +22,11 @@ var Service = runtime.Service{
 	Name:      "landing-janitor",
 	Consumes:  events.Consumes("landing-janitor"),
 	Emits:     events.Emits("landing-janitor"),
-	New:       func(p runtime.Ports) runtime.Handler { return janitor{p}.handle },
+	New:       runtime.Construct(func(p ports) runtime.Handler { return janitor{p}.handle }),
 	Catalogue: catalogue.New,
 	Size:      runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 10, MaximumConcurrency: 2},
+	Stage:     runtime.Stage{State: "clearing", Ends: events.TypesOf(events.LandingDeleted{})},
+	GaveUp:    runtime.FailsRun,
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingPublished:
@@ -34,7 +38,20 @@ var Service = runtime.Service{
 	},
 }
 
-type janitor struct{ ports runtime.Ports }
+// ports are what the landing-janitor asks of the runtime.
+type ports struct {
+	Lake        lake.Store
+	Contracts   runtime.Contracts
+	DeadLetters runtime.DeadLetters
+	Catalogue   runtime.Catalogue
+	Clock       clock.Clock
+	Metrics     telemetry.Metrics
+	Log         *slog.Logger
+	Build       string
+	Failpoint   func(name string)
+}
+
+type janitor struct{ ports ports }
 
 func (j janitor) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
 	payload, err := in.Decode()

@@ -3,9 +3,11 @@ package gate
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/catalogue"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -17,8 +19,12 @@ var Service = runtime.Service{
 	Name:      "quality-gate",
 	Consumes:  events.Consumes("quality-gate"),
 	Emits:     events.Emits("quality-gate"),
-	New:       func(p runtime.Ports) runtime.Handler { return gate{p}.handle },
+	New:       runtime.Construct(func(p ports) runtime.Handler { return gate{p}.handle }),
 	Catalogue: catalogue.New,
+	Size:      runtime.Size{MemoryMiB: 1024, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
+	Stage: runtime.Stage{State: "checking", Ends: events.TypesOf(
+		events.StagingAccepted{}, events.StagingPublished{}, events.StagingRejected{}, events.RunSuperseded{})},
+	GaveUp: runtime.FailsRun,
 	Receipt: func(in events.Event) string {
 		switch p, _ := in.Decode(); p := p.(type) {
 		case events.StagingWritten:
@@ -32,7 +38,19 @@ var Service = runtime.Service{
 	},
 }
 
-type gate struct{ ports runtime.Ports }
+// ports are what the quality gate asks of the runtime.
+type ports struct {
+	Lake           lake.Store
+	Contracts      runtime.Contracts
+	Catalogue      runtime.Catalogue
+	AllowSimulated bool
+	Clock          clock.Clock
+	Metrics        telemetry.Metrics
+	Build          string
+	Failpoint      func(name string)
+}
+
+type gate struct{ ports ports }
 
 func (g gate) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
 	payload, err := in.Decode()

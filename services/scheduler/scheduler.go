@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -22,13 +24,26 @@ var Service = runtime.Service{
 	Name:     "scheduler",
 	Consumes: events.Consumes("scheduler"),
 	Emits:    events.Emits("scheduler"),
-	New:      func(p runtime.Ports) runtime.Handler { return scheduler{p}.handle },
+	New:      runtime.Construct(func(p ports) runtime.Handler { return scheduler{p}.handle }),
 	Size:     runtime.Size{MemoryMiB: 256, Timeout: 2 * time.Minute, BatchSize: 10, MaximumConcurrency: 2},
-	Receipt:  receiptKey,
-	GaveUp:   func(events.Event, events.Failure) []events.Event { return nil }, // no run has begun yet
+	Stage:    runtime.Stage{State: "requested", Ends: events.TypesOf(events.ExtractionRequested{})},
+	Series: []telemetry.Series{
+		{Name: "datasets_stale", Outcomes: 1, Gauge: true, Why: "freshness; the age of each dataset is a property"},
+	},
+	Receipt: receiptKey,
+	GaveUp:  runtime.FailsSilently, // no run has started yet
 }
 
-type scheduler struct{ ports runtime.Ports }
+// ports are what the scheduler asks of the runtime.
+type ports struct {
+	Lake      lake.Store
+	Contracts runtime.Contracts
+	Clock     clock.Clock
+	Metrics   telemetry.Metrics
+	Log       *slog.Logger
+}
+
+type scheduler struct{ ports ports }
 
 func receiptKey(in events.Event) string {
 	switch in.Type {

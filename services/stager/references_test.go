@@ -109,12 +109,12 @@ func TestAReferenceIsReadOnceASnapshot(t *testing.T) {
 		}
 		return nil
 	}
-	s := newStager(w.ports(), w.stage)
+	handle := w.handler(w.ports())
 	for i, want := range []string{"20250801T000000", "20250801T000000", "20250808T000000"} {
 		if i == 2 {
 			w.publishTowns(t, want, "portal.example", `[{"id":"new","name":"Nova","county":null}]`)
 		}
-		out, err := s.handle(t.Context(), events.New(w.event))
+		out, err := handle(t.Context(), events.New(w.event))
 		if err != nil {
 			t.Fatal(err)
 		}

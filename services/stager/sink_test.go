@@ -290,7 +290,7 @@ func TestNothingIsLeftOnDisk(t *testing.T) {
 			folder := t.TempDir()
 			ports := w.ports()
 			ports.Temporary = folder
-			out, err := newStager(ports, w.stage).handle(t.Context(), events.New(w.event))
+			out, err := w.handler(ports)(t.Context(), events.New(w.event))
 			if refuse != (err != nil) || refuse == (len(out) == 1) || !spooled {
 				t.Fatalf("%d events, %v, spooled: %v", len(out), err, spooled)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
@@ -22,9 +23,16 @@ var Service = runtime.Service{
 	Name:     "stager",
 	Consumes: events.Consumes("stager"),
 	Emits:    events.Emits("stager"),
-	New:      func(p runtime.Ports) runtime.Handler { return newStager(p, engine.Stage).handle },
+	New:      runtime.Construct(func(p ports) runtime.Handler { return newStager(p, engine.Stage).handle }),
 	// One event per function: a run needs all of the memory.
-	Size: runtime.Size{MemoryMiB: 1024, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 4, EphemeralStorageMiB: 1024},
+	Size:  runtime.Size{MemoryMiB: 1024, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 4, EphemeralStorageMiB: 1024},
+	Stage: runtime.Stage{State: "checking", Ends: events.TypesOf(events.StagingWritten{})},
+	Series: []telemetry.Series{
+		{Name: "rows_staged", Outcomes: 1, Why: "volume"},
+		{Name: "rows_quarantined", Outcomes: 1, Why: "volume; its share is a property"},
+		{Name: "bytes_staged", Outcomes: 1, Why: "volume"},
+	},
+	GaveUp: runtime.FailsRun,
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingValidated](in)
 		if err != nil {
@@ -37,15 +45,27 @@ var Service = runtime.Service{
 // stageFunc is engine.Stage.
 type stageFunc func(ctx context.Context, in engine.Input, out engine.Sink, o engine.Options) (engine.Result, error)
 
+// ports are what the stager asks of the runtime.
+type ports struct {
+	Lake       lake.Store
+	Contracts  runtime.Contracts
+	Memory     int64
+	Temporary  string
+	Clock      clock.Clock
+	NewAttempt func() string
+	Metrics    telemetry.Metrics
+	Failpoint  func(name string)
+}
+
 type stager struct {
-	ports runtime.Ports
+	ports ports
 	stage stageFunc
 	turn  chan struct{} // one run at a time has all processors, and all the memory that staging may take
 
 	references *references
 }
 
-func newStager(p runtime.Ports, stage stageFunc) stager {
+func newStager(p ports, stage stageFunc) stager {
 	return stager{ports: p, stage: stage, turn: make(chan struct{}, 1), references: newReferences(p.Lake)}
 }
 

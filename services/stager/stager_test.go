@@ -116,7 +116,12 @@ func (w *world) land(t *testing.T, attempt string) {
 
 func (w *world) handle(t *testing.T) ([]events.Event, error) {
 	t.Helper()
-	return newStager(w.ports(), w.stage).handle(t.Context(), events.New(w.event))
+	return w.handler(w.ports())(t.Context(), events.New(w.event))
+}
+
+// handler constructs the stager as the service does, with another function that stages.
+func (w *world) handler(p runtime.Ports) runtime.Handler {
+	return runtime.Construct(func(p ports) runtime.Handler { return newStager(p, w.stage).handle }).Handler(p)
 }
 
 func (w *world) ports() runtime.Ports {
@@ -417,7 +422,7 @@ func lying(lie func(*engine.Result)) stageFunc {
 func TestWrongEventIsPermanent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := newStager(w.ports(), w.stage).handle(t.Context(), events.New(events.LandingWritten{}))
+	_, err := w.handler(w.ports())(t.Context(), events.New(events.LandingWritten{}))
 	if !runtime.IsPermanent(err) || !errors.Is(err, events.ErrUnknownType) {
 		t.Errorf("got %v, want a permanent ErrUnknownType", err)
 	}
@@ -473,7 +478,7 @@ func TestAttemptIsTaken(t *testing.T) {
 func TestService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pageOne)
-	out, err := Service.New(w.ports())(t.Context(), events.New(w.event))
+	out, err := Service.New.Handler(w.ports())(t.Context(), events.New(w.event))
 	if err != nil {
 		t.Fatal(err)
 	}

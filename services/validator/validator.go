@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/telemetry"
@@ -16,8 +17,10 @@ var Service = runtime.Service{
 	Name:     "validator",
 	Consumes: events.Consumes("validator"),
 	Emits:    events.Emits("validator"),
-	New:      func(p runtime.Ports) runtime.Handler { return validator{p}.handle },
+	New:      runtime.Construct(func(p ports) runtime.Handler { return validator{p}.handle }),
 	Size:     runtime.Size{MemoryMiB: 512, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 4},
+	Stage:    runtime.Stage{State: "checking", Ends: events.TypesOf(events.LandingValidated{}, events.LandingRejected{})},
+	GaveUp:   runtime.FailsRun,
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingWritten](in)
 		if err != nil {
@@ -31,7 +34,15 @@ var Service = runtime.Service{
 // message holds more than 256 KiB.
 const maxProblems = 20
 
-type validator struct{ ports runtime.Ports }
+// ports are what the validator asks of the runtime.
+type ports struct {
+	Lake      lake.Store
+	Contracts runtime.Contracts
+	Clock     clock.Clock
+	Metrics   telemetry.Metrics
+}
+
+type validator struct{ ports ports }
 
 func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event, error) {
 	p, err := events.As[events.LandingWritten](in)

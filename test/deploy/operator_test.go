@@ -18,6 +18,7 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/filelake"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/messaging"
@@ -33,7 +34,7 @@ func TestOperator(t *testing.T) {
 	ctx := t.Context()
 	cloud.createBuckets(t, "llac-dev-data-", "llac-dev-config-")
 	var declarations []messaging.Declaration
-	for _, s := range pipeline.Services {
+	for _, s := range services.All {
 		declarations = append(declarations, messaging.Declaration{Service: s.Name, Consumes: s.Consumes, Emits: s.Emits})
 	}
 	topology, err := messaging.Deploy(ctx, cloud.Config, "dev", declarations,
@@ -65,7 +66,7 @@ func TestOperator(t *testing.T) {
 	// Before anything is there.
 	says(do(8, "status", "--env", "dev"), "no contracts are deployed", "llac datasets publish --env dev")
 	says(do(7, "doctor", "--env", "dev"), "never deployed", "missing: llac-dev-scheduler-undelivered", "make deploy-changed ENV=dev")
-	for _, s := range pipeline.Services { // Terraform makes them with each service
+	for _, s := range services.All { // Terraform makes them with each service
 		if _, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(messaging.QueueName("dev", s.Name) +
 			"-undelivered")}); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 )
 
 func (a *App) dlqCommand() *cobra.Command {
@@ -41,7 +42,7 @@ type lettersReply struct {
 
 func serviceNames() []string {
 	var names []string
-	for _, s := range pipeline.Services {
+	for _, s := range services.All {
 		names = append(names, s.Name)
 	}
 	return names

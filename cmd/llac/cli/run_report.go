@@ -11,6 +11,7 @@ import (
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/operations/place"
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -88,7 +89,7 @@ func reasons(byReason map[string]int64) string {
 // stageTimes writes how long each stage worked on each dataset.
 func stageTimes(t *text, r pipeline.Result) {
 	header := []string{"TIME AT WORK"}
-	for _, s := range pipeline.Services {
+	for _, s := range services.All {
 		header = append(header, "?>"+strings.ToUpper(s.Name))
 	}
 	header = append(header, ">FIRST TO LAST")
@@ -98,7 +99,7 @@ func stageTimes(t *text, r pipeline.Result) {
 			continue
 		}
 		row := []string{d.Dataset}
-		for _, s := range pipeline.Services {
+		for _, s := range services.All {
 			row = append(row, stageTime(d.Stages, s.Name))
 		}
 		rows = append(rows, append(row, format.Milliseconds(float64(d.FinishedAt.Sub(d.StartedAt).Milliseconds()))))

@@ -85,7 +85,7 @@ func (b *Bench) Deliver(ctx context.Context, s runtime.Service, in events.Event)
 			out, err = nil, ErrCrashed
 		}
 	}()
-	return runtime.Process(ctx, s, b.Ports, s.New(b.Ports), in)
+	return runtime.Process(ctx, s, b.Ports, s.New.Handler(b.Ports), in)
 }
 
 // Event is a payload in the envelope of a message with this id.

@@ -120,7 +120,7 @@ func land(ctx context.Context, c *contract.Contract, data pages.Data, dir string
 	ports := runtime.NewPorts("stager", runtime.PortOptions{AWS: config, DataBucket: dataBucket, ConfigBucket: dataBucket,
 		AllowSimulated: true})
 	ports.Contracts = fixed{c}
-	l.handle = stager.Service.New(ports)
+	l.handle = stager.Service.New.Handler(ports)
 
 	run := events.Run{Dataset: c.Dataset, RunID: benchRun, Slot: benchRun, ContractSHA256: c.SHA256, Trigger: "schedule"}
 	m := lake.Manifest{Run: run, Attempt: "bench", Description: source.Description{SourceSystem: engine.SimulatorSystem,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
@@ -14,11 +15,13 @@ import (
 
 func main() {
 	runtime.Main(runtime.Service{
-		Name: "testservice", New: handler,
-		Consumes: []string{events.RunRequested{}.EventType()}, Emits: []string{events.DatasetStale{}.EventType()},
+		Name: "testservice", New: runtime.Construct(handler),
+		Size:     runtime.Size{MemoryMiB: 128, Timeout: time.Minute, BatchSize: 10, MaximumConcurrency: 2},
+		Stage:    runtime.Stage{Outside: true},
+		Consumes: []string{events.RunRequested{}.EventType()}, Emits: events.TypesOf(events.DatasetStale{}, events.DatasetRecovered{}),
 		Receipt: func(in events.Event) string { return lake.ReceiptKey(in.Subject, in.ID, "testservice", 0) },
-		GaveUp: func(in events.Event, _ events.Failure) []events.Event {
-			return []events.Event{events.New(events.DatasetRecovered{Dataset: in.Subject})}
+		GaveUp: func(in events.Event, _ events.Failure) runtime.Abandoned {
+			return runtime.Abandoned{Events: []events.Event{events.New(events.DatasetRecovered{Dataset: in.Subject})}}
 		},
 	})
 }

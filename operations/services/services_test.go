@@ -1,0 +1,107 @@
+package services_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/operations/services"
+	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/telemetry"
+)
+
+func TestServicesAreComplete(t *testing.T) {
+	t.Parallel()
+	if err := services.Check(services.All, events.Flow); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every module under services/ is registered, and every registered service is a module.
+func TestServicesAreThoseOfTheWorkspace(t *testing.T) {
+	t.Parallel()
+	work, err := os.ReadFile("../../go.work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var modules []string
+	for _, m := range regexp.MustCompile(`(?m)^\t\./services/(\S+)$`).FindAllStringSubmatch(string(work), -1) {
+		modules = append(modules, m[1])
+	}
+	for _, name := range modules {
+		if _, ok := services.ByName(name); !ok {
+			t.Errorf("module services/%s is in go.work and not in operations/services; add its value to All", name)
+		}
+	}
+	for _, name := range services.Names() {
+		if !slices.Contains(modules, name) {
+			t.Errorf("service %s is in operations/services and has no module services/%s in go.work", name, name)
+		}
+	}
+}
+
+// counter is a service that is complete and counts published snapshots.
+func counter() (runtime.Service, events.ServiceFlow) {
+	flow := events.ServiceFlow{Service: "counter", Consumes: events.TypesOf(events.StagingPublished{}), Emits: events.TypesOf(events.RunFailed{})}
+	return runtime.Service{
+		Name: flow.Service, Consumes: flow.Consumes, Emits: flow.Emits,
+		New:     runtime.Construct(func(struct{ Metrics telemetry.Metrics }) runtime.Handler { return nil }),
+		Size:    runtime.Size{MemoryMiB: 128, Timeout: time.Minute, BatchSize: 10, MaximumConcurrency: 2},
+		Stage:   runtime.Stage{Outside: true},
+		Receipt: func(events.Event) string { return "" },
+		GaveUp:  runtime.FailsSilently,
+	}, flow
+}
+
+func TestWhatAServiceLeavesOutIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(s *runtime.Service, f *events.ServiceFlow)
+		want   string // empty: it is complete
+	}{
+		"nothing": {func(*runtime.Service, *events.ServiceFlow) {}, ""},
+		"a service value without a size": {func(s *runtime.Service, _ *events.ServiceFlow) { s.Size = runtime.Size{} },
+			"no Size: state memory, timeout, batch size and maximum concurrency"},
+		"a size that Lambda refuses": {func(s *runtime.Service, _ *events.ServiceFlow) { s.Size.MaximumConcurrency = 1 },
+			"size: MaximumConcurrency 1 is not between 2 and 1000"},
+		"an event type that nobody emits": {func(s *runtime.Service, f *events.ServiceFlow) {
+			s.Consumes = events.TypesOf(events.SweepTicked{})
+			f.Consumes = s.Consumes
+		}, "it consumes cat.llac.sweep.ticked.v1, which no service emits and which is not sent directly"},
+		"an event type of no catalogue": {func(s *runtime.Service, f *events.ServiceFlow) {
+			s.Emits = []string{"cat.llac.rows.counted.v1"}
+			f.Emits = s.Emits
+		}, "event type cat.llac.rows.counted.v1: not in the catalogue of events"},
+		"its place in a run": {func(s *runtime.Service, _ *events.ServiceFlow) { s.Stage = runtime.Stage{} }, "no Stage: state its place in a run"},
+		"an end that it does not emit": {func(s *runtime.Service, _ *events.ServiceFlow) {
+			s.Stage = runtime.Stage{State: "counting", Ends: s.Consumes}
+		}, "which the service does not emit"},
+		"its handler": {func(s *runtime.Service, _ *events.ServiceFlow) { s.New = runtime.Constructor{} }, "no handler"},
+		"a port that there is not": {func(s *runtime.Service, _ *events.ServiceFlow) {
+			s.New = runtime.Construct(func(struct{ Sink int }) runtime.Handler { return nil })
+		}, "port Sink int: the runtime has no such port"},
+		"how it gives up":       {func(s *runtime.Service, _ *events.ServiceFlow) { s.GaveUp = nil }, "no GaveUp"},
+		"its receipt":           {func(s *runtime.Service, _ *events.ServiceFlow) { s.Receipt = nil }, "no Receipt"},
+		"its place in the flow": {func(_ *runtime.Service, f *events.ServiceFlow) { f.Service = "other" }, "service counter: it is not in events.Flow"},
+		"its value":             {func(_ *runtime.Service, f *events.ServiceFlow) { f.Service = "other" }, "service other: it is in events.Flow and not in operations/services"},
+		"an event of its flow":  {func(_ *runtime.Service, f *events.ServiceFlow) { f.Emits = nil }, "its event types are not those of events.Flow"},
+		"a name of its own":     {func(s *runtime.Service, _ *events.ServiceFlow) { s.Name = "stager" }, "two services have this name"},
+		"room in the budget for a metric": {func(s *runtime.Service, _ *events.ServiceFlow) {
+			s.Series = []telemetry.Series{{Name: "a", Outcomes: 1}}
+		}, "metric series, and the budget has room for 20"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, f := counter()
+			c.change(&s, &f)
+			err := services.Check(append(slices.Clone(services.All), s), append(slices.Clone(events.Flow), f))
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,64 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/llac-project/llac/events"
+)
+
+// validName is what a service's name may be. It is part of the names of a queue, a topic and a function.
+var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+
+// Check names everything that the value of a service leaves out or states wrongly, so that it is repaired in one go. The
+// runtime checks a service when it starts; operations/services checks all of them together.
+func (s Service) Check() error {
+	var problems []string
+	report := func(bad bool, format string, args ...any) {
+		if bad {
+			problems = append(problems, fmt.Sprintf(format, args...))
+		}
+	}
+	report(!validName.MatchString(s.Name), "name %q: use at most 40 of a-z, 0-9 and -", s.Name)
+	report(len(s.Consumes) == 0, "no event types to consume: add the service to events.Flow")
+	for _, eventType := range slices.Concat(s.Consumes, s.Emits) {
+		report(!events.Known(eventType), "event type %s: not in the catalogue of events", eventType)
+	}
+	problems = append(problems, s.New.check()...)
+	problems = append(problems, s.Size.check()...)
+	problems = append(problems, s.Stage.check(s.Emits)...)
+	report(s.Receipt == nil, "no Receipt: return the key of the receipt, or \"\" for events that may be handled twice")
+	report(s.GaveUp == nil, "no GaveUp: set it to runtime.FailsRun, runtime.FailsSilently or a function of its own")
+	report(s.Needs(PortCatalogue) != (s.Catalogue != nil), "port Catalogue: a service that asks for it sets Catalogue, and no other does")
+	for _, m := range s.Series {
+		report(m.Name == "" || m.Outcomes < 1 || m.Outcomes > 2, "series %q: name it and give it 1 outcome or 2", m.Name)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New("service " + s.Name + ":\n  " + strings.Join(problems, "\n  "))
+}
+
+func (z Size) check() []string {
+	if z == (Size{}) {
+		return []string{"no Size: state memory, timeout, batch size and maximum concurrency"}
+	}
+	var problems []string
+	within := func(what string, n, least, most int) {
+		if n < least || n > most {
+			problems = append(problems, fmt.Sprintf("size: %s %d is not between %d and %d", what, n, least, most))
+		}
+	}
+	within("MemoryMiB", z.MemoryMiB, 128, 10240)
+	within("Timeout in seconds", int(z.Timeout/time.Second), 1, 900)
+	within("BatchSize", z.BatchSize, 1, 10)
+	within("MaximumConcurrency", z.MaximumConcurrency, 2, 1000)
+	if z.EphemeralStorageMiB != 0 {
+		within("EphemeralStorageMiB", z.EphemeralStorageMiB, 512, 10240)
+	}
+	return problems
+}

@@ -1,0 +1,63 @@
+package runtime
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Constructor makes a service's handler from the ports that the service asks for.
+type Constructor struct {
+	ports reflect.Type
+	build func(Ports) Handler
+}
+
+// Construct returns the constructor of a service. P is a struct of the ports that the service asks for: each of its fields
+// has the name and the type of a field of Ports. The handler receives these ports and no others, so that it cannot use one
+// that it does not declare. Production and tests construct services in this one way.
+func Construct[P any](handler func(P) Handler) Constructor {
+	return Constructor{ports: reflect.TypeFor[P](), build: func(all Ports) Handler {
+		var p P
+		to, from := reflect.ValueOf(&p).Elem(), reflect.ValueOf(all)
+		for i := range to.NumField() {
+			to.Field(i).Set(from.FieldByName(to.Type().Field(i).Name))
+		}
+		return handler(p)
+	}}
+}
+
+// Handler makes the handler over the ports that the service asks for.
+func (c Constructor) Handler(p Ports) Handler { return c.build(p) }
+
+// check names the fields of the service's struct that are not ports.
+func (c Constructor) check() []string {
+	if c.build == nil || c.ports.Kind() != reflect.Struct {
+		return []string{"no handler: set New to runtime.Construct of a function of the struct of its ports"}
+	}
+	var problems []string
+	all := reflect.TypeFor[Ports]()
+	for i := range c.ports.NumField() {
+		field := c.ports.Field(i)
+		if port, ok := all.FieldByName(field.Name); !ok || port.Type != field.Type {
+			problems = append(problems, fmt.Sprintf("port %s %s: the runtime has no such port; see runtime.Ports", field.Name, field.Type))
+		}
+	}
+	return problems
+}
+
+// The ports on which more depends than the handler: settings, metrics, and permissions in Terraform.
+const (
+	PortPortal         = "Portal"
+	PortCatalogue      = "Catalogue"
+	PortMemory         = "Memory"
+	PortTemporary      = "Temporary"
+	PortAllowSimulated = "AllowSimulated"
+)
+
+// Needs reports whether the service asks for a port, by the name of the field of Ports.
+func (s Service) Needs(port string) bool {
+	if s.New.ports == nil {
+		return false
+	}
+	_, ok := s.New.ports.FieldByName(port)
+	return ok
+}
