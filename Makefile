@@ -1,5 +1,5 @@
 # Llac. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
-MODULES := events events/document platform platform/local services/scheduler services/fetcher services/validator services/stager services/quality-gate services/landing-janitor operations cmd/llac test
+MODULES := $(shell awk '/^\t\.\//{print substr($$1, 3)}' go.work)
 PACKAGES := $(addprefix ./,$(addsuffix /...,$(MODULES)))
 export CGO_ENABLED ?= 0
 .DEFAULT_GOAL := help
@@ -205,6 +205,21 @@ format: ## gofmt everything
 generate: ## event schemas and the AsyncAPI document from the Go types, dbt sources from the contracts, Terraform's flow and roots
 	go generate ./events/... ./operations/services ./test/terraform
 	go run ./cmd/llac datasets dbt
+
+# In these modules a service is required beside its own.
+SERVICE_USERS := operations cmd/llac test
+.PHONY: service-module
+service-module: ## write or update the module files of a new service and enter it in go.work: make service-module SERVICE=counter
+	@test -d "services/$(SERVICE)/cmd/$(SERVICE)" || { echo "write services/$(SERVICE)/cmd/$(SERVICE)/main.go first" >&2; exit 2; }
+	@set -e; base=github.com/llac-project/llac; cd services/$(SERVICE); \
+	  test -f go.mod || printf 'module %s/services/%s\n\ngo 1.26.0\n' $$base $(SERVICE) >go.mod; \
+	  go mod edit -require=$$base/events@v0.0.0 -require=$$base/platform@v0.0.0 \
+	    -replace=$$base/events=../../events -replace=$$base/platform=../../platform; \
+	  test -f go.sum || cp ../validator/go.sum go.sum; GOWORK=off go mod tidy
+	@go work use ./services/$(SERVICE)
+	@set -e; for m in $(SERVICE_USERS); do ( cd $$m; up=$$(echo $$m | sed 's,[^/]*,..,g'); module=github.com/llac-project/llac/services/$(SERVICE); \
+	  go mod edit -require=$$module@v0.0.0 -replace=$$module=$$up/services/$(SERVICE) ); done
+	@set -e; for m in $(SERVICE_USERS); do ( cd $$m; GOWORK=off go mod tidy ); done
 
 .PHONY: alone
 alone: ## build and test every module on its own, without the workspace

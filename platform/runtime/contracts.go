@@ -23,8 +23,8 @@ type ContractEntry struct {
 	SHA256  string `json:"sha256"`
 }
 
-// ConfigContracts gives out the contracts of the config bucket. Contracts are immutable under their digest, so each is
-// read once a process.
+// ConfigContracts reads the contracts of the config bucket. Contracts are immutable under their digest, so each is read once
+// per process.
 type ConfigContracts struct {
 	Store lake.Store
 
@@ -42,7 +42,7 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	if there != nil {
 		return there, nil
 	}
-	// Read without the lock: a run whose contract is slow to come keeps no other waiting (invariant 5).
+	// Read without the lock: a contract that is slow to read delays no other run (invariant 5).
 	key := lake.ContractKey(sha256)
 	b, _, err := c.Store.Get(ctx, key)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	return p, nil
 }
 
-// ErrNoContracts says that no contract was ever put in force, or that the list of them is gone.
+// ErrNoContracts reports that no contract was ever deployed, or that the list of contracts is gone.
 var ErrNoContracts = errors.New("no contracts are deployed (" + lake.ContractIndexKey + " is missing in the config bucket)")
 
 // Current lists the contracts in force, in the order of the index. Invariant 5: one that cannot be used does not take the
@@ -94,7 +94,7 @@ func (c *ConfigContracts) Current(ctx context.Context) ([]*contract.Contract, er
 	return out, failed
 }
 
-// DeployContracts puts contracts into the config bucket and then, in one move, in force.
+// DeployContracts writes contracts into the config bucket and then puts all of them in force with one write.
 func DeployContracts(ctx context.Context, store lake.Store, contracts []*contract.Contract) error {
 	var index ContractIndex
 	for _, c := range contracts {

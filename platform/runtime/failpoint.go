@@ -12,8 +12,8 @@ const (
 	FailpointPublishAck     = "publish-ack"     // events published, message not acknowledged
 )
 
-// Failpoints makes the Failpoint port of a service: at the point named by at ("stager.effect-receipt") the process
-// kills itself as kill -9 would. An empty at names no point.
+// Failpoints returns the Failpoint port of a service: at the point that at names ("stager.effect-receipt") the process kills
+// itself, as kill -9 does. An empty at names no point.
 func Failpoints(service, at string) func(point string) {
 	if at == "" {
 		return func(string) {}

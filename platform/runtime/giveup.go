@@ -16,12 +16,12 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// giveUpTime is what recording and publishing a failure may take: the handler's own deadline may be over already.
+// giveUpTime is the time to record and publish a failure: the deadline of the handler may be over already.
 const giveUpTime = 20 * time.Second
 
-// giveUp records that the stage has given up on an event and publishes what follows, so that a run never ends in
-// silence. Only after that does the message go to the dead-letter queue. When either fails the message comes back,
-// and this is done again, with the same record and the same events.
+// giveUp records that the service has given up on an event and publishes what its GaveUp declares. Only after that does the
+// message go to the dead-letter queue. When recording or publishing fails, the message is received again, and giveUp repeats
+// with the same record and the same events.
 func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) (fate, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTime)
 	defer cancel()
@@ -42,7 +42,7 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 // to publish.
 func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) ([]events.Event, error) {
 	if in.ID == "" {
-		return nil, nil // not an event: it belongs to no run, and the dead letter says all there is to say
+		return nil, nil // not an event: it belongs to no run, and the dead letter is the only record
 	}
 	f := events.Failure{Service: w.service.Name, EventID: in.ID, Class: "transient", Reason: messaging.Reason(reason), Tries: d.Receives}
 	if IsPermanent(reason) {
@@ -74,7 +74,7 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 }
 
 // abandon asks the service what follows. A defect of its GaveUp must not keep the message from the dead-letter queue: then
-// nothing follows, and the log says why.
+// nothing follows, and the reason is logged.
 func (w *worker) abandon(ctx context.Context, in events.Event, f events.Failure) Abandoned {
 	var abandoned Abandoned
 	_, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {

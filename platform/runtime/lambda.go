@@ -19,8 +19,8 @@ type function struct {
 	conn *connected
 }
 
-// newFunction makes the handler of the Lambda. It connects on the first batch, and after an error on the next: a cold
-// start does nothing that could fail before there is an event to deal with.
+// newFunction returns the handler of the Lambda function. It connects on the first batch, and after an error on the next: a
+// cold start does nothing that can fail before there is an event to handle.
 func newFunction(s Service, options func(context.Context) (Options, error)) *function {
 	return &function{connect: func(ctx context.Context) (*connected, error) {
 		o, err := options(ctx)
@@ -44,7 +44,7 @@ func (f *function) connection(ctx context.Context) (*connected, error) {
 	return f.conn, nil
 }
 
-// Handle deals with one batch. What it reports as failed stays in the queue, the rest is deleted by Lambda.
+// Handle handles one batch. Messages that it reports as failed stay in the queue; Lambda deletes the others.
 func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lambdaevents.SQSEventResponse, error) {
 	c, err := f.connection(ctx)
 	if err != nil {
@@ -60,12 +60,13 @@ func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lam
 		if rest == nil {
 			continue
 		}
-		response.BatchItemFailures = append(response.BatchItemFailures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
+		failed := lambdaevents.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId}
+		response.BatchItemFailures = append(response.BatchItemFailures, failed)
 		rests = append(rests, messaging.VisibilityChange{ReceiptHandle: batch.Records[i].ReceiptHandle, Seconds: *rest})
 	}
-	// A failed message would otherwise wait out the rest of the queue's visibility, six times the function's timeout.
+	// Otherwise a failed message stays hidden for the rest of the visibility timeout, six times the function's timeout.
 	if err := messaging.ChangeVisibility(ctx, c.client, c.QueueURL, rests); err != nil {
-		c.Ports.Log.WarnContext(ctx, "failed messages come back only when their visibility is over", "error", err)
+		c.Ports.Log.WarnContext(ctx, "failed messages stay hidden until their visibility timeout ends", "error", err)
 	}
 	flush, done := context.WithTimeout(ctx, flushTime)
 	defer done()
@@ -77,8 +78,8 @@ func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lam
 
 const (
 	flushTime = 2 * time.Second
-	// margin is kept back from the function's time, for giving up, dead letters and telemetry; a short timeout
-	// keeps back a fifth.
+	// margin is the part of the function's time that is reserved for giving up, dead letters and telemetry. A short timeout
+	// reserves a fifth.
 	margin = 30 * time.Second
 )
 
@@ -91,8 +92,8 @@ func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-min(margin, time.Until(deadline)/5)))
 }
 
-// workAll deals with the records, some at once. For each that is to come back it answers the seconds it is to rest;
-// nil for the others.
+// workAll handles the records, several at once. For each record to retry it returns the seconds until it is visible again;
+// for the others nil.
 func (c *connected) workAll(ctx context.Context, records []lambdaevents.SQSMessage) []*int32 {
 	rests := make([]*int32, len(records))
 	free := make(chan struct{}, c.Concurrency)
@@ -110,7 +111,7 @@ func (c *connected) workAll(ctx context.Context, records []lambdaevents.SQSMessa
 
 func (c *connected) workOne(ctx context.Context, d *messaging.Delivery) *int32 {
 	rest := func(seconds int32) *int32 { return &seconds }
-	if ctx.Err() != nil { // its neighbours have used up the time: nothing is wrong with it
+	if ctx.Err() != nil { // other messages of the batch used up the time; this one did not fail
 		return rest(0)
 	}
 	ctx, what, err := c.worker.work(ctx, d)
@@ -120,9 +121,9 @@ func (c *connected) workOne(ctx context.Context, d *messaging.Delivery) *int32 {
 	case release:
 		return rest(0)
 	case dead:
-		// Invariant 5: send, then delete. Reported as dealt with, the message is deleted by Lambda.
+		// Invariant 5: send, then delete. Lambda deletes the message, because it is not reported as failed.
 		if err := c.letters.Send(ctx, d, err); err != nil {
-			c.Ports.Log.ErrorContext(ctx, "no dead letter could be sent", "error", err)
+			c.Ports.Log.ErrorContext(ctx, "send a dead letter", "error", err)
 			break
 		}
 		return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// Main is the whole program of a service: it reads the environment, runs the service as a Lambda function or as a
-// consumer until SIGINT or SIGTERM, and exits.
+// Main is the program of a service: it reads the environment, runs the service as a Lambda function, or as a consumer until
+// SIGINT or SIGTERM, and exits.
 func Main(s Service) {
 	os.Exit(program(s, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
 }
@@ -63,7 +63,7 @@ func program(s Service, args []string, lookup func(string) (string, bool), stdou
 	return 0
 }
 
-// options makes the options of Run from the settings. Metric lines go to Lambda's standard output alone.
+// options returns the options of Run. Metric lines are written to standard output in Lambda only.
 func (set settings) options(ctx context.Context, s Service, log, metricLines io.Writer) (Options, error) {
 	config, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// PortOptions say what a service's ports lead to. AWS and the buckets are required.
+// PortOptions configure the ports of a service. AWS and the buckets are required.
 type PortOptions struct {
 	AWS            aws.Config
 	DataBucket     string
@@ -33,11 +33,11 @@ type PortOptions struct {
 	Clock          clock.Clock          // default clock.System
 	Telemetry      *telemetry.Telemetry // default: none
 	Failpoint      string               // "<service>.<point>"; only tests of crashes set it
-	Memory         int64                // bytes the process is to stay within; 0: as the stage sees fit
+	Memory         int64                // bytes that the process stays within; 0: the service's default
 	Temporary      string               // folder for what does not fit into memory; empty: the system's
 }
 
-// NewPorts makes the ports of a service.
+// NewPorts returns the ports of a service.
 func NewPorts(service string, o PortOptions) Ports {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
@@ -53,7 +53,7 @@ func NewPorts(service string, o PortOptions) Ports {
 	return p
 }
 
-// fill puts in what may be left out.
+// fill sets the ports that may be left out.
 func (p *Ports) fill(t *telemetry.Telemetry) {
 	if p.Clock == nil {
 		p.Clock = clock.System{}
@@ -167,7 +167,7 @@ func (p Portals) Hosts() []string {
 	return hosts
 }
 
-// NewAttempt makes the id of a try: eight of [a-z2-7], 40 random bits.
+// NewAttempt returns the id of an attempt: eight of [a-z2-7], 40 random bits.
 func NewAttempt() string {
 	var b [5]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
@@ -177,7 +177,7 @@ func NewAttempt() string {
 // version is set by the linker: -X github.com/llac-project/llac/platform/runtime.version=…
 var version string
 
-// Build names this build: the version it was linked with, else the commit, else "dev".
+// Build returns the name of this build: the version it was linked with, else the commit, else "dev".
 func Build() string {
 	if version != "" {
 		return version

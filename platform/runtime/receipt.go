@@ -15,11 +15,11 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Process deals with one event under the stage's receipt and returns the events to publish. The caller publishes
-// them and acknowledges the message only after that.
+// Process handles one event under the receipt of the service and returns the events to publish. The caller publishes them
+// and acknowledges the message only after that.
 //
 // Invariant 1: effects, then receipt, then events, then ack. A redelivery finds the receipt and gets the same
-// events, same ids. Of two deliveries at once the loser of the create-only receipt gets the winner's events.
+// events, same ids. When two deliveries are handled at once, the one whose create-only receipt is refused returns the events of the other.
 func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.Event) ([]events.Event, error) {
 	key := ""
 	if s.Receipt != nil {
@@ -57,7 +57,7 @@ func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.
 	if errors.Is(err, lake.ErrExists) {
 		winner, err := readReceipt(ctx, p.Lake, key)
 		if err == nil && winner == nil {
-			err = fmt.Errorf("receipt %s was there and is gone; somebody deletes receipts", key)
+			err = fmt.Errorf("read receipt %s: it existed and was deleted; receipts must not be deleted", key)
 		}
 		return winner.events(), err
 	}
@@ -94,13 +94,13 @@ func readReceipt(ctx context.Context, s lake.Store, key string) (*receipt, error
 	}
 	r := new(receipt)
 	if err := json.Unmarshal(b, r); err != nil {
-		return nil, Permanent(fmt.Errorf("receipt %s is not readable, so what this stage has done is not known: %w; inspect it before replaying", key, err))
+		return nil, Permanent(fmt.Errorf("decode receipt %s: %w; what the service has done is unknown, inspect it before replaying", key, err))
 	}
 	return r, nil
 }
 
-// stamp completes the envelopes that a handler made. Ids are derived, so that the same effect always speaks with
-// the same id: "<dataset>/<run>/<stage>/<ordinal>", or from the incoming id where there is no receipt.
+// stamp completes the envelopes of a handler's events. Ids are derived, so that the same effect always has the same id:
+// "<dataset>/<run>/<service>/<ordinal>", or an id derived from the incoming event when there is no receipt.
 func stamp(ctx context.Context, service, receiptKey string, in events.Event, out []events.Event, at time.Time) []events.Event {
 	base := strings.TrimSuffix(strings.TrimPrefix(receiptKey, "runs/"), ".json")
 	if base == "" {

@@ -30,7 +30,7 @@ type stage struct {
 
 func (s *stage) service() runtime.Service {
 	return runtime.Service{
-		Name: "stager",
+		Name:  "stager",
 		Emits: events.TypesOf(events.StagingWritten{}, events.DatasetRecovered{}),
 		New: runtime.Construct(func(p runtime.Ports) runtime.Handler {
 			return func(ctx context.Context, in events.Event) ([]events.Event, error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// Options say where and how a service runs. AWS, Env and Ports are required; Log, Metrics, Clock and Failpoint of
-// Ports may be left out.
+// Options configure where and how a service runs. AWS, Env and Ports are required; Log, Metrics, Clock and Failpoint of Ports
+// are optional.
 type Options struct {
 	AWS   aws.Config
 	Env   string
@@ -27,14 +27,14 @@ type Options struct {
 
 	Telemetry   *telemetry.Telemetry // default: logs to standard error, exports nothing
 	Pollers     int                  // default 2
-	Concurrency int                  // events dealt with at once; default 10
+	Concurrency int                  // events handled at once; default 10
 	Visibility  time.Duration        // default 30 s
 	Timeout     time.Duration        // of one event; default 15 min, as in Lambda
-	Grace       time.Duration        // for events under way when ctx ends; default 25 s
+	Grace       time.Duration        // for events in progress when ctx ends; default 25 s
 	MaxReceives int                  // tries before giving up; default messaging.DefaultMaxReceives
 	Backoff     messaging.Backoff    // default messaging.DefaultBackoff
 
-	// Receiving is called once when the service has begun to receive; may be nil.
+	// Receiving is called once when the service has started to receive; may be nil.
 	Receiving func()
 }
 
@@ -73,7 +73,7 @@ type connected struct {
 	letters messaging.DeadLetters
 }
 
-// connect finds the service's queue, dead-letter queue and topic and makes its worker.
+// connect finds the service's queue, dead-letter queue and topic and creates its worker.
 func connect(ctx context.Context, s Service, o Options) (*connected, error) {
 	if err := o.fill(ctx, s); err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func connect(ctx context.Context, s Service, o Options) (*connected, error) {
 	}, nil
 }
 
-// Run consumes the service's queue until ctx ends, and then returns nil: it stops receiving, gives events under way the
-// grace to finish, and puts the rest back into the queue.
+// Run consumes the service's queue until ctx ends, and then returns nil: it stops receiving, waits up to Grace for events in
+// progress, and returns the rest to the queue.
 func Run(ctx context.Context, s Service, o Options) error {
 	c, err := connect(ctx, s, o)
 	if err != nil {
@@ -128,8 +128,8 @@ func Run(ctx context.Context, s Service, o Options) error {
 	consumer, err := messaging.NewConsumer(messaging.ConsumerConfig{
 		Client: c.client, Service: s.Name, DeadLetterQueue: c.DeadLetterURL,
 		Pollers: c.Pollers, Concurrency: c.Concurrency, Visibility: c.Visibility, Grace: c.Grace, Backoff: c.Backoff,
-		MaxWork:     c.Timeout + giveUpTime, // a message stays ours while it is given up
-		MaxReceives: 0,                      // the worker decides: it has a failure to record first
+		MaxWork:     c.Timeout + giveUpTime, // a message stays invisible to others while it is given up
+		MaxReceives: 0,                      // the worker decides, because it records the failure first
 		Clock:       c.Ports.Clock, Log: c.Ports.Log,
 	})
 	if err != nil {
@@ -143,8 +143,8 @@ func Run(ctx context.Context, s Service, o Options) error {
 	if c.Receiving != nil {
 		c.Receiving()
 	}
-	// The channel is closed when ctx has ended and every message is answered or, when its handler ignores the end of
-	// its context, put back.
+	// The channel is closed when ctx has ended and every message is acknowledged or, when its handler ignores the end of its
+	// context, returned to the queue.
 	for m := range messages {
 		go c.consume(m)
 	}

@@ -51,54 +51,53 @@ type Ports struct {
 	Lake      lake.Store // the data bucket
 	Contracts Contracts
 	Portal    func(kind string) (source.Client, error)
-	// BaseURL answers where a portal is really to be asked, given the contract's address: the same, or what
-	// --portal says.
+	// BaseURL returns the address at which a portal is asked, given the contract's address: the same, or that of --portal.
 	BaseURL    func(kind, contractURL string) string
 	Clock      clock.Clock
-	NewAttempt func() string // short random id of a try, [0-9a-z]+
+	NewAttempt func() string // short random id of an attempt, [0-9a-z]+
 	Metrics    telemetry.Metrics
 	Log        *slog.Logger
 	Build      string // version of this build
 	// AllowSimulated lets the gate publish simulated data: true on a laptop, never in the cloud (invariant 11).
 	AllowSimulated bool
-	// Memory is how many bytes the process is to stay within; 0: as the stage sees fit.
+	// Memory is the number of bytes that the process stays within; 0: the service's default.
 	Memory int64
-	// Temporary is the folder for what does not fit into memory; empty: the system's.
+	// Temporary is the folder for data that do not fit into memory; empty: the system's.
 	Temporary string
-	// DeadLetters shows the dead letters of the environment's services. Run and Lambda put it in.
+	// DeadLetters lists the dead letters of the environment's services. The runtime sets it.
 	DeadLetters DeadLetters
-	// Catalogue keeps the query engine's tables. Nil: there are none, as in the local cloud.
+	// Catalogue keeps the query engine's tables; nil if none, as in the local cloud.
 	Catalogue Catalogue
-	// Failpoint dies at a named point when a test asked for it. Never nil.
+	// Failpoint kills the process at a named point when a test asks for it. Never nil.
 	Failpoint func(name string)
 }
 
-// Catalogue keeps the tables that people query at what the pointers say. Both calls are harmless when repeated.
+// Catalogue keeps the tables that people query in step with the pointers. Both calls are idempotent.
 type Catalogue interface {
-	// Follow brings the tables of a dataset to its pointer.
+	// Follow updates the tables of a dataset to match its pointer.
 	Follow(ctx context.Context, dataset string) error
 	// Forget removes the table of a superseded snapshot.
 	Forget(ctx context.Context, dataset, snapshot string) error
 }
 
-// CatalogueOptions say where a catalogue is.
+// CatalogueOptions locate a catalogue.
 type CatalogueOptions struct {
 	AWS      aws.Config
 	Database string // Glue's
-	Bucket   string // the data bucket, to which the tables lead
+	Bucket   string // the data bucket, where the files of the tables are
 }
 
-// DeadLetters looks at what services gave up on, and changes nothing of it.
+// DeadLetters reads the messages that services gave up on, and changes none.
 type DeadLetters interface {
-	// Look shows every dead letter of a service to visit, in no order, and returns what visit could not deal with.
+	// Look calls visit for every dead letter of a service, in no order, and returns the errors of visit.
 	Look(ctx context.Context, service string, visit func(messaging.Letter) error) error
 }
 
-// Contracts gives out dataset contracts.
+// Contracts reads dataset contracts.
 type Contracts interface {
 	// Load returns the contract with this digest, checked.
 	Load(ctx context.Context, sha256 string) (*contract.Contract, error)
-	// Current lists the contracts in force. Where some cannot be used it returns the others and an error.
+	// Current returns the contracts in force. When some cannot be used it returns the others and an error.
 	Current(ctx context.Context) ([]*contract.Contract, error)
 }
 
@@ -107,7 +106,7 @@ type permanentError struct{ error }
 func (permanentError) Permanent() bool { return true }
 func (e permanentError) Unwrap() error { return e.error }
 
-// Permanent marks an error as final: no retry will mend it, so the message goes to the dead-letter queue at once.
+// Permanent marks an error as final: retrying cannot succeed, so the message goes to the dead-letter queue at once.
 func Permanent(err error) error {
 	if err == nil || IsPermanent(err) {
 		return err
@@ -115,8 +114,7 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
-// IsPermanent says whether an error is final. Of several joined errors all must be: while one of them may pass, so may
-// the whole.
+// IsPermanent reports whether an error is final. Joined errors are final only when all of them are.
 func IsPermanent(err error) bool {
 	for err != nil {
 		if p, ok := err.(interface{ Permanent() bool }); ok {

@@ -2,7 +2,7 @@ package runtime
 
 import "time"
 
-// Size says what a service needs as a Lambda function behind its queue. Terraform reads it from terraform/services.json,
+// Size states what a service needs as a Lambda function behind its queue. Terraform reads it from terraform/services.json,
 // which is generated from these values; nothing else states it.
 type Size struct {
 	MemoryMiB int

@@ -19,8 +19,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// worker takes one delivery through all that is true of every stage. It knows neither Lambda nor the consumer: it says
-// what is to become of the message, and they see to it.
+// worker handles one delivery as every service does. It depends neither on Lambda nor on the consumer: it returns the fate of
+// the message, and they carry it out.
 type worker struct {
 	service     Service
 	ports       Ports
@@ -30,14 +30,14 @@ type worker struct {
 	maxReceives int
 }
 
-// fate is what is to become of a message.
+// fate is what happens to a message after it was handled.
 type fate int
 
 const (
 	done    fate = iota // delete it
 	again               // put it back after the backoff
 	dead                // send it to the dead-letter queue, then delete it
-	release             // put it back at once: nothing is wrong with it
+	release             // put it back at once: it did not fail
 	ignored             // delete it: the service does not consume such events
 )
 
@@ -45,8 +45,8 @@ func (f fate) String() string {
 	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released", ignored: "ignored"}[f]
 }
 
-// work deals with one delivery. The error is the reason where the fate is not done. The order in it is invariant 1:
-// effects and receipt (in Process), then events, and the caller acknowledges after that.
+// work handles one delivery. The error is the reason for a fate other than done. Its order is invariant 1: effects and receipt
+// (in Process), then events, and the caller acknowledges after that.
 func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Context, fate, error) {
 	in, err := w.accept(d)
 	ctx, span := w.begin(ctx, d, in)
@@ -91,7 +91,7 @@ func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
 }
 
 func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Event) (context.Context, trace.Span) {
-	// Invariant 7: the envelope names the parent. X-Ray's own trace, which Lambda and SNS make, is linked to.
+	// Invariant 7: the envelope names the parent span. The trace that Lambda and SNS create for X-Ray is linked.
 	ctx = telemetry.WithTraceParent(ctx, in.TraceParent, in.TraceState)
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 		attribute.String("messaging.system", "aws_sqs"), attribute.String("messaging.operation.type", "process"),
@@ -120,7 +120,7 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 	log := w.ports.Log.With("outcome", what.String(), "duration_ms", took.Milliseconds())
 	switch what {
 	case done:
-		log.InfoContext(ctx, "event dealt with")
+		log.InfoContext(ctx, "event handled")
 		return
 	case release:
 		log.InfoContext(ctx, "event not handled: the service is stopping")
@@ -131,19 +131,19 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 	case dead:
 		log.ErrorContext(ctx, "event given up", "error", messaging.Reason(err))
 	default:
-		log.WarnContext(ctx, "event will be tried again", "error", messaging.Reason(err))
+		log.WarnContext(ctx, "event will be retried", "error", messaging.Reason(err))
 	}
 	span.SetStatus(codes.Error, messaging.Reason(err))
 }
 
-// try runs the handler under its receipt and publishes what follows.
+// try runs the handler under its receipt and publishes the events that follow.
 func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
 	handle := w.handle
 	if w.maxReceives > 0 && d.Receives > w.maxReceives {
-		// It is not tried again. But it may be a neighbour that the process died with each time: where the receipt is
-		// there, only its answer is missing, and a run that goes on is not called failed.
+		// The handler is not called again. But another message of its batch may have killed the process each time. Process
+		// still reads the receipt: when it exists, only the acknowledgement is missing, and the run has not failed.
 		handle = func(context.Context, events.Event) ([]events.Event, error) {
-			return nil, fmt.Errorf("received %d times and never answered: each time the process died or ran out of time", d.Receives-1)
+			return nil, fmt.Errorf("received %d times and never acknowledged: each time the process died or ran out of time", d.Receives-1)
 		}
 	}
 	out, err := w.safely(ctx, func(ctx context.Context) ([]events.Event, error) {
@@ -165,8 +165,8 @@ func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event
 	return again, err
 }
 
-// safely turns a panic into a permanent error. The stack goes to the log; the reason, which people see in the
-// dead-letter queue, does not carry it, nor the panic's value, which may hold anything.
+// safely turns a panic into a permanent error. The stack is logged. The reason, which people see in the dead-letter queue,
+// holds neither the stack nor the value of the panic, which may contain personal data.
 func (w *worker) safely(ctx context.Context, f func(context.Context) ([]events.Event, error)) (out []events.Event, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -177,7 +177,7 @@ func (w *worker) safely(ctx context.Context, f func(context.Context) ([]events.E
 	return f(ctx)
 }
 
-// stack is the stack of a panic, without its arguments' values.
+// stack returns the stack of a panic, without the values of arguments.
 func stack() string {
 	lines := strings.Split(string(debug.Stack()), "\n")
 	for i, line := range lines {

@@ -23,7 +23,7 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// bench is a worker with everything around it in memory. Its steps say in which order things happened.
+// bench is a worker with its surroundings in memory. Its steps record the order of what happened.
 type bench struct {
 	*worker
 	lake      *laketest.Memory
@@ -130,7 +130,7 @@ func TestRedeliveryPublishesTheSameEventsWithoutHandlingAgain(t *testing.T) {
 	}
 }
 
-func TestMessagesThatNoRetryWillMend(t *testing.T) {
+func TestMessagesThatCannotSucceed(t *testing.T) {
 	t.Parallel()
 	unknown := strings.Replace(validated(t), "cat.llac.landing.validated.v1", "cat.llac.landing.validated.v9", 1)
 	for name, c := range map[string]struct {
@@ -138,9 +138,9 @@ func TestMessagesThatNoRetryWillMend(t *testing.T) {
 		handler      Handler
 		failed       bool // a run.failed follows
 	}{
-		"not an envelope":  {"{", "not a CloudEvents JSON document", stage, false},
-		"not UTF-8":        {"\xff\xfe", "not a CloudEvents JSON document", stage, false},
-		"unknown version":  {unknown, "deploy the consumer before the producer", stage, true},
+		"not an envelope": {"{", "not a CloudEvents JSON document", stage, false},
+		"not UTF-8":       {"\xff\xfe", "not a CloudEvents JSON document", stage, false},
+		"unknown version": {unknown, "deploy the consumer before the producer", stage, true},
 		"permanent failure": {validated(t), "no such column", func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, Permanent(errors.New("no such column"))
 		}, true},
@@ -205,13 +205,13 @@ func TestAMessageThatKillsItsServiceIsGivenUpWithoutAnotherTry(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, stage)
 	_, what, err := b.work(t.Context(), delivery(validated(t), 4))
-	if what != dead || !strings.Contains(err.Error(), "received 3 times and never answered") || slices.Contains(b.steps, "handle") {
+	if what != dead || !strings.Contains(err.Error(), "received 3 times and never acknowledged") || slices.Contains(b.steps, "handle") {
 		t.Errorf("%v %v %v", what, err, b.steps)
 	}
 }
 
-// A neighbour in its batch killed the process before every answer: what is done is answered, not given up.
-func TestAMessageWithAReceiptIsAnsweredHoweverOftenItCame(t *testing.T) {
+// Another message of its batch killed the process before every acknowledgement: a message with a receipt is acknowledged.
+func TestAMessageWithAReceiptIsAcknowledgedHoweverOftenItWasReceived(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, stage)
 	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != done || err != nil {
@@ -256,7 +256,9 @@ func TestGaveUpOfTheService(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
 	b.service.Emits = events.TypesOf(events.ExtractionFailed{})
-	b.service.GaveUp = Fails(func(run events.Run, f events.Failure) events.Payload { return events.ExtractionFailed{Run: run, Failure: f} })
+	b.service.GaveUp = Fails(func(run events.Run, f events.Failure) events.Payload {
+		return events.ExtractionFailed{Run: run, Failure: f}
+	})
 	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead || b.published[0].Type != (events.ExtractionFailed{}).EventType() {
 		t.Errorf("%v %v", what, b.published)
 	}
@@ -409,7 +411,7 @@ func TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun(t *testing.T) {
 	}
 }
 
-// TestThePortalsRefusalIsKept: what a portal says of a refusal is in the failure record, for whoever mends the contract.
+// The portal's answer to a refused request is in the failure record, for the person who repairs the contract.
 func TestThePortalsRefusalIsKept(t *testing.T) {
 	t.Parallel()
 	const body = `{"message":"No such column: nom","errorCode":"query.soql.no-such-column"}`

@@ -84,7 +84,24 @@ var guards = []Guard{
 			"if w.maxReceives > 0 && d.Receives > w.maxReceives {\n" +
 				"\t\t\treturn handle(ctx, in)\n\t\t}\n" +
 				"\t\treturn Process(ctx, w.service, w.ports, handle, in)"}},
-		Module: "platform", Test: "./runtime TestAMessageWithAReceiptIsAnsweredHoweverOftenItCame",
+		Module: "platform", Test: "./runtime TestAMessageWithAReceiptIsAcknowledgedHoweverOftenItWasReceived",
+	},
+
+	// An event that nobody declared.
+	{
+		Name: "a service emits an event that it does not declare",
+		File: "platform/runtime/receipt.go", Edits: []Edit{{"if !slices.Contains(s.Emits, e.Type) {", "if false {"}},
+		Module: "platform", Test: "./runtime TestEventThatTheServiceDoesNotEmitIsRefused",
+	},
+	{
+		Name: "another version of a consumed event is ignored and lost",
+		File: "platform/runtime/worker.go", Edits: []Edit{{"return events.Base(t) == events.Base(in.Type)", "return t == in.Type"}},
+		Module: "platform", Test: "./runtime TestAnotherVersionOfAConsumedEventIsNotIgnored",
+	},
+	{
+		Name: "an event that only names a run fails the run",
+		File: "events/event.go", Edits: []Edit{{"!carries || Base(p.EventType()) != Base(e.Type)", "Base(p.EventType()) != Base(e.Type)"}},
+		Module: "platform", Test: "./runtime TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun",
 	},
 
 	// A published snapshot that did not pass the gate.
@@ -491,7 +508,7 @@ var guards = []Guard{
 	{
 		Name: "a panic in a handler ends its service",
 		File: "platform/runtime/worker.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
-		Module: "platform", Test: "./runtime TestMessagesThatNoRetryWillMend",
+		Module: "platform", Test: "./runtime TestMessagesThatCannotSucceed",
 	},
 	{
 		Name: "a panic while a run is staged ends the service",
