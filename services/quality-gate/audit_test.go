@@ -76,7 +76,7 @@ func testCase(t *testing.T, m quality.Metric, c quality.Case) {
 func TestAnUnknownMetricNeverPasses(t *testing.T) {
 	t.Parallel()
 	b := newTestGate(t, things(t, custom("known", "metric: row_count, mustBeGreaterThan: 0")))
-	g := gate{b.Ports}
+	g := gate{ports{Lake: b.Ports.Lake, Metrics: b.Ports.Metrics, Clock: b.Ports.Clock}}
 	rules := []quality.Rule{{Name: "newer", Metric: "no_such_metric", Severity: "error"}}
 	results, err := g.measure(t.Context(), lake.Candidate{}, &quality.Subject{}, rules)
 	if err != nil || results[0].Passed || !strings.Contains(results[0].Note, `unknown metric "no_such_metric"`) {
