@@ -246,7 +246,8 @@ func TestSinceDeployedBuild(t *testing.T) {
 	}
 	// scheduler: untouched. fetcher: deployed. stager: not yet. validator: from a tree with changes. gate: never. janitor: of a lost
 	// commit.
-	write(running, `{"command":"deploy running","data":{"env":"dev","services":[{"service":"scheduler","build":"`+old+`"},{"service":"fetcher","build":"`+now[:12]+`"},
+	write(running, `{"command":"deploy running","data":{"env":"dev","services":[
+		{"service":"scheduler","build":"`+old+`"},{"service":"fetcher","build":"`+now[:12]+`"},
 		{"service":"stager","build":"`+old+`"},{"service":"validator","build":"`+old+`-changed"},{"service":"landing-janitor","build":"0123456789ab"}]}}`)
 	want := list("validator", "stager", "quality-gate", "landing-janitor")
 	if got, why := r.changed("--running", running); got != want {

@@ -12,8 +12,11 @@ func TestSummaryHasNamesAndNoValues(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "plan.json")
 	plan := `{"variables": {"token": {"value": "s3cret"}}, "resource_changes": [
-	  {"address": "module.service.aws_lambda_function.this", "change": {"actions": ["update"], "before": {"memory_size": 128, "environment": "s3cret", "arn": "arn:s3cret"}, "after": {"memory_size": 256, "environment": "s3cret-2", "arn": "arn:s3cret"}, "after_unknown": {"version": true}}},
-	  {"address": "aws_sqs_queue.s", "change": {"actions": ["delete", "create"], "before": {"name": "s3cret"}, "after": {"name": "s3cret"}}},
+	  {"address": "module.service.aws_lambda_function.this", "change": {"actions": ["update"],
+	    "before": {"memory_size": 128, "environment": "s3cret", "arn": "arn:s3cret"},
+	    "after": {"memory_size": 256, "environment": "s3cret-2", "arn": "arn:s3cret"}, "after_unknown": {"version": true}}},
+	  {"address": "aws_sqs_queue.s", "change": {"actions": ["delete", "create"],
+	    "before": {"name": "s3cret"}, "after": {"name": "s3cret"}}},
 	  {"address": "aws_sns_topic.s", "change": {"actions": ["no-op"], "before": {"name": "s3cret"}, "after": {"name": "s3cret"}}}]}`
 	if err := os.WriteFile(file, []byte(plan), 0o600); err != nil {
 		t.Fatal(err)

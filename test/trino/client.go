@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Table is what a query answers: of one engine, its types in that engine's words. A value is nil, bool, json.Number or string.
+// Table is the result of a query on one engine, with that engine's types. A value is nil, bool, json.Number or string.
 type Table struct {
 	Columns []Column
 	Rows    [][]any
@@ -20,18 +20,18 @@ type Table struct {
 // Column is one column of a table.
 type Column struct{ Name, Type string }
 
-// Client asks a Trino over its HTTP protocol.
+// Client runs statements on a Trino over its HTTP protocol.
 type Client struct{ Address string }
 
-// QueryError is a statement that Trino refused.
+// QueryError is the error of a statement that failed on Trino.
 type QueryError struct{ Name, Message, Statement string }
 
 func (e *QueryError) Error() string {
 	return fmt.Sprintf("%s: %s, in: %s", e.Name, e.Message, strings.Join(strings.Fields(e.Statement), " "))
 }
 
-// answer is one page of Trino's.
-type answer struct {
+// page is one response of Trino; Next is the URL of the one after.
+type page struct {
 	Next    string `json:"nextUri"`
 	Columns []struct{ Name, Type string }
 	Data    [][]any
@@ -41,57 +41,58 @@ type answer struct {
 	}
 }
 
-// askTime bounds one request; the server answers within a second, whether there is news or not.
-const askTime = time.Minute
+// requestTime is the maximum duration of one request; the server responds within a second, even without new rows.
+const requestTime = time.Minute
 
 // Query runs a statement to its end.
 func (c Client) Query(ctx context.Context, statement string) (Table, error) {
-	page, err := c.ask(ctx, http.MethodPost, c.Address+"/v1/statement", statement)
+	response, err := c.send(ctx, http.MethodPost, c.Address+"/v1/statement", statement)
 	var table Table
 	for {
 		if err != nil {
-			return Table{}, fmt.Errorf("ask Trino: %w", err)
+			return Table{}, fmt.Errorf("query Trino: %w", err)
 		}
-		if page.Error != nil {
-			return Table{}, &QueryError{page.Error.Name, page.Error.Message, statement}
+		if response.Error != nil {
+			return Table{}, &QueryError{response.Error.Name, response.Error.Message, statement}
 		}
 		if table.Columns == nil {
-			for _, column := range page.Columns {
+			for _, column := range response.Columns {
 				table.Columns = append(table.Columns, Column{column.Name, column.Type})
 			}
 		}
-		table.Rows = append(table.Rows, page.Data...)
-		if page.Next == "" {
+		table.Rows = append(table.Rows, response.Data...)
+		if response.Next == "" {
 			return table, nil
 		}
-		page, err = c.ask(ctx, http.MethodGet, page.Next, "")
+		response, err = c.send(ctx, http.MethodGet, response.Next, "")
 	}
 }
 
-func (c Client) ask(ctx context.Context, method, url, body string) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+// send sends one request and returns the page of its response.
+func (c Client) send(ctx context.Context, method, url, body string) (page, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return page{}, err
 	}
 	request.Header.Set("X-Trino-User", "llac")
 	request.Header.Set("X-Trino-Catalog", Catalog)
 	request.Header.Set("X-Trino-Time-Zone", "UTC")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return answer{}, err
+		return page{}, err
 	}
 	defer response.Body.Close()
 	b, err := io.ReadAll(response.Body)
 	if err != nil {
-		return answer{}, err
+		return page{}, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return answer{}, fmt.Errorf("%s: %s", response.Status, b)
+		return page{}, fmt.Errorf("%s: %s", response.Status, b)
 	}
-	var page answer
+	var p page
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.UseNumber()
-	return page, decoder.Decode(&page)
+	return p, decoder.Decode(&p)
 }

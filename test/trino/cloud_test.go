@@ -32,16 +32,16 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// cloud is moto in the place of Glue and Athena: it knows which tables there are, and runs no SQL. What would be run is
-// written down on the way to it.
+// cloud is moto instead of Glue and Athena: it stores tables and runs no SQL. A proxy before it records the statements.
 type cloud struct {
 	config   aws.Config
-	endpoint string // of dbt
+	endpoint string // of the proxy, for dbt
 
 	mu   sync.Mutex
 	sent []string // statements for Athena
 }
 
+// newCloud starts moto and the proxy.
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
 	moto, err := conformance.StartMoto(context.WithoutCancel(t.Context()), os.Stderr)
@@ -78,15 +78,16 @@ func newCloud(t *testing.T) *cloud {
 	return c
 }
 
-// settings are the environment in which dbt-athena meets this endpoint and no other, with no credentials of anybody's.
+// settings returns environment variables with which dbt-athena uses only this endpoint, and no real credentials.
 func settings(endpoint string) []string {
 	return []string{
-		"AWS_ENDPOINT_URL=" + endpoint, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+		"AWS_ENDPOINT_URL=" + endpoint, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
 }
 
-// call makes one call of the AWS JSON protocol, such as AWSGlue.CreateTable.
+// call sends one request of the AWS JSON protocol, such as AWSGlue.CreateTable.
 func (c *cloud) call(ctx context.Context, service, action string, input any) error {
 	body, err := json.Marshal(input)
 	if err != nil {
@@ -103,7 +104,8 @@ func (c *cloud) call(ctx context.Context, service, action string, input any) err
 		return err
 	}
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), service, c.config.Region, time.Now()); err != nil {
+	digest := hex.EncodeToString(sum[:])
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, digest, service, c.config.Region, time.Now()); err != nil {
 		return err
 	}
 	response, err := http.DefaultClient.Do(request)
@@ -111,15 +113,15 @@ func (c *cloud) call(ctx context.Context, service, action string, input any) err
 		return err
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", action, response.Status, answer)
+		err = fmt.Errorf("%s: %s: %s", action, response.Status, text)
 	}
 	return err
 }
 
-// fill makes moto's Glue hold the databases and tables that a build in the cloud would find: one immutable table a
-// snapshot, as the gate makes them; the published marts; and those that incremental models go on from.
+// fill resets moto and creates the databases and tables that a build in the cloud would find in Glue: one immutable table per
+// snapshot, as the quality gate creates them; the published marts; and the tables that incremental models extend.
 func (c *cloud) fill(ctx context.Context, tables []External) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, *c.config.BaseEndpoint+"/moto-api/reset", nil)
 	if err != nil {
@@ -130,50 +132,61 @@ func (c *cloud) fill(ctx context.Context, tables []External) error {
 		return err
 	}
 	response.Body.Close()
-	// A workgroup that enforced its place for results would have dbt-athena put the marts there too.
-	err = c.call(ctx, "athena", "AmazonAthena.CreateWorkGroup", map[string]any{"Name": "llac", "Tags": []any{}, "Configuration": map[string]any{
-		"EnforceWorkGroupConfiguration": false, "ResultConfiguration": map[string]string{"OutputLocation": "s3://llac-athena-results/"},
-	}})
+	// If the workgroup enforced its location for results, dbt-athena would put the marts there too.
+	err = c.call(ctx, "athena", "AmazonAthena.CreateWorkGroup", map[string]any{
+		"Name": "llac", "Tags": []any{}, "Configuration": map[string]any{
+			"EnforceWorkGroupConfiguration": false,
+			"ResultConfiguration":           map[string]string{"OutputLocation": "s3://llac-athena-results/"},
+		},
+	})
 	for _, bucket := range []string{"llac-data", "llac-athena-results"} {
-		_, made := s3.NewFromConfig(c.config, func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(ctx, &s3.CreateBucketInput{
-			Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuWest1},
+		_, failure := s3.NewFromConfig(c.config, func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(ctx, &s3.CreateBucketInput{
+			Bucket:                    &bucket,
+			CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuWest1},
 		})
-		err = errors.Join(err, made)
+		err = errors.Join(err, failure)
 	}
 	for _, database := range []string{"staging", "published", "work"} {
-		err = errors.Join(err, c.call(ctx, "glue", "AWSGlue.CreateDatabase", map[string]any{"DatabaseInput": map[string]string{"Name": database}}))
+		input := map[string]any{"DatabaseInput": map[string]string{"Name": database}}
+		err = errors.Join(err, c.call(ctx, "glue", "AWSGlue.CreateDatabase", input))
 	}
 	for _, t := range tables {
-		var columns, keys []map[string]string
-		for _, column := range t.Columns {
-			kind := column.Type
-			switch kind {
-			case "varchar":
-				kind = "string"
-			case "integer":
-				kind = "int"
-			}
-			if slices.Contains(t.Partition, column.Name) {
-				keys = append(keys, map[string]string{"Name": column.Name, "Type": kind})
-			} else {
-				columns = append(columns, map[string]string{"Name": column.Name, "Type": kind})
-			}
-		}
-		err = errors.Join(err, c.call(ctx, "glue", "AWSGlue.CreateTable", map[string]any{"DatabaseName": t.Schema, "TableInput": map[string]any{
-			"Name": t.Name, "TableType": "EXTERNAL_TABLE", "Parameters": map[string]string{"classification": "parquet", "EXTERNAL": "TRUE"}, "PartitionKeys": keys,
-			"StorageDescriptor": map[string]any{
-				"Columns": columns, "Location": "s3://llac-data/" + t.Schema + "/" + t.Name + "/",
-				"InputFormat":  "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-				"OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-				"SerdeInfo":    map[string]string{"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
-			},
-		}}))
+		err = errors.Join(err, c.createTable(ctx, t))
 	}
 	return err
 }
 
-// compile has dbt-athena compile the project where Glue holds what this build reads. Where Trino has built it, each
-// statement must be the one that Trino has run, word for word. Then two marts are started, as far as moto lets them.
+// createTable creates a table in Glue.
+func (c *cloud) createTable(ctx context.Context, t External) error {
+	var columns, keys []map[string]string
+	for _, column := range t.Columns {
+		kind := column.Type
+		switch kind {
+		case "varchar":
+			kind = "string"
+		case "integer":
+			kind = "int"
+		}
+		if slices.Contains(t.Partition, column.Name) {
+			keys = append(keys, map[string]string{"Name": column.Name, "Type": kind})
+		} else {
+			columns = append(columns, map[string]string{"Name": column.Name, "Type": kind})
+		}
+	}
+	return c.call(ctx, "glue", "AWSGlue.CreateTable", map[string]any{"DatabaseName": t.Schema, "TableInput": map[string]any{
+		"Name": t.Name, "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys,
+		"Parameters": map[string]string{"classification": "parquet", "EXTERNAL": "TRUE"},
+		"StorageDescriptor": map[string]any{
+			"Columns": columns, "Location": "s3://llac-data/" + t.Schema + "/" + t.Name + "/",
+			"InputFormat":  "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+			"OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+			"SerdeInfo":    map[string]string{"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+		},
+	}})
+}
+
+// compile compiles the project with dbt-athena while Glue has the tables that this build reads. If Trino has built the project,
+// each statement must be identical to the one that Trino ran. Then two marts are started, as far as moto supports it.
 func (s *session) compile(ctx context.Context) {
 	tables := slices.Clone(s.tables)
 	for _, name := range s.filled {
@@ -188,7 +201,10 @@ func (s *session) compile(ctx context.Context) {
 		s.t.Errorf("fill moto's Glue: %v", err)
 		return
 	}
-	p := Project{Environment: s.Environment, Dir: s.project.Dir, Target: "athena", Out: s.t.TempDir(), Settings: settings(s.cloud.endpoint), Vars: s.project.Vars}
+	p := Project{
+		Environment: s.Environment, Dir: s.project.Dir, Target: "athena", Out: s.t.TempDir(),
+		Settings: settings(s.cloud.endpoint), Vars: s.project.Vars,
+	}
 	if err := p.Run(ctx, "compile"); err != nil {
 		s.t.Error(err)
 		return
@@ -199,18 +215,20 @@ func (s *session) compile(ctx context.Context) {
 		return
 	}
 	if s.trino != nil {
-		s.sameStatements(athena)
+		s.compareStatements(athena)
 	}
 	for _, t := range s.tables {
 		quoted := fmt.Sprintf("%q.%q.%q", Catalog, t.Schema, t.Name)
-		if t.Schema == "staging" && !slices.ContainsFunc(slices.Collect(maps.Values(athena)), func(sql string) bool { return strings.Contains(sql, quoted) }) {
-			s.t.Errorf("nothing that Athena would be sent reads %s", quoted)
+		reads := func(sql string) bool { return strings.Contains(sql, quoted) }
+		if t.Schema == "staging" && !slices.ContainsFunc(slices.Collect(maps.Values(athena)), reads) {
+			s.t.Errorf("no statement for Athena reads %s", quoted)
 		}
 	}
 	s.start(ctx, p)
 }
 
-func (s *session) sameStatements(athena map[string]string) {
+// compareStatements fails the test if a compiled statement of dbt-athena differs from the one that Trino ran.
+func (s *session) compareStatements(athena map[string]string) {
 	trino, err := s.project.Compiled()
 	if err != nil {
 		s.t.Error(err)
@@ -220,7 +238,8 @@ func (s *session) sameStatements(athena map[string]string) {
 		sent, ran := strings.Split(strings.TrimSpace(athena[id]), "\n"), strings.Split(strings.TrimSpace(trino[id]), "\n")
 		for i := range max(len(sent), len(ran)) {
 			if i == len(sent) || i == len(ran) || sent[i] != ran[i] {
-				s.t.Errorf("%s: from line %d on, Athena would be sent\n%s\nand Trino ran\n%s", id, i+1, excerpt(sent, i), excerpt(ran, i))
+				s.t.Errorf("%s: from line %d on, the statement for Athena is\n%s\nand Trino ran\n%s",
+					id, i+1, excerpt(sent, i), excerpt(ran, i))
 				break
 			}
 		}
@@ -228,50 +247,51 @@ func (s *session) sameStatements(athena map[string]string) {
 	s.t.Logf("compared %d compiled statements of dbt-athena", len(trino))
 }
 
-// excerpt is some lines from one on.
+// excerpt returns up to 12 lines, starting at from.
 func excerpt(lines []string, from int) string {
 	return strings.Join(lines[min(from, len(lines)):min(from+12, len(lines))], "\n")
 }
 
-// The marts that are started: one that is made whole, and the one that grows.
+// The marts that are started: one that each build replaces, and the incremental one.
 const (
-	whole   = "dim_economic_sectors"
-	growing = "fact_service_usage_daily"
+	replaced    = "dim_economic_sectors"
+	incremental = "fact_service_usage_daily"
 )
 
-// start has dbt-athena run two marts, which do not need each other, and looks at what it sends first: a table of Parquet
-// files at a place of its own. It cannot go on, because moto makes no table of it.
+// start runs two independent marts with dbt-athena and checks the first statement of each: it creates a table of Parquet files
+// at its own location. dbt-athena then fails, because moto does not create the table.
 func (s *session) start(ctx context.Context, p Project) {
 	s.cloud.mu.Lock()
 	s.cloud.sent = nil
 	s.cloud.mu.Unlock()
-	stopped := p.Run(ctx, "run", "--select", whole+" "+growing)
+	failure := p.Run(ctx, "run", "--select", replaced+" "+incremental)
 	nodes, err := p.Nodes()
 	if err != nil {
 		s.t.Error(err)
 		return
 	}
 	for _, n := range nodes {
-		if n.Name == growing && (n.Config["materialized"] != "incremental" || n.Config["incremental_strategy"] != "insert_overwrite") {
-			s.t.Errorf("on Athena %s is %v by %v, not incremental by insert_overwrite", growing, n.Config["materialized"], n.Config["incremental_strategy"])
+		materialized, strategy := n.Config["materialized"], n.Config["incremental_strategy"]
+		if n.Name == incremental && (materialized != "incremental" || strategy != "insert_overwrite") {
+			s.t.Errorf("on Athena %s is %v with strategy %v; want incremental with insert_overwrite", incremental, materialized, strategy)
 		}
 	}
 	s.cloud.mu.Lock()
 	defer s.cloud.mu.Unlock()
-	for _, model := range []string{whole, growing} {
+	for _, model := range []string{replaced, incremental} {
 		table := model
 		if slices.Contains(s.filled, model) {
-			table += "__dbt_tmp" // whose rows then take the place of the partitions that they belong to
+			table += "__dbt_tmp" // its rows then replace their partitions
 		}
 		i := slices.IndexFunc(s.cloud.sent, func(sql string) bool {
 			return strings.Contains(sql, fmt.Sprintf("create table %q.%q.%q", Catalog, "work", table))
 		})
 		if i < 0 {
-			s.t.Errorf("dbt-athena sent no statement that makes %s, but %q; it said: %v", model, s.cloud.sent, stopped)
+			s.t.Errorf("dbt-athena sent no statement that creates %s, but %q; its error is: %v", model, s.cloud.sent, failure)
 			continue
 		}
 		wanted := []string{"format='parquet'", "table_type='hive'", "is_external=true", "external_location='s3://llac-data/"}
-		if table == growing {
+		if table == incremental {
 			wanted = append(wanted, "partitioned_by=ARRAY['service_month']")
 		}
 		for _, setting := range wanted {
@@ -282,16 +302,19 @@ func (s *session) start(ctx context.Context, p Project) {
 	}
 }
 
-// TestAthena: dbt-athena reads the project without a network, compiles it where Glue has the pinned snapshots, and would
-// make tables as Athena wants them. It needs no Java; TestMarts compares the statements with those that Trino runs.
+// TestAthena checks dbt-athena without Java: it parses the project without a network, compiles it while Glue has the pinned
+// snapshots, and starts marts with the settings that Athena requires. TestMarts compares the statements with Trino's.
 func TestAthena(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	offline := Project{Environment: w.engine.Environment, Dir: project, Target: "athena", Out: t.TempDir(), Settings: settings("http://127.0.0.1:1")}
+	sim := newSimulation(t)
+	offline := Project{
+		Environment: sim.engine.Environment, Dir: project, Target: "athena", Out: t.TempDir(),
+		Settings: settings("http://127.0.0.1:1"),
+	}
 	if err := offline.Run(t.Context(), "parse"); err != nil {
 		t.Error(err)
 	}
-	w.engine.cloud = newCloud(t)
-	w.run()
-	w.build()
+	sim.engine.cloud = newCloud(t)
+	sim.run()
+	sim.build()
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// equivalent are Trino's types and DuckDB's for the same values. A mart has no others: a type that is not here differs
-// between the engines, or from what Parquet keeps, and a bounded text (varchar(3)) was never cast.
+// equivalent maps Trino's types to DuckDB's for the same values. A mart has no other types: a type that is not here differs
+// between the engines or from Parquet, and a bounded text such as varchar(3) lacks a cast.
 var equivalent = map[string]string{
 	"varchar": "VARCHAR",
 	"integer": "INTEGER",
@@ -23,7 +23,7 @@ var equivalent = map[string]string{
 
 var decimal = regexp.MustCompile(`^decimal\(\d+,\s*\d+\)$`)
 
-// sameType says whether a type of Trino's and one of DuckDB's are the same.
+// sameType reports whether a type of Trino and one of DuckDB are the same.
 func sameType(trino, duckdb string) bool {
 	if decimal.MatchString(trino) {
 		return strings.ReplaceAll(trino, " ", "") == strings.ReplaceAll(strings.ToLower(duckdb), " ", "")
@@ -32,14 +32,14 @@ func sameType(trino, duckdb string) bool {
 	return ok && want == duckdb
 }
 
-// most bounds the differences that are told of one model.
-const most = 10
+// maxDifferences is the maximum number of differences reported for one model.
+const maxDifferences = 10
 
-// Differences are what tells a model's table on Trino from that on DuckDB: columns, types, rows, values. Empty: they are
-// the same. Rows have no order; they are matched by the shortest run of leading columns that is unique.
+// Differences returns the differences between a model's table on Trino and on DuckDB: columns, types, rows, values. It is
+// empty if they are the same. Rows have no order; they are matched by the fewest leading columns that are unique.
 func Differences(trino, duckdb Table) []string {
 	if d := differentColumns(trino.Columns, duckdb.Columns); len(d) > 0 {
-		return d // the rows cannot be set beside each other
+		return d // the rows cannot be compared
 	}
 	left, right := texts(trino), texts(duckdb)
 	width := max(keyWidth(left), keyWidth(right))
@@ -81,12 +81,13 @@ func Differences(trino, duckdb Table) []string {
 	if len(left) != len(right) {
 		out = slices.Insert(out, 0, fmt.Sprintf("%d rows on Trino, %d on DuckDB", len(left), len(right)))
 	}
-	if more := len(out) - most; more > 0 {
-		out = append(out[:most], fmt.Sprintf("and %d more", more))
+	if more := len(out) - maxDifferences; more > 0 {
+		out = append(out[:maxDifferences], fmt.Sprintf("and %d more", more))
 	}
 	return out
 }
 
+// differentColumns returns the differences between the names, types and order of columns.
 func differentColumns(trino, duckdb []Column) []string {
 	var out []string
 	for i := range max(len(trino), len(duckdb)) {
@@ -104,7 +105,7 @@ func differentColumns(trino, duckdb []Column) []string {
 	return out
 }
 
-// texts are the rows as texts that say exactly what the values are, sorted.
+// texts returns the rows as sorted texts; different values have different texts.
 func texts(t Table) [][]string {
 	rows := make([][]string, len(t.Rows))
 	for i, row := range t.Rows {
@@ -117,8 +118,8 @@ func texts(t Table) [][]string {
 	return rows
 }
 
-// text is a value as a text; a null is no text that a value can have. Doubles are compared as numbers: each engine writes
-// them its own way.
+// text returns a value as text. No other value has the text of null. Doubles are formatted again, because each engine
+// writes them differently.
 func text(value any, kind string) string {
 	switch v := value.(type) {
 	case nil:
@@ -142,6 +143,7 @@ func text(value any, kind string) string {
 	return fmt.Sprintf("%v", value)
 }
 
+// number returns a double in one format.
 func number(s string) string {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -150,7 +152,7 @@ func number(s string) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// keyWidth is how many leading columns tell the sorted rows apart: all, when even those do not.
+// keyWidth returns how many leading columns distinguish the sorted rows; all columns if the rows are not unique.
 func keyWidth(rows [][]string) int {
 	if len(rows) == 0 {
 		return 0

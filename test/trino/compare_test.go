@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// columns has every type that a mart may have, in both engines' words.
+// columns returns a column of every type that a mart may have, with the types of both engines.
 func columns() (trino, duckdb []Column) {
 	for _, c := range [][3]string{
 		{"id", "varchar", "VARCHAR"}, {"year", "integer", "INTEGER"}, {"people", "bigint", "BIGINT"}, {"share", "double", "DOUBLE"},
@@ -18,7 +18,7 @@ func columns() (trino, duckdb []Column) {
 	return trino, duckdb
 }
 
-// tables are the same two rows, as each engine answers them: in another order, doubles written another way.
+// tables returns the same two rows as each engine returns them: in a different order, with doubles written differently.
 func tables() (trino, duckdb Table) {
 	trino.Columns, duckdb.Columns = columns()
 	n := func(s string) json.Number { return json.Number(s) }
@@ -39,11 +39,11 @@ func TestSame(t *testing.T) {
 		t.Errorf("the same tables differ: %q", d)
 	}
 	if d := Differences(Table{}, Table{}); len(d) > 0 {
-		t.Errorf("nothing differs from nothing: %q", d)
+		t.Errorf("two empty tables differ: %q", d)
 	}
 }
 
-// TestDifferences: a comparison that sees no difference proves nothing unless it sees those that there are.
+// TestDifferences checks that each kind of difference is reported.
 func TestDifferences(t *testing.T) {
 	t.Parallel()
 	set := func(row, column int, value any) func(*Table, *Table) {
@@ -63,9 +63,9 @@ func TestDifferences(t *testing.T) {
 		"the text null": {set(0, 5, "null"), `id "a": day is null on Trino and 2023-01-01 on DuckDB`},
 		"integer":       {set(0, 1, json.Number("2022")), `id "a": year is 2022 on Trino and 2023 on DuckDB`},
 		"null":          {set(0, 2, nil), `id "a": people is null on Trino and 7909125 on DuckDB`},
-		"no null":       {set(1, 2, json.Number("0")), `id "b": people is 0 on Trino and null on DuckDB`},
+		"not null":      {set(1, 2, json.Number("0")), `id "b": people is 0 on Trino and null on DuckDB`},
 		"last bit":      {set(1, 3, json.Number("0.10000000000000002")), `id "b": share is 0.10000000000000002 on Trino and 0.1 on DuckDB`},
-		"no number":     {set(1, 3, "NaN"), `id "b": share is NaN on Trino`},
+		"not a number":  {set(1, 3, "NaN"), `id "b": share is NaN on Trino`},
 		"scale":         {set(0, 4, "1.5"), `id "a": change is 1.5 on Trino and 1.50 on DuckDB`},
 		"boolean":       {set(0, 6, false), `id "a": open is false on Trino and true on DuckDB`},
 		"fewer rows":    {func(trino, _ *Table) { trino.Rows = trino.Rows[:1] }, "1 rows on Trino, 2 on DuckDB"},
@@ -74,8 +74,8 @@ func TestDifferences(t *testing.T) {
 		"column's name": {func(trino, _ *Table) { trino.Columns[1].Name = "Year" }, "column 2 is Year on Trino and year on DuckDB"},
 		"columns' order": {func(trino, _ *Table) { trino.Columns[1], trino.Columns[2] = trino.Columns[2], trino.Columns[1] },
 			"column 2 is people on Trino and year on DuckDB"},
-		"no column":         {func(trino, _ *Table) { trino.Columns = trino.Columns[:6] }, "column 7: open is missing on Trino"},
-		"column too many":   {func(_, duckdb *Table) { duckdb.Columns = duckdb.Columns[:6] }, "column 7: open is missing on DuckDB"},
+		"missing column":    {func(trino, _ *Table) { trino.Columns = trino.Columns[:6] }, "column 7: open is missing on Trino"},
+		"additional column": {func(_, duckdb *Table) { duckdb.Columns = duckdb.Columns[:6] }, "column 7: open is missing on DuckDB"},
 		"width of integers": {kind(1, "bigint", "INTEGER"), "year is bigint on Trino and INTEGER on DuckDB"},
 		"HUGEINT":           {kind(2, "bigint", "HUGEINT"), "people is bigint on Trino and HUGEINT on DuckDB"},
 		"decimal's scale":   {kind(4, "decimal(12,3)", "DECIMAL(12,2)"), "change is decimal(12,3) on Trino and DECIMAL(12,2) on DuckDB"},
@@ -101,7 +101,7 @@ func TestManyDifferences(t *testing.T) {
 	for range 100 {
 		trino.Rows = append(trino.Rows, trino.Rows[0])
 	}
-	if d := Differences(trino, duckdb); len(d) != most+1 || d[most] != "and 91 more" {
+	if d := Differences(trino, duckdb); len(d) != maxDifferences+1 || d[maxDifferences] != "and 91 more" {
 		t.Errorf("got %d: %q", len(d), d)
 	}
 }

@@ -15,23 +15,23 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// Adapter is the dbt adapter of Trino. All else that the environment holds is the project's own.
+// Adapter is the dbt adapter for Trino. All other packages of the environment are the project's own.
 const Adapter = "dbt-trino==1.11.0"
 
-// Requirements are the packages of the environment: the marts' own, and dbt-trino.
+// Requirements returns the packages of the environment: those of the marts, and dbt-trino.
 func Requirements() []string { return append(duckdb.Requirements(), Adapter) }
 
-// Project is the dbt project at work on one engine.
+// Project is the dbt project on one engine.
 type Project struct {
 	Environment python.Environment
 	Dir         string   // of the project
 	Target      string   // a target of its profiles.yml: duckdb, trino, athena
 	Settings    []string // environment variables that the target reads
-	Out         string   // folder for what dbt writes: target, logs
+	Out         string   // folder for the output of dbt: target, logs
 	Vars        map[string]any
 }
 
-// Node is what the tests need of a node of dbt's manifest.
+// Node is a node of dbt's manifest, with the fields that the tests need.
 type Node struct {
 	ID           string         `json:"unique_id"`
 	Name         string         `json:"name"`
@@ -43,13 +43,13 @@ type Node struct {
 	Config       map[string]any `json:"config"`
 }
 
-// Relation is the node's table or view.
+// Relation returns the name of the node's table or view.
 func (n Node) Relation() string { return duckdb.Name(n.Schema) + "." + duckdb.Name(n.Alias) }
 
-// IsMart says whether readers see it.
+// IsMart reports whether the node is a mart, which readers see.
 func (n Node) IsMart() bool { return len(n.FQN) > 1 && n.FQN[1] == "marts" }
 
-// Run runs dbt with a command such as "build". The error shows what dbt said.
+// Run runs dbt with a command such as "build". An error includes the end of its output.
 func (p Project) Run(ctx context.Context, command ...string) error {
 	vars := []byte("{}")
 	if p.Vars != nil {
@@ -58,10 +58,13 @@ func (p Project) Run(ctx context.Context, command ...string) error {
 			return err
 		}
 	}
-	args := append([]string{"--no-send-anonymous-usage-stats", "--no-use-colors", "--no-version-check", "--log-path", filepath.Join(p.Out, "logs")}, command...)
-	args = append(args, "--project-dir", p.Dir, "--profiles-dir", p.Dir, "--target", p.Target, "--target-path", filepath.Join(p.Out, "target"), "--vars", string(vars))
+	args := append([]string{
+		"--no-send-anonymous-usage-stats", "--no-use-colors", "--no-version-check", "--log-path", filepath.Join(p.Out, "logs"),
+	}, command...)
+	args = append(args, "--project-dir", p.Dir, "--profiles-dir", p.Dir,
+		"--target", p.Target, "--target-path", filepath.Join(p.Out, "target"), "--vars", string(vars))
 	c := p.Environment.Command(ctx, append([]string{"-c", "from dbt.cli.main import cli; cli()"}, args...)...)
-	// Nothing of the user's own accounts and projects.
+	// Without the user's own accounts and projects.
 	c.Env = slices.DeleteFunc(c.Env, func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "DBT_") || strings.HasPrefix(v, "LLAC_")
 	})
@@ -73,12 +76,13 @@ func (p Project) Run(ctx context.Context, command ...string) error {
 	return nil
 }
 
+// lastLines returns the last n lines of s.
 func lastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// Nodes reads the manifest that the last command left: what makes a relation, by name.
+// Nodes reads the manifest of the last command and returns the nodes that have a table or view, by name.
 func (p Project) Nodes() ([]Node, error) {
 	var manifest struct {
 		Nodes map[string]Node `json:"nodes"`
@@ -96,7 +100,7 @@ func (p Project) Nodes() ([]Node, error) {
 	return out, nil
 }
 
-// Compiled reads the SQL of each model and test of the last command, by its id.
+// Compiled returns the SQL of each model and test of the last command, by id.
 func (p Project) Compiled() (map[string]string, error) {
 	var manifest struct {
 		Nodes map[string]Node `json:"nodes"`
@@ -113,7 +117,7 @@ func (p Project) Compiled() (map[string]string, error) {
 	return out, nil
 }
 
-// Results reads how each node of the last build ended, by its id.
+// Results returns the status of each node of the last build, by id.
 func (p Project) Results() (map[string]string, error) {
 	var run struct {
 		Results []struct {
@@ -131,10 +135,11 @@ func (p Project) Results() (map[string]string, error) {
 	return out, nil
 }
 
+// read reads a JSON file of dbt's target folder.
 func (p Project) read(name string, into any) error {
 	b, err := os.ReadFile(filepath.Join(p.Out, "target", name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("dbt has left no %s: run it first", name)
+		return fmt.Errorf("read %s: dbt has not written it; run dbt first", name)
 	}
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The tests share one Trino, each with schemas of its own.
+// shared is the one Trino of all tests; each test has its own schemas.
 var shared struct {
 	sync.Mutex
 	server *Server
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "the end of Trino's log:\n%s", shared.server.LogTail(60))
 		}
 		if err := shared.server.Close(); err != nil {
-			fmt.Fprintf(os.Stderr, "Trino did not end by itself: %v\n", err)
+			fmt.Fprintf(os.Stderr, "Trino did not exit by itself: %v\n", err)
 			code = max(code, 1)
 		}
 	}
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startTrino answers the shared Trino, starting it for the first to ask.
+// startTrino returns the shared Trino, which it starts for the first test.
 func startTrino(t *testing.T) *Client {
 	t.Helper()
 	shared.Lock()

@@ -22,40 +22,40 @@ import (
 	"github.com/llac-project/llac/platform/local/python"
 )
 
-// contracts is the folder of the datasets' contracts, project that of the dbt project.
+// Folders of the datasets' contracts and of the dbt project.
 const (
 	contracts = "../../datasets"
 	project   = "../../dbt"
 )
 
-// TestMarts builds the marts on DuckDB and on Trino from the same snapshots, and again, three days later, when the register
-// and the list of municipalities have changed: once more on the first day, whose rows are then replaced, and once on the
-// last. Each time the project's own tests pass on both, every snapshot,
-// published mart and model has the same columns, types and rows on both, and dbt-athena compiles what Trino ran.
+// TestMarts builds the marts on DuckDB and on Trino from the same snapshots, twice. Between the builds the register and the
+// list of municipalities change: once on the first day, whose rows are then replaced, and once three days later. After each
+// build the project's own tests pass on both engines; every snapshot, published mart and model has the same columns, types
+// and rows on both; and dbt-athena compiles the statements that Trino ran.
 func TestMarts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.engine.trino = startTrino(t)
-	w.engine.cloud = newCloud(t)
+	sim := newSimulation(t)
+	sim.engine.trino = startTrino(t)
+	sim.engine.cloud = newCloud(t)
 
-	w.pass(3 * day)
-	w.run()
-	first := w.build()
-	w.change(0)
-	w.run()
-	w.change(1)
-	w.pass(0)
-	w.run()
-	second := w.build()
+	sim.setClock(3 * day)
+	sim.run()
+	first := sim.build()
+	sim.change(0)
+	sim.run()
+	sim.change(1)
+	sim.setClock(0)
+	sim.run()
+	second := sim.build()
 
-	if n := w.count("SELECT count(DISTINCT service_date) FROM {fact_service_usage_daily}", second); n != "4" {
-		t.Errorf("the daily fact has %s days, want 4: snapshots of two, three days apart", n)
+	if n := sim.value("SELECT count(DISTINCT service_date) FROM {fact_service_usage_daily}", second); n != "4" {
+		t.Errorf("the daily fact has %s days, want 4: from two snapshots, three days apart", n)
 	}
-	if n := w.count("SELECT count(*) FROM {fact_service_usage_daily} WHERE is_observed AND closed_services > 0", second); n == "0" {
-		t.Error("the daily fact has no closed service, though many were struck off the register")
+	if n := sim.value("SELECT count(*) FROM {fact_service_usage_daily} WHERE is_observed AND closed_services > 0", second); n == "0" {
+		t.Error("the daily fact has no closed service, but the register lost many")
 	}
-	if n := w.count("SELECT count(*) FROM {dim_municipalities} WHERE municipality_id = '080898'", second); n != "2" {
-		t.Errorf("Gavà has %s versions, want 2: it has moved to another comarca", n)
+	if n := sim.value("SELECT count(*) FROM {dim_municipalities} WHERE municipality_id = '080898'", second); n != "2" {
+		t.Errorf("Gavà has %s versions, want 2: it moved to another comarca", n)
 	}
 	for _, m := range first.Marts.Models {
 		if second.Marts.Mart(m.Name) == nil {
@@ -69,21 +69,22 @@ func TestMarts(t *testing.T) {
 
 const day = 24 * time.Hour
 
-// world is a lake that a simulated portal's changes flow into, a day at a time, and the engine that builds marts of it.
-type world struct {
+// simulation is a lake filled from a simulated portal on several simulated days, and the engine that builds its marts.
+type simulation struct {
 	t      *testing.T
 	dir    string
 	portal *portal.Portal
-	clock  *passing
+	clock  *delayedClock
 	engine *mirror
 }
 
-// passing is a clock that runs a while behind the machine's, so that one test sees several days.
-type passing struct{ behind time.Duration }
+// delayedClock is a clock behind the machine's, so that one test covers several days.
+type delayedClock struct{ behind time.Duration }
 
-func (c *passing) Now() time.Time { return time.Now().UTC().Add(-c.behind) }
+func (c *delayedClock) Now() time.Time { return time.Now().UTC().Add(-c.behind) }
 
-func (*passing) Sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for at most 5 milliseconds.
+func (*delayedClock) Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -92,7 +93,7 @@ func (*passing) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newSimulation(t *testing.T) *simulation {
 	t.Helper()
 	e, err := python.Ensure(t.Context(), "marts-trino", Requirements(), os.Stderr)
 	var missing *python.NoPythonError
@@ -102,74 +103,79 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, dir: t.TempDir(), portal: portal.New(portal.Options{}), clock: &passing{}}
-	w.engine = &mirror{t: t, DuckDB: marts.DuckDB{Engine: duckdb.Engine{Environment: e}, Place: func(key string) string { return pipeline.Place(w.dir, key) }}}
-	if err := w.portal.Start(context.WithoutCancel(t.Context())); err != nil {
+	sim := &simulation{t: t, dir: t.TempDir(), portal: portal.New(portal.Options{}), clock: &delayedClock{}}
+	sim.engine = &mirror{t: t, DuckDB: marts.DuckDB{
+		Engine: duckdb.Engine{Environment: e},
+		Place:  func(key string) string { return pipeline.Place(sim.dir, key) },
+	}}
+	if err := sim.portal.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.portal.Close)
-	return w
+	t.Cleanup(sim.portal.Close)
+	return sim
 }
 
-// pass sets the clock so far behind the machine's.
-func (w *world) pass(behind time.Duration) { w.clock.behind = behind }
+// setClock sets how far the clock is behind the machine's.
+func (sim *simulation) setClock(behind time.Duration) { sim.clock.behind = behind }
 
-// run runs every dataset to its end.
-func (w *world) run() {
-	w.t.Helper()
-	result, err := pipeline.Run(w.t.Context(), pipeline.Options{
-		Settings:  pipeline.Settings{Dir: w.dir, Simulator: w.portal, Clock: w.clock, Note: "test-trino"},
+// run runs every dataset until it is published or unchanged.
+func (sim *simulation) run() {
+	sim.t.Helper()
+	result, err := pipeline.Run(sim.t.Context(), pipeline.Options{
+		Settings:  pipeline.Settings{Dir: sim.dir, Simulator: sim.portal, Clock: sim.clock, Note: "test-trino"},
 		Contracts: contracts, Timeout: 5 * time.Minute, By: "test-trino",
 	})
 	if err != nil {
-		w.t.Fatalf("run the pipeline: %v", err)
+		sim.t.Fatalf("run the pipeline: %v", err)
 	}
 	for _, d := range result.Datasets {
 		if d.State != ledger.Published && d.State != ledger.Unchanged {
-			w.t.Fatalf("%s was not published but %s", d.Dataset, d.State)
+			sim.t.Fatalf("%s ended as %s; want published or unchanged", d.Dataset, d.State)
 		}
 	}
 }
 
-// build builds the marts of what is published.
-func (w *world) build() marts.Outcome {
-	w.t.Helper()
-	cloud, err := pipeline.Look(w.t.Context(), w.dir)
+// build builds the marts from the published snapshots.
+func (sim *simulation) build() marts.Outcome {
+	sim.t.Helper()
+	cloud, err := pipeline.Look(sim.t.Context(), sim.dir)
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
 	defer cloud.Close()
 	all, err := contract.LoadDir(contracts)
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
-	out, err := marts.Build(w.t.Context(), marts.Options{
-		Store: cloud.Lake(), Engine: w.engine, Contracts: all, Project: project, Folder: w.t.TempDir(), Clock: w.clock, By: "test-trino",
-		Notice: func(s string) { w.t.Log(s) },
+	out, err := marts.Build(sim.t.Context(), marts.Options{
+		Store: cloud.Lake(), Engine: sim.engine, Contracts: all, Project: project, Folder: sim.t.TempDir(),
+		Clock: sim.clock, By: "test-trino",
+		Notice: func(s string) { sim.t.Log(s) },
 	})
 	if err != nil {
-		w.t.Fatalf("build the marts: %v", err)
+		sim.t.Fatalf("build the marts: %v", err)
 	}
 	return out
 }
 
-// count answers one value of the published marts; {name} stands for a mart.
-func (w *world) count(query string, of marts.Outcome) string {
-	w.t.Helper()
-	for _, m := range of.Marts.Models {
-		query = strings.ReplaceAll(query, "{"+m.Name+"}", "("+marts.Query(m, w.engine.Place)+")")
+// value returns the first value of a query on the published marts of an outcome; {name} stands for a mart.
+func (sim *simulation) value(query string, outcome marts.Outcome) string {
+	sim.t.Helper()
+	for _, m := range outcome.Marts.Models {
+		query = strings.ReplaceAll(query, "{"+m.Name+"}", "("+marts.Query(m, sim.engine.Place)+")")
 	}
-	rows, err := w.engine.Run(w.t.Context(), duckdb.Job{Query: query})
+	rows, err := sim.engine.Run(sim.t.Context(), duckdb.Job{Query: query})
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
 	return fmt.Sprint(rows.Values[0][0])
 }
 
-// change has services close, open and grow, and a municipality move to another comarca. It may be said several times.
-func (w *world) change(nth int) {
-	w.t.Helper()
-	err := w.portal.Republish(portal.RegisterID, func(rows []portal.Row) []portal.Row {
+// change makes the portal publish that services close, open and grow, and that a municipality moves to another comarca. It
+// can be called several times, each time with another nth.
+func (sim *simulation) change(nth int) {
+	sim.t.Helper()
+	err := sim.portal.Republish(portal.RegisterID, func(rows []portal.Row) []portal.Row {
 		rows = slices.Delete(rows, 100, 160)
 		for i := range 20 {
 			opened := maps.Clone(rows[i])
@@ -182,9 +188,9 @@ func (w *world) change(nth int) {
 		return rows
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
-	err = w.portal.Republish(portal.MunicipalitiesID, func(rows []portal.Row) []portal.Row {
+	err = sim.portal.Republish(portal.MunicipalitiesID, func(rows []portal.Row) []portal.Row {
 		of := func(id string) portal.Row {
 			return rows[slices.IndexFunc(rows, func(r portal.Row) bool { return r["codi"] == id })]
 		}
@@ -193,6 +199,6 @@ func (w *world) change(nth int) {
 		return rows
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
 }

@@ -16,14 +16,13 @@ import (
 	"github.com/llac-project/llac/operations/marts"
 )
 
-// mirror is the engine that llac marts uses, DuckDB, and beside it Trino, which is told to do all the same, and dbt-athena,
-// which compiles it. So what they build from is what the marts' own runner has planned: snapshots, variables, published
-// marts.
+// mirror is DuckDB, the engine that llac marts uses. It repeats each step on Trino, and compiles the project with dbt-athena.
+// So all of them use the snapshots, variables and published marts that the marts' own runner has chosen.
 type mirror struct {
 	marts.DuckDB
 	t     *testing.T
-	trino *Client // nil: DuckDB alone
-	cloud *cloud  // nil: nobody compiles for Athena
+	trino *Client // nil: only DuckDB builds
+	cloud *cloud  // nil: dbt-athena does not compile
 }
 
 func (m *mirror) Open(ctx context.Context, folder, project string) (marts.Session, error) {
@@ -49,7 +48,7 @@ func (m *mirror) Open(ctx context.Context, folder, project string) (marts.Sessio
 	return s, nil
 }
 
-// session is one build on both. Whatever a call answers is DuckDB's.
+// session is one build on both engines. Its methods return the results of DuckDB.
 type session struct {
 	marts.Session
 	*mirror
@@ -76,8 +75,8 @@ func (s *session) Relate(ctx context.Context, relations []marts.Relation) error 
 		if err := s.trino.Create(ctx, table, s.scratch); err != nil {
 			return err
 		}
-		// Trino reads the stager's files, and the marts' that DuckDB wrote, as DuckDB does.
-		s.same(ctx, r.Schema, r.Name)
+		// Trino must read the stager's files, and DuckDB's files of the marts, as DuckDB does.
+		s.compare(ctx, r.Schema, r.Name)
 	}
 	return nil
 }
@@ -107,11 +106,12 @@ func (s *session) Fill(ctx context.Context, models []string) error {
 		if !slices.Contains(models, n.Name) {
 			continue
 		}
-		with := ""
-		if properties, ok := n.Config["properties"].(map[string]any); ok && properties["partitioned_by"] != nil {
-			with = fmt.Sprintf(" WITH (partitioned_by = %s)", properties["partitioned_by"])
+		properties := ""
+		if p, ok := n.Config["properties"].(map[string]any); ok && p["partitioned_by"] != nil {
+			properties = fmt.Sprintf(" WITH (partitioned_by = %s)", p["partitioned_by"])
 		}
-		if _, err := s.trino.Query(ctx, fmt.Sprintf("CREATE TABLE %s%s AS SELECT * FROM published.%s", n.Relation(), with, duckdb.Name(n.Name))); err != nil {
+		statement := fmt.Sprintf("CREATE TABLE %s%s AS SELECT * FROM published.%s", n.Relation(), properties, duckdb.Name(n.Name))
+		if _, err := s.trino.Query(ctx, statement); err != nil {
 			return err
 		}
 	}
@@ -126,7 +126,7 @@ func (s *session) Build(ctx context.Context, selection []string, progress func(m
 	}
 	s.t.Logf("DuckDB built %d nodes in %.0f s", len(results), time.Since(start).Seconds())
 	if s.trino != nil {
-		if err := s.onTrino(ctx, selection, results); err != nil {
+		if err := s.buildOnTrino(ctx, selection, results); err != nil {
 			return nil, err
 		}
 	}
@@ -136,38 +136,38 @@ func (s *session) Build(ctx context.Context, selection []string, progress func(m
 	return results, nil
 }
 
-// onTrino builds what DuckDB has built, and compares how each node ended and what each model holds.
-func (s *session) onTrino(ctx context.Context, selection []string, results []marts.Result) error {
+// buildOnTrino builds on Trino what DuckDB has built, and compares the status of each node and the table of each model.
+func (s *session) buildOnTrino(ctx context.Context, selection []string, results []marts.Result) error {
 	start := time.Now()
 	command := []string{"build"}
 	if len(selection) > 0 {
 		command = append(command, "--select", strings.Join(selection, " "), "--indirect-selection", "cautious")
 	}
-	built := s.project.Run(ctx, command...)
-	theirs, err := s.project.Results()
+	failure := s.project.Run(ctx, command...)
+	onTrino, err := s.project.Results()
 	if err != nil {
-		return fmt.Errorf("%w; %w", err, built)
+		return fmt.Errorf("%w; %w", err, failure)
 	}
-	s.t.Logf("Trino built %d nodes in %.0f s", len(theirs), time.Since(start).Seconds())
-	if built != nil {
-		s.t.Error(built)
+	s.t.Logf("Trino built %d nodes in %.0f s", len(onTrino), time.Since(start).Seconds())
+	if failure != nil {
+		s.t.Error(failure)
 	}
-	ours := map[string]string{}
+	onDuckDB := map[string]string{}
 	for _, r := range results {
-		ours[r.ID] = r.Status
+		onDuckDB[r.ID] = r.Status
 	}
-	for _, id := range slices.Sorted(maps.Keys(ours)) {
-		if ours[id] != theirs[id] {
-			s.t.Errorf("%s: %s on DuckDB, %s on Trino", id, ours[id], theirs[id])
+	for _, id := range slices.Sorted(maps.Keys(onDuckDB)) {
+		if onDuckDB[id] != onTrino[id] {
+			s.t.Errorf("%s: %s on DuckDB, %s on Trino", id, onDuckDB[id], onTrino[id])
 		}
 	}
-	if len(ours) != len(theirs) {
-		s.t.Errorf("%d nodes on DuckDB, %d on Trino", len(ours), len(theirs))
+	if len(onDuckDB) != len(onTrino) {
+		s.t.Errorf("%d nodes on DuckDB, %d on Trino", len(onDuckDB), len(onTrino))
 	}
 	compared := 0
 	for _, n := range s.nodes {
-		if ours[n.ID] == "success" && theirs[n.ID] == "success" {
-			s.same(ctx, n.Schema, n.Alias)
+		if onDuckDB[n.ID] == "success" && onTrino[n.ID] == "success" {
+			s.compare(ctx, n.Schema, n.Alias)
 			compared++
 		}
 	}
@@ -178,8 +178,8 @@ func (s *session) onTrino(ctx context.Context, selection []string, results []mar
 	return nil
 }
 
-// same fails the test where a relation differs between the two.
-func (s *session) same(ctx context.Context, schema, name string) {
+// compare fails the test if a relation differs between the engines.
+func (s *session) compare(ctx context.Context, schema, name string) {
 	s.t.Helper()
 	relation := duckdb.Name(schema) + "." + duckdb.Name(name)
 	query := "SELECT * FROM " + relation
@@ -198,6 +198,7 @@ func (s *session) same(ctx context.Context, schema, name string) {
 	}
 }
 
+// duckTable returns the rows of DuckDB as a Table.
 func duckTable(rows duckdb.Rows) Table {
 	t := Table{Rows: rows.Values}
 	for _, c := range rows.Columns {

@@ -21,7 +21,7 @@ import (
 	"github.com/llac-project/llac/platform/local/cache"
 )
 
-// Catalog is the name of the server's catalog: Athena's, so that the compiled SQL of both is the same text.
+// Catalog is the name of the server's catalog. It is the same as Athena's, so that the compiled SQL of both is identical.
 const Catalog = "awsdatacatalog"
 
 //go:embed server/pom.xml
@@ -30,7 +30,7 @@ var pom string
 //go:embed server/Server.java
 var program string
 
-// MissingError says what this machine lacks to run Trino. A test may skip by it.
+// MissingError names what this machine lacks to run Trino. A test may skip because of it.
 type MissingError struct{ What string }
 
 func (e *MissingError) Error() string { return e.What }
@@ -43,14 +43,14 @@ type Server struct {
 	input   io.Closer
 }
 
-// Bounds, for a slow network and a busy machine.
+// Maximum durations, long enough for a slow network and a busy machine.
 const (
 	downloadTime = 15 * time.Minute
 	startTime    = 3 * time.Minute
 	stopTime     = 20 * time.Second
 )
 
-// Start starts Trino over dir, which gets its log too; progress gets a line when Trino has to be fetched.
+// Start starts Trino over dir, to which it also writes its log. If Trino has to be downloaded, progress gets a line.
 func Start(ctx context.Context, dir string, progress io.Writer) (*Server, error) {
 	java, err := findJava(ctx)
 	if err != nil {
@@ -65,11 +65,11 @@ func Start(ctx context.Context, dir string, progress io.Writer) (*Server, error)
 		return nil, fmt.Errorf("start Trino: %w", err)
 	}
 	s := &Server{Log: filepath.Join(dir, "trino.log")}
-	// Java compiles a single file itself.
+	// Java compiles and runs a single source file.
 	s.command = exec.Command(java, "-Xmx1400m", "--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED",
 		"-Djdk.attach.allowAttachSelf=true", "-Duser.timezone=UTC", "-cp", filepath.Join(jars, "*"), source, dir)
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// The server ends with its input: also when this process is killed.
+	// The server exits when its input is closed, which also happens when this process is killed.
 	if s.input, err = s.command.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start Trino: %w", err)
 	}
@@ -92,7 +92,7 @@ func Start(ctx context.Context, dir string, progress io.Writer) (*Server, error)
 	return s, nil
 }
 
-// Close stops the server and what it has started.
+// Close stops the server and its child processes.
 func (s *Server) Close() error {
 	_ = s.input.Close()
 	kill := time.AfterFunc(stopTime, func() { _ = syscall.Kill(-s.command.Process.Pid, syscall.SIGKILL) })
@@ -100,26 +100,25 @@ func (s *Server) Close() error {
 	return s.command.Wait()
 }
 
-// LogTail is the last lines of the log that say more than that all goes well.
+// LogTail returns the last lines of the log that report a problem or are printed by the program.
 func (s *Server) LogTail(lines int) string {
 	b, err := os.ReadFile(s.Log)
 	if err != nil {
 		return err.Error()
 	}
-	var said []string
+	var out []string
 	for line := range strings.Lines(string(b)) {
-		// What went wrong, and what the program itself printed, its stack trace included.
-		telling := !strings.Contains(line, "\tINFO\t") || strings.Contains(line, "\tstderr\t")
-		if telling && strings.TrimSpace(line) != "" {
-			said = append(said, line)
+		relevant := !strings.Contains(line, "\tINFO\t") || strings.Contains(line, "\tstderr\t")
+		if relevant && strings.TrimSpace(line) != "" {
+			out = append(out, line)
 		}
 	}
-	return strings.Join(said[max(0, len(said)-lines):], "")
+	return strings.Join(out[max(0, len(out)-lines):], "")
 }
 
 var listening = regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
 
-// address copies the server's output to its log, reading it until it says where it listens, and goes on copying.
+// address copies the server's output to its log, and returns the address that it prints. It continues to copy afterwards.
 func address(ctx context.Context, out, log io.ReadWriteCloser) (string, error) {
 	found := make(chan string, 1)
 	go func() {
@@ -127,11 +126,11 @@ func address(ctx context.Context, out, log io.ReadWriteCloser) (string, error) {
 		defer out.Close()
 		defer close(found)
 		lines := bufio.NewReader(out)
-		for said := false; ; {
+		for sent := false; ; {
 			line, err := lines.ReadString('\n')
 			_, _ = io.WriteString(log, line)
-			if m := listening.FindStringSubmatch(line); m != nil && !said {
-				said = true
+			if m := listening.FindStringSubmatch(line); m != nil && !sent {
+				sent = true
 				found <- m[1]
 			}
 			if err != nil {
@@ -146,68 +145,71 @@ func address(ctx context.Context, out, log io.ReadWriteCloser) (string, error) {
 		if ok {
 			return address, nil
 		}
-		return "", errors.New("trino ended before it listened")
+		return "", errors.New("start Trino: it exited before it listened")
 	case <-ctx.Done():
-		return "", fmt.Errorf("trino does not listen: %w", ctx.Err())
+		return "", fmt.Errorf("start Trino: it does not listen: %w", ctx.Err())
 	}
 }
 
-// fetch answers the folder of Trino's jars. Maven fetches them once.
+// fetch returns the folder of Trino's jars. Maven downloads them once.
 func fetch(ctx context.Context, progress io.Writer) (string, error) {
 	dir, err := cache.Keep(ctx, "trino", pom, func(dir string) error {
 		maven, err := exec.LookPath("mvn")
 		if err != nil {
-			return &MissingError{"no Apache Maven (mvn) found, which fetches Trino; install it and have it in PATH (Debian and Ubuntu: maven)"}
+			return &MissingError{"find Apache Maven (mvn), which downloads Trino: it is not in PATH; install it (Debian and Ubuntu: maven)"}
 		}
 		file := filepath.Join(dir, "pom.xml")
 		if err := os.WriteFile(file, []byte(pom), 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(progress, "fetching Trino with Maven into %s, once: 250 MB\n", dir)
-		ctx, cancel := context.WithTimeoutCause(ctx, downloadTime, fmt.Errorf("not done after %s", downloadTime))
+		fmt.Fprintf(progress, "downloading Trino with Maven to %s, once: 250 MB\n", dir)
+		ctx, cancel := context.WithTimeoutCause(ctx, downloadTime, fmt.Errorf("not finished after %s", downloadTime))
 		defer cancel()
-		c := exec.CommandContext(ctx, maven, "--batch-mode", "--quiet", "--file", file, "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(dir, "jars"))
+		c := exec.CommandContext(ctx, maven, "--batch-mode", "--quiet", "--file", file,
+			"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(dir, "jars"))
 		if out, err := c.CombinedOutput(); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
-			return fmt.Errorf("fetch Trino by %s: %w; it needs a repository that has it (see Maven's settings.xml):\n%s", maven, err, out)
+			return fmt.Errorf("download Trino with %s: %w; Maven needs a repository that has it (see its settings.xml):\n%s",
+				maven, err, out)
 		}
 		return nil
 	})
 	return filepath.Join(dir, "jars"), err
 }
 
-// oldestJava and newestJava bound what Trino's version and the Hadoop in it run on; only 17 has been tried.
+// oldestJava and newestJava are the versions of Java that this Trino and its Hadoop run on; only 17 has been tested.
 const (
 	oldestJava = 17
 	newestJava = 23
 )
 
-// findJava answers a Java that can run and compile the server: JAVA_HOME's, or else the one in PATH.
+// findJava returns a Java that can compile and run the server: that of JAVA_HOME, or else the one in PATH.
 func findJava(ctx context.Context) (string, error) {
 	java := "java"
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		java = filepath.Join(home, "bin", "java")
 	}
-	wanted := fmt.Sprintf("install a JDK of version %d to %d and have it in PATH, or name it by JAVA_HOME (Debian and Ubuntu: openjdk-17-jdk-headless)", oldestJava, newestJava)
+	advice := fmt.Sprintf("install a JDK of version %d to %d in PATH, or set JAVA_HOME (Debian and Ubuntu: openjdk-17-jdk-headless)",
+		oldestJava, newestJava)
 	path, err := exec.LookPath(java)
 	if err != nil {
-		return "", &MissingError{"no Java found; " + wanted}
+		return "", &MissingError{"find Java: it is neither in PATH nor at JAVA_HOME; " + advice}
 	}
 	out, err := exec.CommandContext(ctx, path, "--list-modules").Output()
 	if err != nil {
-		return "", &MissingError{fmt.Sprintf("%s --list-modules: %v; %s", path, err, wanted)}
+		return "", &MissingError{fmt.Sprintf("%s --list-modules: %v; %s", path, err, advice)}
 	}
 	major := 0
 	if m := regexp.MustCompile(`java\.base@(\d+)`).FindSubmatch(out); m != nil {
 		major, _ = strconv.Atoi(string(m[1]))
 	}
 	if major < oldestJava || major > newestJava {
-		return "", &MissingError{fmt.Sprintf("%s is Java %d; %s", path, major, wanted)}
+		return "", &MissingError{fmt.Sprintf("%s is Java %d; %s", path, major, advice)}
 	}
 	if !strings.Contains(string(out), "jdk.compiler@") {
-		return "", &MissingError{fmt.Sprintf("%s cannot compile; %s", path, wanted)}
+		return "", &MissingError{fmt.Sprintf("%s has no compiler; %s", path, advice)}
 	}
 	return path, nil
 }

@@ -9,30 +9,29 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/operations/marts"
-	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract/dbtsource"
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// External is a table over Parquet files that others wrote, as Hive's and Glue's catalogs know it: it reads whatever lies
-// in its folders.
+// External is an external table of Hive's or Glue's catalog: it reads all Parquet files in its folders.
 type External struct {
 	Schema, Name string
-	Columns      []Column // of the files, then of the partitions; types in Trino's words
+	Columns      []Column // of the files, then of the partitions; with Trino's types
 	Partition    []string
 	Folders      []Folder
 }
 
-// Folder is a folder of a table and the values of the partitions that it stands for.
+// Folder is a folder of a table, with the partition values of its rows.
 type Folder struct {
 	Path   string
 	Values []string
 }
 
-// NewExternal is the table of a relation that the marts' runner wants. place is the file of an object. The folders must
-// hold the relation's own files and no others.
+// NewExternal returns the table of a relation that the marts' runner creates. place returns the file of an object. The
+// folders must contain no other files than the relation's.
 func NewExternal(r marts.Relation, place func(key string) string) (External, error) {
 	t := External{Schema: r.Schema, Name: r.Name}
 	files := map[string][]string{} // by folder
@@ -66,35 +65,44 @@ func NewExternal(r marts.Relation, place func(key string) string) (External, err
 	}
 	for _, c := range t.Columns {
 		if !sameType(c.Type, strings.ToUpper(c.Type)) {
-			return External{}, fmt.Errorf("table %s: column %s has the type %s, of which it is not known how Parquet keeps it for each engine", t.Name, c.Name, c.Type)
+			return External{}, fmt.Errorf("table %s: column %s has the type %s, which the comparison does not support",
+				t.Name, c.Name, c.Type)
 		}
 	}
+	if err := t.addFolders(files, values, place); err != nil {
+		return External{}, err
+	}
+	return t, nil
+}
+
+// addFolders adds the folders of files, given the names of the files and the partition values of each folder.
+func (t *External) addFolders(files, values map[string][]string, place func(key string) string) error {
 	for dir, named := range files {
 		f := Folder{Path: filepath.FromSlash(place(dir)), Values: values[dir]}
 		entries, err := os.ReadDir(f.Path)
 		if err != nil {
-			return External{}, fmt.Errorf("table %s: %w", t.Name, err)
+			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 		for _, e := range entries {
-			hidden := strings.HasPrefix(e.Name(), "_") || strings.HasPrefix(e.Name(), ".") // from Hive, so from Athena
+			hidden := strings.HasPrefix(e.Name(), "_") || strings.HasPrefix(e.Name(), ".") // from Hive and Athena
 			if !hidden && !e.IsDir() && !slices.Contains(named, e.Name()) {
-				return External{}, fmt.Errorf("table %s: %s holds %s, which is not the table's", t.Name, f.Path, e.Name())
+				return fmt.Errorf("table %s: %s contains %s, which is not a file of the table", t.Name, f.Path, e.Name())
 			}
 		}
 		if len(f.Values) != len(t.Partition) {
-			return External{}, fmt.Errorf("table %s: %s has the partition values %v, not one for each of %v", t.Name, f.Path, f.Values, t.Partition)
+			return fmt.Errorf("table %s: %s has the partition values %v, not one for each of %v", t.Name, f.Path, f.Values, t.Partition)
 		}
 		t.Folders = append(t.Folders, f)
 	}
 	if len(t.Partition) == 0 && len(t.Folders) != 1 {
-		return External{}, fmt.Errorf("table %s: without partitions its files must lie in one folder, not in %d", t.Name, len(t.Folders))
+		return fmt.Errorf("table %s: without partitions its files must be in one folder, not in %d", t.Name, len(t.Folders))
 	}
 	slices.SortFunc(t.Folders, func(a, b Folder) int { return strings.Compare(a.Path, b.Path) })
-	return t, nil
+	return nil
 }
 
-// Create makes the table. One with partitions is registered folder by folder, as the parts of a snapshot lie apart;
-// scratch is a folder for what such a table calls its own place.
+// Create creates the table. The folders of a partitioned table are registered one by one, because the parts of a snapshot
+// have no common folder; scratch is the folder for the table's own, empty location.
 func (c Client) Create(ctx context.Context, t External, scratch string) error {
 	var columns []string
 	for _, column := range t.Columns {
@@ -107,12 +115,14 @@ func (c Client) Create(ctx context.Context, t External, scratch string) error {
 			return err
 		}
 	}
-	_, err := c.Query(ctx, fmt.Sprintf("CREATE TABLE %s (%s) WITH (format = 'PARQUET', external_location = %s%s)", name, strings.Join(columns, ", "), location(place), partitioned))
+	_, err := c.Query(ctx, fmt.Sprintf("CREATE TABLE %s (%s) WITH (format = 'PARQUET', external_location = %s%s)",
+		name, strings.Join(columns, ", "), location(place), partitioned))
 	if err != nil || len(t.Partition) == 0 {
 		return err
 	}
 	for _, f := range t.Folders {
-		_, err := c.Query(ctx, fmt.Sprintf("CALL system.register_partition(%s, %s, %s, %s, %s)", duckdb.Text(t.Schema), duckdb.Text(t.Name), array(t.Partition), array(f.Values), location(f.Path)))
+		_, err := c.Query(ctx, fmt.Sprintf("CALL system.register_partition(%s, %s, %s, %s, %s)",
+			duckdb.Text(t.Schema), duckdb.Text(t.Name), array(t.Partition), array(f.Values), location(f.Path)))
 		if err != nil {
 			return err
 		}
@@ -120,7 +130,7 @@ func (c Client) Create(ctx context.Context, t External, scratch string) error {
 	return nil
 }
 
-// Empty makes the schemas, or removes what is in them.
+// Empty creates the schemas that do not exist, and drops the tables and views of those that do.
 func (c Client) Empty(ctx context.Context, schemas ...string) error {
 	for _, s := range schemas {
 		if _, err := c.Query(ctx, "CREATE SCHEMA IF NOT EXISTS "+duckdb.Name(s)); err != nil {

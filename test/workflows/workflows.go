@@ -344,7 +344,8 @@ func (c *checker) matrix(w *actionlint.Workflow, job *actionlint.Job) {
 
 var (
 	// assumed is a role by the rule of its name.
-	assumed = regexp.MustCompile(`^arn:aws:iam::\$\{\{ (?:vars\.LLAC_ACCOUNT_([A-Z]+)|inputs\.account) \}\}:role/llac-(?:([a-z]+)|\$\{\{ (inputs\.env) \}\})-([a-z-]+)$`)
+	assumed = regexp.MustCompile(`^arn:aws:iam::\$\{\{ (?:vars\.LLAC_ACCOUNT_([A-Z]+)|inputs\.account) \}\}` +
+		`:role/llac-(?:([a-z]+)|\$\{\{ (inputs\.env) \}\})-([a-z-]+)$`)
 	// named is a role that a variable of the repository names.
 	named = regexp.MustCompile(`^\$\{\{ vars\.LLAC_([A-Z]+)_ROLE \}\}$`)
 )

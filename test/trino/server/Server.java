@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A Trino of one node on 127.0.0.1 and a free port, over a folder of this machine, until its standard input ends. The
- * catalog is called as Athena's is.
+ * Runs a Trino of one node over a local folder, on a free port of 127.0.0.1, until its standard input is closed. The
+ * catalog has the name of Athena's.
  */
 public final class Server {
     private Server() {}
@@ -25,14 +25,14 @@ public final class Server {
             e.printStackTrace();
             System.exit(1);
         }
-        System.exit(0); // Trino leaves threads behind
+        System.exit(0); // threads of Trino are still running
     }
 
     private static void serve(Path folder) throws Exception {
         Session session = testSessionBuilder().setIdentity(Identity.ofUser("llac")).build();
         try (DistributedQueryRunner trino = DistributedQueryRunner.builder(session)
                 .setNodeCount(1)
-                // Nobody asks about a query that has ended, and the plans of a hundred fill the memory.
+                // The history of finished queries is not read, and the plans of a hundred queries fill the memory.
                 .setExtraProperties(Map.of("query.max-history", "5"))
                 .setBaseDataDir(Optional.of(folder.resolve("node")))
                 .build()) {
@@ -45,7 +45,7 @@ public final class Server {
                     "hive.allow-register-partition-procedure", "true"));
             System.out.println("listening on " + trino.getCoordinator().getBaseUrl());
             while (System.in.read() >= 0) {
-                // until whoever started this goes
+                // wait until the process that started this one exits
             }
         }
     }
