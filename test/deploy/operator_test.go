@@ -164,7 +164,7 @@ func TestOperator(t *testing.T) {
 	}
 	says(do(0, "doctor", "--env", "dev"), "6 services deployed, from 1 build",
 		"Glue does not show the published snapshot of municipalities", "never published")
-	says(do(2, "status", "--env", "Dev"), "no name of an environment")
+	says(do(2, "status", "--env", "Dev"), "is not the name of an environment")
 }
 
 // TestNoSuchEnvironment checks that commands on an unknown environment fail, and change nothing.

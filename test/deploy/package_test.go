@@ -161,7 +161,7 @@ func TestRefusedPackagesAndDeploys(t *testing.T) {
 		"without Terraform": {[]string{"deploy", "SERVICE=stager", "ENV=dev", "TERRAFORM=terraform-that-is-not-there"}, nil,
 			"terraform is not found"},
 		"into no such name": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=Dev!", "TERRAFORM=" + terraform}, nil,
-			`"Dev!" is no name of an environment`},
+			`"Dev!" is not the name of an environment`},
 		"without credentials": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform},
 			[]string{"AWS_REGION=eu-west-1"}, "no AWS credentials that can be used, so nothing was done"},
 		"without a region either": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform}, nil,
