@@ -128,8 +128,8 @@ func TestPlanAndDeployChanged(t *testing.T) {
 	if called := verbs(t, calls); !slices.Equal(called, want) {
 		t.Errorf("calls of terraform: %v, want %v\n%s", called, want, output)
 	}
-	if !strings.Contains(output, "validator: build 0123456789ab is of no commit that this clone knows") || !strings.Contains(output,
-		"scheduler: its events differ from those of the build that runs") {
+	if !strings.Contains(output, "validator: build 0123456789ab is not a commit of this clone") ||
+		!strings.Contains(output, "scheduler: its events differ from those of the deployed build") {
 		t.Errorf("no reason in the output:\n%s", output)
 	}
 	r, _ := packed(t, out, "validator")

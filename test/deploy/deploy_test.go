@@ -156,7 +156,7 @@ func TestDeploy(t *testing.T) {
 
 	record("stager", []string{"cat.llac.landing.validated.v9"})
 	output, ok := deploy()
-	if ok || !strings.Contains(output, "build old of stager, which runs, consumes landing.validated.v9 and not landing.validated.v1") ||
+	if ok || !strings.Contains(output, "the running build old of stager consumes landing.validated.v9 and not landing.validated.v1") ||
 		!strings.Contains(output, "next: deploy stager, then validator") {
 		t.Errorf("succeeded %v, output\n%s", ok, output)
 	}

@@ -178,7 +178,7 @@ func TestNoSuchEnvironment(t *testing.T) {
 		c := exec.CommandContext(t.Context(), llac(), append(strings.Fields(command), "--env", "nope")...)
 		c.Dir, c.Env = root(t), append(os.Environ(), env...)
 		out, err := c.CombinedOutput()
-		if c.ProcessState.ExitCode() != 8 || !strings.Contains(string(out), "there is no environment nope in account "+cloud.ID) ||
+		if c.ProcessState.ExitCode() != 8 || !strings.Contains(string(out), "no environment nope in account "+cloud.ID) ||
 			!strings.Contains(string(out), "make stacks ENV=nope") {
 			t.Errorf("llac %s: %v\n%s", command, err, out)
 		}

@@ -163,7 +163,7 @@ func TestRefusedPackagesAndDeploys(t *testing.T) {
 		"into no such name": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=Dev!", "TERRAFORM=" + terraform}, nil,
 			`"Dev!" is not the name of an environment`},
 		"without credentials": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform},
-			[]string{"AWS_REGION=eu-west-1"}, "no AWS credentials that can be used, so nothing was done"},
+			[]string{"AWS_REGION=eu-west-1"}, "find AWS credentials"},
 		"without a region either": {[]string{"deploy-of-stager", "SERVICE=stager", "ENV=dev", "TERRAFORM=" + terraform}, nil,
 			"set AWS_REGION"},
 	} {
