@@ -11,7 +11,7 @@ import (
 )
 
 // Namespace is the CloudWatch namespace of an environment's metrics. Service and outcome are all the dimensions there are, so
-// that dev and prod in one account would add up to one number without it (terraform/modules/conventions says the same).
+// that dev and prod in one account would add up to one number without it (as in terraform/modules/conventions).
 func Namespace(env string) string {
 	if env == "" {
 		return "Llac"

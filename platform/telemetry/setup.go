@@ -27,7 +27,7 @@ const scope = "github.com/llac-project/llac"
 // exportTimeout bounds one export, so that a collector that hangs cannot hold a service up.
 const exportTimeout = 5 * time.Second
 
-// Config says where a service's telemetry goes. The zero value logs to standard error and exports nothing.
+// Config configures where a service's telemetry goes. The zero value logs to standard error and exports nothing.
 type Config struct {
 	Service string
 	Env     string
@@ -138,7 +138,7 @@ func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// Flush exports what is pending; a Lambda calls it before it answers, because it may be frozen after.
+// Flush exports pending telemetry. A Lambda function calls it before it returns, because it may be frozen afterwards.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	err := t.traces.ForceFlush(ctx)
 	if t.metrics != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// swaps bounds how often a cursor that changes under us is read again.
+// swaps is the maximum number of attempts to move a cursor that others move too.
 const swaps = 10
 
-// unchanged ends a run whose source is still what is published, and notes that it was looked at.
+// unchanged ends a run whose source equals the published snapshot, and records that the source was read.
 func (x *extraction) unchanged(ctx context.Context, v events.Validators, pointer *lake.Pointer) ([]events.Event, error) {
 	if pointer == nil {
-		return nil, fmt.Errorf("the portal of %s says that it has not changed, without having been asked", x.run.Dataset)
+		return nil, fmt.Errorf("read %s: the portal reports no change, although no validators were sent", x.run.Dataset)
 	}
 	now := x.ports.Clock.Now()
 	if err := x.look(ctx, v, pointer, now); err != nil {
@@ -25,8 +25,8 @@ func (x *extraction) unchanged(ctx context.Context, v events.Validators, pointer
 	return []events.Event{events.New(events.ExtractionUnchanged{Run: x.run, Snapshot: pointer.Snapshot, Validators: v, CheckedAt: now})}, nil
 }
 
-// look moves the cursor. A dataset is as fresh as the slice that was looked at longest ago: otherwise one slice that can
-// be read would hide that another cannot.
+// look moves the cursor. A dataset is as fresh as the slice that was read longest ago: otherwise one readable slice would hide
+// that another cannot be read.
 func (x *extraction) look(ctx context.Context, v events.Validators, pointer *lake.Pointer, now time.Time) error {
 	for range swaps {
 		cursor, etag, err := lake.ReadCursorToSwap(ctx, x.ports.Lake, x.run.Dataset)
@@ -54,5 +54,5 @@ func (x *extraction) look(ctx context.Context, v events.Validators, pointer *lak
 			return err
 		}
 	}
-	return fmt.Errorf("the cursor of %s is being moved by many at once; try again", x.run.Dataset)
+	return fmt.Errorf("move the cursor of %s: it changed %d times meanwhile; try again", x.run.Dataset, swaps)
 }

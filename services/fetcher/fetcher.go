@@ -43,9 +43,9 @@ var Service = runtime.Service{
 }
 
 const (
-	// attempts bounds how often one delivery starts again because the source changed under it.
+	// attempts is the maximum number of attempts per delivery when the source keeps changing.
 	attempts = 3
-	// handOver is the share of the time until the deadline after which the rest is left to a continuation.
+	// handOver is the share of the time until the deadline after which a continuation does the rest.
 	handOver = 0.8
 )
 
@@ -91,7 +91,7 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		partial.Parts = append(partial.Parts, p.Partial)
 		return x.attempts(ctx, partial)
 	}
-	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not deal with %s", in.Type))
+	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not consume %s", in.Type))
 }
 
 // extraction is one delivery's work on a run.
@@ -101,21 +101,21 @@ type extraction struct {
 	force      bool
 	part       int // number of hand-overs before this delivery
 	started    time.Time
-	handOverAt time.Time // zero: there is no deadline
+	handOverAt time.Time // zero: no deadline
 
 	contract *contract.Contract
 	client   source.Client
 	target   source.Target
 }
 
-// open reads the run's contract and makes the client of its portal.
+// open reads the run's contract and creates the client of its portal.
 func (x *extraction) open(ctx context.Context) error {
 	var err error
 	if x.contract, err = x.ports.Contracts.Load(ctx, x.run.ContractSHA256); err != nil {
 		return err
 	}
 	if x.contract.Dataset != x.run.Dataset {
-		// Invariant 8: what is personal in one dataset may be public under another's contract.
+		// Invariant 8: a field that is personal in one dataset may be public under the contract of another.
 		return runtime.Permanent(fmt.Errorf("run %s of %s pins a contract of %s", x.run.RunID, x.run.Dataset, x.contract.Dataset))
 	}
 	from := x.contract.Source
@@ -139,7 +139,7 @@ func (x *extraction) open(ctx context.Context) error {
 	return nil
 }
 
-// begin asks whether there is anything new, and extracts it.
+// begin asks the portal whether the source has changed, and extracts it.
 func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
 	since, pointer, err := x.published(ctx)
 	if err != nil {
@@ -155,9 +155,9 @@ func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
 	return x.attempts(ctx, x.manifest(description, 0))
 }
 
-// published returns what the source said of itself when the published snapshot was made. It is zero, so that
-// everything is fetched, when a person forces it, when the contract has changed since, or when the snapshot came
-// from another place: a simulator's dates prove nothing about the real portal (invariant 11).
+// published returns the validators that the source reported for the published snapshot. They are zero, so that everything is
+// fetched, when a person forces it, when the contract has changed since, or when the snapshot is of another origin: a
+// simulator's dates prove nothing about the real portal (invariant 11).
 func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Pointer, error) {
 	if x.force {
 		return events.Validators{}, nil, nil
@@ -173,7 +173,7 @@ func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Po
 	return part.Validators, pointer, nil
 }
 
-// manifest begins the manifest of a new attempt.
+// manifest starts the manifest of a new attempt.
 func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest {
 	return lake.Manifest{
 		Run: x.run, Attempt: x.ports.NewAttempt(), Source: x.target, Description: d,
@@ -181,7 +181,7 @@ func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest 
 	}
 }
 
-// attempts extracts, and starts again when the source is re-published under its feet.
+// attempts extracts, and starts a new attempt when the source is republished meanwhile.
 func (x *extraction) attempts(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	for {
 		out, err := x.extract(ctx, &m)
@@ -189,9 +189,9 @@ func (x *extraction) attempts(ctx context.Context, m lake.Manifest) ([]events.Ev
 			return out, err
 		}
 		if m.Restarts+1 >= attempts {
-			return nil, &source.TransientError{Op: "extract " + x.run.Dataset, Err: fmt.Errorf("%w, %d times in a row; it is being re-published right now", err, attempts)}
+			return nil, &source.TransientError{Op: "extract " + x.run.Dataset, Err: fmt.Errorf("%w, %d times in a row; it is being republished now", err, attempts)}
 		}
-		x.ports.Log.InfoContext(ctx, "source changed during the extraction: starting again", "attempt", m.Attempt, "pages", len(m.Pages))
+		x.ports.Log.InfoContext(ctx, "source changed during the extraction: restarting", "attempt", m.Attempt, "pages", len(m.Pages))
 		description, err := x.client.Describe(ctx, x.target, events.Validators{})
 		if err != nil {
 			return nil, err
@@ -204,7 +204,7 @@ func (x *extraction) attempts(ctx context.Context, m lake.Manifest) ([]events.Ev
 func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Event, error) {
 	landed := 0
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
-		// One page at least is landed a delivery, so that a chain of continuations always ends.
+		// Each delivery lands one page at least, so that a chain of continuations ends.
 		if landed > 0 && !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt) {
 			return x.handOver(ctx, *m)
 		}
@@ -252,22 +252,22 @@ func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Pag
 	return nil
 }
 
-// handOver writes the manifest so far and leaves the rest to a continuation.
+// handOver writes the manifest so far and hands the rest over to a continuation.
 func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	next := x.part + 1
 	written, err := x.write(ctx, &m, next)
 	if err != nil {
 		return nil, err
 	}
-	x.ports.Log.InfoContext(ctx, "handing the extraction on before the deadline", "part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
+	x.ports.Log.InfoContext(ctx, "handing the extraction over before the deadline", "part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
 	return []events.Event{events.New(events.ExtractionContinued{
 		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: len(m.Pages), Force: x.force,
 	})}, nil
 }
 
-// write stores the manifest of the whole (part 0) or of a part, create-only. A continuation bears the attempt id of its
-// chain, so an earlier delivery of it that died before its receipt has left one under the same key, written at another
-// time. It lists only what is landed, so it counts, and m becomes it.
+// write stores the manifest of the whole (part 0) or of a part, create-only. A continuation has the attempt id of its chain. An
+// earlier delivery that died before its receipt may therefore have written a manifest under the same key. That manifest lists
+// only landed pages, so write takes it and sets m to it.
 func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (events.Object, error) {
 	key := lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, part)
 	body := lake.Encode(m)

@@ -14,17 +14,19 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// freshnessState remembers what was said last, and by which event, so that it is said once and never lost.
+// freshnessState records what was emitted last, and because of which event, so that it is emitted once and never lost.
 type freshnessState struct {
 	Stale    bool      `json:"stale"`
 	Since    time.Time `json:"since"`
 	EventID  string    `json:"event_id"`
-	Incident *incident `json:"incident,omitempty"` // the latest; nil: there never was one
+	Incident *incident `json:"incident,omitempty"` // the latest; nil if none
 }
 
-// freshness compares the last successful look at the source with the contract. A dataset that was never published
-// is not stale: its first run is what is missing, and that shows elsewhere. What a tick finds is measured, whatever is said.
-func (s scheduler) freshness(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) (out []events.Event, stale bool, err error) {
+// freshness compares the last successful read of the source with the contract. A dataset that was never published is not
+// stale: its first run is missing, and that is visible elsewhere. Every tick records the measurement, whatever is emitted.
+func (s scheduler) freshness(
+	ctx context.Context, in events.Event, c *contract.Contract, now time.Time,
+) (out []events.Event, stale bool, err error) {
 	last, err := s.lastSuccess(ctx, c.Dataset)
 	if err != nil || last.IsZero() {
 		return nil, false, err
@@ -35,11 +37,11 @@ func (s scheduler) freshness(ctx context.Context, in events.Event, c *contract.C
 		s.ports.Metrics.Record(ctx, "freshness_age", now.Sub(last).Seconds(), telemetry.Seconds,
 			telemetry.KeyDataset, c.Dataset, "freshness_limit", c.SLA.Freshness.Seconds(), "stale", stale)
 	}
-	out, err = s.tellFreshness(ctx, in, c.Dataset, now, last, deadline, stale)
+	out, err = s.reportFreshness(ctx, in, c.Dataset, now, last, deadline, stale)
 	return out, stale, err
 }
 
-// lastSuccess is when a dataset's source was last read with success; zero for one that was never published.
+// lastSuccess returns when a dataset's source was last read successfully; zero for a dataset that was never published.
 func (s scheduler) lastSuccess(ctx context.Context, dataset string) (time.Time, error) {
 	pointer, _, err := lake.ReadPointer(ctx, s.ports.Lake, dataset)
 	if err != nil || pointer == nil {
@@ -53,8 +55,8 @@ func (s scheduler) lastSuccess(ctx context.Context, dataset string) (time.Time, 
 	return last, err
 }
 
-// said reads what was said last of a dataset, with the ETag to swap it by.
-func (s scheduler) said(ctx context.Context, dataset string) (freshnessState, string, error) {
+// lastEmitted reads what was emitted last about a dataset, with the ETag for the swap.
+func (s scheduler) lastEmitted(ctx context.Context, dataset string) (freshnessState, string, error) {
 	key := lake.StateKey(dataset, "freshness")
 	var state freshnessState
 	b, info, err := s.ports.Lake.Get(ctx, key)
@@ -70,13 +72,15 @@ func (s scheduler) said(ctx context.Context, dataset string) (freshnessState, st
 	return state, info.ETag, nil
 }
 
-// tellFreshness tells once that a dataset has become stale, or fresh again, and what that means for people.
-func (s scheduler) tellFreshness(ctx context.Context, in events.Event, dataset string, now, last, deadline time.Time, stale bool) ([]events.Event, error) {
-	state, etag, err := s.said(ctx, dataset)
+// reportFreshness emits once that a dataset has become stale, or fresh again, and opens or closes the incident for people.
+func (s scheduler) reportFreshness(
+	ctx context.Context, in events.Event, dataset string, now, last, deadline time.Time, stale bool,
+) ([]events.Event, error) {
+	state, etag, err := s.lastEmitted(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
-	// Ticks may come out of order; an older one knows nothing new.
+	// Ticks may arrive out of order; an older one adds nothing.
 	if now.Before(state.Since) {
 		return nil, nil
 	}

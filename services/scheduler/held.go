@@ -10,8 +10,8 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// held are the runs of a dataset that wait for the datasets its own refers to: the latest scheduled slot, and each run
-// that a person asked for. A request stays listed when it is released, because the record of its slot makes it unique.
+// held lists the requests of a dataset that wait for the datasets it refers to: the latest scheduled slot, and each run that a
+// person requested. A request stays listed after its release, because the record of its slot makes it unique.
 type held struct {
 	Requests   []request `json:"requests"`
 	WaitingFor []string  `json:"waiting_for"`
@@ -19,8 +19,8 @@ type held struct {
 }
 
 const (
-	scheduled = "schedule" // the trigger of a run that the cadence asks for
-	swaps     = 10         // bounds how often a document that changes under us is read again
+	scheduled = "schedule" // the trigger of a run that is due by the schedule
+	swaps     = 10         // maximum number of attempts to change a document that others change too
 )
 
 // hold adds a request to those that wait.
@@ -42,10 +42,10 @@ func (s scheduler) hold(ctx context.Context, dataset string, r request, missing 
 			return err
 		}
 	}
-	return fmt.Errorf("the runs of %s that wait are being changed by many at once; try again", dataset)
+	return fmt.Errorf("hold a run of %s: the list of waiting runs changed %d times meanwhile; try again", dataset, swaps)
 }
 
-// waiting reads the runs that wait, with the ETag to swap the document by.
+// waiting reads the requests that wait, with the ETag for the swap.
 func (s scheduler) waiting(ctx context.Context, dataset string) (held, string, error) {
 	h, info, err := lake.ReadState[held](ctx, s.ports.Lake, lake.StateKey(dataset, "held"))
 	if h == nil {

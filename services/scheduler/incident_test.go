@@ -85,7 +85,7 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		"after tries":         {events.ExtractionFailed{Run: runOf("things", "20250805T043000"), Failure: events.Failure{Service: "fetcher", Reason: "status 500", Tries: 5}}, "things, run 20250805T043000: the fetcher gave up after 5 tries: status 500"},
 		"landing is refused":  {events.LandingRejected{Run: runOf("things", "20250805T043000"), Problems: []events.Problem{{Message: "the column name is gone"}}}, "things, run 20250805T043000: the validator refused what was landed: the column name is gone"},
 		"the gate refuses":    {events.StagingRejected{Run: runOf("things", "20250805T043000"), Problems: []events.Problem{{Message: "half the rows are gone."}, {Message: "x"}}}, "things, run 20250805T043000: the quality gate refused the candidate: half the rows are gone (and 1 more)"},
-		"without any problem": {events.StagingRejected{Run: runOf("things", "20250805T043000")}, "things, run 20250805T043000: the quality gate refused the candidate: it does not say why"},
+		"without any problem": {events.StagingRejected{Run: runOf("things", "20250805T043000")}, "things, run 20250805T043000: the quality gate refused the candidate: no reason is given"},
 		"a reason as a novel": {events.ExtractionFailed{Run: runOf("things", "20250805T043000"), Failure: events.Failure{Service: "fetcher", Reason: strings.Repeat("à", 1000), Tries: 2}}, "…"},
 	} {
 		t.Run(name, func(t *testing.T) {

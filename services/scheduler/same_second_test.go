@@ -108,7 +108,7 @@ func TestTimesOfWhichNoSlotCanBeMade(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	now := b.Clock.Now()
-	for says, at := range map[string]time.Time{"": now.Add(5 * time.Minute), "1h0m0s ahead": now.Add(time.Hour), "names no time": {}} {
+	for says, at := range map[string]time.Time{"": now.Add(5 * time.Minute), "1h0m0s ahead": now.Add(time.Hour), "has no time": {}} {
 		for id, p := range map[string]events.Payload{
 			"request": events.RunRequested{Dataset: "municipalities", Trigger: "manual", RequestedAt: at}, "tick": events.ScheduleTicked{ScheduledAt: at},
 		} {

@@ -52,17 +52,17 @@ func receiptKey(in events.Event) string {
 			return "runs/_ticks/" + lake.Slot(p.ScheduledAt) + ".json"
 		}
 	case events.RunRequested{}.EventType():
-		// Two people may ask in the same second, and each is to be heard: what was asked is part of the name.
+		// Two people may request a run in the same second: a digest of the request keeps their receipts apart.
 		if p, err := events.As[events.RunRequested](in); err == nil {
-			wish := lake.SHA256([]byte(in.ID + "\n" + string(in.Data)))
-			return lake.ReceiptKey(p.Dataset, lake.Slot(p.RequestedAt), "scheduler."+wish[:12], 0)
+			digest := lake.SHA256([]byte(in.ID + "\n" + string(in.Data)))
+			return lake.ReceiptKey(p.Dataset, lake.Slot(p.RequestedAt), "scheduler."+digest[:12], 0)
 		}
 	case events.StagingPublished{}.EventType():
 		if p, err := events.As[events.StagingPublished](in); err == nil {
 			return lake.ReceiptKey(p.Dataset, p.RunID, "scheduler-dependants", 0)
 		}
 	default:
-		// A run may end badly more than once: it is tried again, and fails again.
+		// A run may fail more than once: it is replayed, and fails again.
 		if bad, ok := badEnd(in); ok {
 			return lake.ReceiptKey(bad.run.Dataset, bad.run.RunID, "scheduler-incident."+lake.SHA256([]byte(in.ID))[:12], 0)
 		}
@@ -80,15 +80,15 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	}
 	contracts, unusable := s.ports.Contracts.Current(ctx)
 	if _, tick := payload.(events.ScheduleTicked); tick && errors.Is(unusable, runtime.ErrNoContracts) {
-		// An environment that was just made: nothing can be due. That no tick is counted tells of a list that is gone.
-		s.ports.Log.WarnContext(ctx, "nothing is in force yet: llac datasets publish", "error", unusable.Error())
+		// A new environment: nothing can be due. If the list was deleted, the missing count of stale datasets raises an alarm.
+		s.ports.Log.WarnContext(ctx, "no contract is in force yet; publish them: llac datasets publish", "error", unusable.Error())
 		return nil, nil
 	}
 	if len(contracts) == 0 && unusable != nil {
 		return nil, unusable
 	}
 	if unusable != nil {
-		// Invariant 5: what is in force and usable goes on.
+		// Invariant 5: the usable contracts in force continue.
 		s.ports.Log.ErrorContext(ctx, "contracts cannot be used", "error", unusable.Error())
 	}
 	switch p := payload.(type) {
@@ -102,14 +102,14 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	if bad, ok := badEnd(in); ok {
 		return s.endedBadly(ctx, in, bad)
 	}
-	return nil, runtime.Permanent(fmt.Errorf("the scheduler does not deal with %s", in.Type))
+	return nil, runtime.Permanent(fmt.Errorf("the scheduler does not consume %s", in.Type))
 }
 
-// maxAhead is how much later than ours the clock of who asks for a run may be.
+// maxAhead is how far the clock of the sender of a tick or request may be ahead of ours.
 const maxAhead = 10 * time.Minute
 
-// timely refuses a tick or a request whose time no slot can be made of. Invariant 10: the pointer only moves forward, so
-// that no scheduled slot could follow one of the future; and all that come without a time would be one and the same.
+// timely refuses a tick or a request whose time cannot become a slot. Invariant 10: the pointer only moves forward, so no
+// scheduled slot could follow one in the future. All requests without a time would share one slot.
 func (s scheduler) timely(payload events.Payload) error {
 	var at time.Time
 	switch p := payload.(type) {
@@ -121,16 +121,16 @@ func (s scheduler) timely(payload events.Payload) error {
 		return nil
 	}
 	if ahead := at.Sub(s.ports.Clock.Now()); ahead > maxAhead {
-		return fmt.Errorf("%s is for %s, which is %s ahead; look at the clock of who sent it, and send it again",
+		return fmt.Errorf("%s is for %s, which is %s ahead; correct the clock of the sender, and send it again",
 			events.Name(payload.EventType()), lake.Slot(at), ahead.Round(time.Second))
 	}
 	if at.IsZero() {
-		return fmt.Errorf("%s names no time; look at who sends it", events.Name(payload.EventType()))
+		return fmt.Errorf("%s has no time; correct its sender", events.Name(payload.EventType()))
 	}
 	return nil
 }
 
-// request is a wish for a run of one slot.
+// request asks for one run of one slot.
 type request struct {
 	Slot    string   `json:"slot"`
 	Trigger string   `json:"trigger"`
@@ -138,17 +138,17 @@ type request struct {
 	Repeats string   `json:"repeats,omitempty"`
 	Force   bool     `json:"force,omitempty"`
 
-	// The trace of the wish, of a request that waits: the run belongs to it, not to whose publication released it.
+	// The trace of a request that waits: the run belongs to this trace, not to that of the publication that releases it.
 	TraceParent string `json:"traceparent,omitempty"`
 	TraceState  string `json:"tracestate,omitempty"`
 }
 
-// is says whether two wishes are one.
+// is reports whether two requests are the same.
 func (r request) is(other request) bool {
 	return r.Slot == other.Slot && r.Trigger == other.Trigger && r.Repeats == other.Repeats && r.Force == other.Force && slices.Equal(r.Slices, other.Slices)
 }
 
-// record is what makes a slot's request unique, and who made it.
+// record makes the request of a slot unique and names the event that caused it.
 type record struct {
 	request
 	EventID string    `json:"event_id"`
@@ -156,8 +156,8 @@ type record struct {
 	At      time.Time `json:"at"`
 }
 
-// takeOver is the age from which a request whose event never came to its receipt is taken over by another event: that
-// event was given up, or lost its lake between the record and the receipt.
+// takeOver is the age from which another event may take over a request whose event has no receipt: that event was given up, or
+// the lake was unreachable between the record and the receipt.
 const takeOver = time.Hour
 
 func (s scheduler) tick(ctx context.Context, in events.Event, p events.ScheduleTicked, contracts []*contract.Contract) ([]events.Event, error) {
@@ -176,17 +176,17 @@ func (s scheduler) tick(ctx context.Context, in events.Event, p events.ScheduleT
 			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
 		}
 	}
-	// At every tick, so that an alarm hears of the end of it, and that a missing tick is missing here too.
+	// At every tick: the alarm ends with the staleness, and a missing tick shows as a missing value.
 	s.ports.Metrics.Record(ctx, "datasets_stale", float64(stale), telemetry.Count)
-	// Invariant 5: a dataset that cannot be scheduled does not stop the others: their requests are made now, and the
-	// next tick looks at it again. Where nothing can be scheduled at all the lake is away, and this tick is tried again.
+	// Invariant 5: a dataset that cannot be scheduled does not stop the others: their requests are emitted now, and the next tick
+	// retries it. When no dataset can be scheduled the lake is unreachable, and this tick is retried.
 	if len(failures) > 0 && len(failures) == len(contracts) {
 		return nil, errors.Join(failures...)
 	}
 	return out, nil
 }
 
-// dataset does for one dataset what a tick is for, and says whether it is stale.
+// dataset schedules one dataset at a tick and reports whether it is stale.
 func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) ([]events.Event, bool, error) {
 	var out []events.Event
 	var failed error
@@ -207,11 +207,11 @@ func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunR
 		for _, c := range contracts {
 			known = append(known, c.Dataset)
 		}
-		return nil, runtime.Permanent(fmt.Errorf("no contract for dataset %q is in force (there are: %s); add datasets/%s.odcs.yaml and deploy it",
+		return nil, runtime.Permanent(fmt.Errorf("no contract for dataset %q is in force (in force: %s); add datasets/%s.odcs.yaml and deploy it",
 			p.Dataset, strings.Join(known, ", "), p.Dataset))
 	}
 	if p.Trigger == scheduled {
-		return nil, runtime.Permanent(fmt.Errorf("a request for a run of %s says that its trigger is %q; a request's is manual, backfill or replay", p.Dataset, scheduled))
+		return nil, runtime.Permanent(fmt.Errorf("request of a run of %s: unknown trigger %q; use manual, backfill or replay", p.Dataset, scheduled))
 	}
 	c := contracts[i]
 	for _, slice := range p.Slices {
@@ -237,7 +237,7 @@ func (s scheduler) release(ctx context.Context, in events.Event, published strin
 			return nil, err
 		}
 		if err != nil {
-			// Invariant 5: what no retry will mend of one dataset does not hold back the others.
+			// Invariant 5: a permanent error of one dataset does not hold back the others.
 			s.ports.Log.ErrorContext(ctx, "the runs that wait cannot be released", "dataset", c.Dataset, "error", err.Error())
 			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
 		}
@@ -261,7 +261,8 @@ func (s scheduler) releaseDataset(ctx context.Context, in events.Event, c *contr
 	return out, nil
 }
 
-// request asks for a run unless its slot was asked for before, or holds it back until what it refers to is there.
+// request emits the events that start a run, unless its slot was requested before. It holds the run back until the datasets that
+// it refers to are published.
 func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Contract, r request) ([]events.Event, error) {
 	missing, err := s.unpublished(ctx, c)
 	if err != nil {
@@ -274,7 +275,7 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 		if err := s.hold(ctx, c.Dataset, r, missing); err != nil {
 			return nil, err
 		}
-		// The last missing dataset may have been published while we wrote: then its event found nothing to release.
+		// The last missing dataset may have been published during the write: then its event found nothing to release.
 		if missing, err = s.unpublished(ctx, c); err != nil {
 			return nil, err
 		}
@@ -313,12 +314,12 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 	return out, nil
 }
 
-// claim makes the request of a slot this event's, and says whether the event is to ask for it. Slots count seconds: a
-// person's request in a slot that another wish has moves to the next second, on every delivery to the same one.
+// claim claims the slot of a request for this event and reports whether the event emits the request. Slots count seconds: a
+// person's request for a slot that another request has moves to the next second, on every delivery to the same one.
 func (s scheduler) claim(ctx context.Context, in events.Event, c *contract.Contract, r *request) (bool, error) {
 	for {
 		o, err := taken, error(nil)
-		// A request of some slices leaves the slots of the cadence to the runs of all.
+		// A request of some slices leaves the scheduled slots to runs of all slices.
 		if due, ok := c.DueSlot(instant(r.Slot)); r.Trigger == scheduled || len(r.Slices) == 0 || !ok || lake.Slot(due) != r.Slot {
 			o, err = s.first(ctx, in, c.Dataset, *r)
 		}
@@ -329,22 +330,23 @@ func (s scheduler) claim(ctx context.Context, in events.Event, c *contract.Contr
 	}
 }
 
-// instant is the time of a slot.
+// instant returns the time of a slot.
 func instant(slot string) time.Time {
 	t, _ := lake.ParseSlot(slot) // made by lake.Slot
 	return t
 }
 
-// owner says whose the request of a slot is.
+// owner states which event has the request of a slot.
 type owner int
 
 const (
-	mine  owner = iota + 1 // this event is to ask for it: it is the first, or was in an earlier delivery, or the first never came to publish it
-	asked                  // another event asks for the same
-	taken                  // another event asks for something else, so that this wish needs a slot of its own
+	// mine: this event emits the request. It is the first, or was in an earlier delivery, or the first never published it.
+	mine  owner = iota + 1
+	asked       // another event emits the same request
+	taken       // another event emits a different request, so that this one needs another slot
 )
 
-// first records the request of a slot and says whose it is.
+// first records the request of a slot and returns its owner.
 func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r request) (owner, error) {
 	key := lake.RunPrefix(dataset, r.Slot) + "requested.json"
 	now := s.ports.Clock.Now()
@@ -373,8 +375,8 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 	case there.Receipt == "":
 		return asked, nil
 	}
-	final, told, err := s.told(ctx, there.Receipt, dataset, r.Slot)
-	if err != nil || told || !final && now.Sub(there.At) < takeOver {
+	final, emitted, err := s.emitted(ctx, there.Receipt, dataset, r.Slot)
+	if err != nil || emitted || !final && now.Sub(there.At) < takeOver {
 		return asked, err
 	}
 	_, err = s.ports.Lake.CompareAndSwap(ctx, key, ours, info.ETag)
@@ -384,9 +386,9 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 	return mine, err
 }
 
-// told says whether a receipt is there, after which its event says nothing more, and whether it holds the request for
-// a slot of the dataset. One without may be of an earlier delivery, by which the run was still held back.
-func (s scheduler) told(ctx context.Context, key, dataset, slot string) (final, told bool, err error) {
+// emitted reports whether a receipt exists, after which its event emits nothing more, and whether the receipt holds the request
+// of a slot of the dataset. A receipt without it may be of an earlier delivery, during which the run was still held back.
+func (s scheduler) emitted(ctx context.Context, key, dataset, slot string) (final, emitted bool, err error) {
 	receipt, _, err := lake.ReadState[lake.Receipt](ctx, s.ports.Lake, key)
 	if receipt == nil {
 		return false, false, err
@@ -397,7 +399,7 @@ func (s scheduler) told(ctx context.Context, key, dataset, slot string) (final, 
 	}), nil
 }
 
-// unpublished lists the datasets that c refers to and that nobody has published yet.
+// unpublished lists the datasets that c refers to and that were never published.
 func (s scheduler) unpublished(ctx context.Context, c *contract.Contract) ([]string, error) {
 	var missing []string
 	for _, name := range c.References() {
