@@ -13,7 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// archive copies one landing object into the archive, byte for byte, reads the copy back and compares it.
+// archive copies one landing object to the archive, reads the copy back and compares the bytes.
 func (j janitor) archive(ctx context.Context, o events.Object) (events.Object, error) {
 	raw, err := lake.Read(ctx, j.ports.Lake, o)
 	if err != nil {
@@ -26,7 +26,7 @@ func (j janitor) archive(ctx context.Context, o events.Object) (events.Object, e
 		}
 	}
 	_, _, err = j.ports.Lake.PutIfAbsent(ctx, key, body)
-	// Another build may have compressed the same page to other bytes: what counts is what they unpack to.
+	// Another build may have compressed the same page to other bytes. Only the decompressed bytes must be equal.
 	if err != nil && !errors.Is(err, lake.ErrExists) {
 		return events.Object{}, err
 	}
@@ -37,18 +37,19 @@ func (j janitor) archive(ctx context.Context, o events.Object) (events.Object, e
 	unpacked := stored
 	if strings.HasSuffix(key, ".zst") {
 		if unpacked, err = decompress(stored); err != nil {
-			return events.Object{}, fmt.Errorf("read the archived page %s back: %w; landing is kept", key, err)
+			return events.Object{}, fmt.Errorf("decompress the archived page %s: %w; landing is kept", key, err)
 		}
 	}
 	if !bytes.Equal(unpacked, raw) {
-		return events.Object{}, fmt.Errorf("the archived page %s does not unpack to the landed bytes; landing is kept", key)
+		return events.Object{}, fmt.Errorf("compare the archived page %s: it does not decompress to the bytes in landing; "+
+			"landing is kept", key)
 	}
 	info.SHA256, info.Size = lake.SHA256(stored), int64(len(stored))
 	return info.Object(), nil
 }
 
 func compress(raw []byte) ([]byte, error) {
-	// One goroutine: the same input gives the same bytes on any machine.
+	// With one goroutine the same input gives the same bytes on any machine.
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault))
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 	"github.com/llac-project/llac/platform/catalogue/cataloguetest"
 )
 
-func (b *bench) withTables() *cataloguetest.Memory {
+func (b *fixture) withTables() *cataloguetest.Memory {
 	g := &cataloguetest.Memory{Database: "db"}
 	b.Ports.Catalogue = catalogue.Catalogue{
 		Glue: g, Database: "db", Bucket: "data", Lake: b.Lake, Contracts: b.Ports.Contracts, Log: b.Ports.Log, Failpoint: b.Ports.Failpoint,
@@ -19,9 +19,9 @@ func (b *bench) withTables() *cataloguetest.Memory {
 	return g
 }
 
-func TestTheSweepBringsTablesToThePointer(t *testing.T) {
+func TestTheSweepUpdatesTablesToThePointer(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	g := b.withTables()
 	b.publish(slot1, b.land(slot1, ""))
 	b.swept(0)
@@ -36,10 +36,11 @@ func TestTheSweepBringsTablesToThePointer(t *testing.T) {
 	}
 }
 
-// The table of a superseded snapshot goes with it: not before, and not after its objects.
-func TestTheTableOfASweptSnapshotGoesFirst(t *testing.T) {
+// TestTheSweepDeletesTheTableBeforeItsObjects checks that the table of a superseded snapshot is deleted when the snapshot is,
+// before its objects.
+func TestTheSweepDeletesTheTableBeforeItsObjects(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	g := b.withTables()
 	old := b.land(slot1, "")
 	b.publish(slot1, old)
@@ -49,9 +50,9 @@ func TestTheTableOfASweptSnapshotGoesFirst(t *testing.T) {
 	b.swept(day)
 	table := catalogue.TableName("things", slot1)
 	if g.Table(table) == nil {
-		t.Fatal("the table of a snapshot that one can still go back to is gone")
+		t.Fatal("the table of a snapshot that can still be rolled back to was deleted")
 	}
-	out := errors.New("Glue is out")
+	out := errors.New("Glue is unavailable")
 	g.Before = func(operation, _ string) error {
 		if operation == "DeleteTable" {
 			return out
@@ -62,7 +63,7 @@ func TestTheTableOfASweptSnapshotGoesFirst(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	if !slices.Contains(b.Lake.Keys(), old.Objects[0].Key) {
-		t.Error("the objects are gone, and the table that reads them is still there")
+		t.Error("the objects were deleted before the table that reads them")
 	}
 	g.Before = nil
 	b.swept(92 * day)
@@ -71,17 +72,18 @@ func TestTheTableOfASweptSnapshotGoesFirst(t *testing.T) {
 	}
 }
 
-// A table that could not be brought to the pointer may show what is about to be deleted.
+// TestNothingIsSweptWhileATableIsBehind checks that nothing is deleted while a table could not be updated to the pointer: it
+// may still read the objects.
 func TestNothingIsSweptWhileATableIsBehind(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	g := b.withTables()
 	old := b.land(slot1, "")
 	b.publish(slot1, old)
 	b.swept(0)
 	b.supersede()
 	b.publish(slot2, b.land(slot2, ""))
-	out := errors.New("Glue is out")
+	out := errors.New("Glue is unavailable")
 	g.Before = func(operation, _ string) error {
 		if operation == "UpdateTable" {
 			return out
@@ -92,6 +94,6 @@ func TestNothingIsSweptWhileATableIsBehind(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	if !slices.Contains(b.Lake.Keys(), old.Objects[0].Key) || g.Table(catalogue.TableName("things", slot1)) == nil {
-		t.Error("what readers see is gone")
+		t.Error("objects or the table that readers still see were deleted")
 	}
 }

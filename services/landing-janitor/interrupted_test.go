@@ -12,17 +12,20 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// A continuation that waits in a dead-letter queue, or is kept beyond it, finds the pages of its chain when it is replayed.
-// What an earlier attempt of the chain left is an orphan as ever.
+// TestALandingThatWaitsForItsContinuation checks that a continuation that is replayed late, from the dead-letter queue or from
+// the lake, finds the pages of its chain. Pages of an earlier attempt of the chain are orphans.
 func TestALandingThatWaitsForItsContinuation(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	run := events.Run{Dataset: "things", RunID: slot1, Slot: slot1, ContractSHA256: b.c.SHA256}
 	page := func(i int, digit string) lake.ManifestPage {
-		return lake.ManifestPage{Object: b.Put(t, lake.LandingPageKey("things", slot1, i, strings.Repeat(digit, 64)), []byte("page "+digit)), Index: i}
+		key := lake.LandingPageKey("things", slot1, i, strings.Repeat(digit, 64))
+		return lake.ManifestPage{Object: b.Put(t, key, []byte("page "+digit)), Index: i}
 	}
 	abandoned := page(0, "1")
-	first := b.Put(t, lake.ManifestKey("things", slot1, "a1", 1), lake.Manifest{Run: run, Attempt: "a1", Pages: []lake.ManifestPage{abandoned}})
+	first := b.Put(t, lake.ManifestKey("things", slot1, "a1", 1), lake.Manifest{
+		Run: run, Attempt: "a1", Pages: []lake.ManifestPage{abandoned},
+	})
 	kept := []lake.ManifestPage{page(0, "2"), page(1, "3")}
 	second := b.Put(t, lake.ManifestKey("things", slot1, "a2", 2), lake.Manifest{Run: run, Attempt: "a2", Pages: kept})
 	for part, partial := range []events.Object{first, second} {
@@ -39,17 +42,18 @@ func TestALandingThatWaitsForItsContinuation(t *testing.T) {
 	}
 }
 
-// A gate may die between the copy of a pointer and the move, months before another run supersedes it: the days of the
-// snapshot count from the move.
+// TestASnapshotCopiedLongBeforeItWasSuperseded checks that the days of a snapshot count from the move of the pointer. A gate may
+// die after it copied the pointer to the history, months before another run moves the pointer.
 func TestASnapshotCopiedLongBeforeItWasSuperseded(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	b.publish(slot1, b.land(slot1, ""))
 	b.supersede() // the copy
 	b.Clock.Set(runtimetest.Start.Add(100 * day))
 	part := b.land(slot2, "")
 	b.Put(t, lake.PointerKey("things"), lake.Pointer{
-		Dataset: "things", Snapshot: slot2, RunID: slot2, ContractSHA256: b.c.SHA256, Parts: []lake.PointerPart{part}, PublishedAt: b.Clock.Now(), Previous: slot1,
+		Dataset: "things", Snapshot: slot2, RunID: slot2, ContractSHA256: b.c.SHA256,
+		Parts: []lake.PointerPart{part}, PublishedAt: b.Clock.Now(), Previous: slot1,
 	})
 	file := lake.StagingKey("things", slot1, "s1", nil)
 	b.swept(189 * day)
@@ -58,14 +62,15 @@ func TestASnapshotCopiedLongBeforeItWasSuperseded(t *testing.T) {
 	}
 	b.swept(191 * day)
 	if _, _, err := b.Lake.Get(t.Context(), file); !errors.Is(err, lake.ErrNotFound) {
-		t.Errorf("91 days after it was superseded it is still there (%v)", err)
+		t.Errorf("not deleted 91 days after it was superseded (%v)", err)
 	}
 }
 
-// Ticks without a time would all be one, dealt with once for ever, and would find nothing old.
+// TestATickWithoutATime checks that a tick without a time fails permanently. All such ticks would share one receipt, and no
+// object would be old enough.
 func TestATickWithoutATime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	if _, err := b.deliver(events.SweepTicked{}); !runtime.IsPermanent(err) {
 		t.Errorf("error %v", err)
 	}

@@ -38,7 +38,7 @@ var Service = runtime.Service{
 	},
 }
 
-// ports are what the landing-janitor asks of the runtime.
+// ports are the ports that the landing-janitor uses.
 type ports struct {
 	Lake        lake.Store
 	Contracts   runtime.Contracts
@@ -63,14 +63,15 @@ func (j janitor) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		return j.published(ctx, p)
 	case events.SweepTicked:
 		if p.ScheduledAt.IsZero() {
-			return nil, runtime.Permanent(errors.New("the tick of the sweep names no time, so that every age is unknown; look at who sends it"))
+			return nil, runtime.Permanent(errors.New("sweep: the tick has no time, so the age of objects is unknown; check the " +
+				"schedule that sends it"))
 		}
 		return nil, j.sweep(ctx, p.ScheduledAt)
 	}
-	return nil, runtime.Permanent(fmt.Errorf("the landing janitor does not deal with %s", in.Type))
+	return nil, runtime.Permanent(fmt.Errorf("handle %s: the landing-janitor does not consume it", in.Type))
 }
 
-// published clears the landing of every run that the snapshot was made from.
+// published deletes the landing of every run from which the snapshot was made.
 func (j janitor) published(ctx context.Context, p events.StagingPublished) ([]events.Event, error) {
 	c, err := j.ports.Contracts.Load(ctx, p.ContractSHA256)
 	if err != nil {
@@ -86,7 +87,7 @@ func (j janitor) published(ctx context.Context, p events.StagingPublished) ([]ev
 			return nil, err
 		}
 		j.ports.Failpoint("before-delete")
-		// Invariant 4: the evidence is durable; now, and not before, the deletes.
+		// Invariant 4: the evidence is durable. Only now are objects deleted.
 		if err := j.delete(ctx, evidence.Deletes); err != nil {
 			return nil, err
 		}
@@ -101,7 +102,7 @@ func (j janitor) published(ctx context.Context, p events.StagingPublished) ([]ev
 	return []events.Event{events.New(out)}, nil
 }
 
-// delete removes exactly the versions named, in order.
+// delete deletes exactly the versions that the entries name, in order.
 func (j janitor) delete(ctx context.Context, entries []lake.EvidenceEntry) error {
 	for _, d := range entries {
 		if err := j.ports.Lake.Delete(ctx, d.Key, d.VersionID); err != nil {
@@ -111,8 +112,11 @@ func (j janitor) delete(ctx context.Context, entries []lake.EvidenceEntry) error
 	return nil
 }
 
-// evidence returns the evidence for one part of a snapshot: what an earlier delivery wrote, or, after archiving, its own.
-func (j janitor) evidence(ctx context.Context, c *contract.Contract, p events.StagingPublished, part events.PublishedPart) (lake.Evidence, events.Object, error) {
+// evidence returns the evidence for one part of a snapshot. If no earlier delivery wrote it, evidence archives the landing
+// and writes it.
+func (j janitor) evidence(
+	ctx context.Context, c *contract.Contract, p events.StagingPublished, part events.PublishedPart,
+) (lake.Evidence, events.Object, error) {
 	key := lake.EvidenceKey(p.Dataset, part.RunID)
 	if e, ref, err := j.readEvidence(ctx, key); err != nil || e != nil {
 		if e != nil {
@@ -135,7 +139,7 @@ func (j janitor) evidence(ctx context.Context, c *contract.Contract, p events.St
 	for _, page := range manifest.Pages {
 		objects = append(objects, page.Object)
 	}
-	objects = append(append(objects, manifest.Parts...), part.Manifest) // the manifest goes last
+	objects = append(append(objects, manifest.Parts...), part.Manifest) // the manifest is deleted last
 	for _, o := range objects {
 		entry := lake.EvidenceEntry{Object: o}
 		if c.RawPages != contract.RawDelete {
@@ -150,10 +154,10 @@ func (j janitor) evidence(ctx context.Context, c *contract.Contract, p events.St
 	evidence.DecidedAt = j.ports.Clock.Now()
 	body := lake.Encode(evidence)
 	info, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body)
-	if errors.Is(err, lake.ErrExists) { // another delivery was faster: its evidence counts
+	if errors.Is(err, lake.ErrExists) { // another delivery wrote the evidence first; use that
 		e, ref, err := j.readEvidence(ctx, key)
 		if err == nil && e == nil {
-			err = fmt.Errorf("evidence %s was there and is gone", key)
+			err = fmt.Errorf("read evidence %s: it was deleted in the meantime", key)
 		}
 		if err != nil {
 			return lake.Evidence{}, ref, err
@@ -177,13 +181,13 @@ func (j janitor) readEvidence(ctx context.Context, key string) (*lake.Evidence, 
 	}
 	e := new(lake.Evidence)
 	if err := json.Unmarshal(b, e); err != nil {
-		return nil, events.Object{}, runtime.Permanent(fmt.Errorf("decode the evidence %s: %w; nothing is deleted on it", key, err))
+		return nil, events.Object{}, runtime.Permanent(fmt.Errorf("decode evidence %s: %w; nothing was deleted", key, err))
 	}
 	info.SHA256, info.Size = lake.SHA256(b), int64(len(b))
 	return e, info.Object(), nil
 }
 
-// allowed checks, in the lake and not in the event, that the part is published and that its verdict passed it.
+// allowed checks that the part is published and that its verdict passes it. It reads the lake; it does not trust the event.
 func (j janitor) allowed(ctx context.Context, p events.StagingPublished, part events.PublishedPart) error {
 	pointer, _, err := lake.ReadPointer(ctx, j.ports.Lake, p.Dataset)
 	if err != nil {
@@ -194,30 +198,31 @@ func (j janitor) allowed(ctx context.Context, p events.StagingPublished, part ev
 			return err
 		}
 		if pointer == nil {
-			pointer = new(lake.Pointer) // it names nothing
+			pointer = new(lake.Pointer) // a pointer without parts
 		}
 	}
 	refuse := func(why string) error {
 		// Invariant 3: no landing object is deleted without a passing verdict for what was made from it.
-		return runtime.Permanent(fmt.Errorf("run %s of %s: %s; its landing is kept", part.RunID, p.Dataset, why))
+		return runtime.Permanent(fmt.Errorf("delete the landing of run %s of %s: %s; the landing is kept", part.RunID, p.Dataset, why))
 	}
 	there := pointer.Part(part.Slice)
-	if there == nil || there.RunID != part.RunID || there.Manifest != part.Manifest || there.Candidate != part.Candidate || there.Verdict != part.Verdict {
-		return refuse("snapshot " + p.Snapshot + " is not published with this run in it")
+	if there == nil || there.RunID != part.RunID || there.Manifest != part.Manifest ||
+		there.Candidate != part.Candidate || there.Verdict != part.Verdict {
+		return refuse("no published snapshot " + p.Snapshot + " contains this run")
 	}
 	verdict, err := lake.ReadDocument[lake.Verdict](ctx, j.ports.Lake, part.Verdict)
 	if err != nil {
 		return err
 	}
 	if !verdict.Passes(part.Candidate) {
-		return refuse("the verdict " + part.Verdict.Key + " does not pass it")
+		return refuse("verdict " + part.Verdict.Key + " does not pass its candidate")
 	}
 	candidate, err := lake.ReadDocument[lake.Candidate](ctx, j.ports.Lake, part.Candidate)
 	if err != nil {
 		return err
 	}
 	if candidate.Manifest != part.Manifest {
-		return refuse("what is published was made from another landing")
+		return refuse("the published candidate was made from another landing")
 	}
 	return nil
 }

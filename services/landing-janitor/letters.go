@@ -14,15 +14,15 @@ import (
 	"github.com/llac-project/llac/platform/messaging"
 )
 
-// letterAge is how old a dead letter is when it is kept. SQS forgets it at fourteen days, so that many sweeps may fail;
-// most letters are replayed before.
+// letterAge is the age after which a dead letter is copied to the lake. SQS drops it after fourteen days, so the copy is made
+// even if several sweeps fail. Most letters are replayed before they reach this age.
 const letterAge = 3 * 24 * time.Hour
 
-// ours begins every event type of ours.
-const ours = "cat.llac."
+// typePrefix is the prefix of all event types of Llac.
+const typePrefix = "cat.llac."
 
-// keepLetters copies old dead letters into the lake. Invariant 5: a service whose letters cannot be read does not stop
-// the others.
+// keepLetters copies old dead letters to the lake. Invariant 5: if the letters of one service cannot be read, those of the
+// other services are still copied.
 func (j janitor) keepLetters(ctx context.Context, now time.Time) error {
 	failures := make([]error, len(events.Flow))
 	var all sync.WaitGroup
@@ -43,16 +43,16 @@ func (j janitor) keepLetters(ctx context.Context, now time.Time) error {
 	return errors.Join(failures...)
 }
 
-// keepLetter writes one letter, create-only. An event that was replayed and died again is kept once; another body under
-// its id is kept beside it.
+// keepLetter writes one letter, create-only. An event that was replayed and failed again is kept once. A letter with the same
+// event ID and another body is kept under a second key.
 func (j janitor) keepLetter(ctx context.Context, l messaging.Letter) error {
 	kept := lake.DeadLetter{
 		Service: l.Service, MessageID: l.MessageID, Reason: l.Reason, Receives: l.Receives, FirstReceivedAt: l.FirstReceivedAt,
 		FailedAt: l.FailedAt, SentAt: l.SentAt, TraceID: l.TraceID, Size: len(l.Body), SHA256: lake.SHA256([]byte(l.Body)),
 	}
 	id := l.MessageID
-	// Invariant 8: events carry no rows. What a message that is none of ours carries is not known, and is not copied.
-	if e, err := events.Parse([]byte(l.Body)); err == nil && strings.HasPrefix(e.Type, ours) {
+	// Invariant 8: events contain no rows. The body of a message that is not an event of Llac is unknown and is not copied.
+	if e, err := events.Parse([]byte(l.Body)); err == nil && strings.HasPrefix(e.Type, typePrefix) {
 		kept.EventID, kept.EventType, kept.Body = e.ID, e.Type, l.Body
 		id = e.ID
 	}
@@ -71,7 +71,7 @@ func (j janitor) keepLetter(ctx context.Context, l messaging.Letter) error {
 	}
 	_, _, err = j.ports.Lake.PutIfAbsent(ctx, lake.DeadLetterKey(l.Service, id+"."+l.MessageID), lake.Encode(kept))
 	if err != nil {
-		return fmt.Errorf("keep dead letter %s of %s: %w", l.MessageID, l.Service, err)
+		return fmt.Errorf("copy dead letter %s of %s to the lake: %w", l.MessageID, l.Service, err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 func TestALandingIsArchivedAndDeleted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	part := b.land(slot1, "")
 	neighbour := b.Put(t, "landing/things/ingested_process_at="+slot1+"/00009.abandoned.json", []byte("[]"))
 	p := b.clear(b.publish(slot1, part))
@@ -23,10 +23,11 @@ func TestALandingIsArchivedAndDeleted(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	if left := b.under("landing/"); !slices.Equal(left, []string{neighbour.Key}) {
-		t.Errorf("landing holds %v: exactly what the manifest names is deleted", left)
+		t.Errorf("landing holds %v: want exactly the objects of the manifest deleted", left)
 	}
 	e := b.evidence(p.Evidence[0])
-	if e.RunID != slot1 || *e.Manifest != part.Manifest || *e.Candidate != part.Candidate || *e.Verdict != part.Verdict || e.RawPolicy != "archive" || e.Build != "test" {
+	if e.RunID != slot1 || *e.Manifest != part.Manifest || *e.Candidate != part.Candidate || *e.Verdict != part.Verdict ||
+		e.RawPolicy != "archive" || e.Build != "test" {
 		t.Errorf("evidence %+v", e)
 	}
 	for i, d := range e.Deletes[:3] {
@@ -38,11 +39,11 @@ func TestALandingIsArchivedAndDeleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if raw, err := decompress(packed); err != nil || string(raw) != pages[i] {
-			t.Errorf("page %d does not come back byte for byte (%v)", i, err)
+			t.Errorf("page %d: the archive has other bytes (%v)", i, err)
 		}
 	}
 	if last := e.Deletes[4]; last.Key != part.Manifest.Key {
-		t.Errorf("the manifest goes last, not %s", last.Key)
+		t.Errorf("the last deleted object is %s, want the manifest", last.Key)
 	}
 	if _, err := lake.ReadDocument[lake.Manifest](t.Context(), b.Lake, *e.Deletes[4].Archive); err != nil {
 		t.Errorf("the archived manifest: %v", err)
@@ -52,7 +53,7 @@ func TestALandingIsArchivedAndDeleted(t *testing.T) {
 // Invariant 4: every archived page is read back and the evidence is written before the first delete.
 func TestEvidenceComesFirst(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	e := b.publish(slot1, b.land(slot1, ""))
 	all := b.operations()
 	b.clear(e)
@@ -77,10 +78,10 @@ func TestEvidenceComesFirst(t *testing.T) {
 func TestACrashAtEachStep(t *testing.T) {
 	t.Parallel()
 	died := errors.New("killed")
-	quiet := newBench(t, "")
+	quiet := newFixture(t, "")
 	quiet.clear(quiet.publish(slot1, quiet.land(slot1, "")))
 	for step := 1; ; step++ {
-		b := newBench(t, "")
+		b := newFixture(t, "")
 		e := b.publish(slot1, b.land(slot1, ""))
 		n, deleted := 0, false
 		b.Lake.Before = func(op, _ string) error {
@@ -115,14 +116,14 @@ func TestACrashAtEachStep(t *testing.T) {
 func TestTwoDeliveriesAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 10 {
-		b := newBench(t, "")
+		b := newFixture(t, "")
 		e := b.publish(slot1, b.land(slot1, ""))
 		var both sync.WaitGroup
 		outs := make([][]events.Event, 2)
 		for i := range outs {
 			both.Go(func() {
 				out, err := b.deliver(e)
-				for range 3 { // one may find pages gone that the other has deleted: it comes again
+				for range 3 { // retry: the other delivery may have deleted pages that this one reads
 					if err == nil || runtime.IsPermanent(err) {
 						break
 					}
@@ -136,7 +137,7 @@ func TestTwoDeliveriesAtOnce(t *testing.T) {
 		}
 		both.Wait()
 		if runtimetest.Bytes(t, outs[0]) != runtimetest.Bytes(t, outs[1]) {
-			t.Errorf("one says\n%sthe other\n%s", runtimetest.Bytes(t, outs[0]), runtimetest.Bytes(t, outs[1]))
+			t.Errorf("one delivery emits\n%sthe other\n%s", runtimetest.Bytes(t, outs[0]), runtimetest.Bytes(t, outs[1]))
 		}
 		if left := b.under("landing/"); len(left) != 0 {
 			t.Errorf("landing holds %v", left)
@@ -144,43 +145,46 @@ func TestTwoDeliveriesAtOnce(t *testing.T) {
 	}
 }
 
-// Invariant 3: no landing object is deleted without a passing verdict on what is published of it.
-func TestWhatIsNotDeleted(t *testing.T) {
+// Invariant 3: no landing object is deleted without a passing verdict on the published candidate that was made from it.
+func TestLandingsThatAreKept(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(b *bench, e *events.StagingPublished, part lake.PointerPart){
-		"the verdict does not pass": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
+	for name, spoil := range map[string]func(b *fixture, e *events.StagingPublished, part lake.PointerPart){
+		"the verdict does not pass": func(b *fixture, e *events.StagingPublished, part lake.PointerPart) {
 			part.Verdict = b.Put(t, "quality/things/failed.json", lake.Verdict{Candidate: part.Candidate})
 			*e = b.publish(slot1, part)
 		},
-		"the verdict passes another candidate": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
+		"the verdict passes another candidate": func(b *fixture, e *events.StagingPublished, part lake.PointerPart) {
 			part.Verdict = b.land(slot2, "").Verdict
 			*e = b.publish(slot1, part)
 		},
-		"the event names another verdict than the pointer": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
+		"the event names another verdict than the pointer": func(b *fixture, e *events.StagingPublished, part lake.PointerPart) {
 			e.Parts[0].Verdict = b.Put(t, "quality/things/forged.json", lake.Verdict{Candidate: part.Candidate, Passed: true})
 		},
-		"the verdict was changed": func(b *bench, _ *events.StagingPublished, part lake.PointerPart) {
+		"the verdict was changed": func(b *fixture, _ *events.StagingPublished, part lake.PointerPart) {
 			b.Lake.Corrupt(part.Verdict.Key, []byte(`{"passed":true}`))
 		},
-		"the snapshot is not published": func(b *bench, e *events.StagingPublished, _ lake.PointerPart) { e.Snapshot = slot2 },
-		"nothing is published": func(b *bench, _ *events.StagingPublished, _ lake.PointerPart) {
+		"the snapshot is not published": func(b *fixture, e *events.StagingPublished, _ lake.PointerPart) { e.Snapshot = slot2 },
+		"nothing is published": func(b *fixture, _ *events.StagingPublished, _ lake.PointerPart) {
 			_ = b.Lake.Delete(t.Context(), lake.PointerKey("things"), "")
 		},
-		"another run is published": func(b *bench, _ *events.StagingPublished, _ lake.PointerPart) { b.publish(slot1, b.land(slot2, "")) },
-		"the candidate was made from another landing": func(b *bench, e *events.StagingPublished, part lake.PointerPart) {
+		"another run is published": func(b *fixture, _ *events.StagingPublished,
+			_ lake.PointerPart) {
+			b.publish(slot1, b.land(slot2, ""))
+		},
+		"the candidate was made from another landing": func(b *fixture, e *events.StagingPublished, part lake.PointerPart) {
 			part.Manifest = b.land(slot2, "").Manifest
 			*e = b.publish(slot1, part)
 		},
-		"a page was changed": func(b *bench, _ *events.StagingPublished, _ lake.PointerPart) {
+		"a page was changed": func(b *fixture, _ *events.StagingPublished, _ lake.PointerPart) {
 			b.Lake.Corrupt(lake.LandingPageKey("things", slot1, 2, lake.SHA256([]byte(pages[2]))), []byte("[1]"))
 		},
-		"the manifest was changed": func(b *bench, _ *events.StagingPublished, part lake.PointerPart) {
+		"the manifest was changed": func(b *fixture, _ *events.StagingPublished, part lake.PointerPart) {
 			b.Lake.Corrupt(part.Manifest.Key, []byte("{}"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, "")
+			b := newFixture(t, "")
 			part := b.land(slot1, "")
 			e := b.publish(slot1, part)
 			spoil(b, &e, part)
@@ -195,10 +199,11 @@ func TestWhatIsNotDeleted(t *testing.T) {
 	}
 }
 
-// A publication that was overtaken before its landing was cleared is found in the history.
-func TestASupersededSnapshotsLandingIsCleared(t *testing.T) {
+// TestASupersededSnapshotsLandingIsDeleted checks that the landing of a publication is deleted although a later publication
+// superseded it: its pointer is in the history.
+func TestASupersededSnapshotsLandingIsDeleted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	e := b.publish(slot1, b.land(slot1, ""))
 	b.supersede()
 	b.publish(slot2, b.land(slot2, ""))
@@ -208,7 +213,7 @@ func TestASupersededSnapshotsLandingIsCleared(t *testing.T) {
 	}
 }
 
-// The archive is what counts, not what was meant to be written there.
+// TestACorruptArchiveKeepsTheLanding checks that the stored archive is read back, not only written.
 func TestACorruptArchiveKeepsTheLanding(t *testing.T) {
 	t.Parallel()
 	page := lake.ArchiveKey(lake.LandingPageKey("things", slot1, 0, lake.SHA256([]byte(pages[0]))))
@@ -216,8 +221,8 @@ func TestACorruptArchiveKeepsTheLanding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, stored := range map[string][]byte{"no zstd": []byte("garbage"), "another page": other, "nothing": nil} {
-		b := newBench(t, "")
+	for name, stored := range map[string][]byte{"not zstd": []byte("garbage"), "another page": other, "nothing": nil} {
+		b := newFixture(t, "")
 		e := b.publish(slot1, b.land(slot1, ""))
 		b.Put(t, page, stored)
 		if _, err := b.deliver(e); err == nil || !strings.Contains(err.Error(), "landing is kept") || !strings.Contains(err.Error(), page) {
@@ -227,8 +232,8 @@ func TestACorruptArchiveKeepsTheLanding(t *testing.T) {
 			t.Errorf("%s: landing holds %v, evidence %v", name, b.under("landing/"), b.under("evidence/"))
 		}
 	}
-	// Other bytes that unpack to the same page are as good: another build may compress otherwise.
-	b := newBench(t, "")
+	// Other bytes that decompress to the same page are accepted: another build may compress differently.
+	b := newFixture(t, "")
 	e := b.publish(slot1, b.land(slot1, ""))
 	packed, err := compress([]byte(pages[0]))
 	if err != nil {
@@ -244,7 +249,7 @@ func TestACorruptArchiveKeepsTheLanding(t *testing.T) {
 
 func TestRawDelete(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "      - {property: llacRawPages, value: delete}\n")
+	b := newFixture(t, "      - {property: llacRawPages, value: delete}\n")
 	p := b.clear(b.publish(slot1, b.land(slot1, "")))
 	e := b.evidence(p.Evidence[0])
 	if p.Archived || e.RawPolicy != "delete" || len(b.under("archive/")) != 0 || len(b.under("landing/")) != 0 {
@@ -252,14 +257,14 @@ func TestRawDelete(t *testing.T) {
 	}
 	for i, d := range e.Deletes[:3] {
 		if d.Archive != nil || d.SHA256 != lake.SHA256([]byte(pages[i])) {
-			t.Errorf("entry %+v: the digest is all that is left", d)
+			t.Errorf("entry %+v, want the digest and no archive", d)
 		}
 	}
 }
 
 func TestSlicesAndCarriedParts(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	carried := b.land(slot1, "2023")
 	carried.CarriedOn = true
 	p := b.clear(b.publish(slot2, carried, b.land(slot2, "2024"), b.land(slot2, "2025")))
@@ -267,31 +272,31 @@ func TestSlicesAndCarriedParts(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	if left := b.under("landing/"); len(left) != 5 || !strings.Contains(left[0], slot1+"-y2023") {
-		t.Errorf("landing holds %v: what is carried on is not this event's", left)
+		t.Errorf("landing holds %v: want the objects of the carried part kept", left)
 	}
 }
 
-// Exactly the version that was landed is deleted.
+// TestDeletesNameVersions checks that only the version named by the manifest is deleted.
 func TestDeletesNameVersions(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	part := b.land(slot1, "")
 	e := b.publish(slot1, part)
 	page := lake.LandingPageKey("things", slot1, 0, lake.SHA256([]byte(pages[0])))
 	b.Ports.Failpoint = func(name string) {
 		if name == "before-delete" {
-			b.Put(t, page, []byte("written by somebody else"))
+			b.Put(t, page, []byte("written by another process"))
 		}
 	}
 	b.clear(e)
 	if left := b.under("landing/"); !slices.Equal(left, []string{page}) {
-		t.Errorf("landing holds %v: another version is not this event's to delete", left)
+		t.Errorf("landing holds %v: want the other version kept", left)
 	}
 }
 
 func TestUnreadableEvidenceStopsDeletion(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	e := b.publish(slot1, b.land(slot1, ""))
 	b.Put(t, lake.EvidenceKey("things", slot1), []byte("{"))
 	if _, err := b.deliver(e); !runtime.IsPermanent(err) || len(b.under("landing/")) != 5 {

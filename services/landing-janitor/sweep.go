@@ -15,19 +15,20 @@ import (
 )
 
 const (
-	// orphanAge is the age after which an object that no receipt names is an orphan. Messages name only what a receipt
-	// names, however late they come; younger objects may belong to a stage that is about to write its receipt.
+	// orphanAge is the age after which an object that no receipt names is an orphan. Messages name only objects that a receipt
+	// names, however late they arrive. Younger objects may belong to a stage that has yet to write its receipt.
 	orphanAge = 15 * 24 * time.Hour
-	// supersededAge is how long a superseded snapshot is kept where its contract does not say.
+	// supersededAge is how long a superseded snapshot is kept if its contract does not set it.
 	supersededAge = 90 * 24 * time.Hour
 )
 
-// sweep keeps old dead letters and removes what nothing names any more. Invariant 5: a dataset that cannot be swept does not stop the others.
+// sweep copies old dead letters to the lake and deletes objects that nothing names any more. Invariant 5: a dataset that
+// cannot be swept does not stop the others.
 func (j janitor) sweep(ctx context.Context, now time.Time) error {
 	kept := j.keepLetters(ctx, now)
 	contracts, failed := j.ports.Contracts.Current(ctx)
 	if errors.Is(failed, runtime.ErrNoContracts) {
-		j.ports.Log.WarnContext(ctx, "nothing is in force yet, so nothing was swept", "error", failed.Error())
+		j.ports.Log.WarnContext(ctx, "no contract is in force yet; nothing was swept", "error", failed.Error())
 		return kept
 	}
 	for _, c := range contracts {
@@ -38,7 +39,8 @@ func (j janitor) sweep(ctx context.Context, now time.Time) error {
 
 func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now time.Time) error {
 	if j.ports.Catalogue != nil {
-		// First, and nothing is swept where it fails: a table that is behind the pointer shows what is about to go.
+		// Update the tables first. If that fails nothing is swept: a table behind the pointer may read objects that are
+		// about to be deleted.
 		if err := j.ports.Catalogue.Follow(ctx, c.Dataset); err != nil {
 			return err
 		}
@@ -55,7 +57,7 @@ func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now tim
 	if keep <= 0 {
 		keep = supersededAge
 	}
-	// What a person can still read, or roll back to, is named.
+	// named contains the candidates that can still be read or rolled back to.
 	named := map[string]bool{}
 	name := func(p lake.Pointer) {
 		for _, part := range p.Parts {
@@ -65,8 +67,8 @@ func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now tim
 	if pointer != nil {
 		name(*pointer)
 	}
-	// A pointer is copied to the history before it is superseded, by a gate that may die in between: it was
-	// superseded when its successor was published.
+	// The gate copies a pointer to the history before it moves the pointer, and may die in between. So a snapshot counts as
+	// superseded from the time at which its successor was published.
 	superseded := map[string]time.Time{}
 	for _, old := range history {
 		superseded[old.Previous] = old.PublishedAt
@@ -100,10 +102,10 @@ func (j janitor) sweepDataset(ctx context.Context, c *contract.Contract, now tim
 	return j.remove(ctx, c.Dataset, "orphans", now, orphans)
 }
 
-// sweepSnapshot deletes the table and the objects of one superseded snapshot, but for the parts that a kept one carries on.
+// sweepSnapshot deletes the table and the objects of one superseded snapshot, except the parts that a kept snapshot reuses.
 func (j janitor) sweepSnapshot(ctx context.Context, old lake.Pointer, now time.Time, named map[string]bool) error {
 	if j.ports.Catalogue != nil {
-		// A table without its objects would answer with no rows, and without an error.
+		// A table without its objects would return no rows and no error.
 		if err := j.ports.Catalogue.Forget(ctx, old.Dataset, old.Snapshot); err != nil {
 			return err
 		}
@@ -133,16 +135,16 @@ func (j janitor) remove(ctx context.Context, dataset, reason string, now time.Ti
 	}
 	evidence := lake.Evidence{Dataset: dataset, Reason: reason, Deletes: entries, DecidedAt: now, Build: j.ports.Build}
 	body := lake.Encode(evidence)
-	// The digest in the name makes a second, different list of the same day a second document.
+	// The digest in the key gives a different list of the same day its own document.
 	key := fmt.Sprintf("evidence/%s/sweep-%s-%s.%s.json", dataset, reason, lake.Slot(now), lake.SHA256(body)[:12])
 	if _, _, err := j.ports.Lake.PutIfAbsent(ctx, key, body); err != nil {
 		return err
 	}
-	// Invariant 4: evidence before deletion.
+	// Invariant 4: the evidence is written before the deletion.
 	return j.delete(ctx, entries)
 }
 
-// history reads the superseded pointers of a dataset whose objects are still there.
+// history returns the superseded pointers of a dataset whose objects were not swept yet.
 func (j janitor) history(ctx context.Context, dataset string) ([]lake.Pointer, error) {
 	var keys []string
 	if err := j.ports.Lake.List(ctx, lake.HistoryPrefix(dataset), func(i lake.Info) bool {
@@ -168,8 +170,8 @@ func (j janitor) history(ctx context.Context, dataset string) ([]lake.Pointer, e
 	return out, nil
 }
 
-// orphans lists what abandoned attempts left in landing and staging: objects so old that no message can name them any
-// more, and that no receipt names.
+// orphans returns the objects of abandoned attempts in landing and staging. No receipt names them, and they are so old that
+// no message can name them any more.
 func (j janitor) orphans(ctx context.Context, dataset string, now time.Time, named map[string]bool) ([]lake.EvidenceEntry, error) {
 	var old []lake.Info
 	collect := func(i lake.Info) bool {
@@ -186,7 +188,7 @@ func (j janitor) orphans(ctx context.Context, dataset string, now time.Time, nam
 	receipts := map[string]*claims{} // by run
 	var out []lake.EvidenceEntry
 	for _, i := range old {
-		run := place(i.Key)
+		run := runOf(i.Key)
 		if run == "" || strings.HasPrefix(i.Key, "staging/") && named[prefix(i.Key)] {
 			continue
 		}
@@ -201,7 +203,7 @@ func (j janitor) orphans(ctx context.Context, dataset string, now time.Time, nam
 		if r.holds(i.Key) {
 			continue
 		}
-		// The digest belongs into the evidence: it is all that will be left of the bytes.
+		// The evidence needs the digest: nothing else will remain of the bytes.
 		b, info, err := j.ports.Lake.Get(ctx, i.Key)
 		if errors.Is(err, lake.ErrNotFound) {
 			continue
@@ -215,10 +217,10 @@ func (j janitor) orphans(ctx context.Context, dataset string, now time.Time, nam
 	return out, nil
 }
 
-// claims is what the receipts of one run name.
+// claims are the objects that the receipts of one run name.
 type claims struct {
-	landing map[string]bool // landing keys of the run's own manifest: a rejected landing is kept for inspection
-	staging string          // prefix of the run's own candidate
+	landing map[string]bool // keys in the run's manifest; a rejected landing is kept for inspection
+	staging string          // prefix of the run's candidate; empty if the run has none
 }
 
 func (c *claims) holds(key string) bool {
@@ -228,10 +230,10 @@ func (c *claims) holds(key string) bool {
 	return c.staging != "" && strings.HasPrefix(key, c.staging)
 }
 
-// claims reads the fetcher's and the stager's receipt of a run. A run without them was abandoned.
+// claims reads the fetcher's and the stager's receipts of a run. A run without them was abandoned.
 func (j janitor) claims(ctx context.Context, dataset, run string) (*claims, error) {
 	c := &claims{landing: map[string]bool{}}
-	var last []events.Event // of the fetcher: what it left to a continuation counts until that one has its receipt
+	var last []events.Event // of the fetcher's last part; the objects of a continuation count until its own receipt exists
 	for part := 0; ; part++ {
 		receipt, err := j.receipt(ctx, lake.ReceiptKey(dataset, run, "fetcher", part))
 		if err != nil {
@@ -247,7 +249,7 @@ func (j janitor) claims(ctx context.Context, dataset, run string) (*claims, erro
 		if p, err := events.As[events.LandingWritten](e); err == nil {
 			manifest = p.Manifest
 		} else if p, err := events.As[events.ExtractionContinued](e); err == nil {
-			manifest = p.Partial // the message may be a dead letter that is yet to be replayed
+			manifest = p.Partial // the message may be a dead letter that will be replayed
 		} else {
 			continue
 		}
@@ -267,12 +269,12 @@ func (j janitor) claims(ctx context.Context, dataset, run string) (*claims, erro
 	return c, nil
 }
 
-// claimLanding claims what a manifest lists, and the manifest.
+// claimLanding adds a manifest and the objects that it lists to the claims.
 func (j janitor) claimLanding(ctx context.Context, c *claims, manifest events.Object) error {
 	c.landing[manifest.Key] = true
 	m, err := lake.ReadDocument[lake.Manifest](ctx, j.ports.Lake, manifest)
 	if errors.Is(err, lake.ErrNotFound) {
-		return nil // deleted with evidence already
+		return nil // it was already deleted, with evidence
 	}
 	if err != nil {
 		return err
@@ -291,7 +293,7 @@ func (j janitor) receipt(ctx context.Context, key string) (*lake.Receipt, error)
 	return r, err
 }
 
-// prefix is the folder of a candidate, whichever of its objects is asked about:
+// prefix returns the folder of a candidate, given the key of any of its objects:
 // "staging/<dataset>/ingested_process_at=<run>-<attempt>/".
 func prefix(key string) string {
 	parts := strings.SplitN(key, "/", 4)
@@ -301,8 +303,8 @@ func prefix(key string) string {
 	return strings.Join(parts[:3], "/") + "/"
 }
 
-// place reads the run out of a key of landing or staging; "" where the key is of another form.
-func place(key string) string {
+// runOf returns the run in a key of landing or staging; "" if the key has another form.
+func runOf(key string) string {
 	parts := strings.SplitN(key, "/", 4)
 	if len(parts) < 4 {
 		return ""

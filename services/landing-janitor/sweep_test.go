@@ -16,27 +16,27 @@ import (
 
 const day = 24 * time.Hour
 
-// sweep moves the clock and delivers that day's tick.
-func (b *bench) sweep(after time.Duration) error {
+// sweep moves the clock and delivers the tick of that time.
+func (b *fixture) sweep(after time.Duration) error {
 	b.t.Helper()
 	at := runtimetest.Start.Add(after)
 	b.Clock.Set(at)
 	out, err := b.Deliver(b.t.Context(), Service, runtimetest.Event("sweep-"+lake.Slot(at), events.SweepTicked{ScheduledAt: at}))
 	if len(out) != 0 {
-		b.t.Errorf("the sweep said %v", runtimetest.Names(out))
+		b.t.Errorf("the sweep emitted %v", runtimetest.Names(out))
 	}
 	return err
 }
 
-func (b *bench) swept(after time.Duration) {
+func (b *fixture) swept(after time.Duration) {
 	b.t.Helper()
 	if err := b.sweep(after); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// sweepEvidence reads all evidence of a reason.
-func (b *bench) sweepEvidence(reason string) []lake.Evidence {
+// sweepEvidence returns the evidence of all sweeps with this reason.
+func (b *fixture) sweepEvidence(reason string) []lake.Evidence {
 	b.t.Helper()
 	var out []lake.Evidence
 	for _, key := range b.under("evidence/things/sweep-" + reason) {
@@ -51,15 +51,15 @@ func (b *bench) sweepEvidence(reason string) []lake.Evidence {
 
 func TestOrphans(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	b.publish(slot1, b.land(slot1, ""))
-	b.land(slot2, "") // rejected, say: its receipts name it
+	b.land(slot2, "") // not published, for example rejected: its receipts name it
 	kept := b.Lake.Keys()
 	run := "20250701T063000"
 	orphans := []string{
-		lake.LandingPageKey("things", slot1, 7, strings.Repeat("a", 64)), // of an attempt that was given up for another
-		lake.LandingPageKey("things", run, 0, strings.Repeat("b", 64)),   // of a run that never came to its manifest
-		lake.StagingKey("things", slot1, "s0", nil),                      // of a try that died
+		lake.LandingPageKey("things", slot1, 7, strings.Repeat("a", 64)), // of an attempt that another one replaced
+		lake.LandingPageKey("things", run, 0, strings.Repeat("b", 64)),   // of a run that wrote no manifest
+		lake.StagingKey("things", slot1, "s0", nil),                      // of an attempt that died
 		lake.StagingKey("things", run, "s0", []lake.PartitionValue{{Column: "d", Value: "01"}}),
 	}
 	bodies := map[string]string{}
@@ -67,12 +67,12 @@ func TestOrphans(t *testing.T) {
 		bodies[key] = "orphan " + key
 		b.Put(t, key, []byte(bodies[key]))
 	}
-	stranger := b.Put(t, "landing/things/readme.txt", []byte("not of our form"))
+	stranger := b.Put(t, "landing/things/readme.txt", []byte("a key of another form"))
 	other := b.Put(t, "landing/thingsandmore/ingested_process_at=1/0.json", []byte("another dataset's"))
 
 	b.swept(15 * day)
 	if left := b.Lake.Keys(); !slices.Contains(left, orphans[0]) {
-		t.Error("an object of 15 days is gone: a message may still name it")
+		t.Error("an object of exactly 15 days was deleted: a message may still name it")
 	}
 	b.Put(t, lake.LandingPageKey("things", run, 1, strings.Repeat("c", 64)), []byte("a young one"))
 	b.swept(15*day + time.Second)
@@ -98,17 +98,19 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// A landing that was handed on part by part is claimed by the receipt of the last part.
-func TestAHandedOnLandingIsNoOrphan(t *testing.T) {
+// TestAContinuedLandingIsNotAnOrphan checks that the receipt of the last part names all parts of a landing.
+func TestAContinuedLandingIsNotAnOrphan(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	part := b.land(slot1, "")
 	receipt, err := lake.ReadDocument[lake.Manifest](t.Context(), b.Lake, part.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Put(t, lake.ReceiptKey("things", slot1, "fetcher", 0), lake.Receipt{Events: []events.Event{runtimetest.Event("1", events.ExtractionContinued{Run: receipt.Run, Part: 1})}})
-	b.Put(t, lake.ReceiptKey("things", slot1, "fetcher", 1), lake.Receipt{Events: []events.Event{runtimetest.Event("2", events.LandingWritten{Run: receipt.Run, Manifest: part.Manifest})}})
+	b.Put(t, lake.ReceiptKey("things", slot1, "fetcher", 0), lake.Receipt{Events: []events.Event{runtimetest.Event("1",
+		events.ExtractionContinued{Run: receipt.Run, Part: 1})}})
+	b.Put(t, lake.ReceiptKey("things", slot1, "fetcher", 1), lake.Receipt{Events: []events.Event{runtimetest.Event("2",
+		events.LandingWritten{Run: receipt.Run, Manifest: part.Manifest})}})
 	b.swept(40 * day)
 	if left := b.under("landing/"); len(left) != 5 {
 		t.Errorf("landing holds %v", left)
@@ -117,7 +119,7 @@ func TestAHandedOnLandingIsNoOrphan(t *testing.T) {
 
 func TestASupersededSnapshot(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	old := b.land(slot1, "")
 	b.publish(slot1, old)
 	b.Clock.Set(runtimetest.Start.Add(10 * day))
@@ -126,7 +128,7 @@ func TestASupersededSnapshot(t *testing.T) {
 
 	b.swept(100*day - time.Second)
 	if !slices.Contains(b.Lake.Keys(), old.Objects[0].Key) {
-		t.Fatal("gone before its 90 days, which count from the day it was superseded")
+		t.Fatal("deleted less than 90 days after it was superseded")
 	}
 	all := b.operations()
 	b.swept(100 * day)
@@ -136,7 +138,8 @@ func TestASupersededSnapshot(t *testing.T) {
 		t.Errorf("staging holds %v", left)
 	}
 	evidence := b.sweepEvidence("superseded")
-	if len(evidence) != 1 || len(evidence[0].Deletes) != 2 || evidence[0].Deletes[0].Object != old.Objects[0].Object || evidence[0].Deletes[1].Object != old.Candidate {
+	if len(evidence) != 1 || len(evidence[0].Deletes) != 2 || evidence[0].Deletes[0].Object != old.Objects[0].Object ||
+		evidence[0].Deletes[1].Object != old.Candidate {
 		t.Errorf("evidence %+v", evidence)
 	}
 	proof := slices.IndexFunc(*all, func(s string) bool { return strings.HasPrefix(s, "put evidence/") })
@@ -147,32 +150,34 @@ func TestASupersededSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h, err := lake.ReadDocument[lake.Pointer](t.Context(), b.Lake, info.Object()); err != nil || !h.SweptAt.Equal(runtimetest.Start.Add(100*day)) {
-		t.Errorf("the history says swept at %v (%v)", h.SweptAt, err)
+	if h, err := lake.ReadDocument[lake.Pointer](t.Context(), b.Lake, info.Object()); err != nil ||
+		!h.SweptAt.Equal(runtimetest.Start.Add(100*day)) {
+		t.Errorf("swept at %v in the history (%v)", h.SweptAt, err)
 	}
 	again := b.operations()
 	b.swept(101 * day)
-	if slices.ContainsFunc(*again, func(s string) bool { return strings.HasPrefix(s, "delete ") }) || len(b.sweepEvidence("superseded")) != 1 {
+	if slices.ContainsFunc(*again, func(s string) bool { return strings.HasPrefix(s, "delete ") }) ||
+		len(b.sweepEvidence("superseded")) != 1 {
 		t.Errorf("swept twice: %q", *again)
 	}
 }
 
-// What is published now, or was carried on into what is published, stays, however old.
-func TestWhatTheSweepKeeps(t *testing.T) {
+// TestSnapshotsThatTheSweepKeeps checks that the published snapshot and the parts that it reuses are kept, whatever their age.
+func TestSnapshotsThatTheSweepKeeps(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	one, two := b.land(slot1, "2023"), b.land(slot1, "2024")
 	b.publish(slot1, one, two)
 	b.supersede()
 	carried := one
 	carried.CarriedOn = true
 	b.publish(slot2, carried, b.land(slot2, "2024"))
-	b.supersede() // a gate that died before it moved the pointer on
+	b.supersede() // a gate that died before it moved the pointer
 	b.swept(400 * day)
 	left := b.under("staging/")
 	for _, key := range []string{one.Objects[0].Key, one.Candidate.Key} {
 		if !slices.Contains(left, key) {
-			t.Errorf("%s is gone, although the published snapshot carries it on", key)
+			t.Errorf("%s was deleted, although the published snapshot reuses it", key)
 		}
 	}
 	if slices.Contains(left, two.Objects[0].Key) || len(left) != 4 {
@@ -191,7 +196,7 @@ func TestACrashWhileSweeping(t *testing.T) {
 	t.Parallel()
 	died := errors.New("killed")
 	for step := 1; ; step++ {
-		b := newBench(t, "")
+		b := newFixture(t, "")
 		b.publish(slot1, b.land(slot1, ""))
 		b.supersede()
 		b.publish(slot2, b.land(slot2, ""))
@@ -237,11 +242,11 @@ func TestOneBrokenDataset(t *testing.T) {
 	t.Parallel()
 	broken := runtimetest.Parse(t, "broken", runtimetest.Shape{Dataset: "broken"}.Text())
 	sound := runtimetest.Parse(t, "things", runtimetest.Shape{}.Text())
-	for name, spoil := range map[string]func(b *bench){
-		"its pointer":  func(b *bench) { b.Put(t, lake.PointerKey("broken"), []byte("{")) },
-		"its contract": func(b *bench) { b.Config.Corrupt(lake.ContractKey(broken.SHA256), []byte("{}")) },
+	for name, spoil := range map[string]func(b *fixture){
+		"its pointer":  func(b *fixture) { b.Put(t, lake.PointerKey("broken"), []byte("{")) },
+		"its contract": func(b *fixture) { b.Config.Corrupt(lake.ContractKey(broken.SHA256), []byte("{}")) },
 	} {
-		b := &bench{runtimetest.New(t, broken, sound), t, sound}
+		b := &fixture{runtimetest.New(t, broken, sound), t, sound}
 		orphan := b.Put(t, lake.StagingKey("things", slot1, "s0", nil), []byte("orphan"))
 		spoil(b)
 		if err := b.sweep(20 * day); err == nil || !strings.Contains(err.Error(), "broken") {
@@ -253,10 +258,10 @@ func TestOneBrokenDataset(t *testing.T) {
 	}
 }
 
-// The sweep of an environment whose contracts are yet to come is no dead letter.
+// TestSweepBeforeAnyContract checks that a sweep succeeds in an environment without contracts.
 func TestSweepBeforeAnyContract(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "")
+	b := newFixture(t, "")
 	b.Ports.Contracts = &runtime.ConfigContracts{Store: laketest.NewMemory()}
 	b.swept(day)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// onePage is a store that streams the same bytes whatever is asked for.
+// onePage is a store that returns the same bytes for every key.
 type onePage struct {
 	lake.Store
 	body []byte
@@ -23,7 +23,7 @@ func (s onePage) Open(context.Context, string) (io.ReadCloser, lake.Info, error)
 	return io.NopCloser(bytes.NewReader(s.body)), lake.Info{Size: int64(len(s.body))}, nil
 }
 
-// BenchmarkValidate checks a page of the register: its bytes in memory, and read from a store with size and sha256.
+// BenchmarkValidate validates one page of the register: from memory, and from a store with its size and sha256 checked.
 func BenchmarkValidate(b *testing.B) {
 	body := sourcetest.RegisterPage(1000, 1)
 	page := lake.ManifestPage{Object: events.Object{Key: "page", Size: int64(len(body)), SHA256: lake.SHA256(body)}, Rows: 1000}

@@ -13,12 +13,12 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// pass is the one pass over the pages of a landing. What holds: every byte is read, hashed and tokenized once, and the
-// memory is that of the largest page, however many there are.
+// pass reads the pages of a landing once. It reads, hashes and tokenizes every byte once. It needs memory for the largest
+// page, whatever the number of pages.
 type pass struct {
 	reader     source.Reader
 	shape      *shape
-	buffer     []byte // holds one page after another
+	buffer     []byte // reused for every page
 	rows       int64
 	unreadable unreadable
 }
@@ -35,7 +35,7 @@ func newPass(c *contract.Contract) (*pass, error) {
 	return p, nil
 }
 
-// page checks one page: that it is what was written, and that it can be read to its end.
+// page checks that one page has the bytes that were written and can be read to its end.
 func (p *pass) page(ctx context.Context, store lake.Store, page lake.ManifestPage) ([]events.Problem, error) {
 	body, err := lake.ReadInto(ctx, store, page.Object, p.buffer)
 	p.buffer = body
@@ -44,7 +44,10 @@ func (p *pass) page(ctx context.Context, store lake.Store, page lake.ManifestPag
 	case errors.As(err, &integrity):
 		return []events.Problem{{Code: "page_changed", Page: page.Key, Message: integrity.Error()}}, nil
 	case errors.Is(err, lake.ErrNotFound):
-		return []events.Problem{{Code: "page_missing", Page: page.Key, Message: "the manifest names this page, but it is not in the lake; run the dataset again"}}, nil
+		return []events.Problem{{
+			Code: "page_missing", Page: page.Key,
+			Message: "the manifest lists this page, but the lake does not contain it; run the dataset again",
+		}}, nil
 	case err != nil:
 		return nil, err
 	}
@@ -53,19 +56,22 @@ func (p *pass) page(ctx context.Context, store lake.Store, page lake.ManifestPag
 	if errors.As(err, &malformed) {
 		return []events.Problem{{
 			Code: "page_malformed", Page: page.Key,
-			Message: fmt.Sprintf("%v; the source sent a page that cannot be read: the bytes are kept in landing, run the dataset again", malformed),
+			Message: fmt.Sprintf("%v; the source sent a malformed page, which is kept in landing; run the dataset again", malformed),
 		}}, nil
 	}
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
 	if rows != page.Rows {
-		return []events.Problem{{Code: "page_row_count", Page: page.Key, Message: fmt.Sprintf("the page holds %d rows, its manifest says %d", rows, page.Rows)}}, nil
+		return []events.Problem{{
+			Code: "page_row_count", Page: page.Key,
+			Message: fmt.Sprintf("the page contains %d rows, but the manifest counts %d; run the dataset again", rows, page.Rows),
+		}}, nil
 	}
 	return nil, nil
 }
 
-// scan reads the rows of a page and answers how many there are.
+// scan reads the rows of a page and returns their number.
 func (p *pass) scan(key string, body []byte) (int64, error) {
 	before := p.rows
 	err := p.reader.Rows(body, func(r source.Row) error {
@@ -80,14 +86,14 @@ func (p *pass) scan(key string, body []byte) (int64, error) {
 	return p.rows - before, err
 }
 
-// unreadable counts the rows that cannot be read in pages that can.
+// unreadable counts the rows that cannot be read in readable pages.
 //
-// Invariant 5: they are no reason to reject a landing; the stager quarantines them.
+// Invariant 5: unreadable rows do not reject a landing; the stager quarantines them.
 type unreadable struct {
 	rows int64
-	page string // key of the first one's page
-	row  int    // its index there
-	why  error
+	page string // key of the page with the first unreadable row
+	row  int    // index of that row in the page
+	why  error  // why that row cannot be read
 }
 
 func (u *unreadable) add(page string, r source.Row) {
@@ -102,6 +108,6 @@ func (u *unreadable) report() []events.Problem {
 	}
 	return []events.Problem{{
 		Code: "rows_unreadable", Page: u.page,
-		Message: fmt.Sprintf("rows that cannot be read and will be quarantined: %d; the first is row %d of this page: %v", u.rows, u.row, u.why),
+		Message: fmt.Sprintf("unreadable rows, which will be quarantined: %d; the first is row %d of this page: %v", u.rows, u.row, u.why),
 	}}
 }

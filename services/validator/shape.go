@@ -14,19 +14,19 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// shape counts what the rows of a landing look like: by name, how many values of each JSON kind. What holds: a value costs
-// one addition, and all judgement waits for drift.
+// shape counts the values of each JSON kind in every field of a landing. Counting a value costs one addition; drift
+// compares the counts with the contract at the end.
 type shape struct {
 	contract *contract.Contract
-	expected map[string]contract.Field // by source field; of two columns of one field, the required one
-	seen     []sighting                // by the reader's ID of the name
-	rest     map[string]*sighting      // by name, where the reader gives no ID
+	expected map[string]contract.Field // by source field; if two columns read one field, the required column
+	seen     []sighting                // by the reader's ID of the field
+	rest     map[string]*sighting      // by name, for fields without an ID
 }
 
-// portalsOwn begins the names of the portal's own fields (row ids, computed regions), which are not the data's.
+// portalsOwn is the prefix of the names of the portal's own fields (row ids, computed regions), which are not data.
 const portalsOwn = ":"
 
-// sighting is what was seen of one source field.
+// sighting counts the values of one source field.
 type sighting struct {
 	name   string
 	values [kinds]int64
@@ -36,7 +36,7 @@ func newShape(c *contract.Contract) *shape {
 	s := &shape{contract: c, expected: map[string]contract.Field{}, rest: map[string]*sighting{}}
 	for _, f := range c.Fields {
 		if f.Derived() {
-			continue // the source sends no such field
+			continue // the source does not send derived fields
 		}
 		if there, ok := s.expected[f.Source]; !ok || f.Required && !there.Required {
 			s.expected[f.Source] = f
@@ -45,7 +45,7 @@ func newShape(c *contract.Contract) *shape {
 	return s
 }
 
-// add counts a row. All rows come from one reader, so that an ID is one name.
+// add counts the values of a row. All rows come from one reader, so an ID always stands for the same name.
 func (s *shape) add(r source.Row) {
 	for i := range r.Fields {
 		v := &r.Fields[i]
@@ -64,7 +64,7 @@ func (g *sighting) count(v *source.Value) {
 	g.values[kindOf(v.Raw)]++
 }
 
-// unnumbered answers the sighting of a name that is new, or that the reader gives no ID.
+// unnumbered returns the sighting of a field that is new or to which the reader gives no ID.
 func (s *shape) unnumbered(v *source.Value) *sighting {
 	if v.ID >= 0 {
 		s.seen = append(s.seen, make([]sighting, v.ID+1-len(s.seen))...)
@@ -76,7 +76,7 @@ func (s *shape) unnumbered(v *source.Value) *sighting {
 	return s.rest[v.Name]
 }
 
-// byName answers what was seen, by name.
+// byName returns the sightings by field name.
 func (s *shape) byName() map[string]*sighting {
 	out := maps.Clone(s.rest)
 	for i := range s.seen {
@@ -87,7 +87,7 @@ func (s *shape) byName() map[string]*sighting {
 	return out
 }
 
-// present answers in how many rows the field is there and not null.
+// present returns the number of rows in which the field is present and not null.
 func (g *sighting) present() (n int64) {
 	for k, count := range g.values {
 		if kind(k) != null {
@@ -97,7 +97,7 @@ func (g *sighting) present() (n int64) {
 	return n
 }
 
-// alien answers how many values cannot become the type for what they are in JSON, and the kind of most of them.
+// alien returns the number of values whose JSON kind cannot be converted to the type, and the most frequent such kind.
 func (g *sighting) alien(t contract.Type) (n int64, most kind) {
 	for k, count := range g.values {
 		if k := kind(k); k != null && !fits(t, k) {
@@ -110,8 +110,8 @@ func (g *sighting) alien(t contract.Type) (n int64, most kind) {
 	return n, most
 }
 
-// drift compares what was seen in so many rows, and what the source publishes of its own schema, with the contract. fatal
-// stops the run; report is let through and told.
+// drift compares the counts of all rows, and the schema that the source publishes of itself, with the contract. Problems
+// in fatal reject the landing; problems in report are only reported.
 func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report []events.Problem) {
 	add := func(policy contract.DriftPolicy, p events.Problem) {
 		if policy == contract.DriftReject {
@@ -131,38 +131,41 @@ func (s *shape) drift(published []source.SourceField, rows int64) (fatal, report
 	}
 	known := s.readByRole(published)
 	for _, name := range sorted(names) {
-		if _, ok := s.expected[name]; ok || known[name] || strings.HasPrefix(name, portalsOwn) || portals.All.IsDerived(s.contract.Source.Kind, name) {
+		_, expected := s.expected[name]
+		ofPortal := strings.HasPrefix(name, portalsOwn) || portals.All.IsDerived(s.contract.Source.Kind, name)
+		if expected || known[name] || ofPortal {
 			continue
 		}
 		add(s.contract.Drift.Added, events.Problem{Code: "field_added", Field: shown(name),
-			Message: "the source has a field that the contract does not know; it is kept in the raw pages and not staged. Classify it in the contract to stage it"})
+			Message: "the contract does not name this field of the source; the raw pages keep it, but it is not staged; " +
+				"to stage it, add it to the contract with its classification"})
 	}
 	for _, name := range sorted(s.expected) {
 		f, seen := s.expected[name], sightings[name]
 		listed := slices.ContainsFunc(published, func(p source.SourceField) bool { return p.Name == name })
 		switch {
-		// A null column is left out of every row, so only the source's own schema can tell that an optional one is gone.
+		// A source omits null values from its rows, so only the source's own schema shows that an optional field was removed.
 		case !listed && len(published) > 0 && seen == nil,
 			f.Required && rows > 0 && (seen == nil || seen.present() == 0):
 			policy := s.contract.Drift.Missing
 			if f.Required {
 				policy = contract.DriftReject
 			}
-			add(policy, events.Problem{Code: "field_missing", Field: name,
-				Message: missing(f)})
+			add(policy, events.Problem{Code: "field_missing", Field: name, Message: missing(f)})
 		case seen != nil:
 			alien, most := seen.alien(f.Type)
 			if alien*2 <= seen.present() {
 				continue
 			}
 			add(s.contract.Drift.Retyped, events.Problem{Code: "field_retyped", Field: name,
-				Message: fmt.Sprintf("%d of %d values are a JSON %s, which cannot become the contract's %s", alien, seen.present(), most, f.Type)})
+				Message: fmt.Sprintf("%d of %d values have the JSON type %s, which cannot be converted to the contract's type %s; "+
+					"check the source and change the contract", alien, seen.present(), most, f.Type)})
 		}
 	}
 	return fatal, report
 }
 
-// readByRole answers the dimensions that the contract reads by their role, and so knows although it does not name them.
+// readByRole returns the dimensions that the contract reads by their role. The contract does not name them.
 func (s *shape) readByRole(published []source.SourceField) map[string]bool {
 	out := map[string]bool{}
 	for _, p := range published {
@@ -175,22 +178,25 @@ func (s *shape) readByRole(published []source.SourceField) map[string]bool {
 	return out
 }
 
-// missing says what it means that a column's field is not there.
+// missing returns the message of a column whose field is missing.
 func missing(f contract.Field) string {
 	role, byRole := strings.CutPrefix(strings.TrimSuffix(f.Source, ".label"), source.RolePrefix)
 	switch {
 	case !byRole:
-		return fmt.Sprintf("the source no longer sends the field of column %s; it was renamed or removed: look at the source and change the contract", f.Name)
+		return fmt.Sprintf("the source does not send the field of column %s; check whether the source renamed or removed it, "+
+			"and change the contract", f.Name)
 	case role == "none":
-		return fmt.Sprintf("column %s wants the one dimension without a role, and the table has none or several: look at the table's metadata and name the dimension in the contract", f.Name)
+		return fmt.Sprintf("column %s requires the only dimension without a role, but the table has none or several; "+
+			"check the table's metadata and name the dimension in the contract", f.Name)
 	}
-	return fmt.Sprintf("column %s wants the dimension of the role %s, and the table gives it to none: look at the table's metadata and name the dimension in the contract", f.Name, role)
+	return fmt.Sprintf("column %s requires the dimension with the role %s, but no dimension of the table has that role; "+
+		"check the table's metadata and name the dimension in the contract", f.Name, role)
 }
 
-// maxName bounds the name of a field that the contract does not know, in bytes.
+// maxName is the maximum length in bytes of the name of a field that the contract does not name.
 const maxName = 100
 
-// shown is a source's name for a field as an event may carry it: short, and nothing that a terminal would obey.
+// shown returns a source's field name as an event may contain it: short, and without control characters.
 func shown(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -208,7 +214,7 @@ func shown(name string) string {
 	return name[:cut] + "…"
 }
 
-// kind is what a value is in JSON.
+// kind is the JSON type of a value.
 type kind uint8
 
 const (
@@ -225,7 +231,7 @@ func (k kind) String() string {
 	return [kinds]string{"null", "string", "number", "boolean", "object", "array"}[k]
 }
 
-// kindByFirst is the kind of a value by its first byte.
+// kindByFirst contains the kind of a value by its first byte.
 var kindByFirst = func() (t [256]kind) {
 	for c := range t {
 		t[c] = number
@@ -241,7 +247,7 @@ func kindOf(raw []byte) kind {
 	return kindByFirst[raw[0]]
 }
 
-// fits says whether a JSON kind can become a column type. Text of a number or date is the stager's to judge, value by value.
+// fits reports whether a JSON kind can be converted to a column type. The stager checks the text of each number and date.
 func fits(t contract.Type, k kind) bool {
 	switch t {
 	case contract.JSON:

@@ -30,11 +30,11 @@ var Service = runtime.Service{
 	},
 }
 
-// maxProblems bounds what one event carries: a landing with a thousand bad pages, or new fields, is one story, and no
-// message holds more than 256 KiB.
+// maxProblems is the maximum number of problems in one event: a landing may have thousands of bad pages or new fields, and
+// a queue accepts messages of at most 256 KiB.
 const maxProblems = 20
 
-// ports are what the validator asks of the runtime.
+// ports are the ports that the validator uses.
 type ports struct {
 	Lake      lake.Store
 	Contracts runtime.Contracts
@@ -58,7 +58,8 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 		return nil, err
 	}
 	if m := manifest.Run; m.Dataset != p.Dataset || m.RunID != p.RunID || m.ContractSHA256 != p.ContractSHA256 {
-		return nil, runtime.Permanent(fmt.Errorf("manifest %s is of run %s of %s, not of run %s of %s; run the dataset again", p.Manifest.Key, m.RunID, m.Dataset, p.RunID, p.Dataset))
+		return nil, runtime.Permanent(fmt.Errorf("read manifest %s: it belongs to run %s of %s, not to run %s of %s; run the dataset again",
+			p.Manifest.Key, m.RunID, m.Dataset, p.RunID, p.Dataset))
 	}
 	started := v.ports.Clock.Now()
 	pass, err := newPass(c)
@@ -82,16 +83,20 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 
 	about := []any{"dataset", p.Dataset, "run", p.RunID}
 	v.ports.Metrics.Record(ctx, "rows_validated", float64(rows), telemetry.Count, about...)
-	v.ports.Metrics.Record(ctx, "validation_time", float64(v.ports.Clock.Now().Sub(started).Milliseconds()), telemetry.Milliseconds, about...)
+	elapsed := v.ports.Clock.Now().Sub(started)
+	v.ports.Metrics.Record(ctx, "validation_time", float64(elapsed.Milliseconds()), telemetry.Milliseconds, about...)
 	if len(problems) > 0 {
-		return []events.Event{events.New(events.LandingRejected{Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Problems: few(problems)})}, nil
+		return []events.Event{events.New(events.LandingRejected{
+			Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Problems: few(problems),
+		})}, nil
 	}
 	return []events.Event{events.New(events.LandingValidated{
-		Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest, Pages: len(manifest.Pages), Rows: rows, Bytes: manifest.Bytes, Drift: few(drift),
+		Run: p.Run, Attempt: p.Attempt, Manifest: p.Manifest,
+		Pages: len(manifest.Pages), Rows: rows, Bytes: manifest.Bytes, Drift: few(drift),
 	})}, nil
 }
 
-// few cuts a list of problems to what an event should carry.
+// few returns at most maxProblems problems and the number of the others.
 func few(problems []events.Problem) []events.Problem {
 	more := len(problems) - maxProblems
 	if more <= 0 {
@@ -100,23 +105,34 @@ func few(problems []events.Problem) []events.Problem {
 	return append(problems[:maxProblems:maxProblems], events.Problem{Code: "more", Message: fmt.Sprintf("and %d more problems", more)})
 }
 
-// whole checks that the manifest lists every page that was to be fetched, once and in order.
+// whole checks that the manifest lists every planned page once and in order.
 func whole(m lake.Manifest) []events.Problem {
 	if len(m.Pages) != len(m.Description.Pages) {
-		return []events.Problem{{Code: "pages_missing", Message: fmt.Sprintf("the manifest lists %d pages of %d planned", len(m.Pages), len(m.Description.Pages))}}
+		return []events.Problem{{
+			Code: "pages_missing",
+			Message: fmt.Sprintf("the manifest lists %d pages, but %d were planned; run the dataset again", len(m.Pages),
+				len(m.Description.Pages)),
+		}}
 	}
 	for i, p := range m.Pages {
 		if p.Index != i {
-			return []events.Problem{{Code: "pages_missing", Page: p.Key, Message: fmt.Sprintf("page %d stands where page %d should be", p.Index, i)}}
+			return []events.Problem{{
+				Code: "pages_missing", Page: p.Key,
+				Message: fmt.Sprintf("the manifest lists page %d in place of page %d; run the dataset again", p.Index, i),
+			}}
 		}
 	}
 	return nil
 }
 
-// counted compares the rows with the source's own count.
+// counted compares the number of rows with the source's own count.
 func counted(m lake.Manifest, rows int64) []events.Problem {
 	if want := m.Description.Rows; want >= 0 && rows != want {
-		return []events.Problem{{Code: "row_count", Message: fmt.Sprintf("the source counts %d rows, the landing holds %d; rows were lost or doubled while paging: run the dataset again", want, rows)}}
+		return []events.Problem{{
+			Code: "row_count",
+			Message: fmt.Sprintf("the source counts %d rows, but the landing contains %d; rows were lost or duplicated between pages; "+
+				"run the dataset again", want, rows),
+		}}
 	}
 	return nil
 }

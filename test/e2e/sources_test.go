@@ -126,13 +126,13 @@ func TestGDPWithOtherRoles(t *testing.T) {
 		reasons []string
 	}{
 		"no quarters": {drop("QUARTER"), ledger.Rejected,
-			[]string{"field_missing", "quarter_code wants the dimension of the role time", "name the dimension"}},
+			[]string{"field_missing", "quarter_code requires the dimension with the role time", "name the dimension"}},
 		"no sectors": {drop("SECTOR"), ledger.Rejected,
-			[]string{"field_missing", "sector_code wants the one dimension without a role"}},
+			[]string{"field_missing", "sector_code requires the only dimension without a role"}},
 		"two without a role": {with(adjustment), ledger.Rejected,
-			[]string{"sector_code wants the one dimension without a role, and the table has none or several"}},
+			[]string{"sector_code requires the only dimension without a role, but the table has none or several"}},
 		"no metric": {func(t portal.Table) portal.Table { t.Dimensions[3].Role = ""; return t }, ledger.Rejected,
-			[]string{"metric_code wants the dimension of the role metric", "sector_code"}},
+			[]string{"metric_code requires the dimension with the role metric", "sector_code"}},
 		"no territory": {drop("CAT"), ledger.Published, nil},
 		"two metrics":  {with(indicator), ledger.Published, nil},
 		"quarters of another form": {

@@ -163,7 +163,7 @@ var guards = []Guard{
 		File: "services/landing-janitor/janitor.go", Edits: []Edit{{
 			"if err := j.allowed(ctx, p, part); err != nil {",
 			"if err := error(nil); err != nil {"}},
-		Module: "services/landing-janitor", Test: ". TestWhatIsNotDeleted",
+		Module: "services/landing-janitor", Test: ". TestLandingsThatAreKept",
 	},
 	{
 		Name: "a landing is deleted although its archive cannot be read back",

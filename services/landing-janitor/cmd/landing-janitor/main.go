@@ -1,4 +1,4 @@
-// Command landing-janitor removes what is no longer needed, and can prove it.
+// Command landing-janitor deletes objects that are not needed any more and keeps evidence of each deletion.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command validator decides whether a landing can be trusted.
+// Command validator decides whether a landing is valid.
 package main
 
 import (

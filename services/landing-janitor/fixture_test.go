@@ -17,24 +17,26 @@ const (
 	slot2 = "20250802T063000"
 )
 
-type bench struct {
+// fixture is a test bench with the contract of one dataset.
+type fixture struct {
 	*runtimetest.Bench
 	t *testing.T
 	c *contract.Contract
 }
 
-func newBench(t *testing.T, custom string) *bench {
+func newFixture(t *testing.T, custom string) *fixture {
 	c := runtimetest.Parse(t, "things", runtimetest.Shape{Custom: custom}.Text())
-	return &bench{runtimetest.New(t, c), t, c}
+	return &fixture{runtimetest.New(t, c), t, c}
 }
 
-// pages are what a run landed: one is not compressible, one is long, one is empty of rows.
+// pages are the pages of a landing: one that does not compress, one long page and one page without rows.
 var pages = []string{"[{\"codi\":\"1\",\"nom\":\"L'Hospitalet\"}]\r\n", "[" + strings.Repeat(`{"codi":"2"},`, 5000) + `{"codi":"3"}]`, "[]"}
 
 // land writes the landing, the candidate and the passing verdict of a run, with the receipts that name them.
-func (b *bench) land(slot, slice string) lake.PointerPart {
+func (b *fixture) land(slot, slice string) lake.PointerPart {
 	b.t.Helper()
-	run := events.Run{Dataset: "things", RunID: lake.NewRunID(slot, "y", slice).String(), Slot: slot, Slice: slice, ContractSHA256: b.c.SHA256}
+	run := events.Run{Dataset: "things", RunID: lake.NewRunID(slot, "y", slice).String(), Slot: slot, Slice: slice,
+		ContractSHA256: b.c.SHA256}
 	m := lake.Manifest{Run: run, Attempt: "a1"}
 	for i, body := range pages {
 		o := b.Put(b.t, lake.LandingPageKey("things", run.RunID, i, lake.SHA256([]byte(body))), []byte(body))
@@ -43,24 +45,30 @@ func (b *bench) land(slot, slice string) lake.PointerPart {
 	m.Parts = []events.Object{b.Put(b.t, lake.ManifestKey("things", run.RunID, "a1", 1), []byte("{}\n"))}
 	manifest := b.Put(b.t, lake.ManifestKey("things", run.RunID, "a1", 0), m)
 	file := lake.CandidateObject{Object: b.Put(b.t, lake.StagingKey("things", run.RunID, "s1", nil), []byte("parquet of "+run.RunID))}
-	c := b.Put(b.t, lake.CandidateKey("things", run.RunID, "s1"), lake.Candidate{Run: run, Attempt: "s1", Manifest: manifest, Objects: []lake.CandidateObject{file}})
+	c := b.Put(b.t, lake.CandidateKey("things", run.RunID, "s1"), lake.Candidate{
+		Run: run, Attempt: "s1", Manifest: manifest, Objects: []lake.CandidateObject{file},
+	})
 	v := b.Put(b.t, "quality/things/"+run.RunID+".json", lake.Verdict{Candidate: c, Passed: true})
 	b.receipt(run, "fetcher", events.LandingWritten{Run: run, Attempt: "a1", Manifest: manifest})
 	b.receipt(run, "stager", events.StagingWritten{Run: run, Attempt: "s1", Candidate: c})
 	return lake.PointerPart{
-		PublishedPart: events.PublishedPart{RunID: run.RunID, Slice: slice, Manifest: manifest, Candidate: c, Verdict: v}, Objects: []lake.CandidateObject{file},
+		PublishedPart: events.PublishedPart{RunID: run.RunID, Slice: slice, Manifest: manifest, Candidate: c, Verdict: v},
+		Objects:       []lake.CandidateObject{file},
 	}
 }
 
-func (b *bench) receipt(run events.Run, stage string, p events.Payload) {
+func (b *fixture) receipt(run events.Run, stage string, p events.Payload) {
 	b.t.Helper()
-	b.Put(b.t, lake.ReceiptKey("things", run.RunID, stage, 0), lake.Receipt{Service: stage, Events: []events.Event{runtimetest.Event(stage, p)}})
+	b.Put(b.t, lake.ReceiptKey("things", run.RunID, stage, 0), lake.Receipt{Service: stage,
+		Events: []events.Event{runtimetest.Event(stage, p)}})
 }
 
-// publish moves the pointer to the parts and returns the event that tells of it.
-func (b *bench) publish(slot string, parts ...lake.PointerPart) events.StagingPublished {
+// publish moves the pointer to the parts and returns the event of that publication.
+func (b *fixture) publish(slot string, parts ...lake.PointerPart) events.StagingPublished {
 	b.t.Helper()
-	b.Put(b.t, lake.PointerKey("things"), lake.Pointer{Dataset: "things", Snapshot: slot, RunID: slot, ContractSHA256: b.c.SHA256, Parts: parts, PublishedAt: b.Clock.Now()})
+	b.Put(b.t, lake.PointerKey("things"), lake.Pointer{
+		Dataset: "things", Snapshot: slot, RunID: slot, ContractSHA256: b.c.SHA256, Parts: parts, PublishedAt: b.Clock.Now(),
+	})
 	e := events.StagingPublished{Run: events.Run{Dataset: "things", RunID: slot, Slot: slot, ContractSHA256: b.c.SHA256}, Snapshot: slot}
 	for _, p := range parts {
 		e.Parts = append(e.Parts, p.PublishedPart)
@@ -69,7 +77,7 @@ func (b *bench) publish(slot string, parts ...lake.PointerPart) events.StagingPu
 }
 
 // supersede copies the published pointer to the history.
-func (b *bench) supersede() {
+func (b *fixture) supersede() {
 	b.t.Helper()
 	p, _, err := lake.ReadPointer(b.t.Context(), b.Lake, "things")
 	if err != nil {
@@ -79,23 +87,23 @@ func (b *bench) supersede() {
 	b.Put(b.t, lake.HistoryKey("things", p.Snapshot), p)
 }
 
-func (b *bench) deliver(p events.Payload) ([]events.Event, error) {
+func (b *fixture) deliver(p events.Payload) ([]events.Event, error) {
 	_, run := p.About()
 	return b.Deliver(b.t.Context(), Service, runtimetest.Event("things/"+run+"/"+p.EventType(), p))
 }
 
-func (b *bench) clear(p events.StagingPublished) events.LandingDeleted {
+func (b *fixture) clear(p events.StagingPublished) events.LandingDeleted {
 	b.t.Helper()
 	out, err := b.deliver(p)
 	return runtimetest.Only[events.LandingDeleted](b.t, out, err)
 }
 
-// under lists the keys of a layer.
-func (b *bench) under(prefix string) []string {
+// under lists the keys with a prefix.
+func (b *fixture) under(prefix string) []string {
 	return slices.DeleteFunc(b.Lake.Keys(), func(k string) bool { return !strings.HasPrefix(k, prefix) })
 }
 
-func (b *bench) evidence(o events.Object) lake.Evidence {
+func (b *fixture) evidence(o events.Object) lake.Evidence {
 	b.t.Helper()
 	e, err := lake.ReadDocument[lake.Evidence](b.t.Context(), b.Lake, o)
 	if err != nil {
@@ -105,7 +113,7 @@ func (b *bench) evidence(o events.Object) lake.Evidence {
 }
 
 // operations records every operation on the lake as "op key".
-func (b *bench) operations() *[]string {
+func (b *fixture) operations() *[]string {
 	var all []string
 	b.Lake.Before = func(op, key string) error {
 		all = append(all, fmt.Sprint(op, " ", key))
