@@ -12,30 +12,30 @@ import (
 	"github.com/llac-project/llac/services/stager/reference"
 )
 
-// references are what columns are matched with. One is read once a snapshot, however many runs need it. Who has the
-// stager's turn alone may use them.
+// references holds the reference datasets with which columns are matched. It reads each snapshot once, whatever the number of
+// runs that need it. Only the run that has the stager's turn may use it.
 type references struct {
 	lake     lake.Store
-	prepared map[string]prepared // by dataset and column that is matched
+	prepared map[string]prepared // by dataset and matched column
 }
 
-// prepared is a reference made ready.
+// prepared is the finder of one column.
 type prepared struct {
-	of     string // the contract and the very objects that it was made of
+	of     string // the contract and the objects from which the finder was made
 	finder matching.Finder
 }
 
-// matched is what a run is matched with.
+// matched holds the references of one run.
 type matched struct {
 	finders   map[string]matching.Finder // by column
-	snapshots map[string]string          // by dataset; nil: nothing is matched
+	snapshots map[string]string          // by dataset; nil if no column is matched
 }
 
 func newReferences(l lake.Store) *references {
 	return &references{lake: l, prepared: map[string]prepared{}}
 }
 
-// prepare reads what the columns of a contract are matched with: of each dataset, the snapshot that is published now.
+// prepare reads the reference datasets of a contract's columns: of each, the snapshot that is published now.
 func (r *references) prepare(ctx context.Context, c *contract.Contract, sourceSystem string) (matched, error) {
 	var m matched
 	pointers := map[string]*lake.Pointer{}
@@ -48,12 +48,16 @@ func (r *references) prepare(ctx context.Context, c *contract.Contract, sourceSy
 				return m, err
 			}
 			if p == nil {
-				// The scheduler holds a run back until what it refers to is published. Who came past it is not helped by a retry.
-				return m, runtime.Permanent(fmt.Errorf("stage %s: its column %s is matched with %s, which was never published; run %s, then replay this", c.Dataset, f.Name, dataset, dataset))
+				// The scheduler holds a run back until its references are published. If a run arrives anyway, retrying cannot
+				// succeed.
+				return m, runtime.Permanent(fmt.Errorf("stage %s: column %s is matched with %s, which was never published; run "+
+					"%s, then replay this message",
+					c.Dataset, f.Name, dataset, dataset))
 			}
-			// Invariant 11: simulated is never mistaken for real, and an id that a simulator gives would be.
+			// Invariant 11: simulated data are never mistaken for real data. A simulated ID in a real row would be.
 			if !lake.Origin(sourceSystem).MayReferTo(p.Origin()) {
-				return m, runtime.Permanent(fmt.Errorf("stage %s: its rows come from %s and would be matched with %s, which comes from %s; use one lake for real data and another for simulated",
+				return m, runtime.Permanent(fmt.Errorf("stage %s: its rows come from %s and would be matched with %s, which "+
+					"comes from %s; use separate lakes for real and simulated data",
 					c.Dataset, sourceSystem, dataset, p.SourceSystem))
 			}
 			pointers[dataset] = p
@@ -70,7 +74,7 @@ func (r *references) prepare(ctx context.Context, c *contract.Contract, sourceSy
 	return m, nil
 }
 
-// finder makes ready, or remembers, what a column is matched with.
+// finder returns the finder of a column. It reads the reference dataset only if the contract or the snapshot has changed.
 func (r *references) finder(ctx context.Context, c *contract.Contract, f contract.Field, p *lake.Pointer) (matching.Finder, error) {
 	of := []string{c.SHA256, p.Snapshot}
 	for _, part := range p.Parts {
@@ -87,11 +91,12 @@ func (r *references) finder(ctx context.Context, c *contract.Contract, f contrac
 		for _, o := range part.Objects {
 			body, err := lake.Read(ctx, r.lake, o.Object)
 			if err != nil {
-				return nil, fmt.Errorf("read %s, which column %s is matched with: %w", p.Dataset, f.Name, err)
+				return nil, fmt.Errorf("read %s to match column %s: %w", p.Dataset, f.Name, err)
 			}
 			if err := names.Add(body, o.Partition); err != nil {
-				// Its digest is right: it will not change.
-				return nil, runtime.Permanent(fmt.Errorf("read %s, which column %s is matched with: %s: %w; look at the contract of %s", p.Dataset, f.Name, o.Key, err, p.Dataset))
+				// The digest of the object is correct, so retrying cannot succeed.
+				return nil, runtime.Permanent(fmt.Errorf("read %s to match column %s: %s: %w; check the contract of %s",
+					p.Dataset, f.Name, o.Key, err, p.Dataset))
 			}
 		}
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/llac-project/llac/services/stager/engine"
 )
 
-// oneRequest is how large a file is uploaded in one request; a larger one is streamed from the spool.
+// oneRequest is the maximum size of a file that is uploaded in one request. Larger files are streamed from the spool.
 const oneRequest = 8 << 20
 
-// sink writes an attempt's files into the lake and remembers what it wrote. Its memory is bounded, however large they are.
+// sink writes an attempt's files to the lake and records them. Its memory is bounded, whatever the size of the files.
 type sink struct {
 	store                 lake.Store
 	dataset, run, attempt string
@@ -27,15 +27,16 @@ type sink struct {
 	written map[string]events.Object // by key
 }
 
-// newSink makes the sink of an attempt. close ends it.
+// newSink returns the sink of an attempt. The caller closes it.
 func newSink(store lake.Store, dataset, run, attempt, temporary string) *sink {
-	return &sink{store: store, dataset: dataset, run: run, attempt: attempt, spool: spool{folder: temporary}, written: map[string]events.Object{}}
+	return &sink{store: store, dataset: dataset, run: run, attempt: attempt, spool: spool{folder: temporary},
+		written: map[string]events.Object{}}
 }
 
-// close removes what the sink holds on disk.
+// close deletes the sink's file on disk.
 func (s *sink) close() { s.spool.close() }
 
-// key is where an output lies.
+// key returns the key of an output.
 func (s *sink) key(o engine.Output) string {
 	if o.Quarantine {
 		return lake.QuarantineKey(s.dataset, s.run, s.attempt)
@@ -43,25 +44,26 @@ func (s *sink) key(o engine.Output) string {
 	return lake.StagingKey(s.dataset, s.run, s.attempt, o.Partition)
 }
 
-// Create implements engine.Sink. A file is spooled until it is committed, and then uploaded create-only: nobody sees it
-// before it is whole.
+// Create implements engine.Sink. A file is spooled until it is committed and then uploaded create-only, so readers never see
+// an incomplete file.
 func (s *sink) Create(_ context.Context, o engine.Output) (engine.File, error) {
 	return &object{content: s.spool.create(), sink: s, key: s.key(o), digest: sha256.New()}, nil
 }
 
-// object names what was written for an output.
+// object returns the object that was written for an output.
 func (s *sink) object(o engine.Output) (events.Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	object, ok := s.written[s.key(o)]
 	if !ok {
-		return object, fmt.Errorf("list candidate: the engine names %s but has not committed it; this is a fault of the engine", s.key(o))
+		return object, fmt.Errorf("list candidate: the engine returned %s without committing it; report this defect of the "+
+			"engine", s.key(o))
 	}
 	return object, nil
 }
 
-// put creates an object. The key holds the attempt's id, so what else may be under it is no earlier try of this one:
-// the error stands, and the next try is another attempt.
+// put creates an object. The key contains the attempt's ID, so an existing object is not from an earlier try of this attempt:
+// put fails, and the next try is another attempt.
 func (s *sink) put(ctx context.Context, key string, body []byte) (events.Object, error) {
 	info, _, err := s.store.PutIfAbsent(ctx, key, body)
 	if err != nil {
@@ -70,7 +72,7 @@ func (s *sink) put(ctx context.Context, key string, body []byte) (events.Object,
 	return s.note(events.Object{Key: key, VersionID: info.VersionID, Size: int64(len(body)), SHA256: lake.SHA256(body)}), nil
 }
 
-// note remembers what was written.
+// note records a written object and returns it.
 func (s *sink) note(written events.Object) events.Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +85,7 @@ type object struct {
 	*content
 	sink   *sink
 	key    string
-	digest hash.Hash // of what was written
+	digest hash.Hash // of the bytes written
 }
 
 func (o *object) Write(b []byte) (int, error) {
@@ -102,7 +104,7 @@ func (o *object) Commit(ctx context.Context) error {
 	} else {
 		body := make([]byte, o.size)
 		if _, err := io.ReadFull(o.Reader(), body); err != nil {
-			return fmt.Errorf("write %s: read it from the spool: %w", o.key, err)
+			return fmt.Errorf("write %s: read the spool: %w", o.key, err)
 		}
 		info, _, err = o.sink.store.PutIfAbsent(ctx, o.key, body)
 	}
@@ -110,12 +112,14 @@ func (o *object) Commit(ctx context.Context) error {
 		return err
 	}
 	written := events.Object{Key: o.key, VersionID: info.VersionID, Size: o.size, SHA256: hex.EncodeToString(o.digest.Sum(nil))}
-	if info.Size != written.Size || info.SHA256 != written.SHA256 { // the disk gave back something else than it was given
-		return fmt.Errorf("write %s: %d bytes with the sha256 %s were written, %d with %s uploaded; the next attempt spools them again", o.key, written.Size, written.SHA256, info.Size, info.SHA256)
+	if info.Size != written.Size || info.SHA256 != written.SHA256 { // the disk returned other bytes than were written
+		return fmt.Errorf("write %s: %d bytes with the sha256 %s were spooled, but %d bytes with %s were uploaded; the next "+
+			"attempt writes the file again",
+			o.key, written.Size, written.SHA256, info.Size, info.SHA256)
 	}
 	o.sink.note(written)
 	return nil
 }
 
-// Abort forgets the file.
+// Abort discards the file.
 func (o *object) Abort() { o.release() }

@@ -23,7 +23,7 @@ func outputOf(partition int) engine.Output {
 	return engine.Output{Partition: []lake.PartitionValue{{Column: "district_id", Value: fmt.Sprintf("%04d", partition)}}}
 }
 
-// noise is what no compression and no accident makes.
+// noise returns random bytes, which do not compress.
 func noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -40,7 +40,7 @@ func testSink(t *testing.T, store lake.Store) *sink {
 	return s
 }
 
-func begin(t *testing.T, s *sink, o engine.Output) engine.File {
+func create(t *testing.T, s *sink, o engine.Output) engine.File {
 	t.Helper()
 	f, err := s.Create(t.Context(), o)
 	if err != nil {
@@ -53,11 +53,11 @@ func wantEmpty(t *testing.T, folder string) {
 	t.Helper()
 	left, err := os.ReadDir(folder)
 	if err != nil || len(left) != 0 {
-		t.Errorf("%s holds %d files, %v", folder, len(left), err)
+		t.Errorf("%s contains %d files, %v", folder, len(left), err)
 	}
 }
 
-// streams counts how objects are uploaded.
+// streams counts the streamed uploads and records the largest upload in one request.
 type streams struct {
 	*laketest.Memory
 	mu      sync.Mutex
@@ -79,14 +79,14 @@ func (s *streams) PutIfAbsent(ctx context.Context, key string, body []byte, o ..
 	return s.Memory.PutIfAbsent(ctx, key, body, o...)
 }
 
-// TestLargeFilesGoThroughTheSpool: what is held in memory is bounded, what is uploaded is what was written.
+// TestLargeFilesGoThroughTheSpool checks that the memory is bounded and that the uploaded bytes are the written bytes.
 func TestLargeFilesGoThroughTheSpool(t *testing.T) {
 	t.Parallel()
 	store := &streams{Memory: laketest.NewMemory()}
 	s := testSink(t, store)
 	large, small := noise(1, oneRequest+heldOfFile+12345), noise(2, oneRequest)
-	big, one := begin(t, s, outputOf(1)), begin(t, s, outputOf(2))
-	for at := 0; at < len(large); at += 100_000 { // the two in turn, so that their pieces lie mixed
+	big, one := create(t, s, outputOf(1)), create(t, s, outputOf(2))
+	for at := 0; at < len(large); at += 100_000 { // write to both in turn, so that their extents alternate
 		for _, w := range []struct {
 			f    engine.File
 			body []byte
@@ -100,7 +100,7 @@ func TestLargeFilesGoThroughTheSpool(t *testing.T) {
 			t.Fatalf("%d bytes of two files are held in memory", s.spool.held)
 		}
 	}
-	wantEmpty(t, s.spool.folder) // its file has no name
+	wantEmpty(t, s.spool.folder) // the spool's file has no name
 	for _, f := range []engine.File{big, one} {
 		if err := f.Commit(t.Context()); err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ func TestLargeFilesGoThroughTheSpool(t *testing.T) {
 	}
 }
 
-// TestManyFilesAtOnce: files are written and committed by several goroutines; in all no more is held than may be.
+// TestManyFilesAtOnce checks that the memory of all files is bounded while several goroutines write and commit them.
 func TestManyFilesAtOnce(t *testing.T) {
 	t.Parallel()
 	store := laketest.NewMemory()
@@ -177,13 +177,13 @@ func TestManyFilesAtOnce(t *testing.T) {
 	}
 }
 
-// TestSecondPass: an engine may give all its files up and make the same ones again.
+// TestSecondPass checks that an engine may abort all files and write the same ones again.
 func TestSecondPass(t *testing.T) {
 	t.Parallel()
 	store := laketest.NewMemory()
 	s := testSink(t, store)
 	for pass := range uint64(3) {
-		files := []engine.File{begin(t, s, outputOf(1)), begin(t, s, outputOf(2)), begin(t, s, engine.Output{Quarantine: true})}
+		files := []engine.File{create(t, s, outputOf(1)), create(t, s, outputOf(2)), create(t, s, engine.Output{Quarantine: true})}
 		for i, f := range files {
 			if _, err := f.Write(noise(10*pass+uint64(i), 2*heldOfFile)); err != nil {
 				t.Fatal(err)
@@ -212,12 +212,12 @@ func TestSecondPass(t *testing.T) {
 	}
 }
 
-// TestSpoolThatLies: a disk that gives back other bytes than it was given does not make a candidate.
-func TestSpoolThatLies(t *testing.T) {
+// TestSpoolThatIsCorrupt checks that a file is not committed if the disk returns other bytes than were written.
+func TestSpoolThatIsCorrupt(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{2 * heldOfFile, oneRequest + 1} {
 		s := testSink(t, laketest.NewMemory())
-		f := begin(t, s, outputOf(1))
+		f := create(t, s, outputOf(1))
 		if _, err := f.Write(noise(1, size)); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestSpoolThatLies(t *testing.T) {
 		if _, err := s.object(outputOf(1)); err == nil {
 			t.Errorf("%d bytes: listed", size)
 		}
-		f = begin(t, s, outputOf(2))
+		f = create(t, s, outputOf(2))
 		if _, err := f.Write(noise(1, size)); err != nil {
 			t.Fatal(err)
 		}
@@ -247,9 +247,9 @@ func TestNoRoomForTheSpool(t *testing.T) {
 	t.Parallel()
 	s := newSink(laketest.NewMemory(), dataset, run, "try1", t.TempDir()+"/none")
 	defer s.close()
-	f := begin(t, s, outputOf(1))
+	f := create(t, s, outputOf(1))
 	if _, err := f.Write(make([]byte, heldOfFile)); err != nil {
-		t.Errorf("what fits into memory: %v", err)
+		t.Errorf("a file that fits into memory: %v", err)
 	}
 	if _, err := f.Write([]byte{1}); err == nil || !strings.Contains(err.Error(), "LLAC_TEMP") {
 		t.Errorf("got %v, want an error that names LLAC_TEMP", err)
@@ -257,7 +257,7 @@ func TestNoRoomForTheSpool(t *testing.T) {
 	f.Abort()
 }
 
-// TestNothingIsLeftOnDisk: after a run that went through the spool, and after one that failed, the folder is empty.
+// TestNothingIsLeftOnDisk checks that the folder is empty after a run that used the spool, and after a failed run.
 func TestNothingIsLeftOnDisk(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
@@ -272,25 +272,25 @@ func TestNothingIsLeftOnDisk(t *testing.T) {
 	for name, refuse := range map[string]bool{"staged": false, "failed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, page.String())
-			w.contract.Fields = append(w.contract.Fields, contract.Field{Name: "notes", Source: "notes", Type: contract.Text, Staged: true})
+			l := newLanding(t, page.String())
+			l.contract.Fields = append(l.contract.Fields, contract.Field{Name: "notes", Source: "notes", Type: contract.Text, Staged: true})
 			spooled := false
-			w.stage = func(ctx context.Context, in engine.Input, out engine.Sink, o engine.Options) (engine.Result, error) {
+			l.stage = func(ctx context.Context, in engine.Input, out engine.Sink, o engine.Options) (engine.Result, error) {
 				r, err := engine.Stage(ctx, in, out, o)
 				spooled = out.(*sink).spool.file != nil
 				return r, err
 			}
-			before := w.lake.Before
-			w.lake.Before = func(op, key string) error {
+			before := l.lake.Before
+			l.lake.Before = func(op, key string) error {
 				if refuse && op == "put" && strings.HasPrefix(key, "staging/") {
 					return io.ErrUnexpectedEOF
 				}
 				return before(op, key)
 			}
 			folder := t.TempDir()
-			ports := w.ports()
+			ports := l.ports()
 			ports.Temporary = folder
-			out, err := w.handler(ports)(t.Context(), events.New(w.event))
+			out, err := l.handler(ports)(t.Context(), events.New(l.event))
 			if refuse != (err != nil) || refuse == (len(out) == 1) || !spooled {
 				t.Fatalf("%d events, %v, spooled: %v", len(out), err, spooled)
 			}

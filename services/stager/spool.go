@@ -8,28 +8,28 @@ import (
 	"sync"
 )
 
-// The bounds of what an attempt holds of files not yet uploaded. What is beyond them lies on disk.
+// Maximum memory for files that are not uploaded yet. Bytes beyond these limits are written to disk.
 const (
-	heldOfFile = 256 << 10
-	heldOfAll  = 16 << 20
+	heldOfFile = 256 << 10 // per file
+	heldOfAll  = 16 << 20  // of all files of an attempt
 )
 
-// spool keeps the bytes of an attempt's files until they are uploaded: a little in memory, the rest in one file for all
-// of them, which has no name and so is gone when the process is, however it ends. It may be used by several goroutines.
+// spool keeps the bytes of an attempt's files until they are uploaded: a few in memory, the others in one file on disk. That
+// file has no name, so it disappears when the process ends in any way. Several goroutines may use a spool.
 type spool struct {
-	folder string // where the file lies; empty: the system's folder for temporary files
+	folder string // folder of the file; empty: the system's folder for temporary files
 
 	mu    sync.Mutex
-	file  *os.File // nil until it is needed
-	end   int64    // of what is used of the file
-	held  int64    // bytes in memory, of all contents
-	alive int      // contents not released
+	file  *os.File // nil until needed
+	end   int64    // end of the used part of the file
+	held  int64    // bytes in memory of all contents
+	alive int      // number of contents that are not released
 }
 
-// extent is a piece of the spool's file.
+// extent is a range of the spool's file.
 type extent struct{ at, size int64 }
 
-// content is what one file has received: its extents, then what is held in memory. It is for one goroutine at a time.
+// content is the content of one file: its extents, followed by the bytes in memory. Only one goroutine at a time may use it.
 type content struct {
 	spool   *spool
 	extents []extent
@@ -44,7 +44,7 @@ func (s *spool) create() *content {
 	return &content{spool: s}
 }
 
-// reserve takes n bytes of what may be held in memory.
+// reserve reserves n bytes of memory; false if the limit would be exceeded.
 func (s *spool) reserve(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (c *content) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// hold keeps b in memory if it may.
+// hold keeps b in memory; false if a limit would be exceeded.
 func (c *content) hold(b []byte) bool {
 	need := len(c.held) + len(b)
 	if need > heldOfFile {
@@ -87,7 +87,7 @@ func (c *content) hold(b []byte) bool {
 	return true
 }
 
-// forget gives back what is held in memory.
+// forget releases the bytes in memory.
 func (c *content) forget() {
 	c.spool.mu.Lock()
 	defer c.spool.mu.Unlock()
@@ -95,7 +95,7 @@ func (c *content) forget() {
 	c.held = nil
 }
 
-// spill appends b to the file.
+// spill writes b to the file.
 func (c *content) spill(b []byte) error {
 	if len(b) == 0 {
 		return nil
@@ -105,7 +105,7 @@ func (c *content) spill(b []byte) error {
 		return err
 	}
 	if _, err := file.WriteAt(b, at); err != nil {
-		return fmt.Errorf("spool an output: %w; LLAC_TEMP names a folder with more room", err)
+		return fmt.Errorf("spool an output: %w; set LLAC_TEMP to a folder with more space", err)
 	}
 	if last := len(c.extents) - 1; last >= 0 && c.extents[last].at+c.extents[last].size == at {
 		c.extents[last].size += int64(len(b))
@@ -115,35 +115,35 @@ func (c *content) spill(b []byte) error {
 	return nil
 }
 
-// take finds room for n bytes in the file, which it makes when there is none.
+// take reserves n bytes of the file. It creates the file if needed.
 func (s *spool) take(n int64) (*os.File, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil {
 		f, err := os.CreateTemp(s.folder, "llac-stager-")
 		if err != nil {
-			return nil, 0, fmt.Errorf("spool the outputs: %w; LLAC_TEMP names a folder that may be written to", err)
+			return nil, 0, fmt.Errorf("spool the outputs: %w; set LLAC_TEMP to a writable folder", err)
 		}
 		s.file = f
-		_ = os.Remove(f.Name()) // where an open file has to keep its name, close removes it
+		_ = os.Remove(f.Name()) // on systems that cannot remove an open file, close removes it
 	}
 	at := s.end
 	s.end += n
 	return s.file, at, nil
 }
 
-// Reader reads the content from its beginning.
+// Reader returns a reader of the content from its beginning.
 func (c *content) Reader() io.Reader {
 	c.spool.mu.Lock()
 	defer c.spool.mu.Unlock()
 	return &contentReader{file: c.spool.file, extents: c.extents, held: c.held}
 }
 
-// contentReader reads extents one after another, then what was held.
+// contentReader reads the extents one after another, then the bytes in memory.
 type contentReader struct {
 	file    *os.File
 	extents []extent
-	read    int64 // of the first extent
+	read    int64 // bytes read of the first extent
 	held    []byte
 }
 
@@ -158,7 +158,7 @@ func (r *contentReader) Read(b []byte) (int, error) {
 			r.extents, r.read = r.extents[1:], 0
 		}
 		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF // somebody has cut the file
+			err = io.ErrUnexpectedEOF // the file was truncated
 		}
 		return n, err
 	}
@@ -170,7 +170,7 @@ func (r *contentReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// release ends the content. When it is the last one the file begins anew: a second pass takes the first one's room.
+// release discards the content. After the last release the file is used again from its start, for a second pass.
 func (c *content) release() {
 	c.forget()
 	c.extents = nil
@@ -182,7 +182,7 @@ func (c *content) release() {
 	}
 }
 
-// close ends the spool; nothing of it is left.
+// close closes the spool and deletes its file.
 func (s *spool) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

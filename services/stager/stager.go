@@ -24,7 +24,7 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("stager"),
 	Emits:    events.Emits("stager"),
 	New:      runtime.Construct(func(p ports) runtime.Handler { return newStager(p, engine.Stage).handle }),
-	// One event per function: a run needs all of the memory.
+	// One event per invocation: a run needs all of the memory.
 	Size:  runtime.Size{MemoryMiB: 1024, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 4, EphemeralStorageMiB: 1024},
 	Stage: runtime.Stage{State: "checking", Ends: events.TypesOf(events.StagingWritten{})},
 	Series: []telemetry.Series{
@@ -42,10 +42,10 @@ var Service = runtime.Service{
 	},
 }
 
-// stageFunc is engine.Stage.
+// stageFunc has the signature of engine.Stage.
 type stageFunc func(ctx context.Context, in engine.Input, out engine.Sink, o engine.Options) (engine.Result, error)
 
-// ports are what the stager asks of the runtime.
+// ports are the ports that the stager uses.
 type ports struct {
 	Lake       lake.Store
 	Contracts  runtime.Contracts
@@ -60,7 +60,7 @@ type ports struct {
 type stager struct {
 	ports ports
 	stage stageFunc
-	turn  chan struct{} // one run at a time has all processors, and all the memory that staging may take
+	turn  chan struct{} // held by the one run that uses all processors and all the memory of staging
 
 	references *references
 }
@@ -121,16 +121,17 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	})}, nil
 }
 
-// list makes the candidate manifest of what was staged.
+// list returns the candidate manifest of the staged files.
 func list(p events.LandingValidated, attempt string, m lake.Manifest, r engine.Result, out *sink) (lake.Candidate, error) {
 	c := lake.Candidate{
 		Run: p.Run, Attempt: attempt, Manifest: p.Manifest,
 		SourceSystem: m.Description.SourceSystem, Validators: m.Description.Validators, Objects: []lake.CandidateObject{},
 		RowsIn: r.RowsIn, Staged: r.Staged, Duplicates: r.Duplicates, Quarantined: r.Quarantined, ByReason: r.ByReason,
 	}
-	// Invariant 5: the rows that came in are the rows that were landed, whichever engine read them.
+	// Invariant 5: the engine read exactly the landed rows, and every row is staged, a duplicate or quarantined.
 	if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
-		return c, fmt.Errorf("stage run %s of %s: the manifest counts %d rows, the engine %d: %d staged + %d duplicates + %d quarantined; run the dataset again",
+		return c, fmt.Errorf("stage run %s of %s: the manifest counts %d rows, the engine read %d: %d staged + %d duplicates + "+
+			"%d quarantined; run the dataset again",
 			p.RunID, p.Dataset, m.Rows, r.RowsIn, r.Staged, r.Duplicates, r.Quarantined)
 	}
 	for _, f := range r.Files {
@@ -148,19 +149,21 @@ func list(p events.LandingValidated, attempt string, m lake.Manifest, r engine.R
 	return c, nil
 }
 
-// manifest reads the landing's manifest and checks that it is this run's.
+// manifest reads the landing's manifest and checks that it belongs to this run.
 func (s stager) manifest(ctx context.Context, p events.LandingValidated) (lake.Manifest, error) {
 	m, err := lake.ReadDocument[lake.Manifest](ctx, s.ports.Lake, p.Manifest)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		return m, runtime.Permanent(fmt.Errorf("read manifest %s: %w", p.Manifest.Key, err)) // its digest is right: it will not change
+		// The digest of the manifest is correct, so retrying cannot succeed.
+		return m, runtime.Permanent(fmt.Errorf("read manifest %s: %w", p.Manifest.Key, err))
 	}
 	if err != nil {
 		return m, err
 	}
 	if m.Run.Dataset != p.Dataset || m.Run.RunID != p.RunID || m.Run.ContractSHA256 != p.ContractSHA256 {
-		return m, runtime.Permanent(fmt.Errorf("read manifest %s: it belongs to run %s of %s, not to run %s of %s", p.Manifest.Key, m.Run.RunID, m.Run.Dataset, p.RunID, p.Dataset))
+		return m, runtime.Permanent(fmt.Errorf("read manifest %s: it belongs to run %s of %s, not to run %s of %s; run the dataset again",
+			p.Manifest.Key, m.Run.RunID, m.Run.Dataset, p.RunID, p.Dataset))
 	}
 	return m, nil
 }
@@ -184,7 +187,7 @@ func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Ma
 	return in
 }
 
-// read reads a page, into the buffer when it fits there.
+// read reads a page, into the buffer if it fits.
 func (s stager) read(ctx context.Context, page events.Object, into []byte) ([]byte, error) {
 	return lake.ReadInto(ctx, s.ports.Lake, page, into)
 }
@@ -196,7 +199,7 @@ func first(a, b string) string {
 	return b
 }
 
-// record measures the run. Counts and digests only (invariant 8).
+// record records the metrics of the run: only counts, sizes and times (invariant 8).
 func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float64) {
 	about := []any{"dataset", c.Run.Dataset, "run", c.Run.RunID}
 	m := s.ports.Metrics
@@ -206,13 +209,14 @@ func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float
 	if c.RowsIn > 0 {
 		share = 100 * float64(c.Quarantined) / float64(c.RowsIn)
 	}
-	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, append(slices.Clone(about), "rows_in", c.RowsIn, "quarantine_percent", share)...)
+	quarantined := append(slices.Clone(about), "rows_in", c.RowsIn, "quarantine_percent", share)
+	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, quarantined...)
 	m.Record(ctx, "bytes_staged", float64(c.Bytes), telemetry.Bytes, about...)
 	m.Record(ctx, "staging_time", milliseconds, telemetry.Milliseconds, about...)
 }
 
-// durable is an address as it may stand in published data. A simulator listens on another port each time, and its
-// address is nobody's to follow: the host says that it is one (invariant 11). The manifest keeps what was really asked.
+// durable returns a URL as published data contain it. A simulator listens on another port each time and its URL cannot be
+// followed later, so its host is replaced by one that names the simulator (invariant 11). The manifest keeps the real URL.
 func durable(address, sourceSystem string) string {
 	u, err := url.Parse(address)
 	if lake.Origin(sourceSystem) != lake.SimulatorOrigin || err != nil || u.Host == "" {

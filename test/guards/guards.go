@@ -218,7 +218,7 @@ var guards = []Guard{
 		File: "services/stager/sink.go", Edits: []Edit{{
 			"if info.Size != written.Size || info.SHA256 != written.SHA256 {",
 			"if info.Size < 0 {"}},
-		Module: "services/stager", Test: ". TestSpoolThatLies",
+		Module: "services/stager", Test: ". TestSpoolThatIsCorrupt",
 	},
 	{
 		Name: "output in a folder is visible before it is complete",

@@ -1,4 +1,4 @@
-// Command stager turns validated landings into candidate snapshots.
+// Command stager makes candidate snapshots from validated landings.
 package main
 
 import (
