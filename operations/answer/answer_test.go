@@ -81,21 +81,24 @@ func marts(t *testing.T, e duckdb.Engine, source, change string) views.Tables {
 		"insert into trends values ('municipality', '080193', 2023, 1, 2, 'invented', 1, 100)",
 		change,
 		"copy trends to " + duckdb.Text(trends) + " (format parquet)",
-		"copy (select idescat_code as municipality_id, comarca_code as comarca_id, comarca_name, true as is_current from m) to " + duckdb.Text(places) + " (format parquet)",
+		"copy (select idescat_code as municipality_id, comarca_code as comarca_id, comarca_name, true as is_current from m) to " +
+			duckdb.Text(places) + " (format parquet)",
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := func(schema, name, kind, file string) views.Table {
-		return views.Table{Kind: kind, Attribution: []string{"Font: several."}, Snapshots: map[string]string{"population": "20260101T000000"}, View: duckdb.View{
-			Schema: schema, Name: name, Source: source, Simulated: source == "simulator", Snapshot: "20260102T000000", Files: []string{file},
-			Query: "SELECT * FROM read_parquet([" + duckdb.Text(file) + "], hive_partitioning = false)",
-		}}
+		return views.Table{Kind: kind, Attribution: []string{"Font: several."}, Snapshots: map[string]string{"population": "20260101T000000"},
+			View: duckdb.View{
+				Schema: schema, Name: name, Source: source, Simulated: source == "simulator", Snapshot: "20260102T000000", Files: []string{file},
+				Query: "SELECT * FROM read_parquet([" + duckdb.Text(file) + "], hive_partitioning = false)",
+			}}
 	}
 	population := table("staging", "population", "dataset", places)
 	population.Snapshot, population.Attribution, population.UpdatedAt = "20260101T000000", []string{"Font: Idescat."}, "2025-11-01"
 	return views.Tables{All: []views.Table{
-		population, table("marts", "agg_population_trends_yearly", "aggregate", trends), table("marts", "dim_municipalities", "dimension", places),
+		population, table("marts", "agg_population_trends_yearly", "aggregate", trends),
+		table("marts", "dim_municipalities", "dimension", places),
 	}}
 }
 
@@ -111,9 +114,11 @@ func TestPopulation(t *testing.T) {
 		if err != nil || got == nil {
 			t.Fatalf("got %v, %v", got, err)
 		}
-		if got.From != 2023 || got.To != 2024 || got.Start != 7_909_125 || got.End != 8_034_743 || got.Origin != origin || got.Simulated != (source == "simulator") ||
+		if got.From != 2023 || got.To != 2024 || got.Start != 7_909_125 || got.End != 8_034_743 || got.Origin != origin ||
+			got.Simulated != (source == "simulator") ||
 			!slices.Equal(got.Attribution, []string{"Font: Idescat."}) || got.UpdatedAt != "2025-11-01" {
-			t.Errorf("got %d to %d, %d to %d, %s, %v, %v, %s", got.From, got.To, got.Start, got.End, got.Origin, got.Simulated, got.Attribution, got.UpdatedAt)
+			t.Errorf("got %d to %d, %d to %d, %s, %v, %v, %s", got.From, got.To, got.Start, got.End, got.Origin, got.Simulated, got.Attribution,
+				got.UpdatedAt)
 		}
 		if len(got.Comarques) != 43 || got.Comarques[0].Name != "Baix Penedès" || got.Comarques[42].Name != "Pallars Jussà" {
 			t.Errorf("got %+v", got.Comarques)

@@ -100,7 +100,8 @@ func martsOf(ctx context.Context, store lake.Store, command Command) []Finding {
 	case m == nil:
 		return one("marts", OK, "never built; "+command("marts")+" builds them", "")
 	case len(m.Behind) > 0:
-		return one("marts", Warn, fmt.Sprintf("build %s is older than the snapshots of %s", m.Build, format.List(m.Behind)), command("marts")+" builds them again")
+		return one("marts", Warn, fmt.Sprintf("build %s is older than the snapshots of %s", m.Build, format.List(m.Behind)),
+			command("marts")+" builds them again")
 	}
 	return one("marts", OK, "build "+m.Build+", "+format.Plural(m.Models, "model"), "")
 }

@@ -100,7 +100,8 @@ func (d Directory) contracts(context.Context) []Finding {
 	var problems contract.Problems
 	switch {
 	case errors.As(err, &problems):
-		return one("contracts", Fail, format.Plural(len(problems), "problem")+", the first: "+problems[0].Error(), d.Command("datasets check")+" shows all of them")
+		return one("contracts", Fail, format.Plural(len(problems), "problem")+", the first: "+problems[0].Error(),
+			d.Command("datasets check")+" shows all of them")
 	case err != nil:
 		return one("contracts", Fail, err.Error(), "--datasets names the folder of the contracts")
 	}
@@ -138,7 +139,8 @@ func (d Directory) work(ctx context.Context) []Finding {
 	out := []Finding{d.owner(cloud, before)}
 	for _, kind := range []queueKind{
 		{check: "queues", name: localName(messaging.QueueName), fix: d.Command("run") + " processes them", tolerate: cloud.Owner != nil},
-		{check: "dead letters", name: localName(messaging.DeadLetterQueueName), fix: d.Command("dlq list") + " shows the reasons; " + d.Command("dlq replay <id>") + " tries again"},
+		{check: "dead letters", name: localName(messaging.DeadLetterQueueName), fix: d.Command("dlq list") + " shows the reasons; " +
+			d.Command("dlq replay <id>") + " tries again"},
 	} {
 		out = append(out, kind.findings(ctx, cloud.Queues(), "read "+pipeline.LogFile(d.Dir), "")...)
 	}
@@ -158,7 +160,8 @@ func (d Directory) owner(cloud *pipeline.Cloud, before aws.OwnedError) Finding {
 	case o != nil:
 		return Finding{"owner", OK, fmt.Sprintf("process %d since %s: %s", o.PID, format.Time(o.Since), o.Command), ""}
 	case before.PID != 0:
-		return Finding{"owner", Warn, fmt.Sprintf("process %d (%s) ended without releasing the directory", before.PID, before.Command), "nothing is lost: " + d.Command("run") + " resumes its work"}
+		return Finding{"owner", Warn, fmt.Sprintf("process %d (%s) ended without releasing the directory", before.PID, before.Command),
+			"nothing is lost: " + d.Command("run") + " resumes its work"}
 	}
 	return Finding{"owner", OK, "none; the directory is free", ""}
 }

@@ -64,7 +64,8 @@ func (e *Environment) contracts(ctx context.Context) []Finding {
 	}
 	folder, err := pipeline.LoadContracts(e.Contracts)
 	if err != nil {
-		return one("contracts", Warn, fmt.Sprintf("%s in force; cannot compare them with those of %s: %v", format.Plural(len(e.inForce), "contract"), e.Contracts, err), "llac datasets check")
+		return one("contracts", Warn, fmt.Sprintf("%s in force; cannot compare them with those of %s: %v",
+			format.Plural(len(e.inForce), "contract"), e.Contracts, err), "llac datasets check")
 	}
 	var differ []string
 	for _, c := range folder {
@@ -74,7 +75,8 @@ func (e *Environment) contracts(ctx context.Context) []Finding {
 		}
 	}
 	if len(differ) > 0 {
-		return one("contracts", Warn, "the contracts in force differ from "+e.Contracts+": "+format.List(differ), publish+" shows the differences and asks")
+		return one("contracts", Warn, "the contracts in force differ from "+e.Contracts+": "+format.List(differ),
+			publish+" shows the differences and asks")
 	}
 	return one("contracts", OK, format.Plural(len(e.inForce), "contract")+" in force, the same as in "+e.Contracts, "")
 }
@@ -97,7 +99,8 @@ func (e *Environment) services(ctx context.Context) []Finding {
 	if len(missing) > 0 {
 		return one("services", Fail, "never deployed: "+format.List(missing), "make deploy-changed ENV="+e.Env)
 	}
-	return one("services", OK, fmt.Sprintf("%s deployed, from %s", format.Plural(len(records), "service"), format.Plural(len(builds), "build")), "")
+	return one("services", OK, fmt.Sprintf("%s deployed, from %s", format.Plural(len(records), "service"),
+		format.Plural(len(builds), "build")), "")
 }
 
 // queues counts messages that wait, messages that failed permanently, and messages that SNS could not deliver.
@@ -111,7 +114,8 @@ func (e *Environment) queues(ctx context.Context) []Finding {
 		{check: "undelivered", required: true, name: func(s string) string { return messaging.QueueName(e.Env, s) + "-undelivered" },
 			fix: "SNS could not put them into the service's queue: check that it exists and that its policy lets the topic send"},
 	} {
-		out = append(out, kind.findings(ctx, queues, "check your permission to read the attributes of the environment's queues", "make deploy-changed ENV="+e.Env+" creates them")...)
+		out = append(out, kind.findings(ctx, queues, "check your permission to read the attributes of the environment's queues",
+			"make deploy-changed ENV="+e.Env+" creates them")...)
 	}
 	return out
 }
@@ -150,16 +154,19 @@ func (e *Environment) published(ctx context.Context) []Finding {
 func (e *Environment) freshness(published int, never, stale []string) []Finding {
 	switch {
 	case len(stale) > 0:
-		return one("published", Warn, "older than their contracts allow: "+format.List(stale), e.Command("status")+" shows how their last runs ended")
+		return one("published", Warn, "older than their contracts allow: "+format.List(stale),
+			e.Command("status")+" shows how their last runs ended")
 	case len(never) > 0:
-		return one("published", Warn, "never published: "+format.List(never), "they are published when they are due, or now: "+e.Command("run "+never[0]))
+		return one("published", Warn, "never published: "+format.List(never),
+			"they are published when they are due, or now: "+e.Command("run "+never[0]))
 	}
 	return one("published", OK, format.Plural(published, "dataset")+", all fresh", "")
 }
 
 func tables(behind []string) []Finding {
 	if len(behind) > 0 {
-		return one("tables", Warn, "Glue does not show the published snapshot of "+format.List(behind), "the landing-janitor's next sweep repairs it, or the next publication")
+		return one("tables", Warn, "Glue does not show the published snapshot of "+format.List(behind),
+			"the landing-janitor's next sweep repairs it, or the next publication")
 	}
 	return one("tables", OK, "Glue shows the published snapshots", "")
 }

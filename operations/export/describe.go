@@ -48,7 +48,8 @@ func csvw(t views.Table, file string, about [][2]string) []byte {
 		columns = append(columns, column{c.Name, c.Name, c.Description})
 	}
 	out := map[string]any{
-		"@context": "http://www.w3.org/ns/csvw", "url": file, "dc:title": cmp.Or(metadata["title"], t.Name), "dc:description": t.Grain, "dc:source": metadata["source"],
+		"@context": "http://www.w3.org/ns/csvw", "url": file, "dc:title": cmp.Or(metadata["title"], t.Name), "dc:description": t.Grain,
+		"dc:source":  metadata["source"],
 		"dc:license": metadata["licence"], "dc:rights": metadata["attribution"], "dc:modified": metadata["source_updated_at"],
 		"tableSchema": map[string]any{"columns": columns}, "notes": []any{metadata},
 	}

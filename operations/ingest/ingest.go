@@ -89,15 +89,18 @@ func (p *Pages) check() error {
 	case len(p.Files) == 0:
 		return wrong("name the pages, in order: --file page-1.json --file page-2.json", "no file is named")
 	case strings.TrimSpace(p.Reason) == "":
-		return wrong(`give the reason for collecting by hand: --reason "the portal is down, page saved on Monday"`, "no reason is given; it is kept with the data")
+		return wrong(`give the reason for collecting by hand: --reason "the portal is down, page saved on Monday"`,
+			"no reason is given; it is kept with the data")
 	case c.Slicing == nil && p.Slice != "":
 		return wrong("leave --slice out", "%s has no slices", c.Dataset)
 	case c.Slicing != nil && !slices.Contains(c.Slicing.Values, p.Slice):
-		return wrong("--slice "+c.Slicing.Values[len(c.Slicing.Values)-1], "%s is fetched in slices, by %s: unknown slice %q, want one of %s", c.Dataset, c.Slicing.Column, p.Slice, strings.Join(c.Slicing.Values, ", "))
+		return wrong("--slice "+c.Slicing.Values[len(c.Slicing.Values)-1], "%s is fetched in slices, by %s: unknown slice %q, want one of %s",
+			c.Dataset, c.Slicing.Column, p.Slice, strings.Join(c.Slicing.Values, ", "))
 	case err != nil, p.URL != "" && (from.Scheme != "https" && from.Scheme != "http" || from.Host == ""):
 		return wrong("--url https://"+official.Host+"/…, or leave it out", "%q is not a web address", p.URL)
 	case p.Vouched && p.URL != "" && from.Host != official.Host:
-		return wrong("leave --vouch out: the rows are then marked as unofficial", "--url names the host %s, and the source of %s is %s", from.Host, c.Dataset, official.Host)
+		return wrong("leave --vouch out: the rows are then marked as unofficial", "--url names the host %s, and the source of %s is %s",
+			from.Host, c.Dataset, official.Host)
 	}
 	return nil
 }
@@ -111,7 +114,8 @@ func page(c *contract.Contract, file string) ([]byte, int64, error) {
 	case !info.Mode().IsRegular():
 		return nil, 0, wrong("give each page its own --file", "%s is not a file", file)
 	case info.Size() > Largest:
-		return nil, 0, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d", file, info.Size(), int64(Largest))
+		return nil, 0, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d", file, info.Size(),
+			int64(Largest))
 	}
 	body, err := os.ReadFile(file)
 	if err != nil {
@@ -125,7 +129,8 @@ func page(c *contract.Contract, file string) ([]byte, int64, error) {
 	var malformed *source.PageError
 	switch {
 	case errors.As(err, &malformed):
-		return nil, 0, wrong("save the response of the portal's API unchanged: JSON, not CSV or a web page; "+c.Source.BaseURL, "%s is not a page of %s: %v", file, c.Source.Kind, malformed)
+		return nil, 0, wrong("save the response of the portal's API unchanged: JSON, not CSV or a web page; "+c.Source.BaseURL,
+			"%s is not a page of %s: %v", file, c.Source.Kind, malformed)
 	case err != nil:
 		return nil, 0, fmt.Errorf("read the page %s: %w", file, err)
 	}
@@ -203,7 +208,8 @@ func Receipt(ctx context.Context, store lake.Store, e events.Event, build string
 		return err
 	}
 	r := lake.Receipt{
-		Service: events.Operator, Build: build, EventID: p.Dataset + "/" + p.RunID + "/" + events.Operator, StartedAt: e.Time, FinishedAt: e.Time, Events: []events.Event{e},
+		Service: events.Operator, Build: build, EventID: p.Dataset + "/" + p.RunID + "/" + events.Operator, StartedAt: e.Time,
+		FinishedAt: e.Time, Events: []events.Event{e},
 	}
 	_, _, err = store.PutIfAbsent(ctx, lake.ReceiptKey(p.Dataset, p.RunID, "fetcher", 0), lake.Encode(r))
 	if errors.Is(err, lake.ErrExists) {

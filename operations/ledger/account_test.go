@@ -24,12 +24,16 @@ func event(t *testing.T, word string) events.Event {
 		return events.RunFailed{Run: r, Failure: events.Failure{Service: service, Reason: "why"}}
 	}
 	payloads := map[string]events.Payload{
-		"requested": events.ExtractionRequested{Run: r}, "continued": events.ExtractionContinued{Run: r}, "unchanged": events.ExtractionUnchanged{Run: r},
+		"requested": events.ExtractionRequested{Run: r}, "continued": events.ExtractionContinued{Run: r},
+		"unchanged":  events.ExtractionUnchanged{Run: r},
 		"unreadable": events.ExtractionFailed{Run: r, Failure: events.Failure{Service: "fetcher", Reason: "why"}},
-		"landed":     events.LandingWritten{Run: r, Rows: 10}, "validated": events.LandingValidated{Run: r}, "invalid": events.LandingRejected{Run: r},
-		"staged": events.StagingWritten{Run: r, Staged: 9, Quarantined: 1}, "accepted": events.StagingAccepted{Run: r}, "published": events.StagingPublished{Run: r},
-		"refused": events.StagingRejected{Run: r}, "late": events.RunSuperseded{Run: r}, "deleted": events.LandingDeleted{Run: r},
-		"stager-failed": failed("stager"), "gate-failed": failed("quality-gate"), "janitor-failed": failed("landing-janitor"), "validator-failed": failed("validator"),
+		"landed":     events.LandingWritten{Run: r, Rows: 10}, "validated": events.LandingValidated{Run: r},
+		"invalid": events.LandingRejected{Run: r},
+		"staged":  events.StagingWritten{Run: r, Staged: 9, Quarantined: 1}, "accepted": events.StagingAccepted{Run: r},
+		"published": events.StagingPublished{Run: r},
+		"refused":   events.StagingRejected{Run: r}, "late": events.RunSuperseded{Run: r}, "deleted": events.LandingDeleted{Run: r},
+		"stager-failed": failed("stager"), "gate-failed": failed("quality-gate"), "janitor-failed": failed("landing-janitor"),
+		"validator-failed": failed("validator"),
 	}
 	p, ok := payloads[what]
 	if !ok {

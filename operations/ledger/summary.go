@@ -139,7 +139,8 @@ func (s *Summary) add(r *run) {
 		s.Problems = append(s.Problems, r.rejected.Problems...)
 	}
 	if r.superseded != nil {
-		s.Problems = append(s.Problems, events.Problem{Code: "superseded", Message: "snapshot " + r.superseded.Published + " is later than this run and was published first"})
+		s.Problems = append(s.Problems, events.Problem{Code: "superseded", Message: "snapshot " + r.superseded.Published +
+			" is later than this run and was published first"})
 	}
 	if f := r.failure(); f != nil {
 		s.Failures = append(s.Failures, *f)

@@ -13,7 +13,8 @@ import (
 func pointer(dataset string, partitions ...[]lake.PartitionValue) *lake.Pointer {
 	p := &lake.Pointer{Dataset: dataset, Parts: make([]lake.PointerPart, 1)}
 	for _, v := range partitions {
-		p.Parts[0].Objects = append(p.Parts[0].Objects, lake.CandidateObject{Object: events.Object{Key: lake.StagingKey(dataset, "r", "a", v)}, Partition: v})
+		p.Parts[0].Objects = append(p.Parts[0].Objects,
+			lake.CandidateObject{Object: events.Object{Key: lake.StagingKey(dataset, "r", "a", v)}, Partition: v})
 	}
 	return p
 }
@@ -25,7 +26,8 @@ func TestTableOf(t *testing.T) {
 	if want := "SELECT * FROM read_parquet('/it''s/staging/d/ingested_process_at=r-a/*.parquet', hive_partitioning = false)"; whole.Query != want {
 		t.Errorf("query %s, want %s", whole.Query, want)
 	}
-	c := &contract.Contract{Partition: []string{"year", "district_id"}, Fields: []contract.Field{{Name: "year", Type: contract.Integer}, {Name: "district_id", Type: contract.Text}}}
+	c := &contract.Contract{Partition: []string{"year", "district_id"},
+		Fields: []contract.Field{{Name: "year", Type: contract.Integer}, {Name: "district_id", Type: contract.Text}}}
 	value := func(year, district string) []lake.PartitionValue {
 		return []lake.PartitionValue{{Column: "year", Value: year}, {Column: "district_id", Value: district}}
 	}
@@ -41,7 +43,8 @@ func TestTableOf(t *testing.T) {
 
 func TestSimulated(t *testing.T) {
 	t.Parallel()
-	for system, want := range map[string]bool{"simulator": true, "unofficial:127.0.0.1:9000": true, "analisi.transparenciacatalunya.cat": false, "": false} {
+	for system, want := range map[string]bool{"simulator": true, "unofficial:127.0.0.1:9000": true,
+		"analisi.transparenciacatalunya.cat": false, "": false} {
 		if got := lake.Origin(system).Simulated(); got != want {
 			t.Errorf("Simulated(%q) = %v", system, got)
 		}
@@ -50,7 +53,8 @@ func TestSimulated(t *testing.T) {
 
 func TestExact(t *testing.T) {
 	t.Parallel()
-	c := &contract.Contract{Partition: []string{"district_id", "year"}, Fields: []contract.Field{{Name: "district_id", Type: contract.Text}, {Name: "year", Type: contract.Integer}}}
+	c := &contract.Contract{Partition: []string{"district_id", "year"},
+		Fields: []contract.Field{{Name: "district_id", Type: contract.Text}, {Name: "year", Type: contract.Integer}}}
 	p := &lake.Pointer{Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{{Object: events.Object{Key: "a/district_id=01/year=2023/x.parquet"}}, {Object: events.Object{Key: "it's.parquet"}}}}}}
 	place := func(key string) string { return "/lake/" + key }
 	want := `SELECT * EXCLUDE (filename), regexp_extract(filename, '.*/district_id=([^/]*)/', 1) AS "district_id", ` +

@@ -89,7 +89,8 @@ func (s SliceSelection) Select(c *contract.Contract) ([]string, error) {
 	}
 	for _, name := range append(slices.Clone(s.Names), s.From, s.To) {
 		if name != "" && !slices.Contains(all, name) {
-			return nil, fault.New(fault.Usage, fmt.Errorf("%s has no slice %q", c.Dataset, name), known+"; add another there and publish it by llac datasets publish")
+			return nil, fault.New(fault.Usage, fmt.Errorf("%s has no slice %q", c.Dataset, name),
+				known+"; add another there and publish it by llac datasets publish")
 		}
 	}
 	if len(s.Names) > 0 {

@@ -17,11 +17,12 @@ import (
 
 // Pending is one unfinished request.
 type Pending struct {
-	Dataset string       `json:"dataset"`
-	Slot    string       `json:"slot"`
-	Why     string       `json:"why"`    // why it was requested, for a person
-	Portal  string       `json:"portal"` // the --portal that it started with
-	Event   events.Event `json:"event"`  // the run.requested, or the landing.written of pages collected by hand, to be published again unchanged
+	Dataset string `json:"dataset"`
+	Slot    string `json:"slot"`
+	Why     string `json:"why"`    // why it was requested, for a person
+	Portal  string `json:"portal"` // the --portal that it started with
+	// the run.requested, or the landing.written of pages collected by hand, to be published again unchanged
+	Event events.Event `json:"event"`
 }
 
 // Request returns the name of the request.
@@ -51,7 +52,8 @@ func readDocket(dir string) (*docket, error) {
 	}
 	var f docketFile
 	if err := json.Unmarshal(b, &f); err != nil {
-		return nil, fmt.Errorf("read the unfinished requests: %s: %w; remove the file to forget them (the queues still have the work)", d.path, err)
+		return nil, fmt.Errorf("read the unfinished requests: %s: %w; remove the file to forget them (the queues still have the work)", d.path,
+			err)
 	}
 	d.list = f.Requests
 	return d, nil

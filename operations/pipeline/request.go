@@ -30,7 +30,8 @@ func (r *runner) request(ctx context.Context, store lake.Store, dataset, why str
 	ctx, span := r.operator.Tracer.Start(ctx, "request "+dataset, trace.WithNewRoot(), trace.WithAttributes(
 		attribute.String(telemetry.KeyDataset, dataset), attribute.String(telemetry.KeyCorrelationID, slot)))
 	defer span.End()
-	e := Request(events.RunRequested{Dataset: dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Force: r.Force, Slices: named})
+	e := Request(events.RunRequested{Dataset: dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Force: r.Force,
+		Slices: named})
 	e.TraceParent, e.TraceState = telemetry.TraceParent(ctx), telemetry.TraceState(ctx)
 	return Pending{Dataset: dataset, Slot: slot, Why: why, Portal: r.result.Portal, Event: e}, nil
 }

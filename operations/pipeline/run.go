@@ -289,7 +289,8 @@ func (r *runner) ingest(ctx context.Context, store lake.Store, dataset string) e
 
 // WithReferences adds the datasets that the wanted ones refer to and that were never published, because the scheduler holds
 // a dataset back until they are. They come first. The map has the reason for each.
-func WithReferences(ctx context.Context, store lake.Store, contracts, wanted []*contract.Contract, notice func(string)) ([]*contract.Contract, map[string]string, error) {
+func WithReferences(ctx context.Context, store lake.Store, contracts, wanted []*contract.Contract,
+	notice func(string)) ([]*contract.Contract, map[string]string, error) {
 	why := map[string]string{}
 	var out []*contract.Contract
 	var add func(c *contract.Contract, because string) error

@@ -62,7 +62,8 @@ func TestPublishesThenFindsUnchanged(t *testing.T) {
 	o := options(t, simulator(t), "municipalities")
 	r, err := pipeline.Run(context.Background(), o)
 	first := only(t, r, err)
-	if first.State != ledger.Published || first.RowsFetched != 949 || first.Staged != 949 || !first.Simulated || first.Snapshot != first.Slot || !r.Good() {
+	if first.State != ledger.Published || first.RowsFetched != 949 || first.Staged != 949 || !first.Simulated ||
+		first.Snapshot != first.Slot || !r.Good() {
 		t.Errorf("first run: %+v", first)
 	}
 	if len(first.Stages) != len(services.All) {
@@ -345,7 +346,8 @@ func TestLookCreatesNothing(t *testing.T) {
 func TestPortalFlag(t *testing.T) {
 	t.Parallel()
 	for spec, ok := range map[string]bool{
-		"": true, "simulator": true, "live": true, "socrata=http://127.0.0.1:9000": true, "socrata=http://127.0.0.1:9000,idescat=https://example.org": true,
+		"": true, "simulator": true, "live": true, "socrata=http://127.0.0.1:9000": true,
+		"socrata=http://127.0.0.1:9000,idescat=https://example.org": true,
 		"real": false, "socrata=http://example.org": false, ",": false,
 	} {
 		if err := (pipeline.Settings{Portal: spec}).CheckPortal(); (err == nil) != ok {

@@ -57,7 +57,8 @@ func (d *directory) RunContracts(context.Context) ([]*contract.Contract, error) 
 }
 
 func (d *directory) PlanContracts(context.Context, []*contract.Contract, []string) (*deploy.ContractPlan, error) {
-	return nil, unsupported("publishing contracts", "a state directory", "name an environment: llac datasets publish --env dev; in a directory llac run deploys the contracts")
+	return nil, unsupported("publishing contracts", "a state directory",
+		"name an environment: llac datasets publish --env dev; in a directory llac run deploys the contracts")
 }
 
 func (d *directory) Unfinished() ([]pipeline.Pending, error) { return pipeline.Unfinished(d.Dir) }
@@ -82,7 +83,8 @@ func (d *directory) RunBuildsMarts() bool { return true }
 
 func (d *directory) Run(ctx context.Context, r RunRequest) (Run, error) {
 	if r.Detach {
-		return Run{}, unsupported("--detach", "a state directory", "the services run in this process: leave --detach out, or name an environment by --env")
+		return Run{}, unsupported("--detach", "a state directory",
+			"the services run in this process: leave --detach out, or name an environment by --env")
 	}
 	return d.run(ctx, r, nil)
 }
@@ -94,7 +96,8 @@ func (d *directory) Ingest(ctx context.Context, c ingest.Collection, r RunReques
 
 func (d *directory) run(ctx context.Context, r RunRequest, c *ingest.Collection) (Run, error) {
 	result, err := pipeline.Run(ctx, pipeline.Options{
-		Settings: r.Local, Contracts: d.Address.Contracts, Datasets: r.Datasets, Slices: r.Slices, Force: r.Force, Timeout: r.Timeout, By: r.By, Ingest: c,
+		Settings: r.Local, Contracts: d.Address.Contracts, Datasets: r.Datasets, Slices: r.Slices, Force: r.Force, Timeout: r.Timeout, By: r.By,
+		Ingest: c,
 		Notice: r.Notice, Progress: r.Progress,
 	})
 	files := &Files{pipeline.Place(d.Dir, "staging"), pipeline.LogFile(d.Dir), pipeline.SpanFile(d.Dir)}

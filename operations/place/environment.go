@@ -98,7 +98,8 @@ func (e *environment) Ingest(ctx context.Context, c ingest.Collection, r RunRequ
 		err = e.account.Publish(ctx, e.Env, event)
 	}
 	if err != nil {
-		return Ingested{}, fault.New(fault.Failed, err, "run the command again; the pages of this attempt stay in landing, where no service reads them")
+		return Ingested{}, fault.New(fault.Failed, err,
+			"run the command again; the pages of this attempt stay in landing, where no service reads them")
 	}
 	return Ingested{Landed: &Landed{e.Env, dataset, landed.RunID, landed.Pages, landed.Rows, landed.SourceSystem}}, nil
 }
@@ -115,7 +116,8 @@ func (e *environment) Marts() marts.Workspace {
 		Contracts: func(ctx context.Context) ([]*contract.Contract, error) {
 			all, err := e.account.Contracts(ctx, e.Env)
 			if err != nil {
-				return nil, fault.New(fault.Failed, fmt.Errorf("read the contracts in force in %s: %w", e.Env, err), "llac datasets publish --env "+e.Env+" puts those of this work tree in force")
+				return nil, fault.New(fault.Failed, fmt.Errorf("read the contracts in force in %s: %w", e.Env, err),
+					"llac datasets publish --env "+e.Env+" puts those of this work tree in force")
 			}
 			return all, nil
 		},

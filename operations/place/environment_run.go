@@ -100,7 +100,8 @@ func (e *environment) ask(ctx context.Context, c *contract.Contract, r RunReques
 		return nil, err
 	}
 	why := cmp.Or(r.Reason, "requested")
-	p := events.RunRequested{Dataset: c.Dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Slices: r.Slices, Force: r.Force}
+	p := events.RunRequested{Dataset: c.Dataset, RequestedAt: at, RequestedBy: r.By, Reason: why, Trigger: "manual", Slices: r.Slices,
+		Force: r.Force}
 	if err := e.account.Publish(ctx, e.Env, pipeline.Request(p)); err != nil {
 		return nil, fault.New(fault.Failed, fmt.Errorf("request a run of %s in %s: %w", c.Dataset, e.Env, err),
 			"check your permission to publish on the operator's topic; make stacks ENV="+e.Env+" creates the topic")

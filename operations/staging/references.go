@@ -63,7 +63,8 @@ func parseReferences(values []string) (map[string]string, error) {
 	for _, v := range values {
 		dataset, path, ok := strings.Cut(v, "=")
 		if !ok || dataset == "" || path == "" {
-			return nil, fault.New(fault.Usage, fmt.Errorf("--reference %q names no dataset and path", v), "write --reference <dataset>=<Parquet file or folder>")
+			return nil, fault.New(fault.Usage, fmt.Errorf("--reference %q names no dataset and path", v),
+				"write --reference <dataset>=<Parquet file or folder>")
 		}
 		if _, twice := given[dataset]; twice {
 			return nil, fault.New(fault.Usage, fmt.Errorf("--reference %s is given twice", dataset), "keep one of the two")
@@ -80,11 +81,13 @@ func (r *references) open(o Options, dataset, path string) error {
 	}
 	s, err := folder.OpenSnapshot(dataset, path, int64(o.Memory)/4)
 	if err != nil {
-		return fault.New(fault.Usage, fmt.Errorf("--reference %s: %w", dataset, err), "name a Parquet file of the staged dataset, a folder of them, or the --out of its staging")
+		return fault.New(fault.Usage, fmt.Errorf("--reference %s: %w", dataset, err),
+			"name a Parquet file of the staged dataset, a folder of them, or the --out of its staging")
 	}
 	if s.Simulated && !lake.Origin(o.SourceSystem).Simulated() {
 		// Invariant 11: a person who vouches for the rows does not vouch for ids that a simulator assigned.
-		return fault.New(fault.Usage, fmt.Errorf("--reference %s: %s contains rows that no portal vouches for, and --source-system names %s", dataset, path, o.SourceSystem),
+		return fault.New(fault.Usage, fmt.Errorf("--reference %s: %s contains rows that no portal vouches for, and --source-system names %s",
+			dataset, path, o.SourceSystem),
 			"stage the reference with --source-system too, or leave --source-system out here")
 	}
 	r.snapshots[dataset] = s

@@ -126,7 +126,8 @@ func openPages(o Options) (*folder.Pages, error) {
 	pages, err := folder.Open(o.In, int64(o.Memory)/4)
 	switch {
 	case errors.Is(err, folder.ErrNoPages):
-		return nil, fault.New(fault.NotFound, err, "--in names the folder that contains the "+format.List(patterns(folder.Suffixes))+" files; subfolders are not read")
+		return nil, fault.New(fault.NotFound, err,
+			"--in names the folder that contains the "+format.List(patterns(folder.Suffixes))+" files; subfolders are not read")
 	case errors.Is(err, folder.ErrTwice):
 		return nil, fault.New(fault.Usage, err, "remove one of the two")
 	case err != nil:
@@ -145,7 +146,8 @@ func patterns(suffixes []string) []string {
 }
 
 // stage stages the pages and publishes the output.
-func (o Options) stage(ctx context.Context, c *contract.Contract, matched references, pages *folder.Pages, out *folder.Output) (Result, error) {
+func (o Options) stage(ctx context.Context, c *contract.Contract, matched references, pages *folder.Pages, out *folder.Output) (Result,
+	error) {
 	started := o.Clock.Now()
 	staged, err := engine.Stage(ctx, engine.Input{
 		Contract: c, Slice: o.Slice, Pages: pages.Pages, Finders: matched.finders,
@@ -211,7 +213,8 @@ func (r *Result) warn() {
 			format.Count(n), format.Plural(r.Pages, "page"), BadPage, r.Quarantine))
 	}
 	if r.PeakRSS > r.MemoryBudget {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the process has used %s of memory, more than --memory %s.", format.Mebibytes(r.PeakRSS), format.Mebibytes(r.MemoryBudget)))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the process has used %s of memory, more than --memory %s.", format.Mebibytes(r.PeakRSS),
+			format.Mebibytes(r.MemoryBudget)))
 	}
 }
 
@@ -237,7 +240,8 @@ func (o Options) check() error {
 	case !runName.MatchString(o.Run):
 		return invalid(errors.New("--run is not a run id"), "use letters, digits, '.', '_' and '-', such as 20250803T140512")
 	case !system.MatchString(o.SourceSystem):
-		return invalid(errors.New("--source-system is not a host"), "use the portal's host, such as analisi.transparenciacatalunya.cat, simulator or unofficial:<name>")
+		return invalid(errors.New("--source-system is not a host"),
+			"use the portal's host, such as analisi.transparenciacatalunya.cat, simulator or unofficial:<name>")
 	}
 	return nil
 }
@@ -251,7 +255,8 @@ func readContract(file, slice string) (*contract.Contract, error) {
 	c, err := contract.Parse(file, raw)
 	var problems contract.Problems
 	if errors.As(err, &problems) {
-		return nil, fault.New(fault.Contract, fmt.Errorf("%s in the contract, so nothing was staged:\n%w", format.Plural(len(problems), "problem"), err),
+		return nil, fault.New(fault.Contract, fmt.Errorf("%s in the contract, so nothing was staged:\n%w",
+			format.Plural(len(problems), "problem"), err),
 			"fix the lines above; llac datasets check "+format.ShellWord(file)+" checks the contract")
 	}
 	if err != nil {
@@ -262,7 +267,8 @@ func readContract(file, slice string) (*contract.Contract, error) {
 	case c.Slicing == nil:
 		return nil, fault.New(fault.Usage, fmt.Errorf("%s is not sliced", c.Dataset), "leave --slice out")
 	case !slices.Contains(c.Slicing.Values, slice):
-		return nil, fault.New(fault.Usage, fmt.Errorf("%s has no slice %q", c.Dataset, slice), "its contract has the slices "+format.List(c.Slicing.Values))
+		return nil, fault.New(fault.Usage, fmt.Errorf("%s has no slice %q", c.Dataset, slice),
+			"its contract has the slices "+format.List(c.Slicing.Values))
 	}
 	return c, nil
 }

@@ -64,8 +64,10 @@ func answerText(t *text, r *answerReply, width int) {
 		return
 	}
 	c := r.Change
-	t.line("\nHow did the population of Catalonia's %d comarques change between 1 January %d and 1 January %d?", len(c.Comarques), c.From, c.To)
-	t.line("Catalonia: %s to %s, %s (%s).\n", format.Count(c.Start), format.Count(c.End), signed(c.End-c.Start), signedPercent(100*float64(c.End-c.Start)/float64(c.Start)))
+	t.line("\nHow did the population of Catalonia's %d comarques change between 1 January %d and 1 January %d?", len(c.Comarques), c.From,
+		c.To)
+	t.line("Catalonia: %s to %s, %s (%s).\n", format.Count(c.Start), format.Count(c.End), signed(c.End-c.Start),
+		signedPercent(100*float64(c.End-c.Start)/float64(c.Start)))
 	barChart(t, c.Comarques, width)
 	t.line("\n%s", strings.Join(c.Attribution, " "))
 	t.line("%s", answerSource(c))
@@ -80,7 +82,8 @@ func answerSource(c *answer.Change) string {
 	}
 	switch {
 	case lake.Origin(c.Source) == lake.SimulatorOrigin:
-		text := fmt.Sprintf("These figures are recorded facts, served here by the simulator (data_origin %s, source_system %s).", c.Origin, c.Source)
+		text := fmt.Sprintf("These figures are recorded facts, served here by the simulator (data_origin %s, source_system %s).", c.Origin,
+			c.Source)
 		if c.UpdatedAt != "" {
 			text += " Its date of the last update is " + c.UpdatedAt + "."
 		}
@@ -114,7 +117,8 @@ func barChart(t *text, comarques []answer.Comarca, width int) {
 			color, block = red, "▒"
 		}
 		blank := strings.Repeat(" ", names-utf8.RuneCountInString(one.Name))
-		t.line("  %s%s  %8s  %*s  %s", one.Name, blank, signedPercent(one.Percent), changes, signed(one.Change), t.paint(color, strings.Repeat(block, length)))
+		t.line("  %s%s  %8s  %*s  %s", one.Name, blank, signedPercent(one.Percent), changes, signed(one.Change),
+			t.paint(color, strings.Repeat(block, length)))
 	}
 }
 

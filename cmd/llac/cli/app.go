@@ -64,7 +64,8 @@ const defaultProject = "dbt"
 func Main() int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv, LimitMemory: memory.Limit, PeakMemory: memory.Peak}
+	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Clock: clock.System{}, Getenv: os.Getenv, LimitMemory: memory.Limit,
+		PeakMemory: memory.Peak}
 	a.detectTerminals()
 	defer a.handleSignals(ctx, cancel)()
 	return a.Execute(ctx, os.Args[1:])
@@ -112,7 +113,8 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil { // the command line is wrong; errors of commands do not come here
 		a.json = slices.Contains(args, "--json")
-		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{}, fail(exitUsage, plainly(err), command.CommandPath()+" --help shows the usage"))
+		a.finish(strings.TrimPrefix(command.CommandPath(), "llac "), reply{},
+			fail(exitUsage, plainly(err), command.CommandPath()+" --help shows the usage"))
 	}
 	return a.status
 }

@@ -44,7 +44,8 @@ func llac(t *testing.T, args ...string) (stdout, stderr string, status int) {
 func bury(t *testing.T, dir string, dead events.Event) {
 	t.Helper()
 	n := 0
-	cloud, err := aws.Start(context.Background(), aws.Options{Dir: dir, NewID: func() string { n++; return fmt.Sprintf("%08x-0000-4000-8000-000000000000", n) }})
+	cloud, err := aws.Start(context.Background(),
+		aws.Options{Dir: dir, NewID: func() string { n++; return fmt.Sprintf("%08x-0000-4000-8000-000000000000", n) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,11 +64,13 @@ func bury(t *testing.T, dir string, dead events.Event) {
 		attributes := map[string]types.MessageAttributeValue{}
 		for name, value := range map[string]string{
 			messaging.AttributeReason: "describe socrata abcd-1234: the portal responded with status 404", messaging.AttributeFirstReceived: at,
-			messaging.AttributeFailedAt: at, messaging.AttributeReceiveCount: "1", messaging.AttributeService: "fetcher", messaging.AttributeTrace: trace,
+			messaging.AttributeFailedAt: at, messaging.AttributeReceiveCount: "1", messaging.AttributeService: "fetcher",
+			messaging.AttributeTrace: trace,
 		} {
 			attributes[name] = types.MessageAttributeValue{DataType: awssdk.String("String"), StringValue: &value}
 		}
-		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: awssdk.String(string(b)), MessageAttributes: attributes}); err != nil {
+		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: awssdk.String(string(b)),
+			MessageAttributes: attributes}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,7 +185,8 @@ func TestGolden(t *testing.T) {
 			}
 			decoder := json.NewDecoder(strings.NewReader(document))
 			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&envelope); err != nil || envelope.OK == nil || *envelope.OK != (status == 0) || envelope.Command == nil || *envelope.Command == "" {
+			if err := decoder.Decode(&envelope); err != nil || envelope.OK == nil || *envelope.OK != (status == 0) || envelope.Command == nil ||
+				*envelope.Command == "" {
 				t.Errorf("--json: the envelope is invalid: %v\n%s", err, document)
 			}
 			golden(t, c.name+".txt", dir, got)
@@ -246,7 +250,8 @@ func TestUnknownBodiesAreNotShown(t *testing.T) {
 func TestReadingCreatesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"}, {"sql", "select 1"}, {"export", "population"}} {
+	for _, args := range [][]string{{"status"}, {"runs"}, {"show", "latest"}, {"dlq", "list"}, {"dlq", "replay", "--all"},
+		{"sql", "select 1"}, {"export", "population"}} {
 		_, stderr, status := llac(t, append(args, "--dir", dir)...)
 		if status != 8 || !strings.Contains(stderr, "llac run --dir "+dir) {
 			t.Errorf("%v: exit status %d, %q", args, status, stderr)
@@ -271,20 +276,24 @@ func TestReadingWhileAnotherProcessOwns(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, status := llac(t, "status", "--dir", dir)
-	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("Process %d is running here", os.Getpid())) || !strings.Contains(stdout, "3 dead letters") {
+	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("Process %d is running here", os.Getpid())) ||
+		!strings.Contains(stdout, "3 dead letters") {
 		t.Errorf("status: %d\n%s%s", status, stdout, stderr)
 	}
 	// A letter that another reader holds for a moment, or whose response was lost, is waited for.
 	client := sqs.NewFromConfig(cloud.Config())
-	queue, err := client.GetQueueUrl(context.Background(), &sqs.GetQueueUrlInput{QueueName: awssdk.String(messaging.DeadLetterQueueName("local", "fetcher"))})
+	queue, err := client.GetQueueUrl(context.Background(),
+		&sqs.GetQueueUrlInput{QueueName: awssdk.String(messaging.DeadLetterQueueName("local", "fetcher"))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.ReceiveMessage(context.Background(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, VisibilityTimeout: 1}); err != nil {
+	if _, err := client.ReceiveMessage(context.Background(),
+		&sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, VisibilityTimeout: 1}); err != nil {
 		t.Fatal(err)
 	}
 	letterIDs(t, dir)
-	if _, stderr, status := llac(t, "run", "--no-marts", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 || !strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
+	if _, stderr, status := llac(t, "run", "--no-marts", "--dir", dir, "--datasets", "testdata/datasets"); status != 5 ||
+		!strings.Contains(stderr, fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("run: %d %s", status, stderr)
 	}
 }
@@ -313,7 +322,8 @@ func TestDoctor(t *testing.T) {
 		return out, status
 	}
 	got, status := results("--datasets", "testdata/datasets")
-	for check, want := range map[string]string{"directory": "ok", "loopback": "ok", "contracts": "ok", "marts": "warn", "owner": "ok", "queues": "ok", "dead letters": "warn", "unfinished": "ok"} {
+	for check, want := range map[string]string{"directory": "ok", "loopback": "ok", "contracts": "ok", "marts": "warn", "owner": "ok",
+		"queues": "ok", "dead letters": "warn", "unfinished": "ok"} {
 		if got[check] != want {
 			t.Errorf("%s is %q, want %s", check, got[check], want)
 		}

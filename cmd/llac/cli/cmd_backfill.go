@@ -30,7 +30,8 @@ the slices that are published already, which stay as they are.
 The contract must define slices: other datasets have no past that their portal
 can return. Earlier versions of such a dataset are in the archive, and files
 that a person has kept can be published by llac ingest.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitNotFound, exitCredentials, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitNotFound, exitCredentials,
+				exitInterrupted),
 		Example: `  llac backfill population --slice 2023
   llac backfill population --from 2023 --to 2024 --env dev`,
 		Args:              cobra.ExactArgs(1),

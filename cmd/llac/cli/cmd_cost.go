@@ -59,7 +59,8 @@ past month, and with --actual compares what AWS charged with the estimate.` +
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringArrayVar(&o.plans, "plan", nil, "plan of Terraform in JSON, or a folder of plans; may be repeated")
-	cmd.Flags().StringArrayVar(&o.beside, "beside", nil, "plans of other environments in the account, which use up the free allowances; may be repeated")
+	cmd.Flags().StringArrayVar(&o.beside, "beside", nil,
+		"plans of other environments in the account, which use up the free allowances; may be repeated")
 	cmd.Flags().StringVar(&o.env, "env", "dev", "environment of the plans and the budget")
 	cmd.Flags().BoolVar(&o.cloud, "cloud", false, "runs from the environment's lake instead of --dir")
 	cmd.Flags().BoolVar(&o.check, "check", false, "exit status 13 if a month would cost more than the budget")
@@ -95,7 +96,8 @@ func (o costOptions) parse() (month time.Time, err error) {
 		return month, fail(exitUsage, err, "--env dev")
 	}
 	if o.check && len(o.plans) == 0 {
-		return month, invalid("terraform show -json writes a plan; llac cost --help shows how", "--check without --plan would ignore the largest part of the cost")
+		return month, invalid("terraform show -json writes a plan; llac cost --help shows how",
+			"--check without --plan would ignore the largest part of the cost")
 	}
 	if o.month != "" || o.actual != "" {
 		if month, err = time.Parse("2006-01", o.month); err != nil {
@@ -147,7 +149,8 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 }
 
 // costRuns reads the last published runs, with the requests to the lake that the spans of this machine have.
-func (a *App) costRuns(ctx context.Context, o costOptions, t cost.Table, l ledger.Ledger, contracts []*contract.Contract, s *cost.Standing) ([]cost.Run, error) {
+func (a *App) costRuns(ctx context.Context, o costOptions, t cost.Table, l ledger.Ledger, contracts []*contract.Contract,
+	s *cost.Standing) ([]cost.Run, error) {
 	var requests map[string]cost.Requests
 	if !o.cloud { // an environment's spans are in X-Ray
 		var err error
@@ -197,7 +200,8 @@ func (o costOptions) verdict(out costReply, standing *cost.Standing) error {
 		return fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD), usd(out.Budget)),
 			"the most expensive lines come first; remove something, or raise the budget in operations/cost/prices.json and in Terraform")
 	case len(standing.Unknown)+len(standing.Rates) > 0:
-		return fail(exitOverBudget, errors.New("the estimate is incomplete"), "add the prices of what the notes name to operations/cost/prices.json")
+		return fail(exitOverBudget, errors.New("the estimate is incomplete"),
+			"add the prices of what the notes name to operations/cost/prices.json")
 	}
 	return nil
 }
@@ -228,7 +232,8 @@ func (a *App) costLedger(ctx context.Context, o costOptions) (*ledger.Ledger, []
 	return &l, contracts, err
 }
 
-func (o costOptions) review(ctx context.Context, table cost.Table, month time.Time, l *ledger.Ledger, expected []cost.Line) (*costReview, error) {
+func (o costOptions) review(ctx context.Context, table cost.Table, month time.Time, l *ledger.Ledger, expected []cost.Line) (*costReview,
+	error) {
 	r := &costReview{Month: o.month}
 	if l != nil {
 		requests, err := l.Requests(ctx, "")

@@ -163,7 +163,8 @@ func (a *App) runDatasetsCheck(files []string) (reply, error) {
 		out.Problems = problems
 		// The problems are the result, so they go to standard output, one per line, as editors read them.
 		return reply{data: out, text: func(t *text) { t.line("%s", problems.Error()) }},
-			fail(exitContract, fmt.Errorf("%s in %s", format.Plural(len(problems), "problem"), format.Plural(len(files), "file")), "fix the lines above")
+			fail(exitContract, fmt.Errorf("%s in %s", format.Plural(len(problems), "problem"), format.Plural(len(files), "file")),
+				"fix the lines above")
 	}
 	if err != nil {
 		return reply{}, err

@@ -68,7 +68,8 @@ func (a *App) runDatasetsDBT(o dbtOptions) (reply, error) {
 		t.line("%s: %s", out.Folder, strings.Join(changed, ", "))
 	}}
 	if o.check && len(changed) > 0 {
-		return r, fail(exitError, fmt.Errorf("%s out of date in %s", format.Plural(len(changed), "source"), out.Folder), a.llac("datasets dbt")+" writes them")
+		return r, fail(exitError, fmt.Errorf("%s out of date in %s", format.Plural(len(changed), "source"), out.Folder),
+			a.llac("datasets dbt")+" writes them")
 	}
 	return r, nil
 }

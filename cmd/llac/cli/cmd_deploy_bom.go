@@ -43,5 +43,6 @@ func runBOM(service string, o bomOptions) (reply, error) {
 	if err != nil {
 		return reply{}, fail(exitError, err, "make sbom SERVICE="+service)
 	}
-	return reply{data: bomReply{service, release.Build, release.SHA256, file}, text: func(t *text) { t.line("%s  of package %s", file, release.SHA256) }}, nil
+	return reply{data: bomReply{service, release.Build, release.SHA256, file},
+		text: func(t *text) { t.line("%s  of package %s", file, release.SHA256) }}, nil
 }

@@ -155,7 +155,8 @@ func deployOrder(next, running deploy.Deployed) (reply, error) {
 		}
 	}}
 	if len(o.Stuck) > 0 {
-		return r, fail(exitRefused, fmt.Errorf("%s cannot be deployed in any order", format.List(o.Stuck)), "first deploy a build that knows both versions of the events")
+		return r, fail(exitRefused, fmt.Errorf("%s cannot be deployed in any order", format.List(o.Stuck)),
+			"first deploy a build that knows both versions of the events")
 	}
 	return r, nil
 }

@@ -48,6 +48,7 @@ func runPackage(service string, o packageOptions) (reply, error) {
 	}
 	return reply{data: r, text: func(t *text) {
 		t.line("%s  %s", r.SHA256, filepath.Join(o.out, service+".zip"))
-		t.line("build %s, %s, %s zipped, %s unzipped of the %s that Lambda accepts", dash(r.Build), r.Architecture, format.Size(r.ZipBytes), format.Size(r.UnzippedBytes), format.Size(deploy.MaxUnzipped))
+		t.line("build %s, %s, %s zipped, %s unzipped of the %s that Lambda accepts", dash(r.Build), r.Architecture, format.Size(r.ZipBytes),
+			format.Size(r.UnzippedBytes), format.Size(deploy.MaxUnzipped))
 	}}, nil
 }

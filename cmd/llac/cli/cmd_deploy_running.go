@@ -76,7 +76,8 @@ func (a *App) runRunning(ctx context.Context, args []string, o deployRunningOpti
 }
 
 // one returns the record of a service, or of its previous package, and writes the inputs of terraform for it.
-func (o deployRunningOptions) one(ctx context.Context, account deploy.Account, records []deploy.Recorded, service string) (deploy.Recorded, error) {
+func (o deployRunningOptions) one(ctx context.Context, account deploy.Account, records []deploy.Recorded, service string) (deploy.Recorded,
+	error) {
 	r, runs := deploy.RecordOf(records, service)
 	if !runs {
 		return r, fail(exitNotFound, fmt.Errorf("%s was never deployed into %s", service, o.env), "make deploy SERVICE="+service+" ENV="+o.env)

@@ -45,7 +45,8 @@ llac sql --format csv.` +
 	cmd.Flags().BoolVar(&o.Excel, "excel", false, "csv that Excel reads correctly")
 	cmd.Flags().BoolVar(&o.Force, "force", false, "permission to overwrite existing files")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(export.Formats, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("about", cobra.FixedCompletions([]string{export.Inside, export.Beside}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("about",
+		cobra.FixedCompletions([]string{export.Inside, export.Beside}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = a.run("export", func(ctx context.Context, args []string) (reply, error) { return a.runExport(ctx, o, args[0]) })
 	return cmd
 }

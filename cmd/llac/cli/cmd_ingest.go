@@ -35,7 +35,8 @@ contract's portal sent exactly these bytes; the rows then name the portal.
 Without --env the services run on this machine, as in llac run. With --env the
 pages are landed in that environment, with the contract in force there, and its
 services do the rest. llac marts builds the marts afterwards.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitNotFound, exitCredentials, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitNotFound, exitCredentials,
+				exitInterrupted),
 		Example: `  llac ingest --dataset municipalities --file page-1.json \
     --reason "the portal responds with status 503 since Monday"
   llac ingest --dataset population --slice 2024 --file table.json --vouch \
@@ -89,7 +90,8 @@ func (a *App) runIngest(ctx context.Context, o ingestOptions) (reply, error) {
 }
 
 func landedText(t *text, l place.Landed, vouched bool) {
-	t.line("Landed %s with %s in %s as run %s of %s; its services do the rest.", format.Plural(l.Pages, "page"), format.Plural(int(l.Rows), "row"), l.Env, l.RunID, l.Dataset)
+	t.line("Landed %s with %s in %s as run %s of %s; its services do the rest.", format.Plural(l.Pages, "page"),
+		format.Plural(int(l.Rows), "row"), l.Env, l.RunID, l.Dataset)
 	if !vouched {
 		t.line("The rows name %s as their source: an environment that publishes only real data rejects them (--vouch).", l.SourceSystem)
 	}

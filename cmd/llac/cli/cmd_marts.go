@@ -112,7 +112,8 @@ func (a *App) refreshMarts(ctx context.Context, p place.Place, o martsOptions, s
 
 func (a *App) refreshOptions(o martsOptions, s *screen) marts.RefreshOptions {
 	return marts.RefreshOptions{
-		Project: o.project, Force: o.force, FullRefresh: o.fullRefresh, By: whoami(), Clock: a.Clock, Engine: a.openEngine, Notice: s.notice, Progress: s.step,
+		Project: o.project, Force: o.force, FullRefresh: o.fullRefresh, By: whoami(), Clock: a.Clock, Engine: a.openEngine, Notice: s.notice,
+		Progress:  s.step,
 		Failpoint: runtime.Failpoints("marts", a.Getenv("LLAC_FAILPOINT")),
 	}
 }
@@ -170,7 +171,8 @@ func martsListText(t *text, r martsListReply) {
 		rows = append(rows, []string{m.Name, format.Count(m.Rows), martOrigin(m), format.Count(m.Tests), m.Build, grain(m.Grain)})
 	}
 	t.table([]string{"MART", ">ROWS", "?DATA", "?>TESTS PASSED", "?BUILD", "GRAIN: ONE ROW PER"}, rows, nil)
-	t.line("\nBuild %s of %s. A mart of an earlier build still has the same rows, or could not be built again.", r.Build, format.Time(r.PublishedAt))
+	t.line("\nBuild %s of %s. A mart of an earlier build still has the same rows, or could not be built again.", r.Build,
+		format.Time(r.PublishedAt))
 	if len(r.Behind) > 0 {
 		t.line("Newer snapshots are published of %s; %s builds the marts from them.", format.List(r.Behind), t.llac("marts"))
 	}

@@ -50,7 +50,8 @@ type cleanReply struct {
 
 func (a *App) runMartsClean(ctx context.Context, o martsCleanOptions) (reply, error) {
 	if o.days < 1 || o.days > 36500 {
-		return reply{}, invalid("--days 90 keeps what readers saw within three months", "--days %d is out of range: the files of a build in progress must stay", o.days)
+		return reply{}, invalid("--days 90 keeps what readers saw within three months",
+			"--days %d is out of range: the files of a build in progress must stay", o.days)
 	}
 	p, err := a.openLake(ctx)
 	if err != nil {
@@ -91,6 +92,7 @@ func cleanText(t *text, r cleanReply) {
 	if r.DryRun {
 		verb = "Would delete"
 	}
-	t.line("\n%s %s of %s, %s, that no reader has seen since %s; %s stay.", verb, format.Plural(len(r.Files), "file"), format.Plural(r.Builds(), "build"),
+	t.line("\n%s %s of %s, %s, that no reader has seen since %s; %s stay.", verb, format.Plural(len(r.Files), "file"),
+		format.Plural(r.Builds(), "build"),
 		format.Size(r.Bytes()), since, format.Plural(r.Kept, "file"))
 }

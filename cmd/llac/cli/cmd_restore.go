@@ -47,7 +47,8 @@ docs/runbooks/restore-from-replica.md has the steps.` +
 	cmd.Flags().StringVar(&o.env, "env", "", "environment to restore, such as dev")
 	cmd.Flags().StringVar(&o.from, "from", "", "bucket of the replica")
 	cmd.Flags().StringVar(&o.region, "from-region", "", "region of the replica (default: the environment's)")
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "preview only: the objects that the replica's pointers name are checked, nothing is changed")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false,
+		"preview only: the objects that the replica's pointers name are checked, nothing is changed")
 	cmd.RunE = a.run("restore", func(ctx context.Context, _ []string) (reply, error) { return a.runRestore(ctx, o) })
 	return cmd
 }
@@ -74,7 +75,8 @@ func (a *App) runRestore(ctx context.Context, o restoreOptions) (reply, error) {
 	r := reply{data: report, text: func(t *text) { restoreReport(t, o.env, report) }}
 	switch {
 	case ctx.Err() != nil:
-		return r, fail(exitInterrupted, errors.New("interrupted; copied objects stay, and readers see nothing incomplete"), o.again()+" continues")
+		return r, fail(exitInterrupted, errors.New("interrupted; copied objects stay, and readers see nothing incomplete"),
+			o.again()+" continues")
 	case err != nil:
 		return r, fail(exitError, err, "run the command again: it continues; if access is denied, you are not a principal of break_glass")
 	case !report.Good():

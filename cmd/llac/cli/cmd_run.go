@@ -34,10 +34,13 @@ type portalOptions struct {
 }
 
 func (o *portalOptions) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.portal, "portal", "", "source of the data: simulator, live, or addresses such as socrata=http://127.0.0.1:9000,idescat=… (default that of the last run in --dir, else simulator)")
+	cmd.Flags().StringVar(&o.portal, "portal", "",
+		"source of the data: simulator, live, or addresses such as socrata=http://127.0.0.1:9000,idescat=… (default that of the last run in --dir, else simulator)")
 	cmd.Flags().StringVar(&o.logLevel, "log-level", "info", "level of <dir>/logs/llac.jsonl: debug, info, warn or error")
-	_ = cmd.RegisterFlagCompletionFunc("portal", cobra.FixedCompletions([]string{pipeline.PortalSimulator, pipeline.PortalLive}, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("portal",
+		cobra.FixedCompletions([]string{pipeline.PortalSimulator, pipeline.PortalLive}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("log-level",
+		cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // defaultTimeout is the default of --timeout.
@@ -83,7 +86,8 @@ finished work; a second Ctrl-C stops immediately and loses nothing either.
 With --env, run sends the request to the scheduler of an AWS environment and
 follows its services. The contracts in force there are used, and Ctrl-C only
 stops following. llac marts --env builds the marts of an environment.` +
-			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitNotFound, exitCredentials, exitInterrupted),
+			exitStatus(exitOK, exitError, exitUsage, exitContract, exitUnpublished, exitOwned, exitTimeout, exitMarts, exitNotFound,
+				exitCredentials, exitInterrupted),
 		Example: `  llac run
   llac run municipalities population
   llac run --portal live --dir live
@@ -133,7 +137,8 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	}
 	defer a.announceStop(ctx, s)()
 	run, err := p.Run(ctx, place.RunRequest{
-		Datasets: args, Force: o.force, Timeout: o.timeout, Detach: o.detach, By: whoami(), Local: settings, Notice: s.notice, Progress: s.progress,
+		Datasets: args, Force: o.force, Timeout: o.timeout, Detach: o.detach, By: whoami(), Local: settings, Notice: s.notice,
+		Progress: s.progress,
 	})
 	s.clear()
 	data := runReply{Run: run}
@@ -199,8 +204,9 @@ func (a *App) runError(run place.Run, err, martsErr error) error {
 func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) {
 	dir := a.address.Dir
 	s := pipeline.Settings{
-		Dir: dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note, AppTokens: portals.All.AppTokens(a.Getenv),
-		Endpoint: a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Failpoint: a.Getenv("LLAC_FAILPOINT"),
+		Dir: dir, Portal: cmp.Or(o.portal, pipeline.LastPortal(dir), pipeline.PortalSimulator), Clock: a.Clock, Note: note,
+		AppTokens: portals.All.AppTokens(a.Getenv),
+		Endpoint:  a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Failpoint: a.Getenv("LLAC_FAILPOINT"),
 	}
 	if err := s.CheckPortal(); err != nil {
 		return s, fail(exitUsage, err, "use simulator, live, or kind=address,… with the kinds "+format.List(portals.All.Names()))

@@ -79,11 +79,13 @@ func runsText(t *text, runs []ledger.Summary) {
 			took = format.Milliseconds(float64(s.FinishedAt.Sub(s.StartedAt).Milliseconds()))
 		}
 		rows = append(rows, []string{
-			s.Slot, s.Dataset, outcome(s), provenance(s.SourceSystem), dash(s.Trigger), took, format.Count(s.Pages), format.Count(s.RowsFetched), format.Count(s.Staged),
+			s.Slot, s.Dataset, outcome(s), provenance(s.SourceSystem), dash(s.Trigger), took, format.Count(s.Pages), format.Count(s.RowsFetched),
+			format.Count(s.Staged),
 			format.Count(s.Quarantined), dash(s.Snapshot),
 		})
 	}
-	t.table([]string{"RUN", "DATASET", "OUTCOME", "?DATA", "?TRIGGER", "?>TOOK", "?>PAGES", "?>FETCHED", "?>STAGED", "?>QUARANTINED", "?SNAPSHOT"}, rows,
+	t.table([]string{"RUN", "DATASET", "OUTCOME", "?DATA", "?TRIGGER", "?>TOOK", "?>PAGES", "?>FETCHED", "?>STAGED", "?>QUARANTINED",
+		"?SNAPSHOT"}, rows,
 		func(row, column int) string {
 			if column != 2 {
 				return ""

@@ -40,9 +40,11 @@ platform/local/portal/README.md lists the kinds of faults.` +
 		Args: cobra.NoArgs,
 	}
 	for _, kind := range portals.All {
-		o.addresses[kind.Name] = cmd.Flags().String(kind.Name, "", "loopback address of the simulated "+kind.Title+" portal (default: a free port)")
+		o.addresses[kind.Name] = cmd.Flags().String(kind.Name, "",
+			"loopback address of the simulated "+kind.Title+" portal (default: a free port)")
 	}
-	cmd.Flags().IntVar(&o.rows, "rows", portal.DefaultRegisterRows, fmt.Sprintf("number of rows of the register of social services, at most %d", portal.MaxRegisterRows))
+	cmd.Flags().IntVar(&o.rows, "rows", portal.DefaultRegisterRows,
+		fmt.Sprintf("number of rows of the register of social services, at most %d", portal.MaxRegisterRows))
 	cmd.RunE = a.run("simulator", func(ctx context.Context, _ []string) (reply, error) { return a.runSimulator(ctx, o) })
 	return cmd
 }

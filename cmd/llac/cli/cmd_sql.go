@@ -67,7 +67,8 @@ first use.` +
 	}
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "file of the statements; - means standard input")
 	cmd.Flags().StringVar(&o.format, "format", "table", "table, csv, json (rows alone; --json has the envelope) or markdown")
-	cmd.Flags().IntVar(&o.limit, "limit", -1, "maximum number of rows per result; 0 means no limit (default 100 for table and markdown, 10000 for --json, none for csv and json)")
+	cmd.Flags().IntVar(&o.limit, "limit", -1,
+		"maximum number of rows per result; 0 means no limit (default 100 for table and markdown, 10000 for --json, none for csv and json)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(sqlFormats, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = a.run("sql", func(ctx context.Context, args []string) (reply, error) { return a.runSQL(ctx, o, args) })
 	return cmd
@@ -157,7 +158,8 @@ func (a *App) runSQL(ctx context.Context, o sqlOptions, args []string) (reply, e
 }
 
 // look executes statements, or runs the shell, on the tables.
-func (a *App) look(ctx context.Context, e duckdb.Engine, p place.Place, tables views.Tables, look duckdb.Look, streams duckdb.Streams) (duckdb.Report, error) {
+func (a *App) look(ctx context.Context, e duckdb.Engine, p place.Place, tables views.Tables, look duckdb.Look,
+	streams duckdb.Streams) (duckdb.Report, error) {
 	look.Views, look.Unpublished, look.Run, look.Marts = tables.Views(), list(tables.Unpublished), a.llac("run"), a.llac("marts")
 	if look.Interactive {
 		look.Banner, look.History = a.banner(p, tables), filepath.Join(a.address.Dir, "sql_history")

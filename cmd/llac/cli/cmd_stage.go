@@ -86,7 +86,8 @@ func stageFlags(cmd *cobra.Command, o *staging.Options) {
 	f.StringVar(&o.Slice, "slice", "", "slice of the dataset; rows of other slices are quarantined")
 	f.StringVar(&o.Run, "run", "stage", "run id of the rows, in correlation_id and ingested_process_at")
 	f.StringVar(&o.SourceSystem, "source-system", staging.Unofficial, "host of the portal that served the pages, or simulator")
-	f.StringArrayVar(&o.References, "reference", nil, "staged files of a dataset that columns are matched with, as `dataset=path`; may be repeated")
+	f.StringArrayVar(&o.References, "reference", nil,
+		"staged files of a dataset that columns are matched with, as `dataset=path`; may be repeated")
 	f.BoolVar(&o.Unmatched, "unmatched", false, "null in columns that are matched with a dataset without --reference")
 	f.BoolVar(&o.Force, "force", false, "permission to replace an earlier output of the dataset in --out, once the new one is complete")
 	for _, name := range []string{"in", "out"} {
@@ -125,7 +126,8 @@ func stageText(t *text, r staging.Result) {
 	if r.Quarantined > 0 {
 		t.line("Quarantined: %s. The rows and their reasons: %s", reasons(r.ByReason), r.Quarantine)
 	}
-	line := fmt.Sprintf("%s, %s of JSON, to %s, %s of Parquet", format.Plural(r.Pages, "page"), format.Size(r.BytesIn), format.Plural(r.Files, "file"), format.Size(r.BytesOut))
+	line := fmt.Sprintf("%s, %s of JSON, to %s, %s of Parquet", format.Plural(r.Pages, "page"), format.Size(r.BytesIn),
+		format.Plural(r.Files, "file"), format.Size(r.BytesOut))
 	if r.Seconds > 0 {
 		line += fmt.Sprintf("; %s, %s/s", format.Milliseconds(r.Seconds*1000), format.Size(int64(float64(r.BytesIn)/r.Seconds)))
 	}
@@ -153,7 +155,8 @@ func stageText(t *text, r staging.Result) {
 
 // stageLine draws the progress of a staging.
 func stageLine(dataset string, p engine.Progress, elapsed time.Duration) string {
-	line := fmt.Sprintf("%-16s %s page %s/%s  %s", dataset, gauge(10*p.Pages/max(p.Of, 1)), format.Count(p.Pages), format.Count(p.Of), format.Plural(int(p.Rows), "row"))
+	line := fmt.Sprintf("%-16s %s page %s/%s  %s", dataset, gauge(10*p.Pages/max(p.Of, 1)), format.Count(p.Pages), format.Count(p.Of),
+		format.Plural(int(p.Rows), "row"))
 	if s := elapsed.Seconds(); s > 0 && p.Bytes > 0 {
 		line += fmt.Sprintf("  %s/s", format.Size(int64(float64(p.Bytes)/s)))
 	}

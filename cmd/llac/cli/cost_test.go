@@ -18,7 +18,8 @@ func TestCost(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	wants(t, "without a lake", stdout, "AN IDLE MONTH of dev (9 plans)", "CloudWatch custom metrics", "an idle month: $", "The architecture expects $11.25; the budget is $15.00", "the cost of runs is not included")
+	wants(t, "without a lake", stdout, "AN IDLE MONTH of dev (9 plans)", "CloudWatch custom metrics", "an idle month: $",
+		"The architecture expects $11.25; the budget is $15.00", "the cost of runs is not included")
 
 	if stdout, stderr, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
 		t.Fatalf("run: %d\n%s%s", status, stdout, stderr)
@@ -37,7 +38,8 @@ func TestCost(t *testing.T) {
 			Runs     []struct{ Dataset string }
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &reply); err != nil || !reply.OK || reply.Data.IdleUSD <= 0 || reply.Data.MonthUSD <= reply.Data.IdleUSD || len(reply.Data.Runs) != 1 {
+	if err := json.Unmarshal([]byte(stdout), &reply); err != nil || !reply.OK || reply.Data.IdleUSD <= 0 ||
+		reply.Data.MonthUSD <= reply.Data.IdleUSD || len(reply.Data.Runs) != 1 {
 		t.Errorf("%v\n%s", err, stdout)
 	}
 	stdout, _, _ = m.llac(ctx, "cost", "--plan", devPlans, "--beside", devPlans)
@@ -63,7 +65,8 @@ func TestACostThatIsTooHigh(t *testing.T) {
 	m, ctx := newMachine(t), context.Background()
 	plan := func(kind string) string {
 		path := filepath.Join(t.TempDir(), "plan.json")
-		body := `{"format_version":"1.2","planned_values":{"root_module":{"resources":[{"mode":"managed","type":"` + kind + `","name":"n","values":{}}]}}}`
+		body := `{"format_version":"1.2","planned_values":{"root_module":{"resources":[{"mode":"managed","type":"` + kind +
+			`","name":"n","values":{}}]}}}`
 		if err := os.WriteFile(path, []byte(body), 0o644); err != nil {
 			t.Fatal(err)
 		}

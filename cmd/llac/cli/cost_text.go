@@ -27,7 +27,8 @@ func costText(t *text, table cost.Table, r costReply) {
 	if r.Over() {
 		color = red
 	}
-	t.line("\nA month of %s: %s. The architecture expects %s; the budget is %s.", r.Env, t.paint(color, usd(r.MonthUSD)), usd(r.Architecture), budget)
+	t.line("\nA month of %s: %s. The architecture expects %s; the budget is %s.", r.Env, t.paint(color, usd(r.MonthUSD)), usd(r.Architecture),
+		budget)
 	for _, n := range r.Notes {
 		t.line("note: %s", n)
 	}
@@ -67,11 +68,14 @@ func costOfRuns(t *text, r costReply) {
 			gb += v
 		}
 		rows = append(rows, []string{
-			one.Dataset, format.Count(one.RunsAMonth), fmt.Sprintf("%.4f", one.USD), fmt.Sprintf("%.4f", one.MonthUSD), provenance(one.SourceSystem), format.Count(one.Invocations),
-			fmt.Sprintf("%.1f", gb), format.Count(one.Messages), format.Count(one.Puts), format.Count(one.Gets), format.Size(one.Published), format.Size(one.Archived),
+			one.Dataset, format.Count(one.RunsAMonth), fmt.Sprintf("%.4f", one.USD), fmt.Sprintf("%.4f", one.MonthUSD),
+			provenance(one.SourceSystem), format.Count(one.Invocations),
+			fmt.Sprintf("%.1f", gb), format.Count(one.Messages), format.Count(one.Puts), format.Count(one.Gets), format.Size(one.Published),
+			format.Size(one.Archived),
 		})
 	}
-	t.table([]string{"DATASET", ">RUNS/MONTH", ">$/RUN", ">$/MONTH", "?DATA", "?>INVOCATIONS", "?>GB-S", "?>MESSAGES", "?>PUTS", "?>GETS", "?>PUBLISHED", "?>ARCHIVED"}, rows, nil)
+	t.table([]string{"DATASET", ">RUNS/MONTH", ">$/RUN", ">$/MONTH", "?DATA", "?>INVOCATIONS", "?>GB-S", "?>MESSAGES", "?>PUTS", "?>GETS",
+		"?>PUBLISHED", "?>ARCHIVED"}, rows, nil)
 	t.line("")
 	rows = nil
 	for _, s := range r.Services {
@@ -89,7 +93,8 @@ func reviewText(t *text, v costReview, expected float64) {
 	}
 	var rows [][]string
 	for _, l := range v.Lines {
-		rows = append(rows, []string{l.Service, fmt.Sprintf("%.2f", l.Expected), fmt.Sprintf("%.2f", l.Actual), fmt.Sprintf("%+.2f", l.Actual-l.Expected)})
+		rows = append(rows, []string{l.Service, fmt.Sprintf("%.2f", l.Expected), fmt.Sprintf("%.2f", l.Actual),
+			fmt.Sprintf("%+.2f", l.Actual-l.Expected)})
 	}
 	t.table([]string{"AWS SERVICE", ">EXPECTED", ">CHARGED", ">DIFFERENCE"}, rows, nil)
 	t.line("charged: %s, expected: %s", usd(v.Actual), usd(expected))

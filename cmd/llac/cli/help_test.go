@@ -15,7 +15,8 @@ import (
 
 // verbs are the verbs with which the help of a command may start. A new command may add its verb.
 var verbs = []string{
-	"Bring", "Build", "Check", "Compare", "Copy", "Delete", "Estimate", "Fetch", "Land", "List", "Package", "Print", "Publish", "Put", "Query", "Request", "Restore",
+	"Bring", "Build", "Check", "Compare", "Copy", "Delete", "Estimate", "Fetch", "Land", "List", "Package", "Print", "Publish", "Put",
+	"Query", "Request", "Restore",
 	"Remove", "Send", "Serve", "Set", "Show", "Stage", "Upload", "Write",
 }
 
@@ -118,7 +119,8 @@ func TestEveryCommandRuns(t *testing.T) {
 // TestTablesFitTheTerminal checks that tables with optional columns keep to the width of the terminal.
 func TestTablesFitTheTerminal(t *testing.T) {
 	t.Parallel()
-	rows := [][]string{{"municipalities", "949", "simulated", strings.Repeat("reason ", 20)}, {"population", "5,694", "real (api.idescat.cat)", ""}}
+	rows := [][]string{{"municipalities", "949", "simulated", strings.Repeat("reason ", 20)},
+		{"population", "5,694", "real (api.idescat.cat)", ""}}
 	for _, width := range []int{40, 60, 80, 0} {
 		text := &text{width: width}
 		text.table([]string{"DATASET", ">ROWS", "?DATA", "REASON"}, rows, nil)

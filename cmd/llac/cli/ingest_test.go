@@ -85,22 +85,26 @@ func TestIngest(t *testing.T) {
 	// Invariant 11: no person vouched for the pages, and every output shows that.
 	wants(t, "the report", stdout, "municipalities  published", "949", "unofficial:manual")
 	made := m.manifests("municipalities")
-	if len(made) != 1 || made[0].Manual.Reason != "the portal is down" || made[0].Manual.By == "" || made[0].Manual.Vouched || made[0].Manual.Files[0] != filepath.Base(page) ||
+	if len(made) != 1 || made[0].Manual.Reason != "the portal is down" || made[0].Manual.By == "" || made[0].Manual.Vouched ||
+		made[0].Manual.Files[0] != filepath.Base(page) ||
 		made[0].Run.Trigger != "manual" || made[0].Description.SourceSystem != ingest.Unofficial || made[0].Description.Rows != -1 {
 		t.Fatalf("manifests %+v", made)
 	}
 	stdout, _, _ = m.llac(ctx, "show", "latest", "municipalities")
-	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "no person vouches", "operator", "published landing.written", "evidence")
+	wants(t, "show", stdout, "trigger manual", "collected by hand by", "the portal is down", "no person vouches", "operator",
+		"published landing.written", "evidence")
 	if strings.Contains(stdout, "fetcher") {
 		t.Errorf("the fetcher did not take part:\n%s", stdout)
 	}
 	// The next run fetches from the portal, because the published pages did not come from it.
-	if stdout, _, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 || !strings.Contains(stdout, "municipalities  published") {
+	if stdout, _, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 ||
+		!strings.Contains(stdout, "municipalities  published") {
 		t.Errorf("the run after: exit status %d\n%s", status, stdout)
 	}
 
 	// If vouched for, the rows count as the portal's, and simulated rows never replace them.
-	if stdout, stderr, status = m.llac(ctx, append(args, "--vouch", "--url", "https://analisi.transparenciacatalunya.cat/resource/9aju-tpwc.json")...); status != 0 {
+	if stdout, stderr, status = m.llac(ctx, append(args, "--vouch", "--url",
+		"https://analisi.transparenciacatalunya.cat/resource/9aju-tpwc.json")...); status != 0 {
 		t.Fatalf("ingest --vouch: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	wants(t, "the report", stdout, "real (analisi.transparenciacatalunya.cat)")
@@ -162,7 +166,8 @@ func TestDeadIngestionIsResumed(t *testing.T) {
 	if err := cloud.Close(); err != nil {
 		t.Fatal(err)
 	}
-	pending := map[string]any{"requests": []pipeline.Pending{{Dataset: "municipalities", Slot: lake.Slot(at), Why: "collected by hand", Portal: "simulator", Event: ingest.Event(landed, at)}}}
+	pending := map[string]any{"requests": []pipeline.Pending{{Dataset: "municipalities", Slot: lake.Slot(at), Why: "collected by hand",
+		Portal: "simulator", Event: ingest.Event(landed, at)}}}
 	if err := os.WriteFile(filepath.Join(m.dir, "unfinished.json"), lake.Encode(pending), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -195,26 +200,33 @@ func TestIngestRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no dataset":           {append(why, "--file", good), "no dataset is named"},
-		"an unknown dataset":   {append(why, "--file", good, "--dataset", "nothing"), "no contract describes nothing"},
-		"no file":              {append(why, "--dataset", "municipalities"), "no file is named"},
-		"no reason":            {[]string{"--file", good, "--dataset", "municipalities"}, "no reason is given"},
-		"a blank reason":       {[]string{"--file", good, "--dataset", "municipalities", "--reason", "  "}, "no reason is given"},
-		"a file that is not":   {append(why, "--dataset", "municipalities", "--file", filepath.Join(folder, "none.json")), "no such file"},
-		"a folder":             {append(why, "--dataset", "municipalities", "--file", folder), "is not a file"},
-		"too large":            {append(why, "--dataset", "municipalities", "--file", huge), "a page may have at most"},
-		"packed":               {append(why, "--dataset", "municipalities", "--file", write("p.json", []byte("\x1f\x8b\x08rest"))), "is compressed"},
-		"not JSON":             {append(why, "--dataset", "municipalities", "--file", write("page.csv", []byte("codi;nom\n1;Abella"))), "is not a page of socrata"},
-		"a web page":           {append(why, "--dataset", "municipalities", "--file", write("page.html", []byte("<!DOCTYPE html>"))), "JSON, not CSV or a web page"},
-		"half a page":          {append(why, "--dataset", "municipalities", "--file", write("half.json", []byte(`[{"codi":"080193"},{"codi`))), "is not a page of socrata"},
-		"nothing in it":        {append(why, "--dataset", "municipalities", "--file", write("empty.json", nil)), "is not a page of socrata"},
-		"a page twice":         {append(why, "--dataset", "municipalities", "--file", good, "--file", write("copy.json", []byte(`[{"codi":"080193"}]`))), "have the same bytes"},
+		"no dataset":         {append(why, "--file", good), "no dataset is named"},
+		"an unknown dataset": {append(why, "--file", good, "--dataset", "nothing"), "no contract describes nothing"},
+		"no file":            {append(why, "--dataset", "municipalities"), "no file is named"},
+		"no reason":          {[]string{"--file", good, "--dataset", "municipalities"}, "no reason is given"},
+		"a blank reason":     {[]string{"--file", good, "--dataset", "municipalities", "--reason", "  "}, "no reason is given"},
+		"a file that is not": {append(why, "--dataset", "municipalities", "--file", filepath.Join(folder, "none.json")), "no such file"},
+		"a folder":           {append(why, "--dataset", "municipalities", "--file", folder), "is not a file"},
+		"too large":          {append(why, "--dataset", "municipalities", "--file", huge), "a page may have at most"},
+		"packed": {append(why, "--dataset", "municipalities", "--file", write("p.json", []byte("\x1f\x8b\x08rest"))),
+			"is compressed"},
+		"not JSON": {append(why, "--dataset", "municipalities", "--file", write("page.csv", []byte("codi;nom\n1;Abella"))),
+			"is not a page of socrata"},
+		"a web page": {append(why, "--dataset", "municipalities", "--file", write("page.html", []byte("<!DOCTYPE html>"))),
+			"JSON, not CSV or a web page"},
+		"half a page": {append(why, "--dataset", "municipalities", "--file", write("half.json", []byte(`[{"codi":"080193"},{"codi`))),
+			"is not a page of socrata"},
+		"nothing in it": {append(why, "--dataset", "municipalities", "--file", write("empty.json", nil)), "is not a page of socrata"},
+		"a page twice": {append(why, "--dataset", "municipalities", "--file", good, "--file",
+			write("copy.json", []byte(`[{"codi":"080193"}]`))), "have the same bytes"},
 		"a slice of the whole": {append(why, "--dataset", "municipalities", "--file", good, "--slice", "2024"), "has no slices"},
 		"no slice":             {append(why, "--dataset", "population", "--file", good), "is fetched in slices"},
 		"an unknown slice":     {append(why, "--dataset", "population", "--file", good, "--slice", "1714"), `unknown slice "1714"`},
 		"no address":           {append(why, "--dataset", "municipalities", "--file", good, "--url", "somewhere"), "is not a web address"},
-		"vouched for another":  {append(why, "--dataset", "municipalities", "--file", good, "--vouch", "--url", "https://example.org/x"), "the source of municipalities is analisi.transparenciacatalunya.cat"},
-		"a bad environment":    {append(why, "--dataset", "municipalities", "--file", good, "--env", "Dev!"), "is not the name of an environment"},
+		"vouched for another": {append(why, "--dataset", "municipalities", "--file", good, "--vouch", "--url", "https://example.org/x"),
+			"the source of municipalities is analisi.transparenciacatalunya.cat"},
+		"a bad environment": {append(why, "--dataset", "municipalities", "--file", good, "--env", "Dev!"),
+			"is not the name of an environment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

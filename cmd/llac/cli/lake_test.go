@@ -76,7 +76,8 @@ func (b *book) stage(staged int64, byReason map[string]int64) events.StagingWrit
 	for _, district := range []string{"01", "02"} {
 		partition := []lake.PartitionValue{{Column: "district_id", Value: district}}
 		objects = append(objects, lake.CandidateObject{
-			Object: events.Object{Key: lake.StagingKey("places", b.run.RunID, "bbbbbbbb", partition), Size: 2000, SHA256: "0"}, Partition: partition, Rows: staged / 2})
+			Object:    events.Object{Key: lake.StagingKey("places", b.run.RunID, "bbbbbbbb", partition), Size: 2000, SHA256: "0"},
+			Partition: partition, Rows: staged / 2})
 	}
 	candidate := lake.Candidate{Run: b.run, Attempt: "bbbbbbbb", SourceSystem: "simulator", Objects: objects, Staged: staged, Bytes: 4000,
 		Quarantine: &events.Object{Key: lake.QuarantineKey("places", b.run.RunID, "bbbbbbbb"), Size: 100, SHA256: "1"}}
@@ -106,7 +107,8 @@ func (b *book) published(slot string) {
 	b.begin(slot)
 	staged := b.stage(6000, map[string]int64{"bad_date": 1, "key_conflict": 1})
 	part := events.PublishedPart{RunID: slot, Candidate: staged.Candidate, Verdict: b.verdict(6000, true)}
-	b.hop("quality-gate", 30*time.Millisecond, events.StagingPublished{Run: b.run, Snapshot: slot, Parts: []events.PublishedPart{part}, Rows: 6000, Bytes: 4000})
+	b.hop("quality-gate", 30*time.Millisecond,
+		events.StagingPublished{Run: b.run, Snapshot: slot, Parts: []events.PublishedPart{part}, Rows: 6000, Bytes: 4000})
 	candidate, err := lake.ReadDocument[lake.Candidate](context.Background(), b.lake, staged.Candidate)
 	if err != nil {
 		b.t.Fatal(err)
@@ -115,10 +117,13 @@ func (b *book) published(slot string) {
 		Dataset: "places", Snapshot: slot, PublishedAt: b.at, RunID: slot, ContractSHA256: b.contract.SHA256, SourceSystem: "simulator",
 		Parts: []lake.PointerPart{{PublishedPart: part, Rows: 6000, Bytes: 4000, Objects: candidate.Objects}}, Rows: 6000, Bytes: 4000,
 	})
-	evidence := b.put(lake.EvidenceKey("places", slot), lake.Evidence{Dataset: "places", RunID: slot, RawPolicy: "archive", Deletes: []lake.EvidenceEntry{
-		{Object: events.Object{Key: "landing/a"}, Archive: &events.Object{Key: "archive/a"}}, {Object: events.Object{Key: "landing/b"}, Archive: &events.Object{Key: "archive/b"}},
-	}, DecidedAt: b.at})
-	b.hop("landing-janitor", 50*time.Millisecond, events.LandingDeleted{Run: b.run, Snapshot: slot, Evidence: []events.Object{evidence}, Objects: 2, Bytes: 12_500, Archived: true})
+	evidence := b.put(lake.EvidenceKey("places", slot),
+		lake.Evidence{Dataset: "places", RunID: slot, RawPolicy: "archive", Deletes: []lake.EvidenceEntry{
+			{Object: events.Object{Key: "landing/a"}, Archive: &events.Object{Key: "archive/a"}},
+			{Object: events.Object{Key: "landing/b"}, Archive: &events.Object{Key: "archive/b"}},
+		}, DecidedAt: b.at})
+	b.hop("landing-janitor", 50*time.Millisecond,
+		events.LandingDeleted{Run: b.run, Snapshot: slot, Evidence: []events.Object{evidence}, Objects: 2, Bytes: 12_500, Archived: true})
 }
 
 // rejected is a run whose candidate the gate refused.
@@ -133,11 +138,13 @@ func (b *book) rejected(slot string) {
 func (b *book) failed(slot string) events.Event {
 	b.begin(slot)
 	in := b.last
-	f := events.Failure{Service: "fetcher", EventID: in.ID, Class: "permanent", Tries: 1, Reason: "describe socrata abcd-1234: the portal responded with status 404"}
+	f := events.Failure{Service: "fetcher", EventID: in.ID, Class: "permanent", Tries: 1,
+		Reason: "describe socrata abcd-1234: the portal responded with status 404"}
 	out := events.New(events.ExtractionFailed{Run: b.run, Failure: f})
 	out.ID, out.Time = "places/"+slot+"/fetcher.failed/1", b.at
 	b.put(lake.FailureKey("places", slot, "fetcher", "m-1"), lake.FailureRecord{
-		Service: "fetcher", Build: "test", Event: in, Failure: f, FailedAt: b.at.Add(15 * time.Millisecond), TraceID: trace, Events: []events.Event{out}})
+		Service: "fetcher", Build: "test", Event: in, Failure: f, FailedAt: b.at.Add(15 * time.Millisecond), TraceID: trace,
+		Events: []events.Event{out}})
 	return in
 }
 
@@ -153,11 +160,15 @@ func prepared(t *testing.T) (dir string, dead events.Event) {
 	b.rejected("20250802T051500")
 	dead = b.failed("20250803T051500")
 	b.put(lake.MartsPointerKey, lake.MartsPointer{
-		Build: "20250801T060000", PublishedAt: time.Date(2025, 8, 1, 6, 0, 20, 0, time.UTC), Snapshots: map[string]string{"places": "20250731T051500"}, Models: []lake.Mart{
-			{Name: "agg_places_yearly", Kind: "aggregate", Grain: "One row per place and year.", Build: "20250801T060000", Rows: 12_000, Tests: 4, SourceSystem: "simulator",
-				DataOrigins: map[string]int64{"recorded": 11_000, "invented": 1000}},
-			{Name: "dim_places", Kind: "dimension", Grain: "One row per place.", Build: "20250731T060000", Rows: 6000, Tests: 9, SourceSystem: "example.cat", DataOrigins: map[string]int64{"published": 6000}},
-			{Name: "dim_time", Kind: "dimension", Grain: "One row per day.", Build: "20250731T060000", Rows: 366, Tests: 3, DataOrigins: map[string]int64{"generated": 366}},
+		Build: "20250801T060000", PublishedAt: time.Date(2025, 8, 1, 6, 0, 20, 0, time.UTC),
+		Snapshots: map[string]string{"places": "20250731T051500"}, Models: []lake.Mart{
+			{Name: "agg_places_yearly", Kind: "aggregate", Grain: "One row per place and year.", Build: "20250801T060000", Rows: 12_000, Tests: 4,
+				SourceSystem: "simulator",
+				DataOrigins:  map[string]int64{"recorded": 11_000, "invented": 1000}},
+			{Name: "dim_places", Kind: "dimension", Grain: "One row per place.", Build: "20250731T060000", Rows: 6000, Tests: 9,
+				SourceSystem: "example.cat", DataOrigins: map[string]int64{"published": 6000}},
+			{Name: "dim_time", Kind: "dimension", Grain: "One row per day.", Build: "20250731T060000", Rows: 366, Tests: 3,
+				DataOrigins: map[string]int64{"generated": 366}},
 		},
 	})
 	config := laketest.NewMemory()

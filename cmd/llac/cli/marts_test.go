@@ -85,7 +85,8 @@ func TestRunWithoutPython(t *testing.T) {
 			outcome = "municipalities  unchanged"
 		}
 		wants(t, "the report", stdout, outcome)
-		wants(t, "standard error", stderr, append(c.want, "the datasets are published, the marts are not", "llac marts", "--no-marts leaves them out")...)
+		wants(t, "standard error", stderr, append(c.want, "the datasets are published, the marts are not", "llac marts",
+			"--no-marts leaves them out")...)
 	}
 	stdout, _, status := m.llac(ctx, "run", "municipalities", "--dbt", project, "--json")
 	var reply struct {
@@ -96,8 +97,10 @@ func TestRunWithoutPython(t *testing.T) {
 		}
 		Error struct{ Code, Hint string }
 	}
-	if err := json.Unmarshal([]byte(stdout), &reply); err != nil || status != 10 || reply.OK || reply.Error.Code != "marts_missing" || reply.Error.Hint == "" ||
-		len(reply.Data.Datasets) != 1 || reply.Data.Datasets[0].State != "unchanged" || reply.Data.Marts.State != "missing" || reply.Data.Marts.Reason == "" {
+	if err := json.Unmarshal([]byte(stdout), &reply); err != nil || status != 10 || reply.OK || reply.Error.Code != "marts_missing" ||
+		reply.Error.Hint == "" ||
+		len(reply.Data.Datasets) != 1 || reply.Data.Datasets[0].State != "unchanged" || reply.Data.Marts.State != "missing" ||
+		reply.Data.Marts.Reason == "" {
 		t.Errorf("run --json: %v, exit status %d\n%s", err, status, stdout)
 	}
 	if stdout, _, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 || strings.Contains(stdout, "Marts") {
@@ -124,7 +127,8 @@ func TestMartsOfNoLake(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
 	for _, args := range [][]string{{"marts", "--dbt", project}, {"marts", "list"}} {
-		if _, stderr, status := llac(t, append(args, "--dir", dir, "--datasets", "testdata/datasets")...); status != 8 || !strings.Contains(stderr, "there is no lake here yet") {
+		if _, stderr, status := llac(t, append(args, "--dir", dir, "--datasets", "testdata/datasets")...); status != 8 ||
+			!strings.Contains(stderr, "there is no lake here yet") {
 			t.Errorf("%v: exit status %d, %s", args, status, stderr)
 		}
 	}
@@ -144,7 +148,8 @@ func TestMarts(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
-	wants(t, "the report", stdout, "GRAIN: ONE ROW PER", "dim_municipalities ", "fact_service_usage_daily ", "agg_economic_indicators_quarterly ", "simulated, recorded",
+	wants(t, "the report", stdout, "GRAIN: ONE ROW PER", "dim_municipalities ", "fact_service_usage_daily ",
+		"agg_economic_indicators_quarterly ", "simulated, recorded",
 		"simulated, invented", "of the project, generated", "tests passed, in ", "Marts: build ")
 	m.looksAtMarts(stdout)
 	m.on(func(context.Context, io.Writer) (duckdb.Engine, error) {
@@ -184,7 +189,8 @@ func TestMarts(t *testing.T) {
 	if status != 10 {
 		t.Errorf("marts with a failing test: exit status %d\n%s%s", status, stdout, stderr)
 	}
-	wants(t, "the report", stdout, "assert_nobody_lives_in_barcelones (test of dim_municipalities)", "municipality_name", "080193", "Barcelona", "Readers keep the marts of build "+list.Data.Build)
+	wants(t, "the report", stdout, "assert_nobody_lives_in_barcelones (test of dim_municipalities)", "municipality_name", "080193",
+		"Barcelona", "Readers keep the marts of build "+list.Data.Build)
 	wants(t, "standard error", stderr, "1 model or test failed, so nothing of build", "llac marts", m.file("marts", "failed"))
 	stdout, _, _ = m.llac(ctx, "marts", "list", "--json")
 	var after struct{ Data martsAnswer }

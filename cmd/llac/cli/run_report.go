@@ -35,7 +35,8 @@ func outcomes(t *text, r pipeline.Result) {
 	var unchanged []string
 	for _, d := range r.Datasets {
 		row := []string{
-			d.Dataset, outcome(d.Summary), format.Count(d.RowsFetched), format.Count(d.Staged), format.Count(d.Duplicates), format.Count(d.Quarantined),
+			d.Dataset, outcome(d.Summary), format.Count(d.RowsFetched), format.Count(d.Staged), format.Count(d.Duplicates),
+			format.Count(d.Quarantined),
 			format.Count(d.Pages), format.Size(d.BytesLanded), format.Size(d.BytesStaged), dash(d.Snapshot), provenance(d.SourceSystem),
 		}
 		if d.State == ledger.Unchanged {
@@ -46,7 +47,8 @@ func outcomes(t *text, r pipeline.Result) {
 		}
 		rows = append(rows, row)
 	}
-	t.table([]string{"DATASET", "OUTCOME", ">FETCHED", ">STAGED", "?>DUPLICATE", "?>QUARANTINED", "?>PAGES", "?>RAW", "?>PARQUET", "?SNAPSHOT", "DATA"}, rows,
+	t.table([]string{"DATASET", "OUTCOME", ">FETCHED", ">STAGED", "?>DUPLICATE", "?>QUARANTINED", "?>PAGES", "?>RAW", "?>PARQUET",
+		"?SNAPSHOT", "DATA"}, rows,
 		func(row, column int) string {
 			if column != 1 {
 				return ""
@@ -165,7 +167,8 @@ func (a *App) unpublished(r pipeline.Result) error {
 	if len(hints) != 1 {
 		verb = " show the reason"
 	}
-	return fail(exitUnpublished, fmt.Errorf("%s of %s neither published nor unchanged: %s", format.Count(len(names)), format.Plural(len(r.Datasets), "dataset"), format.List(names)), format.List(hints)+verb)
+	return fail(exitUnpublished, fmt.Errorf("%s of %s neither published nor unchanged: %s", format.Count(len(names)),
+		format.Plural(len(r.Datasets), "dataset"), format.List(names)), format.List(hints)+verb)
 }
 
 // published writes where the published files are, how to query them, and which are not real.

@@ -68,7 +68,8 @@ func TestRunThenLook(t *testing.T) {
 		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	wants(t, "standard error", stderr, "simulated")
-	wants(t, "the report", stdout, "municipalities  published", "949", "simulated", "LANDING-JANITOR", `llac sql "select * from municipalities limit 10" --dir `, "Simulated: municipalities")
+	wants(t, "the report", stdout, "municipalities  published", "949", "simulated", "LANDING-JANITOR",
+		`llac sql "select * from municipalities limit 10" --dir `, "Simulated: municipalities")
 	stdout, _, status = m.llac(ctx, "run", "--no-marts", "municipalities", "--json")
 	var reply struct {
 		OK   bool

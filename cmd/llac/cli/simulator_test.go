@@ -51,7 +51,8 @@ func TestSimulator(t *testing.T) {
 	if got := <-status; got != exitOK || !strings.Contains(out.String(), `"socrata": "`+url) {
 		t.Errorf("exit %d, output %s", got, out.String())
 	}
-	if got := (&App{Stdout: io.Discard, Stderr: io.Discard, Getenv: a.Getenv}).Execute(t.Context(), []string{"simulator", "--socrata", "0.0.0.0:0"}); got != exitUsage {
+	if got := (&App{Stdout: io.Discard, Stderr: io.Discard, Getenv: a.Getenv}).Execute(t.Context(),
+		[]string{"simulator", "--socrata", "0.0.0.0:0"}); got != exitUsage {
 		t.Errorf("a public address: exit %d", got)
 	}
 }

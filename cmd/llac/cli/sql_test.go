@@ -83,8 +83,10 @@ func TestSQLAndExport(t *testing.T) {
 	}
 	var answer sqlAnswer
 	stdout, stderr = ask(0, "--json", "select count(*) as n from municipalities; select 1 as a where false")
-	if err := json.Unmarshal([]byte(stdout), &answer); err != nil || stderr != "" || !answer.OK || len(answer.Data.Results) != 2 || answer.Data.Results[0].Rows[0][0] != 949.0 ||
-		answer.Data.Results[1].Count != 0 || len(answer.Data.Snapshots["staging.municipalities"]) != 15 || !slices.Equal(answer.Data.Simulated, []string{"staging.municipalities"}) {
+	if err := json.Unmarshal([]byte(stdout), &answer); err != nil || stderr != "" || !answer.OK || len(answer.Data.Results) != 2 ||
+		answer.Data.Results[0].Rows[0][0] != 949.0 ||
+		answer.Data.Results[1].Count != 0 || len(answer.Data.Snapshots["staging.municipalities"]) != 15 ||
+		!slices.Equal(answer.Data.Simulated, []string{"staging.municipalities"}) {
 		t.Errorf("sql --json: %v, %q\n%s", err, stderr, stdout)
 	}
 	file := filepath.Join(t.TempDir(), "query.sql")
@@ -138,21 +140,24 @@ func TestSQLAndExport(t *testing.T) {
 		}
 	}
 	_, stderr = export(9, "municipalities", "--out", filepath.Join(out, "m.csv"))
-	wants(t, "export over a file", stderr, "m.csv is there already", "--force")
+	wants(t, "export over a file", stderr, "m.csv exists already", "--force")
 	export(0, "municipalities", "--out", filepath.Join(out, "m.csv"), "--force")
 	body, err := os.ReadFile(filepath.Join(out, "m.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, "the csv", string(body), "# SIMULATED DATA", "# dataset: municipalities", "# simulated: true", "# data_origin: recorded=949", "# attribution: Font: Generalitat de Catalunya",
-		"# licence: Llicència oberta", "# source_updated_at: 2", "# snapshot: "+answer.Data.Snapshots["staging.municipalities"], "# source: https://analisi.transparenciacatalunya.cat 9aju-tpwc")
+	wants(t, "the csv", string(body), "# SIMULATED DATA", "# dataset: municipalities", "# simulated: true", "# data_origin: recorded=949",
+		"# attribution: Font: Generalitat de Catalunya",
+		"# licence: Llicència oberta", "# source_updated_at: 2", "# snapshot: "+answer.Data.Snapshots["staging.municipalities"],
+		"# source: https://analisi.transparenciacatalunya.cat 9aju-tpwc")
 	reader := csv.NewReader(bytes.NewReader(body))
 	reader.Comment = '#'
 	rows, err := reader.ReadAll()
 	if err != nil || len(rows) != 950 || rows[0][0] != "municipality_id" || rows[1][0] != "080018" {
 		t.Errorf("the csv has %d rows, %v", len(rows), err)
 	}
-	parquet, err := engine.Run(ctx, duckdb.Job{Query: "select count(*), count(distinct municipality_id) from " + duckdb.Text(filepath.Join(out, "m.parquet"))})
+	parquet, err := engine.Run(ctx, duckdb.Job{Query: "select count(*), count(distinct municipality_id) from " +
+		duckdb.Text(filepath.Join(out, "m.parquet"))})
 	if err != nil || parquet.Values[0][0] != json.Number("949") {
 		t.Errorf("the parquet has %v, %v", parquet.Values, err)
 	}
@@ -162,7 +167,8 @@ func TestSQLAndExport(t *testing.T) {
 	if head, errHead := os.ReadFile(beside); err != nil || errHead != nil || !bytes.HasPrefix(head, []byte("municipality_id,")) {
 		t.Errorf("description in its own file: %v, %v", err, errHead)
 	}
-	wants(t, "the description in its own file", string(body), `"@context": "http://www.w3.org/ns/csvw"`, `"url": "beside.csv"`, `"dc:license": "Llic`, "SIMULATED DATA", `"name": "comarca_id"`)
+	wants(t, "the description in its own file", string(body), `"@context": "http://www.w3.org/ns/csvw"`, `"url": "beside.csv"`,
+		`"dc:license": "Llic`, "SIMULATED DATA", `"name": "comarca_id"`)
 	if left, err := filepath.Glob(filepath.Join(out, ".llac-export-*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -278,7 +284,8 @@ func TestSQLOfNothing(t *testing.T) {
 	}
 	for _, args := range [][]string{{"sql", "select 1"}, {"export", "population"}} {
 		stdout, stderr, status := llac(t, append(args, "--dir", dir)...)
-		if status != 8 || stdout != "" || !strings.Contains(stderr, "nothing is published in "+dir) || !strings.Contains(stderr, "llac run --dir ") {
+		if status != 8 || stdout != "" || !strings.Contains(stderr, "nothing is published in "+dir) ||
+			!strings.Contains(stderr, "llac run --dir ") {
 			t.Errorf("%v: %d, %q, %q", args, status, stdout, stderr)
 		}
 	}
@@ -288,7 +295,8 @@ func TestSQLOfNothing(t *testing.T) {
 func (m *machine) looksAtMarts(report string) {
 	m.t.Helper()
 	wants(m.t, "the answer", report, "between 1 January 2023 and 1 January 2024?", "Catalonia: 7,909,125 to 8,034,743, +125,618 (+1.59 %).",
-		"  Baix Penedès       +2.41 %   +2,793  ██████", "  … 33 between them", "  Pallars Jussà      −0.52 %      −69  ▒▒▒", "Font: Idescat. Padró municipal d'habitants.",
+		"  Baix Penedès       +2.41 %   +2,793  ██████", "  … 33 between them", "  Pallars Jussà      −0.52 %      −69  ▒▒▒",
+		"Font: Idescat. Padró municipal d'habitants.",
 		"These figures are recorded facts, served here by the simulator")
 	_, query, found := strings.Cut(report, "llac sql \"select comarca_name, population_start")
 	query, _, ends := strings.Cut("select comarca_name, population_start"+query, "\" --dir ")
@@ -297,7 +305,8 @@ func (m *machine) looksAtMarts(report string) {
 	}
 	stdout, stderr, status := m.llac(context.Background(), "sql", query, "--format", "csv")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if status != 0 || len(lines) != 44 || lines[1] != "Baix Penedès,115802,118595,2793,2.41" || lines[43] != "Pallars Jussà,13370,13301,-69,-0.52" {
+	if status != 0 || len(lines) != 44 || lines[1] != "Baix Penedès,115802,118595,2793,2.41" ||
+		lines[43] != "Pallars Jussà,13370,13301,-69,-0.52" {
 		m.t.Errorf("the shown query: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin distinguishes recorded facts from invented values\n" {
@@ -310,8 +319,10 @@ func (m *machine) looksAtMarts(report string) {
 			Metadata map[string]string
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &exported); err != nil || status != 0 || exported.Data.Rows == 0 || exported.Data.Metadata["build"] == "" || exported.Data.Metadata["simulated"] != "true" ||
-		!strings.Contains(exported.Data.Metadata["source"], "pmh/446/477") || !strings.Contains(exported.Data.Metadata["snapshots"], "population=") {
+	if err := json.Unmarshal([]byte(stdout), &exported); err != nil || status != 0 || exported.Data.Rows == 0 ||
+		exported.Data.Metadata["build"] == "" || exported.Data.Metadata["simulated"] != "true" ||
+		!strings.Contains(exported.Data.Metadata["source"], "pmh/446/477") ||
+		!strings.Contains(exported.Data.Metadata["snapshots"], "population=") {
 		m.t.Errorf("export of a mart: %v, exit status %d\n%s%s", err, status, stdout, stderr)
 	}
 }

@@ -43,7 +43,8 @@ func TestStageReference(t *testing.T) {
 	t.Parallel()
 	reference := stagedTowns(t)
 	file := filepath.Join(reference, "staging", "municipalities", "municipalities.parquet")
-	in := servicesOf(t, [2]string{"L’HOSPITALET DE LLOBREGAT", "Barcelonès"}, [2]string{"Les", "Val d'Aran"}, [2]string{"Atlantis", "Aran"}, [2]string{"No consta", "No consta"})
+	in := servicesOf(t, [2]string{"L’HOSPITALET DE LLOBREGAT", "Barcelonès"}, [2]string{"Les", "Val d'Aran"}, [2]string{"Atlantis", "Aran"},
+		[2]string{"No consta", "No consta"})
 	var first map[string]string
 	for _, path := range []string{reference, filepath.Dir(file), file} {
 		out := t.TempDir()
@@ -69,7 +70,8 @@ func TestStageReference(t *testing.T) {
 		}
 	}
 	// Into the same folder as the reference, as in the help.
-	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", reference, "--reference", "municipalities="+reference); status != 0 {
+	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", reference, "--reference",
+		"municipalities="+reference); status != 0 {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
 }
@@ -86,7 +88,8 @@ func TestStageUnmatched(t *testing.T) {
 			t.Errorf("staged\n%s", values)
 		}
 	}
-	if stdout, _, _ := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--unmatched", "--json"); !strings.Contains(stdout, `"municipality_id"`) {
+	if stdout, _, _ := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--unmatched", "--json"); !strings.Contains(stdout,
+		`"municipality_id"`) {
 		t.Errorf("the document does not name the column:\n%s", stdout)
 	}
 }
@@ -112,17 +115,19 @@ func TestStageReferenceRefused(t *testing.T) {
 		more     []string
 		want     string
 	}{
-		"not given":          {services, nil, "municipality_id is matched with municipalities, which was not given"},
-		"no path":            {services, []string{"--reference", "municipalities"}, "names no dataset and path"},
-		"twice":              {services, []string{"--reference", "municipalities=a", "--reference", "municipalities=b"}, "is given twice"},
-		"another dataset":    {services, []string{"--unmatched", "--reference", "places=" + reference}, "the contract matches with municipalities"},
+		"not given": {services, nil, "municipality_id is matched with municipalities, which was not given"},
+		"no path":   {services, []string{"--reference", "municipalities"}, "names no dataset and path"},
+		"twice":     {services, []string{"--reference", "municipalities=a", "--reference", "municipalities=b"}, "is given twice"},
+		"another dataset": {services, []string{"--unmatched", "--reference", "places=" + reference},
+			"the contract matches with municipalities"},
 		"nothing is matched": {towns, []string{"--reference", "municipalities=" + reference}, "no column of municipalities is matched with it"},
 		"not there":          {services, []string{"--reference", "municipalities=" + filepath.Join(reference, "none")}, "no such file"},
 		"no Parquet":         {services, []string{"--reference", "municipalities=" + in}, "there is no *.parquet"},
 		"broken":             {services, []string{"--reference", "municipalities=" + broken}, "a.parquet: read Parquet"},
 		"several snapshots":  {services, []string{"--reference", "municipalities=" + several}, "it holds several snapshots, 1 and 2"},
 		// Invariant 11.
-		"real rows with simulated ones": {services, []string{"--reference", "municipalities=" + reference, "--source-system", official}, "no portal vouches for, and --source-system names " + official},
+		"real rows with simulated ones": {services, []string{"--reference", "municipalities=" + reference, "--source-system", official},
+			"no portal vouches for, and --source-system names " + official},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,10 +143,12 @@ func TestStageReferenceRefused(t *testing.T) {
 	}
 	// A reference that is vouched for may be used for rows that are vouched for.
 	real := stagedTowns(t, "--source-system", official)
-	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--reference", "municipalities="+real, "--source-system", official); status != 0 {
+	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--reference", "municipalities="+real,
+		"--source-system", official); status != 0 {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
-	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--reference", "municipalities="+filepath.Join(real, "staging")+"/none", "--unmatched"); status != 2 {
+	if _, stderr, status := llac(t, "stage", services, "--in", in, "--out", t.TempDir(), "--reference",
+		"municipalities="+filepath.Join(real, "staging")+"/none", "--unmatched"); status != 2 {
 		t.Errorf("a missing reference, with --unmatched: exit status %d: %s", status, stderr)
 	}
 }
@@ -153,7 +160,8 @@ func TestStageReferenceOfAnotherDataset(t *testing.T) {
 	if _, stderr, status := llac(t, "stage", places, "--in", folderOf(t, pages), "--out", out); status != 0 {
 		t.Fatalf("exit status %d: %s", status, stderr)
 	}
-	_, stderr, status := llac(t, "stage", services, "--in", servicesOf(t), "--out", t.TempDir(), "--reference", "municipalities="+filepath.Join(out, "staging"))
+	_, stderr, status := llac(t, "stage", services, "--in", servicesOf(t), "--out", t.TempDir(), "--reference",
+		"municipalities="+filepath.Join(out, "staging"))
 	if status != 2 || !strings.Contains(stderr, "it is of the dataset places, not of municipalities") {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}

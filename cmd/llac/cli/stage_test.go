@@ -90,7 +90,8 @@ func TestStageGolden(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for name, files := range map[string]map[string]string{"pages": pages, "empty": {"a.txt": ""}, "twice": {"p.json": "[]", "p.json.gz": ""}} {
+			for name, files := range map[string]map[string]string{"pages": pages, "empty": {"a.txt": ""},
+				"twice": {"p.json": "[]", "p.json.gz": ""}} {
 				if err := os.Rename(folderOf(t, files), filepath.Join(dir, name)); err != nil {
 					t.Fatal(err)
 				}
@@ -135,7 +136,8 @@ func TestStageSameBytes(t *testing.T) {
 			t.Errorf("%v gives different files", more)
 		}
 	}
-	want := []string{"quarantine/places/rows.parquet", "staging/places/district_id=01/places.parquet", "staging/places/district_id=02/places.parquet"}
+	want := []string{"quarantine/places/rows.parquet", "staging/places/district_id=01/places.parquet",
+		"staging/places/district_id=02/places.parquet"}
 	for _, path := range want {
 		if first[path] == "" {
 			t.Errorf("missing: %s", path)
@@ -178,7 +180,8 @@ func TestStageLaterPagesWin(t *testing.T) {
 	}
 	latest := folderOf(t, map[string]string{"places.odcs.yaml": strings.Replace(string(raw), "value: quarantine}", "value: latest}", 1)})
 	in := folderOf(t, map[string]string{
-		"page-10.json": `[{"id":"P1","districte":"10"}]`, "page-9.json": `[{"id":"P1","districte":"09"}]`, "page-1.json": `[{"id":"P1","districte":"01"}]`,
+		"page-10.json": `[{"id":"P1","districte":"10"}]`, "page-9.json": `[{"id":"P1","districte":"09"}]`,
+		"page-1.json": `[{"id":"P1","districte":"01"}]`,
 	})
 	out := t.TempDir()
 	if _, stderr, status := llac(t, "stage", filepath.Join(latest, "places.odcs.yaml"), "--in", in, "--out", out); status != 0 {
@@ -255,7 +258,8 @@ func TestStageForce(t *testing.T) {
 	}
 	before := tree(t, out)
 	in := folderOf(t, map[string]string{"p.json": `[{"id":"P9","districte":"09"}]`})
-	if _, stderr, status := llac(t, "stage", places, "--in", in, "--out", out); status != 9 || !strings.Contains(stderr, "--force") || !maps.Equal(tree(t, out), before) {
+	if _, stderr, status := llac(t, "stage", places, "--in", in, "--out", out); status != 9 || !strings.Contains(stderr, "--force") ||
+		!maps.Equal(tree(t, out), before) {
 		t.Errorf("without --force: exit status %d: %s", status, stderr)
 	}
 	if _, stderr, status := llac(t, "stage", places, "--in", in, "--out", out, "--force"); status != 0 {
@@ -278,7 +282,8 @@ func TestStagePersonalValues(t *testing.T) {
 			stdout, stderr, status := llac(t, "stage", places, "--in", folderOf(t, files), "--out", out, more)
 			output := stdout + stderr
 			staged := tree(t, out)
-			if name == "torn" && (!strings.Contains(output, "page-3.json") && !strings.Contains(output, "malformed") || status != 0 && len(staged) != 0) {
+			if name == "torn" && (!strings.Contains(output, "page-3.json") && !strings.Contains(output, "malformed") || status != 0 &&
+				len(staged) != 0) {
 				t.Errorf("%s: exit status %d, %d files, output\n%s", name, status, len(staged), output)
 			}
 			if name == "whole" && len(staged) != 3 {

@@ -20,7 +20,8 @@ func timelineText(t *text, l ledger.Timeline) {
 		t.line("%s", l.Reason)
 	}
 	trace := strings.Join(l.Traces, ", ")
-	t.line("trace %s   trigger %s   first to last %s", dash(trace), dash(l.Trigger), format.Milliseconds(float64(l.FinishedAt.Sub(l.StartedAt).Milliseconds())))
+	t.line("trace %s   trigger %s   first to last %s", dash(trace), dash(l.Trigger),
+		format.Milliseconds(float64(l.FinishedAt.Sub(l.StartedAt).Milliseconds())))
 	for _, m := range l.Manual {
 		vouched := "no person vouches that the portal sent these bytes"
 		if m.Vouched {
@@ -40,7 +41,8 @@ func timelineText(t *text, l ledger.Timeline) {
 	}
 	for _, e := range l.Evidence {
 		t.line("\nevidence %s", e.Key)
-		t.line("  %s deleted from landing, %d of them archived and read back first (raw: %s)", format.Plural(e.Deleted, "object"), e.Archived, e.RawPolicy)
+		t.line("  %s deleted from landing, %d of them archived and read back first (raw: %s)", format.Plural(e.Deleted, "object"), e.Archived,
+			e.RawPolicy)
 	}
 }
 
@@ -95,9 +97,11 @@ func tries(n int) string {
 func facts(p events.Payload) []string {
 	switch p := p.(type) {
 	case events.LandingWritten:
-		return []string{fmt.Sprintf("%s, %s rows, %s from %s; the source counts %s", format.Plural(p.Pages, "page"), format.Count(p.Rows), format.Size(p.Bytes), p.SourceSystem, sourceCount(p.SourceRows))}
+		return []string{fmt.Sprintf("%s, %s rows, %s from %s; the source counts %s", format.Plural(p.Pages, "page"), format.Count(p.Rows),
+			format.Size(p.Bytes), p.SourceSystem, sourceCount(p.SourceRows))}
 	case events.LandingValidated:
-		return append([]string{fmt.Sprintf("%s, %s rows", format.Plural(p.Pages, "page"), format.Count(p.Rows))}, problems("accepted drift: ", p.Drift)...)
+		return append([]string{fmt.Sprintf("%s, %s rows", format.Plural(p.Pages, "page"), format.Count(p.Rows))},
+			problems("accepted drift: ", p.Drift)...)
 	case events.LandingRejected:
 		return problems("", p.Problems)
 	case events.StagingWritten:
