@@ -84,7 +84,7 @@ func TestACostThatIsTooHigh(t *testing.T) {
 		"within prod's budget": {[]string{"--plan", devPlans, "--check", "--env", "prod"}, 0, ""},
 		"no plan to check":     {[]string{"--check"}, 2, "would ignore the largest part of the cost"},
 		"no such plan":         {[]string{"--plan", "nowhere.json"}, 2, "nowhere.json"},
-		"no plan at all":       {[]string{"--plan", "../../../README.md"}, 2, "no plan of Terraform's"},
+		"no plan at all":       {[]string{"--plan", "../../../README.md"}, 2, "not a Terraform plan"},
 		"no month":             {[]string{"--plan", devPlans, "--month", "August"}, 2, `"August" is not a month`},
 		"a bill of no month":   {[]string{"--plan", devPlans, "--actual", "x.json"}, 2, "is not a month"},
 		"no bill":              {[]string{"--plan", devPlans, "--month", "2025-08", "--actual", "nowhere.json"}, 2, "nowhere.json"},
