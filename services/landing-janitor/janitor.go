@@ -63,8 +63,8 @@ func (j janitor) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		return j.published(ctx, p)
 	case events.SweepTicked:
 		if p.ScheduledAt.IsZero() {
-			return nil, runtime.Permanent(errors.New("sweep: the tick has no time, so the age of objects is unknown; check the " +
-				"schedule that sends it"))
+			return nil, runtime.Permanent(errors.New("sweep: the tick has no time, so the age of objects is unknown; " +
+				"check the schedule that sends it"))
 		}
 		return nil, j.sweep(ctx, p.ScheduledAt)
 	}

@@ -167,8 +167,7 @@ func TestLandingsThatAreKept(t *testing.T) {
 		"nothing is published": func(b *fixture, _ *events.StagingPublished, _ lake.PointerPart) {
 			_ = b.Lake.Delete(t.Context(), lake.PointerKey("things"), "")
 		},
-		"another run is published": func(b *fixture, _ *events.StagingPublished,
-			_ lake.PointerPart) {
+		"another run is published": func(b *fixture, _ *events.StagingPublished, _ lake.PointerPart) {
 			b.publish(slot1, b.land(slot2, ""))
 		},
 		"the candidate was made from another landing": func(b *fixture, e *events.StagingPublished, part lake.PointerPart) {
