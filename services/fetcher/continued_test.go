@@ -10,14 +10,14 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// A continuation may die at any step, and its clock goes on. The next delivery ends the chain: what the dead one wrote
-// under the chain's attempt id does not stand in its way.
+// A continuation may crash at any step, and time passes. The next delivery completes the chain: what the crashed delivery
+// wrote under the chain's attempt id does not block it.
 func TestACrashAtEachStepOfAContinuation(t *testing.T) {
 	t.Parallel()
 	died := errors.New("killed")
-	for _, pages := range []int{2, 4} { // the second part ends the landing, or hands on again
+	for _, pages := range []int{2, 4} { // the second part completes the landing, or hands over again
 		for step := 1; ; step++ {
-			b := newBench(t)
+			b := newFetcher(t)
 			b.portal.pages = nil
 			for i := range pages {
 				b.portal.pages = append(b.portal.pages, fmt.Sprintf(`[{"codi":"%d"}]`, i))

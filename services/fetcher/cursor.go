@@ -10,25 +10,28 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// swaps is the maximum number of attempts to move a cursor that others move too.
-const swaps = 10
+// maxSwaps is the maximum number of attempts to update a cursor that others update too.
+const maxSwaps = 10
 
-// unchanged ends a run whose source equals the published snapshot, and records that the source was read.
+// unchanged ends a run whose source has not changed since the published snapshot, and records the check in the cursor.
 func (x *extraction) unchanged(ctx context.Context, v events.Validators, pointer *lake.Pointer) ([]events.Event, error) {
 	if pointer == nil {
-		return nil, fmt.Errorf("read %s: the portal reports no change, although no validators were sent", x.run.Dataset)
+		return nil, fmt.Errorf("describe the source of %s: the portal reported no change in response to an unconditional request",
+			x.run.Dataset)
 	}
 	now := x.ports.Clock.Now()
-	if err := x.look(ctx, v, pointer, now); err != nil {
+	if err := x.moveCursor(ctx, v, pointer, now); err != nil {
 		return nil, err
 	}
-	return []events.Event{events.New(events.ExtractionUnchanged{Run: x.run, Snapshot: pointer.Snapshot, Validators: v, CheckedAt: now})}, nil
+	return []events.Event{events.New(events.ExtractionUnchanged{
+		Run: x.run, Snapshot: pointer.Snapshot, Validators: v, CheckedAt: now,
+	})}, nil
 }
 
-// look moves the cursor. A dataset is as fresh as the slice that was read longest ago: otherwise one readable slice would hide
-// that another cannot be read.
-func (x *extraction) look(ctx context.Context, v events.Validators, pointer *lake.Pointer, now time.Time) error {
-	for range swaps {
+// moveCursor sets the dataset's last success. That is the oldest last success of its slices: otherwise a slice that can be
+// read would hide one that cannot.
+func (x *extraction) moveCursor(ctx context.Context, v events.Validators, pointer *lake.Pointer, now time.Time) error {
+	for range maxSwaps {
 		cursor, etag, err := lake.ReadCursorToSwap(ctx, x.ports.Lake, x.run.Dataset)
 		if err != nil {
 			return err
@@ -54,5 +57,5 @@ func (x *extraction) look(ctx context.Context, v events.Validators, pointer *lak
 			return err
 		}
 	}
-	return fmt.Errorf("move the cursor of %s: it changed %d times meanwhile; try again", x.run.Dataset, swaps)
+	return fmt.Errorf("move the cursor of %s: it changed during each of %d attempts; try again", x.run.Dataset, maxSwaps)
 }

@@ -1,7 +1,7 @@
-// Package fetcher reads a source and lands it: every page byte for byte under a key that holds its digest, then
-// the manifest that lists them all.
+// Package fetcher reads a source and lands it. It stores every page byte for byte, under a key that contains the page's
+// digest, and then writes the manifest that lists all pages.
 //
-// It asks the portal first whether the source has changed since the published snapshot, and ends the run when it has not. When
-// the source is republished during the extraction, the fetcher starts a new attempt, so that a landing never mixes two versions.
-// Near its deadline the fetcher hands the rest over to itself by an event.
+// The fetcher first asks the portal whether the source has changed since the published snapshot. If not, the run ends.
+// If the source is re-published during the extraction, the fetcher restarts with a new attempt, so a landing never mixes
+// two versions. Near its deadline it emits an event with which another delivery continues; it does not fail.
 package fetcher

@@ -25,7 +25,7 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("fetcher"),
 	Emits:    events.Emits("fetcher"),
 	New:      runtime.Construct(func(p ports) runtime.Handler { return fetcher{p}.handle }),
-	// Two functions at once are what a portal's rate limit allows.
+	// A portal's rate limit allows two functions at the same time.
 	Size:  runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
 	Stage: runtime.Stage{State: "extracting", Ends: events.TypesOf(events.LandingWritten{}, events.ExtractionUnchanged{})},
 	Receipt: func(in events.Event) string {
@@ -43,13 +43,13 @@ var Service = runtime.Service{
 }
 
 const (
-	// attempts is the maximum number of attempts per delivery when the source keeps changing.
-	attempts = 3
-	// handOver is the share of the time until the deadline after which a continuation does the rest.
+	// maxAttempts is the maximum number of attempts of one landing. A new attempt starts when the source has changed.
+	maxAttempts = 3
+	// handOver is the share of the time until the deadline after which a continuation lands the remaining pages.
 	handOver = 0.8
 )
 
-// ports are what the fetcher asks of the runtime.
+// ports are the ports that the fetcher requests from the runtime.
 type ports struct {
 	Lake       lake.Store
 	Contracts  runtime.Contracts
@@ -78,7 +78,7 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		if err := x.open(ctx); err != nil {
 			return nil, err
 		}
-		return x.begin(ctx)
+		return x.start(ctx)
 	case events.ExtractionContinued:
 		x.run, x.force, x.part = p.Run, p.Force, p.Part
 		if err := x.open(ctx); err != nil {
@@ -89,7 +89,7 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 			return nil, err
 		}
 		partial.Parts = append(partial.Parts, p.Partial)
-		return x.attempts(ctx, partial)
+		return x.extractStable(ctx, partial)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not consume %s", in.Type))
 }
@@ -101,22 +101,23 @@ type extraction struct {
 	force      bool
 	part       int // number of hand-overs before this delivery
 	started    time.Time
-	handOverAt time.Time // zero: no deadline
+	handOverAt time.Time // zero if there is no deadline
 
 	contract *contract.Contract
 	client   source.Client
 	target   source.Target
 }
 
-// open reads the run's contract and creates the client of its portal.
+// open reads the run's contract, creates the client of its portal and sets the target.
 func (x *extraction) open(ctx context.Context) error {
 	var err error
 	if x.contract, err = x.ports.Contracts.Load(ctx, x.run.ContractSHA256); err != nil {
 		return err
 	}
 	if x.contract.Dataset != x.run.Dataset {
-		// Invariant 8: a field that is personal in one dataset may be public under the contract of another.
-		return runtime.Permanent(fmt.Errorf("run %s of %s pins a contract of %s", x.run.RunID, x.run.Dataset, x.contract.Dataset))
+		// Invariant 8: a field that is personal in one dataset may be public in the contract of another.
+		return runtime.Permanent(fmt.Errorf("fetch run %s of %s: its contract is of dataset %s",
+			x.run.RunID, x.run.Dataset, x.contract.Dataset))
 	}
 	from := x.contract.Source
 	if x.client, err = x.ports.Portal(from.Kind); err != nil {
@@ -128,19 +129,21 @@ func (x *extraction) open(ctx context.Context) error {
 	}
 	maps.Copy(x.target.Params, from.Params)
 	if slicing := x.contract.Slicing; slicing != nil && !slices.Contains(slicing.Values, x.run.Slice) {
-		return runtime.Permanent(fmt.Errorf("run %s names slice %q, but the contract of %s has the slices %v", x.run.RunID, x.run.Slice, x.run.Dataset, slicing.Values))
+		return runtime.Permanent(fmt.Errorf("fetch run %s of %s: slice %q is not in its contract, which has the slices %v",
+			x.run.RunID, x.run.Dataset, x.run.Slice, slicing.Values))
 	}
 	if x.run.Slice != "" {
 		if x.contract.Slicing == nil {
-			return runtime.Permanent(fmt.Errorf("run %s names slice %q, but the contract of %s has no slices", x.run.RunID, x.run.Slice, x.run.Dataset))
+			return runtime.Permanent(fmt.Errorf("fetch run %s of %s: the run is for slice %q, but its contract has no slices",
+				x.run.RunID, x.run.Dataset, x.run.Slice))
 		}
 		x.target.Params[x.contract.Slicing.Param] = x.run.Slice
 	}
 	return nil
 }
 
-// begin asks the portal whether the source has changed, and extracts it.
-func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
+// start asks the portal whether the source has changed, and extracts it if so.
+func (x *extraction) start(ctx context.Context) ([]events.Event, error) {
 	since, pointer, err := x.published(ctx)
 	if err != nil {
 		return nil, err
@@ -152,12 +155,12 @@ func (x *extraction) begin(ctx context.Context) ([]events.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.attempts(ctx, x.manifest(description, 0))
+	return x.extractStable(ctx, x.manifest(description, 0))
 }
 
-// published returns the validators that the source reported for the published snapshot. They are zero, so that everything is
-// fetched, when a person forces it, when the contract has changed since, or when the snapshot is of another origin: a
-// simulator's dates prove nothing about the real portal (invariant 11).
+// published returns the validators of the published snapshot and its pointer. It returns zero values, so that everything is
+// fetched, if a person forces the run, if the contract has changed since, or if the snapshot came from another origin: a
+// simulator's validators prove nothing about the real portal (invariant 11).
 func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Pointer, error) {
 	if x.force {
 		return events.Validators{}, nil, nil
@@ -173,7 +176,7 @@ func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Po
 	return part.Validators, pointer, nil
 }
 
-// manifest starts the manifest of a new attempt.
+// manifest returns the manifest of a new attempt, without pages.
 func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest {
 	return lake.Manifest{
 		Run: x.run, Attempt: x.ports.NewAttempt(), Source: x.target, Description: d,
@@ -181,17 +184,21 @@ func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest 
 	}
 }
 
-// attempts extracts, and starts a new attempt when the source is republished meanwhile.
-func (x *extraction) attempts(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
+// extractStable extracts the source, and restarts with a new attempt when the source is re-published meanwhile.
+func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	for {
 		out, err := x.extract(ctx, &m)
 		if !errors.Is(err, source.ErrChanged) {
 			return out, err
 		}
-		if m.Restarts+1 >= attempts {
-			return nil, &source.TransientError{Op: "extract " + x.run.Dataset, Err: fmt.Errorf("%w, %d times in a row; it is being republished now", err, attempts)}
+		if m.Restarts+1 >= maxAttempts {
+			return nil, &source.TransientError{
+				Op:  "extract " + x.run.Dataset,
+				Err: fmt.Errorf("%w (%d times in a row); the portal is re-publishing it now", err, maxAttempts),
+			}
 		}
-		x.ports.Log.InfoContext(ctx, "source changed during the extraction: restarting", "attempt", m.Attempt, "pages", len(m.Pages))
+		x.ports.Log.InfoContext(ctx, "the source changed during the extraction; restarting with a new attempt",
+			"attempt", m.Attempt, "pages", len(m.Pages))
 		description, err := x.client.Describe(ctx, x.target, events.Validators{})
 		if err != nil {
 			return nil, err
@@ -200,11 +207,11 @@ func (x *extraction) attempts(ctx context.Context, m lake.Manifest) ([]events.Ev
 	}
 }
 
-// extract lands the pages that m does not list yet, checks that the source stayed the same, and writes the manifest.
+// extract lands the pages that m does not list yet, verifies that the source has not changed, and writes the manifest.
 func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Event, error) {
 	landed := 0
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
-		// Each delivery lands one page at least, so that a chain of continuations ends.
+		// Each delivery lands at least one page, so a chain of continuations always ends.
 		if landed > 0 && !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt) {
 			return x.handOver(ctx, *m)
 		}
@@ -246,28 +253,29 @@ func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Pag
 	})
 	m.Rows += page.Rows
 	m.Bytes += int64(len(page.Body))
-	about := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", len(m.Pages), "pages", len(m.Description.Pages)}
-	x.ports.Metrics.Record(ctx, "rows_fetched", float64(page.Rows), telemetry.Count, about...)
-	x.ports.Metrics.Record(ctx, "bytes_fetched", float64(len(page.Body)), telemetry.Bytes, about...)
+	properties := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", len(m.Pages), "pages", len(m.Description.Pages)}
+	x.ports.Metrics.Record(ctx, "rows_fetched", float64(page.Rows), telemetry.Count, properties...)
+	x.ports.Metrics.Record(ctx, "bytes_fetched", float64(len(page.Body)), telemetry.Bytes, properties...)
 	return nil
 }
 
-// handOver writes the manifest so far and hands the rest over to a continuation.
+// handOver writes a partial manifest and emits the event with which another delivery lands the remaining pages.
 func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	next := x.part + 1
 	written, err := x.write(ctx, &m, next)
 	if err != nil {
 		return nil, err
 	}
-	x.ports.Log.InfoContext(ctx, "handing the extraction over before the deadline", "part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
+	x.ports.Log.InfoContext(ctx, "the deadline is near; another delivery continues the extraction",
+		"part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
 	return []events.Event{events.New(events.ExtractionContinued{
 		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: len(m.Pages), Force: x.force,
 	})}, nil
 }
 
-// write stores the manifest of the whole (part 0) or of a part, create-only. A continuation has the attempt id of its chain. An
-// earlier delivery that died before its receipt may therefore have written a manifest under the same key. That manifest lists
-// only landed pages, so write takes it and sets m to it.
+// write stores the complete manifest (part 0) or the manifest of a part, create-only. A continuation has the attempt id of
+// its chain, so an earlier delivery that crashed before its receipt may have written the same key at another time. That
+// manifest lists only landed pages, so it is valid, and write copies it to m.
 func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (events.Object, error) {
 	key := lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, part)
 	body := lake.Encode(m)
@@ -283,14 +291,16 @@ func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (eve
 	if err != nil {
 		return events.Object{}, err
 	}
-	var there lake.Manifest
-	if err := json.Unmarshal(body, &there); err != nil {
+	var existing lake.Manifest
+	if err := json.Unmarshal(body, &existing); err != nil {
 		return events.Object{}, &lake.DecodeError{Key: key, Err: err}
 	}
-	if there.Run.RunID != x.run.RunID || there.Run.ContractSHA256 != x.run.ContractSHA256 || there.Attempt != m.Attempt {
-		return events.Object{}, runtime.Permanent(fmt.Errorf("manifest %s is of run %s, attempt %s; run the dataset again", key, there.Run.RunID, there.Attempt))
+	if existing.Run.RunID != x.run.RunID || existing.Run.ContractSHA256 != x.run.ContractSHA256 || existing.Attempt != m.Attempt {
+		return events.Object{}, runtime.Permanent(fmt.Errorf(
+			"write manifest %s: the key holds the manifest of run %s, attempt %s; run the dataset again",
+			key, existing.Run.RunID, existing.Attempt))
 	}
-	*m = there
+	*m = existing
 	info.SHA256, info.Size = lake.SHA256(body), int64(len(body))
 	return info.Object(), nil
 }

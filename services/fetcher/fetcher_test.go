@@ -18,20 +18,20 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// personal stands for what must never leave landing.
+// personal is a personal value; it must never leave landing.
 const personal = "Maria Puigdomènech 612345678"
 
-// portal is a source of a few pages that can be re-published at any moment.
+// portal is a source with a few pages that a test can re-publish at any time.
 type portal struct {
 	version  string
 	pages    []string
 	system   string
-	describe func() error          // asked before each answer of Describe
-	page     func(index int) error // asked before each answer of Page
+	describe func() error          // called before each Describe
+	page     func(index int) error // called before each Page
 	verify   func() error
 
-	described []events.Validators // what each Describe was asked about
-	fetched   []int               // indexes of the pages asked for
+	described []events.Validators // the validators of each Describe request
+	fetched   []int               // indexes of the requested pages
 	target    source.Target
 }
 
@@ -51,7 +51,9 @@ func (p *portal) Describe(_ context.Context, t source.Target, since events.Valid
 	if since.ETag == p.version {
 		return source.Description{}, source.ErrUnchanged
 	}
-	d := source.Description{Validators: events.Validators{ETag: p.version}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d"}
+	d := source.Description{
+		Validators: events.Validators{ETag: p.version}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
+	}
 	for i := range p.pages {
 		d.Pages = append(d.Pages, source.PageRequest{Index: i, URL: fmt.Sprint("https://portal.example/", i)})
 	}
@@ -86,38 +88,40 @@ func (p *portal) Verify(_ context.Context, _ source.Target, d source.Description
 	return nil
 }
 
-type bench struct {
+// testFetcher is a fetcher with one contract and a portal.
+type testFetcher struct {
 	*runtimetest.Bench
 	t        *testing.T
 	contract *contract.Contract
 	portal   *portal
 }
 
-func newBench(t *testing.T) *bench {
+func newFetcher(t *testing.T) *testFetcher {
 	c := runtimetest.Parse(t, "things", runtimetest.Shape{}.Text())
-	return benchOf(t, c)
+	return fetcherOf(t, c)
 }
 
-func benchOf(t *testing.T, c *contract.Contract) *bench {
-	b := &bench{runtimetest.New(t, c), t, c, newPortal()}
+func fetcherOf(t *testing.T, c *contract.Contract) *testFetcher {
+	b := &testFetcher{runtimetest.New(t, c), t, c, newPortal()}
 	b.Ports.Portal = func(string) (source.Client, error) { return b.portal, nil }
 	return b
 }
 
 const slot = "20250803T063000"
 
-func (b *bench) run() events.Run {
+func (b *testFetcher) run() events.Run {
 	return events.Run{Dataset: b.contract.Dataset, RunID: slot, Slot: slot, ContractSHA256: b.contract.SHA256, Trigger: "schedule"}
 }
 
-func (b *bench) deliver(p events.Payload) ([]events.Event, error) {
+func (b *testFetcher) deliver(p events.Payload) ([]events.Event, error) {
 	return b.Deliver(b.t.Context(), Service, runtimetest.Event("things/"+slot+"/scheduler/1", p))
 }
 
-// published puts a pointer to a snapshot of the portal's version v1.
-func (b *bench) published(change func(*lake.Pointer)) {
+// published writes a pointer to a snapshot of the portal's version v1.
+func (b *testFetcher) published(change func(*lake.Pointer)) {
 	p := lake.Pointer{
-		Dataset: "things", Snapshot: "20250802T063000", RunID: "20250802T063000", ContractSHA256: b.contract.SHA256, SourceSystem: "portal.example",
+		Dataset: "things", Snapshot: "20250802T063000", RunID: "20250802T063000",
+		ContractSHA256: b.contract.SHA256, SourceSystem: "portal.example",
 		PublishedAt: runtimetest.Start.AddDate(0, 0, -1),
 		Parts:       []lake.PointerPart{{Validators: events.Validators{ETag: "v1"}}},
 	}
@@ -127,7 +131,7 @@ func (b *bench) published(change func(*lake.Pointer)) {
 	b.Put(b.t, lake.PointerKey("things"), p)
 }
 
-func (b *bench) manifest(o events.Object) lake.Manifest {
+func (b *testFetcher) manifest(o events.Object) lake.Manifest {
 	b.t.Helper()
 	m, err := lake.ReadDocument[lake.Manifest](b.t.Context(), b.Lake, o)
 	if err != nil {
@@ -137,10 +141,10 @@ func (b *bench) manifest(o events.Object) lake.Manifest {
 }
 
 // landed checks that a manifest lists exactly the portal's pages, each stored byte for byte under its digest.
-func (b *bench) landed(m lake.Manifest) {
+func (b *testFetcher) landed(m lake.Manifest) {
 	b.t.Helper()
 	if len(m.Pages) != len(b.portal.pages) {
-		b.t.Fatalf("%d pages of %d", len(m.Pages), len(b.portal.pages))
+		b.t.Fatalf("the manifest lists %d pages, want %d", len(m.Pages), len(b.portal.pages))
 	}
 	for i, page := range m.Pages {
 		body, err := lake.Read(b.t.Context(), b.Lake, page.Object)
@@ -148,32 +152,34 @@ func (b *bench) landed(m lake.Manifest) {
 			b.t.Errorf("page %d (index %d): %q (%v)", i, page.Index, body, err)
 		}
 		if want := lake.LandingPageKey(m.Run.Dataset, m.Run.RunID, i, lake.SHA256(body)); page.Key != want {
-			b.t.Errorf("page %d lies under %s, want %s", i, page.Key, want)
+			b.t.Errorf("page %d has the key %s, want %s", i, page.Key, want)
 		}
 	}
 }
 
 func TestPagesAreLandedByteForByte(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
 	p := runtimetest.Only[events.LandingWritten](t, out, err)
 	m := b.manifest(p.Manifest)
 	b.landed(m)
-	if p.Pages != 4 || p.Rows != 4 || p.SourceRows != 4 || p.SourceSystem != "portal.example" || p.Bytes != m.Bytes || m.Rows != 4 || p.Attempt != m.Attempt {
+	if p.Pages != 4 || p.Rows != 4 || p.SourceRows != 4 || p.SourceSystem != "portal.example" ||
+		p.Bytes != m.Bytes || m.Rows != 4 || p.Attempt != m.Attempt {
 		t.Errorf("%+v", p)
 	}
-	if m.Pages[1].ETag != "v1" || m.Pages[1].RequestID != "r" || m.Pages[1].URL != "https://portal.example/1" || m.Run.RunID != slot || m.Source.ID != "abcd-1234" {
+	if m.Pages[1].ETag != "v1" || m.Pages[1].RequestID != "r" || m.Pages[1].URL != "https://portal.example/1" ||
+		m.Run.RunID != slot || m.Source.ID != "abcd-1234" {
 		t.Errorf("manifest: %+v", m)
 	}
 	if want := []events.Validators{{}}; !slices.Equal(b.portal.described, want) {
-		t.Errorf("asked about %v: nothing was published", b.portal.described)
+		t.Errorf("described with %v, want an unconditional request: nothing was published", b.portal.described)
 	}
 }
 
 func TestAnUnchangedSourceEndsTheRun(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	b.published(nil)
 	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
 	p := runtimetest.Only[events.ExtractionUnchanged](t, out, err)
@@ -186,56 +192,56 @@ func TestAnUnchangedSourceEndsTheRun(t *testing.T) {
 	}
 }
 
-// Everything is fetched when the validators of the published snapshot prove nothing about what would be fetched now.
-func TestWhenEverythingIsFetched(t *testing.T) {
+// Everything is fetched if the validators of the published snapshot prove nothing about the source of this run.
+func TestEverythingIsFetchedIfTheValidatorsDoNotApply(t *testing.T) {
 	t.Parallel()
-	for name, set := range map[string]func(b *bench) events.ExtractionRequested{
-		"a person forces it": func(b *bench) events.ExtractionRequested {
+	for name, set := range map[string]func(b *testFetcher) events.ExtractionRequested{
+		"a person forces the run": func(b *testFetcher) events.ExtractionRequested {
 			b.published(nil)
 			return events.ExtractionRequested{Run: b.run(), Force: true}
 		},
-		"the contract has changed": func(b *bench) events.ExtractionRequested {
+		"the contract has changed": func(b *testFetcher) events.ExtractionRequested {
 			b.published(func(p *lake.Pointer) { p.ContractSHA256 = strings.Repeat("0", 64) })
 			return events.ExtractionRequested{Run: b.run()}
 		},
-		"the snapshot is simulated, the portal is not": func(b *bench) events.ExtractionRequested {
+		"the snapshot is simulated, the portal is not": func(b *testFetcher) events.ExtractionRequested {
 			b.published(func(p *lake.Pointer) { p.SourceSystem = "simulator" })
 			return events.ExtractionRequested{Run: b.run()}
 		},
-		"the snapshot is real, the portal is simulated": func(b *bench) events.ExtractionRequested {
+		"the snapshot is real, the portal is simulated": func(b *testFetcher) events.ExtractionRequested {
 			b.published(nil)
 			b.Ports.BaseURL = func(string, string) string { return "http://127.0.0.1:9" }
 			return events.ExtractionRequested{Run: b.run()}
 		},
-		"the source has changed": func(b *bench) events.ExtractionRequested {
+		"the source has changed": func(b *testFetcher) events.ExtractionRequested {
 			b.published(nil)
 			b.portal.version = "v2"
 			return events.ExtractionRequested{Run: b.run()}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newFetcher(t)
 			out, err := b.deliver(set(b))
 			b.landed(b.manifest(runtimetest.Only[events.LandingWritten](t, out, err).Manifest))
 		})
 	}
 }
 
-func TestASimulatorsValidatorsCountForTheSimulator(t *testing.T) {
+func TestASimulatorsValidatorsApplyToTheSimulator(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	b.published(func(p *lake.Pointer) { p.SourceSystem = "simulator" })
 	b.Ports.BaseURL = func(string, string) string { return "http://127.0.0.1:9" }
 	out, err := b.deliver(events.ExtractionRequested{Run: b.run()})
 	runtimetest.Only[events.ExtractionUnchanged](t, out, err)
 }
 
-// The service may die at any step. The next delivery writes no page again, and the run ends as if nothing had happened.
+// The service may crash at any step. The next delivery writes no page again, and completes the run.
 func TestACrashAtEachStep(t *testing.T) {
 	t.Parallel()
 	died := errors.New("killed")
 	for step := 1; ; step++ {
-		b := newBench(t)
+		b := newFetcher(t)
 		done := 0
 		b.Lake.Before = func(op, _ string) error {
 			if done++; done == step {
@@ -247,7 +253,7 @@ func TestACrashAtEachStep(t *testing.T) {
 		b.Lake.Before = nil
 		if err == nil {
 			if step < 7 {
-				t.Errorf("only %d steps", step)
+				t.Errorf("the run has %d steps, want 7 or more", step)
 			}
 			return
 		}
@@ -270,11 +276,14 @@ func TestACrashAtEachStep(t *testing.T) {
 	}
 }
 
-func (b *bench) pages() []string {
-	return slices.DeleteFunc(b.Lake.Keys(), func(k string) bool { return !strings.HasPrefix(k, "landing/") || strings.Contains(k, "_manifest") })
+// pages returns the keys of the landing pages.
+func (b *testFetcher) pages() []string {
+	return slices.DeleteFunc(b.Lake.Keys(), func(k string) bool {
+		return !strings.HasPrefix(k, "landing/") || strings.Contains(k, "_manifest")
+	})
 }
 
-func versions(b *bench) map[string]string {
+func versions(b *testFetcher) map[string]string {
 	out := map[string]string{}
 	for _, k := range b.pages() {
 		_, info, err := b.Lake.Get(b.t.Context(), k)
@@ -307,7 +316,7 @@ func TestASourceRepublishedMidRun(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newFetcher(t)
 			set(b.portal, func() {
 				b.portal.version = "v2"
 				b.portal.pages = []string{`[{"codi":"9"}]`, b.portal.pages[1], `[{"codi":"4"}]`, `[]`}
@@ -317,18 +326,18 @@ func TestASourceRepublishedMidRun(t *testing.T) {
 			m := b.manifest(p.Manifest)
 			b.landed(m)
 			if m.Attempt != "a2" || m.Restarts != 1 || m.Description.Validators.ETag != "v2" {
-				t.Errorf("attempt %s after %d restarts, of version %s", m.Attempt, m.Restarts, m.Description.Validators.ETag)
+				t.Errorf("attempt %s after %d restarts, version %s", m.Attempt, m.Restarts, m.Description.Validators.ETag)
 			}
 			if last := b.portal.described[len(b.portal.described)-1]; last != (events.Validators{}) {
-				t.Errorf("the new attempt asked conditionally, about %v", last)
+				t.Errorf("the new attempt was described with %v, want an unconditional request", last)
 			}
 		})
 	}
 }
 
-func TestASourceThatKeepsChanging(t *testing.T) {
+func TestASourceThatKeepsChangingIsATransientError(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	n := 0
 	b.portal.verify = func() error {
 		n++
@@ -338,14 +347,14 @@ func TestASourceThatKeepsChanging(t *testing.T) {
 	_, err := b.deliver(events.ExtractionRequested{Run: b.run()})
 	var transient *source.TransientError
 	if !errors.As(err, &transient) || runtime.IsPermanent(err) || n != 3 {
-		t.Errorf("error %v after %d attempts; want a transient one after 3", err, n)
+		t.Errorf("error %v after %d attempts, want a transient error after 3", err, n)
 	}
 	if slices.ContainsFunc(b.Lake.Keys(), func(k string) bool { return strings.Contains(k, "_manifest") }) {
 		t.Errorf("a mixed landing has a manifest: %v", b.Lake.Keys())
 	}
 }
 
-// deadline is a context whose deadline is on the bench's clock: no timer runs.
+// deadline is a context with a deadline by the test's clock; it starts no timer.
 type deadline struct {
 	context.Context
 	at time.Time
@@ -353,10 +362,10 @@ type deadline struct {
 
 func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
 
-// Each delivery has 100 seconds and each page takes 30: three fit into 80 % of it.
-func TestHandingOnBeforeTheDeadline(t *testing.T) {
+// Each delivery has 100 seconds and each page takes 30, so a delivery lands three pages in 80 % of its time.
+func TestTheFetcherHandsOverBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	b.portal.pages = nil
 	for i := range 10 {
 		b.portal.pages = append(b.portal.pages, fmt.Sprintf(`[{"codi":"%d"}]`, i))
@@ -372,7 +381,7 @@ func TestHandingOnBeforeTheDeadline(t *testing.T) {
 		}
 		again, err := b.Deliver(ctx, Service, in)
 		if err != nil || runtimetest.Bytes(t, again) != runtimetest.Bytes(t, out) {
-			t.Fatalf("part %d redelivered says something else (%v)", part, err)
+			t.Fatalf("part %d: the redelivery emits different events (%v)", part, err)
 		}
 		if out[0].Type == (events.LandingWritten{}).EventType() {
 			p := runtimetest.Only[events.LandingWritten](t, out, err)
@@ -399,10 +408,10 @@ func TestHandingOnBeforeTheDeadline(t *testing.T) {
 	}
 }
 
-// A deadline that is over before it begins must not make a chain without an end.
+// A deadline that has passed before the delivery starts must not cause an endless chain.
 func TestTheChainEndsEvenWithoutTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	in := runtimetest.Event("things/"+slot+"/scheduler/1", events.ExtractionRequested{Run: b.run()})
 	for part := 1; part <= 4; part++ {
 		out, err := b.Deliver(deadline{t.Context(), b.Clock.Now()}, Service, in)
@@ -412,16 +421,17 @@ func TestTheChainEndsEvenWithoutTime(t *testing.T) {
 		in = out[0]
 	}
 	if in.Type != (events.LandingWritten{}).EventType() {
-		t.Errorf("after as many deliveries as pages: %s", in.Type)
+		t.Errorf("as many deliveries as pages ended with %s, want landing.written", in.Type)
 	}
 }
 
-// The source may change between two deliveries of a chain. The new attempt names nothing of the old.
+// The source may change between two deliveries of a chain. The new attempt lists nothing of the old one.
 func TestRepublishedBetweenParts(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	b.portal.page = func(int) error { return b.Clock.Sleep(t.Context(), time.Minute) }
-	out, err := b.Deliver(deadline{t.Context(), b.Clock.Now().Add(time.Minute)}, Service, runtimetest.Event("1", events.ExtractionRequested{Run: b.run()}))
+	in := runtimetest.Event("1", events.ExtractionRequested{Run: b.run()})
+	out, err := b.Deliver(deadline{t.Context(), b.Clock.Now().Add(time.Minute)}, Service, in)
 	handed := runtimetest.Only[events.ExtractionContinued](t, out, err)
 	b.portal.version, b.portal.pages = "v2", []string{`[{"codi":"9"}]`}
 	out, err = b.deliver(handed)
@@ -434,7 +444,7 @@ func TestRepublishedBetweenParts(t *testing.T) {
 
 func TestATamperedPartStopsTheChain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	out, err := b.Deliver(deadline{t.Context(), b.Clock.Now()}, Service, runtimetest.Event("1", events.ExtractionRequested{Run: b.run()}))
 	handed := runtimetest.Only[events.ExtractionContinued](t, out, err)
 	b.Lake.Corrupt(handed.Partial.Key, []byte("{}"))
@@ -447,7 +457,7 @@ func TestErrorsOfThePortal(t *testing.T) {
 	t.Parallel()
 	permanent := &source.PermanentError{Op: "describe", Err: errors.New("404"), Body: personal}
 	transient := &source.TransientError{Op: "page 1", Err: errors.New("503")}
-	b := newBench(t)
+	b := newFetcher(t)
 	b.portal.describe = func() error { return permanent }
 	_, err := b.deliver(events.ExtractionRequested{Run: b.run()})
 	if !runtime.IsPermanent(err) || strings.Contains(err.Error(), personal) {
@@ -463,22 +473,22 @@ func TestErrorsOfThePortal(t *testing.T) {
 	}
 }
 
-// A request that pairs a dataset with another's contract would land, and classify, the wrong data under its name.
-func TestAnotherDatasetsContract(t *testing.T) {
+// A request that names one dataset and the contract of another would land, and classify, the wrong data under its name.
+func TestAContractOfAnotherDatasetFailsPermanently(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	run := b.run()
 	run.Dataset = "others"
 	_, err := b.deliver(events.ExtractionRequested{Run: run})
 	if !runtime.IsPermanent(err) || len(b.portal.described)+len(b.portal.fetched) > 0 {
-		t.Errorf("error %v, asked the portal %d times", err, len(b.portal.described)+len(b.portal.fetched))
+		t.Errorf("error %v, want a permanent one; the portal got %d requests, want 0", err, len(b.portal.described)+len(b.portal.fetched))
 	}
 }
 
-func TestGivingUpFailsTheRun(t *testing.T) {
+func TestAPermanentFailureFailsTheRun(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	why := events.Failure{Service: "fetcher", Class: "permanent", Reason: "the portal answered 404"}
+	b := newFetcher(t)
+	why := events.Failure{Service: "fetcher", Class: "permanent", Reason: "the portal returned 404"}
 	for _, p := range []events.Payload{events.ExtractionRequested{Run: b.run()}, events.ExtractionContinued{Run: b.run(), Part: 2}} {
 		f := runtimetest.Only[events.ExtractionFailed](t, Service.GaveUp(runtimetest.Event("1", p), why).Events, nil)
 		if f.RunID != slot || f.Failure != why {
@@ -490,10 +500,10 @@ func TestGivingUpFailsTheRun(t *testing.T) {
 	}
 }
 
-// Invariant 8: values of rows are in landing pages and nowhere else.
+// Invariant 8: values of rows are stored in landing pages and nowhere else.
 func TestNoValueOfARowLeavesLanding(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFetcher(t)
 	changed := false
 	b.portal.verify = func() error {
 		if !changed {
@@ -508,7 +518,7 @@ func TestNoValueOfARowLeavesLanding(t *testing.T) {
 	for key, body := range b.Lake.Snapshot() {
 		page := slices.Contains(b.pages(), key)
 		if has := strings.Contains(string(body), personal); has && !page {
-			t.Errorf("%s holds a value of a row", key)
+			t.Errorf("%s contains a value of a row", key)
 		} else if has {
 			found = true
 		}
@@ -516,21 +526,21 @@ func TestNoValueOfARowLeavesLanding(t *testing.T) {
 	if !found {
 		t.Error("the planted value is not in landing, so the test proves nothing")
 	}
-	if said := runtimetest.Bytes(t, out) + b.Log.String(); strings.Contains(said, personal) || b.Log.String() == "" {
-		t.Errorf("events and logs:\n%s", said)
+	if texts := runtimetest.Bytes(t, out) + b.Log.String(); strings.Contains(texts, personal) || b.Log.String() == "" {
+		t.Errorf("events and logs contain a value of a row, or nothing is logged:\n%s", texts)
 	}
 }
 
-func TestSlices(t *testing.T) {
+func TestASliceIsAParameterOfTheRequest(t *testing.T) {
 	t.Parallel()
 	c := runtimetest.Contract(t, "population")
-	b := benchOf(t, c)
+	b := fetcherOf(t, c)
 	run := b.run()
 	run.RunID, run.Slice, run.Slices = slot+"-y2024", "2024", c.Slicing.Values
 	out, err := b.deliver(events.ExtractionRequested{Run: run})
 	runtimetest.Only[events.LandingWritten](t, out, err)
 	if got := b.portal.target.Params; got["YEAR"] != "2024" || c.Source.Params["YEAR"] != "" {
-		t.Errorf("asked with %v; the contract now has %v", got, c.Source.Params)
+		t.Errorf("requested with %v; the contract now has %v", got, c.Source.Params)
 	}
 	for _, slice := range []string{"", "1066"} {
 		run.RunID, run.Slice = slot+"-y"+slice, slice
@@ -538,23 +548,24 @@ func TestSlices(t *testing.T) {
 			t.Errorf("slice %q: %v, want a permanent error", slice, err)
 		}
 	}
-	plain := newBench(t)
+	plain := newFetcher(t)
 	run = plain.run()
 	run.Slice = "2024"
 	if _, err := plain.deliver(events.ExtractionRequested{Run: run}); !runtime.IsPermanent(err) {
-		t.Errorf("a slice of an unsliced dataset: %v", err)
+		t.Errorf("a slice of a dataset without slices: error %v, want a permanent one", err)
 	}
 }
 
-// One slice that can be read must not hide that another cannot.
+// A slice that can be read must not hide one that cannot.
 func TestADatasetIsAsFreshAsItsOldestSlice(t *testing.T) {
 	t.Parallel()
 	c := runtimetest.Contract(t, "population")
-	b := benchOf(t, c)
+	b := fetcherOf(t, c)
 	b.portal.system = "api.idescat.cat"
 	published := runtimetest.Start.AddDate(0, 0, -7)
 	b.Put(t, lake.PointerKey("population"), lake.Pointer{
-		Dataset: "population", Snapshot: "20250727T000000", ContractSHA256: c.SHA256, SourceSystem: "api.idescat.cat", PublishedAt: published,
+		Dataset: "population", Snapshot: "20250727T000000", ContractSHA256: c.SHA256,
+		SourceSystem: "api.idescat.cat", PublishedAt: published,
 		Parts: []lake.PointerPart{
 			{PublishedPart: events.PublishedPart{Slice: "2023"}, Validators: events.Validators{ETag: "v1"}},
 			{PublishedPart: events.PublishedPart{Slice: "2024"}, Validators: events.Validators{ETag: "v1"}},

@@ -1,8 +1,9 @@
-// Package scheduler decides what runs when. A tick requests the slots that are due by the contracts, a person's request
-// requests a run now, and a publication releases the datasets that waited for it. The scheduler also watches freshness: a
-// dataset whose source was last read successfully longer ago than its contract allows is reported as stale, once, until it
-// recovers.
+// Package scheduler decides which runs start, and when. A tick requests the slots that are due by the contracts'
+// cadence. A person's request starts a run now. A publication releases the held runs of the datasets that refer to it.
 //
-// What must hold: one slot is requested once, however many ticks find it due. A request is never lost, because the record that
-// makes it unique names the event that caused it, so a redelivery of that event requests it again.
+// The scheduler also checks freshness. A dataset is stale when its source was last read successfully longer ago than its
+// contract allows. The scheduler reports a stale dataset once, and its recovery once.
+//
+// What must hold: a slot is requested once, however many ticks find it due. A request is never lost: the record that
+// makes a request unique names the event that caused it, so a redelivery of that event emits the request again.
 package scheduler

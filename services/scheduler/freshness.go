@@ -14,16 +14,17 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// freshnessState records what was emitted last, and because of which event, so that it is emitted once and never lost.
+// freshnessState is the freshness that was reported last, and the event that caused the report. It makes a report
+// unique, and a redelivery of that event emits the report again.
 type freshnessState struct {
 	Stale    bool      `json:"stale"`
 	Since    time.Time `json:"since"`
 	EventID  string    `json:"event_id"`
-	Incident *incident `json:"incident,omitempty"` // the latest; nil if none
+	Incident *incident `json:"incident,omitempty"` // the latest incident; nil before the first
 }
 
-// freshness compares the last successful read of the source with the contract. A dataset that was never published is not
-// stale: its first run is missing, and that is visible elsewhere. Every tick records the measurement, whatever is emitted.
+// freshness compares the time of the last successful read of the source with the contract's limit. A dataset that was
+// never published is not stale: its first run is still missing. Every tick records the age, also when it emits no event.
 func (s scheduler) freshness(
 	ctx context.Context, in events.Event, c *contract.Contract, now time.Time,
 ) (out []events.Event, stale bool, err error) {
@@ -41,7 +42,7 @@ func (s scheduler) freshness(
 	return out, stale, err
 }
 
-// lastSuccess returns when a dataset's source was last read successfully; zero for a dataset that was never published.
+// lastSuccess returns when a dataset's source was last read successfully; zero if the dataset was never published.
 func (s scheduler) lastSuccess(ctx context.Context, dataset string) (time.Time, error) {
 	pointer, _, err := lake.ReadPointer(ctx, s.ports.Lake, dataset)
 	if err != nil || pointer == nil {
@@ -55,8 +56,8 @@ func (s scheduler) lastSuccess(ctx context.Context, dataset string) (time.Time, 
 	return last, err
 }
 
-// lastEmitted reads what was emitted last about a dataset, with the ETag for the swap.
-func (s scheduler) lastEmitted(ctx context.Context, dataset string) (freshnessState, string, error) {
+// readFreshness reads the freshness that was reported last for a dataset, with the ETag for CompareAndSwap.
+func (s scheduler) readFreshness(ctx context.Context, dataset string) (freshnessState, string, error) {
 	key := lake.StateKey(dataset, "freshness")
 	var state freshnessState
 	b, info, err := s.ports.Lake.Get(ctx, key)
@@ -72,15 +73,15 @@ func (s scheduler) lastEmitted(ctx context.Context, dataset string) (freshnessSt
 	return state, info.ETag, nil
 }
 
-// reportFreshness emits once that a dataset has become stale, or fresh again, and opens or closes the incident for people.
+// reportFreshness emits one event when a dataset becomes stale and one when it recovers, and opens or closes its incident.
 func (s scheduler) reportFreshness(
 	ctx context.Context, in events.Event, dataset string, now, last, deadline time.Time, stale bool,
 ) ([]events.Event, error) {
-	state, etag, err := s.lastEmitted(ctx, dataset)
+	state, etag, err := s.readFreshness(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
-	// Ticks may arrive out of order; an older one adds nothing.
+	// Ticks may arrive out of order; an older tick changes nothing.
 	if now.Before(state.Since) {
 		return nil, nil
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// held lists the requests of a dataset that wait for the datasets it refers to: the latest scheduled slot, and each run that a
-// person requested. A request stays listed after its release, because the record of its slot makes it unique.
+// held lists the runs of a dataset that wait until the datasets it refers to are published: the latest scheduled slot,
+// and each run that a person requested. A request stays listed after its release; the record of its slot makes it unique.
 type held struct {
 	Requests   []request `json:"requests"`
 	WaitingFor []string  `json:"waiting_for"`
@@ -19,22 +19,22 @@ type held struct {
 }
 
 const (
-	scheduled = "schedule" // the trigger of a run that is due by the schedule
-	swaps     = 10         // maximum number of attempts to change a document that others change too
+	scheduled = "schedule" // trigger of a run that the cadence requests
+	maxSwaps  = 10         // maximum number of attempts to update a document that others update too
 )
 
-// hold adds a request to those that wait.
+// hold adds a request to the held runs of a dataset.
 func (s scheduler) hold(ctx context.Context, dataset string, r request, missing []string) error {
-	for range swaps {
-		h, etag, err := s.waiting(ctx, dataset)
+	for range maxSwaps {
+		h, etag, err := s.readHeld(ctx, dataset)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(h.Requests, r.is) && slices.Equal(h.WaitingFor, missing) {
+		if slices.ContainsFunc(h.Requests, r.equals) && slices.Equal(h.WaitingFor, missing) {
 			return nil
 		}
-		h.Requests = slices.DeleteFunc(h.Requests, func(there request) bool {
-			return r.is(there) || r.Trigger == scheduled && there.Trigger == scheduled
+		h.Requests = slices.DeleteFunc(h.Requests, func(other request) bool {
+			return r.equals(other) || r.Trigger == scheduled && other.Trigger == scheduled
 		})
 		h.Requests, h.WaitingFor, h.Since = append(h.Requests, r), missing, s.ports.Clock.Now()
 		_, err = s.ports.Lake.CompareAndSwap(ctx, lake.StateKey(dataset, "held"), lake.Encode(h), etag)
@@ -42,11 +42,11 @@ func (s scheduler) hold(ctx context.Context, dataset string, r request, missing 
 			return err
 		}
 	}
-	return fmt.Errorf("hold a run of %s: the list of waiting runs changed %d times meanwhile; try again", dataset, swaps)
+	return fmt.Errorf("hold a run of %s: the list of held runs changed during each of %d attempts; try again", dataset, maxSwaps)
 }
 
-// waiting reads the requests that wait, with the ETag for the swap.
-func (s scheduler) waiting(ctx context.Context, dataset string) (held, string, error) {
+// readHeld reads the held runs of a dataset, with the ETag for CompareAndSwap.
+func (s scheduler) readHeld(ctx context.Context, dataset string) (held, string, error) {
 	h, info, err := lake.ReadState[held](ctx, s.ports.Lake, lake.StateKey(dataset, "held"))
 	if h == nil {
 		return held{}, "", err

@@ -10,22 +10,23 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// incident is a problem of a dataset of which people are notified once when it starts and once when it is over: its runs fail,
-// or it is stale. Further failed runs, and staleness besides, belong to the same incident.
+// incident is a period in which a dataset's runs fail or the dataset is stale. People are notified once when it opens and
+// once when it closes. Further failures, and becoming stale, belong to the open incident.
 type incident struct {
 	Open    bool      `json:"open"`
 	Since   time.Time `json:"since"`
 	RunID   string    `json:"run_id,omitempty"`
 	Service string    `json:"service,omitempty"`
-	Success time.Time `json:"last_success,omitzero"` // that closed it
-	Summary string    `json:"summary"`               // of the last notice
+	Success time.Time `json:"last_success,omitzero"` // the successful read that closed it
+	Summary string    `json:"summary"`               // of the latest notification
 	EventID string    `json:"event_id"`              // the event that opened or closed it; a redelivery emits the same again
 }
 
 func (i *incident) open() bool { return i != nil && i.Open }
 
-// events returns the events that follow for an incident from the event with this id: one if it opened or closed it.
+// events returns the notification that the event id caused; none if that event did not open or close the incident.
 func (i *incident) events(id, dataset string) []events.Event {
+	runs := "llac runs --dataset " + dataset
 	switch {
 	case i == nil || i.EventID != id:
 		return nil
@@ -35,85 +36,84 @@ func (i *incident) events(id, dataset string) []events.Event {
 			Next: "llac show " + dataset + "/" + i.RunID,
 		})}
 	case i.Open:
-		return []events.Event{events.New(events.IncidentOpened{
-			Dataset: dataset, Since: i.Since, Summary: i.Summary, Next: "llac runs --dataset " + dataset,
-		})}
+		return []events.Event{events.New(events.IncidentOpened{Dataset: dataset, Since: i.Since, Summary: i.Summary, Next: runs})}
 	}
 	return []events.Event{events.New(events.IncidentClosed{
-		Dataset: dataset, RunID: i.RunID, Since: i.Since, LastSuccess: i.Success, Summary: i.Summary, Next: "llac runs --dataset " + dataset,
+		Dataset: dataset, RunID: i.RunID, Since: i.Since, LastSuccess: i.Success, Summary: i.Summary, Next: runs,
 	})}
 }
 
-// close returns the incident after a success.
+// close returns the incident closed by a successful read of the source.
 func (i *incident) close(id, dataset string, success time.Time) *incident {
 	closed := *i
 	closed.Open, closed.EventID, closed.Success = false, id, success
-	closed.Summary = fmt.Sprintf("%s is well again: its source was read with success at %s. The incident began at %s",
+	closed.Summary = fmt.Sprintf("%s recovered: its source was read successfully at %s. The incident opened at %s",
 		dataset, stamp(success), stamp(i.Since))
 	return &closed
 }
 
-// staleIncident returns the incident of a dataset that is stale although no run has failed: its runs are held back, or none was
-// requested.
+// staleIncident returns the incident of a dataset that is stale although no run has failed: its runs are held back, or
+// none was requested.
 func staleIncident(id, dataset string, now, last, deadline time.Time) *incident {
-	return &incident{Open: true, Since: now, EventID: id, Summary: fmt.Sprintf("%s is stale: its source was last read with success at "+
-		"%s, and should have been again by %s. No run of it has ended badly since: is one under way or held back",
+	return &incident{Open: true, Since: now, EventID: id, Summary: fmt.Sprintf(
+		"%s is stale: its source was last read successfully at %s, and the next read was due by %s. "+
+			"No run has failed since; check whether a run is in progress or held back",
 		dataset, stamp(last), stamp(deadline))}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// ending describes a run that failed or was rejected.
-type ending struct {
+// failedRun is a run that failed or was rejected.
+type failedRun struct {
 	run     events.Run
 	service string
 	reason  string
 }
 
-// badEnd returns the ending that an event reports, and false for an event that reports none.
-func badEnd(in events.Event) (ending, bool) {
+// failedRunOf decodes an event of a run that failed or was rejected. It returns false for any other event.
+func failedRunOf(in events.Event) (failedRun, bool) {
 	payload, err := in.Decode()
 	if err != nil {
-		return ending{}, false
+		return failedRun{}, false
 	}
 	switch p := payload.(type) {
 	case events.ExtractionFailed:
-		return ending{p.Run, p.Failure.Service, gaveUp(p.Failure)}, true
+		return failedRun{p.Run, p.Failure.Service, failureReason(p.Failure)}, true
 	case events.RunFailed:
-		return ending{p.Run, p.Failure.Service, gaveUp(p.Failure)}, true
+		return failedRun{p.Run, p.Failure.Service, failureReason(p.Failure)}, true
 	case events.LandingRejected:
-		return ending{p.Run, "validator", "the validator refused what was landed: " + problems(p.Problems)}, true
+		return failedRun{p.Run, "validator", "the validator rejected the landed data: " + problems(p.Problems)}, true
 	case events.StagingRejected:
-		return ending{p.Run, "quality-gate", "the quality gate refused the candidate: " + problems(p.Problems)}, true
+		return failedRun{p.Run, "quality-gate", "the quality gate rejected the candidate: " + problems(p.Problems)}, true
 	}
-	return ending{}, false
+	return failedRun{}, false
 }
 
-func gaveUp(f events.Failure) string {
-	tries := "at once"
+func failureReason(f events.Failure) string {
+	tries := "without a retry"
 	if f.Tries > 1 {
 		tries = fmt.Sprintf("after %d tries", f.Tries)
 	}
-	return fmt.Sprintf("the %s gave up %s: %s", f.Service, tries, f.Reason)
+	return fmt.Sprintf("the %s failed %s: %s", f.Service, tries, f.Reason)
 }
 
 func problems(all []events.Problem) string {
 	switch len(all) {
 	case 0:
-		return "no reason is given"
+		return "no problem was reported"
 	case 1:
 		return all[0].Message
 	}
 	return fmt.Sprintf("%s (and %d more)", strings.TrimRight(all[0].Message, "."), len(all)-1)
 }
 
-// endedBadly opens an incident, unless one is open or the source was read successfully after the run had ended.
-func (s scheduler) endedBadly(ctx context.Context, in events.Event, bad ending) ([]events.Event, error) {
-	dataset, since := bad.run.Dataset, in.Time
+// openIncident opens an incident for a failed run, unless one is open or the source was read successfully after the failure.
+func (s scheduler) openIncident(ctx context.Context, in events.Event, failed failedRun) ([]events.Event, error) {
+	dataset, since := failed.run.Dataset, in.Time
 	if since.IsZero() {
 		since = s.ports.Clock.Now()
 	}
-	state, etag, err := s.lastEmitted(ctx, dataset)
+	state, etag, err := s.readFreshness(ctx, dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func (s scheduler) endedBadly(ctx context.Context, in events.Event, bad ending) 
 		return nil, err
 	}
 	state.Incident = &incident{
-		Open: true, Since: since, RunID: bad.run.RunID, Service: bad.service, EventID: in.ID,
-		Summary: plain(fmt.Sprintf("%s, run %s: %s", dataset, bad.run.RunID, bad.reason)),
+		Open: true, Since: since, RunID: failed.run.RunID, Service: failed.service, EventID: in.ID,
+		Summary: singleLine(fmt.Sprintf("%s, run %s: %s", dataset, failed.run.RunID, failed.reason)),
 	}
 	if _, err := s.ports.Lake.CompareAndSwap(ctx, lake.StateKey(dataset, "freshness"), lake.Encode(state), etag); err != nil {
 		return nil, err
@@ -134,11 +134,11 @@ func (s scheduler) endedBadly(ctx context.Context, in events.Event, bad ending) 
 	return state.Incident.events(in.ID, dataset), nil
 }
 
-// longestSummary is in characters: a notice is read on a telephone, and llac show has the rest.
+// longestSummary is the maximum length in characters. People read notifications on a phone; llac show prints all details.
 const longestSummary = 400
 
-// plain returns text as one line that is valid within quotation marks: AWS copies it into JSON without escaping.
-func plain(text string) string {
+// singleLine turns a text into one line without quotation marks and backslashes, because AWS inserts it into JSON unescaped.
+func singleLine(text string) string {
 	text = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
 		case r < ' ' || r == 0x7f:

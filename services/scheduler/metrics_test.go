@@ -17,13 +17,13 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// measured remembers measurements.
-type measured struct {
+// measurements records measurements for a test to check.
+type measurements struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (m *measured) Record(_ context.Context, name string, value float64, _ telemetry.Unit, properties ...any) {
+func (m *measurements) Record(_ context.Context, name string, value float64, _ telemetry.Unit, properties ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.all = append(m.all, fmt.Sprint(name, " ", value, " ", properties))
@@ -34,7 +34,7 @@ func TestEveryTickMeasuresFreshness(t *testing.T) {
 	t.Parallel()
 	c := runtimetest.Parse(t, "things", runtimetest.Shape{}.Text())
 	b := runtimetest.New(t, c)
-	m := &measured{}
+	m := &measurements{}
 	b.Ports.Metrics = m
 	b.Put(t, lake.PointerKey("things"), lake.Pointer{Dataset: "things", Snapshot: "20250801T063000", PublishedAt: runtimetest.Start})
 	for _, at := range []time.Duration{time.Hour, 40 * time.Hour} {
@@ -49,27 +49,28 @@ func TestEveryTickMeasuresFreshness(t *testing.T) {
 		"freshness_age 144000 [dataset things freshness_limit 129600 stale true]", "datasets_stale 1 []",
 	} {
 		if !slices.Contains(m.all, want) {
-			t.Errorf("no %q in %q", want, m.all)
+			t.Errorf("measurement %q is missing in %q", want, m.all)
 		}
 	}
 }
 
-// An environment whose contracts are yet to come is not in trouble: its ticks are no dead letters. They are not counted either, so that the
-// heartbeat alarm tells of a list of contracts that is gone.
+// In an environment without contracts a tick succeeds, so it does not become a dead letter. It records no measurement, so
+// the heartbeat alarm also detects a list of contracts that was deleted.
 func TestTickBeforeAnyContract(t *testing.T) {
 	t.Parallel()
 	b := runtimetest.New(t)
-	m := &measured{}
+	m := &measurements{}
 	b.Ports.Metrics = m
 	b.Ports.Contracts = &runtime.ConfigContracts{Store: laketest.NewMemory()}
-	tick := func(p events.Payload) ([]events.Event, error) {
+	deliver := func(p events.Payload) ([]events.Event, error) {
 		return b.Deliver(t.Context(), Service, runtimetest.Event("one"+p.EventType(), p))
 	}
-	out, err := tick(events.ScheduleTicked{ScheduledAt: b.Clock.Now()})
+	out, err := deliver(events.ScheduleTicked{ScheduledAt: b.Clock.Now()})
 	if err != nil || len(out) > 0 || len(m.all) > 0 {
 		t.Errorf("a tick without contracts: %v, %v, measured %q", out, err, m.all)
 	}
-	if _, err := tick(events.RunRequested{Dataset: "things", RequestedAt: b.Clock.Now(), Trigger: "manual"}); !errors.Is(err, runtime.ErrNoContracts) {
-		t.Errorf("a person who asks for a run is told %v", err)
+	_, err = deliver(events.RunRequested{Dataset: "things", RequestedAt: b.Clock.Now(), Trigger: "manual"})
+	if !errors.Is(err, runtime.ErrNoContracts) {
+		t.Errorf("a person's request failed with %v, want %v", err, runtime.ErrNoContracts)
 	}
 }

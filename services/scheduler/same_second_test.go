@@ -12,8 +12,8 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// ask delivers a request for slices of the population in an event of this id, twice: the redelivery must say the same.
-func (b bench) ask(id string, p events.RunRequested) []string {
+// ask delivers a request for population twice, in an event with this id. It checks that the redelivery emits the same.
+func (b testScheduler) ask(id string, p events.RunRequested) []string {
 	b.t.Helper()
 	p.Dataset = "population"
 	b.Clock.Set(p.RequestedAt)
@@ -29,39 +29,42 @@ func (b bench) ask(id string, p events.RunRequested) []string {
 	if err != nil || runtimetest.Bytes(b.t, again) != runtimetest.Bytes(b.t, out) {
 		b.t.Errorf("request %s redelivered: %v, %v", id, err, runtimetest.Names(again))
 	}
-	return words(b.t, out)
+	return texts(b.t, out)
 }
 
-// Slots count seconds, people do not: each of several requests of one second is heard, in a slot of its own.
+// Slots have a resolution of one second. Different requests of the same second get separate slots.
 func TestRequestsInTheSameSecond(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	b.publish("municipalities", "20250728T031500", runtimetest.Start)
 	second := at("2025-08-04T10:00:01Z")
 	expect(t, b.ask("1", events.RunRequested{RequestedAt: second, Slices: []string{"2023"}}), "population/20250804T100001-y2023")
-	expect(t, b.ask("2", events.RunRequested{RequestedAt: second.Add(time.Millisecond), Slices: []string{"2024"}}), "population/20250804T100002-y2024")
-	// The same id with another wish: two machines derived it from the same second.
-	expect(t, b.ask("1", events.RunRequested{RequestedAt: second, Force: true}), "population/20250804T100003-y2023", "population/20250804T100003-y2024")
-	// The same wish is one run.
+	expect(t, b.ask("2", events.RunRequested{RequestedAt: second.Add(time.Millisecond), Slices: []string{"2024"}}),
+		"population/20250804T100002-y2024")
+	// The same id with a different request: two machines derived the id from the same second.
+	expect(t, b.ask("1", events.RunRequested{RequestedAt: second, Force: true}),
+		"population/20250804T100003-y2023", "population/20250804T100003-y2024")
+	// The same request is one run.
 	expect(t, b.ask("3", events.RunRequested{RequestedAt: second, Slices: []string{"2024"}}))
 }
 
-func TestARequestBesideATick(t *testing.T) {
+func TestARequestInTheSlotOfATick(t *testing.T) {
 	t.Parallel()
 	const due = "2025-08-04T03:45:00Z"
 	b, _ := population(t)
 	b.publish("municipalities", "20250728T031500", runtimetest.Start)
-	// Some slices do not stand for the whole, whoever is first.
+	// A request for some slices does not take the slot of the cadence, also if it arrives first.
 	expect(t, b.ask("1", events.RunRequested{RequestedAt: at(due), Slices: []string{"2023"}}), "population/20250804T034501-y2023")
 	whole := []string{"population/20250804T034500-y2023", "population/20250804T034500-y2024"}
-	if said := b.tick(due); !slices.Equal(said[1:], whole) {
-		t.Errorf("the tick said %v", said)
+	if emitted := b.tick(due); !slices.Equal(emitted[1:], whole) {
+		t.Errorf("the tick emitted %v", emitted)
 	}
-	// What is forced is another wish than what is due.
-	expect(t, b.ask("2", events.RunRequested{RequestedAt: at(due), Force: true}), "population/20250804T034502-y2023", "population/20250804T034502-y2024")
+	// A forced run is a different request from the run that is due.
+	expect(t, b.ask("2", events.RunRequested{RequestedAt: at(due), Force: true}),
+		"population/20250804T034502-y2023", "population/20250804T034502-y2024")
 }
 
-// The service may die at any step of a request whose slot is taken; the redelivery comes to the same slot.
+// The service may crash at any step of a request whose slot is taken. The redelivery moves to the same slot.
 func TestACrashWhileLookingForASlot(t *testing.T) {
 	t.Parallel()
 	for step := 1; ; step++ {
@@ -70,7 +73,9 @@ func TestACrashWhileLookingForASlot(t *testing.T) {
 		second := at("2025-08-04T10:00:01Z")
 		b.ask("1", events.RunRequested{RequestedAt: second, Slices: []string{"2023"}})
 		b.Clock.Set(second)
-		in := runtimetest.Event("2", events.RunRequested{Dataset: "population", Trigger: "manual", RequestedAt: second, Slices: []string{"2024"}})
+		in := runtimetest.Event("2", events.RunRequested{
+			Dataset: "population", Trigger: "manual", RequestedAt: second, Slices: []string{"2024"},
+		})
 		done := 0
 		b.Lake.Before = func(string, string) error {
 			if done++; done == step {
@@ -87,44 +92,47 @@ func TestACrashWhileLookingForASlot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		expect(t, words(t, out), "population/20250804T100002-y2024")
+		expect(t, texts(t, out), "population/20250804T100002-y2024")
 	}
 }
 
-func TestRequestsOfOneSecondThatWait(t *testing.T) {
+func TestHeldRequestsOfTheSameSecond(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	second := at("2025-08-04T10:00:01Z")
 	expect(t, b.ask("1", events.RunRequested{RequestedAt: second, Slices: []string{"2023"}}))
 	expect(t, b.ask("2", events.RunRequested{RequestedAt: second, Slices: []string{"2024"}}))
 	b.publish("municipalities", "20250804T031500", at("2025-08-04T10:01:00Z"))
-	expect(t, words(t, b.release("municipalities", "20250804T031500")), "population/20250804T100001-y2023", "population/20250804T100002-y2024")
-	expect(t, words(t, b.release("municipalities", "20250811T031500"))) // once
+	expect(t, texts(t, b.release("municipalities", "20250804T031500")),
+		"population/20250804T100001-y2023", "population/20250804T100002-y2024")
+	expect(t, texts(t, b.release("municipalities", "20250811T031500"))) // released once only
 }
 
-// A slot of the future would keep every scheduled one from being published until then; ticks without a time would all be
-// one, dealt with once for ever.
-func TestTimesOfWhichNoSlotCanBeMade(t *testing.T) {
+// A slot of the future would block the publication of every scheduled slot until then. All ticks without a time would share
+// one receipt, so only the first would be handled.
+func TestInvalidTimesFailPermanently(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	now := b.Clock.Now()
-	for says, at := range map[string]time.Time{"": now.Add(5 * time.Minute), "1h0m0s ahead": now.Add(time.Hour), "has no time": {}} {
+	for want, at := range map[string]time.Time{"": now.Add(5 * time.Minute), "1h0m0s ahead": now.Add(time.Hour), "it has no time": {}} {
 		for id, p := range map[string]events.Payload{
-			"request": events.RunRequested{Dataset: "municipalities", Trigger: "manual", RequestedAt: at}, "tick": events.ScheduleTicked{ScheduledAt: at},
+			"request": events.RunRequested{Dataset: "municipalities", Trigger: "manual", RequestedAt: at},
+			"tick":    events.ScheduleTicked{ScheduledAt: at},
 		} {
-			_, err := b.Deliver(t.Context(), Service, runtimetest.Event(id+says, p))
-			if refused := says != ""; refused != runtime.IsPermanent(err) || refused && !strings.Contains(err.Error(), says) {
-				t.Errorf("%s at %s: %v", id, at, err)
+			_, err := b.Deliver(t.Context(), Service, runtimetest.Event(id+want, p))
+			if rejected := want != ""; rejected != runtime.IsPermanent(err) || rejected && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s at %s: error %v, want %q", id, at, err, want)
 			}
 		}
 	}
 }
 
-// Invariant 5: a dataset whose waiting runs cannot be read does not hold back the others that wait.
-func TestReleasingBesideABrokenDataset(t *testing.T) {
+// Invariant 5: a dataset whose list of held runs cannot be read does not block the release of the others.
+func TestAReleaseSkipsABrokenDataset(t *testing.T) {
 	t.Parallel()
 	text := runtimetest.Shape{Dataset: "alpha", Properties: `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1, description: Code.}
+      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Code.}
       - name: municipality_code
         physicalName: codi_municipi
         logicalType: string
@@ -133,16 +141,18 @@ func TestReleasingBesideABrokenDataset(t *testing.T) {
           - {to: municipalities.municipality_id}
 `}.Text()
 	alpha := runtimetest.Parse(t, "alpha", text)
-	b := newBench(t, alpha, runtimetest.Contract(t, "municipalities"), runtimetest.Contract(t, "population"))
+	b := newScheduler(t, alpha, runtimetest.Contract(t, "municipalities"), runtimetest.Contract(t, "population"))
 	b.Put(t, lake.StateKey("alpha", "held"), []byte("{"))
 	expect(t, b.ask("1", events.RunRequested{RequestedAt: runtimetest.Start}))
 	b.publish("municipalities", "20250804T031500", runtimetest.Start)
-	expect(t, words(t, b.release("municipalities", "20250804T031500")), "population/20250803T140512-y2023", "population/20250803T140512-y2024")
+	expect(t, texts(t, b.release("municipalities", "20250804T031500")),
+		"population/20250803T140512-y2023", "population/20250803T140512-y2024")
 }
 
-// Two deliveries of one request at once: the quick one finds the run held back and leaves its receipt, the slow one finds
-// it free and claims the slot, but its word is not the receipt's. The publication that made it free asks for the run.
-func TestAClaimThatMayNotSpeak(t *testing.T) {
+// One request is delivered twice at the same time. The fast delivery holds the run back and writes the receipt. The slow
+// delivery finds the reference published and claims the slot, but the receipt lists no event, so it emits nothing. The
+// publication requests the run instead.
+func TestAClaimAfterAReceiptEmitsNothing(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	request := runtimetest.Event("1", events.RunRequested{Dataset: "population", Trigger: "manual", RequestedAt: runtimetest.Start})
@@ -151,7 +161,7 @@ func TestAClaimThatMayNotSpeak(t *testing.T) {
 	}
 	key := receiptKey(request)
 	receipt := b.Lake.Snapshot()[key]
-	if err := b.Lake.Delete(t.Context(), key, ""); err != nil { // the slow delivery looked before it was there
+	if err := b.Lake.Delete(t.Context(), key, ""); err != nil { // the slow delivery looked before the receipt existed
 		t.Fatal(err)
 	}
 	b.publish("municipalities", "20250803T031500", runtimetest.Start)
@@ -165,5 +175,6 @@ func TestAClaimThatMayNotSpeak(t *testing.T) {
 	if out, err := b.Deliver(t.Context(), Service, request); err != nil || len(out) != 0 {
 		t.Fatal(runtimetest.Names(out), err)
 	}
-	expect(t, words(t, b.release("municipalities", "20250803T031500")), "population/20250803T140512-y2023", "population/20250803T140512-y2024")
+	expect(t, texts(t, b.release("municipalities", "20250803T031500")),
+		"population/20250803T140512-y2023", "population/20250803T140512-y2024")
 }

@@ -34,7 +34,7 @@ var Service = runtime.Service{
 	GaveUp:  runtime.FailsSilently, // no run has started yet
 }
 
-// ports are what the scheduler asks of the runtime.
+// ports are the ports that the scheduler requests from the runtime.
 type ports struct {
 	Lake      lake.Store
 	Contracts runtime.Contracts
@@ -52,7 +52,7 @@ func receiptKey(in events.Event) string {
 			return "runs/_ticks/" + lake.Slot(p.ScheduledAt) + ".json"
 		}
 	case events.RunRequested{}.EventType():
-		// Two people may request a run in the same second: a digest of the request keeps their receipts apart.
+		// Two people may request different runs in the same second, so a digest of the request is part of the key.
 		if p, err := events.As[events.RunRequested](in); err == nil {
 			digest := lake.SHA256([]byte(in.ID + "\n" + string(in.Data)))
 			return lake.ReceiptKey(p.Dataset, lake.Slot(p.RequestedAt), "scheduler."+digest[:12], 0)
@@ -62,9 +62,9 @@ func receiptKey(in events.Event) string {
 			return lake.ReceiptKey(p.Dataset, p.RunID, "scheduler-dependants", 0)
 		}
 	default:
-		// A run may fail more than once: it is replayed, and fails again.
-		if bad, ok := badEnd(in); ok {
-			return lake.ReceiptKey(bad.run.Dataset, bad.run.RunID, "scheduler-incident."+lake.SHA256([]byte(in.ID))[:12], 0)
+		// A run may fail more than once, because it can be retried.
+		if failed, ok := failedRunOf(in); ok {
+			return lake.ReceiptKey(failed.run.Dataset, failed.run.RunID, "scheduler-incident."+lake.SHA256([]byte(in.ID))[:12], 0)
 		}
 	}
 	return ""
@@ -75,21 +75,22 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
-	if err := s.timely(payload); err != nil {
+	if err := s.checkTime(payload); err != nil {
 		return nil, runtime.Permanent(err)
 	}
 	contracts, unusable := s.ports.Contracts.Current(ctx)
 	if _, tick := payload.(events.ScheduleTicked); tick && errors.Is(unusable, runtime.ErrNoContracts) {
-		// A new environment: nothing can be due. If the list was deleted, the missing count of stale datasets raises an alarm.
-		s.ports.Log.WarnContext(ctx, "no contract is in force yet; publish them: llac datasets publish", "error", unusable.Error())
+		// In a new environment nothing can be due. This tick records no measurement, so the heartbeat alarm also detects a
+		// list of contracts that was deleted.
+		s.ports.Log.WarnContext(ctx, "no contract is in force; run llac datasets publish", "error", unusable.Error())
 		return nil, nil
 	}
 	if len(contracts) == 0 && unusable != nil {
 		return nil, unusable
 	}
 	if unusable != nil {
-		// Invariant 5: the usable contracts in force continue.
-		s.ports.Log.ErrorContext(ctx, "contracts cannot be used", "error", unusable.Error())
+		// Invariant 5: the datasets whose contracts are usable go on.
+		s.ports.Log.ErrorContext(ctx, "some contracts are unusable", "error", unusable.Error())
 	}
 	switch p := payload.(type) {
 	case events.ScheduleTicked:
@@ -99,18 +100,18 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	case events.StagingPublished:
 		return s.release(ctx, in, p.Dataset, contracts)
 	}
-	if bad, ok := badEnd(in); ok {
-		return s.endedBadly(ctx, in, bad)
+	if failed, ok := failedRunOf(in); ok {
+		return s.openIncident(ctx, in, failed)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the scheduler does not consume %s", in.Type))
 }
 
-// maxAhead is how far the clock of the sender of a tick or request may be ahead of ours.
+// maxAhead is how far the clock of a sender may be ahead of the scheduler's clock.
 const maxAhead = 10 * time.Minute
 
-// timely refuses a tick or a request whose time cannot become a slot. Invariant 10: the pointer only moves forward, so no
-// scheduled slot could follow one in the future. All requests without a time would share one slot.
-func (s scheduler) timely(payload events.Payload) error {
+// checkTime rejects a tick or a request whose time is missing or in the future. Invariant 10: the pointer only moves
+// forward, so no scheduled slot could be published after a slot of the future. All events without a time would share one slot.
+func (s scheduler) checkTime(payload events.Payload) error {
 	var at time.Time
 	switch p := payload.(type) {
 	case events.ScheduleTicked:
@@ -121,11 +122,11 @@ func (s scheduler) timely(payload events.Payload) error {
 		return nil
 	}
 	if ahead := at.Sub(s.ports.Clock.Now()); ahead > maxAhead {
-		return fmt.Errorf("%s is for %s, which is %s ahead; correct the clock of the sender, and send it again",
+		return fmt.Errorf("schedule %s: its time %s is %s ahead; correct the sender's clock, then send the event again",
 			events.Name(payload.EventType()), lake.Slot(at), ahead.Round(time.Second))
 	}
 	if at.IsZero() {
-		return fmt.Errorf("%s has no time; correct its sender", events.Name(payload.EventType()))
+		return fmt.Errorf("schedule %s: it has no time; correct its sender", events.Name(payload.EventType()))
 	}
 	return nil
 }
@@ -138,55 +139,60 @@ type request struct {
 	Repeats string   `json:"repeats,omitempty"`
 	Force   bool     `json:"force,omitempty"`
 
-	// The trace of a request that waits: the run belongs to this trace, not to that of the publication that releases it.
+	// The trace of the event that requested a held run. The run belongs to that trace, not to the trace of the publication
+	// that released it.
 	TraceParent string `json:"traceparent,omitempty"`
 	TraceState  string `json:"tracestate,omitempty"`
 }
 
-// is reports whether two requests are the same.
-func (r request) is(other request) bool {
-	return r.Slot == other.Slot && r.Trigger == other.Trigger && r.Repeats == other.Repeats && r.Force == other.Force && slices.Equal(r.Slices, other.Slices)
+// equals reports whether two requests ask for the same run.
+func (r request) equals(other request) bool {
+	return r.Slot == other.Slot && r.Trigger == other.Trigger && r.Repeats == other.Repeats && r.Force == other.Force &&
+		slices.Equal(r.Slices, other.Slices)
 }
 
-// record makes the request of a slot unique and names the event that caused it.
+// record makes the request of a slot unique. It names the event that caused the request.
 type record struct {
 	request
 	EventID string    `json:"event_id"`
-	Receipt string    `json:"receipt"` // of that event: once it is there, the request is published
+	Receipt string    `json:"receipt"` // of that event; once it exists, the request is published
 	At      time.Time `json:"at"`
 }
 
-// takeOver is the age from which another event may take over a request whose event has no receipt: that event was given up, or
-// the lake was unreachable between the record and the receipt.
-const takeOver = time.Hour
+// takeOverAfter is the age at which another event takes over a request whose event wrote no receipt. That event failed
+// permanently, or the lake failed between the record and the receipt.
+const takeOverAfter = time.Hour
 
-func (s scheduler) tick(ctx context.Context, in events.Event, p events.ScheduleTicked, contracts []*contract.Contract) ([]events.Event, error) {
+// tick requests the due slots of every dataset and checks its freshness.
+func (s scheduler) tick(
+	ctx context.Context, in events.Event, p events.ScheduleTicked, contracts []*contract.Contract,
+) ([]events.Event, error) {
 	var out []events.Event
 	var failures []error
 	stale := 0
 	for _, c := range contracts {
-		made, old, err := s.dataset(ctx, in, c, p.ScheduledAt)
+		made, isStale, err := s.dataset(ctx, in, c, p.ScheduledAt)
 		out = append(out, made...)
-		if old {
+		if isStale {
 			stale++
 		}
 		if err != nil {
 			failures = append(failures, err)
-			s.ports.Log.ErrorContext(ctx, "dataset cannot be scheduled by this tick", "dataset", c.Dataset, "error", err.Error())
+			s.ports.Log.ErrorContext(ctx, "scheduling a dataset failed", "dataset", c.Dataset, "error", err.Error())
 			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
 		}
 	}
-	// At every tick: the alarm ends with the staleness, and a missing tick shows as a missing value.
+	// Every tick records the count: the alarm ends when it returns to zero, and a missing tick leaves a gap.
 	s.ports.Metrics.Record(ctx, "datasets_stale", float64(stale), telemetry.Count)
-	// Invariant 5: a dataset that cannot be scheduled does not stop the others: their requests are emitted now, and the next tick
-	// retries it. When no dataset can be scheduled the lake is unreachable, and this tick is retried.
+	// Invariant 5: a dataset that cannot be scheduled does not stop the others. Their requests are emitted now, and the
+	// next tick retries the failed one. If every dataset fails, the lake is unavailable, and this tick is retried.
 	if len(failures) > 0 && len(failures) == len(contracts) {
 		return nil, errors.Join(failures...)
 	}
 	return out, nil
 }
 
-// dataset schedules one dataset at a tick and reports whether it is stale.
+// dataset requests the due slot of one dataset, checks its freshness, and reports whether it is stale.
 func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) ([]events.Event, bool, error) {
 	var out []events.Event
 	var failed error
@@ -197,7 +203,10 @@ func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Con
 	return append(out, made...), stale, errors.Join(failed, err)
 }
 
-func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunRequested, contracts []*contract.Contract, unusable error) ([]events.Event, error) {
+// requested checks a person's request for a run against the contracts in force, and requests the run.
+func (s scheduler) requested(
+	ctx context.Context, in events.Event, p events.RunRequested, contracts []*contract.Contract, unusable error,
+) ([]events.Event, error) {
 	i := slices.IndexFunc(contracts, func(c *contract.Contract) bool { return c.Dataset == p.Dataset })
 	if i < 0 && unusable != nil {
 		return nil, unusable
@@ -207,16 +216,20 @@ func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunR
 		for _, c := range contracts {
 			known = append(known, c.Dataset)
 		}
-		return nil, runtime.Permanent(fmt.Errorf("no contract for dataset %q is in force (in force: %s); add datasets/%s.odcs.yaml and deploy it",
+		return nil, runtime.Permanent(fmt.Errorf(
+			"request a run of dataset %q: it has no contract in force (datasets with a contract: %s); "+
+				"add datasets/%s.odcs.yaml and publish it",
 			p.Dataset, strings.Join(known, ", "), p.Dataset))
 	}
 	if p.Trigger == scheduled {
-		return nil, runtime.Permanent(fmt.Errorf("request of a run of %s: unknown trigger %q; use manual, backfill or replay", p.Dataset, scheduled))
+		return nil, runtime.Permanent(fmt.Errorf(
+			"request a run of dataset %s: the trigger %q is reserved for the cadence; use manual, backfill or replay",
+			p.Dataset, scheduled))
 	}
 	c := contracts[i]
 	for _, slice := range p.Slices {
 		if c.Slicing == nil || !slices.Contains(c.Slicing.Values, slice) {
-			return nil, runtime.Permanent(fmt.Errorf("dataset %s has no slice %q in its contract", p.Dataset, slice))
+			return nil, runtime.Permanent(fmt.Errorf("request a run of dataset %s: its contract has no slice %q", p.Dataset, slice))
 		}
 	}
 	return s.request(ctx, in, c, request{
@@ -224,8 +237,10 @@ func (s scheduler) requested(ctx context.Context, in events.Event, p events.RunR
 	})
 }
 
-// release starts the runs that waited for the dataset just published.
-func (s scheduler) release(ctx context.Context, in events.Event, published string, contracts []*contract.Contract) ([]events.Event, error) {
+// release requests the held runs that wait for the dataset that was just published.
+func (s scheduler) release(
+	ctx context.Context, in events.Event, published string, contracts []*contract.Contract,
+) ([]events.Event, error) {
 	var out []events.Event
 	for _, c := range contracts {
 		if !slices.Contains(c.References(), published) {
@@ -237,8 +252,8 @@ func (s scheduler) release(ctx context.Context, in events.Event, published strin
 			return nil, err
 		}
 		if err != nil {
-			// Invariant 5: a permanent error of one dataset does not hold back the others.
-			s.ports.Log.ErrorContext(ctx, "the runs that wait cannot be released", "dataset", c.Dataset, "error", err.Error())
+			// Invariant 5: a permanent failure of one dataset does not stop the release of the others.
+			s.ports.Log.ErrorContext(ctx, "releasing the held runs of a dataset failed", "dataset", c.Dataset, "error", err.Error())
 			s.ports.Metrics.Record(ctx, "schedule_failures", 1, telemetry.Count, "dataset", c.Dataset)
 		}
 	}
@@ -246,7 +261,7 @@ func (s scheduler) release(ctx context.Context, in events.Event, published strin
 }
 
 func (s scheduler) releaseDataset(ctx context.Context, in events.Event, c *contract.Contract) ([]events.Event, error) {
-	h, _, err := s.waiting(ctx, c.Dataset)
+	h, _, err := s.readHeld(ctx, c.Dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -261,33 +276,42 @@ func (s scheduler) releaseDataset(ctx context.Context, in events.Event, c *contr
 	return out, nil
 }
 
-// request emits the events that start a run, unless its slot was requested before. It holds the run back until the datasets that
-// it refers to are published.
+// request emits the request of a run, unless its slot was requested before. It holds the run back until every dataset that the
+// contract refers to is published.
 func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Contract, r request) ([]events.Event, error) {
-	missing, err := s.unpublished(ctx, c)
-	if err != nil {
+	held, err := s.holdUntilPublished(ctx, in, c, &r)
+	if err != nil || held {
 		return nil, err
-	}
-	if len(missing) > 0 {
-		if r.TraceParent == "" {
-			r.TraceParent, r.TraceState = cmp.Or(telemetry.TraceParent(ctx), in.TraceParent), in.TraceState
-		}
-		if err := s.hold(ctx, c.Dataset, r, missing); err != nil {
-			return nil, err
-		}
-		// The last missing dataset may have been published during the write: then its event found nothing to release.
-		if missing, err = s.unpublished(ctx, c); err != nil {
-			return nil, err
-		}
-		if len(missing) > 0 {
-			s.ports.Log.InfoContext(ctx, "run held back", "dataset", c.Dataset, "slot", r.Slot, "waiting_for", strings.Join(missing, ","))
-			return nil, nil
-		}
 	}
 	mine, err := s.claim(ctx, in, c, &r)
 	if err != nil || !mine {
 		return nil, err
 	}
+	return extractions(c, r), nil
+}
+
+// holdUntilPublished holds a request back while a dataset that c refers to is not published, and reports whether it did.
+func (s scheduler) holdUntilPublished(ctx context.Context, in events.Event, c *contract.Contract, r *request) (bool, error) {
+	missing, err := s.unpublished(ctx, c)
+	if err != nil || len(missing) == 0 {
+		return false, err
+	}
+	if r.TraceParent == "" {
+		r.TraceParent, r.TraceState = cmp.Or(telemetry.TraceParent(ctx), in.TraceParent), in.TraceState
+	}
+	if err := s.hold(ctx, c.Dataset, *r, missing); err != nil {
+		return false, err
+	}
+	// The last missing dataset may have been published during this write; then its event found nothing to release.
+	if missing, err = s.unpublished(ctx, c); err != nil || len(missing) == 0 {
+		return false, err
+	}
+	s.ports.Log.InfoContext(ctx, "run held back", "dataset", c.Dataset, "slot", r.Slot, "waiting_for", strings.Join(missing, ","))
+	return true, nil
+}
+
+// extractions returns one event per slice that the request asks for, or one event if the dataset has no slices.
+func extractions(c *contract.Contract, r request) []events.Event {
 	all := []string{""}
 	prefix := ""
 	if c.Slicing != nil {
@@ -306,48 +330,51 @@ func (s scheduler) request(ctx context.Context, in events.Event, c *contract.Con
 			run.Slices = all
 		}
 		e := events.New(events.ExtractionRequested{Run: run, Force: r.Force})
-		// One slot, one id: a request that two events cause is still one request.
+		// One slot has one id: a request that two events cause is still one request.
 		e.ID = c.Dataset + "/" + run.RunID + "/scheduler/1"
-		e.TraceParent, e.TraceState = r.TraceParent, r.TraceState // Invariant 7; empty: the runtime's own
+		e.TraceParent, e.TraceState = r.TraceParent, r.TraceState // Invariant 7; if empty, the runtime sets its own trace
 		out = append(out, e)
 	}
-	return out, nil
+	return out
 }
 
-// claim claims the slot of a request for this event and reports whether the event emits the request. Slots count seconds: a
-// person's request for a slot that another request has moves to the next second, on every delivery to the same one.
+// claim records that this event requests a slot, and reports whether it must emit the request. Slots have a resolution of
+// one second. If a different request has the slot, a person's request moves to the next second. Every delivery of an event
+// moves to the same slot.
 func (s scheduler) claim(ctx context.Context, in events.Event, c *contract.Contract, r *request) (bool, error) {
 	for {
 		o, err := taken, error(nil)
-		// A request of some slices leaves the scheduled slots to runs of all slices.
-		if due, ok := c.DueSlot(instant(r.Slot)); r.Trigger == scheduled || len(r.Slices) == 0 || !ok || lake.Slot(due) != r.Slot {
-			o, err = s.first(ctx, in, c.Dataset, *r)
+		// A request for some slices does not take a slot of the cadence, which belongs to the run of all slices.
+		if due, ok := c.DueSlot(slotTime(r.Slot)); r.Trigger == scheduled || len(r.Slices) == 0 || !ok || lake.Slot(due) != r.Slot {
+			o, err = s.recordRequest(ctx, in, c.Dataset, *r)
 		}
 		if err != nil || o != taken {
 			return o == mine, err
 		}
-		r.Slot = lake.Slot(instant(r.Slot).Add(time.Second))
+		r.Slot = lake.Slot(slotTime(r.Slot).Add(time.Second))
 	}
 }
 
-// instant returns the time of a slot.
-func instant(slot string) time.Time {
-	t, _ := lake.ParseSlot(slot) // made by lake.Slot
+// slotTime returns the time of a slot.
+func slotTime(slot string) time.Time {
+	t, _ := lake.ParseSlot(slot) // cannot fail: lake.Slot made the slot
 	return t
 }
 
-// owner states which event has the request of a slot.
+// owner states which event owns the request of a slot.
 type owner int
 
 const (
-	// mine: this event emits the request. It is the first, or was in an earlier delivery, or the first never published it.
-	mine  owner = iota + 1
-	asked       // another event emits the same request
-	taken       // another event emits a different request, so that this one needs another slot
+	// mine: this event must emit the request. It is the first, also if an earlier delivery recorded it, or it takes over.
+	mine owner = iota + 1
+	// duplicate: another event owns the same request.
+	duplicate
+	// taken: another event owns a different request, so this one needs another slot.
+	taken
 )
 
-// first records the request of a slot and returns its owner.
-func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r request) (owner, error) {
+// recordRequest records the request of a slot, unless one is recorded, and returns its owner.
+func (s scheduler) recordRequest(ctx context.Context, in events.Event, dataset string, r request) (owner, error) {
 	key := lake.RunPrefix(dataset, r.Slot) + "requested.json"
 	now := s.ports.Clock.Now()
 	receipt := receiptKey(in)
@@ -363,31 +390,31 @@ func (s scheduler) first(ctx context.Context, in events.Event, dataset string, r
 	if err != nil {
 		return 0, err
 	}
-	var there record
-	if err := json.Unmarshal(b, &there); err != nil {
+	var existing record
+	if err := json.Unmarshal(b, &existing); err != nil {
 		return 0, &lake.DecodeError{Key: key, Err: err}
 	}
 	switch {
-	case r.Trigger != scheduled && !there.is(r):
+	case r.Trigger != scheduled && !existing.equals(r):
 		return taken, nil
-	case there.EventID == in.ID && there.Receipt == receipt:
+	case existing.EventID == in.ID && existing.Receipt == receipt:
 		return mine, nil
-	case there.Receipt == "":
-		return asked, nil
+	case existing.Receipt == "":
+		return duplicate, nil
 	}
-	final, emitted, err := s.emitted(ctx, there.Receipt, dataset, r.Slot)
-	if err != nil || emitted || !final && now.Sub(there.At) < takeOver {
-		return asked, err
+	final, emitted, err := s.emitted(ctx, existing.Receipt, dataset, r.Slot)
+	if err != nil || emitted || !final && now.Sub(existing.At) < takeOverAfter {
+		return duplicate, err
 	}
 	_, err = s.ports.Lake.CompareAndSwap(ctx, key, ours, info.ETag)
 	if errors.Is(err, lake.ErrChanged) {
-		return asked, nil // another event was faster
+		return duplicate, nil // another event was faster
 	}
 	return mine, err
 }
 
-// emitted reports whether a receipt exists, after which its event emits nothing more, and whether the receipt holds the request
-// of a slot of the dataset. A receipt without it may be of an earlier delivery, during which the run was still held back.
+// emitted reports whether the receipt exists (final: its event emits nothing more), and whether that receipt lists the
+// request for a slot of the dataset. A receipt without the request may come from a delivery that still held the run back.
 func (s scheduler) emitted(ctx context.Context, key, dataset, slot string) (final, emitted bool, err error) {
 	receipt, _, err := lake.ReadState[lake.Receipt](ctx, s.ports.Lake, key)
 	if receipt == nil {
@@ -399,7 +426,7 @@ func (s scheduler) emitted(ctx context.Context, key, dataset, slot string) (fina
 	}), nil
 }
 
-// unpublished lists the datasets that c refers to and that were never published.
+// unpublished returns the datasets that c refers to and that are not published yet.
 func (s scheduler) unpublished(ctx context.Context, c *contract.Contract) ([]string, error) {
 	var missing []string
 	for _, name := range c.References() {

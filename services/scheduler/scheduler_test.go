@@ -17,17 +17,17 @@ import (
 	"github.com/llac-project/llac/platform/runtime/runtimetest"
 )
 
-// bench is a scheduler over the contracts given, by dataset name.
-type bench struct {
+// testScheduler is a scheduler with the given contracts in force.
+type testScheduler struct {
 	*runtimetest.Bench
 	t *testing.T
 }
 
-func newBench(t *testing.T, contracts ...*contract.Contract) bench {
-	return bench{runtimetest.New(t, contracts...), t}
+func newScheduler(t *testing.T, contracts ...*contract.Contract) testScheduler {
+	return testScheduler{runtimetest.New(t, contracts...), t}
 }
 
-// daily is a contract that is due at 06:30 in Madrid.
+// daily returns a contract whose slots are due daily at 06:30 in Madrid.
 func daily(t *testing.T, dataset string) *contract.Contract {
 	return runtimetest.Parse(t, dataset, runtimetest.Shape{Dataset: dataset}.Text())
 }
@@ -40,24 +40,25 @@ func at(text string) time.Time {
 	return t
 }
 
-// tick delivers the tick of an instant and returns the requested run ids and what else was said, each as one word.
-func (b bench) tick(instant string) []string {
+// tick delivers the tick of an instant and returns the emitted events as texts (see texts).
+func (b testScheduler) tick(instant string) []string {
 	b.t.Helper()
 	out, err := b.try(instant)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return words(b.t, out)
+	return texts(b.t, out)
 }
 
-func (b bench) try(instant string) ([]events.Event, error) {
+func (b testScheduler) try(instant string) ([]events.Event, error) {
 	b.Clock.Set(at(instant))
 	return b.Deliver(b.t.Context(), Service, runtimetest.Event("tick-"+instant, events.ScheduleTicked{ScheduledAt: at(instant)}))
 }
 
-func words(t *testing.T, out []events.Event) []string {
+// texts returns one short text per event: "dataset/run" for a requested run, "dataset stale", "dataset opened" and so on.
+func texts(t *testing.T, out []events.Event) []string {
 	t.Helper()
-	said := []string{}
+	emitted := []string{}
 	for _, e := range out {
 		payload, err := e.Decode()
 		if err != nil {
@@ -65,31 +66,33 @@ func words(t *testing.T, out []events.Event) []string {
 		}
 		switch p := payload.(type) {
 		case events.ExtractionRequested:
-			said = append(said, p.Dataset+"/"+p.RunID)
+			emitted = append(emitted, p.Dataset+"/"+p.RunID)
 		case events.DatasetStale:
-			said = append(said, p.Dataset+" stale")
+			emitted = append(emitted, p.Dataset+" stale")
 		case events.DatasetRecovered:
-			said = append(said, p.Dataset+" recovered")
+			emitted = append(emitted, p.Dataset+" recovered")
 		case events.IncidentOpened:
-			said = append(said, p.Dataset+" opened")
+			emitted = append(emitted, p.Dataset+" opened")
 		case events.IncidentClosed:
-			said = append(said, p.Dataset+" closed")
+			emitted = append(emitted, p.Dataset+" closed")
 		default:
-			t.Errorf("the scheduler said %s", e.Type)
+			t.Errorf("the scheduler emitted an unexpected %s", e.Type)
 		}
 	}
-	return said
+	return emitted
 }
 
-func (b bench) publish(dataset, slot string, published time.Time) {
+func (b testScheduler) publish(dataset, slot string, published time.Time) {
 	b.t.Helper()
 	b.Put(b.t, lake.PointerKey(dataset), lake.Pointer{Dataset: dataset, Snapshot: slot, PublishedAt: published, RunID: slot})
 }
 
 // release delivers the publication of a dataset.
-func (b bench) release(dataset, slot string) []events.Event {
+func (b testScheduler) release(dataset, slot string) []events.Event {
 	b.t.Helper()
-	e := runtimetest.Event(dataset+"/"+slot+"/quality-gate/1", events.StagingPublished{Run: events.Run{Dataset: dataset, RunID: slot, Slot: slot}, Snapshot: slot})
+	e := runtimetest.Event(dataset+"/"+slot+"/quality-gate/1", events.StagingPublished{
+		Run: events.Run{Dataset: dataset, RunID: slot, Slot: slot}, Snapshot: slot,
+	})
 	out, err := b.Deliver(b.t.Context(), Service, e)
 	if err != nil {
 		b.t.Fatal(err)
@@ -100,13 +103,13 @@ func (b bench) release(dataset, slot string) []events.Event {
 func expect(t *testing.T, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) && len(got)+len(want) > 0 {
-		t.Errorf("said %q\nwant %q", got, want)
+		t.Errorf("emitted %q\nwant %q", got, want)
 	}
 }
 
 func TestADueSlotIsRequestedOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	expect(t, b.tick("2025-08-04T04:30:00Z"), "things/20250804T043000")
 	for _, later := range []string{"2025-08-04T04:35:00Z", "2025-08-04T04:40:00Z", "2025-08-05T04:25:00Z"} {
 		expect(t, b.tick(later))
@@ -117,7 +120,7 @@ func TestADueSlotIsRequestedOnce(t *testing.T) {
 func TestARequestPinsContractAndTrigger(t *testing.T) {
 	t.Parallel()
 	c := daily(t, "things")
-	b := newBench(t, c)
+	b := newScheduler(t, c)
 	out, err := b.try("2025-08-04T04:31:00Z")
 	p := runtimetest.Only[events.ExtractionRequested](t, out, err)
 	if p.ContractSHA256 != c.SHA256 || p.Trigger != "schedule" || p.Slot != "20250804T043000" || p.Slice != "" || p.Slices != nil {
@@ -128,10 +131,10 @@ func TestARequestPinsContractAndTrigger(t *testing.T) {
 	}
 }
 
-// A tick that died between the record of its request and its receipt asks again when it is redelivered.
-func TestARedeliveredTickAsksAgain(t *testing.T) {
+// A tick that crashed between the record of its request and its receipt emits the request again when it is redelivered.
+func TestARedeliveredTickEmitsItsRequestAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	died := false
 	b.Ports.Failpoint = func(string) {
 		if !died {
@@ -143,19 +146,20 @@ func TestARedeliveredTickAsksAgain(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	b.Clock.Set(at("2025-08-04T04:32:00Z"))
-	out, err := b.Deliver(t.Context(), Service, runtimetest.Event("tick-2025-08-04T04:30:00Z", events.ScheduleTicked{ScheduledAt: at("2025-08-04T04:30:00Z")}))
+	tick := runtimetest.Event("tick-2025-08-04T04:30:00Z", events.ScheduleTicked{ScheduledAt: at("2025-08-04T04:30:00Z")})
+	out, err := b.Deliver(t.Context(), Service, tick)
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, words(t, out), "things/20250804T043000")
+	expect(t, texts(t, out), "things/20250804T043000")
 	expect(t, b.tick("2025-08-04T04:35:00Z"))
 }
 
-// A tick that recorded its request and then went to the dead-letter queue has published nothing: another takes over, but
-// not at once, because the first may still be at work.
+// A tick that recorded its request and then became a dead letter has published nothing. Another tick takes the request over,
+// but only after an hour, because the first may still be running.
 func TestALostRequestIsTakenOver(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	b.Ports.Failpoint = func(string) { panic(runtimetest.Crash{}) }
 	if _, err := b.try("2025-08-04T04:30:00Z"); !errors.Is(err, runtimetest.ErrCrashed) {
 		t.Fatalf("error %v", err)
@@ -167,15 +171,15 @@ func TestALostRequestIsTakenOver(t *testing.T) {
 	expect(t, b.tick("2025-08-04T07:40:00Z"))
 }
 
-func TestOfMissedSlotsOnlyTheLatestRuns(t *testing.T) {
+func TestOnlyTheLatestMissedSlotRuns(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	expect(t, b.tick("2025-08-04T04:30:00Z"), "things/20250804T043000")
 	expect(t, b.tick("2025-08-09T12:00:00Z"), "things/20250809T043000")
 	expect(t, b.tick("2025-08-09T12:05:00Z"))
 }
 
-// Slots are wall-clock times in Madrid. In spring 02:30 does not exist, in autumn it comes twice.
+// Slots are wall-clock times in Madrid. 02:30 does not exist on one day in spring, and occurs twice on one day in autumn.
 func TestDaylightSaving(t *testing.T) {
 	t.Parallel()
 	c := runtimetest.Parse(t, "things", runtimetest.Shape{Schedule: "30 2 * * *"}.Text())
@@ -183,7 +187,7 @@ func TestDaylightSaving(t *testing.T) {
 		"spring": {"2025-03-29T00:00:00Z", "2025-04-01T00:00:00Z"},
 		"autumn": {"2025-10-25T00:00:00Z", "2025-10-28T00:00:00Z"},
 	} {
-		b := newBench(t, c)
+		b := newScheduler(t, c)
 		var all []string
 		b.tick(run.from) // the slot before
 		for now := at(run.from).Add(15 * time.Minute); now.Before(at(run.to)); now = now.Add(15 * time.Minute) {
@@ -199,12 +203,12 @@ func TestDaylightSaving(t *testing.T) {
 	}
 }
 
-func population(t *testing.T) (bench, *contract.Contract) {
+func population(t *testing.T) (testScheduler, *contract.Contract) {
 	c := runtimetest.Contract(t, "population")
-	return newBench(t, runtimetest.Contract(t, "municipalities"), c), c
+	return newScheduler(t, runtimetest.Contract(t, "municipalities"), c), c
 }
 
-func TestSlicesAreRunsOfTheirOwn(t *testing.T) {
+func TestEachSliceIsASeparateRun(t *testing.T) {
 	t.Parallel()
 	b, c := population(t)
 	b.publish("municipalities", "20250728T031500", at("2025-08-03T00:00:00Z"))
@@ -212,7 +216,7 @@ func TestSlicesAreRunsOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, words(t, out), "municipalities/20250804T031500", "population/20250804T034500-y2023", "population/20250804T034500-y2024")
+	expect(t, texts(t, out), "municipalities/20250804T031500", "population/20250804T034500-y2023", "population/20250804T034500-y2024")
 	for _, e := range out[1:] {
 		p, err := events.As[events.ExtractionRequested](e)
 		if err != nil || !slices.Equal(p.Slices, c.Slicing.Values) || !slices.Contains(p.Slices, p.Slice) || p.Slot != "20250804T034500" {
@@ -224,21 +228,23 @@ func TestSlicesAreRunsOfTheirOwn(t *testing.T) {
 	}
 }
 
-func (b bench) request(p events.RunRequested) ([]events.Event, error) {
+func (b testScheduler) request(p events.RunRequested) ([]events.Event, error) {
 	b.Clock.Set(p.RequestedAt)
 	return b.Deliver(b.t.Context(), Service, runtimetest.Event("request-"+p.RequestedAt.String(), p))
 }
 
-func TestAManualRun(t *testing.T) {
+func TestABackfillIsRequestedOnce(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	b.publish("municipalities", "20250728T031500", runtimetest.Start)
 	asked := events.RunRequested{
-		Dataset: "population", RequestedAt: at("2025-08-04T10:00:01Z"), Trigger: "backfill", Slices: []string{"2023"}, Repeats: "20250701T000000-y2023", Force: true,
+		Dataset: "population", RequestedAt: at("2025-08-04T10:00:01Z"), Trigger: "backfill",
+		Slices: []string{"2023"}, Repeats: "20250701T000000-y2023", Force: true,
 	}
 	out, err := b.request(asked)
 	p := runtimetest.Only[events.ExtractionRequested](t, out, err)
-	if p.RunID != "20250804T100001-y2023" || p.Trigger != "backfill" || p.Repeats != asked.Repeats || !p.Force || !slices.Equal(p.Slices, []string{"2023"}) {
+	if p.RunID != "20250804T100001-y2023" || p.Trigger != "backfill" || p.Repeats != asked.Repeats || !p.Force ||
+		!slices.Equal(p.Slices, []string{"2023"}) {
 		t.Errorf("%+v", p)
 	}
 	again, err := b.request(asked)
@@ -247,13 +253,13 @@ func TestAManualRun(t *testing.T) {
 	}
 }
 
-func TestRequestsThatCannotBe(t *testing.T) {
+func TestInvalidRequestsFailPermanently(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	for want, p := range map[string]events.RunRequested{
-		`no contract for dataset "nothing"`:                       {Dataset: "nothing"},
-		`dataset population has no slice "1066" in its contract`:  {Dataset: "population", Slices: []string{"2023", "1066"}},
-		`dataset municipalities has no slice "2023" in its contr`: {Dataset: "municipalities", Slices: []string{"2023"}},
+		`dataset "nothing": it has no contract in force`:           {Dataset: "nothing"},
+		`dataset population: its contract has no slice "1066"`:     {Dataset: "population", Slices: []string{"2023", "1066"}},
+		`dataset municipalities: its contract has no slice "2023"`: {Dataset: "municipalities", Slices: []string{"2023"}},
 	} {
 		p.RequestedAt, p.Trigger = runtimetest.Start, "manual"
 		if _, err := b.request(p); !runtime.IsPermanent(err) || !strings.Contains(err.Error(), want) {
@@ -261,7 +267,7 @@ func TestRequestsThatCannotBe(t *testing.T) {
 		}
 	}
 	if keys := b.Lake.Keys(); len(keys) != 0 {
-		t.Errorf("a refused request left %v", keys)
+		t.Errorf("a rejected request wrote %v", keys)
 	}
 }
 
@@ -272,24 +278,26 @@ func TestARunIsHeldBackUntilItsReferencesArePublished(t *testing.T) {
 	expect(t, b.tick("2025-08-04T04:05:00Z"))
 	b.publish("municipalities", "20250804T031500", at("2025-08-04T04:06:00Z"))
 	released := b.release("municipalities", "20250804T031500")
-	expect(t, words(t, released), "population/20250804T034500-y2023", "population/20250804T034500-y2024")
+	expect(t, texts(t, released), "population/20250804T034500-y2023", "population/20250804T034500-y2024")
 	if again := b.release("municipalities", "20250804T031500"); runtimetest.Bytes(t, again) != runtimetest.Bytes(t, released) {
-		t.Error("a redelivered publication says something else")
+		t.Error("a redelivered publication emits different events")
 	}
-	expect(t, words(t, b.release("municipalities", "20250811T031500")))
+	expect(t, texts(t, b.release("municipalities", "20250811T031500")))
 	expect(t, b.tick("2025-08-04T04:10:00Z"))
 }
 
-// A run that waited belongs to the trace of the wish for it, not to the publication that released it (invariant 7).
-func TestARunThatWaitedKeepsItsTrace(t *testing.T) {
+// A held run belongs to the trace of its request, not to the trace of the publication that released it (invariant 7).
+func TestAHeldRunKeepsTheTraceOfItsRequest(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	expect(t, b.tick("2025-08-04T04:00:00Z"), "municipalities/20250804T031500")
 	const trace = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
-	wish := runtimetest.Event("wish", events.RunRequested{Dataset: "population", RequestedAt: at("2025-08-04T04:01:00Z"), Trigger: "manual"})
-	wish.TraceParent = trace
-	if out, err := b.Deliver(t.Context(), Service, wish); err != nil || len(out) > 0 {
-		t.Fatalf("%v, %v", words(t, out), err)
+	request := runtimetest.Event("request", events.RunRequested{
+		Dataset: "population", RequestedAt: at("2025-08-04T04:01:00Z"), Trigger: "manual",
+	})
+	request.TraceParent = trace
+	if out, err := b.Deliver(t.Context(), Service, request); err != nil || len(out) > 0 {
+		t.Fatalf("%v, %v", texts(t, out), err)
 	}
 	b.publish("municipalities", "20250804T031500", at("2025-08-04T04:06:00Z"))
 	traced := 0
@@ -299,31 +307,34 @@ func TestARunThatWaitedKeepsItsTrace(t *testing.T) {
 		}
 		traced++
 		if e.TraceParent != trace {
-			t.Errorf("%s is of trace %q, want that of the wish, %s", e.ID, e.TraceParent, trace)
+			t.Errorf("%s has the trace %q, want %s, the trace of its request", e.ID, e.TraceParent, trace)
 		}
 	}
 	if traced != 2 {
-		t.Errorf("%d runs were released, want both slices", traced)
+		t.Errorf("%d runs were released, want 2, one per slice", traced)
 	}
 }
 
-// A run that a person asked for is not lost because a scheduled one waits too, and of scheduled ones the latest counts.
-func TestSeveralRunsWait(t *testing.T) {
+// Runs that people requested and the latest scheduled run are held at the same time.
+func TestManualAndScheduledRunsAreHeldTogether(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
 	expect(t, b.tick("2025-08-04T04:00:00Z"), "municipalities/20250804T031500")
-	if out, err := b.request(events.RunRequested{Dataset: "population", RequestedAt: at("2025-08-05T10:00:00Z"), Trigger: "manual", Slices: []string{"2024"}}); err != nil || len(out) > 0 {
-		t.Fatalf("%v, %v", words(t, out), err)
+	out, err := b.request(events.RunRequested{
+		Dataset: "population", RequestedAt: at("2025-08-05T10:00:00Z"), Trigger: "manual", Slices: []string{"2024"},
+	})
+	if err != nil || len(out) > 0 {
+		t.Fatalf("%v, %v", texts(t, out), err)
 	}
 	expect(t, b.tick("2025-08-05T10:05:00Z"))
 	expect(t, b.tick("2025-08-11T04:00:00Z"), "municipalities/20250811T031500")
 	b.publish("municipalities", "20250811T031500", at("2025-08-11T04:06:00Z"))
-	expect(t, words(t, b.release("municipalities", "20250811T031500")),
+	expect(t, texts(t, b.release("municipalities", "20250811T031500")),
 		"population/20250805T100000-y2024", "population/20250811T034500-y2023", "population/20250811T034500-y2024")
 }
 
-// The reference may be published between the look at its pointer and the note that the run waits. Then its event finds
-// nothing to release, and the run must not wait for ever.
+// The reference may be published after the scheduler read its pointer and before it wrote the held run. The publication then
+// finds nothing to release, and the run must not be held forever.
 func TestPublicationWhileHolding(t *testing.T) {
 	t.Parallel()
 	b, _ := population(t)
@@ -331,15 +342,16 @@ func TestPublicationWhileHolding(t *testing.T) {
 		if op == "put" && key == lake.StateKey("population", "held") {
 			b.Lake.Before = nil
 			b.publish("municipalities", "20250804T031500", runtimetest.Start)
-			expect(t, words(t, b.release("municipalities", "20250804T031500")))
+			expect(t, texts(t, b.release("municipalities", "20250804T031500")))
 		}
 		return nil
 	}
-	expect(t, b.tick("2025-08-04T04:00:00Z"), "municipalities/20250804T031500", "population/20250804T034500-y2023", "population/20250804T034500-y2024")
+	expect(t, b.tick("2025-08-04T04:00:00Z"),
+		"municipalities/20250804T031500", "population/20250804T034500-y2023", "population/20250804T034500-y2024")
 }
 
-// A tick and a publication may both see that a waiting run can begin.
-func TestReleaseAndTickAtOnce(t *testing.T) {
+// A tick and a publication may both find that a held run can start; the run is requested once.
+func TestAConcurrentReleaseAndTickRequestARunOnce(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		b, _ := population(t)
@@ -361,20 +373,20 @@ func TestReleaseAndTickAtOnce(t *testing.T) {
 			})
 		}
 		both.Wait()
-		expect(t, words(t, slices.Concat(outs[0], outs[1])), "population/20250804T034500-y2023", "population/20250804T034500-y2024")
+		expect(t, texts(t, slices.Concat(outs[0], outs[1])), "population/20250804T034500-y2023", "population/20250804T034500-y2024")
 	}
 }
 
 // Invariant 5: a dataset that cannot be scheduled does not stop the others.
-func TestOneBrokenDataset(t *testing.T) {
+func TestOneBrokenDatasetDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
-	away := errors.New("the lake is away")
-	for name, spoil := range map[string]func(b bench){
-		"an unreadable pointer": func(b bench) { b.Put(t, lake.PointerKey("broken"), []byte("{")) },
-		"an unreadable record": func(b bench) {
+	away := errors.New("the lake is unavailable")
+	for name, damage := range map[string]func(b testScheduler){
+		"an unreadable pointer": func(b testScheduler) { b.Put(t, lake.PointerKey("broken"), []byte("{")) },
+		"an unreadable record": func(b testScheduler) {
 			b.Put(t, lake.RunPrefix("broken", "20250804T043000")+"requested.json", []byte("{"))
 		},
-		"a prefix that cannot be read": func(b bench) {
+		"a prefix that cannot be read": func(b testScheduler) {
 			b.Lake.Before = func(_, key string) error {
 				if strings.Contains(key, "/broken/") {
 					return away
@@ -382,23 +394,23 @@ func TestOneBrokenDataset(t *testing.T) {
 				return nil
 			}
 		},
-		"a contract that cannot be used": func(b bench) {
+		"a contract that cannot be used": func(b testScheduler) {
 			c := daily(t, "broken")
 			b.Config.Corrupt(lake.ContractKey(c.SHA256), []byte("{}"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, daily(t, "broken"), daily(t, "things"))
-			spoil(b)
+			b := newScheduler(t, daily(t, "broken"), daily(t, "things"))
+			damage(b)
 			if got := b.tick("2025-08-04T04:30:00Z"); !slices.Contains(got, "things/20250804T043000") {
-				t.Errorf("said %q", got)
+				t.Errorf("emitted %q", got)
 			}
 			if !strings.Contains(b.Log.String(), "broken") {
-				t.Errorf("nothing is logged of it: %s", b.Log)
+				t.Errorf("the log does not name the broken dataset: %s", b.Log)
 			}
 		})
 	}
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	b.Lake.Before = func(_, key string) error {
 		if strings.HasPrefix(key, "state/") {
 			return away
@@ -406,7 +418,7 @@ func TestOneBrokenDataset(t *testing.T) {
 		return nil
 	}
 	if _, err := b.try("2025-08-04T04:30:00Z"); !errors.Is(err, away) || runtime.IsPermanent(err) {
-		t.Errorf("where nothing can be scheduled the tick is tried again; error %v", err)
+		t.Errorf("no dataset could be scheduled: error %v, want a transient one, so that the tick is retried", err)
 	}
 	b.Lake.Before = nil
 	expect(t, b.tick("2025-08-04T04:30:00Z"), "things/20250804T043000")
@@ -415,41 +427,40 @@ func TestOneBrokenDataset(t *testing.T) {
 func TestStaleOnceAndRecoveredOnce(t *testing.T) {
 	t.Parallel()
 	c := daily(t, "things")
-	b := newBench(t, c)
+	b := newScheduler(t, c)
 	b.publish("things", "20250804T043000", at("2025-08-04T04:32:00Z"))
 	freshness := func(instant string) []string {
-		said := b.tick(instant)
-		return slices.DeleteFunc(said, func(s string) bool { return strings.Contains(s, "/") })
+		return slices.DeleteFunc(b.tick(instant), func(s string) bool { return strings.Contains(s, "/") })
 	}
 	expect(t, freshness("2025-08-05T16:32:00Z")) // exactly 36 hours
 	expect(t, freshness("2025-08-05T16:33:00Z"), "things stale", "things opened")
 	expect(t, freshness("2025-08-05T16:40:00Z"))
 	expect(t, freshness("2025-08-06T16:40:00Z"))
-	// Looking and finding nothing new is a success too.
+	// A read that finds the source unchanged is a success too.
 	b.Put(t, lake.CursorKey("things"), lake.Cursor{Dataset: "things", LastSuccess: at("2025-08-06T16:41:00Z")})
 	expect(t, freshness("2025-08-06T16:45:00Z"), "things recovered", "things closed")
 	expect(t, freshness("2025-08-06T16:50:00Z"))
-	// A tick that was late on its way does not turn the clock back.
+	// A tick that arrives late does not change the state.
 	b.Put(t, lake.CursorKey("things"), lake.Cursor{Dataset: "things", LastSuccess: at("2025-08-04T04:32:00Z")})
 	expect(t, freshness("2025-08-06T16:44:00Z"))
 	expect(t, freshness("2025-08-06T16:55:00Z"), "things stale", "things opened")
 }
 
-func TestALateTickSaysNothingOfFreshness(t *testing.T) {
+func TestALateTickDoesNotReportFreshness(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	b.publish("things", "20250804T043000", at("2025-08-04T04:32:00Z"))
 	if got := b.tick("2025-08-05T17:00:00Z"); !slices.Contains(got, "things stale") {
-		t.Fatalf("said %q", got)
+		t.Fatalf("emitted %q, want that things is stale", got)
 	}
 	if got := b.tick("2025-08-05T16:00:00Z"); slices.Contains(got, "things recovered") {
-		t.Errorf("an older tick, from before the deadline, said %q", got)
+		t.Errorf("an older tick, before the deadline, emitted %q", got)
 	}
 }
 
 func TestStalenessIsNotLostOnRedelivery(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	b.publish("things", "20250804T043000", at("2025-08-04T04:32:00Z"))
 	died := false
 	b.Ports.Failpoint = func(string) {
@@ -462,37 +473,38 @@ func TestStalenessIsNotLostOnRedelivery(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	if got := b.tick("2025-08-05T17:00:00Z"); !slices.Contains(got, "things stale") || !slices.Contains(got, "things opened") {
-		t.Errorf("the redelivery said %q", got)
+		t.Errorf("the redelivery emitted %q", got)
 	}
 }
 
 func TestNeverPublishedIsNotStale(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	expect(t, b.tick("2025-08-04T04:30:00Z"), "things/20250804T043000")
 	expect(t, b.tick("2026-08-04T04:29:00Z"), "things/20260803T043000")
 }
 
-// Ticks that wait in the queue after an outage come at once.
-func TestManyTicksAtOnce(t *testing.T) {
+// Ticks that waited in the queue during an outage are delivered concurrently.
+func TestConcurrentTicksRequestASlotOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, daily(t, "things"))
+	b := newScheduler(t, daily(t, "things"))
 	b.Clock.Set(at("2025-08-04T06:00:00Z"))
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	var said []string
+	var emitted []string
 	for i := range 16 {
 		all.Go(func() {
 			instant := at("2025-08-04T04:30:00Z").Add(time.Duration(i) * 5 * time.Minute)
-			out, err := b.Deliver(context.Background(), Service, runtimetest.Event(fmt.Sprint("tick-", i), events.ScheduleTicked{ScheduledAt: instant}))
+			tick := runtimetest.Event(fmt.Sprint("tick-", i), events.ScheduleTicked{ScheduledAt: instant})
+			out, err := b.Deliver(context.Background(), Service, tick)
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			said = append(said, words(t, out)...)
+			emitted = append(emitted, texts(t, out)...)
 		})
 	}
 	all.Wait()
-	expect(t, said, "things/20250804T043000")
+	expect(t, emitted, "things/20250804T043000")
 }

@@ -39,20 +39,20 @@ var guards = []Guard{
 	},
 	{
 		Name: "a scheduler's request is lost when its tick is redelivered",
-		File: "services/scheduler/scheduler.go", Edits: []Edit{{"there.EventID == in.ID", "there.EventID == \"\""}},
-		Module: "services/scheduler", Test: ". TestARedeliveredTickAsksAgain",
+		File: "services/scheduler/scheduler.go", Edits: []Edit{{"existing.EventID == in.ID", "existing.EventID == \"\""}},
+		Module: "services/scheduler", Test: ". TestARedeliveredTickEmitsItsRequestAgain",
 	},
 	{
 		Name: "each failure of a dataset sends a notification, not only the first",
 		File: "services/scheduler/incident.go", Edits: []Edit{{"state.Incident.open() || last.After(since)", "last.After(since)"}},
-		Module: "services/scheduler", Test: ". TestOneNotificationAnIncidentAndOneWhenItIsOver",
+		Module: "services/scheduler", Test: ". TestAnIncidentNotifiesWhenItOpensAndWhenItCloses",
 	},
 	{
 		Name: "a failure that is over sends a notification",
 		File: "services/scheduler/incident.go", Edits: []Edit{{
 			"state.Incident.open() || last.After(since)",
 			"state.Incident.open() || last.After(since) && false"}},
-		Module: "services/scheduler", Test: ". TestABadEndThatIsOver",
+		Module: "services/scheduler", Test: ". TestAFailureBeforeTheLastSuccessOpensNoIncident",
 	},
 	{
 		Name: "an incident sends no notification when the scheduler dies before its receipt",
@@ -64,7 +64,7 @@ var guards = []Guard{
 	{
 		Name: "the recovery of a dataset sends no notification",
 		File: "services/scheduler/freshness.go", Edits: []Edit{{"case !stale && i.open() && last.After(i.Since):", "case false:"}},
-		Module: "services/scheduler", Test: ". TestOneNotificationAnIncidentAndOneWhenItIsOver",
+		Module: "services/scheduler", Test: ". TestAnIncidentNotifiesWhenItOpensAndWhenItCloses",
 	},
 	{
 		Name: "a failed run publishes no event",

@@ -472,7 +472,7 @@ func TestNotices(t *testing.T) {
 		t.Fatalf("a dataset that its portal removed is one incident, got %d: %v", len(bodies), bodies)
 	}
 	text := pipesTemplate(t, template, bodies[0])
-	for _, part := range []string{"Llac dev: municipalities, run 2", ": the fetcher gave up at once: ", "404",
+	for _, part := range []string{"Llac dev: municipalities, run 2", ": the fetcher failed without a retry: ", "404",
 		"Next: `llac show municipalities/2", " --env dev`"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in the notice: %s", part, text)
