@@ -33,7 +33,8 @@ SERVICES := $(notdir $(wildcard services/*))
 # another service does not change its package; "-changed" means that some of it is not committed.
 SOURCES = events platform ':!platform/local' services/$(1) go.work go.work.sum Makefile
 # What Terraform reads for a service. The stacks are not included: an administrator applies those.
-ROOT_SOURCES = $(addprefix terraform/,service $(addprefix modules/,conventions deployment service) policies/common.json policies/$(1).json services.json environments/*/env.tfvars environments/*/services.tfvars)
+ROOT_SOURCES = $(addprefix terraform/,service $(addprefix modules/,conventions deployment service) services.json \
+  policies/common.json policies/$(1).json environments/*/env.tfvars environments/*/services.tfvars)
 FUNCTIONS_BUILD ?=
 build_name = if [ -n "$(FUNCTIONS_BUILD)" ]; then echo "$(FUNCTIONS_BUILD)"; \
   elif b=$$(git log -1 --abbrev=12 --format=%h -- $(call SOURCES,$(1)) 2>/dev/null) && [ -n "$$b" ]; then \
@@ -82,9 +83,11 @@ APPLY ?=
 
 # What a command on an environment needs before it starts.
 in_env = test -n "$(ENV)" || { echo "$(1)" >&2; exit 2; }; \
-  test -d "terraform/environments/$(ENV)" || { echo "unknown environment \"$(ENV)\"; the environments are: $(notdir $(wildcard terraform/environments/*))" >&2; exit 2; }; \
+  test -d "terraform/environments/$(ENV)" || \
+  { echo "unknown environment \"$(ENV)\"; the environments are: $(notdir $(wildcard terraform/environments/*))" >&2; exit 2; }; \
   $(with_terraform)
-with_terraform = command -v $(TERRAFORM) >/dev/null || { echo "terraform is not found; install 1.11 or later, or set TERRAFORM=/path/to/terraform" >&2; exit 2; }
+with_terraform = command -v $(TERRAFORM) >/dev/null || \
+  { echo "terraform is not found; install 1.11 or later, or set TERRAFORM=/path/to/terraform" >&2; exit 2; }
 
 .PHONY: bootstrap
 bootstrap: ## once per account: create the buckets of the states and packages, and GitHub's OpenID Connect provider
@@ -116,7 +119,8 @@ plan_root = root=terraform/service; files="$(abspath $(PACKAGES_DIR))/$(1).$(ENV
   $(TERRAFORM) -chdir=$$root init -input=false -reconfigure -backend-config="$$files.backend.hcl" && \
   $(TERRAFORM) -chdir=$$root plan -input=false -var="env=$(ENV)" -var="service=$(1)" $$given -var-file="$$files.tfvars.json" -out="$$plan"
 
-apply_root = if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
+apply_root = if [ -z "$(APPLY)" ]; then printf 'Apply this plan to %s? Only "yes" does: ' "$(ENV)"; read answer; \
+  [ "$$answer" = yes ] || { echo "nothing was applied"; exit 1; }; fi && \
   $(TERRAFORM) -chdir=$$root apply -input=false "$$plan"
 
 # The check comes first: nothing is built, uploaded or planned that breaks other services.
@@ -142,7 +146,8 @@ deploy-changed: ## deploy every service that differs from what is deployed, cons
 	@test -n "$(ENV)" || { echo "into which environment? make deploy-changed ENV=dev" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(filter bin/llac,$(LLAC)) && mkdir -p "$(PACKAGES_DIR)"
 	@files="$(PACKAGES_DIR)/$(ENV)" && \
-	  $(LLAC) deploy running --env "$(ENV)" --json >"$$files.running.json" && $(LLAC) deploy check --env "$(ENV)" --json >"$$files.order.json" && \
+	  $(LLAC) deploy running --env "$(ENV)" --json >"$$files.running.json" && \
+	  $(LLAC) deploy check --env "$(ENV)" --json >"$$files.order.json" && \
 	  services=$$(go run ./test/changed --running "$$files.running.json" --order "$$files.order.json" --lines) && \
 	  for service in $$services; do $(MAKE) --no-print-directory deploy SERVICE=$$service || exit 1; done
 
@@ -156,10 +161,11 @@ plan: ## plan one service with its deployed package; changes nothing: make plan 
 # value, for public places.
 plan-of-%:
 	@mkdir -p "$(PACKAGES_DIR)"; status=0; $(LLAC) deploy running $* --env "$(ENV)" --out "$(PACKAGES_DIR)" || status=$$?; \
-	  case $$status in 0) ;; 8) echo "There is no plan before the first deploy."; \
+	  case $$status in 0) ;; 8) echo "A service has no plan before its first deploy."; \
 	    echo "$*: not deployed into $(ENV) yet" >"$(PACKAGES_DIR)/$*.$(ENV).plan.md"; exit 0;; *) exit $$status;; esac; \
 	  $(call plan_root,$*) && \
-	  $(TERRAFORM) -chdir=$$root show -json "$$plan" >"$$plan.json" && go run ./test/planned --service $* --env "$(ENV)" "$$plan.json" >"$$plan.md"; \
+	  $(TERRAFORM) -chdir=$$root show -json "$$plan" >"$$plan.json" && \
+	  go run ./test/planned --service $* --env "$(ENV)" "$$plan.json" >"$$plan.md"; \
 	  status=$$?; rm -f "$$plan.json"; exit $$status
 
 .PHONY: test
@@ -169,7 +175,7 @@ test: ## all tests that need no JVM or cloud account
 	go run ./test/skips "$$json"
 
 .PHONY: test-trino
-test-trino: ## the marts on Trino, which Athena is made of, compared with DuckDB; dbt-athena against moto. Needs Java 17, Maven, Python; minutes
+test-trino: ## compare the marts on Trino and DuckDB; dbt-athena against moto; needs Java 17, Maven, Python; minutes
 	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
 	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags trino -timeout 40m ./test/trino && \
 	go run ./test/skips "$$json"
@@ -206,7 +212,7 @@ generate: ## event schemas and the AsyncAPI document from the Go types, dbt sour
 	go generate ./events/... ./operations/services ./test/terraform
 	go run ./cmd/llac datasets dbt
 
-# In these modules a service is required beside its own.
+# In these modules a service is required besides its own.
 SERVICE_USERS := operations cmd/llac test
 .PHONY: service-module
 service-module: ## write or update the module files of a new service and enter it in go.work: make service-module SERVICE=counter
@@ -217,7 +223,8 @@ service-module: ## write or update the module files of a new service and enter i
 	    -replace=$$base/events=../../events -replace=$$base/platform=../../platform; \
 	  test -f go.sum || cp ../validator/go.sum go.sum; GOWORK=off go mod tidy
 	@go work use ./services/$(SERVICE)
-	@set -e; for m in $(SERVICE_USERS); do ( cd $$m; up=$$(echo $$m | sed 's,[^/]*,..,g'); module=github.com/llac-project/llac/services/$(SERVICE); \
+	@set -e; for m in $(SERVICE_USERS); do ( cd $$m; up=$$(echo $$m | sed 's,[^/]*,..,g'); \
+	  module=github.com/llac-project/llac/services/$(SERVICE); \
 	  go mod edit -require=$$module@v0.0.0 -replace=$$module=$$up/services/$(SERVICE) ); done
 	@set -e; for m in $(SERVICE_USERS); do ( cd $$m; GOWORK=off go mod tidy ); done
 
@@ -230,7 +237,7 @@ guards: ## remove each guard from a copy of the tree and check that its test fai
 	go run ./test/guards $(ONLY)
 
 .PHONY: bench
-bench: ## staging beside Polars, DuckDB and pandas; from S3; functions; the pipeline; the marts: figures, ratios, targets (ARGS="-only staging -rounds 5")
+bench: ## measure staging next to Polars, DuckDB and pandas, functions, pipeline and marts (ARGS="-only staging -rounds 5")
 	go run ./test/bench $(ARGS)
 
 .PHONY: bench-write

@@ -11,9 +11,13 @@
 {% macro default__composed(text) %}normalize({{ text }}, NFC){% endmacro %}
 {% macro duckdb__composed(text) %}nfc_normalize({{ text }}){% endmacro %}
 
-{% macro replace_all(text, pattern, replacement) %}{{ return(adapter.dispatch('replace_all', 'llac')(text, pattern, replacement)) }}{% endmacro %}
+{% macro replace_all(text, pattern, replacement) -%}
+{{ return(adapter.dispatch('replace_all', 'llac')(text, pattern, replacement)) }}
+{%- endmacro %}
 {% macro default__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}'){% endmacro %}
-{% macro duckdb__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g'){% endmacro %}
+{% macro duckdb__replace_all(text, pattern, replacement) -%}
+regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g')
+{%- endmacro %}
 
 {#- Integer division of numbers that are not negative. -#}
 {% macro divide_whole(dividend, divisor) %}{{ return(adapter.dispatch('divide_whole', 'llac')(dividend, divisor)) }}{% endmacro %}

@@ -7,11 +7,15 @@
 {%- if target.type == 'duckdb' -%}
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='service_date', on_schema_change='fail') }}
 {%- elif target.type == 'athena' -%}
-{{ config(materialized='incremental', incremental_strategy='insert_overwrite', partitioned_by=['service_month'], format='parquet', on_schema_change='fail') }}
+{{ config(
+    materialized='incremental', incremental_strategy='insert_overwrite', partitioned_by=['service_month'], format='parquet',
+    on_schema_change='fail'
+) }}
 {%- else -%}
 {%- set session = target.database ~ '.insert_existing_partitions_behavior' -%}
 {{ config(
-    materialized='incremental', incremental_strategy='append', properties={'partitioned_by': "ARRAY['service_month']"}, on_schema_change='fail',
+    materialized='incremental', incremental_strategy='append', properties={'partitioned_by': "ARRAY['service_month']"},
+    on_schema_change='fail',
     pre_hook="set session " ~ session ~ " = 'OVERWRITE'", post_hook="reset session " ~ session
 ) }}
 {%- endif -%}

@@ -108,7 +108,7 @@ func (p *Plan) readSuperseded(ctx context.Context, store lake.Store, dataset, sl
 	return old, gone == "", err
 }
 
-// variables returns what the model is told of its progress.
+// variables returns the variables that give the model its progress.
 func (a *Accumulation) variables(hasPublishedRows bool) map[string]any {
 	ids := []string{}
 	for _, s := range a.New {

@@ -13,7 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Options say what to build, and where.
+// Options select what to build, and where.
 type Options struct {
 	Store       lake.Store
 	Engine      Engine
@@ -168,7 +168,7 @@ func (b *build) work(ctx context.Context) error {
 		{"open", b.open}, {"parse", b.parse}, {"build", b.make}, {"freshness", b.freshness}, {"measure", b.measure},
 		{"export", b.export}, {"publish", b.publish},
 	} {
-		started := time.Now() // real time, whatever the build's clock says
+		started := time.Now() // real time, not the build's clock
 		err := step.do(ctx)
 		b.record.Times[step.name] = time.Since(started).Milliseconds()
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// CleanOptions say what Clean deletes.
+// CleanOptions select what Clean deletes.
 type CleanOptions struct {
 	Store  lake.Store
 	Forget func(ctx context.Context, mart, build string) error // removes a build's table; nil: there are no tables

@@ -60,7 +60,8 @@ func newHistory(t *testing.T) *history {
 	h.record(80, 200, late, towns)
 	last := []lake.Mart{h.file("roads", 10), h.file("towns", 10)}
 	h.record(10, 80, last...)
-	h.put(lake.MartsPointerKey, lake.MartsPointer{Build: h.build(10), Previous: h.build(80), PublishedAt: h.now.Add(-10 * day), Models: last})
+	h.put(lake.MartsPointerKey, lake.MartsPointer{Build: h.build(10), Previous: h.build(80), PublishedAt: h.now.Add(-10 * day),
+		Models: last})
 	h.file("roads", 300) // killed
 	h.file("roads", 1)   // running
 	h.put("marts/notes.txt", "written by a person")
@@ -158,13 +159,15 @@ func TestCleanRefusals(t *testing.T) {
 		"a table that is still used": {func(_ *history, o *CleanOptions) {
 			o.Forget = func(context.Context, string, string) error { return errors.New("still in use") }
 		}, "still in use"},
-		"never built": {func(h *history, _ *CleanOptions) { _ = h.Delete(context.Background(), lake.MartsPointerKey, "") }, ErrNoMarts.Error()},
+		"never built": {func(h *history, _ *CleanOptions) { _ = h.Delete(context.Background(), lake.MartsPointerKey, "") },
+			ErrNoMarts.Error()},
 	} {
 		h := newHistory(t)
 		o := h.options()
 		c.change(h, &o)
 		before := h.keys("marts/")
-		if _, err := Clean(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) || !slices.Equal(h.keys("marts/"), before) {
+		if _, err := Clean(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) ||
+			!slices.Equal(h.keys("marts/"), before) {
 			t.Errorf("%s: %v, want %q; %d files of %d are left", name, err, c.want, len(h.keys("marts/")), len(before))
 		}
 	}

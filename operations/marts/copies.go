@@ -131,7 +131,8 @@ func (c *Copies) bring(ctx context.Context, o events.Object) (string, error) {
 		case err == nil && size == o.Size && sum == o.SHA256:
 			return file, nil
 		case err == nil:
-			return "", errors.Join(&lake.IntegrityError{Object: o, Got: fmt.Sprintf("%d bytes, sha256 %s", size, sum)}, os.RemoveAll(folder))
+			return "", errors.Join(&lake.IntegrityError{Object: o, Got: fmt.Sprintf("%d bytes, sha256 %s", size, sum)},
+				os.RemoveAll(folder))
 		case try == copyTries || ctx.Err() != nil || errors.Is(err, lake.ErrNotFound):
 			return "", fmt.Errorf("copy %s: %w", o.Key, err)
 		}

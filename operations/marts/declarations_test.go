@@ -83,7 +83,8 @@ func TestReadDeclarations(t *testing.T) {
 		}
 	}
 	put("dbt_project.yml", "name: two\nmodel-paths: [models, more]\n")
-	put("models/deep/b.yml", "models: [{name: b, description: \"{{ doc('b') }}\", config: {meta: {accumulates: towns, kind: fact, key: [x, y]}}}]")
+	put("models/deep/b.yml", "models: [{name: b, description: \"{{ doc('b') }}\", config: {meta: {accumulates: towns, kind: "+
+		"fact, key: [x, y]}}}]")
 	put("more/a.yaml", "models: [{name: a}]\nunit_tests: []")
 	put("more/a.sql", "select 1")
 	got, err := marts.ReadDeclarations(project)

@@ -70,7 +70,7 @@ func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, erro
 		},
 	}, nil, &s.versions)
 	if err != nil {
-		_ = s.Close() // the first error says more
+		_ = s.Close() // the first error is the cause
 		return nil, err
 	}
 	return s, nil
@@ -230,7 +230,8 @@ func (s *session) Parse(ctx context.Context, vars map[string]any) (*Project, err
 func (s *session) Fill(ctx context.Context, models []string) error {
 	var statements []string
 	for _, m := range models {
-		statements = append(statements, "create table "+workSchema+"."+duckdb.Name(m)+" as select * from "+publishedSchema+"."+duckdb.Name(m))
+		statements = append(statements, "create table "+workSchema+"."+duckdb.Name(m)+" as select * "+
+			"from "+publishedSchema+"."+duckdb.Name(m))
 	}
 	if statements == nil {
 		return nil
@@ -294,7 +295,7 @@ func (s *session) Export(ctx context.Context, model string, rows int64, order []
 	return s.execute(ctx, []string{keepOrder, sql})
 }
 
-// keepOrder makes DuckDB keep the order of the parts of a union, whatever the project's profile says.
+// keepOrder makes DuckDB keep the order of the parts of a union, whatever the project's profile sets.
 const keepOrder = "set preserve_insertion_order = true"
 
 // sortedRows is how many rows are sorted at a time: few enough that no sort spills to disk.

@@ -137,14 +137,15 @@ func metadata(m lake.Mart, sources []string, simulated bool) map[string]string {
 	all := map[string]string{
 		"mart": m.Name, "grain": m.Grain, "build": m.Build, "snapshots": pairs(m.Snapshots), "data_origin": pairs(origins),
 		"simulated": fmt.Sprint(simulated && m.SourceSystem != ""), // Invariant 11
-		"source":    strings.Join(sources, "; "), "attribution": strings.Join(m.Attribution, "; "), "licence": strings.Join(m.Licences, "; "),
+		"source":    strings.Join(sources, "; "), "attribution": strings.Join(m.Attribution, "; "),
+		"licence":           strings.Join(m.Licences, "; "),
 		"source_updated_at": m.UpdatedAt,
 	}
 	maps.DeleteFunc(all, func(_, v string) bool { return v == "" })
 	return all
 }
 
-// content returns the sha256 of a Parquet file without its footer, which says when and of what the file was made. Files of
+// content returns the sha256 of a Parquet file without its footer, which records when and of what the file was made. Files of
 // the same rows have the same.
 func content(file string) (string, error) {
 	f, err := os.Open(file)

@@ -57,7 +57,8 @@ func TestInOrder(t *testing.T) {
 			t.Parallel()
 			const by = "a nulls first, b nulls first"
 			database := filepath.Join(t.TempDir(), "rows.duckdb")
-			table := fmt.Sprintf("create table rows as select if(i %% 10 = 0, null, %s) as a, i * 31 %% 1000 as b from range(1000) as r(i)", value)
+			table := fmt.Sprintf("create table rows as select if(i %% 10 = 0, null, %s) as a, i * 31 %% 1000 as b from "+
+				"range(1000) as r(i)", value)
 			cuts, err := e.Run(t.Context(), duckdb.Job{Database: database, Statements: []string{table}, Query: cutsOf("rows", "a", 100)})
 			if err != nil {
 				t.Fatal(err)

@@ -47,8 +47,10 @@ func contracts() []*contract.Contract {
 			Fields: []contract.Field{text("service_id"), text("town_id"), places, text("district_id")},
 		},
 		{
-			Dataset: "towns", Title: "Towns", Grain: "One row per town.", Purpose: "For tests.", Licence: "CC0", Attribution: "Source: the list.",
-			Source: contract.Source{Kind: "socrata", ID: "tttt-tttt"}, Key: []string{"town_id"}, SLA: contract.SLA{Freshness: 240 * time.Hour},
+			Dataset: "towns", Title: "Towns", Grain: "One row per town.", Purpose: "For tests.", Licence: "CC0",
+			Attribution: "Source: the list.",
+			Source:      contract.Source{Kind: "socrata", ID: "tttt-tttt"}, Key: []string{"town_id"},
+			SLA:    contract.SLA{Freshness: 240 * time.Hour},
 			Fields: []contract.Field{text("town_id"), text("town_name")},
 		},
 	}

@@ -105,7 +105,7 @@ func (m mart) proven(results map[string]Result) error {
 		m.Name, m.Path, m.Grain)
 }
 
-// orderKey is the column that tells rows of a file apart; empty if it takes several.
+// orderKey is the column that identifies the rows of a file; empty if several columns do.
 func (m mart) orderKey() string {
 	if len(m.Key) == 1 {
 		return m.Key[0]

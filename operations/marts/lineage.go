@@ -15,7 +15,7 @@ type LeftOut struct {
 	Kept     string   `json:"kept,omitempty"` // the build that readers keep seeing
 }
 
-// lineage says which datasets each node of the project is made of.
+// lineage maps each node of the project to the datasets that it is made of.
 type lineage struct {
 	nodes    map[string]Node
 	datasets map[string]map[string]bool // by node id
@@ -82,7 +82,8 @@ func (l *lineage) checkAccumulations(planned []*Accumulation) error {
 			continue
 		}
 		if !l.datasets[id][dataset] {
-			return fmt.Errorf("model %s (%s): it accumulates %s, which it does not read; add it to config.meta.datasets", n.Name, n.Path, dataset)
+			return fmt.Errorf("model %s (%s): it accumulates %s, which it does not read; add it to config.meta.datasets",
+				n.Name, n.Path, dataset)
 		}
 		if !slices.ContainsFunc(planned, func(a *Accumulation) bool { return a.Model == n.Name && a.Dataset == dataset }) {
 			return fmt.Errorf("model %s (%s): declare accumulates: %s in a yml file of the models' folder, under config.meta",

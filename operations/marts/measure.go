@@ -41,10 +41,11 @@ func (b *build) measure(ctx context.Context) error {
 	return nil
 }
 
-// describe returns what the plan and the project say of a mart.
+// describe returns what the plan and the project state about a mart.
 func (b *build) describe(m mart) lake.Mart {
 	entry := lake.Mart{
-		Name: m.Name, Kind: m.Kind, Grain: m.Grain, Description: m.Description, Build: b.id, Snapshots: map[string]string{}, Model: m.Checksum,
+		Name: m.Name, Kind: m.Kind, Grain: m.Grain, Description: m.Description, Build: b.id, Snapshots: map[string]string{},
+		Model: m.Checksum,
 	}
 	for _, dataset := range b.lineage.list(m.ID) {
 		s := b.plan.Snapshots[dataset]
@@ -88,7 +89,8 @@ func measure(ctx context.Context, s Session, m *lake.Mart, n Node) error {
 		m.Columns = append(m.Columns, lake.MartColumn{Name: name, Type: kind, Description: n.Columns[name]})
 	}
 	if !exists["source_system"] || !exists["data_origin"] { // Invariant 11
-		return fmt.Errorf("model %s has no columns source_system and data_origin, which tell real rows from simulated ones; add them", m.Name)
+		return fmt.Errorf("model %s has no columns source_system and data_origin, which separate real rows from simulated ones; "+
+			"add them", m.Name)
 	}
 	return measureOrigins(ctx, s, m, table)
 }

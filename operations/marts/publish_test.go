@@ -259,7 +259,8 @@ func TestOneFailedTestPreventsPublication(t *testing.T) {
 			t.Errorf("%s: got %v, published %v", status, err, published(t, o.Store))
 			continue
 		}
-		if nodes := failed.Record.Failure.Nodes; status == "fail" && (len(nodes) != 1 || !reflect.DeepEqual(nodes[0].Rows, [][]any{{"080193"}})) {
+		if nodes := failed.Record.Failure.Nodes; status == "fail" && (len(nodes) != 1 ||
+			!reflect.DeepEqual(nodes[0].Rows, [][]any{{"080193"}})) {
 			t.Errorf("the wrong rows are shown as %+v", nodes)
 		}
 	}

@@ -54,7 +54,7 @@ type Test struct {
 	Milliseconds int64    `json:"milliseconds"`
 }
 
-// Failure says why a build published nothing.
+// Failure records why a build published nothing.
 type Failure struct {
 	Message string   `json:"message"`
 	Nodes   []Broken `json:"nodes,omitempty"`
@@ -93,7 +93,7 @@ func (e *LostError) Error() string {
 func claim(ctx context.Context, store lake.Store, now time.Time, published string, who map[string]string) (string, error) {
 	at := now.UTC().Truncate(time.Second)
 	if before, err := time.Parse(lake.SlotLayout, published); err == nil && !at.After(before) {
-		at = before.Add(time.Second) // Invariant 10: the pointer only moves forward, whatever this machine's clock says
+		at = before.Add(time.Second) // Invariant 10: the pointer only moves forward, whatever this machine's clock shows
 	}
 	for ; ; at = at.Add(time.Second) {
 		build := lake.Slot(at)

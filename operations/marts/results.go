@@ -101,7 +101,8 @@ func (b *build) explain(ctx context.Context, results []Result) error {
 // broken describes a failed model or test.
 func (b *build) broken(ctx context.Context, r Result) Broken {
 	out := Broken{
-		Name: r.Name, Type: r.Type, About: b.about(b.lineage.nodes[r.ID]), Message: short(r.Message, 10*maxCellLength), Failures: r.Failures,
+		Name: r.Name, Type: r.Type, About: b.about(b.lineage.nodes[r.ID]), Message: short(r.Message, 10*maxCellLength),
+		Failures: r.Failures,
 	}
 	if r.Query == "" {
 		return out
@@ -151,7 +152,8 @@ func (b *build) freshness(ctx context.Context) error {
 	b.record.Freshness = ages
 	for _, a := range ages {
 		if a.Status != "pass" {
-			b.notice("%s is stale: its source was last checked at %s.", a.Dataset, b.plan.CheckedAt[a.Dataset].UTC().Format("2006-01-02 15:04"))
+			b.notice("%s is stale: its source was last checked at %s.", a.Dataset,
+				b.plan.CheckedAt[a.Dataset].UTC().Format("2006-01-02 15:04"))
 		}
 	}
 	return nil

@@ -1,5 +1,6 @@
 """The engine's side of a build: one process that runs SQL and dbt on the work database. It reads one request per line from
 standard input and writes one result per line to standard output, after lines of progress. duckdb.go has the members."""
+
 import importlib.metadata
 import json
 import os
@@ -88,8 +89,12 @@ def write_profile():
         if output.get("type") == "duckdb":
             state["sets"] = output.get("settings") or {}
     target = {
-        "type": "duckdb", "path": state["database"], "schema": state["schema"], "threads": state["threads"],
-        "config_options": state["settings"], "settings": state["sets"],
+        "type": "duckdb",
+        "path": state["database"],
+        "schema": state["schema"],
+        "threads": state["threads"],
+        "config_options": state["settings"],
+        "settings": state["sets"],
     }
     with open(os.path.join(state["folder"], "profiles.yml"), "w", encoding="utf-8") as f:
         yaml.safe_dump({name: {"target": "work", "outputs": {"work": target}}}, f)
@@ -100,9 +105,29 @@ def dbt(command, *more):
 
     folder = state["folder"]
     args = [
-        "--log-level", "none", "--log-level-file", "info", "--log-path", folder, "--no-use-colors", "--no-use-colors-file", "--no-partial-parse",
-        "--no-version-check", "--no-send-anonymous-usage-stats", *command, "--project-dir", state["project"], "--profiles-dir", folder, "--target", "work",
-        "--target-path", os.path.join(folder, "target"), "--vars", json.dumps(state["vars"]), *more,
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--log-path",
+        folder,
+        "--no-use-colors",
+        "--no-use-colors-file",
+        "--no-partial-parse",
+        "--no-version-check",
+        "--no-send-anonymous-usage-stats",
+        *command,
+        "--project-dir",
+        state["project"],
+        "--profiles-dir",
+        folder,
+        "--target",
+        "work",
+        "--target-path",
+        os.path.join(folder, "target"),
+        "--vars",
+        json.dumps(state["vars"]),
+        *more,
     ]
     try:
         outcome = dbtRunner(manifest=state["manifest"], callbacks=[report_progress]).invoke(args)
@@ -127,7 +152,9 @@ def report_progress(event):
         with lock:
             progress["done"] += 1
     started = event.info.name == "NodeStart"
-    send({"progress": {"node": node.node_name, "type": node.resource_type, "started": started, "done": progress["done"]}})
+    send(
+        {"progress": {"node": node.node_name, "type": node.resource_type, "started": started, "done": progress["done"]}}
+    )
 
 
 def test_columns(node):
@@ -148,11 +175,20 @@ def parse(request):
         config = getattr(node, "config", None)
         depends = getattr(node, "depends_on", None)
         entry = {
-            "id": node.unique_id, "type": str(node.resource_type), "name": node.name, "depends_on": list(getattr(depends, "nodes", None) or []),
-            "description": getattr(node, "description", ""), "materialized": getattr(config, "materialized", None) or "",
-            "path": node.original_file_path, "meta": getattr(config, "meta", None) or {}, "columns": {}, "checksum": "",
-            "source": getattr(node, "source_name", ""), "test": getattr(getattr(node, "test_metadata", None), "name", ""),
-            "test_columns": test_columns(node), "where": getattr(config, "where", None) or "",
+            "id": node.unique_id,
+            "type": str(node.resource_type),
+            "name": node.name,
+            "depends_on": list(getattr(depends, "nodes", None) or []),
+            "description": getattr(node, "description", ""),
+            "materialized": getattr(config, "materialized", None) or "",
+            "path": node.original_file_path,
+            "meta": getattr(config, "meta", None) or {},
+            "columns": {},
+            "checksum": "",
+            "source": getattr(node, "source_name", ""),
+            "test": getattr(getattr(node, "test_metadata", None), "name", ""),
+            "test_columns": test_columns(node),
+            "where": getattr(config, "where", None) or "",
         }
         if entry["type"] == "model":
             entry["checksum"] = node.checksum.checksum
@@ -163,7 +199,9 @@ def parse(request):
 
 def build(request):
     state["progress"] = {"done": 0}
-    select = ["--select", " ".join(request["select"]), "--indirect-selection", "cautious"] if request.get("select") else []
+    select = (
+        ["--select", " ".join(request["select"]), "--indirect-selection", "cautious"] if request.get("select") else []
+    )
     try:
         outcome = dbt(["build"], *select)
     finally:
@@ -172,8 +210,14 @@ def build(request):
     for r in outcome.results:
         status = str(getattr(r.status, "value", r.status))
         node = {
-            "id": r.node.unique_id, "name": r.node.name, "type": str(r.node.resource_type), "status": status,
-            "message": r.message or "", "failures": r.failures or 0, "seconds": r.execution_time, "query": "",
+            "id": r.node.unique_id,
+            "name": r.node.name,
+            "type": str(r.node.resource_type),
+            "status": status,
+            "message": r.message or "",
+            "failures": r.failures or 0,
+            "seconds": r.execution_time,
+            "query": "",
         }
         if node["type"] == "test" and status in ("fail", "warn"):
             node["query"] = r.node.compiled_code or ""
@@ -185,7 +229,9 @@ def freshness(request):
     outcome = dbt(["source", "freshness"], "--select", " ".join(request["select"]))
     return [
         {
-            "dataset": r.node.name, "status": str(getattr(r.status, "value", r.status)), "age_seconds": getattr(r, "age", 0),
+            "dataset": r.node.name,
+            "status": str(getattr(r.status, "value", r.status)),
+            "age_seconds": getattr(r, "age", 0),
             "message": getattr(r, "message", None) or "",
         }
         for r in outcome.results
@@ -198,7 +244,14 @@ def docs(request):
 
 
 def main():
-    operations = {"open": open_session, "sql": run_sql, "parse": parse, "build": build, "freshness": freshness, "docs": docs}
+    operations = {
+        "open": open_session,
+        "sql": run_sql,
+        "parse": parse,
+        "build": build,
+        "freshness": freshness,
+        "docs": docs,
+    }
     for line in sys.stdin:
         request = json.loads(line)
         try:

@@ -50,7 +50,7 @@ type RefreshOptions struct {
 	Failpoint   func(point string)
 }
 
-// State says what a refresh came to.
+// State is the result of a refresh.
 type State string
 
 // The states of a refresh.
@@ -146,7 +146,8 @@ func (w Workspace) build(ctx context.Context, o RefreshOptions, r *Refreshed) (O
 	out, err := Build(ctx, Options{
 		Store: store, Engine: DuckDB{Engine: engine, Place: w.Place}, Copies: w.Copies, Contracts: contracts, Project: o.Project,
 		Folder: w.Folder,
-		Clock:  o.Clock, Code: runtime.Build(), By: o.By, Force: o.Force, FullRefresh: o.FullRefresh, Notice: o.Notice, Progress: o.Progress,
+		Clock:  o.Clock, Code: runtime.Build(), By: o.By, Force: o.Force, FullRefresh: o.FullRefresh, Notice: o.Notice,
+		Progress:  o.Progress,
 		Failpoint: o.Failpoint,
 	})
 	return out, errors.Join(err, release())
@@ -169,7 +170,8 @@ func (w Workspace) follow(ctx context.Context) ([]string, error) {
 func (r *Refreshed) fill(out Outcome, err error) {
 	milliseconds, reused := map[string]int64{}, map[string]bool{}
 	if record := out.Record; record != nil {
-		r.LeftOut, r.Notices, r.Failure, r.Milliseconds, r.Tests = record.LeftOut, record.Notices, record.Failure, record.Times, record.Tests
+		r.LeftOut, r.Notices, r.Failure, r.Milliseconds, r.Tests = record.LeftOut, record.Notices, record.Failure,
+			record.Times, record.Tests
 		for _, model := range record.Models {
 			milliseconds[model.Name], reused[model.Name] = model.Milliseconds, model.Reused
 		}
@@ -248,7 +250,8 @@ func (w Workspace) Docs(ctx context.Context, o RefreshOptions, out string) error
 		return err
 	}
 	return Docs(ctx, Options{
-		Store: w.Lake, Engine: DuckDB{Engine: engine, Place: w.Place}, Copies: w.Copies, Contracts: contracts, Project: o.Project, Clock: o.Clock,
+		Store: w.Lake, Engine: DuckDB{Engine: engine, Place: w.Place}, Copies: w.Copies, Contracts: contracts,
+		Project: o.Project, Clock: o.Clock,
 	}, out)
 }
 

@@ -25,7 +25,8 @@ func planningTerraform(t *testing.T) (program, record string) {
 	t.Helper()
 	dir := t.TempDir()
 	program, record = filepath.Join(dir, "terraform"), filepath.Join(dir, "calls")
-	const plan = `{"resource_changes": [{"address": "aws_sqs_queue.it", "change": {"actions": ["update"], "before": {"tags": "s3cret"}, "after": {"tags": "s3cret-2"}}}]}`
+	const plan = `{"resource_changes": [{"address": "aws_sqs_queue.it", "change": {"actions": ["update"],` +
+		` "before": {"tags": "s3cret"}, "after": {"tags": "s3cret-2"}}}]}`
 	body := "#!/bin/sh\necho \"$@\" >> " + record + "\ncase \"$*\" in *' show '*) echo '" + plan + "';; esac\n"
 	if err := os.WriteFile(program, []byte(body), 0o755); err != nil {
 		t.Fatal(err)

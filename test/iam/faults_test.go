@@ -114,7 +114,8 @@ func contractOf(name, id string, pageSize int, pattern string, partitioned bool)
 	if !partitioned {
 		partition = ""
 	}
-	return strings.NewReplacer("{name}", name, "{id}", id, "{page}", fmt.Sprint(pageSize), "{pattern}", pattern, "{partition}", partition).Replace(`
+	return strings.NewReplacer("{name}", name, "{id}", id, "{page}", fmt.Sprint(pageSize), "{pattern}", pattern, "{partition}",
+		partition).Replace(`
 apiVersion: v3.1.0
 kind: DataContract
 id: test-{name}

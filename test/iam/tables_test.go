@@ -145,7 +145,8 @@ func TestRead(t *testing.T) {
 			"sns PublishBatch: sns:Publish arn:aws:sns:r:1:t"},
 		{"POST", "/", "Content-Type: " + form, "Action=GetCallerIdentity", "sts GetCallerIdentity:"},
 		{"POST", "/", "X-Amz-Target: " + glue + "CreateTable", `{"DatabaseName":"d","TableInput":{"Name":"t"}}`,
-			"glue CreateTable: glue:CreateTable arn:aws:glue:eu-west-1:123456789012:catalog, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:database/d, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:table/d/t"},
+			"glue CreateTable: glue:CreateTable arn:aws:glue:eu-west-1:123456789012:catalog, glue:CreateTable " +
+				"arn:aws:glue:eu-west-1:123456789012:database/d, glue:CreateTable arn:aws:glue:eu-west-1:123456789012:table/d/t"},
 		{"POST", "/", "X-Amz-Target: AmazonSSM.GetParametersByPath", `{"Path":"/llac/dev/services"}`,
 			"ssm GetParametersByPath: ssm:GetParametersByPath arn:aws:ssm:eu-west-1:123456789012:parameter/llac/dev/services"},
 	} {

@@ -11,11 +11,20 @@ type exception struct {
 // exceptions are the phrases that may stand. TestExceptionsAreUsed fails when one of them is not needed any more.
 var exceptions = []exception{
 	{"--about beside", "a value of a flag of llac export"},
+	{"Dwellings begun", "descriptions of columns, which published files contain"},
+	{"dwellings were begun", "the same"},
+	{"When the source says it was last updated", "the same"},
+	{"that nobody has hashed", "the same"},
+	{"municipality_match_method says which", "the same"},
+	{"where the source says nothing", "the same"},
 	{"Tell", "a method that arrow-go's page writer requires"},
 }
 
 // allowed reports whether the word found in a line of text belongs to an exception.
-func allowed(_, text, found string) bool {
+func allowed(name, text, found string) bool {
+	if none := strings.ToLower(found) == "is none"; none && (strings.HasSuffix(name, ".py") || strings.HasSuffix(name, ".sql")) {
+		return true // Python's and Jinja's test of a null value
+	}
 	for _, e := range exceptions {
 		if strings.Contains(e.phrase, found) && strings.Contains(text, e.phrase) {
 			return true

@@ -17,7 +17,7 @@ func TestScan(t *testing.T) {
 		{"identifier", "a.go", "package a\n\nvar worthTelling, isTold int\n", "isTold"},
 		{"import path and code are not text", "a.go", "package a\n\nfunc answers() {}\n", ""},
 		{"no X", "a.md", "`xml` is no format. There is no lake.\n", "`xml` is no format"},
-		{"once a", "a.md", "Once a day.\n", "Once a day"},
+		{"once a", "a.md", "Once a slice, once a day.\n", "Once a slice"},
 		{"fenced code", "a.md", "```sh\nbin/llac tells\n```\nIt tells.\n", "tells"},
 		{"terraform", "a.tf", "description = \"What the service hears.\"\n", "hears"},
 		{"policy", "terraform/policies/a.json", `{"reason": "The stage speaks and is told."}`, "told"},

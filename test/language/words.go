@@ -8,6 +8,10 @@ type word struct {
 	write   string
 }
 
+// things are what the project counts in.
+const things = "slice|account|run|service|dataset|process|page|queue|table|topic|row|file|environment|kind|column|partition|" +
+	"batch|delivery|message|incident|root|host|name|package|snapshot|build|test|mart|model"
+
 // words are the expressions that no text of the project uses. Each pattern matches whole words, in any case.
 var words = list(
 	"reports whether", `(?:says?|tells?|answers?) whether`,
@@ -20,8 +24,8 @@ var words = list(
 	"fixes, repairs", `mend|mends|mended|mending|puts? right`,
 	"request", `wish|wishes|wished`,
 	"started", `begun`,
-	"one per, once per, N per", `(?:one(?: \w+)?|once|twice|times|each|\d+|requests|rows|bytes) an? (?:slice|account|run|service|dataset|process|page|queue|table|topic|`+
-		`row|file|environment|month|day|second|kind|column|partition|week|year|batch|delivery|message|incident|root|host|name|package|snapshot|build|test|mart|model)`,
+	"one per, once per, N per", `(?:one(?: \w+)?|once|twice|times|each|\d+|requests|rows|bytes) an? (?:`+things+`)|`+
+		`(?:one \w+|\d+|requests|rows|bytes) an? (?:second|day|week|month|year)`, // "once a day" is plain English
 	"unknown, is not, does not support", `is none|are none|was none|knows no`,
 	"no other, nil: not reported", `nobody|nobody's`,
 	"checks against", `(?:holds?|held|holding) (?:it|them|its|\w+) (?:to|against)|held (?:to|against)`,

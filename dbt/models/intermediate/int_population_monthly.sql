@@ -61,7 +61,8 @@ monthly as (
         case
             when months.months_after = 0 then pairs.population
             else cast({{ divide_whole(
-                '2 * (12 * cast(pairs.population as bigint) + (pairs.next_population - pairs.population) * months.months_after) + 12', 24) }} as integer)
+                '2 * (12 * cast(pairs.population as bigint)'
+                ~ ' + (pairs.next_population - pairs.population) * months.months_after) + 12', 24) }} as integer)
         end as population,
         case
             when months.months_after = 0 then pairs.source_status

@@ -1,4 +1,5 @@
 """Writes one table into one file, with its metadata inside. export.go has the members of the job."""
+
 import datetime
 import decimal
 import math
@@ -22,13 +23,33 @@ class Refused(Exception):
 def main(job):
     job["about"] = job["about"] or []
     # One thread writes the row groups of a table always in the same order.
-    connection = database.connect(config={"threads": 1, "temp_directory": job["spill"], "python_enable_replacements": False})
+    connection = database.connect(
+        config={"threads": 1, "temp_directory": job["spill"], "python_enable_replacements": False}
+    )
     try:
         return {"error": None, "rows": FORMATS[job["format"]](connection, job)}
     except Refused as error:
-        return {"error": {"code": "usage", "kind": "Limit", "message": str(error), "statement": "", "hint": "--format csv and parquet have no such limit"}, "rows": 0}
+        return {
+            "error": {
+                "code": "usage",
+                "kind": "Limit",
+                "message": str(error),
+                "statement": "",
+                "hint": "--format csv and parquet have no such limit",
+            },
+            "rows": 0,
+        }
     except duckdb.Error as error:
-        return {"error": {"code": "refused", "kind": type(error).__name__, "message": str(error), "statement": job["query"], "hint": ""}, "rows": 0}
+        return {
+            "error": {
+                "code": "refused",
+                "kind": type(error).__name__,
+                "message": str(error),
+                "statement": job["query"],
+                "hint": "",
+            },
+            "rows": 0,
+        }
     finally:
         connection.close()
 
@@ -40,7 +61,9 @@ def batches(result):
 
 def write_parquet(connection, job):
     about = ", ".join(f"{text(k)}: {text(v)}" for k, v in job["about"])
-    return connection.execute(f"copy ({job['query']}) to {text(job['out'])} (format parquet, compression zstd, kv_metadata {{{about}}})").fetchone()[0]
+    return connection.execute(
+        f"copy ({job['query']}) to {text(job['out'])} (format parquet, compression zstd, kv_metadata {{{about}}})"
+    ).fetchone()[0]
 
 
 # Texts that a spreadsheet would read as a formula.
@@ -73,11 +96,21 @@ def write_xlsx(connection, job):
 
     result, count = connection.execute(job["query"]), 0
     if job["rows"] >= SHEET_ROWS:
-        raise Refused(f"{job['rows']:,} rows do not fit into an Excel sheet, whose limit is {SHEET_ROWS:,} with the header")
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "tmpdir": job["spill"]}
+        raise Refused(
+            f"{job['rows']:,} rows do not fit into an Excel sheet, whose limit is {SHEET_ROWS:,} with the header"
+        )
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "tmpdir": job["spill"],
+    }
     book = xlsxwriter.Workbook(job["out"], options)
     about = dict(job["about"])
-    book.set_properties({"title": about.get("title", ""), "comments": job["warning"], "created": datetime.datetime(2000, 1, 1)})
+    book.set_properties(
+        {"title": about.get("title", ""), "comments": job["warning"], "created": datetime.datetime(2000, 1, 1)}
+    )
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     red = book.add_format({"bold": True, "font_color": "#C00000", "text_wrap": True})
     date, time = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
@@ -100,7 +133,9 @@ def write_xlsx(connection, job):
         else:
             s = values.text(value)
             if len(s) > CELL_LENGTH:
-                raise Refused(f"row {row}, {columns[column]}: {len(s):,} characters do not fit into an Excel cell, whose limit is {CELL_LENGTH:,}")
+                raise Refused(
+                    f"row {row}, {columns[column]}: {len(s):,} characters do not fit into an Excel cell, whose limit is {CELL_LENGTH:,}"
+                )
             sheet.write_string(row, column, s)
 
     for i, name in enumerate(columns):

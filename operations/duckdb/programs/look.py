@@ -1,4 +1,5 @@
 """Runs queries on a lake: from a text or a pipe one after the other, or in a shell. look.go has the members of the job."""
+
 import itertools
 import json
 import os
@@ -83,7 +84,14 @@ class Runner:
         views = self.session.views
         if word == ".tables":
             rows = [(n, v["rows"], data_of(v), v["title"]) for n, v in views.items()]
-            self.write(table([("TABLE", False), ("ROWS", True), ("DATA", False), ("DESCRIPTION", False)], rows, 0, self.job["color"])[0])
+            self.write(
+                table(
+                    [("TABLE", False), ("ROWS", True), ("DATA", False), ("DESCRIPTION", False)],
+                    rows,
+                    0,
+                    self.job["color"],
+                )[0]
+            )
         elif word == ".schema" and rest:
             wanted = [n for n, v in views.items() if rest[0].lower() in (n, v["name"].lower())]
             if not wanted:
@@ -94,7 +102,9 @@ class Runner:
                 described, _ = self.session.execute(self.session.parse(f"describe {quoted(view)}")[0])
                 rows = [(c[0], c[1], descriptions.get(c[0], "")) for c in described.fetchall()]
                 self.write(f"{n}: {view['title']}\n")
-                self.write(table([("COLUMN", False), ("TYPE", False), ("DESCRIPTION", False)], rows, 0, self.job["color"])[0])
+                self.write(
+                    table([("COLUMN", False), ("TYPE", False), ("DESCRIPTION", False)], rows, 0, self.job["color"])[0]
+                )
         elif word == ".mode" and rest and rest[0] in FORMATS:
             self.format = rest[0]
         elif word == ".limit" and rest and rest[0].isdigit():
@@ -127,11 +137,17 @@ class Runner:
             return
         if more:
             of = "more than " if more == MAX_COUNTED else ""
-            notes.insert(0, f"{count:,} of {of}{count + more:,} rows; {self.switch('limit', '0')} shows all, {self.switch('format', 'csv')} writes them without waiting")
+            notes.insert(
+                0,
+                f"{count:,} of {of}{count + more:,} rows; {self.switch('limit', '0')} shows all, "
+                f"{self.switch('format', 'csv')} writes them without waiting",
+            )
         elif self.format in ("table", "markdown"):
             notes.insert(0, f"{count:,} row{'' if count == 1 else 's'}")
         if simulated:  # Invariant 11
-            notes.append(f"simulated: {', '.join(simulated)}; data_origin distinguishes recorded facts from invented values")
+            notes.append(
+                f"simulated: {', '.join(simulated)}; data_origin distinguishes recorded facts from invented values"
+            )
         readable = self.format in ("table", "markdown")
         out = sys.stdout if readable else sys.stderr
         if not readable:
@@ -183,11 +199,19 @@ class Runner:
     def as_rows(self, columns, rows):
         """Add the rows to the report, for --json."""
         rows = [[values.plain(v) for v in row] for row in rows]
-        self.report["results"].append({"columns": [{"name": n, "type": t} for n, t in columns], "rows": rows, "more": False})
+        self.report["results"].append(
+            {"columns": [{"name": n, "type": t} for n, t in columns], "rows": rows, "more": False}
+        )
         return len(rows), []
 
 
-FORMATS = {"table": Runner.as_table, "csv": Runner.as_csv, "json": Runner.as_json, "markdown": Runner.as_markdown, "rows": Runner.as_rows}
+FORMATS = {
+    "table": Runner.as_table,
+    "csv": Runner.as_csv,
+    "json": Runner.as_json,
+    "markdown": Runner.as_markdown,
+    "rows": Runner.as_rows,
+}
 LIMITS = {"table": 100, "markdown": 100, "rows": 10_000, "csv": 0, "json": 0}
 
 HELP = """A statement ends with a semicolon and may take several lines. Ctrl-C stops a query; Ctrl-D ends the shell.
@@ -233,14 +257,18 @@ def visible(s):
 
 def escaped(c):
     n = ord(c)
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(c) or (f"\\x{n:02x}" if n < 256 else f"\\u{n:04x}" if n < 65536 else f"\\U{n:08x}")
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(c) or (
+        f"\\x{n:02x}" if n < 256 else f"\\u{n:04x}" if n < 65536 else f"\\U{n:08x}"
+    )
 
 
 def columns_of(s):
     """Return how many columns of a terminal a text takes."""
     if s.isascii():
         return len(s)
-    return sum(0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in s)
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in s
+    )
 
 
 def cut(s, width):

@@ -1,4 +1,5 @@
 """Runs the program that the first argument names, in the folder of the second argument: job.json in, report.json out."""
+
 import importlib
 import json
 import os

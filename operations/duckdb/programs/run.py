@@ -1,4 +1,5 @@
 """Runs one job: the statements in order, then the query. duckdb.go has the members of the job and the report."""
+
 import duckdb
 
 import database

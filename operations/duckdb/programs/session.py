@@ -1,4 +1,5 @@
 """A database in memory with views over the files of a lake. Statements can only read them."""
+
 import concurrent.futures
 import difflib
 import re
@@ -12,8 +13,18 @@ Type = duckdb.StatementType
 # Statements that stay in memory: queries, and statements that prepare queries. All others are refused before DuckDB runs them.
 QUERIES = {Type.SELECT, Type.EXPLAIN, Type.MULTI, Type.CALL, Type.PRAGMA}
 PREPARATIONS = {
-    Type.SET, Type.VARIABLE_SET, Type.TRANSACTION, Type.CREATE, Type.CREATE_FUNC, Type.DROP, Type.ALTER, Type.INSERT, Type.UPDATE, Type.DELETE,
-    Type.MERGE_INTO, Type.ANALYZE,
+    Type.SET,
+    Type.VARIABLE_SET,
+    Type.TRANSACTION,
+    Type.CREATE,
+    Type.CREATE_FUNC,
+    Type.DROP,
+    Type.ALTER,
+    Type.INSERT,
+    Type.UPDATE,
+    Type.DELETE,
+    Type.MERGE_INTO,
+    Type.ANALYZE,
 }
 
 
@@ -40,7 +51,9 @@ class Session:
         self.views = {}  # by schema.name
         self.carried = set()  # simulated views whose rows a statement may have copied into a table of the session
         # A database without files, for finding the names in a statement.
-        self.blank = duckdb.connect(":memory:", config={"enable_external_access": False, "python_enable_replacements": False})
+        self.blank = duckdb.connect(
+            ":memory:", config={"enable_external_access": False, "python_enable_replacements": False}
+        )
         self.connection = database.connect(
             config={
                 "temp_directory": job["spill"],
@@ -93,7 +106,13 @@ class Session:
         used = self.used(sql)
         for name in used:
             if self.views[name].get("broken"):
-                raise Refused("Broken", f"{name} cannot be read: {self.views[name]['broken']}", sql, self.views[name].get("repair", ""), "missing")
+                raise Refused(
+                    "Broken",
+                    f"{name} cannot be read: {self.views[name]['broken']}",
+                    sql,
+                    self.views[name].get("repair", ""),
+                    "missing",
+                )
         if kind not in (Type.SELECT, Type.EXPLAIN):  # Invariant 11
             self.carried |= {n for n in used if self.views[n]["simulated"]}
         result = self.interruptible(sql, self.connection.execute, statement)
@@ -121,7 +140,11 @@ class Session:
             raise self.denied(sql)
         # COPY may be nested in any other statement, and DuckDB would let it overwrite the files that it may read.
         for token, word in tokens(sql):
-            if token not in ("string_const", "comment") and re.match(r"\W*copy\b", word, re.I) and not word.startswith('"'):
+            if (
+                token not in ("string_const", "comment")
+                and re.match(r"\W*copy\b", word, re.I)
+                and not word.startswith('"')
+            ):
                 raise self.denied(sql)
 
     def denied(self, sql):
@@ -134,9 +157,14 @@ class Session:
 
     def used(self, sql):
         """Return the views of the lake that a statement reads. Where it is not certain, a view counts as read."""
-        words = {w.strip('"').replace('""', '"').lower() for kind, w in tokens(sql) if kind in ("identifier", "keyword")}
+        words = {
+            w.strip('"').replace('""', '"').lower() for kind, w in tokens(sql) if kind in ("identifier", "keyword")
+        }
         try:
-            names = {re.sub(r" AS \S+$", "", n).replace('"', "").lower() for n in self.blank.get_table_names(sql, qualified=True)}
+            names = {
+                re.sub(r" AS \S+$", "", n).replace('"', "").lower()
+                for n in self.blank.get_table_names(sql, qualified=True)
+            }
         except (duckdb.Error, RuntimeError, ValueError):
             names = words
         out = set()
@@ -147,7 +175,9 @@ class Session:
             elif names is words and name in words and (view["schema"] != "quarantine" or "quarantine" in words):
                 out.add(full)
         if ".parquet" in sql:  # the files themselves
-            out |= {n for n, v in self.views.items() if any(f in sql for f in v["files"])} or {n for n, v in self.views.items() if v["simulated"]}
+            out |= {n for n, v in self.views.items() if any(f in sql for f in v["files"])} or {
+                n for n, v in self.views.items() if v["simulated"]
+            }
         return out
 
     def simulated(self, used):

@@ -1,4 +1,5 @@
 """Writes a value of DuckDB as text, as JSON, or as a CSV cell."""
+
 import datetime
 import decimal
 import json

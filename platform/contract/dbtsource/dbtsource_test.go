@@ -31,7 +31,8 @@ func TestProjectSourcesAreUpToDate(t *testing.T) {
 	t.Parallel()
 	stale, err := dbtsource.Stale(project, contracts(t))
 	if err != nil || len(stale) > 0 {
-		t.Errorf("%v, stale in dbt/models/sources: %s; run make generate, and remove files without a contract", err, strings.Join(stale, ", "))
+		t.Errorf("%v, stale in dbt/models/sources: %s; run make generate, and remove files without a contract", err,
+			strings.Join(stale, ", "))
 	}
 }
 

@@ -46,12 +46,17 @@ described as (
         cast(extract(month from date_day) as integer) as month,
         cast(date_trunc('month', date_day) as date) as month_start_date,
         case cast(extract(month from date_day) as integer)
-            {%- for name in ['gener', 'febrer', 'març', 'abril', 'maig', 'juny', 'juliol', 'agost', 'setembre', 'octubre', 'novembre', 'desembre'] %}
+            {%- for name in [
+                'gener', 'febrer', 'març', 'abril', 'maig', 'juny', 'juliol', 'agost', 'setembre', 'octubre', 'novembre', 'desembre'
+            ] %}
             when {{ loop.index }} then cast('{{ name }}' as varchar)
             {%- endfor %}
         end as month_name_ca,
         case cast(extract(month from date_day) as integer)
-            {%- for name in ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'] %}
+            {%- for name in [
+                'January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November',
+                'December'
+            ] %}
             when {{ loop.index }} then cast('{{ name }}' as varchar)
             {%- endfor %}
         end as month_name_en,

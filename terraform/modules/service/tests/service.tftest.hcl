@@ -49,7 +49,10 @@ variables {
   subscriptions   = { validator = ["cat.llac.landing.validated.v1"] }
   environment     = { LLAC_DATA_BUCKET = "llac-dev-data-123456789012", LLAC_CONFIG_BUCKET = "llac-dev-config-123456789012" }
   statements      = <<-EOT
-    [{"Sid": "ReadLanding", "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::llac-dev-data-123456789012/landing/*"]}]
+    [{
+      "Sid": "ReadLanding", "Effect": "Allow", "Action": ["s3:GetObject"],
+      "Resource": ["arn:aws:s3:::llac-dev-data-123456789012/landing/*"]
+    }]
   EOT
 }
 
