@@ -18,7 +18,7 @@ func TestDifferencesOfEngines(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "probe.duckdb")
 	do := func(onDuckDB, onTrino string) {
 		t.Helper()
-		statements := []string{"CREATE SCHEMA IF NOT EXISTS probe", onDuckDB}
+		statements := []string{"CREATE SCHEMA IF NOT EXISTS compared", onDuckDB}
 		if _, err := sim.engine.Run(t.Context(), duckdb.Job{Database: file, Statements: statements}); err != nil {
 			t.Fatal(err)
 		}
@@ -38,16 +38,16 @@ func TestDifferencesOfEngines(t *testing.T) {
 		}
 		return Differences(theirs, duckTable(ours))
 	}
-	if err := trino.Empty(t.Context(), "probe"); err != nil {
+	if err := trino.Empty(t.Context(), "compared"); err != nil {
 		t.Fatal(err)
 	}
-	every := `CREATE TABLE probe.every_type AS SELECT * FROM (VALUES
+	every := `CREATE TABLE compared.every_type AS SELECT * FROM (VALUES
 		(CAST('l''àpoca ·' AS varchar), CAST(2023 AS integer), CAST(7909125 AS bigint), CAST(0.1 AS double),
 			CAST(1.5 AS decimal(12, 2)), DATE '1900-01-01', true),
 		(CAST('' AS varchar), -1, -9223372036854775807, 1e300, CAST(-0.01 AS decimal(12, 2)), DATE '9999-12-31', false),
 		(CAST(NULL AS varchar), NULL, NULL, NULL, NULL, NULL, NULL)) AS t (name, year, people, share, change, day, is_open)`
 	do(every, every)
-	if d := differences("probe.every_type"); len(d) > 0 {
+	if d := differences("compared.every_type"); len(d) > 0 {
 		t.Errorf("the same values differ: %q", d)
 	}
 	for _, d := range []struct{ column, onTrino string }{
@@ -56,9 +56,9 @@ func TestDifferencesOfEngines(t *testing.T) {
 		{"is_open", "NOT is_open"}, {"name", "CAST(name AS varchar(20))"}, {"year", "CAST(year AS bigint)"},
 		{"change", "CAST(change AS decimal(12, 3))"}, {"day", "CAST(day AS timestamp)"},
 	} {
-		view := "CREATE OR REPLACE VIEW probe.differs AS SELECT name AS key, %s AS %s FROM probe.every_type"
+		view := "CREATE OR REPLACE VIEW compared.differs AS SELECT name AS key, %s AS %s FROM compared.every_type"
 		do(fmt.Sprintf(view, d.column, d.column), fmt.Sprintf(view, d.onTrino, d.column))
-		if len(differences("probe.differs")) == 0 {
+		if len(differences("compared.differs")) == 0 {
 			t.Errorf("%s on Trino and %s on DuckDB: the difference was not reported", d.onTrino, d.column)
 		}
 	}
