@@ -48,7 +48,8 @@ func TestRun(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(rows.Values, [][]any{{json.Number("1"), nil}}) || rows.More {
 		t.Errorf("got %#v, %v", rows, err)
 	}
-	_, err = e.Run(t.Context(), Job{Database: file, Statements: []string{"create table u (a int)", "select * from nowhere", "drop table t"}})
+	_, err = e.Run(t.Context(), Job{Database: file, Statements: []string{"create table u (a int)", "select * from nowhere",
+		"drop table t"}})
 	var refused *Error
 	if !errors.As(err, &refused) || refused.Kind != "CatalogException" || refused.Statement != "select * from nowhere" {
 		t.Errorf("got %v", err)

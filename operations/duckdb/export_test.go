@@ -14,8 +14,10 @@ import (
 )
 
 // awkward selects values that are hard to write in one format or another.
-const awkward = `select '080193' as code, 'Hospitalet de Llobregat, l''' as name, '=1+1' as formula, '#1' as mark, chr(9) || 'a"b' || chr(10) as control, 12.50::decimal(9,2) as price,
-9007199254740993 as large, date '2023-01-31' as day, date '1850-01-01' as long_ago, true as yes, null as nothing, '' as empty, timestamp '2023-01-31 10:20:30' as at, 1e300 as big,
+const awkward = `select '080193' as code, 'Hospitalet de Llobregat, l''' as name, '=1+1' as formula, '#1' as mark, chr(9) || ` +
+	`'a"b' || chr(10) as control, 12.50::decimal(9,2) as price,
+9007199254740993 as large, date '2023-01-31' as day, date '1850-01-01' as long_ago, true as yes, null as nothing, '' as empty, ` +
+	`timestamp '2023-01-31 10:20:30' as at, 1e300 as big,
 'nan'::double as none, chr(0) as nul`
 
 func TestExport(t *testing.T) {
@@ -51,7 +53,8 @@ func TestExport(t *testing.T) {
 	const header = "code,name,formula,mark,control,price,large,day,long_ago,yes,nothing,empty,at,big,none,nul\r\n"
 	const row = `080193,"Hospitalet de Llobregat, l'",=1+1,"#1","` + "\ta\"\"b\n" +
 		`",12.50,9007199254740993,2023-01-31,1850-01-01,true,,"",2023-01-31 10:20:30,1e+300,nan,` + "\x00\r\n"
-	if got, want := string(export("c.csv")), "# SIMULATED DATA.\r\n# dataset: odd\r\n# attribution: Font: l'Idescat, \"padró\"\r\n# simulated: true\r\n"+header+row; got != want {
+	if got, want := string(export("c.csv")), "# SIMULATED DATA.\r\n# dataset: odd\r\n# attribution: Font: l'Idescat, "+
+		"\"padró\"\r\n# simulated: true\r\n"+header+row; got != want {
 		t.Errorf("csv: %q, want %q", got, want)
 	}
 	excel := strings.Replace(strings.Replace(row, "=1+1", "'=1+1", 1), "\"\ta", "\"'\ta", 1)

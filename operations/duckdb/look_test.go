@@ -35,7 +35,8 @@ func newTestLake(t *testing.T) *testLake {
 	p.look = Look{Run: "llac run", Marts: "llac marts", Unpublished: []string{"housing"}, Format: "csv", Limit: -1}
 	p.add("staging", "population", "simulator", "select range as year, 'recorded' as data_origin from range(3)")
 	p.add("staging", "rainfall", "meteo.cat", "select 1.5::decimal(4,1) as mm")
-	p.add("marts", "dim_towns", "simulator", "select '080193' as town_id, 'Barcelona' as town_name union all select '080001', null order by 1")
+	p.add("marts", "dim_towns", "simulator", "select '080193' as town_id, 'Barcelona' as town_name union all "+
+		"select '080001', null order by 1")
 	p.add("marts", `odd "name"`, "", "select date '2023-01-31' as d")
 	p.add("quarantine", "population", "simulator", "select 'bad_date' as code")
 	p.look.Views = append(p.look.Views, View{Schema: "marts", Name: "gone", Query: "select 1", Files: []string{p.dir + "/gone.parquet"},
@@ -110,7 +111,8 @@ func TestLook(t *testing.T) {
 		{"no table", "select 1 as a, '' as b, null as c, 'x,\"y\"' as d, 'z' || chr(10) as e", nil,
 			"a,b,c,d,e\n1,\"\",,\"x,\"\"y\"\"\",\"z\n\"\n", ""},
 		{"an odd name", `from "odd ""name"""`, nil, "d\n2023-01-31\n", ""},
-		{"quarantined rows", "from quarantine.population", nil, "code\nbad_date\n", "simulated: quarantine.population" + simulatedNote + "\n"},
+		{"quarantined rows", "from quarantine.population", nil, "code\nbad_date\n",
+			"simulated: quarantine.population" + simulatedNote + "\n"},
 		{"several, with semicolons in texts", "select ';' as a; -- ; here\nselect 2 as \"b;\";", nil, "a\n;\n\nb;\n2\n", ""},
 		{"no rows", "select 1 as a where false", nil, "a\n", ""},
 		{"through a join", "select count(*) as n from rainfall, population p, dim_towns", nil, "n\n6\n",
@@ -124,15 +126,19 @@ func TestLook(t *testing.T) {
 		{"a column named like a table", "select mm as population from rainfall", nil, "population\n1.5\n", ""},
 		{"a column named like a command", `select 1 as "copy", 'copy' as b -- copy`, nil, "copy,b\n1,copy\n", ""},
 		{"nothing", " ; -- nothing\n", nil, "", ""},
-		{"json", "select 1 as a, 1.50 as b, null as c, 9007199254740993 as d, date '2023-01-31' as a, 'né\t' as e, [1, 2] as f, {'g': true} as h", []func(*Look){format("json")},
-			"[\n" + ` {"a": 1, "b": 1.5, "c": null, "d": "9007199254740993", "a_2": "2023-01-31", "e": "né\t", "f": [1, 2], "h": {"g": true}}` + "\n]\n", ""},
+		{"json", "select 1 as a, 1.50 as b, null as c, 9007199254740993 as d, date '2023-01-31' as a, 'né\t' as e, [1, 2] as f, " +
+			"{'g': true} as h", []func(*Look){format("json")},
+			"[\n" + ` {"a": 1, "b": 1.5, "c": null, "d": "9007199254740993", "a_2": "2023-01-31", "e": "né\t", "f": [1, 2],` +
+				` "h": {"g": true}}` + "\n]\n", ""},
 		{"json of no rows", "from population where false", []func(*Look){format("json")}, "[]\n", "simulated: staging.population" +
 			simulatedNote + "\n"},
 		{"json, limited", "select year from population order by 1", []func(*Look){format("json"), limit(1)}, "[\n {\"year\": 0}\n]\n",
-			"1 of 3 rows; --limit 0 shows all, --format csv writes them without waiting\nsimulated: staging.population" + simulatedNote + "\n"},
+			"1 of 3 rows; --limit 0 shows all, --format csv writes them without waiting\nsimulated: staging.population" +
+				simulatedNote + "\n"},
 		{"markdown", "select year, 'a|b' || chr(10) as \"x|\" from population limit 1", []func(*Look){format("markdown")},
 			"| year | x\\| |\n| ---: | --- |\n| 0 | a\\|b  |\n\n(1 row)\n(simulated: staging.population" + simulatedNote + ")\n", ""},
-		{"a table", "select 1 as a, null as b, 'NULL' as c, '' as d, '日本' as e, e'\\x1b[31m\\n' as f, chr(8238) || chr(8203) as g, 'x' as h", []func(*Look){format("table")}, strings.Join([]string{
+		{"a table", "select 1 as a, null as b, 'NULL' as c, '' as d, '日本' as e, e'\\x1b[31m\\n' as f, " +
+			"chr(8238) || chr(8203) as g, 'x' as h", []func(*Look){format("table")}, strings.Join([]string{
 			"a  b     c       d  e     f           g             h",
 			"─  ────  ──────  ─  ────  ──────────  ────────────  ─",
 			"1  NULL  \"NULL\"     日本  \\x1b[31m\\n  \\u202e\\u200b  x", "(1 row)", ""}, "\n"), ""},
@@ -149,7 +155,8 @@ func TestLook(t *testing.T) {
 		{"a huge value", "select repeat('x', 100000) as a", []func(*Look){format("table")}, "a" + "\n" + strings.Repeat("─", 500) + "\n" +
 			strings.Repeat("x", 499) + "…\n(1 row)\n(… marks truncated text; --format csv shows all)\n", ""},
 		{"a command", ".schema rainfall", []func(*Look){format("table")},
-			"staging.rainfall: Of rainfall\nCOLUMN  TYPE          DESCRIPTION\n──────  ────────────  ───────────\nmm      DECIMAL(4,1)\n", ""},
+			"staging.rainfall: Of rainfall\nCOLUMN  TYPE          DESCRIPTION\n──────  ────────────  ───────────\nmm      " +
+				"DECIMAL(4,1)\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +199,8 @@ func TestLookChangesNothing(t *testing.T) {
 		"prepare p as " + over,
 		"select 1; " + over, "/* /* */ */ CoPy(select 1) to " + Text(mine), "begin; " + over + "; commit",
 		"copy (pivot population on year) to " + Text(mine),
-		"create view v as with a as (" + over + ") select 1; from v", "create macro m() as table with a as (" + over + ") select 1; from m()",
+		"create view v as with a as (" + over + ") select 1; from v", "create macro m() as table with a as (" + over +
+			") select 1; from m()",
 		"with a as (co" + "py (select 1) to " + Text(elsewhere) + ") from a", "copy population to " + Text(elsewhere), "export database " +
 			Text(elsewhere),
 		"attach " + Text(elsewhere), "attach " + Text(mine), "attach ':memory:' as other", "install httpfs", "load httpfs",
@@ -245,7 +253,8 @@ func TestLookRefused(t *testing.T) {
 		if c.sql == "select '\xff'" {
 			continue // JSON cannot carry it; it must only not break anything
 		}
-		if r.Error == nil || r.Error.Code != c.code || !strings.Contains(r.Error.Message, c.message) || !strings.Contains(r.Error.Hint, c.hint) {
+		if r.Error == nil || r.Error.Code != c.code || !strings.Contains(r.Error.Message, c.message) ||
+			!strings.Contains(r.Error.Hint, c.hint) {
 			t.Errorf("%q: got %+v", c.sql, r.Error)
 		}
 	}
@@ -336,7 +345,8 @@ func TestLookInterrupted(t *testing.T) {
 		done <- err
 	}()
 	go func() {
-		_, _ = io.WriteString(writer, "select 1 as a;\nselect count(*) from range(100000000) t(a), range(100000000) u(b) where a * b % 7 = 3;\n")
+		_, _ = io.WriteString(writer, "select 1 as a;\nselect count(*) from range(100000000) t(a), range(100000000) u(b) "+
+			"where a * b % 7 = 3;\n")
 	}()
 	lines := bufio.NewScanner(read)
 	lines.Scan()

@@ -1,5 +1,5 @@
-// Package filelake reads a bucket of the local cloud straight from its plain files, so that looking at a lake needs
-// no running cloud and disturbs none: a file of the lake appears whole, by rename, or not at all.
+// Package filelake reads a bucket of the local cloud directly from its files, whether the cloud is running or not. This
+// is safe because a file of the lake appears complete, by rename, or not at all.
 package filelake
 
 import (
@@ -17,20 +17,20 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// ErrReadOnly is answered by every method that would change the lake.
-var ErrReadOnly = errors.New("the lake is opened for reading only")
+// ErrReadOnly is returned by every method that would change the lake.
+var ErrReadOnly = errors.New("the lake is read-only")
 
-// Bucket is one bucket of a local lake, for reading only. A bucket whose folder is missing is empty.
+// Bucket is one bucket of a local lake, read-only. A bucket whose folder is missing is empty.
 type Bucket struct {
 	root string
 }
 
 var _ lake.Store = (*Bucket)(nil)
 
-// Open opens the bucket of the state directory dir (".llac"). Nothing is read or made yet.
+// Open returns the bucket of the state directory dir (".llac"). It neither reads nor creates files.
 func Open(dir, bucket string) *Bucket { return &Bucket{root: filepath.Join(dir, "lake", bucket)} }
 
-// Path is the file in which an object's bytes lie.
+// Path returns the file of an object.
 func (b *Bucket) Path(key string) string { return filepath.Join(b.root, filepath.FromSlash(key)) }
 
 // Get reads a whole object.
@@ -39,7 +39,7 @@ func (b *Bucket) Get(ctx context.Context, key string) ([]byte, lake.Info, error)
 	if err != nil {
 		return nil, lake.Info{}, err
 	}
-	defer func() { _ = r.Close() }() // only read from
+	defer func() { _ = r.Close() }() // read only, so that Close cannot lose data
 	body, err := io.ReadAll(r)
 	if err != nil {
 		return nil, lake.Info{}, fmt.Errorf("read %s: %w", b.Path(key), err)
@@ -54,7 +54,7 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, lake.Info
 		return nil, lake.Info{}, err
 	}
 	if !fs.ValidPath(key) || key == "." {
-		return nil, lake.Info{}, fmt.Errorf("read %q: it is no key of a local lake: %w", key, lake.ErrNotFound)
+		return nil, lake.Info{}, fmt.Errorf("read %q: not a key of a local lake: %w", key, lake.ErrNotFound)
 	}
 	f, err := os.Open(b.Path(key))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +73,7 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, lake.Info
 	return f, lake.Info{Key: key, Size: stat.Size(), Modified: stat.ModTime().UTC()}, nil
 }
 
-// List calls yield for each object under prefix in key order, until it answers false.
+// List calls yield for each object under prefix in key order, until yield returns false.
 func (b *Bucket) List(ctx context.Context, prefix string, yield func(lake.Info) bool) error {
 	err := b.walk(ctx, path.Dir(prefix+"x"), prefix, yield)
 	if errors.Is(err, errEnough) {
@@ -82,9 +82,10 @@ func (b *Bucket) List(ctx context.Context, prefix string, yield func(lake.Info) 
 	return err
 }
 
+// errEnough ends a walk after yield has returned false.
 var errEnough = errors.New("enough listed")
 
-// walk lists the folder at, whose keys it gives out in byte order: a folder sorts with its slash, as S3 does.
+// walk lists the folder at in the byte order of the keys: a folder sorts with its slash, as in S3.
 func (b *Bucket) walk(ctx context.Context, at, prefix string, yield func(lake.Info) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -116,7 +117,7 @@ func (b *Bucket) walk(ctx context.Context, at, prefix string, yield func(lake.In
 		case !folder && strings.HasPrefix(key, prefix):
 			stat, err := byName[key].Info()
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // deleted while we looked
+				continue // deleted during the walk
 			}
 			if err != nil {
 				return fmt.Errorf("list %s: %w", key, err)
@@ -129,27 +130,27 @@ func (b *Bucket) walk(ctx context.Context, at, prefix string, yield func(lake.In
 	return nil
 }
 
-// Put answers ErrReadOnly.
+// Put returns ErrReadOnly.
 func (b *Bucket) Put(_ context.Context, key string, _ []byte, _ ...lake.PutOption) (lake.Info, error) {
 	return lake.Info{}, refuse(key)
 }
 
-// PutIfAbsent answers ErrReadOnly.
+// PutIfAbsent returns ErrReadOnly.
 func (b *Bucket) PutIfAbsent(_ context.Context, key string, _ []byte, _ ...lake.PutOption) (lake.Info, lake.Outcome, error) {
 	return lake.Info{}, 0, refuse(key)
 }
 
-// PutStream answers ErrReadOnly.
+// PutStream returns ErrReadOnly.
 func (b *Bucket) PutStream(_ context.Context, key string, _ io.Reader, _ ...lake.PutOption) (lake.Info, error) {
 	return lake.Info{}, refuse(key)
 }
 
-// CompareAndSwap answers ErrReadOnly.
+// CompareAndSwap returns ErrReadOnly.
 func (b *Bucket) CompareAndSwap(_ context.Context, key string, _ []byte, _ string, _ ...lake.PutOption) (lake.Info, error) {
 	return lake.Info{}, refuse(key)
 }
 
-// Delete answers ErrReadOnly.
+// Delete returns ErrReadOnly.
 func (b *Bucket) Delete(_ context.Context, key, _ string) error { return refuse(key) }
 
 func refuse(key string) error { return fmt.Errorf("write %s: %w", key, ErrReadOnly) }

@@ -65,14 +65,14 @@ func TestListIsInKeyOrder(t *testing.T) {
 	}
 	n := 0
 	if err := b.List(context.Background(), "", func(lake.Info) bool { n++; return n < 2 }); err != nil || n != 2 {
-		t.Errorf("a list that is told to stop gave %d objects, %v", n, err)
+		t.Errorf("List after yield returned false: %d objects, %v; want 2", n, err)
 	}
 }
 
 func TestMissingBucketIsEmpty(t *testing.T) {
 	t.Parallel()
 	b := filelake.Open(filepath.Join(t.TempDir(), "nowhere"), "data")
-	if err := b.List(context.Background(), "", func(lake.Info) bool { t.Error("listed something"); return true }); err != nil {
+	if err := b.List(context.Background(), "", func(lake.Info) bool { t.Error("List returned an object"); return true }); err != nil {
 		t.Error(err)
 	}
 }

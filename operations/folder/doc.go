@@ -1,5 +1,5 @@
-// Package folder lets the stager's engine work on a folder: pages in, Parquet files out, no lake and no cloud.
+// Package folder runs the stager's engine on a folder: pages in, Parquet files out, without a lake or a cloud.
 //
-// What must hold: the order of the pages is that of their names and of nothing else (invariant 6); no output is visible
-// before all of it is there, and what an Output holds that is not published leaves nothing behind (invariant 2).
+// What must hold: the names of the pages alone decide their order (invariant 6); an output becomes visible only when it
+// is complete, and an Output that is not published leaves no files behind (invariant 2).
 package folder

@@ -12,20 +12,20 @@ import (
 	"github.com/llac-project/llac/services/stager/engine"
 )
 
-// Output is where a dataset is staged to: <dir>/staging/<dataset>/<partition>=<value>/<dataset>.parquet and
-// <dir>/quarantine/<dataset>/rows.parquet. It is an engine.Sink. Until Publish everything lies in a hidden folder.
+// Output writes a staged dataset: <dir>/staging/<dataset>/<partition>=<value>/<dataset>.parquet and
+// <dir>/quarantine/<dataset>/rows.parquet. It is an engine.Sink. Until Publish, all files are in a hidden folder.
 type Output struct {
 	dir, dataset string
 	replace      bool
-	made         []string // folders that were not there before, the innermost first
+	made         []string // folders that Create made, the innermost first
 	work         string
-	open         atomic.Int64 // files neither committed nor given up
+	open         atomic.Int64 // files neither committed nor aborted
 }
 
-// ErrExists says that a dataset has been staged there before.
-var ErrExists = errors.New("there is a staging of this dataset already")
+// ErrExists is returned if the folder already contains the staged dataset.
+var ErrExists = errors.New("the dataset is already staged")
 
-// Create begins an output. Unless it may replace what is there, it answers ErrExists when there is something.
+// Create starts an output. Unless replace is set, it returns ErrExists if the dataset is already staged in dir.
 func Create(dir, dataset string, replace bool) (*Output, error) {
 	o := &Output{dir: dir, dataset: dataset, replace: replace}
 	if !replace {
@@ -41,7 +41,7 @@ func Create(dir, dataset string, replace bool) (*Output, error) {
 	}
 	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
-		// On the same file system as the output, so that publishing is renaming.
+		// The same file system as the output, so that Publish only renames.
 		o.work, err = os.MkdirTemp(dir, ".stage-")
 	}
 	if err == nil {
@@ -53,7 +53,7 @@ func Create(dir, dataset string, replace bool) (*Output, error) {
 	return o, nil
 }
 
-// vacant answers ErrExists when the dataset's folders are taken.
+// vacant returns ErrExists if a folder of the dataset exists.
 func (o *Output) vacant() error {
 	for _, place := range []string{o.Staging(), o.Quarantine()} {
 		if _, err := os.Lstat(place); err == nil {
@@ -65,13 +65,13 @@ func (o *Output) vacant() error {
 	return nil
 }
 
-// Staging is the folder of the staged files, once they are published.
+// Staging returns the folder of the staged files after Publish.
 func (o *Output) Staging() string { return filepath.Join(o.dir, "staging", o.dataset) }
 
-// Quarantine is the folder of the quarantine, once it is published.
+// Quarantine returns the folder of the quarantine after Publish.
 func (o *Output) Quarantine() string { return filepath.Join(o.dir, "quarantine", o.dataset) }
 
-// Path is the file of an output, once it is published.
+// Path returns the file of an output after Publish.
 func (o *Output) Path(of engine.Output) string { return o.path(o.Staging(), o.Quarantine(), of) }
 
 func (o *Output) path(staging, quarantine string, of engine.Output) string {
@@ -84,10 +84,10 @@ func (o *Output) path(staging, quarantine string, of engine.Output) string {
 	return filepath.Join(staging, o.dataset+".parquet")
 }
 
-// Temporary is a folder for what is needed until the end; it goes with the rest.
+// Temporary returns a folder for temporary files; Publish and Discard remove it.
 func (o *Output) Temporary() string { return filepath.Join(o.work, "temporary") }
 
-// The places of what is being made and of what it replaces, while both are hidden.
+// hidden returns the folder of the new files, or of the files they replace, inside the hidden folder.
 func (o *Output) hidden(which, kind string) string { return filepath.Join(o.work, which, kind) }
 
 // Create implements engine.Sink.
@@ -96,7 +96,7 @@ func (o *Output) Create(_ context.Context, of engine.Output) (engine.File, error
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	// Never a file twice: where a file system takes A for a, two partitions may share a name.
+	// Never create a file twice: on a file system that ignores case, two partitions may share a name.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err == nil {
 		err = f.Close()
@@ -108,7 +108,7 @@ func (o *Output) Create(_ context.Context, of engine.Output) (engine.File, error
 	return &file{output: o, path: path}, nil
 }
 
-// file is one file being written. It is open only while it is written to: there may be thousands.
+// file is one file being written. It is open only during a Write, because there may be thousands of files.
 type file struct {
 	output *Output
 	path   string
@@ -130,17 +130,17 @@ func (f *file) Commit(ctx context.Context) error {
 
 func (f *file) Abort() {
 	f.output.open.Add(-1)
-	_ = os.Remove(f.path) // if not now, then with the folder it lies in
+	_ = os.Remove(f.path) // if this fails, Discard removes it with its folder
 }
 
-// Publish shows the output, in place of what was there before, and ends it: the quarantine first, so that there are never
-// staged files whose refused rows are another run's.
+// Publish makes the output visible in place of an earlier one, and ends it. The quarantine comes first, so that staged
+// files never appear next to the quarantine of another run.
 func (o *Output) Publish() error {
 	if n := o.open.Load(); n != 0 {
-		return fmt.Errorf("publish %s: %d files are not finished; this is a fault of the engine", o.Staging(), n)
+		return fmt.Errorf("publish %s: %d files are not finished; this is a defect of the engine", o.Staging(), n)
 	}
 	if !o.replace {
-		if err := o.vacant(); err != nil { // somebody else has come meanwhile
+		if err := o.vacant(); err != nil { // another process may have published meanwhile
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (o *Output) Publish() error {
 		{o.hidden("new", "quarantine"), o.Quarantine()}, {o.hidden("new", "staging"), o.Staging()},
 	} {
 		if err = m.do(); errors.Is(err, fs.ErrNotExist) {
-			err = nil // there was nothing before, or there is nothing of this kind now
+			err = nil // no earlier output, or no files of this kind now
 			continue
 		}
 		if err != nil {
@@ -169,7 +169,7 @@ func (o *Output) Publish() error {
 	return o.Discard()
 }
 
-// move is a folder to be renamed.
+// move is one rename of a folder.
 type move struct{ from, to string }
 
 func (m move) do() error {
@@ -189,7 +189,7 @@ func (o *Output) Discard() error {
 		err = os.RemoveAll(o.work)
 	}
 	for _, dir := range o.made {
-		_ = os.Remove(dir) // ours, and empty unless somebody else has put something there
+		_ = os.Remove(dir) // Create made it; it stays if another process has put files there
 	}
 	return err
 }

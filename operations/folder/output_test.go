@@ -47,7 +47,7 @@ func put(t *testing.T, o *folder.Output, of engine.Output, pieces ...string) {
 	}
 }
 
-// files lists the files below a folder with what is in them.
+// files lists the files below a folder with their contents.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	var out []string
@@ -71,7 +71,7 @@ func TestPublish(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	o := create(t, dir, false)
 	put(t, o, part("01"), "ab", "cd")
-	// A second pass gives the first up and makes the same outputs again.
+	// A second pass aborts the first one and creates the same outputs again.
 	for range 2 {
 		f, err := o.Create(context.Background(), part("02"))
 		if err != nil {
@@ -85,12 +85,13 @@ func TestPublish(t *testing.T) {
 	put(t, o, part("02"), "second")
 	put(t, o, engine.Output{Quarantine: true}, "q")
 	if _, err := os.Stat(filepath.Join(dir, "staging")); err == nil {
-		t.Error("something is visible before it is published")
+		t.Error("the output is visible before Publish")
 	}
 	if err := o.Publish(); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"quarantine/places/rows.parquet q", "staging/places/district_id=01/places.parquet abcd", "staging/places/district_id=02/places.parquet second"}
+	want := []string{"quarantine/places/rows.parquet q", "staging/places/district_id=01/places.parquet abcd",
+		"staging/places/district_id=02/places.parquet second"}
 	if got := files(t, dir); !slices.Equal(got, want) {
 		t.Errorf("published %q, want %q", got, want)
 	}
@@ -98,30 +99,30 @@ func TestPublish(t *testing.T) {
 		t.Errorf("Path = %s", got)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 2 {
-		t.Errorf("%d entries are left, want staging and quarantine", len(left))
+		t.Errorf("the folder has %d entries, want staging and quarantine", len(left))
 	}
 
 	if _, err := folder.Create(dir, "places", false); !errors.Is(err, folder.ErrExists) {
-		t.Errorf("a second output: %v", err)
+		t.Errorf("Create of a staged dataset: %v, want ErrExists", err)
 	}
 	if other, err := folder.Create(dir, "others", false); err != nil || other.Discard() != nil {
-		t.Errorf("another dataset's: %v", err)
+		t.Errorf("Create of another dataset: %v", err)
 	}
-	// What replaces it replaces all of it, the quarantine too.
+	// A replacement replaces all files, also those of the quarantine.
 	o = create(t, dir, true)
 	put(t, o, part("03"), "new")
 	if got := files(t, dir); len(got) != 4 {
-		t.Errorf("before it is replaced: %q", got)
+		t.Errorf("before Publish of the replacement: %q", got)
 	}
 	if err := o.Publish(); err != nil {
 		t.Fatal(err)
 	}
 	if got := files(t, dir); !slices.Equal(got, []string{"staging/places/district_id=03/places.parquet new"}) {
-		t.Errorf("replaced by %q", got)
+		t.Errorf("after Publish of the replacement: %q", got)
 	}
 }
 
-func TestNothingIsPublishedHalf(t *testing.T) {
+func TestIncompleteOutputIsNotPublished(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "out")
 	o := create(t, dir, false)
@@ -130,24 +131,24 @@ func TestNothingIsPublishedHalf(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := o.Publish(); err == nil || !strings.Contains(err.Error(), "not finished") {
-		t.Errorf("published with a file that is being written: %v", err)
+		t.Errorf("Publish with an unfinished file: %v", err)
 	}
 	if _, err := o.Create(context.Background(), part("01")); err == nil {
-		t.Error("made a file twice")
+		t.Error("Create created a file twice")
 	}
 	f.Abort()
 	if err := o.Discard(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("the folder that was made for it is left")
+		t.Error("Discard left the folder that Create made")
 	}
 	if _, err := f.Write([]byte("x")); err == nil {
-		t.Error("wrote into a file that is gone")
+		t.Error("Write to an aborted file returned no error")
 	}
 }
 
-// TestPublishFails: what was there before is put back.
+// TestPublishFails checks that a failed Publish restores the earlier output.
 func TestPublishFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -159,22 +160,22 @@ func TestPublishFails(t *testing.T) {
 	o = create(t, dir, true)
 	put(t, o, part("01"), "new")
 	put(t, o, engine.Output{Quarantine: true}, "q")
-	if err := os.WriteFile(filepath.Join(dir, "quarantine"), nil, 0o644); err != nil { // where a folder has to be
+	if err := os.WriteFile(filepath.Join(dir, "quarantine"), nil, 0o644); err != nil { // a file in the place of the folder
 		t.Fatal(err)
 	}
 	if err := o.Publish(); err == nil {
-		t.Fatal("published into a file")
+		t.Fatal("Publish replaced a file by a folder")
 	}
 	if err := o.Discard(); err != nil {
 		t.Error(err)
 	}
 	if got := files(t, dir); !slices.Equal(got, []string{"quarantine ", "staging/places/district_id=01/places.parquet old"}) {
-		t.Errorf("left %q", got)
+		t.Errorf("files %q", got)
 	}
 }
 
-// TestSomebodyElseWasFaster: an output that may not replace anything does not.
-func TestSomebodyElseWasFaster(t *testing.T) {
+// TestConcurrentPublish checks that the second of two outputs without replace is not published.
+func TestConcurrentPublish(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first, second := create(t, dir, false), create(t, dir, false)
@@ -184,15 +185,15 @@ func TestSomebodyElseWasFaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := second.Publish(); !errors.Is(err, folder.ErrExists) {
-		t.Errorf("the second: %v", err)
+		t.Errorf("second Publish: %v, want ErrExists", err)
 	}
 	if got := files(t, filepath.Join(dir, "staging")); !slices.Equal(got, []string{"places/district_id=01/places.parquet first"}) {
-		t.Errorf("left %q", got)
+		t.Errorf("files %q", got)
 	}
 }
 
-// TestThousandsOfFilesAtOnce: none of them is held open.
-func TestThousandsOfFilesAtOnce(t *testing.T) {
+// TestThousandsOfFiles checks that no file stays open between writes.
+func TestThousandsOfFiles(t *testing.T) {
 	t.Parallel()
 	o := create(t, t.TempDir(), false)
 	var open []engine.File
@@ -207,7 +208,7 @@ func TestThousandsOfFilesAtOnce(t *testing.T) {
 		open = append(open, f)
 	}
 	if fds, err := os.ReadDir("/proc/self/fd"); err == nil && len(fds) > 500 {
-		t.Errorf("%d descriptors are open", len(fds))
+		t.Errorf("%d file descriptors are open", len(fds))
 	}
 	var all sync.WaitGroup
 	for _, half := range [][]engine.File{open[:1500], open[1500:]} {

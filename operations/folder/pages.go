@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/services/stager/engine"
 )
 
-// Pages are the pages of a folder, in page order.
+// Pages contains the pages of a folder, in page order.
 type Pages struct {
 	Pages   []engine.Page
 	files   []*pageFile
@@ -23,23 +23,23 @@ type Pages struct {
 	packed  unpacker
 }
 
-// The errors of a folder of pages.
+// Errors of Open and of reading a page.
 var (
 	ErrNoPages = errors.New("no pages")
 	ErrTwice   = errors.New("the same page twice")
-	ErrPacking = errors.New("it cannot be unpacked")
+	ErrPacking = errors.New("cannot decompress the page")
 )
 
-// Suffixes end the names of the files that are pages; what they add to .json says how the page is packed.
+// Suffixes are the suffixes of the names of page files. The part after .json names the compression.
 var Suffixes = []string{".json", ".json.zst", ".json.gz"}
 
-// Open finds the pages of a folder: the files directly in it that have one of the Suffixes, in the order of their names
-// with numbers by their value, page-2 before page-10. Names that begin with '.' or '_' are no pages, as in the lake,
-// where _manifest.json lies beside them. No page may hold more than largest bytes, unpacked.
+// Open finds the pages of a folder: the files directly in it that have one of the Suffixes. They are ordered by name, with
+// numbers compared by value: page-2 before page-10. Names that begin with '.' or '_' are not pages, as in the lake, where
+// _manifest.json is in the same folder. A page may have at most largest bytes, decompressed.
 func Open(dir string, largest int64) (*Pages, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err // it names the folder
+		return nil, err // the error names the folder
 	}
 	p := &Pages{largest: largest}
 	for _, e := range entries {
@@ -48,7 +48,7 @@ func Open(dir string, largest int64) (*Pages, error) {
 			continue
 		}
 		f := &pageFile{pages: p, path: filepath.Join(dir, name)}
-		info, err := os.Stat(f.path) // of what a link leads to
+		info, err := os.Stat(f.path) // Stat follows a link
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +79,7 @@ func Open(dir string, largest int64) (*Pages, error) {
 	return p, nil
 }
 
-// Bytes is how many bytes the pages read so far hold, unpacked.
+// Bytes returns the size of the pages read so far, in decompressed bytes.
 func (p *Pages) Bytes() int64 {
 	var n int64
 	for _, f := range p.files {
@@ -88,7 +88,7 @@ func (p *Pages) Bytes() int64 {
 	return n
 }
 
-// packing is the index in Suffixes of the longest that ends the name; -1: none.
+// packing returns the index in Suffixes of the name's suffix; -1 if it has none.
 func packing(name string) int {
 	for i, s := range Suffixes {
 		if strings.HasSuffix(name, s) && len(name) > len(s) {
@@ -103,7 +103,7 @@ type pageFile struct {
 	pages *Pages
 	path  string
 	size  int64
-	held  atomic.Int64 // bytes of the page, once it has been read
+	held  atomic.Int64 // bytes of the page; 0 before it is read
 }
 
 // read implements engine.Page's Read.
@@ -115,7 +115,7 @@ func (f *pageFile) read(ctx context.Context, into []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() // only read from
+	defer file.Close() // read only, so that Close cannot lose data
 	var page []byte
 	packed := packing(f.path)
 	switch largest := f.pages.largest; packed {
@@ -137,8 +137,8 @@ func (f *pageFile) read(ctx context.Context, into []byte) ([]byte, error) {
 	return page, nil
 }
 
-// fill reads r to its end into the buffer, or into a larger one when it does not fit there. expect is how long it should
-// be; 0: not known.
+// fill reads r to its end into the buffer, or into a larger one if the buffer is too small. expect is the expected length;
+// 0: unknown.
 func fill(r io.Reader, into []byte, expect, largest int64) ([]byte, error) {
 	page := into[:0]
 	if expect = min(expect, largest); int64(cap(page)) < expect {
@@ -147,7 +147,7 @@ func fill(r io.Reader, into []byte, expect, largest int64) ([]byte, error) {
 	for {
 		var n int
 		var err error
-		if len(page) == cap(page) { // the end may be here: only one more byte makes the buffer grow
+		if len(page) == cap(page) { // this may be the end: grow the buffer only if another byte follows
 			var one [1]byte
 			if n, err = r.Read(one[:]); n == 1 {
 				page = append(slices.Grow(page, max(len(page), 64<<10)), one[0])
@@ -167,14 +167,14 @@ func fill(r io.Reader, into []byte, expect, largest int64) ([]byte, error) {
 	}
 }
 
-// TooLargeError says that a page does not fit the memory.
+// TooLargeError reports a page that does not fit into memory.
 type TooLargeError struct{ Largest int64 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the page holds more than %d bytes, which do not fit the memory; raise --memory, or split the page", e.Largest)
+	return fmt.Sprintf("the page has more than %d bytes, which do not fit into memory; raise --memory, or split the page", e.Largest)
 }
 
-// natural compares names with the numbers in them by value; where that leaves a tie, byte by byte.
+// natural compares names, with the numbers in them by value. Names that are equal in this order are compared as bytes.
 func natural(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -195,7 +195,7 @@ func natural(a, b string) int {
 	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
 }
 
-// digits is how many digits s begins with.
+// digits returns the number of digits at the beginning of s.
 func digits(s string) int {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {

@@ -51,7 +51,8 @@ func TestPageOrder(t *testing.T) {
 	t.Parallel()
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	names := []string{ // in page order
-		"00000.aaaa.json", "2.json", "10.json", "99999999999999999999.json", "100000000000000000000.json", "a.json", "page-1.json", "page-02.json", "page-2.json",
+		"00000.aaaa.json", "2.json", "10.json", "99999999999999999999.json", "100000000000000000000.json", "a.json",
+		"page-1.json", "page-02.json", "page-2.json",
 		"page-10.json.zst", "page-11.json.gz", "page-x.json",
 	}
 	for _, name := range names {
@@ -74,23 +75,24 @@ func TestPageOrder(t *testing.T) {
 		got = append(got, page.Key)
 	}
 	if want := append(names, "z.json"); !slices.Equal(got, want) {
-		t.Errorf("page order is\n%s, want\n%s", strings.Join(got, " "), strings.Join(want, " "))
+		t.Errorf("page order\n%s\nwant\n%s", strings.Join(got, " "), strings.Join(want, " "))
 	}
 }
 
-func TestFoldersThatCannotBeRead(t *testing.T) {
+func TestUnreadableFolders(t *testing.T) {
 	t.Parallel()
 	empty, twice := t.TempDir(), t.TempDir()
 	write(t, twice, map[string][]byte{"p.json": nil, "p.json.zst": nil})
-	for dir, want := range map[string]error{empty: folder.ErrNoPages, twice: folder.ErrTwice, filepath.Join(empty, "none"): os.ErrNotExist} {
+	for dir, want := range map[string]error{empty: folder.ErrNoPages, twice: folder.ErrTwice,
+		filepath.Join(empty, "none"): os.ErrNotExist} {
 		if _, err := folder.Open(dir, 1<<20); !errors.Is(err, want) || !strings.Contains(err.Error(), dir) {
-			t.Errorf("Open = %v, want %v of %s", err, want, dir)
+			t.Errorf("Open = %v, want %v for %s", err, want, dir)
 		}
 	}
 }
 
-// TestReadIntoTheBuffer: a page is read into the buffer where it fits, however it is packed, and into a new one where not.
-func TestReadIntoTheBuffer(t *testing.T) {
+// TestReadIntoBuffer reads pages of every compression into the buffer if they fit, and into a new one if not.
+func TestReadIntoBuffer(t *testing.T) {
 	t.Parallel()
 	dir, body := t.TempDir(), bytes.Repeat([]byte(`{"a":"b"},`), 20_000)
 	write(t, dir, map[string][]byte{"1.json": body, "2.json.zst": zstded(t, body), "3.json.gz": gzipped(t, body)})
@@ -111,20 +113,22 @@ func TestReadIntoTheBuffer(t *testing.T) {
 		}
 	}
 	if got := p.Bytes(); got != 3*int64(len(body)) {
-		t.Errorf("read %d bytes", got)
+		t.Errorf("Bytes = %d", got)
 	}
-	if p.Pages[0].Size != int64(len(body)) || p.Pages[1].Size != int64(len(body)) || p.Pages[2].Size != int64(len(body)) || p.Pages[0].Rows != -1 {
+	if p.Pages[0].Size != int64(len(body)) || p.Pages[1].Size != int64(len(body)) || p.Pages[2].Size != int64(len(body)) ||
+		p.Pages[0].Rows != -1 {
 		t.Errorf("pages: %+v", p.Pages)
 	}
 }
 
-// TestPagesThatCannotBeRead: too large, cut short, gone; the error names the file.
-func TestPagesThatCannotBeRead(t *testing.T) {
+// TestUnreadablePages reads pages that are too large, truncated or deleted. The error names the file.
+func TestUnreadablePages(t *testing.T) {
 	t.Parallel()
 	dir, body := t.TempDir(), make([]byte, 100_000)
 	write(t, dir, map[string][]byte{
 		"1.json": body, "2.json.zst": zstded(t, body), "3.json.gz": gzipped(t, body),
-		"4.json.zst": zstded(t, []byte("[]"))[:6], "5.json.gz": gzipped(t, []byte("[]"))[:12], "6.json.zst": []byte("[]"), "7.json.gz": []byte("[]"), "8.json": nil,
+		"4.json.zst": zstded(t, []byte("[]"))[:6], "5.json.gz": gzipped(t, []byte("[]"))[:12], "6.json.zst": []byte("[]"),
+		"7.json.gz": []byte("[]"), "8.json": nil,
 	})
 	p, err := folder.Open(dir, 99_999)
 	if err != nil {
@@ -143,6 +147,6 @@ func TestPagesThatCannotBeRead(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := p.Pages[0].Read(ended, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("after the end: %v", err)
+		t.Errorf("Read after the end of the context: %v", err)
 	}
 }

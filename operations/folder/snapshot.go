@@ -14,25 +14,25 @@ import (
 	"github.com/llac-project/llac/services/stager/reference"
 )
 
-// Snapshot is a staged dataset in a folder, for other rows to be matched with.
+// Snapshot is a staged dataset in a folder. Rows of other datasets are matched with it.
 type Snapshot struct {
 	Dataset   string
-	Simulated bool // or nobody says that it is not (invariant 11)
+	Simulated bool // also if the files do not state their origin (invariant 11)
 	files     []parquetFile
 }
 
-// parquetFile is one of its files, with the partition values of its path.
+// parquetFile is one file of a snapshot, with the partition values of its path.
 type parquetFile struct {
 	path      string
 	body      []byte
 	partition []lake.PartitionValue
 }
 
-// slotColumn is the folder of a snapshot in the lake.
+// slotColumn is the partition column of a snapshot in the lake.
 const slotColumn = "ingested_process_at"
 
-// OpenSnapshot reads the Parquet files of a staged dataset: the file at path, those below the folder, or, where the folder is
-// what llac stage has written, those of the dataset in it. No file may hold more than largest bytes.
+// OpenSnapshot reads the Parquet files of a staged dataset. The path is a file, a folder that contains the files, or an
+// output folder of llac stage, of which only the dataset's files are read. A file may have at most largest bytes.
 func OpenSnapshot(dataset, path string, largest int64) (*Snapshot, error) {
 	if staged := filepath.Join(path, "staging", dataset); isFolder(staged) {
 		path = staged
@@ -63,12 +63,12 @@ func OpenSnapshot(dataset, path string, largest int64) (*Snapshot, error) {
 		case err != nil:
 			return fmt.Errorf("read %s: %w", file, err)
 		case of != "" && of != dataset:
-			return fmt.Errorf("read %s: it is of the dataset %s, not of %s", file, of, dataset)
+			return fmt.Errorf("read %s: it contains the dataset %s, not %s", file, of, dataset)
 		}
 		f := parquetFile{path: file, body: body, partition: partitionOf(root, file)}
 		for _, p := range f.partition {
 			if p.Column == slotColumn && slot != "" && p.Value != slot {
-				return fmt.Errorf("read %s: it holds several snapshots, %s and %s; name the folder of one", path, slot, p.Value)
+				return fmt.Errorf("read %s: it contains several snapshots, %s and %s; pass the folder of one", path, slot, p.Value)
 			}
 			if p.Column == slotColumn {
 				slot = p.Value
@@ -78,7 +78,7 @@ func OpenSnapshot(dataset, path string, largest int64) (*Snapshot, error) {
 		return nil
 	})
 	if err == nil && len(s.files) == 0 {
-		err = fmt.Errorf("read %s: there is no *.parquet", path)
+		err = fmt.Errorf("read %s: no *.parquet file", path)
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// partitionOf reads the folders between root and a file that are named column=value.
+// partitionOf returns the partition values of a file: the folders named column=value between root and the file.
 func partitionOf(root, file string) []lake.PartitionValue {
 	var out []lake.PartitionValue
 	rel, err := filepath.Rel(root, filepath.Dir(file))
@@ -106,7 +106,7 @@ func partitionOf(root, file string) []lake.PartitionValue {
 	return out
 }
 
-// Finder makes ready what a column is matched with.
+// Finder returns the finder of the values that a column is matched with.
 func (s *Snapshot) Finder(f contract.Field) (matching.Finder, error) {
 	if f.Reference == nil || f.Reference.Dataset != s.Dataset {
 		return nil, errors.New("the column is matched with another dataset")

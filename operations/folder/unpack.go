@@ -11,18 +11,19 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// unpacker unpacks pages. It may be used by several goroutines at once.
+// unpacker decompresses pages. Several goroutines may use it at once.
 type unpacker struct {
 	once    sync.Once
 	decoder *zstd.Decoder
 	err     error
-	packed  sync.Pool // of *[]byte: the bytes of packed files
+	packed  sync.Pool // of *[]byte: buffers for compressed files
 }
 
-// unzstd unpacks a page whole, so that it takes no window beside the page.
+// unzstd decompresses a page in one call, so that the decoder needs no window besides the page.
 func (u *unpacker) unzstd(r io.Reader, into []byte, size, largest int64) ([]byte, error) {
 	u.once.Do(func() {
-		u.decoder, u.err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(largest)))
+		u.decoder, u.err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(uint64(largest)))
 	})
 	if u.err != nil {
 		return nil, u.err
@@ -52,14 +53,14 @@ func (u *unpacker) gunzip(r io.Reader, into []byte, largest int64) ([]byte, erro
 	return fill(z, into, 0, largest)
 }
 
-// unpacked is what a packed file says that it holds, in bytes; 0: it does not say. Nobody relies on it for more than how
-// many pages are in memory at once: reading tells how large the page is.
+// unpacked returns the decompressed size that a compressed file states; 0 if it states none. It is used only to decide
+// how many pages are in memory at once; the actual size is known after reading.
 func (f *pageFile) unpacked() int64 {
 	file, err := os.Open(f.path)
 	if err != nil {
-		return 0 // reading it will say so
+		return 0 // read reports the error
 	}
-	defer file.Close() // only read from
+	defer file.Close() // read only, so that Close cannot lose data
 	if packing(f.path) == 1 {
 		var header zstd.Header
 		begin := make([]byte, min(f.size, zstd.HeaderMaxSize))
@@ -68,7 +69,7 @@ func (f *pageFile) unpacked() int64 {
 		}
 		return int64(min(header.FrameContentSize, uint64(f.pages.largest)))
 	}
-	var end [4]byte // of a gzip file: the size of its last member, modulo 2^32
+	var end [4]byte // gzip: the size of the last member, modulo 2^32
 	if _, err := file.ReadAt(end[:], f.size-int64(len(end))); err != nil {
 		return 0
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// stillClock sleeps without end, except for short waits, which pass at once.
+// stillClock sleeps forever, except for short waits, which return at once.
 type stillClock struct {
 	now      time.Time
 	sleeping chan struct{}
@@ -25,7 +25,7 @@ func (c *stillClock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// Who waits for its turn at the polite rate goes on when a simulator raises it.
+// A waiter at the default rate continues when a simulator raises the rate.
 func TestRaiseWakesWaiters(t *testing.T) {
 	t.Parallel()
 	c := &stillClock{now: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), sleeping: make(chan struct{}, 1)}
@@ -47,7 +47,7 @@ func TestRaiseWakesWaiters(t *testing.T) {
 	}
 }
 
-// A wait ends with its context, also while a portal asked for silence.
+// A wait ends with its context, also during a Retry-After.
 func TestWaitEndsWithContext(t *testing.T) {
 	t.Parallel()
 	c := &stillClock{now: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), sleeping: make(chan struct{}, 1)}
@@ -74,12 +74,12 @@ func TestStricterRateWins(t *testing.T) {
 		want     float64
 	}{{10, true, 4}, {1, false, 4}, {1, true, 1}, {4, false, 1}} {
 		if got := float64(l.host("a", c.rate, c.explicit).limiter.Limit()); got != c.want {
-			t.Errorf("after %v (explicit %v): %v a second, want %v", c.rate, c.explicit, got, c.want)
+			t.Errorf("after %v (explicit %v): %v per second, want %v", c.rate, c.explicit, got, c.want)
 		}
 	}
 }
 
-func TestTransportSpeaksTLS12OrLater(t *testing.T) {
+func TestTransportRequiresTLS12(t *testing.T) {
 	t.Parallel()
 	if v := sharedTransport().(*http.Transport).TLSClientConfig.MinVersion; v < tls.VersionTLS12 {
 		t.Errorf("minimum TLS version %#x", v)

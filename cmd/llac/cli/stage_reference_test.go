@@ -122,9 +122,9 @@ func TestStageReferenceRefused(t *testing.T) {
 			"the contract matches with municipalities"},
 		"nothing is matched": {towns, []string{"--reference", "municipalities=" + reference}, "no column of municipalities is matched with it"},
 		"not there":          {services, []string{"--reference", "municipalities=" + filepath.Join(reference, "none")}, "no such file"},
-		"no Parquet":         {services, []string{"--reference", "municipalities=" + in}, "there is no *.parquet"},
+		"no Parquet":         {services, []string{"--reference", "municipalities=" + in}, "no *.parquet file"},
 		"broken":             {services, []string{"--reference", "municipalities=" + broken}, "a.parquet: read Parquet"},
-		"several snapshots":  {services, []string{"--reference", "municipalities=" + several}, "it holds several snapshots, 1 and 2"},
+		"several snapshots":  {services, []string{"--reference", "municipalities=" + several}, "it contains several snapshots, 1 and 2"},
 		// Invariant 11.
 		"real rows with simulated ones": {services, []string{"--reference", "municipalities=" + reference, "--source-system", official},
 			"no portal vouches for, and --source-system names " + official},
@@ -162,7 +162,7 @@ func TestStageReferenceOfAnotherDataset(t *testing.T) {
 	}
 	_, stderr, status := llac(t, "stage", services, "--in", servicesOf(t), "--out", t.TempDir(), "--reference",
 		"municipalities="+filepath.Join(out, "staging"))
-	if status != 2 || !strings.Contains(stderr, "it is of the dataset places, not of municipalities") {
+	if status != 2 || !strings.Contains(stderr, "it contains the dataset places, not municipalities") {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
 }

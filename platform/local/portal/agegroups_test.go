@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// The figures add up by sex, by age and by municipality, and are all invented but for the gaps of Palmerola.
+// The figures add up by sex, by age and by municipality. All are invented except the gaps of Palmerola.
 func TestAgeTable(t *testing.T) {
 	t.Parallel()
 	p := small(t)
 	if r := get(t, table(p, "/"+AgeTable+"/data")); r.status != 416 {
-		t.Errorf("the whole table has more cells than an answer may hold: status %d", r.status)
+		t.Errorf("the whole table has more cells than the limit of a response: status %d", r.status)
 	}
 	for _, year := range populationYears {
 		c := decoded[cube](t, get(t, table(p, "/"+AgeTable+"/data?YEAR="+year)))
@@ -63,7 +63,7 @@ func TestAgeTable(t *testing.T) {
 			}
 		}
 	}
-	// Near the register's figures, and not the same.
+	// The totals are near the register's figures, but not the same.
 	var same, places int
 	for _, m := range loadFacts().municipalities {
 		people := drawAges(m, 1, 0)

@@ -15,8 +15,8 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// The clients' own suite runs against the simulator as it does against their small servers: what one learns of the
-// other cannot drift.
+// The conformance suite of the clients runs against the simulator as well as against the fakes of the client tests, so that
+// simulator and fakes cannot diverge.
 func TestClientsConform(t *testing.T) {
 	t.Parallel()
 	value := func(r source.Row, name string) string {
@@ -114,8 +114,8 @@ func mustRepublish(t *testing.T, err error) {
 	}
 }
 
-// uncompressed leaves compression to the suite's own server, which rewrites answers; and it sends answers in chunks, so
-// that the client has the last one only after the server has logged its request.
+// uncompressed leaves compression to the suite's server, which rewrites responses. It sends responses in chunks, so that
+// the client receives the last chunk only after the server has logged the request.
 func uncompressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
@@ -133,8 +133,7 @@ func (c chunked) WriteHeader(status int) {
 
 func (c chunked) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// With the simulator's own gzip, over its own sockets, the client reads the register to the last row and then finds it
-// unchanged.
+// Over the simulator's own sockets and with its gzip, the client reads the whole register and then reports it unchanged.
 func TestClientOverTheWire(t *testing.T) {
 	t.Parallel()
 	p := started(t, Options{RegisterRows: 2500})

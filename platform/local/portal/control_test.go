@@ -27,10 +27,10 @@ func TestFaultsOverHTTP(t *testing.T) {
 		t.Errorf("in force: %s", r.body)
 	}
 	if r := get(t, table(p, "/pmh")); r.status != 429 || r.header.Get("Retry-After") != "3" {
-		t.Errorf("the fault does not strike: %d", r.status)
+		t.Errorf("the fault does not apply: status %d", r.status)
 	}
 	if r := get(t, table(p, "/pmh")); r.status != 200 {
-		t.Errorf("the fault strikes twice: %d", r.status)
+		t.Errorf("the fault applies twice: status %d", r.status)
 	}
 	for body, kind := range map[string]string{
 		sent: "text/plain", "": asJSON, "{}": asJSON, `[{"kind":"thunder"}]`: asJSON, `[{"kind":"shrink","colour":1}]`: asJSON,
@@ -123,7 +123,7 @@ func TestStartAndClose(t *testing.T) {
 	p.Close()
 	p.Close()
 	if _, err := tryAsk(t, http.MethodGet, url, ""); err == nil {
-		t.Error("answers after Close")
+		t.Error("the simulator responds after Close")
 	}
 	if err := p.Start(ctx); err != nil {
 		t.Fatalf("start after close: %v", err)
@@ -133,7 +133,7 @@ func TestStartAndClose(t *testing.T) {
 	cancel() // closes as Close does, from another goroutine
 	deadline := time.Now().Add(10 * time.Second)
 	for p.URL(socrata.Name) != "" && time.Now().Before(deadline) {
-		_, _ = tryAsk(t, http.MethodGet, url, "") // gives way until the listener has gone
+		_, _ = tryAsk(t, http.MethodGet, url, "") // yields until the listener is closed
 	}
 	if p.URL(socrata.Name) != "" {
 		t.Error("the end of the context does not stop the simulator")
@@ -154,7 +154,7 @@ func TestOnlyLoopback(t *testing.T) {
 	}
 }
 
-// All of the simulator at once, from many goroutines: for the race detector.
+// Many goroutines use all of the simulator at once, for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -180,6 +180,6 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 	if _, about := p.published(socrata.Name, RegisterID); about.ID != RegisterID {
-		t.Error("the register is gone")
+		t.Error("the register is no longer served")
 	}
 }

@@ -17,12 +17,12 @@ type FaultKind string
 
 // Faults of the response: the client does not receive the page.
 const (
-	Status           FaultKind = "status"            // Fault.Status instead of the page: 202, 403, 408, 429, 5xx …, in the portal's own body
+	Status           FaultKind = "status"            // Fault.Status and the portal's own error body: 202, 403, 408, 429, 5xx
 	ClassError       FaultKind = "class-error"       // Idescat: HTTP 200 and a body of class "error" (elsewhere as status 500)
 	TruncatedChunked FaultKind = "truncated-chunked" // chunked, ends early
 	TruncatedLength  FaultKind = "truncated-length"  // Content-Length promises more than is sent
 	Malformed        FaultKind = "malformed"         // complete, but not JSON
-	NotUTF8          FaultKind = "not-utf8"          // a byte that UTF-8 does not have, within a text
+	NotUTF8          FaultKind = "not-utf8"          // a byte that is not UTF-8, in a text
 	ObjectPage       FaultKind = "object-page"       // an object where rows are an array; an array where a cube is an object
 	Reset            FaultKind = "reset"             // the connection is reset, nothing is sent
 	Slow             FaultKind = "slow"              // Fault.Delay passes first, on the portal's clock

@@ -100,7 +100,7 @@ func TestTruncatedFaults(t *testing.T) {
 		}
 		arm(t, p)
 		if again := get(t, url); !bytes.Equal(again.body, whole.body) {
-			t.Errorf("%s: the page is another after the fault", name)
+			t.Errorf("%s: the page has changed after the fault", name)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func TestResetFault(t *testing.T) {
 	}
 }
 
-// patientClock sleeps no time and remembers how long it should have.
+// patientClock does not sleep; it records the durations.
 type patientClock struct {
 	mu    sync.Mutex
 	slept []time.Duration
@@ -178,7 +178,7 @@ func TestSlowFault(t *testing.T) {
 	}
 }
 
-// A client that goes away while it waits ends the wait.
+// The wait ends when the client disconnects.
 func TestSlowFaultEndsWithTheClient(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -191,7 +191,7 @@ func TestSlowFaultEndsWithTheClient(t *testing.T) {
 	}
 	if response, err := http.DefaultClient.Do(request); err == nil {
 		_ = response.Body.Close()
-		t.Error("an answer came before the hour was over")
+		t.Error("the client received a response before the hour was over")
 	}
 	p.Close() // hangs if the handler still waits
 }
@@ -204,7 +204,7 @@ func TestDataFaultsOnRows(t *testing.T) {
 		arm(t, p, f)
 		r := get(t, towns(p, "$order=:id"))
 		if r.header.Get("ETag") == clean.header.Get("ETag") {
-			t.Errorf("%s: the ETag is that of the true rows", f.Kind)
+			t.Errorf("%s: the ETag is that of the unchanged rows", f.Kind)
 		}
 		counted := rowsOf(t, get(t, towns(p, "$select=count(*)")))
 		return rowsOf(t, r), r.header.Get("X-SODA2-Fields"), r.header.Get("X-SODA2-Types"), counted[0]["count"].(string)
@@ -308,14 +308,14 @@ func TestDataFaultsOnResources(t *testing.T) {
 	}
 }
 
-// The dataset is published anew while the third page is asked for, so that its version differs from the pages before.
+// The dataset is republished during the request of the third page, so that its version differs from the earlier pages.
 func TestRepublishFault(t *testing.T) {
 	t.Parallel()
 	p := small(t)
 	arm(t, p, Fault{Kind: Republished, Dataset: MunicipalitiesID, Pages: true, Nth: 3, Count: 1, Change: ChangeShrink})
 	var seen []string
 	for _, offset := range []string{"0", "200", "400", "0"} {
-		get(t, p.URL(socrata.Name)+"/api/views/9aju-tpwc.json") // no page: does not count
+		get(t, p.URL(socrata.Name)+"/api/views/9aju-tpwc.json") // not a page: does not count
 		r := get(t, towns(p, "$order=:id&$limit=200&$offset="+offset))
 		seen = append(seen, r.header.Get("X-SODA2-Truth-Last-Modified")[17:22])
 	}
@@ -346,7 +346,7 @@ func TestFaultMatching(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		fault Fault
-		want  string // which of all are struck, asked twice over
+		want  string // the requests that meet the fault; all are sent twice
 	}{
 		"everything":   {Fault{}, "111111111 111111111"},
 		"portal":       {Fault{Portal: "idescat"}, "000001100 000001100"},
@@ -372,12 +372,12 @@ func TestFaultMatching(t *testing.T) {
 			got.WriteString(" ")
 		}
 		if strings.TrimSpace(got.String()) != c.want {
-			t.Errorf("%s: struck %s, want %s", name, got.String(), c.want)
+			t.Errorf("%s: requests with the fault %s, want %s", name, got.String(), c.want)
 		}
 	}
 }
 
-func TestFaultsThatMakeNoSense(t *testing.T) {
+func TestInvalidFaults(t *testing.T) {
 	t.Parallel()
 	p := small(t)
 	arm(t, p, Fault{Kind: Shrink})
@@ -387,6 +387,6 @@ func TestFaultsThatMakeNoSense(t *testing.T) {
 		}
 	}
 	if rows := rowsOf(t, get(t, towns(p, ""))); len(rows) != 475 {
-		t.Errorf("a refused fault has replaced the one in force: %d rows", len(rows))
+		t.Errorf("a rejected fault has replaced the active one: %d rows", len(rows))
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/platform/source/socrata"
 )
 
-// The bytes of what is invented are pinned: whole numbers alone make them, so every machine makes the same.
+// The invented bytes are pinned. They are computed from whole numbers only, so that they are the same on every machine.
 func TestInventedIsPinned(t *testing.T) {
 	t.Parallel()
 	p := New(Options{RegisterRows: 1})
@@ -47,7 +47,7 @@ func TestInventedIsPinned(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.String() != string(want) {
-		t.Errorf("digests\n%spinned are\n%srun with -update if the change is meant", got.String(), want)
+		t.Errorf("digests\n%spinned are\n%srun with -update if the change is intended", got.String(), want)
 	}
 	other := gdpTables(1)[0]
 	if slices.Equal(other.Cells, gdpTables(0)[0].Cells) || slices.Equal(ageTable(loadFacts(), 1).Cells, ageTable(loadFacts(), 0).Cells) {
@@ -55,7 +55,7 @@ func TestInventedIsPinned(t *testing.T) {
 	}
 }
 
-// gdpCells are the figures of a table by quarter and sector label, as a client finds them: [0] the figure, [1] the change.
+// gdpCells returns the figures of a table by quarter and sector label, as a client reads them: [0] figure, [1] change.
 type gdpCells map[string]map[string][2]*float64
 
 func readGDP(t *testing.T, p *Portal, id string) (gdpCells, cube, map[string]map[string]string) {
@@ -95,8 +95,8 @@ func readGDP(t *testing.T, p *Portal, id string) (gdpCells, cube, map[string]map
 	return figures, c, origins
 }
 
-// sums are the identities of the supply side, and by how much a published figure may miss one: each addend is rounded by
-// itself, by half a million at the most, and the sum too.
+// sums are the identities of the supply side, with the tolerance of published figures: the sum and each addend are rounded
+// separately, each by at most half a million.
 var sums = []struct {
 	whole string
 	parts []string
@@ -136,12 +136,12 @@ func TestSimulatedGDPAddsUp(t *testing.T) {
 			}
 		}
 		if missed < quarters/4 {
-			t.Errorf("%s: only %d sums miss; the real ones do at times, since each figure is rounded by itself", id, missed)
+			t.Errorf("%s: only %d sums differ from their total; in the real tables some do, because each figure is rounded separately", id, missed)
 		}
 	}
 }
 
-// What is not adjusted has a season, and adds up to nearly the same year.
+// Unadjusted figures have a season, and their yearly sum is close to the adjusted one.
 func TestSimulatedSeason(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -194,7 +194,7 @@ func TestSimulatedVolume(t *testing.T) {
 				t.Errorf("%s of %s: change %v", a.Label, code, change)
 			}
 			if change != nil && math.Abs((*level / *figures[before][a.Label][0] - 1)*100-*change) > 0.4 {
-				t.Errorf("%s of %s: %v after %v is said to be %v %%", a.Label, code, *level, *figures[before][a.Label][0], *change)
+				t.Errorf("%s of %s: %v after %v, published as a change of %v %%", a.Label, code, *level, *figures[before][a.Label][0], *change)
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func TestSimulatedVolume(t *testing.T) {
 	}
 }
 
-// What is recorded is served where it was published, the table of the revision of 2019, to the million, and nowhere else.
+// Recorded figures are served to the million in the table of the revision of 2019, where they were published, and nowhere else.
 func TestRecordedGDPIsOfItsRevision(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -248,7 +248,7 @@ func number(t *testing.T, text string) float64 {
 	return x
 }
 
-// The carried figures keep the identities of national accounts, but for their rounding: they were copied well.
+// The copied figures satisfy the identities of national accounts, except for rounding.
 func TestRecordedGDPAddsUp(t *testing.T) {
 	t.Parallel()
 	demand, err := readTable("idescat_pib_demand_current_prices_sa.csv", 16)
@@ -321,7 +321,7 @@ func TestRecordedGDPAddsUp(t *testing.T) {
 	}
 }
 
-// The tables stand in Idescat's own index under these ids and labels.
+// Idescat's own index lists the tables under these ids and labels.
 func TestGDPTablesAsIndexed(t *testing.T) {
 	t.Parallel()
 	index := readRecorded[[]struct {
@@ -344,7 +344,7 @@ func TestGDPTablesAsIndexed(t *testing.T) {
 			got := p.tables[id]
 			if got.Label != entry.Label || got.Node != entry.NodeLabel || got.Statistics != entry.Statistic ||
 				!slices.Contains(entry.Geo, steps[3]) {
-				t.Errorf("%s is labelled %q, %q, %q; the index says %+v", id, got.Statistics, got.Node, got.Label, entry)
+				t.Errorf("%s is labelled %q, %q, %q; the index has %+v", id, got.Statistics, got.Node, got.Label, entry)
 			}
 		}
 		if !found {

@@ -13,7 +13,7 @@ import (
 	"github.com/llac-project/llac/platform/source/idescat"
 )
 
-// cube is a JSON-stat dataset as far as the tests look at it. Numbers keep their text.
+// cube is the part of a JSON-stat dataset that the tests read. Numbers keep their text.
 type cube struct {
 	Version, Class, Href, Label, Source, Updated string
 	Status                                       map[string]string
@@ -150,7 +150,7 @@ func TestPopulationTable(t *testing.T) {
 	}
 }
 
-// Members come in the order in which Idescat sends them.
+// Members have the order in which Idescat sends them.
 func TestTableKeyOrder(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -169,7 +169,7 @@ func TestTableKeyOrder(t *testing.T) {
 	}
 }
 
-// Filters cut, an unknown filter and an unknown code are ignored, GET and POST mean the same.
+// Filters select categories, unknown filters and codes are ignored, and GET and POST are equivalent.
 func TestTableFilters(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -232,7 +232,7 @@ func TestTableErrors(t *testing.T) {
 	if r := get(t, p.URL(idescat.Name)+"/elsewhere"); r.status != 404 {
 		t.Errorf("another path: %d", r.status)
 	}
-	// What was refused whole is served in parts.
+	// A table that is rejected as a whole is served in parts.
 	if got := decoded[cube](t, get(t, table(p, "/"+LargeTable+"/data?YEAR=2014,2015,2016"))); got.Size[0] != 3 {
 		t.Errorf("three years: %v", got.Size)
 	}
@@ -253,7 +253,7 @@ func TestTableMetadata(t *testing.T) {
 	r := get(t, table(p, "/"+PopulationTable))
 	got := decoded[cube](t, r)
 	if got.Value != nil || strings.Contains(string(r.body), `"value":`) {
-		t.Error("metadata carry values")
+		t.Error("the metadata contain values")
 	}
 	if !slices.Equal(got.Size, []int{2, 949, 3, 1}) || !strings.HasSuffix(got.Link["describes"][0].Href, PopulationTable+"/data") {
 		t.Errorf("sizes %v, links %v", got.Size, got.Link)

@@ -300,7 +300,8 @@ func withoutArticle(name string) (string, bool) {
 
 // decomposed writes an accented letter as two characters, and unaccented without its accent.
 var decomposed, unaccented = func() (*strings.Replacer, *strings.Replacer) {
-	const letters, bases, accents = "àáèéíïòóúüçñÀÁÈÉÍÏÒÓÚÜÇÑ", "aaeeiioouucnAAEEIIOOUUCN", "\u0300\u0301\u0300\u0301\u0301\u0308\u0300\u0301\u0301\u0308\u0327\u0303"
+	const letters, bases, accents = "àáèéíïòóúüçñÀÁÈÉÍÏÒÓÚÜÇÑ", "aaeeiioouucnAAEEIIOOUUCN",
+		"\u0300\u0301\u0300\u0301\u0301\u0308\u0300\u0301\u0301\u0308\u0327\u0303"
 	marks := []rune(accents)
 	var two, one []string
 	for i, letter := range []rune(letters) {

@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The default register's bytes are pinned: another digest means that the generator has changed, and with it every
-// recorded expectation of other tests.
+// The default register's bytes are pinned. Another digest means that the generator has changed, and with it the expected
+// results of other tests.
 func TestRegisterIsDeterministic(t *testing.T) {
 	t.Parallel()
 	digest := func(seed uint64) string {
@@ -169,7 +169,7 @@ func TestRegisterCounts(t *testing.T) {
 
 var registre = regexp.MustCompile(`^S\d{5}$`)
 
-// valid says whether a row is one that staging must accept.
+// valid reports whether staging must accept a row.
 func valid(r Row) bool {
 	if date, ok := r["inscripcio"].(string); ok {
 		if _, err := time.Parse(time.DateOnly, date); err != nil {
@@ -184,7 +184,7 @@ func valid(r Row) bool {
 	return registre.MatchString(r["registre"].(string))
 }
 
-// Each quirk of the real register is there, in its real measure.
+// Each quirk of the real register occurs, with its real frequency.
 func TestRegisterQuirks(t *testing.T) {
 	t.Parallel()
 	rows, _ := defaultRegister()
@@ -251,7 +251,8 @@ func TestRegisterQuirks(t *testing.T) {
 	for quirk, least := range map[string]int{
 		"article after a comma": 20, "article first": 30, "double space": 20, "trailing space": 10, "upper case": 50,
 		"Val d'Aran": 10, "Aran": 3, "capacity 0": 3000, "capacity null": 30,
-		"decomposed": 30, "typographic apostrophe": 10, "acute accent for an apostrophe": 5, "no article": 20, "comarca in parentheses": 10, "former name": 3,
+		"decomposed": 30, "typographic apostrophe": 10, "acute accent for an apostrophe": 5, "no article": 20,
+		"comarca in parentheses": 10, "former name": 3,
 		"former comarca": 1, "unknown place": 50, "no capacity": 200, "no telephone": 1000,
 		"no town": 1, "no comarca": 40, "no NIF": 100, "qualification null": 20, "district": 1500,
 	} {
@@ -275,7 +276,7 @@ func TestRegisterQuirks(t *testing.T) {
 	}
 }
 
-// Every personal value carries a mark, and no other value does.
+// Every personal value contains a mark, and no other value does.
 func TestPersonalValuesAreMarked(t *testing.T) {
 	t.Parallel()
 	rows, _ := defaultRegister()

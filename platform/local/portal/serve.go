@@ -260,6 +260,7 @@ func reset(w http.ResponseWriter) {
 func htmlError(status int) answer {
 	text := http.StatusText(status)
 	return newAnswer(status, "text/html", fmt.Appendf(nil,
-		"<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d %s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+		"<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d "+
+			"%s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
 		status, text, status, text))
 }

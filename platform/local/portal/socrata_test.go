@@ -28,16 +28,18 @@ func TestWireLayout(t *testing.T) {
 	t.Parallel()
 	p := small(t)
 	for query, want := range map[string]string{
-		"$order=:id&$limit=2": `[{"codi":"080018","nom":"Abrera","codi_comarca":"11","nom_comarca":"Baix Llobregat",":@llac_origin":"recorded"}` + "\n" +
+		"$order=:id&$limit=2": `[{"codi":"080018","nom":"Abrera","codi_comarca":"11","nom_comarca":"Baix Llobregat",` +
+			`":@llac_origin":"recorded"}` + "\n" +
 			`,{"codi":"080023","nom":"Aguilar de Segarra","codi_comarca":"07","nom_comarca":"Bages",":@llac_origin":"recorded"}` + "\n]\n",
-		"%24order=%3Aid&%24limit=1&%24offset=1": `[{"codi":"080023","nom":"Aguilar de Segarra","codi_comarca":"07","nom_comarca":"Bages",":@llac_origin":"recorded"}` + "\n]\n",
-		"$order=:id&$limit=1&$select=nom,codi":  `[{"nom":"Abrera","codi":"080018",":@llac_origin":"recorded"}` + "\n]\n",
-		"$limit=1&$select=nom as name":          `[{"name":"Abrera",":@llac_origin":"recorded"}` + "\n]\n",
-		"$offset=949":                           "[]\n",
-		"$limit=0":                              "[]\n",
-		"$select=count(*)":                      `[{"count":"949"}` + "\n]\n",
-		"$select=count(*) as total":             `[{"total":"949"}` + "\n]\n",
-		"$select=count(*)&codi_comarca=39":      `[{"count":"9"}` + "\n]\n",
+		"%24order=%3Aid&%24limit=1&%24offset=1": `[{"codi":"080023","nom":"Aguilar de Segarra","codi_comarca":"07",` +
+			`"nom_comarca":"Bages",":@llac_origin":"recorded"}` + "\n]\n",
+		"$order=:id&$limit=1&$select=nom,codi": `[{"nom":"Abrera","codi":"080018",":@llac_origin":"recorded"}` + "\n]\n",
+		"$limit=1&$select=nom as name":         `[{"name":"Abrera",":@llac_origin":"recorded"}` + "\n]\n",
+		"$offset=949":                          "[]\n",
+		"$limit=0":                             "[]\n",
+		"$select=count(*)":                     `[{"count":"949"}` + "\n]\n",
+		"$select=count(*) as total":            `[{"total":"949"}` + "\n]\n",
+		"$select=count(*)&codi_comarca=39":     `[{"count":"9"}` + "\n]\n",
 	} {
 		r := get(t, towns(p, query))
 		if string(r.body) != want {
@@ -45,7 +47,8 @@ func TestWireLayout(t *testing.T) {
 		}
 	}
 	r := get(t, towns(p, "$select=:*,*&$limit=1"))
-	if !regexpMatch(`^\[\{":id":"row-\w{4}\.\w{4}_\w{4}",":created_at":"2026-04-30T14:30:13.000Z",":updated_at":"2026-04-30T14:30:13.000Z","codi":"080018"`, r.body) {
+	if !regexpMatch(`^\[\{":id":"row-\w{4}\.\w{4}_\w{4}",":created_at":"2026-04-30T14:30:13.000Z",`+
+		`":updated_at":"2026-04-30T14:30:13.000Z","codi":"080018"`, r.body) {
 		t.Errorf("system fields: %s", r.body)
 	}
 }
@@ -146,7 +149,8 @@ func TestNullsAreOmitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := get(t, p.URL(socrata.Name)+"/resource/null-0001.json")
-	want := `[{"a":"x",":@llac_origin":"invented"}` + "\n" + `,{"b":"2","c":{"type":"Point","coordinates":[2.1,41.4]},":@llac_origin":"invented"}` + "\n]\n"
+	want := `[{"a":"x",":@llac_origin":"invented"}` + "\n" + `,{"b":"2","c":{"type":"Point","coordinates":[2.1,41.4]},` +
+		`":@llac_origin":"invented"}` + "\n]\n"
 	if string(r.body) != want {
 		t.Errorf("got %s", r.body)
 	}
@@ -193,7 +197,7 @@ func TestWhereAndOrder(t *testing.T) {
 	}
 }
 
-// Two pages that forget $order overlap and miss rows; with $order=:id they do not.
+// Pages without $order overlap and omit rows; with $order=:id they do not.
 func TestPagesWithoutOrderRepeatAndSkip(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -270,7 +274,7 @@ func TestSocrataErrors(t *testing.T) {
 	}
 }
 
-// The error bodies have the members that the live service's have.
+// The error bodies have the same members as those of the live service.
 func TestSocrataErrorsAsRecorded(t *testing.T) {
 	t.Parallel()
 	p := small(t)
@@ -418,7 +422,7 @@ func TestRowTypesAsRecorded(t *testing.T) {
 	for _, row := range text {
 		for name, value := range row {
 			if _, ok := value.(string); !ok || !known[name] {
-				t.Errorf("recorded field %q is not served, or is no text: %v", name, value)
+				t.Errorf("recorded field %q is not served, or is not a text: %v", name, value)
 			}
 		}
 	}

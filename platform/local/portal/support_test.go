@@ -116,12 +116,12 @@ func unzipped(t *testing.T, body []byte) []byte {
 	return out
 }
 
-// recorded returns the path of an answer recorded from a live service. The recordings are not part of the project.
+// recorded returns the path of a response that was recorded from a live service. The recordings are not part of the project.
 func recorded(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join("..", "..", "..", "..", "shared", "data", "recorded", filepath.FromSlash(name))
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("recorded answers not present: " + name + " (expected in shared/data/recorded beside the repository)")
+		t.Skip("recorded responses not present: " + name + " (expected in shared/data/recorded next to the repository)")
 	}
 	return path
 }

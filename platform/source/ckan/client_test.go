@@ -37,7 +37,7 @@ func TestCKANRequests(t *testing.T) {
 	sourcetest.WantPermanent(t, err, "not a source id", "UUID")
 }
 
-// A portal elsewhere says by its base address where its API is.
+// The base address of another portal contains the path of its API.
 func TestCKANBasePath(t *testing.T) {
 	t.Parallel()
 	f := newFakeCKAN(2)
@@ -52,7 +52,7 @@ func TestCKANBasePath(t *testing.T) {
 	}
 }
 
-// Without times nothing is evidence that a resource is unchanged; with them, another total still is a change.
+// A resource without times is never reported as unchanged. A resource with the same times and another total has changed.
 func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	t.Parallel()
 	f := newFakeCKAN(4)
@@ -61,7 +61,7 @@ func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id}
 	d := sourcetest.Describe(t, c, target)
 	f.mu.Lock()
-	f.rows = f.rows[:3] // and the times stay
+	f.rows = f.rows[:3] // the times stay the same
 	f.mu.Unlock()
 	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
 		t.Errorf("another total at the same time: %v", err)
@@ -82,7 +82,7 @@ func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	}
 }
 
-// A portal that serves fewer rows a page than asked for would leave rows out between the planned offsets.
+// If a portal serves fewer rows per page than requested, rows between the planned offsets would be omitted.
 func TestCKANLowerLimit(t *testing.T) {
 	t.Parallel()
 	f := newFakeCKAN(7)

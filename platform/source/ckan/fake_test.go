@@ -15,12 +15,12 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// fakeCKAN speaks datastore_search and resource_show.
+// fakeCKAN serves datastore_search and resource_show.
 type fakeCKAN struct {
 	id      string
 	rows    []string
-	noTimes bool // resource_show is not there
-	most    int  // rows a page at the most; 0: any
+	noTimes bool // resource_show returns 404
+	most    int  // maximum rows per page; 0: no limit
 
 	mu      sync.Mutex
 	version int
@@ -48,7 +48,8 @@ func (f *fakeCKAN) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/data/api/3/action/resource_show" && q.Get("id") == f.id && !f.noTimes:
 		modified := time.Date(2025, 9, 23, 11, 13, 22, 804661000, time.UTC).AddDate(0, 0, f.version)
-		fmt.Fprintf(w, `{"help":"h","success":true,"result":{"id":%q,"name":"piezometres.csv","package_id":"e7a90d92","last_modified":null,"metadata_modified":%q}}`,
+		fmt.Fprintf(w, `{"help":"h","success":true,"result":{"id":%q,"name":"piezometres.csv","package_id":"e7a90d92",`+
+			`"last_modified":null,"metadata_modified":%q}}`,
 			f.id, modified.Format("2006-01-02T15:04:05.000000"))
 	case r.URL.Path == "/data/api/3/action/datastore_search" && q.Get("resource_id") == f.id:
 		f.search(w, q.Get("limit"), q.Get("offset"), q.Get("sort"), q.Get("filters"))

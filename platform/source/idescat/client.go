@@ -175,7 +175,8 @@ func (i target) choose(m *cube) ([]choice, error) {
 		cells = product(cells, len(ch.codes))
 	}
 	if cells/int(i.PageSize) >= source.MaxPages {
-		return nil, fmt.Errorf("the parameters choose %d cells, more than %d pages of %d: choose fewer categories, or slice the dataset", cells, source.MaxPages, int(i.PageSize))
+		return nil, fmt.Errorf("the parameters choose %d cells, more than %d pages of %d: choose fewer categories, or slice the "+
+			"dataset", cells, source.MaxPages, int(i.PageSize))
 	}
 	return chosen, nil
 }

@@ -17,8 +17,8 @@ func tableTarget(url string, size int, params map[string]string) source.Target {
 	return source.Target{Kind: idescat.Name, BaseURL: url, ID: "pmh/446/477/mun", PageSize: size, Params: params}
 }
 
-// A large table is cut below the cell limit, time first, geography last; every cell comes once; long filters are
-// posted.
+// A large table is split into pages below the cell limit, by time first and by geography last. Every cell is received once.
+// Long filters are sent by POST.
 func TestIdescatSplitting(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
@@ -49,7 +49,7 @@ func TestIdescatSplitting(t *testing.T) {
 		_ = portals.All.Rows(idescat.Name, page.Body, func(r source.Row) error { seen[cellKey(r)] = true; return nil })
 	}
 	if len(seen) != cells {
-		t.Errorf("%d different cells came, want %d", len(seen), cells)
+		t.Errorf("received %d different cells, want %d", len(seen), cells)
 	}
 
 	target = tableTarget(server.URL, 500, map[string]string{"YEAR": "2024", "AGE": "Y001"})
@@ -68,7 +68,7 @@ func TestIdescatSplitting(t *testing.T) {
 	}
 }
 
-// One cell more than allowed makes a second page; a table that fits is asked for without any filter.
+// One cell above the limit makes a second page. A table within the limit is requested without a filter.
 func TestIdescatSplitsOnlyWhereNeeded(t *testing.T) {
 	t.Parallel()
 	server := sourcetest.NewServer(t, newFakeIdescat(), false)
@@ -88,7 +88,7 @@ func TestIdescatSplitsOnlyWhereNeeded(t *testing.T) {
 			t.Errorf("at most %d cells: %d in all pages, want 108", size, total)
 		}
 		if want == 1 && !strings.HasSuffix(d.Pages[0].URL, "/taules/v2/pmh/446/477/mun/data?lang=ca") {
-			t.Errorf("the whole table is asked for by %s", d.Pages[0].URL)
+			t.Errorf("the whole table is requested by %s", d.Pages[0].URL)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func TestIdescatFilters(t *testing.T) {
 			t.Errorf("%v: %d cells by %s", good.params, d.Rows, d.Pages[0].URL)
 		}
 		if p, err := c.Page(t.Context(), target, d, 0); err != nil || p.Rows != good.cells {
-			t.Errorf("%v: %d cells came, error %v", good.params, p.Rows, err)
+			t.Errorf("%v: received %d cells, error %v", good.params, p.Rows, err)
 		}
 	}
 	server.Requests()
@@ -137,12 +137,12 @@ func TestIdescatFilters(t *testing.T) {
 	}
 	for _, r := range server.Requests() {
 		if strings.HasSuffix(r.Path, "/data") {
-			t.Errorf("data were asked for with a wrong filter: %s", r.Query)
+			t.Errorf("data were requested with a wrong filter: %s", r.Query)
 		}
 	}
 }
 
-// The portal ignores a filter it does not know; a cube of another shape than the one asked for is refused.
+// The portal ignores unknown filters, so a cube of another shape than the requested one is rejected.
 func TestIdescatIgnoredFilter(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
@@ -198,7 +198,7 @@ func TestIdescatUnchangedNeedsEvidence(t *testing.T) {
 	}
 }
 
-// Errors of Idescat may come with status 200; what the body says of the status decides.
+// Errors of Idescat may have HTTP status 200; the status in the body decides.
 func TestIdescatErrorWith200(t *testing.T) {
 	t.Parallel()
 	server := sourcetest.NewServer(t, newFakeIdescat(), false)
@@ -206,7 +206,7 @@ func TestIdescatErrorWith200(t *testing.T) {
 	target := tableTarget(server.URL, 0, nil)
 	server.Inject(sourcetest.Fault{Times: 1,
 		Serve: sourcetest.Answer(200, `{"version":"2.0","class":"error","status":"500","id":"00","label":"Error intern."}`)})
-	d := sourcetest.Describe(t, c, target) // tried again
+	d := sourcetest.Describe(t, c, target) // retried
 	server.Inject(sourcetest.Fault{Serve: sourcetest.Answer(200,
 		`{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`)})
 	_, err := c.Page(t.Context(), target, d, 0)

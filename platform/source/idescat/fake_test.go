@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// fakeIdescat speaks the tables API for one table: metadata, data, filters (unknown ones ignored) and the limit.
+// fakeIdescat serves the tables API for one table: metadata, data, filters (unknown ones ignored) and the limit.
 type fakeIdescat struct {
 	id    string
 	dims  []fakeDimension
@@ -108,7 +108,8 @@ func (f *fakeIdescat) answer(w http.ResponseWriter, dims []fakeDimension, withVa
 		fmt.Fprint(w, `{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`)
 		return
 	}
-	fmt.Fprintf(w, `{"version":"2.0","class":"dataset","href":"https://api.idescat.cat/taules/v2/%s","label":"Població a 1 de gener","source":"Idescat","updated":"2025-01-%02d",
+	fmt.Fprintf(w, `{"version":"2.0","class":"dataset","href":"https://api.idescat.cat/taules/v2/%s",`+
+		`"label":"Població a 1 de gener","source":"Idescat","updated":"2025-01-%02d",
 		"id":[%s],"size":[%s],"role":{"geo":[%s],"metric":["CONCEPT"],"time":[%s]},"dimension":{%s}`,
 		f.id, f.version+1, strings.Join(ids, ","), strings.Join(sizes, ","), strings.Join(geos, ","), strings.Join(times,
 			","), strings.Join(described, ","))

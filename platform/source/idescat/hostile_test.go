@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// Idescat's table pmh/1180/8078 by municipality has 2.6 million cells: its metadata may say so, and the parameters
-// choose what is asked for.
+// Idescat's table pmh/1180/8078 by municipality has 2.6 million cells. Such metadata is accepted, and the parameters select
+// the requested cells.
 func TestIdescatTableLargerThanAnyPage(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
@@ -37,7 +37,7 @@ func TestIdescatTableLargerThanAnyPage(t *testing.T) {
 	}
 }
 
-// Sizes whose product no integer holds are many cells, not few.
+// Sizes whose product overflows an integer are treated as too many cells.
 func TestIdescatSizesThatOverflow(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
@@ -51,10 +51,11 @@ func TestIdescatSizesThatOverflow(t *testing.T) {
 	sourcetest.WantPermanent(t, err, "slice the dataset")
 }
 
-// A cube that tells one thing twice leaves open which of the two is true.
-func TestCubesThatSayAThingTwice(t *testing.T) {
+// A cube with a duplicate member is rejected, because it is ambiguous which of the two is correct.
+func TestCubesWithDuplicateMembers(t *testing.T) {
 	t.Parallel()
-	const cube = `{"class":"dataset","id":["X"],"size":[2],"dimension":{"X":{"category":{"index":["a","b"],"label":%s}}},"value":%s,"status":%s}`
+	const cube = `{"class":"dataset","id":["X"],"size":[2],"dimension":{"X":{"category":{"index":["a","b"],"label":%s}}},` +
+		`"value":%s,"status":%s}`
 	const labels = `{"a":"A","b":"B"}`
 	for name, page := range map[string]string{
 		"value":          fmt.Sprintf(cube, labels, `{"0":5,"0":7}`, `null`),
@@ -77,7 +78,7 @@ func TestCubesThatSayAThingTwice(t *testing.T) {
 	}
 }
 
-// A table's date goes into every row: a text that is too long is not a date.
+// A table's date is stored in every row, so a text that is too long is rejected as a date.
 func TestLongDateIsRefused(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("à", 1<<20)

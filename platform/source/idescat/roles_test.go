@@ -14,7 +14,7 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// gdp is a cube of the shape that quarterly GDP may have; its ids are nobody's. role and more are JSON.
+// gdp returns a cube of the shape that quarterly GDP may have, with invented ids. role and more are JSON.
 func gdp(role, more string) []byte {
 	return fmt.Appendf(nil, `{"class":"dataset","id":["T","S","C","I"],"size":[1,2,1,2],"role":%s,"dimension":{`+
 		`"T":{"category":{"index":["2023T4"],"label":{"2023T4":"4t trimestre 2023"}}},`+
@@ -23,7 +23,7 @@ func gdp(role, more string) []byte {
 		`"I":{"category":{"index":["VALUE","YOY"],"label":{"VALUE":"valor"}}}},"value":[1,2,3,4]%s}`, role, more)
 }
 
-// wanted renders what a reader yields of some fields, a row a line.
+// wanted renders the values of some fields that a reader yields, one row per line.
 func wanted(t *testing.T, page []byte, names ...string) string {
 	t.Helper()
 	r, err := portals.All.NewReader(idescat.Name)
@@ -56,18 +56,20 @@ func TestDimensionsByRole(t *testing.T) {
 	}{
 		"one of each": {`{"time":["T"],"metric":["I"],"geo":["C"]}`, "",
 			[]string{"role:time", "role:none", "role:geo.label", "role:metric"},
-			"time=\"2023T4\" geo.label=\"producte\" metric=\"VALUE\" none=\"PIB\" \ntime=\"2023T4\" geo.label=\"producte\" metric=\"YOY\" none=\"PIB\" \n" +
-				"time=\"2023T4\" geo.label=\"producte\" metric=\"VALUE\" none=\"\\u0056AB\" \ntime=\"2023T4\" geo.label=\"producte\" metric=\"YOY\" none=\"\\u0056AB\" \n"},
+			"time=\"2023T4\" geo.label=\"producte\" metric=\"VALUE\" none=\"PIB\" \ntime=\"2023T4\" geo.label=\"producte\" " +
+				"metric=\"YOY\" none=\"PIB\" \n" +
+				"time=\"2023T4\" geo.label=\"producte\" metric=\"VALUE\" none=\"\\u0056AB\" \ntime=\"2023T4\" " +
+				"geo.label=\"producte\" metric=\"YOY\" none=\"\\u0056AB\" \n"},
 		"two metrics are one": {`{"time":["T"],"metric":["I","C"]}`, "", []string{"role:metric", "role:metric.label"},
 			"metric=\"GDP/VALUE\" metric.label=\"producte, valor\" \nmetric=\"GDP/YOY\" metric.label=null \n" +
 				"metric=\"GDP/VALUE\" metric.label=\"producte, valor\" \nmetric=\"GDP/YOY\" metric.label=null \n"},
-		"two without a role are none": {`{"time":["T"],"metric":["I"]}`, "", []string{"role:none", "role:none.label", "role:time"},
+		"two without a role are omitted": {`{"time":["T"],"metric":["I"]}`, "", []string{"role:none", "role:none.label", "role:time"},
 			strings.Repeat("time=\"2023T4\" \n", 4)},
 		"no roles at all": {`null`, "", []string{"role:time", "role:metric"}, "\n\n\n\n"},
 		"after the origin": {`{"time":["T"]}`, `,"extension":{"llac_origin":"invented"}`, []string{"role:time"},
 			strings.Repeat("time=\"2023T4\" \n", 4)},
-		"what nobody can make": {`{"time":["T"]}`, "", []string{"role:", "role:time.label.label", "time", "T"}, "\n\n\n\n"},
-		"nobody asks":          {`{"time":["T"]}`, "", nil, "\n\n\n\n"},
+		"names of no pseudo-field": {`{"time":["T"]}`, "", []string{"role:", "role:time.label.label", "time", "T"}, "\n\n\n\n"},
+		"no fields wanted":         {`{"time":["T"]}`, "", nil, "\n\n\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,8 +80,8 @@ func TestDimensionsByRole(t *testing.T) {
 	}
 }
 
-// The description says which dimensions stand behind a role, and a table that gives its roles to other dimensions is
-// another table, whatever its date.
+// The description states which dimensions have a role. A table that gives its roles to other dimensions has changed,
+// whatever its date.
 func TestRolesAreDescribed(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
@@ -110,11 +112,11 @@ func TestRolesAreDescribed(t *testing.T) {
 		t.Fatalf("the same date, other roles: %v", err)
 	}
 	if got := roles(after); len(got) != 4 || slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "none") }) {
-		t.Errorf("roles %q: two dimensions without a role are not one", got)
+		t.Errorf("roles %q: two dimensions without a role must not become one", got)
 	}
 }
 
-// A GDP table whose filter is ignored is refused for good, whatever its dimensions are called.
+// A GDP table whose filter the portal ignored is a permanent error, whatever the names of its dimensions.
 func TestIgnoredFilterOfGDP(t *testing.T) {
 	t.Parallel()
 	f := newFakeIdescat()
@@ -126,7 +128,7 @@ func TestIgnoredFilterOfGDP(t *testing.T) {
 	target := source.Target{Kind: idescat.Name, BaseURL: server.URL, ID: f.id, PageSize: 10}
 	d := sourcetest.Describe(t, c, target)
 	if len(d.Pages) != 2 {
-		t.Fatalf("%d pages, want one a quarter", len(d.Pages))
+		t.Fatalf("%d pages, want one per quarter", len(d.Pages))
 	}
 	f.deaf = true
 	_, err := c.Page(t.Context(), target, d, 1)
@@ -136,14 +138,15 @@ func TestIgnoredFilterOfGDP(t *testing.T) {
 	sourcetest.WantPermanent(t, err, `no dimension "QUARTER", which the source parameters filter by`, "datasets/")
 }
 
-// A dimension by its role is no allocation a row.
-func TestRolesCostNoAllocations(t *testing.T) {
+// Yielding dimensions by role allocates nothing per row.
+func TestRolesAllocateNothing(t *testing.T) {
 	cells := func(n int) []byte {
 		index, values := make([]string, n), make([]string, n)
 		for i := range n {
 			index[i], values[i] = fmt.Sprintf(`"q%05d"`, i), "1"
 		}
-		return fmt.Appendf(nil, `{"class":"dataset","id":["T","C","I"],"size":[%d,1,1],"role":{"time":["T"],"metric":["C","I"]},"dimension":{"T":{"category":{"index":[%s]}},`+
+		return fmt.Appendf(nil, `{"class":"dataset","id":["T","C","I"],"size":[%d,1,1],"role":{"time":["T"],"metric":["C","I"]},`+
+			`"dimension":{"T":{"category":{"index":[%s]}},`+
 			`"C":{"category":{"index":["c"]}},"I":{"category":{"index":["i"]}}},"value":[%s]}`, n, strings.Join(index,
 			","), strings.Join(values, ","))
 	}
@@ -162,6 +165,6 @@ func TestRolesCostNoAllocations(t *testing.T) {
 	}
 	plain, roles := measure(), measure("role:time", "role:metric")
 	if roles > plain+50 {
-		t.Errorf("%v allocations a page of 2,000 cells, without roles %v", roles, plain)
+		t.Errorf("%v allocations per page of 2,000 cells, %v without roles", roles, plain)
 	}
 }

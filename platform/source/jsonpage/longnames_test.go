@@ -9,8 +9,8 @@ import (
 	"github.com/llac-project/llac/platform/source/socrata"
 )
 
-// TestLongNamesAreNotRemembered: a name, and one with much white space before its colon, is read whatever its length, and
-// costs no more memory than its page.
+// TestLongNamesAreNotRemembered reads long names, also with much white space before the colon. They must not need more
+// memory than their page.
 func TestLongNamesAreNotRemembered(t *testing.T) {
 	t.Parallel()
 	r, err := portals.All.NewReader(socrata.Name)

@@ -18,7 +18,7 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// record is a row as text, so that two readings can be compared.
+// record is a row as text, for comparison.
 type record struct {
 	text   string // the row's bytes
 	fields []string
@@ -27,8 +27,8 @@ type record struct {
 
 func describeField(name string, raw []byte) string { return fmt.Sprintf("%q: %s", name, raw) }
 
-// reference reads a page with encoding/json: false where it is no array. It lets bytes that are no UTF-8 pass, which
-// makes their records bad.
+// reference reads a page with encoding/json; false if the page is not an array. Records with bytes that are not UTF-8 are
+// bad records, not an error of the page.
 func reference(page []byte) ([]record, bool) {
 	page = bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))
 	var elements []json.RawMessage
@@ -59,7 +59,7 @@ func reference(page []byte) ([]record, bool) {
 	return out, true
 }
 
-// read reads a page as the Reader does, and checks what must hold of any row.
+// read reads a page with the Reader and checks what must hold for every row.
 func read(t testing.TB, r source.Reader, page []byte) ([]record, error) {
 	t.Helper()
 	var out []record
@@ -71,7 +71,7 @@ func read(t testing.TB, r source.Reader, page []byte) ([]record, error) {
 		one := record{text: string(page[row.Start:row.End]), bad: row.Bad != nil}
 		for _, v := range row.Fields {
 			if name, known := ids[v.ID]; v.ID >= 0 && known && name != v.Name {
-				t.Fatalf("ID %d is of %q and of %q", v.ID, name, v.Name)
+				t.Fatalf("ID %d belongs to %q and to %q", v.ID, name, v.Name)
 			}
 			ids[v.ID] = v.Name
 			one.fields = append(one.fields, describeField(v.Name, v.Raw))
@@ -85,26 +85,26 @@ func read(t testing.TB, r source.Reader, page []byte) ([]record, error) {
 	})
 	var fault *source.PageError
 	if err != nil && (!errors.As(err, &fault) || fault.Offset < 0 || fault.Offset > len(page)) {
-		t.Fatalf("error %v is no page error within the page", err)
+		t.Fatalf("error %v, want a page error with an offset within the page", err)
 	}
 	return out, err
 }
 
-// agree checks that the Reader reads a page as encoding/json does, whatever it has read before.
+// agree checks that the Reader reads a page like encoding/json, whatever it read before.
 func agree(t testing.TB, r source.Reader, page []byte) {
 	t.Helper()
 	want, ok := reference(page)
 	got, err := read(t, r, page)
 	if ok != (err == nil) {
 		if deep(page) {
-			return // deeper than we follow, not deeper than encoding/json does
+			return // deeper than the limit of the Reader, not of encoding/json
 		}
-		t.Fatalf("encoding/json takes it for an array: %v; the reader: %v; page %q", ok, err, page)
+		t.Fatalf("encoding/json accepts the array: %v; the reader: %v; page %q", ok, err, page)
 	}
 	if !ok {
-		for i, row := range got { // what comes before the fault is whole
+		for i, row := range got { // rows before the fault are complete
 			if !json.Valid([]byte(row.text)) {
-				t.Fatalf("row %d before the fault is no JSON: %q", i, row.text)
+				t.Fatalf("row %d before the fault is not JSON: %q", i, row.text)
 			}
 		}
 		return
@@ -119,7 +119,7 @@ func agree(t testing.TB, r source.Reader, page []byte) {
 	}
 }
 
-// deep says whether a page may have more than 500 brackets open at once.
+// deep reports whether a page may have more than 500 brackets open at once.
 func deep(page []byte) bool {
 	open, most := 0, 0
 	for _, c := range page {
@@ -142,7 +142,7 @@ func newReader(t testing.TB) source.Reader {
 	return r
 }
 
-// shapes are pages that a reader of predicted names could stumble over.
+// shapes are pages that a reader of predicted names could misread.
 var shapes = []string{
 	`[]`, ` [ ] `, `[{}]`, `[{},{}]`, `[{"a":1}]`, "\xef\xbb\xbf[{\"a\":1}]", "\xef\xbb\xbf\xef\xbb\xbf[]",
 	`[{"a":1,"b":2},{"b":1,"a":2},{"a":1},{"b":1},{"c":1,"a":1,"b":1}]`,
@@ -155,16 +155,20 @@ var shapes = []string{
 	`[{"n":01}]`, `[{"n":1.}]`, `[{"n":.5}]`, `[{"n":+1}]`, `[{"n":1e}]`, `[{"n":-}]`, `[{"n":0x1}]`, `[{"n":NaN}]`, `[{"n":1 2}]`,
 	`[{"s":"\ud83d\ude00 \ud800 \udc00\u0000 \b\f\n\r\t\/\\\""}]`, `[{"s":"\x"}]`, `[{"s":"\u12g4"}]`, `[{"s":"\u12`, `[{"s":"\`,
 	"[{\"s\":\"12345\t\"}]", "[{\"s\":\"1234567\x1f\"}]", "[{\"s\":\"\x7f\x20\x21\x23\x5b\x5d\"}]", "[{\"s\":\"a\x00\"}]",
-	"[{\"s\":\"à·ç€😀\"},{\"s\":\"\xc3\"},{\"s\":\"\xc3\xc3\xa0\"},{\"s\":\"\xa0\"},{\"s\":\"\xe2\x82\"},{\"s\":\"\xf0\x9f\x98\"},{\"s\":\"\xc0\x80\"},{\"s\":\"\xf5\x80\x80\x80\"},{\"s\":\"\xed\xa0\x80\"},{\"s\":\"ok\"}]",
-	"[{\"\xff\":1,\"b\":\"x\"},{\"a\":[{\"\xff\":1}]},{\"a\":[\"\xff\"]},[\"\xff\"],\"\xff\",{\"b\":\"x\"}]", "[{\"a\":1}\xff]", "\xff", "[\xff]",
-	`[1,"x",null,true,[{"a":1}],{"a":1}]`, `[[[]]]`, `{}`, `{"a":[]}`, `null`, `7`, ``, ` `, `[`, `]`, `[,]`, `[{"a":1},]`, `[{"a":1,}]`, `[{,}]`, `[{"a"}]`, `[{"a":}]`, `[{a:1}]`, `[{1:1}]`, `[{"a":1]`, `[{"a":1}}`, `[}`,
-	`[{"a":1} {"a":1}]`, `[{"a":1 "b":1}]`, `[{"a" 1}]`, `[{"a"::1}]`, `[{"a":1,,"b":1}]`, `[{"a":1}],`, `[{"a":1}]x`, `[{"a":tru}]`, `[{"a":truex}]`, `[{"a":nullnull}]`,
+	"[{\"s\":\"à·ç€😀\"},{\"s\":\"\xc3\"},{\"s\":\"\xc3\xc3\xa0\"},{\"s\":\"\xa0\"},{\"s\":\"\xe2\x82\"}," +
+		"{\"s\":\"\xf0\x9f\x98\"},{\"s\":\"\xc0\x80\"},{\"s\":\"\xf5\x80\x80\x80\"},{\"s\":\"\xed\xa0\x80\"},{\"s\":\"ok\"}]",
+	"[{\"\xff\":1,\"b\":\"x\"},{\"a\":[{\"\xff\":1}]},{\"a\":[\"\xff\"]},[\"\xff\"],\"\xff\",{\"b\":\"x\"}]",
+	"[{\"a\":1}\xff]", "\xff", "[\xff]",
+	`[1,"x",null,true,[{"a":1}],{"a":1}]`, `[[[]]]`, `{}`, `{"a":[]}`, `null`, `7`, ``, ` `, `[`, `]`, `[,]`, `[{"a":1},]`,
+	`[{"a":1,}]`, `[{,}]`, `[{"a"}]`, `[{"a":}]`, `[{a:1}]`, `[{1:1}]`, `[{"a":1]`, `[{"a":1}}`, `[}`,
+	`[{"a":1} {"a":1}]`, `[{"a":1 "b":1}]`, `[{"a" 1}]`, `[{"a"::1}]`, `[{"a":1,,"b":1}]`, `[{"a":1}],`, `[{"a":1}]x`,
+	`[{"a":tru}]`, `[{"a":truex}]`, `[{"a":nullnull}]`,
 	`[{"aaaaaaaa":"bbbbbbbb","cccccccccccccccc":"dddddddddddddddd"},{"aaaaaaaa":"bbbbbbb","cccccccccccccccc":"ddddddddddddddddd"}]`,
-	`[{"a":` + strings.Repeat("[", 513) + strings.Repeat("]", 513) + `}]`, `[{"a":` + strings.Repeat("[", 514) + strings.Repeat("]",
-		514) + `}]`,
+	`[{"a":` + strings.Repeat("[", 513) + strings.Repeat("]", 513) + `}]`,
+	`[{"a":` + strings.Repeat("[", 514) + strings.Repeat("]", 514) + `}]`,
 }
 
-func TestAsEncodingJSONReads(t *testing.T) {
+func TestReaderMatchesEncodingJSON(t *testing.T) {
 	t.Parallel()
 	one := newReader(t)
 	for range 2 { // the second time with all names known
@@ -189,7 +193,7 @@ func TestAsEncodingJSONReads(t *testing.T) {
 	agree(t, one, sourcetest.WidePage(20, 200))
 }
 
-// A page that ends anywhere, and a page with any byte changed, is read as encoding/json reads it.
+// A page truncated at any byte, and a page with any byte changed, is read like encoding/json.
 func TestDamagedPages(t *testing.T) {
 	t.Parallel()
 	pages := [][]byte{sourcetest.RegisterPage(2, 3)}
@@ -250,7 +254,7 @@ func TestShuffledRecords(t *testing.T) {
 	}
 }
 
-// Every two bytes, and every beginning of a longer character, wherever they stand in a word of eight.
+// Every pair of bytes, and every beginning of a longer character, at every position in a word of eight bytes.
 func TestEveryCharacter(t *testing.T) {
 	t.Parallel()
 	r := newReader(t)
@@ -276,7 +280,7 @@ func TestEveryCharacter(t *testing.T) {
 	}
 }
 
-// FuzzReader: any two pages, read one after the other by one reader, are what encoding/json reads.
+// FuzzReader checks that one reader reads any two pages in turn like encoding/json.
 func FuzzReader(f *testing.F) {
 	for i, page := range shapes {
 		f.Add([]byte(page), []byte(shapes[(i+7)%len(shapes)]))
@@ -332,7 +336,8 @@ func TestFieldIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const cube = `{"class":"dataset","id":["%s","Y"],"size":[1,1],"dimension":{"%[1]s":{"category":{"index":["a"]}},"Y":{"category":{"index":["b"]}}},"value":[1]}`
+	const cube = `{"class":"dataset","id":["%s","Y"],"size":[1,1],"dimension":{"%[1]s":{"category":{"index":["a"]}},` +
+		`"Y":{"category":{"index":["b"]}}},"value":[1]}`
 	for _, c := range [][2]string{{"X", "X=0 X.label=1 Y=2 Y.label=3 value=4 status=5"},
 		{"Z", "Z=6 Z.label=7 Y=2 Y.label=3 value=4 status=5"}} {
 		if got := ids(cells, fmt.Sprintf(cube, c[0])); got != c[1] {
@@ -341,7 +346,7 @@ func TestFieldIDs(t *testing.T) {
 	}
 }
 
-// A reader that knows the names allocates nothing, however many the rows.
+// A reader that knows the names allocates nothing, whatever the number of rows.
 func TestNothingIsAllocated(t *testing.T) {
 	r := newReader(t)
 	for name, page := range map[string][]byte{"register": sourcetest.RegisterPage(500, 1), "wide": sourcetest.WidePage(50, 200)} {
@@ -350,7 +355,7 @@ func TestNothingIsAllocated(t *testing.T) {
 				t.Fatal(err)
 			}
 		}); n != 0 {
-			t.Errorf("%s: %v allocations a page, want none", name, n)
+			t.Errorf("%s: %v allocations per page, want 0", name, n)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// The recorded error bodies are understood, each shape with its code and message.
+// Every shape of the recorded error bodies is decoded, with its code and message.
 func TestRecordedErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -52,7 +52,7 @@ func TestRecordedErrors(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewRejects(t *testing.T) {
 	t.Parallel()
 	if _, err := portals.All.NewClient("ftp", source.Options{}); err == nil || !strings.Contains(err.Error(), "socrata, idescat, ckan") {
 		t.Errorf("unknown kind: %v", err)

@@ -10,8 +10,8 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// FuzzRows: whatever the bytes, reading them ends without panic, ranges lie within the page, errors are page
-// errors, and what is accepted is JSON to encoding/json too. Seeds lie in testdata/fuzz/FuzzRows.
+// FuzzRows reads arbitrary bytes. Reading must not panic, ranges must be within the page, errors must be page errors, and
+// accepted bytes must be valid for encoding/json. The seeds are in testdata/fuzz/FuzzRows.
 func FuzzRows(f *testing.F) {
 	f.Add(uint8(0), []byte("[{\"a\":\"1\"}\n,{\"a\":null}]\n"))
 	f.Add(uint8(1), []byte(`{"class":"dataset","id":["A","B"],"size":[2,1],"role":{"metric":["A","B"],"time":7},"dimension":{`+
@@ -42,9 +42,9 @@ func FuzzRows(f *testing.F) {
 		switch {
 		case errors.Is(err, errEnough):
 		case err != nil && (!errors.As(err, &bad) || bad.Offset < 0 || bad.Offset > len(page)):
-			t.Fatalf("error %v is no page error within the page", err)
+			t.Fatalf("error %v, want a page error with an offset within the page", err)
 		case err == nil && !json.Valid(bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))):
-			t.Fatalf("accepted what is no JSON: %q", page)
+			t.Fatalf("accepted a page that is not JSON: %q", page)
 		}
 	})
 }

@@ -18,7 +18,7 @@ func TestEveryKindIsComplete(t *testing.T) {
 	names, hosts := map[string]bool{}, map[string]string{}
 	for _, kind := range portals.All {
 		if names[kind.Name] {
-			t.Errorf("two portal kinds are called %q", kind.Name)
+			t.Errorf("two portal kinds have the name %q", kind.Name)
 		}
 		names[kind.Name] = true
 		if _, err := portals.All.Find(kind.Name); err != nil {
@@ -37,7 +37,7 @@ func TestEveryKindIsComplete(t *testing.T) {
 	}
 }
 
-// Every package next to this one that exports a Kind is in the list: a kind that is written and not registered is named.
+// Every package next to this one that exports a Kind must be in the list. The failure names a kind that is not registered.
 func TestEveryKindPackageIsListed(t *testing.T) {
 	t.Parallel()
 	entries, err := os.ReadDir("..")

@@ -51,7 +51,8 @@ func TestRows(t *testing.T) {
 3 YEAR="2024" YEAR.label=null MUN="TOTAL" MUN.label="Catalunya" value=4 status="p" :@llac_origin="invented"
 `},
 		"cube, parts in another order, one status and origin for all": {idescat.Name,
-			`{"value":[5],"status":"p","extension":{"llac_origin":"invented"},"dimension":{"X":{"category":{"label":{"a":"A"}}}},"size":[1],"id":["X"],"class":"dataset"}`,
+			`{"value":[5],"status":"p","extension":{"llac_origin":"invented"},` +
+				`"dimension":{"X":{"category":{"label":{"a":"A"}}}},"size":[1],"id":["X"],"class":"dataset"}`,
 			"0 X=\"a\" X.label=\"A\" value=5 status=\"p\" :@llac_origin=\"invented\"\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,12 +65,13 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// TestBadRows: a record that cannot be read is a row with the reason, and the page goes on after it (invariant 5).
+// TestBadRows checks that an unreadable record becomes a row with the reason, and that reading continues (invariant 5).
 func TestBadRows(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ kind, page, want string }{
 		"no objects": {socrata.Name, `[null,{"a":1}, [{"b":2}] ,"x",7,true,{}]`,
-			"0 bad: byte 1: a row must be an object\n1 a=1\n2 bad: byte 15: a row must be an object\n3 bad: byte 26: a row must be an object\n" +
+			"0 bad: byte 1: a row must be an object\n1 a=1\n2 bad: byte 15: a row must be an object\n3 bad: byte 26: a row must " +
+				"be an object\n" +
 				"4 bad: byte 30: a row must be an object\n5 bad: byte 32: a row must be an object\n6\n"},
 		"not UTF-8, a value": {socrata.Name, "[{\"a\":\"x\"},{\"a\":\"caf\xe9\",\"b\":\"è\"},{\"a\":3}]",
 			"0 a=\"x\"\n1 b=\"è\" bad: byte 20: the text is not UTF-8\n2 a=3\n"},
@@ -105,7 +107,7 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-func TestRowsRefuse(t *testing.T) {
+func TestRowsReject(t *testing.T) {
 	t.Parallel()
 	const cube = `{"class":"dataset","id":["X"],"size":[%s],"dimension":{"X":{"category":{"index":%s}}},"value":%s}`
 	for name, c := range map[string]struct {
@@ -164,7 +166,7 @@ func TestRowsRefuse(t *testing.T) {
 	}
 }
 
-// TestRowsStream: the good rows before a fault are yielded, a large string is no trouble, yield can stop.
+// TestRowsStream checks that rows before a fault are yielded, that a large string is read, and that yield can stop.
 func TestRowsStream(t *testing.T) {
 	t.Parallel()
 	got, err := sourcetest.Render(socrata.Name, []byte(`[{"a":1},{"a":2},{"a":`))
@@ -189,7 +191,7 @@ func TestRowsStream(t *testing.T) {
 	}
 }
 
-// TestRowsHugeCube: a few bytes cannot claim any number of cells.
+// TestRowsHugeCube checks that a short page cannot claim any number of cells.
 func TestRowsHugeCube(t *testing.T) {
 	t.Parallel()
 	var index []string
@@ -197,7 +199,8 @@ func TestRowsHugeCube(t *testing.T) {
 		index = append(index, fmt.Sprintf(`"%d"`, k))
 	}
 	one := `{"category":{"index":[` + strings.Join(index, ",") + `]}}`
-	page := `{"class":"dataset","id":["A","B","C"],"size":[200,200,200],"dimension":{"A":` + one + `,"B":` + one + `,"C":` + one + `},"value":{}}`
+	page := `{"class":"dataset","id":["A","B","C"],"size":[200,200,200],"dimension":{"A":` + one + `,"B":` + one + `,"C":` +
+		one + `},"value":{}}`
 	rows := 0
 	err := portals.All.Rows(idescat.Name, []byte(page), func(source.Row) error { rows++; return nil })
 	var bad *source.PageError
@@ -206,7 +209,7 @@ func TestRowsHugeCube(t *testing.T) {
 	}
 }
 
-// TestRowsRange: the byte range of a row is the row, and of a cell its value.
+// TestRowsRange checks the byte ranges: of a row the row itself, of a cell its value.
 func TestRowsRange(t *testing.T) {
 	t.Parallel()
 	page := []byte("\xef\xbb\xbf[ {\"a\":1}\n,{\"b\":[2]} ]")
@@ -218,7 +221,8 @@ func TestRowsRange(t *testing.T) {
 	if err := portals.All.Rows(socrata.Name, page, collect); err != nil {
 		t.Fatal(err)
 	}
-	page = []byte(`{"class":"dataset","id":["X"],"size":[3],"dimension":{"X":{"category":{"index":["a","b","c"]}}},"value":{"2":7.50,"0":"t"}}`)
+	page = []byte(`{"class":"dataset","id":["X"],"size":[3],"dimension":{"X":{"category":{"index":["a","b","c"]}}},` +
+		`"value":{"2":7.50,"0":"t"}}`)
 	if err := portals.All.Rows(idescat.Name, page, collect); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +254,7 @@ func TestRecordedSocrataPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(again.Bytes(), bytes.Join(asBytes(plain), nil)) {
-		t.Error("the rows' byte ranges are not the rows that encoding/json sees")
+		t.Error("the rows' byte ranges differ from the rows that encoding/json reads")
 	}
 }
 

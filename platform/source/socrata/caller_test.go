@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// Invariant 11: only an official portal's data carry its name, and whoever claims to be a simulator is one.
+// Invariant 11: only an official portal's data have its name, and a server that claims to be a simulator is treated as one.
 func TestSourceSystem(t *testing.T) {
 	t.Parallel()
 	f := newFakeSocrata(3)
@@ -43,7 +43,7 @@ func TestSourceSystem(t *testing.T) {
 	}
 }
 
-// A simulator on loopback may raise the polite rate; a host of the network may not, nor is a given rate raised.
+// A simulator on loopback may raise the default rate. A host of the network may not, and an explicit rate is never raised.
 func TestAdvertisedRate(t *testing.T) {
 	t.Parallel()
 	advertised := []string{"X-Llac-Source-System", "simulator", "X-Llac-Rate-Limit", "1000"}
@@ -65,7 +65,7 @@ func TestAdvertisedRate(t *testing.T) {
 		client, clock := sourcetest.NewClient(t, socrata.Name, func(o *source.Options) {
 			o.Transport, o.RequestsPerSecond = sourcetest.Serve(f, c.header...), c.given
 		})
-		begun := clock.Now()
+		started := clock.Now()
 		target := source.Target{Kind: socrata.Name, BaseURL: c.base, ID: f.id, PageSize: 1}
 		d := sourcetest.Describe(t, client, target)
 		for k := range d.Pages {
@@ -73,7 +73,7 @@ func TestAdvertisedRate(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		took := clock.Now().Sub(begun) // 33 requests: 8 s at 4 a second
+		took := clock.Now().Sub(started) // 33 requests: 8 s at 4 per second
 		if fast := took < time.Second; fast != c.fast || !fast && took < 7*time.Second {
 			t.Errorf("%s: 33 requests took %v", name, took)
 		}
@@ -92,15 +92,15 @@ func TestBackoffGrows(t *testing.T) {
 	if !errors.As(err, &transient) || !strings.Contains(err.Error(), "gave up after 6 tries") {
 		t.Errorf("error %v", err)
 	}
-	// Three quarters of 500 ms doubled each time, since the jitter of newClient is 0.5, and of 4 s at the most.
+	// Three quarters, because the jitter of NewClient is 0.5: of 500 ms, doubled each time, at most 4 s.
 	want := []time.Duration{375 * time.Millisecond, 750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 3 * time.Second}
 	if got := clock.Slept(); !slices.Equal(got, want) {
 		t.Errorf("waited %v, want %v", got, want)
 	}
 }
 
-// The app token is for one portal: a redirect to another host must not carry it along.
-func TestTokenStaysHome(t *testing.T) {
+// The app token is for one portal: a redirect to another host must not send it there.
+func TestTokenIsNotRedirected(t *testing.T) {
 	t.Parallel()
 	f := newFakeSocrata(3)
 	var elsewhere []http.Header
@@ -110,7 +110,7 @@ func TestTokenStaysHome(t *testing.T) {
 			return sourcetest.Serve(f)(r)
 		}
 		if r.Header.Get("X-App-Token") == "" {
-			t.Error("the portal itself got no token")
+			t.Error("the portal received no token")
 		}
 		w := httptest.NewRecorder()
 		http.Redirect(w, r, "https://api.idescat.cat"+r.URL.RequestURI(), http.StatusTemporaryRedirect)
@@ -128,7 +128,7 @@ func TestTokenStaysHome(t *testing.T) {
 	}
 }
 
-// When a portal asks for silence, every client that shares its limit keeps it.
+// Every client that shares the limit of a portal waits for its Retry-After.
 func TestRetryAfterIsForAllClients(t *testing.T) {
 	t.Parallel()
 	f := newFakeSocrata(3)
@@ -139,12 +139,12 @@ func TestRetryAfterIsForAllClients(t *testing.T) {
 	second, clock := sourcetest.NewClient(t, socrata.Name, shared)
 	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
 	server.Inject(sourcetest.Fault{Times: 1, Serve: sourcetest.Answer(429, "", "Retry-After", "20")})
-	begun := clock.Now()
+	started := clock.Now()
 	d := sourcetest.Describe(t, first, target)
 	if _, err := second.Page(t.Context(), target, d, 0); err != nil {
 		t.Fatal(err)
 	}
-	if waited := clock.Now().Sub(begun); waited < 20*time.Second {
+	if waited := clock.Now().Sub(started); waited < 20*time.Second {
 		t.Errorf("the second client waited %v, want 20 s", waited)
 	}
 }

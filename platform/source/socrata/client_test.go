@@ -29,7 +29,7 @@ func TestSocrataRequests(t *testing.T) {
 	first := "/resource/ivft-vegh.json?$order=:id&$limit=10&$offset=0&$select=registre,capacitat" + escaped(filters)
 	want := []string{first, "/api/views/ivft-vegh.json?", "/resource/ivft-vegh.json?$select=count(*)" + escaped(filters)}
 	if !slices.Equal(asked, want) {
-		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
+		t.Errorf("requests\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
 	}
 	if d.Pages[0].URL != server.URL+first || d.Pages[2].URL != strings.Replace(server.URL+first, "$offset=0", "$offset=20", 1) ||
 		d.Pages[2].Rows != 3 {
@@ -53,14 +53,14 @@ func TestSocrataRequests(t *testing.T) {
 	conditional := server.Requests()[0].Header
 	bare := strings.TrimSuffix(d.Validators.ETag, `"`)
 	if got := conditional.Get("If-None-Match"); got != bare+`", `+bare+`--gzip"` {
-		t.Errorf("If-None-Match %s, want the tag with and without its mark of compression", got)
+		t.Errorf("If-None-Match %s, want the tag with and without its suffix of compression", got)
 	}
 	if got := conditional.Get("If-Modified-Since"); got != d.Validators.LastModified {
 		t.Errorf("If-Modified-Since %q", got)
 	}
 }
 
-// escaped encodes the few characters of a test's query that a readable query still escapes.
+// escaped encodes the characters that must be escaped in the readable query of a test.
 func escaped(q string) string {
 	return strings.NewReplacer(">", "%3E", "'", "%27").Replace(q)
 }
@@ -80,7 +80,7 @@ func TestSocrataFields(t *testing.T) {
 	}
 	target.Params = map[string]string{"$select": "registre"}
 	if got := sourcetest.Describe(t, c, target).Fields; got != nil {
-		t.Errorf("fields where only some columns are asked for and the headers say nothing: %+v", got)
+		t.Errorf("fields with some columns requested and no schema in the headers: %+v, want none", got)
 	}
 }
 
@@ -138,8 +138,8 @@ func TestSocrataTargetRefused(t *testing.T) {
 	}
 }
 
-// Without any version in its answers, a source is never said to be unchanged, and a new version is seen by its
-// metadata's date.
+// A source whose responses have no version is never reported as unchanged. A new version is detected by the date in the
+// metadata.
 func TestSocrataWithoutVersions(t *testing.T) {
 	t.Parallel()
 	f := newFakeSocrata(3)
@@ -168,14 +168,14 @@ func TestSocrataCountChanged(t *testing.T) {
 	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
 	d := sourcetest.Describe(t, c, target)
 	f.mu.Lock()
-	f.rows = f.rows[:2] // and the version stays
+	f.rows = f.rows[:2] // the version stays the same
 	f.mu.Unlock()
 	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) || !strings.Contains(err.Error(), `"3" and is "2"`) {
 		t.Errorf("verify: %v, want changed, with both counts", err)
 	}
 }
 
-// A source that changes between the questions of one Describe is described anew, but not for ever.
+// If a source changes between the requests of one Describe, Describe starts again, a limited number of times.
 func TestSocrataChangesWhileDescribed(t *testing.T) {
 	t.Parallel()
 	for times, works := range map[int]bool{1: true, 0: false} {
@@ -203,9 +203,10 @@ func TestSocrataCountForms(t *testing.T) {
 	isCount := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Query().Get("$select"), "count") }
 	for body, works := range map[string]bool{
 		`[{"count":"24622"}]`: true, `[{"total":"24622"}]`: true, `[{"count_1":24622}]`: true,
-		`[]`: false, `[{}]`: false, `[{"count":"many"}]`: false, `[{"count":"-1"}]`: false, `[{"a":"1","b":"2"}]`: false, `{"count":"24622"}`: false,
-		`[24622]`: false, "[{\"count\":\"24622\",\"x\":\"\xff\"}]": false,
-		`[{"count":"1"},{"count":"2"}]`: false,
+		`[]`: false, `[{}]`: false, `[{"count":"many"}]`: false, `[{"count":"-1"}]`: false, `[{"a":"1","b":"2"}]`: false,
+		`{"count":"24622"}`: false, `[24622]`: false,
+		"[{\"count\":\"24622\",\"x\":\"\xff\"}]": false,
+		`[{"count":"1"},{"count":"2"}]`:          false,
 	} {
 		f := newFakeSocrata(3)
 		server := sourcetest.NewServer(t, f, false)
@@ -220,8 +221,8 @@ func TestSocrataCountForms(t *testing.T) {
 	}
 }
 
-// Rows that cannot be read count like any other. Bytes that are no UTF-8 are asked for again first: the way may have
-// damaged them.
+// Unreadable rows are counted like all others. A page with bytes that are not UTF-8 is requested again first, because the
+// transfer may have damaged it.
 func TestSocrataBadRows(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -16,8 +16,8 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// fakeSocrata speaks as much SODA 2.1 as the client asks of it. Rows that are not asked for in order come in
-// another order every time.
+// fakeSocrata serves the part of SODA 2.1 that the client uses. Rows requested without an order are sent in another order
+// every time.
 type fakeSocrata struct {
 	id   string
 	rows []string

@@ -12,8 +12,8 @@ import (
 	"github.com/llac-project/llac/platform/source/sourcetest"
 )
 
-// A count that no portal could serve plans no pages.
-func TestACountBeyondAllPages(t *testing.T) {
+// An impossibly large count is an error: no pages are planned.
+func TestCountIsTooLarge(t *testing.T) {
 	t.Parallel()
 	server := sourcetest.NewServer(t, newFakeSocrata(3), false)
 	c, _ := sourcetest.NewClient(t, socrata.Name)
@@ -25,8 +25,8 @@ func TestACountBeyondAllPages(t *testing.T) {
 	sourcetest.WantPermanent(t, err, "9223372036854775807 rows", "larger page size")
 }
 
-// An answer is of the host that gave it, not of the one that sent us there (invariant 11).
-func TestARedirectedAnswerIsOfWhoGaveIt(t *testing.T) {
+// After a redirect, the source system is the host that sent the response (invariant 11).
+func TestSourceSystemAfterRedirect(t *testing.T) {
 	t.Parallel()
 	f := newFakeSocrata(3)
 	transport := sourcetest.RoundTrip(func(r *http.Request) (*http.Response, error) {
@@ -48,8 +48,8 @@ func TestARedirectedAnswerIsOfWhoGaveIt(t *testing.T) {
 	}
 }
 
-// What a portal says of a dataset goes into every file: it is kept short, and a date is a date.
-func TestPortalsThatTalkTooMuch(t *testing.T) {
+// A portal's title and attribution of a dataset are stored in every file, so they are shortened.
+func TestLongDescriptionsAreShortened(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("à", 1<<20)
 	server := sourcetest.NewServer(t, newFakeSocrata(3), false)
@@ -60,6 +60,6 @@ func TestPortalsThatTalkTooMuch(t *testing.T) {
 	c, _ := sourcetest.NewClient(t, socrata.Name)
 	d := sourcetest.Describe(t, c, source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: "ivft-vegh"})
 	if len(d.Title) > 1<<10 || len(d.SourceText) > 1<<10 || d.Title == "" {
-		t.Errorf("a title of %d bytes, a source of %d", len(d.Title), len(d.SourceText))
+		t.Errorf("title of %d bytes, source text of %d bytes", len(d.Title), len(d.SourceText))
 	}
 }

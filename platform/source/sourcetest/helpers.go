@@ -89,7 +89,7 @@ func Recorded(t *testing.T, name string) []byte {
 	path := filepath.Join("..", "..", "..", "..", "shared", "data", "recorded", filepath.FromSlash(name))
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		t.Skip("recorded answers not present: " + path)
+		t.Skip("recorded responses not present: " + path)
 	}
 	if err != nil {
 		t.Fatal(err)

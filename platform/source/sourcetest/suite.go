@@ -117,7 +117,7 @@ func Run(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// paging: every row comes once, pages are the bytes sent, asked for in a stable order.
+// paging checks that every row is received once and that pages, requested in a stable order, are the bytes sent.
 func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -136,10 +136,10 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 	for k, planned := range d.Pages {
 		p := w.page(t, d, k)
 		if p.Index != k || p.URL == "" || planned.Rows != p.Rows {
-			t.Errorf("page %d: index %d, %d rows planned, %d came from %q", k, p.Index, planned.Rows, p.Rows, p.URL)
+			t.Errorf("page %d: index %d, %d rows planned, %d received from %q", k, p.Index, planned.Rows, p.Rows, p.URL)
 		}
 		if again := w.page(t, d, k); !bytes.Equal(again.Body, p.Body) {
-			t.Errorf("page %d is other bytes when asked for again", k)
+			t.Errorf("page %d has other bytes when requested again", k)
 		}
 		var rows int64
 		err := portals.All.Rows(w.Target.Kind, p.Body, func(r source.Row) error {
@@ -150,7 +150,7 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 			if w.Key != nil {
 				key := w.Key(r)
 				if before, twice := seen[key]; twice {
-					t.Errorf("row %s came in page %d and in page %d", key, before, k)
+					t.Errorf("row %s is in page %d and in page %d", key, before, k)
 				}
 				seen[key] = k
 			}
@@ -162,7 +162,7 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 		total += rows
 	}
 	if total != w.Rows {
-		t.Errorf("%d rows came, want %d", total, w.Rows)
+		t.Errorf("received %d rows, want %d", total, w.Rows)
 	}
 	if err := w.client.Verify(t.Context(), w.Target, d); err != nil {
 		t.Errorf("verify: %v", err)
@@ -175,7 +175,7 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// byRole: each dimension that is described by its role is in every row if it is wanted, and in none otherwise.
+// byRole checks that a dimension described by its role is in every row if it is wanted, and in no row otherwise.
 func byRole(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -229,7 +229,7 @@ func byRole(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// anotherProcess: a description that has been stored is all another client needs.
+// anotherProcess checks that another client can continue from a stored description alone.
 func anotherProcess(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -244,7 +244,7 @@ func anotherProcess(t *testing.T, newPortal func(*testing.T) Portal) {
 	want := w.page(t, d, 1)
 	w.client = w.newClient(t)
 	if got := w.page(t, read, 1); !bytes.Equal(got.Body, want.Body) {
-		t.Error("the page is other bytes")
+		t.Error("the page has other bytes")
 	}
 	if err := w.client.Verify(t.Context(), w.Target, read); err != nil {
 		t.Errorf("verify: %v", err)
@@ -254,7 +254,7 @@ func anotherProcess(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// compressedPages: gzip changes neither pages nor versions.
+// compressedPages checks that gzip changes neither pages nor versions.
 func compressedPages(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	plain := w.page(t, w.describe(t), 0)
@@ -262,7 +262,7 @@ func compressedPages(t *testing.T, newPortal func(*testing.T) Portal) {
 	w.Target.BaseURL = w.server.URL
 	d := w.describe(t)
 	if p := w.page(t, d, 0); !bytes.Equal(p.Body, plain.Body) {
-		t.Error("the compressed page is other bytes")
+		t.Error("the compressed page has other bytes")
 	}
 	if strings.Contains(d.Validators.ETag, "gzip") {
 		t.Errorf("entity tag %s depends on the encoding", d.Validators.ETag)
@@ -275,7 +275,7 @@ func compressedPages(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// unchanged: the same version is reported as unchanged, and a 304 is the last request; another version is not.
+// unchanged checks that the same version is reported as unchanged after one request, and that another version is not.
 func unchanged(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -300,7 +300,7 @@ func unchanged(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// republished: a new version under way is noticed by the next page or at the latest by Verify.
+// republished checks that a new version during an extraction is detected by the next page, or at the latest by Verify.
 func republished(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -313,10 +313,10 @@ func republished(t *testing.T, newPortal func(*testing.T) Portal) {
 	if err := w.client.Verify(t.Context(), w.Target, d); !errors.Is(err, source.ErrChanged) {
 		t.Errorf("verify: %v, want changed", err)
 	}
-	w.page(t, w.describe(t), 1) // and a new beginning works
+	w.page(t, w.describe(t), 1) // a new extraction works
 }
 
-// anotherServer: an extraction is not finished by a server of another kind than it began with (invariant 11).
+// anotherServer checks that pages of another source system do not complete an extraction (invariant 11).
 func anotherServer(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -328,7 +328,7 @@ func anotherServer(t *testing.T, newPortal func(*testing.T) Portal) {
 		t.Errorf("page of another unofficial server: %v, want changed", err)
 	}
 	if len(w.server.Requests()) > 0 || len(other.server.Requests()) == 0 {
-		t.Error("the page was not asked of the target's own address")
+		t.Error("the page was not requested from the target's own address")
 	}
 	other.server.Inject(Fault{Serve: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 		if w.System == "simulator" {
@@ -346,7 +346,7 @@ func anotherServer(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// dropHeader leaves one header out of an answer.
+// dropHeader removes one header from a response.
 type dropHeader struct {
 	http.ResponseWriter
 	name string
@@ -362,7 +362,7 @@ func (d *dropHeader) Write(b []byte) (int, error) {
 	return d.ResponseWriter.Write(b)
 }
 
-// passingTroubles: each is met twice and then overcome.
+// passingTroubles checks that retries overcome a failure that occurs twice.
 func passingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 	for name, serve := range map[string]func(http.ResponseWriter, *http.Request, http.Handler){
 		"202":          Answer(202, ""),
@@ -389,7 +389,7 @@ func passingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 			w.server.Inject(Fault{On: IsPage(d), Times: 2, Serve: serve})
 			w.server.Requests()
 			if got := w.page(t, d, 1); !bytes.Equal(got.Body, want.Body) {
-				t.Error("the page is other bytes after the trouble")
+				t.Error("the page has other bytes after the failure")
 			}
 			if n := len(w.server.Requests()); n != 3 {
 				t.Errorf("%d requests, want 3", n)
@@ -398,7 +398,7 @@ func passingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// lastingTroubles: the budget of tries is kept, waits grow, and the error is a transient one.
+// lastingTroubles checks that the number of tries is limited, waits grow, and the error is transient.
 func lastingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -425,7 +425,7 @@ func lastingTroubles(t *testing.T, newPortal func(*testing.T) Portal) {
 	w.page(t, d, 0)
 }
 
-// retryAfter: both forms of the header are respected, up to the limit.
+// retryAfter checks that both forms of the header are respected, up to the limit.
 func retryAfter(t *testing.T, newPortal func(*testing.T) Portal) {
 	for name, c := range map[string]struct {
 		value string
@@ -452,22 +452,24 @@ func retryAfter(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// refusals: no second try, and the portal's own words are kept.
+// refusals checks that a rejected request is not retried, and that the error contains the portal's message.
 func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
 	long := `{"code":"x","error":true,"message":"` + strings.Repeat("à", 5000) + `"}`
 	for name, c := range map[string]struct {
 		status int
 		body   string
-		says   string
+		text   string
 	}{
 		"front end": {404, `{ "code" : "not_found", "error" : true, "message" : "Not found", "data" : { "id" : "xxxx-yyyy" } }`,
 			"not_found: Not found"},
-		"coordinator": {400, `{"message":"No such column: adreca","errorCode":"query.soql.no-such-column","data":{"column":"adreca"}}`, "the column adreca was renamed or removed upstream"},
+		"coordinator": {400, `{"message":"No such column: adreca","errorCode":"query.soql.no-such-column",` +
+			`"data":{"column":"adreca"}}`, "the column adreca was renamed or removed upstream"},
 		"idescat": {416, `{"version":"2.0","class":"error","status":"416","id":"05","label":"Nombre màxim de dades superat."}`,
 			"Nombre màxim de dades superat."},
 		"idescat 200": {200, `{"version":"2.0","class":"error","status":"400","id":"03","label":"Taula desconeguda."}`,
 			"400 error 03: Taula desconeguda."},
-		"ckan": {404, `{"help":"h","success":false,"error":{"message":"Not found: Resource was not found.","__type":"Not Found Error"}}`, "Not Found Error"},
+		"ckan": {404, `{"help":"h","success":false,"error":{"message":"Not found: Resource was not found.",` +
+			`"__type":"Not Found Error"}}`, "Not Found Error"},
 		"ckan 200": {200, `{"help":"h","success":false,"error":{"message":"no","__type":"Authorization Error"}}`,
 			"Authorization Error: no"},
 		"core 200":  {200, `{"code":"permission_denied","error":true,"message":"no"}`, "permission_denied"},
@@ -486,8 +488,8 @@ func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
 			if !errors.As(err, &permanent) {
 				t.Fatalf("error %v, want a permanent one", err)
 			}
-			if !strings.Contains(err.Error(), c.says) || permanent.Hint == "" {
-				t.Errorf("error %q (hint %q), want it to contain %q", err, permanent.Hint, c.says)
+			if !strings.Contains(err.Error(), c.text) || permanent.Hint == "" {
+				t.Errorf("error %q (hint %q), want it to contain %q", err, permanent.Hint, c.text)
 			}
 			if permanent.Status < 400 && c.status >= 400 {
 				t.Errorf("status %d, want %d", permanent.Status, c.status)
@@ -503,8 +505,8 @@ func refusals(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// wrongForm: whole JSON that is not a page of the kind is final, and none of it is repeated in the error, since
-// it may be somebody's row (invariant 8).
+// wrongForm checks that complete JSON that is not a page of the kind is a permanent error. The error quotes none of it,
+// because it may contain personal data (invariant 8).
 func wrongForm(t *testing.T, newPortal func(*testing.T) Portal) {
 	for name, body := range map[string]string{
 		"object": `{"nom":"Secreta Persona"}`, "text": `"Secreta Persona"`, "null": "null", "number": "7",
@@ -530,7 +532,7 @@ func wrongForm(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// malformed: a page that is malformed in every try is final, with its offset; one that is cut short is transient.
+// malformed checks that a page malformed in every try is a permanent error with an offset, and a truncated one transient.
 func malformed(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -539,18 +541,18 @@ func malformed(t *testing.T, newPortal func(*testing.T) Portal) {
 	var permanent *source.PermanentError
 	var page *source.PageError
 	if !errors.As(err, &permanent) || !errors.As(err, &page) || page.Offset == 0 {
-		t.Errorf("malformed to the end: %v, want a permanent error with an offset", err)
+		t.Errorf("malformed in every try: %v, want a permanent error with an offset", err)
 	}
 	w.server.Heal()
 	w.server.Inject(Fault{On: IsPage(d), Serve: CutShort})
 	_, err = w.client.Page(t.Context(), w.Target, d, 0)
 	var transient *source.TransientError
 	if !errors.As(err, &transient) {
-		t.Errorf("cut short to the end: %v, want a transient error", err)
+		t.Errorf("truncated in every try: %v, want a transient error", err)
 	}
 }
 
-// tooLarge: an answer larger than we are ready to hold is refused, also when it is small on the wire.
+// tooLarge checks that a response above the size limit is rejected, also if it is small when compressed.
 func tooLarge(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
@@ -566,7 +568,7 @@ func tooLarge(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// allowList: nothing is sent to a place that is not allowed, neither directly nor by a redirect.
+// allowList checks that nothing is sent to an address that is not permitted, neither directly nor by a redirect.
 func allowList(t *testing.T, newPortal func(*testing.T) Portal) {
 	for _, base := range []string{
 		"http://analisi.transparenciacatalunya.cat", "http://example.org", "https://example.org", "ftp://127.0.0.1",
@@ -602,14 +604,14 @@ func allowList(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// stopped: the end of the context ends everything, and is not an error of the source.
+// stopped checks that the end of the context ends a request, and is not an error of the source.
 func stopped(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.server.Inject(Fault{Serve: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 		cancel()
-		<-r.Context().Done() // the client goes away
+		<-r.Context().Done() // the client disconnects
 	}})
 	w.server.Requests()
 	_, err := w.client.Page(ctx, w.Target, d, 0)
@@ -622,7 +624,7 @@ func stopped(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// rate: two clients that share their limits are together no faster than the limit.
+// rate checks that two clients with shared limits together stay within the rate.
 func rate(t *testing.T, newPortal func(*testing.T) Portal) {
 	limits := source.NewLimits()
 	shared := func(o *source.Options) { o.Limits, o.RequestsPerSecond = limits, 2 }
@@ -642,7 +644,7 @@ func rate(t *testing.T, newPortal func(*testing.T) Portal) {
 	}
 }
 
-// token: it is sent where it belongs and only when it is set, and shows up nowhere.
+// token checks that a token is sent only if it is set, only to its portal, and occurs in no output.
 func token(t *testing.T, newPortal func(*testing.T) Portal) {
 	const secret = "tokenthatisasecret"
 	for _, value := range []string{"", " ", secret} {
@@ -671,12 +673,12 @@ func token(t *testing.T, newPortal func(*testing.T) Portal) {
 			t.Errorf("hint %q", permanent.Hint)
 		}
 		if all := fmt.Sprintf("%v %+v %+v", err, permanent, d); strings.Contains(all, secret) {
-			t.Errorf("the token shows in %s", all)
+			t.Errorf("the token occurs in %s", all)
 		}
 	}
 }
 
-// reported: OnRequest receives every try, failures included.
+// reported checks that OnRequest receives every try, failures included.
 func reported(t *testing.T, newPortal func(*testing.T) Portal) {
 	var infos []source.RequestInfo
 	w := start(t, newPortal, func(o *source.Options) { o.OnRequest = func(i source.RequestInfo) { infos = append(infos, i) } })
