@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/platform/source/ckan"
 )
 
-// actionPath is where CKAN's action API lies.
+// actionPath is the path of CKAN's action API.
 const actionPath = "/data/api/3/action/"
 
 // FacilitiesID is the CKAN id of the simulator's one resource, all of whose rows are invented.

@@ -63,7 +63,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	decoder := json.NewDecoder(io.LimitReader(r.Body, bodyLimit))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		finish(w, fmt.Errorf("reading the request: %w", err))
+		finish(w, fmt.Errorf("read the request: %w", err))
 		return false
 	}
 	return true
@@ -80,5 +80,5 @@ func finish(w http.ResponseWriter, err error) {
 func reply(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(jsonBytes(value), '\n')) // a client that has gone needs no answer
+	_, _ = w.Write(append(jsonBytes(value), '\n')) // an error means that the client has disconnected
 }

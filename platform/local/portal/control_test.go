@@ -180,6 +180,6 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 	if _, about := p.published(socrata.Name, RegisterID); about.ID != RegisterID {
-		t.Error("the register is no longer served")
+		t.Error("the register is not served")
 	}
 }

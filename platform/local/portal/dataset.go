@@ -76,7 +76,7 @@ func newSeries(d Dataset, rule source.IDRule, fallback time.Time, previous *seri
 		return nil, fmt.Errorf("add dataset %q: the id is not valid: %s", d.ID, rule.Hint())
 	}
 	if len(d.Columns) == 0 {
-		return nil, fmt.Errorf("adding dataset %q: it has no columns", d.ID)
+		return nil, fmt.Errorf("add dataset %q: it has no columns", d.ID)
 	}
 	columns := slices.Clone(d.Columns)
 	for i := range columns {
@@ -225,7 +225,7 @@ func (v *version) encodeRow(index int, names []string, nulls bool) ([]byte, erro
 		}
 		out.WriteByte(':')
 		if err := writeJSON(&out, value); err != nil {
-			return nil, fmt.Errorf("encoding row %d, field %q: %w", index, name, err)
+			return nil, fmt.Errorf("encode row %d, field %q: %w", index, name, err)
 		}
 	}
 	out.WriteByte('}')

@@ -23,7 +23,7 @@ const (
 // quarterCode writes a quarter as 2023T4. How the real tables write it is not known.
 func quarterCode(quarter int) string { return fmt.Sprintf("%dT%d", quarter/4, quarter%4+1) }
 
-// The branches of which everything else is the sum.
+// The branches. All other aggregates are sums of them.
 const (
 	farming = iota
 	industry
@@ -35,8 +35,8 @@ const (
 	branchCount
 )
 
-// aggregates are the categories of the dimension of sectors, with the branches that each is the sum of. The labels are
-// Idescat's; the codes are invented.
+// aggregates are the categories of the dimension of sectors, each with the branches that it sums. The labels are Idescat's;
+// the codes are invented.
 var aggregates = []struct {
 	Category
 	of []int
@@ -53,8 +53,8 @@ var aggregates = []struct {
 	{Category{"TAX", "Impostos nets sobre productes"}, []int{taxes}},
 }
 
-// series of the branches by quarter, in thousands of euros. All arithmetic is of whole numbers: what floating point gives
-// depends on the processor.
+// series contains the branches by quarter, in thousands of euros. All arithmetic uses whole numbers, because floating-point
+// results depend on the processor.
 type branchSeries [branchCount][]int64
 
 func (s branchSeries) sum(of []int, at int) int64 {
@@ -65,12 +65,12 @@ func (s branchSeries) sum(of []int, at int) int64 {
 	return sum
 }
 
-// branchDraw holds how a branch is invented.
+// branchDraw contains the parameters that generate a branch.
 var branchDraw = [branchCount]struct {
 	start  int64    // in the first quarter, thousands of euros
-	growth int64    // of the volume a quarter, millionths
-	prices int64    // their growth a quarter, millionths
-	season [4]int64 // of the figures that are not adjusted, thousandths; they add up to nothing
+	growth int64    // of the volume per quarter, millionths
+	prices int64    // growth of the prices per quarter, millionths
+	season [4]int64 // of the unadjusted figures, thousandths; the sum is 0
 }{
 	farming:        {430_000, 1_000, 4_500, [4]int64{-60, 20, 90, -50}},
 	industry:       {7_200_000, 3_000, 4_600, [4]int64{-4, 22, -46, 28}},
@@ -81,7 +81,7 @@ var branchDraw = [branchCount]struct {
 	taxes:          {2_500_000, 4_200, 5_800, [4]int64{12, -14, -8, 10}},
 }
 
-// shocks are added to the growth of all volumes, in millionths: the crises everybody remembers, at invented heights.
+// shocks are added to the growth of all volumes, in millionths: well-known crises with invented sizes.
 func shock(quarter int) int64 {
 	switch year := quarter / 4; {
 	case quarter >= 2008*4+2 && quarter <= 2009*4+2:
@@ -102,7 +102,7 @@ func shock(quarter int) int64 {
 	return 0
 }
 
-// drawBranches invents volume (at the prices of the first quarter) and current value of every branch.
+// drawBranches generates the volume (at the prices of the first quarter) and the current value of every branch.
 func drawBranches(seed uint64) (volume, current branchSeries) {
 	r := random{state: seed ^ 0x6d65b0}
 	for branch, draw := range branchDraw {
@@ -119,7 +119,7 @@ func drawBranches(seed uint64) (volume, current branchSeries) {
 	return volume, current
 }
 
-// unadjusted gives the current values a season.
+// unadjusted adds a seasonal pattern to the current values.
 func unadjusted(current branchSeries) branchSeries {
 	var out branchSeries
 	for branch, values := range current {
@@ -145,8 +145,8 @@ var (
 	metricYear  = Category{"YOY_PCT", "variació interanual (%)"}
 )
 
-// gdpTables invents the open tables. Each figure is rounded by itself, so that sums differ from their totals as the real
-// ones do.
+// gdpTables generates the open tables. Each figure is rounded separately, so that sums differ from their totals as in the
+// real tables.
 func gdpTables(seed uint64) []Table {
 	volume, current := drawBranches(seed)
 	raw := unadjusted(current)
@@ -168,7 +168,7 @@ func gdpTables(seed uint64) []Table {
 	}
 }
 
-// gdpTable writes quarters of a series, each figure by level, with its change against the year before.
+// gdpTable returns the table of a series: each figure by level, with its change against the year before.
 func gdpTable(id, what, revision string, metric Category, s branchSeries, quarters int, level func(of []int, t int) float64) Table {
 	label := "Producte interior brut " + what
 	t := Table{
@@ -209,8 +209,8 @@ func gdpTable(id, what, revision string, metric Category, s branchSeries, quarte
 	return t
 }
 
-// closedGDPTable is the table of the revision before. The product from 2020T4 to 2023T4 is recorded, as it was published
-// then; everything else is invented: the branches of a recorded quarter share it, and the quarters before lead up to it.
+// closedGDPTable returns the table of the earlier revision. The product from 2020T4 to 2023T4 is recorded, as it was published
+// then; everything else is invented. The branches of a recorded quarter are shares of it, and the earlier quarters approach it.
 func closedGDPTable(f facts, seed uint64) Table {
 	_, current := drawBranches(seed)
 	last := f.product[len(f.product)-1].quarter - firstQuarter
@@ -234,7 +234,7 @@ func closedGDPTable(f facts, seed uint64) Table {
 			rest -= x
 		}
 		if recorded {
-			s[realEstate][t] += rest // some thousand euros that the divisions have lost
+			s[realEstate][t] += rest // thousands of euros lost by the integer divisions
 		}
 	}
 	t := gdpTable(ClosedGDPTable, "a preus corrents. Oferta. Dades corregides d'estacionalitat", "2019", metricValue, s, last+1,

@@ -136,7 +136,7 @@ func TestSimulatedGDPAddsUp(t *testing.T) {
 			}
 		}
 		if missed < quarters/4 {
-			t.Errorf("%s: only %d sums differ from their total; in the real tables some do, because each figure is rounded separately", id, missed)
+			t.Errorf("%s: only %d sums differ from their totals; rounding makes some differ in the real tables", id, missed)
 		}
 	}
 }
@@ -194,7 +194,7 @@ func TestSimulatedVolume(t *testing.T) {
 				t.Errorf("%s of %s: change %v", a.Label, code, change)
 			}
 			if change != nil && math.Abs((*level / *figures[before][a.Label][0] - 1)*100-*change) > 0.4 {
-				t.Errorf("%s of %s: %v after %v, published as a change of %v %%", a.Label, code, *level, *figures[before][a.Label][0], *change)
+				t.Errorf("%s of %s: %v after %v, but the change is %v %%", a.Label, code, *level, *figures[before][a.Label][0], *change)
 			}
 		}
 	}

@@ -49,8 +49,8 @@ var quarterColumns = [2][4]string{
 	{"acabats_gener_mar", "acabats_abril_juny", "acabats_juliol_setembre", "acabats_octubre_desembre"},
 }
 
-// groupedCells are the figures that are written with a point for thousands, as the portal does now and then. Their rows
-// cannot be read: what stands there as a number is another one.
+// groupedCells are the figures that are written with a point for thousands, as on the real portal now and then. Their rows
+// are invalid: read as a number, such a text is another number.
 var groupedCells = []struct {
 	code   string
 	year   int
@@ -82,7 +82,7 @@ var planningAreas = map[string][]string{
 	"Terres de l'Ebre":    {"09", "22", "30", "37"},
 }
 
-// housingDataset is made only when somebody asks for it: it is the largest.
+// housingDataset is created on first use, because it is the largest dataset.
 func housingDataset(f facts, seed uint64) Dataset {
 	return Dataset{
 		ID:          HousingID,
@@ -135,7 +135,7 @@ func housingRows(f facts, seed uint64) []Row {
 				row[[2]string{"iniciats_anuals", "anuals_acabats"}[kind]] = text
 			}
 			if r.perMille(3) {
-				delete(row, "longitud_municipi") // the portal lacks some, though the point has them
+				delete(row, "longitud_municipi") // the real portal lacks some, though the point has them
 			}
 			out = append(out, row)
 		}
@@ -143,14 +143,14 @@ func housingRows(f facts, seed uint64) []Row {
 	return out
 }
 
-// withThousands writes a number from 1,000 on as the portal does now and then: "1.151".
+// withThousands writes a number of 1,000 or more with a point for thousands: "1.151".
 func withThousands(n int) string { return fmt.Sprintf("%d.%03d", n/1000, n%1000) }
 
-// dwellings draws a quarter's dwellings: some in proportion to the people, now and then many at once.
+// dwellings draws a quarter's dwellings: a few in proportion to the population, sometimes many at once.
 func dwellings(r *random, m municipality, inHundredThousand int) int {
 	expected := m.people[1] * inHundredThousand * 10 / 4 // millionths
 	if m.people[1] > 500_000 {
-		expected = expected * 35 / 100 // a city that is built already
+		expected = expected * 35 / 100 // a densely built city
 	}
 	expected = expected * r.between(60, 130) / 100
 	if r.below(8) == 0 {
@@ -173,7 +173,7 @@ func housingPlace(m municipality, index int, areas map[string]string) Row {
 		comarca = "Val d'Aran"
 	}
 	before := namedCode{m.comarcaCode, comarca}
-	if m.comarcaCode == "43" { // all of Lluçanès was Osona's
+	if m.comarcaCode == "43" { // all of Lluçanès belonged to Osona
 		before = namedCode{"24", "Osona"}
 	}
 	where := mix(uint64(index) + 1)

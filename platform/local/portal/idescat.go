@@ -11,10 +11,10 @@ import (
 	"github.com/llac-project/llac/platform/source/idescat"
 )
 
-// tablesPath is where the Tables API lies.
+// tablesPath is the path of the Tables API.
 const tablesPath = "/taules/v2"
 
-// CellLimit is how many cells one answer of Idescat may hold; a larger one is refused with 416, never cut.
+// CellLimit is the maximum number of cells in a response of Idescat. A larger one is rejected with 416, never truncated.
 const CellLimit = 20_000
 
 // idescatProtocol serves the Tables API v2: /taules/v2/{statistics}/{node}/{table}/{geo}[/data].
@@ -50,7 +50,7 @@ func parseTableForm(r *http.Request, body []byte) (url.Values, error) {
 		return form, err
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return form, nil // another body is not read, and its filters are ignored like every filter not known
+		return form, nil // another body is not read; its filters are ignored like unknown filters
 	}
 	posted, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -79,7 +79,7 @@ func locateTable(r *http.Request, _ url.Values) place {
 	return place{dataset: strings.Join(steps, "/"), page: data}
 }
 
-// tableErrors are the ids of Idescat's errors, with their statuses. The text of 05 is recorded, the others are ours.
+// tableErrors are the ids of Idescat's errors, with their statuses. The text of 05 is recorded, the others are invented.
 var tableErrors = map[string]struct {
 	status int
 	label  string
@@ -156,7 +156,7 @@ func (p *Portal) below(steps []string) (tables, related []*Table) {
 	return tables, related
 }
 
-// firstUnknown is the position, from 1, of the first step of a path that leads nowhere.
+// firstUnknown returns the position, from 1, of the first unknown step of a path.
 func (p *Portal) firstUnknown(steps []string) int {
 	for i := range steps {
 		if tables, _ := p.below(steps[:i+1]); len(tables) == 0 {
@@ -166,7 +166,7 @@ func (p *Portal) firstUnknown(steps []string) int {
 	return len(steps)
 }
 
-// collection lists what lies one step below a path, once each.
+// collection lists the distinct items one step below a path.
 func collection(steps []string, tables []*Table) answer {
 	label := "Estadístiques disponibles"
 	var items []object
@@ -195,9 +195,8 @@ func collection(steps []string, tables []*Table) answer {
 	})
 }
 
-// filter cuts a table to the categories asked for, and returns the id of an error instead. A parameter that is no
-// dimension is ignored, as Idescat does; so are codes that a dimension does not have, and a filter all of whose codes
-// are unknown.
+// filter reduces a table to the requested categories, or returns the id of an error. Like Idescat, it ignores parameters
+// that are not dimensions, codes that a dimension does not have, and a filter whose codes are all unknown.
 func (t Table) filter(form url.Values) (Table, string) {
 	kept := make([][]int, len(t.Dimensions))
 	cells := 1

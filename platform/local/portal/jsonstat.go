@@ -59,7 +59,7 @@ func (t *Table) check() error {
 	return nil
 }
 
-// size is the number of cells that the dimensions span.
+// size returns the number of cells of the dimensions.
 func (t *Table) size() int {
 	n := 1
 	for _, d := range t.Dimensions {
@@ -68,7 +68,7 @@ func (t *Table) size() int {
 	return n
 }
 
-// clone copies the table so deeply that a mutation leaves the original as it was.
+// clone returns a deep copy of the table.
 func (t Table) clone() Table {
 	t.Cells = slices.Clone(t.Cells)
 	t.Dimensions = slices.Clone(t.Dimensions)
@@ -78,7 +78,7 @@ func (t Table) clone() Table {
 	return t
 }
 
-// selectCategories returns the table cut down to the categories kept, by dimension: positions in table order.
+// selectCategories returns the table with only the kept categories, given by dimension as positions in table order.
 func (t Table) selectCategories(kept [][]int) Table {
 	cut := t
 	cut.Dimensions = slices.Clone(t.Dimensions)
@@ -117,8 +117,8 @@ func (t *Table) withRole(role string) int {
 	return slices.IndexFunc(t.Dimensions, func(d Dimension) bool { return d.Role == role })
 }
 
-// dataset writes the table as JSON-stat 2.0 in Idescat's order of keys. query is the request's, for href; withValue
-// is false for a metadata answer. related are the other divisions of the same table.
+// dataset writes the table as JSON-stat 2.0 in Idescat's order of keys. query is the request's, for href; withValue is false
+// for a metadata response. related are the other divisions of the same table.
 func (t *Table) dataset(query string, withValue bool, related []*Table) object {
 	path := inventedHost + tablesPath + "/" + t.ID
 	href, relation, target := path, "describes", path+"/data"
@@ -164,7 +164,7 @@ func (t *Table) dataset(query string, withValue bool, related []*Table) object {
 	return append(out, member{"extension", extension})
 }
 
-// originExtension is the member of extension that states whether each cell is recorded or invented. It has the form
+// originExtension returns the member of extension that states whether each cell is recorded or invented. It has the form
 // of value: an array parallel to it, or an object keyed by position (invariant 11).
 const originExtension = "llac_origin"
 
@@ -215,7 +215,7 @@ func (d *Dimension) jsonStat(sparse bool) object {
 }
 
 // cells returns the members value, status and llac_origin. The first value of an array is written as a float, as
-// Idescat does ("890.0"); a reader that decodes integers fails on it here as there.
+// Idescat does ("890.0"), so that a reader that decodes integers fails here too.
 func (t *Table) cells() (value any, status object, origin any) {
 	if t.Sparse {
 		values, origins := object{}, object{}

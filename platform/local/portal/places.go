@@ -1,6 +1,6 @@
 package portal
 
-// Place is a municipality of Catalonia, for whoever draws rows of the register's shape at another scale.
+// Place is a municipality of Catalonia, for generators of rows in the shape of the register.
 type Place struct {
 	Code        string // six digits, the last a control digit
 	Name        string // as published, article after a comma
@@ -23,7 +23,7 @@ func Places() []Place {
 	return out
 }
 
-// ServiceTypes lists the types of service as the register words them.
+// ServiceTypes lists the types of service with the labels of the register.
 func ServiceTypes() []string {
 	var out []string
 	for _, t := range loadFacts().serviceTypes {

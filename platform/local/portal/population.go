@@ -7,12 +7,12 @@ const PopulationTable = "pmh/446/477/mun"
 
 // The simulator's own tables: no statistics of Idescat is called "llac".
 const (
-	LargeTable  = "llac/1/1/mun" // more cells than one answer may hold; its figures are invented
+	LargeTable  = "llac/1/1/mun" // more cells than CellLimit; its figures are invented
 	SparseTable = "llac/1/2/com" // sent in JSON-stat's sparse form; its figures are invented
 )
 
-// medinya is a municipality that existed until its court case was lost: the table still lists it, every cell "..".
-// Its code is invented (17999 and the control digit), no published list having it.
+// medinya is a former municipality, dissolved by a court: the table still lists it, with ".." in every cell. Its code is
+// invented (17999 and the control digit), because no published list contains it.
 var medinya = Category{Code: "179999", Label: "Medinyà"}
 
 var wholeCountry = Category{Code: "TOTAL", Label: "Catalunya"}
@@ -21,7 +21,7 @@ var sexes = Dimension{ID: "SEX", Label: "sexe", Categories: []Category{{"M", "ho
 
 var people = Dimension{ID: "CONCEPT", Label: "concepte", Role: "metric", Categories: []Category{{"POP", "població"}}}
 
-// municipalityCategories are the places of a table by municipality in Idescat's order, TOTAL last.
+// municipalityCategories returns the places of a table by municipality in Idescat's order, TOTAL last.
 func municipalityCategories(f facts, more ...Category) []Category {
 	places := append([]Category{}, more...)
 	for _, m := range f.municipalities {
@@ -31,7 +31,7 @@ func municipalityCategories(f facts, more ...Category) []Category {
 	return append(places, wholeCountry)
 }
 
-// populationTable is pmh/446/477/mun. The totals are recorded; men are an invented share of them, women the rest.
+// populationTable returns pmh/446/477/mun. The totals are recorded; men are an invented share of them, women the rest.
 func populationTable(f facts, seed uint64) Table {
 	byCode := map[string]municipality{}
 	for _, m := range f.municipalities {
@@ -65,8 +65,7 @@ func populationTable(f facts, seed uint64) Table {
 	return t
 }
 
-// menOf invents how many of a municipality's people are men: between 47 and 53 in a hundred, nearly the same in both
-// years.
+// menOf returns an invented number of men in a municipality: 47 to 53 percent, nearly the same in both years.
 func menOf(m municipality, seed uint64) [2]int {
 	code, err := strconv.ParseUint(m.code, 10, 64)
 	if err != nil {
@@ -88,7 +87,7 @@ func population(men, all int) []Cell {
 	}
 }
 
-// largeTable has more than CellLimit cells, so that a client must split it.
+// largeTable returns a table with more than CellLimit cells, so that a client must split it.
 func largeTable(f facts, seed uint64) Table {
 	years := Dimension{ID: "YEAR", Label: "any", Role: "time"}
 	for year := 2014; year <= 2022; year++ {
@@ -109,7 +108,7 @@ func largeTable(f facts, seed uint64) Table {
 	return t
 }
 
-// sparseTable is in JSON-stat's other form, has holes, a provisional year and decimals.
+// sparseTable returns a table in JSON-stat's sparse form, with gaps, a provisional year and decimals.
 func sparseTable(f facts, seed uint64) Table {
 	places := make([]Category, len(f.comarques))
 	for i, c := range f.comarques {

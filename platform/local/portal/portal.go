@@ -15,7 +15,7 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// Headers of every answer of the simulator.
+// Headers of every response of the simulator.
 const (
 	SystemHeader    = "X-Llac-Source-System" // always "simulator" (invariant 11)
 	RateLimitHeader = "X-Llac-Rate-Limit"    // requests per second that a client may send to the simulator
@@ -28,11 +28,11 @@ const inventedHost = "http://simulator.invalid"
 
 // Options configure the simulator's data and behaviour. The zero value is the default simulator.
 type Options struct {
-	Seed         uint64        // of everything invented
+	Seed         uint64        // of all generated data
 	RegisterRows int           // rows of the register of services; 0: DefaultRegisterRows; at most MaxRegisterRows
 	Clock        clock.Clock   // for delays and the request log; nil: the system's
 	UpdatedAt    time.Time     // when the datasets were published; zero: 2026-04-30 14:30:13 UTC
-	PageDelay    time.Duration // how long a page of data takes
+	PageDelay    time.Duration // delay of each page of data
 	RateLimit    int           // advertised requests per second; 0: 1000
 
 	// Addresses to listen on, by portal kind, all loopback; none: a free port of 127.0.0.1.

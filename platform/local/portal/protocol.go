@@ -9,7 +9,7 @@ import (
 // protocol is the simulator of one portal kind.
 type protocol struct {
 	kind string
-	// locate returns what the request asks for.
+	// locate returns the dataset and page that a request selects.
 	locate func(r *http.Request, form url.Values) place
 	// respond returns the response. It applies the faults that alter a dataset.
 	respond func(p *Portal, r *http.Request, form url.Values, faults []Fault) answer

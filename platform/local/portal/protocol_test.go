@@ -7,7 +7,7 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
-// Every portal kind has a simulator, and no simulator is of another kind.
+// Every portal kind has a simulator, and every simulator belongs to a kind.
 func TestEveryKindHasASimulator(t *testing.T) {
 	t.Parallel()
 	for _, kind := range portals.All {
@@ -25,8 +25,8 @@ func TestEveryKindHasASimulator(t *testing.T) {
 	}
 }
 
-// An unknown kind is an error wherever the simulator is given one.
-func TestUnknownKindIsRefused(t *testing.T) {
+// An unknown kind is an error in every function that takes a kind.
+func TestUnknownKindIsRejected(t *testing.T) {
 	t.Parallel()
 	p := New(Options{RegisterRows: 1, Addresses: map[string]string{"ftp": "127.0.0.1:0"}})
 	if err := p.Start(t.Context()); err == nil || !strings.Contains(err.Error(), `"ftp"`) {

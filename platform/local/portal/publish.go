@@ -34,10 +34,10 @@ func (p *Portal) Add(kind string, d Dataset) error {
 	return nil
 }
 
-// AddTable puts a table on the Idescat portal, or replaces the one of its id.
+// AddTable publishes a table on the Idescat portal, or replaces the table with the same id.
 func (p *Portal) AddTable(t Table) error {
 	if err := t.check(); err != nil {
-		return fmt.Errorf("adding %w", err)
+		return fmt.Errorf("add %w", err)
 	}
 	t = t.clone()
 	if t.Updated == "" {
@@ -54,8 +54,8 @@ func (p *Portal) AddTable(t Table) error {
 	return nil
 }
 
-// Republish publishes a new version of a Socrata dataset or a CKAN resource: mutate is given a copy of the rows and
-// returns those of the new version; nil keeps the rows as they are. ETag, Last-Modified, every :id and :updated_at
+// Republish publishes a new version of a Socrata dataset or a CKAN resource: mutate receives a copy of the rows and
+// returns those of the new version; nil keeps the rows. ETag, Last-Modified, every :id and :updated_at
 // change, and a field that no column names becomes a new text column.
 func (p *Portal) Republish(dataset string, mutate func(rows []Row) []Row) error {
 	return p.republish(dataset, func(v *version) *version {
@@ -80,20 +80,20 @@ func (p *Portal) republish(dataset string, next func(*version) *version) error {
 	}
 	if s == nil {
 		p.mu.Unlock()
-		return fmt.Errorf("republishing %q: the simulator has no such dataset or resource; tables have RepublishTable", dataset)
+		return fmt.Errorf("republish %q: unknown dataset or resource; use RepublishTable for tables", dataset)
 	}
 	now := s.now
 	p.mu.Unlock()
 	now.ready()
-	made := next(now) // without the lock: mutate is a test's, and may ask the portal something
+	made := next(now) // without the lock: the mutate of a test may call the portal
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.republish(made.columns, made.rows)
 	return nil
 }
 
-// RepublishTable publishes a new version of an Idescat table: mutate is given a copy; nil keeps it as it is. Its
-// updated moves on by a day, unless mutate moves it further.
+// RepublishTable publishes a new version of an Idescat table: mutate receives a copy; nil keeps it. Its
+// updated date advances by a day, unless mutate sets a later one.
 func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
@@ -101,7 +101,7 @@ func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
 	now := p.tables[id]
 	p.mu.Unlock()
 	if now == nil {
-		return fmt.Errorf("republishing table %q: the simulator has no such table", id)
+		return fmt.Errorf("republish table %q: unknown table", id)
 	}
 	next := now.clone()
 	if mutate != nil {
@@ -109,12 +109,12 @@ func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
 	}
 	next.ID = id
 	if err := next.check(); err != nil {
-		return fmt.Errorf("republishing %w", err)
+		return fmt.Errorf("republish %w", err)
 	}
 	if next.Updated <= now.Updated {
 		day, err := time.Parse(time.DateOnly, now.Updated)
 		if err != nil {
-			return fmt.Errorf("republishing table %q: its updated %q is not a date", id, now.Updated)
+			return fmt.Errorf("republish table %q: updated %q is not a date", id, now.Updated)
 		}
 		next.Updated = day.AddDate(0, 0, 1).Format(time.DateOnly)
 	}
@@ -124,25 +124,25 @@ func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
 	return nil
 }
 
-// The changes that RepublishAs knows by name.
+// The names of the changes of RepublishAs.
 const (
 	ChangeNothing = "touch"  // a new version with the same content
 	ChangeEdit    = "edit"   // the first row gets another text, or the first cell another value
-	ChangeShrink  = "shrink" // the second half is gone
+	ChangeShrink  = "shrink" // removes the second half
 	ChangeEmpty   = "empty"
-	ChangeAdd     = "add-field"  // Field is new in every row; for a table, a new dimension
-	ChangeDrop    = "drop-field" // Field is gone from every row; for a table, a dimension
+	ChangeAdd     = "add-field"  // adds Field to every row; to a table, a dimension
+	ChangeDrop    = "drop-field" // removes Field from every row; from a table, a dimension
 )
 
-// RepublishAs publishes a new version with a change known by its name. The last two use field; empty: the
-// default of Fault.Field.
+// RepublishAs publishes a new version with a named change. Only ChangeAdd and ChangeDrop use field; empty: the default of
+// Fault.Field.
 func (p *Portal) RepublishAs(dataset, change, field string) error {
 	kind, known := map[string]FaultKind{
 		ChangeNothing: "", ChangeEdit: editView, ChangeShrink: Shrink, ChangeEmpty: EmptyDataset,
 		ChangeAdd: AddField, ChangeDrop: DropField,
 	}[change]
 	if !known {
-		return fmt.Errorf("republishing %q: unknown change %q; known are touch, edit, shrink, empty, add-field, drop-field",
+		return fmt.Errorf("republish %q: unknown change %q; use touch, edit, shrink, empty, add-field, drop-field",
 			dataset, change)
 	}
 	view := Fault{Kind: kind, Field: field}
@@ -169,7 +169,7 @@ func (p *Portal) published(kind, id string) (*version, Dataset) {
 	return now, about
 }
 
-// viewRows returns what a version looks like through a fault that alters the dataset; other faults leave it alone.
+// viewRows returns a version as changed by a fault of the data; other faults do not change it.
 func viewRows(v *version, f Fault) *version {
 	view := &version{number: v.number, updated: v.updated, columns: v.columns, rows: v.rows, origin: v.origin,
 		salt: v.salt + string(f.Kind) + f.Field}
@@ -231,7 +231,7 @@ func viewRows(v *version, f Fault) *version {
 	return view
 }
 
-// viewTable is viewRows for a table.
+// viewTable returns a table as changed by a fault of the data.
 func viewTable(t Table, f Fault) Table {
 	t = t.clone()
 	geo := max(t.withRole("geo"), 0)

@@ -2,8 +2,8 @@ package portal
 
 import "math/bits"
 
-// random is the splitmix64 generator. It is written out here because its sequence must stay the same whatever
-// version of Go builds the simulator: the register's bytes are pinned by a golden digest.
+// random is the splitmix64 generator. It is implemented here because its sequence must be the same in every version of Go:
+// a golden digest pins the register's bytes.
 type random struct{ state uint64 }
 
 func (r *random) next() uint64 {
@@ -11,7 +11,7 @@ func (r *random) next() uint64 {
 	return mix(r.state)
 }
 
-// mix is splitmix64's output function; alone it serves as a hash of a number.
+// mix is splitmix64's output function. It is also used as a hash of a number.
 func mix(z uint64) uint64 {
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
@@ -30,7 +30,7 @@ func (r *random) below(n int) int {
 // between returns a number in [low, high].
 func (r *random) between(low, high int) int { return low + r.below(high-low+1) }
 
-// perMille is true n times in a thousand.
+// perMille returns true with a probability of n in a thousand.
 func (r *random) perMille(n int) bool { return r.below(1000) < n }
 
 // weighted draws indexes with the given weights. Negative weights count as zero.

@@ -15,7 +15,7 @@ const RegisterID = "ivft-vegh"
 // Sizes of the register, in rows.
 const (
 	DefaultRegisterRows = 12_400
-	MaxRegisterRows     = 60_000 // what five digits of registre allow with the gaps that the real one has
+	MaxRegisterRows     = 60_000 // the limit of five-digit registres with the gaps of the real register
 )
 
 // RegisterCounts counts what the register contains, so that a test can compute the expected results.
@@ -23,11 +23,11 @@ const (
 type RegisterCounts struct {
 	Rows       int // as served
 	Distinct   int // different values of registre
-	Duplicates int // rows that repeat an earlier row to the letter
+	Duplicates int // exact copies of an earlier row
 	Conflicts  int // rows that repeat an earlier row's registre with other content; the number of contradicting registres
 	Invalid    int // rows with an impossible date, capacity or registre; none of them is repeated
 
-	// Of the registres that are valid and have one truth: those whose municipality is on no list, and those without one.
+	// Valid registres without conflicts: those whose municipality is on no list, and those without a municipality.
 	Unknown  int
 	Nameless int
 }
@@ -75,7 +75,7 @@ func newRegister(f facts, seed uint64, size int) (Dataset, RegisterCounts) {
 		spoil(rows[at], i)
 		refused[at] = true
 	}
-	repeats := map[int][]Row{} // by the index after which the repeated row comes
+	repeats := map[int][]Row{} // by the index after which the repeated row is served
 	for _, at := range take(counts.Duplicates) {
 		after := maker.farFrom(at, len(rows))
 		repeats[after] = append(repeats[after], rows[at])
@@ -120,7 +120,7 @@ func (r *random) permutation(n int) []int {
 	return out
 }
 
-// serviceMaker draws services.
+// serviceMaker generates services.
 type serviceMaker struct {
 	random   random
 	facts    facts
@@ -131,7 +131,7 @@ type serviceMaker struct {
 }
 
 // commonKinds are the weights of the frequent kinds of service; every other kind has weight 6. The real shares are not
-// published as such: these only make the few frequent kinds frequent.
+// published; these weights only make a few kinds frequent.
 var commonKinds = map[string]int{
 	"BAS-001": 260, "HOM-001": 190, "RES-003": 230, "DAY-001": 210, "BAS-003": 90, "FAM-002": 60, "RES-014": 70,
 	"RES-016": 65, "DAY-014": 60, "DAY-012": 45, "RES-001": 40, "RES-002": 35, "SUP-004": 40, "BAS-007": 45, "TUT-001": 15,
@@ -156,7 +156,7 @@ func newServiceMaker(f facts, seed uint64) *serviceMaker {
 	return m
 }
 
-// farFrom returns a row index after which a repetition of row at is served: a page of 1,000 away where there is room.
+// farFrom returns the row index after which a repetition of row at is served: 1,000 rows away if the register is large enough.
 func (m *serviceMaker) farFrom(at, rows int) int {
 	if at+1000 < rows {
 		return m.random.between(at+1000, rows-1)
@@ -192,7 +192,7 @@ func (m *serviceMaker) service(index int) Row {
 		row["comarca"] = "Val d'Aran"
 	}
 	if place.formerComarca != "" && m.number%3 == 0 {
-		row["comarca"] = place.formerComarca // the register follows late
+		row["comarca"] = place.formerComarca // the register is updated late
 	}
 	for _, hole := range holes {
 		if r.perMille(hole.missing) {
@@ -202,12 +202,12 @@ func (m *serviceMaker) service(index int) Row {
 		}
 	}
 	if bare, cut := withoutArticle(place.name); cut && row["municipi"] == bare && row["comarca"] == nil {
-		row["municipi"] = place.name // who leaves out both leaves out too much
+		row["municipi"] = place.name // without comarca and article the name would be ambiguous
 	}
 	return row
 }
 
-// holes holds how often, per thousand rows, a field is missing or holds the literal text "null".
+// holes states how often, per thousand rows, a field is missing or contains the literal text "null".
 var holes = []struct {
 	field         string
 	missing, null int
@@ -232,7 +232,7 @@ func serviceName(r *random, kind namedCode) string {
 	return short + " " + personalName(r)
 }
 
-// capacity is a number of places as text; "0" for kinds of service that have none.
+// capacity returns a number of places as text; "0" for kinds of service without places.
 func capacity(r *random, kind string) string {
 	switch kind[:3] {
 	case "RES":
@@ -250,10 +250,10 @@ func capacity(r *random, kind string) string {
 	return "0"
 }
 
-// unknownPlaces are what a hand writes that does not know.
+// unknownPlaces are texts that are entered instead of an unknown municipality.
 var unknownPlaces = []string{"Municipi desconegut", "Fora de Catalunya", "Pendent de revisar"}
 
-// spelling is a municipality's name as the register's many hands write it.
+// spelling returns a municipality's name in one of the spellings of the register.
 func spelling(r *random, place municipality) string {
 	switch n := r.below(1000); {
 	case n < 40:
@@ -274,7 +274,7 @@ func spelling(r *random, place municipality) string {
 		return place.natural + " (" + place.comarca + ")"
 	case n < 101:
 		return unknownPlaces[n%len(unknownPlaces)]
-	// What only some names have, in more of them.
+	// Quirks that only some names can have are more frequent in these names.
 	case n < 180:
 		return strings.ReplaceAll(place.name, "'", "’")
 	case n < 220:
@@ -288,8 +288,8 @@ func spelling(r *random, place municipality) string {
 	return place.name // "Hospitalet de Llobregat, l'"
 }
 
-// withoutArticle is a name without the article after its comma, and whether it has one: other commas have longer words
-// behind them.
+// withoutArticle returns a name without the article after its comma, and whether it has an article: a longer word after
+// a comma is not one.
 func withoutArticle(name string) (string, bool) {
 	bare, article, cut := strings.Cut(name, ", ")
 	if !cut || len(article) > len("els") {
@@ -298,7 +298,7 @@ func withoutArticle(name string) (string, bool) {
 	return bare, true
 }
 
-// decomposed writes an accented letter as two characters, and unaccented without its accent.
+// decomposed writes an accented letter as two characters, unaccented writes it without its accent.
 var decomposed, unaccented = func() (*strings.Replacer, *strings.Replacer) {
 	const letters, bases, accents = "àáèéíïòóúüçñÀÁÈÉÍÏÒÓÚÜÇÑ", "aaeeiioouucnAAEEIIOOUUCN",
 		"\u0300\u0301\u0300\u0301\u0301\u0308\u0300\u0301\u0301\u0308\u0327\u0303"
@@ -319,7 +319,7 @@ func postcode(r *random, place municipality) string {
 	return fmt.Sprintf("%s%03d", place.province, r.between(100, 890))
 }
 
-// spoil makes a row invalid, each time in another way.
+// spoil makes a row invalid, in turn in different ways.
 func spoil(row Row, nth int) {
 	ways := []struct{ field, value string }{
 		{"inscripcio", "2019-02-31"}, {"capacitat", "vint-i-cinc"}, {"registre", "X%05d"}, {"inscripcio", "31/12/2011"},
@@ -344,7 +344,7 @@ func (m *serviceMaker) contradict(row Row) Row {
 	return other
 }
 
-// municipalitiesDataset is 9aju-tpwc: recorded, without the coordinates, of which no facts were carried.
+// municipalitiesDataset returns 9aju-tpwc: recorded, without the coordinates, which were not copied.
 func municipalitiesDataset(f facts) Dataset {
 	rows := make([]Row, len(f.geography))
 	for i, g := range f.geography {

@@ -18,7 +18,7 @@ import (
 	"github.com/llac-project/llac/platform/source/socrata"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // The default register's bytes are pinned. Another digest means that the generator has changed, and with it the expected
 // results of other tests.
@@ -53,7 +53,7 @@ func TestRegisterIsDeterministic(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got+"\n" != string(want) {
-		t.Errorf("the register's digest is %s, pinned is %s; run with -update if the change is meant", got, want)
+		t.Errorf("the register's digest is %s, pinned is %s; run with -update if the change is intended", got, want)
 	}
 	if other := digest(1); other == got {
 		t.Error("another seed gives the same register")
@@ -135,7 +135,7 @@ func TestRegisterCounts(t *testing.T) {
 		}
 	}
 	if len(seen) != counts.Distinct || duplicates != counts.Duplicates || conflicts != counts.Conflicts || invalid != counts.Invalid {
-		t.Errorf("found %d distinct, %d duplicates, %d conflicts, %d invalid; announced %+v", len(seen), duplicates, conflicts,
+		t.Errorf("found %d distinct, %d duplicates, %d conflicts, %d invalid; the counts state %+v", len(seen), duplicates, conflicts,
 			invalid, counts)
 	}
 	count := func(m map[string]bool) (n int) {
@@ -147,7 +147,7 @@ func TestRegisterCounts(t *testing.T) {
 		return n
 	}
 	if count(unknown) != counts.Unknown || count(nameless) != counts.Nameless || counts.Unknown < 50 || counts.Nameless < 1 {
-		t.Errorf("found %d rows of unknown places, %d of none; announced %+v", count(unknown), count(nameless), counts)
+		t.Errorf("found %d rows of unknown places, %d without a place; the counts state %+v", count(unknown), count(nameless), counts)
 	}
 	if acrossPages < duplicates*9/10 {
 		t.Errorf("only %d of %d duplicates lie on another page of 1,000", acrossPages, duplicates)
@@ -158,7 +158,7 @@ func TestRegisterCounts(t *testing.T) {
 	for size, want := range map[int]int{-1: 0, 1: 1, 7: 7, 1 << 30: MaxRegisterRows} {
 		d, counts := newRegister(loadFacts(), 3, size)
 		if len(d.Rows) != want || counts.Rows != want {
-			t.Errorf("asked for %d rows: %d, %+v", size, len(d.Rows), counts)
+			t.Errorf("requested %d rows: %d, %+v", size, len(d.Rows), counts)
 		}
 	}
 	last, _ := newRegister(loadFacts(), 3, MaxRegisterRows)
@@ -313,14 +313,14 @@ func TestFacts(t *testing.T) {
 			len(f.geography))
 	}
 	if _, err := readTable("none.csv", 1); err == nil {
-		t.Error("a file that is not there was read")
+		t.Error("a missing file was read")
 	}
 	if _, err := readTable("comarques.csv", 3); err == nil {
-		t.Error("a file of other columns was read")
+		t.Error("a file with other columns was read")
 	}
 }
 
-// splitmix64's first outputs from 0, as published with the algorithm.
+// The first outputs of splitmix64 from seed 0, as published with the algorithm.
 func TestRandom(t *testing.T) {
 	t.Parallel()
 	var r random
@@ -338,6 +338,6 @@ func TestRandom(t *testing.T) {
 		t.Errorf("drawn %v of weights 0, 3, 0, 1", counts)
 	}
 	if (weighted{}).draw(&r) != 0 || r.below(0) != 0 {
-		t.Error("nothing to draw from")
+		t.Error("weights of 0 must draw index 0")
 	}
 }

@@ -14,11 +14,11 @@ type Request struct {
 	Target  string      // path and query as sent; an app token in it is blanked
 	Header  http.Header // as sent; the value of X-App-Token is replaced by "present" or ""
 	Body    string      // of a POST, at most 64 KiB
-	Dataset string      // 4x4, table id or resource id; empty where none is named
+	Dataset string      // 4x4, table id or resource id; empty if none
 	Offset  int         // of a page
-	Page    bool        // it asked for a page of data
+	Page    bool        // a request for a page of data
 	Status  int         // of the response; 0 if the connection was reset
-	Faults  []FaultKind // met
+	Faults  []FaultKind // that the request met
 	At      time.Time   // on the portal's clock
 }
 
@@ -50,7 +50,7 @@ func (p *Portal) record(r Request) {
 
 const tokenHeader = "X-App-Token"
 
-// loggable copies what the log keeps of a request, without the token, which is a secret.
+// loggable returns the logged part of a request, without the token, which is a secret.
 func loggable(kind string, r *http.Request, body []byte, at place, now time.Time) Request {
 	header := r.Header.Clone()
 	if values, ok := header[tokenHeader]; ok && len(values) > 0 && values[0] != "" {

@@ -14,14 +14,14 @@ import (
 	"sync"
 )
 
-// place is what a request asks for, as faults and the log name it.
+// place identifies what a request selects, for faults and the log.
 type place struct {
 	dataset string
 	offset  int
 	page    bool // a page of data, and not metadata or a count
 }
 
-// answer is a complete response before it meets the wire.
+// answer is a complete response before it is sent.
 type answer struct {
 	status int
 	header http.Header
@@ -32,16 +32,16 @@ func newAnswer(status int, contentType string, body []byte) answer {
 	return answer{status: status, header: http.Header{"Content-Type": {contentType}}, body: body}
 }
 
-// bodyLimit bounds what a client may POST.
+// bodyLimit is the maximum size of a POST body.
 const bodyLimit = 1 << 20
 
-// handler serves a protocol: it logs, lets faults strike, and writes the answer.
+// handler serves a protocol: it logs requests, applies faults and writes responses.
 func (p *Portal) handler(protocol protocol) http.Handler {
 	mux := http.NewServeMux()
 	p.control(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { p.serve(protocol, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(SystemHeader, SystemName) // Invariant 11: no answer without it, errors included.
+		w.Header().Set(SystemHeader, SystemName) // Invariant 11: every response has it, errors included.
 		w.Header().Set(RateLimitHeader, strconv.Itoa(p.options.RateLimit))
 		mux.ServeHTTP(w, r)
 	})
@@ -64,7 +64,7 @@ func (p *Portal) serve(protocol protocol, w http.ResponseWriter, r *http.Request
 	for _, f := range faults {
 		entry.Faults = append(entry.Faults, f.Kind)
 	}
-	// Recorded before the answer is sent, so that a client which has its answer finds its request in the log.
+	// Logged before the response is sent, so that a client that has the response finds its request in the log.
 	logged := false
 	record := func(status int) {
 		if !logged {
@@ -99,7 +99,7 @@ func (p *Portal) serve(protocol protocol, w http.ResponseWriter, r *http.Request
 	}
 	if delay > 0 {
 		if err := p.options.Clock.Sleep(r.Context(), delay); err != nil {
-			return // the client has gone
+			return // the client has disconnected
 		}
 	}
 	if wire == Reset {
@@ -117,7 +117,7 @@ func (p *Portal) serve(protocol protocol, w http.ResponseWriter, r *http.Request
 	write(w, r, out, wire)
 }
 
-// refusal is the answer of the first fault that replaces the page by a status.
+// refusal returns the response of the first fault that replaces the page by a status.
 func refusal(protocol protocol, faults []Fault) (answer, bool) {
 	for _, f := range faults {
 		switch f.Kind {
@@ -141,7 +141,7 @@ func refusal(protocol protocol, faults []Fault) (answer, bool) {
 	return answer{}, false
 }
 
-// unescaped is the request's path and query as a person would write them: "/resource/x.json?$offset=1000".
+// unescaped returns the request's path and query without escapes: "/resource/x.json?$offset=1000".
 func unescaped(r *http.Request) string {
 	query, err := url.QueryUnescape(r.URL.RawQuery)
 	if err != nil {
@@ -157,7 +157,7 @@ func garble(kind FaultKind, body []byte) []byte {
 		middle := len(body) / 2
 		return bytes.Join([][]byte{body[:middle], []byte(`"}}]{,:`), body[middle:]}, nil)
 	case NotUTF8:
-		// Within the first text that follows a colon: the JSON stays well-formed to who does not look at its bytes.
+		// In the first text after a colon: the JSON stays well-formed for a reader that does not check UTF-8.
 		if at := bytes.Index(body, []byte(`:"`)); at >= 0 {
 			return bytes.Join([][]byte{body[:at+2], {0xff, 0xfe}, body[at+2:]}, nil)
 		}
@@ -207,7 +207,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// write sends an answer, cut short where a fault asks for that.
+// write sends a response, truncated if a fault requires it.
 func write(w http.ResponseWriter, r *http.Request, out answer, wire FaultKind) {
 	header := w.Header()
 	for name, values := range out.header {
@@ -227,7 +227,7 @@ func write(w http.ResponseWriter, r *http.Request, out answer, wire FaultKind) {
 	switch wire {
 	case TruncatedChunked:
 		w.WriteHeader(out.status)
-		_, _ = w.Write(body[:len(body)/2]) // the connection is about to be broken on purpose
+		_, _ = w.Write(body[:len(body)/2]) // the connection is broken next, on purpose
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // net/http's way to end a response without its last chunk; it is not logged
 	case TruncatedLength:
@@ -241,10 +241,10 @@ func write(w http.ResponseWriter, r *http.Request, out answer, wire FaultKind) {
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(out.status)
-	_, _ = w.Write(body) // a client that has gone needs no answer
+	_, _ = w.Write(body) // an error means that the client has disconnected
 }
 
-// reset closes the connection with a TCP reset and without an answer.
+// reset closes the connection with a TCP reset and without a response.
 func reset(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -260,7 +260,7 @@ func reset(w http.ResponseWriter) {
 func htmlError(status int) answer {
 	text := http.StatusText(status)
 	return newAnswer(status, "text/html", fmt.Appendf(nil,
-		"<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d "+
-			"%s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+		"<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center>"+
+			"<h1>%d %s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
 		status, text, status, text))
 }

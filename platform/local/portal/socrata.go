@@ -51,7 +51,7 @@ func locateSocrata(r *http.Request, form url.Values) place {
 	id, rows := socrataID(r.URL.Path)
 	offset, err := strconv.Atoi(form.Get("$offset"))
 	if err != nil {
-		offset = 0 // none is asked for, or the query is refused later
+		offset = 0 // not requested, or the query is rejected later
 	}
 	return place{dataset: id, offset: offset, page: rows && !strings.Contains(strings.ToLower(form.Get("$select")), "count(")}
 }
@@ -78,7 +78,7 @@ func refuseSocrata(status int) answer {
 	return htmlError(status)
 }
 
-// coreError is the first of Socrata's two error shapes.
+// coreError is the first of Socrata's two forms of error body.
 func coreError(code, message string, data object) object {
 	out := object{{"code", code}, {"error", true}, {"message", message}}
 	if data != nil {
@@ -104,7 +104,7 @@ func (p *Portal) answerSocrata(r *http.Request, form url.Values, faults []Fault)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return socrataJSON(http.StatusMethodNotAllowed, coreError("method_not_allowed", "Method not allowed", nil))
 	}
-	// A token that is sent must be one: an empty header is an invalid token, and not the absence of one.
+	// A token that is sent must be valid: an empty header is an invalid token, not a missing one.
 	if tokens, sent := r.Header[tokenHeader]; sent && strings.Join(tokens, "") == "" {
 		return refuseSocrata(http.StatusForbidden)
 	}
@@ -161,7 +161,7 @@ func (q *soql) answer(r *http.Request, form url.Values, id string, v *version) a
 	return answer{status: http.StatusOK, header: header, body: body}
 }
 
-// body writes the rows exactly as SODA 2.1 lays them out: "[{…}\n,{…}\n]\n", and "[]\n" for none.
+// body writes the rows in the exact layout of SODA 2.1: "[{…}\n,{…}\n]\n"; "[]\n" without rows.
 func (q *soql) body(v *version) ([]byte, error) {
 	picked := q.pick(v)
 	if q.count != "" {
@@ -215,7 +215,7 @@ func (q *soql) outputName(name string) string {
 	return name
 }
 
-// schema is what X-SODA2-Fields and X-SODA2-Types list.
+// schema returns the names and types for X-SODA2-Fields and X-SODA2-Types.
 func (q *soql) schema(v *version) (names, types []string) {
 	if q.count != "" {
 		return []string{q.count}, []string{"number"}
@@ -240,7 +240,7 @@ func typeOf(name string, v *version) string {
 	return "text"
 }
 
-// socrataTag depends on the dataset's version, the query and the encoding, as the portal's does.
+// socrataTag returns an ETag that depends on the dataset's version, the query and the encoding, like the portal's.
 func socrataTag(id string, v *version, form url.Values, gzipped bool) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s", id, v.number, v.updated.Unix(), v.salt, form.Encode()))
 	tag := base64.RawURLEncoding.EncodeToString(sum[:12]) + "---" + hex.EncodeToString(sum[12:16])
@@ -264,7 +264,7 @@ func notModified(r *http.Request, tag string, updated time.Time) bool {
 	return err == nil && !updated.After(since)
 }
 
-// describeView is the answer of /api/views: times are seconds since 1970.
+// describeView returns the response of /api/views: times are seconds since 1970.
 func describeView(about Dataset, v *version) object {
 	columns := make([]object, 0, len(v.columns)+1)
 	for i, c := range v.columns {

@@ -79,7 +79,7 @@ func TestHeaders(t *testing.T) {
 	if again := get(t, towns(p, "$order=:id&$limit=1")).header.Get("X-Socrata-RequestId"); again == id {
 		t.Errorf("two requests have the id %s", id)
 	}
-	// Too many columns for a header.
+	// The columns are too many for a header.
 	wide := Dataset{ID: "wide-0001"}
 	for i := range 400 {
 		wide.Columns = append(wide.Columns, Column{Name: fmt.Sprintf("column_%04d", i)})
@@ -100,7 +100,7 @@ func TestConditionalRequestsAndGzip(t *testing.T) {
 	plain := get(t, towns(p, query))
 	packed := get(t, towns(p, query), "Accept-Encoding", "gzip")
 	if packed.header.Get("Content-Encoding") != "gzip" || !bytes.Equal(unzipped(t, packed.body), plain.body) {
-		t.Fatal("the gzip answer is not the plain one packed")
+		t.Fatal("the gzip response differs from the plain one")
 	}
 	tag, gzipTag := plain.header.Get("ETag"), packed.header.Get("ETag")
 	if gzipTag != strings.TrimSuffix(tag, `"`)+`--gzip"` {
@@ -135,7 +135,7 @@ func TestConditionalRequestsAndGzip(t *testing.T) {
 	}
 	for _, headers := range [][]string{{"If-None-Match", tag}, {"If-Modified-Since", modified}} {
 		if r := get(t, towns(p, query), headers...); r.status != 200 || r.header.Get("Last-Modified") == modified {
-			t.Errorf("after a republication, %v: %d, %s", headers, r.status, r.header.Get("Last-Modified"))
+			t.Errorf("after Republish, %v: %d, %s", headers, r.status, r.header.Get("Last-Modified"))
 		}
 	}
 }
@@ -318,7 +318,7 @@ func TestAppToken(t *testing.T) {
 	}
 	for _, r := range p.Requests() {
 		if strings.Contains(fmt.Sprint(r), "s3cret") {
-			t.Errorf("the log holds the token: %v", r)
+			t.Errorf("the log contains the token: %v", r)
 		}
 	}
 }
@@ -375,19 +375,19 @@ func TestRepublish(t *testing.T) {
 	}
 }
 
-func TestAddRefuses(t *testing.T) {
+func TestAddRejects(t *testing.T) {
 	t.Parallel()
 	p := New(Options{RegisterRows: 1})
 	for _, d := range []Dataset{{ID: "TOO-LONG-ID", Columns: []Column{{Name: "a"}}}, {ID: "abcd-0001"}} {
 		if err := p.Add(socrata.Name, d); err == nil {
-			t.Errorf("added %+v", d)
+			t.Errorf("Add accepted %+v", d)
 		}
 	}
 	if err := p.AddTable(Table{ID: "pmh/1/2/mun", Dimensions: []Dimension{{ID: "A", Categories: []Category{{"x", "x"}}}}}); err == nil {
-		t.Error("added a table without cells")
+		t.Error("AddTable accepted a table without cells")
 	}
 	if err := p.AddTable(Table{ID: "pmh"}); err == nil {
-		t.Error("added a table without a path")
+		t.Error("AddTable accepted a table without a path")
 	}
 }
 

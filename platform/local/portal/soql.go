@@ -12,13 +12,13 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// soql is the part of SoQL that the simulator speaks: $select of fields or count(*), $where of comparisons joined by
+// soql is a query in the part of SoQL that the simulator supports: $select of fields or count(*), $where of comparisons joined by
 // and, $order, $limit, $offset, and field=value.
 type soql struct {
 	names   []string          // fields to send, in order
 	aliases map[string]string // by field
-	whole   bool              // $select is *: the rows can be sent as they lie encoded
-	count   string            // name of count(*); empty: rows are asked for
+	whole   bool              // $select is *: the encoded rows can be sent unchanged
+	count   string            // name of count(*); empty: the query selects rows
 	where   []comparison
 	order   []ordering
 	limit   int
@@ -38,7 +38,7 @@ type ordering struct {
 	number     bool
 }
 
-// soqlError is a query that the portal refuses, always with status 400.
+// soqlError is a query that the portal rejects, always with status 400.
 type soqlError struct {
 	code    string // of the core front end's shape; empty: the query coordinator's shape
 	message string
@@ -299,7 +299,7 @@ func (q *soql) compare(name, operator, operand string, quoted bool, v *version) 
 	return nil
 }
 
-// textOf is a value as comparisons see it; ok is false for null.
+// textOf returns a value as text for comparisons; ok is false for null.
 func textOf(value any) (text string, ok bool) {
 	switch x := value.(type) {
 	case nil:
@@ -354,7 +354,7 @@ func (q *soql) pick(v *version) []int {
 		}
 	}
 	if len(q.order) == 0 || len(q.order) == 1 && q.order[0] == (ordering{field: ":id"}) {
-		return out // row ids sort as the rows lie
+		return out // row ids sort in row order
 	}
 	slices.SortStableFunc(out, func(a, b int) int {
 		for _, by := range q.order {
@@ -365,7 +365,7 @@ func (q *soql) pick(v *version) []int {
 			case okX && okY:
 				order = compareValues(x, y, by.number)
 			case okX:
-				order = -1 // nulls come last
+				order = -1 // nulls are last
 			case okY:
 				order = 1
 			}
@@ -381,13 +381,13 @@ func (q *soql) pick(v *version) []int {
 	return out
 }
 
-// page cuts $offset and $limit out of the rows picked. Without $order the portal promises nothing, and its rows move
-// between requests: here the last row of the page before comes again and pushes out the first of this one. Who asks
-// for all rows at once, or with $order, does not meet it.
+// page applies $offset and $limit to the selected rows. Without $order the portal guarantees no order, and its rows move
+// between requests. The simulator then repeats the last row of the previous page instead of the first row of this page. A
+// request for all rows at once, or with $order, is not affected.
 func (q *soql) page(picked []int) []int {
 	start := min(q.offset, len(picked))
 	end := min(start+q.limit, len(picked))
-	if end < start { // the sum has overflowed
+	if end < start { // the sum overflowed
 		end = len(picked)
 	}
 	out := slices.Clone(picked[start:end])

@@ -23,7 +23,7 @@ func started(t *testing.T, o Options) *Portal {
 	return p
 }
 
-// small is a simulator with a register of 60 rows: quick to make.
+// small returns a simulator with a register of 60 rows, which is fast to create.
 func small(t *testing.T) *Portal { t.Helper(); return started(t, Options{RegisterRows: 60}) }
 
 // handler returns the server of one portal kind.
@@ -36,7 +36,7 @@ func handler(t testing.TB, p *Portal, kind string) http.Handler {
 	return h
 }
 
-// received is an answer as a client has it.
+// received is a response as the client received it.
 type received struct {
 	status int
 	header http.Header
@@ -83,7 +83,7 @@ func get(t *testing.T, url string, headers ...string) received {
 	return ask(t, http.MethodGet, url, "", headers...)
 }
 
-// decoded reads a JSON body with numbers as they are written.
+// decoded decodes a JSON body; numbers keep their text.
 func decoded[T any](t *testing.T, r received) T {
 	t.Helper()
 	var out T
