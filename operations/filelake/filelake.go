@@ -39,7 +39,7 @@ func (b *Bucket) Get(ctx context.Context, key string) ([]byte, lake.Info, error)
 	if err != nil {
 		return nil, lake.Info{}, err
 	}
-	defer func() { _ = r.Close() }() // read only, so that Close cannot lose data
+	defer func() { _ = r.Close() }() // opened for reading: Close cannot lose data
 	body, err := io.ReadAll(r)
 	if err != nil {
 		return nil, lake.Info{}, fmt.Errorf("read %s: %w", b.Path(key), err)

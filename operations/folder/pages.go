@@ -115,7 +115,7 @@ func (f *pageFile) read(ctx context.Context, into []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() // read only, so that Close cannot lose data
+	defer file.Close() // opened for reading: Close cannot lose data
 	var page []byte
 	packed := packing(f.path)
 	switch largest := f.pages.largest; packed {

@@ -60,7 +60,7 @@ func (f *pageFile) unpacked() int64 {
 	if err != nil {
 		return 0 // read reports the error
 	}
-	defer file.Close() // read only, so that Close cannot lose data
+	defer file.Close() // opened for reading: Close cannot lose data
 	if packing(f.path) == 1 {
 		var header zstd.Header
 		begin := make([]byte, min(f.size, zstd.HeaderMaxSize))
