@@ -176,7 +176,7 @@ func recorded(t *testing.T, name string) []byte {
 	path := filepath.Join("..", "..", "..", "shared", "data", "recorded", filepath.FromSlash(name))
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		t.Skipf("recordings not present: %s", name)
+		t.Skipf("recorded responses not present: %s", name)
 	}
 	return raw
 }

@@ -12,7 +12,7 @@ import (
 
 // allowed are the reasons that hold on every machine, and why.
 var allowed = map[string]string{
-	"recorded answers not present":                                   "recordings of the live portals that the project may not carry",
+	"recorded responses not present":                                 "recordings of the live portals that the project may not carry",
 	"set LLAC_CONFORMANCE_AWS=1":                                     "a real account is used only on request",
 	"this target has no":                                             "moto does not do everything that SQS, SNS and S3 do",
 	"no RestartServiceCommand provided":                              "watermill's suite would restart a broker",
