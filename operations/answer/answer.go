@@ -60,7 +60,8 @@ where geography_type = 'comarca' and year = %d and data_origin in ('recorded', '
 order by population_change_pct desc, comarca_name`
 
 // standing returns, for the latest year with a change, the number of rows and of which kind they are.
-const standing = `select year, count(*), count(population_change), count(*) filter (data_origin not in ('recorded', 'published') or data_origin is null),
+const standing = `select year, count(*), count(population_change), count(*) filter (data_origin not in ('recorded', ` +
+	`'published') or data_origin is null),
   max(case when data_origin = 'recorded' then 'recorded' end)
 from marts.` + trends + ` where geography_type = 'comarca' group by year having count(population_change) > 0 order by year desc`
 
@@ -84,7 +85,8 @@ func Population(ctx context.Context, e duckdb.Engine, t views.Tables) (*Change, 
 		return nil, err
 	}
 	c := &Change{
-		From: year, To: year + 1, Origin: origin, Source: mart.Source, Simulated: lake.Origin(mart.Source).Simulated(), Build: mart.Snapshot,
+		From: year, To: year + 1, Origin: origin, Source: mart.Source, Simulated: lake.Origin(mart.Source).Simulated(),
+		Build:       mart.Snapshot,
 		Attribution: mart.Attribution, UpdatedAt: mart.UpdatedAt, Query: fmt.Sprintf(query, year),
 	}
 	// The figures come from one of the datasets that the mart is built from.
@@ -154,7 +156,7 @@ func ask(ctx context.Context, e duckdb.Engine, t views.Tables, query string) ([]
 	return out, nil
 }
 
-// whole is a whole number of an answer; what is none counts as nothing.
+// whole is a whole number of an answer; any other value counts as 0.
 func whole(v any) int64 {
 	switch v := v.(type) {
 	case json.Number:

@@ -72,10 +72,12 @@ func marts(t *testing.T, e duckdb.Engine, source, change string) views.Tables {
 	read := "read_csv(" + duckdb.Text(facts) + ", all_varchar = true)"
 	_, err := e.Run(t.Context(), duckdb.Job{Statements: []string{
 		"create table m as select * from " + read,
-		`create table trends as select 'comarca' as geography_type, comarca_code as geography_id, 2023 as year, sum(population_2023::bigint)::bigint as population_start,
+		`create table trends as select 'comarca' as geography_type, comarca_code as geography_id, 2023 as year, ` +
+			`sum(population_2023::bigint)::bigint as population_start,
 			sum(population_2024::bigint)::bigint as population_end, 'recorded' as data_origin from m group by comarca_code`,
 		"alter table trends add column population_change bigint", "alter table trends add column population_change_pct decimal(12,2)",
-		"update trends set population_change = population_end - population_start, population_change_pct = round((population_end - population_start) * 100.0 / population_start, 2)",
+		"update trends set population_change = population_end - population_start, population_change_pct = round((population_end " +
+			"- population_start) * 100.0 / population_start, 2)",
 		// What must not be taken for the answer: the year after, of which nothing is known yet, and other geographies.
 		"insert into trends select geography_type, geography_id, 2024, population_end, null, data_origin, null, null from trends",
 		"insert into trends values ('municipality', '080193', 2023, 1, 2, 'invented', 1, 100)",
@@ -88,9 +90,11 @@ func marts(t *testing.T, e duckdb.Engine, source, change string) views.Tables {
 		t.Fatal(err)
 	}
 	table := func(schema, name, kind, file string) views.Table {
-		return views.Table{Kind: kind, Attribution: []string{"Font: several."}, Snapshots: map[string]string{"population": "20260101T000000"},
+		return views.Table{Kind: kind, Attribution: []string{"Font: several."},
+			Snapshots: map[string]string{"population": "20260101T000000"},
 			View: duckdb.View{
-				Schema: schema, Name: name, Source: source, Simulated: source == "simulator", Snapshot: "20260102T000000", Files: []string{file},
+				Schema: schema, Name: name, Source: source, Simulated: source == "simulator", Snapshot: "20260102T000000",
+				Files: []string{file},
 				Query: "SELECT * FROM read_parquet([" + duckdb.Text(file) + "], hive_partitioning = false)",
 			}}
 	}
@@ -117,7 +121,8 @@ func TestPopulation(t *testing.T) {
 		if got.From != 2023 || got.To != 2024 || got.Start != 7_909_125 || got.End != 8_034_743 || got.Origin != origin ||
 			got.Simulated != (source == "simulator") ||
 			!slices.Equal(got.Attribution, []string{"Font: Idescat."}) || got.UpdatedAt != "2025-11-01" {
-			t.Errorf("got %d to %d, %d to %d, %s, %v, %v, %s", got.From, got.To, got.Start, got.End, got.Origin, got.Simulated, got.Attribution,
+			t.Errorf("got %d to %d, %d to %d, %s, %v, %v, %s", got.From, got.To, got.Start, got.End, got.Origin, got.Simulated,
+				got.Attribution,
 				got.UpdatedAt)
 		}
 		if len(got.Comarques) != 43 || got.Comarques[0].Name != "Baix Penedès" || got.Comarques[42].Name != "Pallars Jussà" {
@@ -125,7 +130,7 @@ func TestPopulation(t *testing.T) {
 		}
 		for _, c := range got.Comarques {
 			if c != want[c.Name] {
-				t.Errorf("got %+v, and the facts say %+v", c, want[c.Name])
+				t.Errorf("got %+v, want %+v as in the facts", c, want[c.Name])
 			}
 		}
 		if !strings.Contains(got.Query, "data_origin in ('recorded', 'published')") {
@@ -139,11 +144,15 @@ func TestPopulationRefused(t *testing.T) {
 	t.Parallel()
 	e := engine(t)
 	for change, want := range map[string]string{
-		"update trends set data_origin = 'invented' where geography_type = 'comarca' and geography_id = '13' and year = 2023":                  "the figures of 1 of the 43 comarques for 2023 are invented",
-		"update trends set data_origin = null where geography_type = 'comarca' and geography_id = '13' and year = 2023":                        "the figures of 1 of the 43 comarques for 2023 are invented",
-		"update trends set population_change = null where geography_type = 'comarca' and geography_id = '13'":                                  "the figures of 1 of the 43 comarques for 2023 are unknown",
-		"delete from trends where geography_id = '13'":                                                                                         "there are figures of 42 of the 43 comarques for 2023",
-		"update trends set population_change = population_change + 1 where geography_type = 'comarca' and geography_id = '13' and year = 2023": "the change of Barcelonès, 50996, is not that from 2318321 to 2369316",
+		"update trends set data_origin = 'invented' where geography_type = 'comarca' and geography_id = '13' and year = " +
+			"2023": "the figures of 1 of the 43 comarques for 2023 are invented",
+		"update trends set data_origin = null where geography_type = 'comarca' and geography_id = '13' and year = " +
+			"2023": "the figures of 1 of the 43 comarques for 2023 are invented",
+		"update trends set population_change = null where geography_type = 'comarca' and geography_id = " +
+			"'13'": "the figures of 1 of the 43 comarques for 2023 are unknown",
+		"delete from trends where geography_id = '13'": "there are figures of 42 of the 43 comarques for 2023",
+		"update trends set population_change = population_change + 1 where geography_type = 'comarca' and geography_id = '13' " +
+			"and year = 2023": "the change of Barcelonès, 50996, is not that from 2318321 to 2369316",
 	} {
 		got, err := answer.Population(t.Context(), e, marts(t, e, "simulator", change))
 		var refused *answer.RefusedError

@@ -134,7 +134,8 @@ func (d Directory) work(ctx context.Context) []Finding {
 		return append(one("owner", OK, "nothing has run here yet", ""), d.unfinished(false)...)
 	}
 	if err != nil {
-		return append(one("owner", Fail, err.Error(), "try again; if the error persists, look for the process it names"), d.unfinished(false)...)
+		return append(one("owner", Fail, err.Error(), "try again; if the error persists, look for the process it names"),
+			d.unfinished(false)...)
 	}
 	out := []Finding{d.owner(cloud, before)}
 	for _, kind := range []queueKind{

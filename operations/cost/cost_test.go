@@ -98,7 +98,7 @@ func TestAnIdleMonth(t *testing.T) {
 	}
 }
 
-// Two environments of one account share the free allowances: dev alone, dev beside prod, and both in one bill.
+// Two environments of one account share the free allowances: dev alone, dev together with prod, and both in one bill.
 func TestAllowancesArePerAccount(t *testing.T) {
 	t.Parallel()
 	table := cost.Prices()
@@ -125,7 +125,7 @@ func TestAllowancesArePerAccount(t *testing.T) {
 		}
 	}
 	alone := table.Estimate("dev", read(dev), nil, 10, nil)
-	beside := table.Estimate("dev", read(dev), nil, 10, read(prod))
+	withProd := table.Estimate("dev", read(dev), nil, 10, read(prod))
 	together := table.Estimate("dev", read(dev, prod), nil, 10, nil)
 	if together.Standing.Sweeps != 60 || len(together.Standing.Envs) != 2 {
 		t.Errorf("%+v", together.Standing)
@@ -133,11 +133,11 @@ func TestAllowancesArePerAccount(t *testing.T) {
 	if l := line(t, together.Idle, "custom_metric"); l.Quantity != float64(2*services.CountSeries()) || l.Free != 10 {
 		t.Errorf("%+v", l)
 	}
-	if l := line(t, beside.Idle, "custom_metric"); l.Free != 0 || !near(l.USD, 0.30*float64(services.CountSeries())) {
+	if l := line(t, withProd.Idle, "custom_metric"); l.Free != 0 || !near(l.USD, 0.30*float64(services.CountSeries())) {
 		t.Errorf("%+v", l)
 	}
-	if !near(together.IdleUSD, alone.IdleUSD+beside.IdleUSD) || beside.IdleUSD <= alone.IdleUSD+4 {
-		t.Errorf("dev alone %.2f, beside prod %.2f, both %.2f", alone.IdleUSD, beside.IdleUSD, together.IdleUSD)
+	if !near(together.IdleUSD, alone.IdleUSD+withProd.IdleUSD) || withProd.IdleUSD <= alone.IdleUSD+4 {
+		t.Errorf("dev alone %.2f, with prod %.2f, both %.2f", alone.IdleUSD, withProd.IdleUSD, together.IdleUSD)
 	}
 	three := write(t, strings.TrimSuffix(strings.Repeat(`{"mode":"managed","type":"aws_cloudwatch_dashboard","name":"d","values":{}},`,
 		4), ","))
@@ -229,12 +229,14 @@ func TestReadPlans(t *testing.T) {
 		{"mode":"managed","type":"aws_vpc_endpoint","name":"s3","values":{"vpc_endpoint_type":"Gateway"}},
 		{"mode":"managed","type":"aws_vpc_endpoint","name":"sqs","values":{"vpc_endpoint_type":"Interface","subnet_ids":["a","b"]}},
 		{"mode":"managed","type":"aws_lambda_event_source_mapping","name":"off","values":{"enabled":false}},
-		{"mode":"managed","type":"aws_scheduler_schedule","name":"off","values":{"schedule_expression":"rate(1 minute)","state":"DISABLED"}},
+		{"mode":"managed","type":"aws_scheduler_schedule","name":"off","values":{"schedule_expression":"rate(1 minute)",`+
+		`"state":"DISABLED"}},
 		{"mode":"managed","type":"aws_scheduler_schedule","name":"daily","values":{"schedule_expression":"cron(15 4 * * ? *)"}},
 		{"mode":"managed","type":"aws_scheduler_schedule","name":"odd","values":{"schedule_expression":"cron(0/5 * ? * MON *)"}},
 		{"mode":"managed","type":"aws_synthetics_canary","name":"c","values":{"schedule":[{"expression":"rate(1 hour)"}]}},
 		{"mode":"managed","type":"aws_kms_key","name":"k","values":{}},
-		{"mode":"managed","type":"aws_cloudwatch_metric_alarm","name":"share","values":{"metric_query":[{"expression":"a/b","metric":[]},{"metric":[{}]},{"metric":[{}]}]}},
+		{"mode":"managed","type":"aws_cloudwatch_metric_alarm","name":"share","values":{"metric_query":[{"expression":"a/b",`+
+		`"metric":[]},{"metric":[{}]},{"metric":[{}]}]}},
 		{"mode":"data","type":"aws_unheard_of","name":"x","values":{}}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -343,7 +345,7 @@ func TestRunsAsTheyAreCounted(t *testing.T) {
 	if e.RunsUSD <= 0 || !near(e.MonthUSD, e.IdleUSD+e.RunsUSD) || len(e.Services) < 7 || e.Over() {
 		t.Errorf("%+v", e)
 	}
-	// Without spans the requests are unknown: they cost nothing here, and the run says so.
+	// Without spans the requests are unknown: they cost nothing here, and the run reports it.
 	uncounted, err := table.Runs(t.Context(), l, nil, contracts, s, now)
 	if err != nil || uncounted[0].Uncounted != uncounted[0].Invocations || uncounted[0].Gets != 0 || uncounted[0].Messages < 5 {
 		t.Errorf("%+v, %v", uncounted, err)
@@ -413,7 +415,8 @@ func TestReview(t *testing.T) {
 	if c := cost.ExplorerCommand("dev", month); !strings.Contains(c, "Start=2025-12-01,End=2026-01-01") {
 		t.Error(c)
 	}
-	for _, body := range []string{"no", "{}", `{"ResultsByTime":[{"Groups":[{"Keys":["x"],"Metrics":{"BlendedCost":{"Amount":"1","Unit":"USD"}}}]}]}`} {
+	for _, body := range []string{"no", "{}", `{"ResultsByTime":[{"Groups":[{"Keys":["x"],` +
+		`"Metrics":{"BlendedCost":{"Amount":"1","Unit":"USD"}}}]}]}`} {
 		if err := os.WriteFile(path, []byte(body), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,7 @@ func (t Table) idleCalls(s *Standing, event events.Payload, calls, gets, lists f
 	return out
 }
 
-// memory returns a function's memory in GiB: what the plans say, or else what the service declares.
+// memory returns a function's memory in GiB: what the plans state, or else what the service declares.
 func (t Table) memory(s *Standing, service runtime.Service) float64 {
 	if s != nil && s.Memory[service.Name] > 0 {
 		return float64(s.Memory[service.Name]) / 1024

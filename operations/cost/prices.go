@@ -72,13 +72,13 @@ type Line struct {
 }
 
 // Bill adds usages up, subtracts the free allowances, and returns a line for each thing, the most expensive first, and the
-// total. Allowances are per account: beside, the usages of others in the account, uses them first.
-func (t Table) Bill(all, beside []Usage) ([]Line, float64) {
+// total. Allowances are per account: the usages of the others in the account use them first.
+func (t Table) Bill(all, used []Usage) ([]Line, float64) {
 	sums, taken := map[string]float64{}, map[string]float64{}
 	for _, u := range all {
 		sums[u.What] += u.Quantity
 	}
-	for _, u := range beside {
+	for _, u := range used {
 		taken[u.What] += u.Quantity
 	}
 	var out []Line

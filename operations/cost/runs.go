@@ -141,7 +141,7 @@ func serviceOf(name string) *runtime.Service {
 	return nil
 }
 
-// archived returns the size of what a run's evidence says was archived.
+// archived returns the size of what a run archived, by its evidence.
 func archived(ctx context.Context, l ledger.Ledger, timeline ledger.Timeline) (int64, error) {
 	var size int64
 	for _, e := range timeline.Evidence {
@@ -213,13 +213,13 @@ type Share struct {
 	USD     float64 `json:"usd_month"`
 }
 
-// Estimate adds up an idle month and its runs. Either may be missing. beside is the idle part of what else exists in the
+// Estimate adds up an idle month and its runs. Either may be missing. neighbour is the idle part of what else exists in the
 // account and uses the free allowances first; nil if nothing.
-func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int, beside *Standing) Estimate {
+func (t Table) Estimate(env string, s *Standing, runs []Run, datasets int, neighbour *Standing) Estimate {
 	e := Estimate{AsOf: t.AsOf, Region: t.Region, Env: env, Standing: s, Runs: runs, Architecture: t.Architecture, Budget: t.Budgets[env]}
 	var idle, others, added []Usage
-	if beside != nil {
-		others = t.Idle(beside, datasets)
+	if neighbour != nil {
+		others = t.Idle(neighbour, datasets)
 	}
 	if s != nil {
 		idle = t.Idle(s, datasets)

@@ -97,7 +97,8 @@ func (a Account) Upload(ctx context.Context, folder string, r Release) (already 
 	}
 	switch {
 	case errors.Is(err, lake.ErrExists):
-		return false, fmt.Errorf("upload the package of %s: s3://%s/%s exists and does not have the digest of its name; find out who changed it, and delete it",
+		return false, fmt.Errorf("upload the package of %s: s3://%s/%s exists and does not have the digest of its name; find "+
+			"out who changed it, and delete it",
 			r.Service, a.ArtifactsBucket(), r.Key)
 	case err != nil:
 		return false, fmt.Errorf("upload the package of %s to s3://%s/%s: %w; terraform/bootstrap makes the bucket",
@@ -109,7 +110,8 @@ func (a Account) Upload(ctx context.Context, folder string, r Release) (already 
 // Before returns the release of the package that ran before the one that runs now.
 func (a Account) Before(ctx context.Context, r Recorded) (Release, error) {
 	if r.Previous == "" {
-		return Release{}, fmt.Errorf("find the previous package of %s: it was deployed only once, or its record of the previous package is gone", r.Service)
+		return Release{}, fmt.Errorf("find the previous package of %s: it was deployed only once, or its record of the previous "+
+			"package is gone", r.Service)
 	}
 	key := strings.TrimSuffix(ArtifactKey(r.Service, r.Previous), ".zip") + ".json"
 	release, _, err := lake.ReadState[Release](ctx, lake.NewS3(a.AWS, a.ArtifactsBucket(), clock.System{}), key)
@@ -117,7 +119,8 @@ func (a Account) Before(ctx context.Context, r Recorded) (Release, error) {
 	case err != nil:
 		return Release{}, fmt.Errorf("read the release of the previous package: %w", err)
 	case release == nil:
-		return Release{}, fmt.Errorf("read the release of the previous package: s3://%s/%s does not exist, so the package before %s cannot be deployed again",
+		return Release{}, fmt.Errorf("read the release of the previous package: s3://%s/%s does not exist, so the package "+
+			"before %s cannot be deployed again",
 			a.ArtifactsBucket(), key, r.Build)
 	case release.Service != r.Service || release.SHA256 != r.Previous:
 		return Release{}, fmt.Errorf("read the release of the previous package: s3://%s/%s describes %s %s; find out who changed it",
@@ -126,7 +129,7 @@ func (a Account) Before(ctx context.Context, r Recorded) (Release, error) {
 	return *release, nil
 }
 
-// Backend returns the file for terraform init -backend-config that says where a root's state is.
+// Backend returns the file for terraform init -backend-config that names the location of a root's state.
 func (a Account) Backend(env, root string) string {
 	return fmt.Sprintf("bucket = %q\nkey    = %q\nregion = %q\n", a.StateBucket(), env+"/"+root+".tfstate", a.AWS.Region)
 }

@@ -84,7 +84,8 @@ type TooLargeError struct {
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("package %s: the program has %d bytes, and Lambda's limit is %d; nothing was written: find what has grown with go tool nm -size -sort size",
+	return fmt.Sprintf("package %s: the program has %d bytes, and Lambda's limit is %d; nothing was written: find what has "+
+		"grown with go tool nm -size -sort size",
 		e.Service, e.Unzipped, int64(MaxUnzipped))
 }
 
@@ -179,7 +180,8 @@ func ReadRelease(folder, service string) (Release, error) {
 		return r, fmt.Errorf("read the package of %s: %w; make package SERVICE=%s makes it", service, err, service)
 	}
 	if got := lake.SHA256(body); got != r.SHA256 || r.Service != service || r.Key != ArtifactKey(service, got) {
-		return r, fmt.Errorf("read the package of %s in %s: it is not the one that %s.json describes; make package SERVICE=%s makes both again",
+		return r, fmt.Errorf("read the package of %s in %s: it is not the one that %s.json describes; make package SERVICE=%s "+
+			"makes both again",
 			service, folder, service, service)
 	}
 	return r, nil

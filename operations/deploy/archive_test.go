@@ -101,11 +101,12 @@ func TestPackErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ service, program, want string }{
-		"an unknown service": {"baker", program(t, "arm64"), "the services are scheduler, fetcher, validator, stager, quality-gate, landing-janitor"},
-		"no program":         {"stager", filepath.Join(t.TempDir(), "none"), "make package SERVICE=stager"},
-		"no Linux program":   {"stager", write("bootstrap", []byte("#!/bin/sh\n")), "not a program for Linux"},
-		"another machine":    {"stager", program(t, "riscv64"), "EM_RISCV"},
-		"over the limit":     {"stager", huge, "Lambda's limit is 262144000"},
+		"an unknown service": {"baker", program(t, "arm64"), "the services are scheduler, fetcher, validator, stager, " +
+			"quality-gate, landing-janitor"},
+		"no program":       {"stager", filepath.Join(t.TempDir(), "none"), "make package SERVICE=stager"},
+		"no Linux program": {"stager", write("bootstrap", []byte("#!/bin/sh\n")), "not a program for Linux"},
+		"another machine":  {"stager", program(t, "riscv64"), "EM_RISCV"},
+		"over the limit":   {"stager", huge, "Lambda's limit is 262144000"},
 	} {
 		folder := t.TempDir()
 		_, err := deploy.Pack(c.service, "abc", c.program, folder)

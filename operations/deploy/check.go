@@ -33,7 +33,7 @@ type Refusal struct {
 	First     string `json:"deploy_first,omitempty"` // the service whose deploy removes the reason
 }
 
-// Verdict says whether a service may be deployed into an environment.
+// Verdict reports whether a service may be deployed into an environment.
 type Verdict struct {
 	Service  string    `json:"service"`
 	Build    string    `json:"build"`
@@ -45,7 +45,7 @@ type Verdict struct {
 }
 
 // Check reports whether the build of a service in next is compatible with the running builds. next has the builds that this
-// source tree would deploy of all services: they say which event types a neighbour will support after its deploy.
+// source tree would deploy of all services: they determine which event types a neighbour will support after its deploy.
 func Check(service string, next, running Deployed) Verdict {
 	v := Verdict{
 		Service: service, Build: next[service].Build, Running: running[service].Build, Refusals: []Refusal{}, Notes: []string{},
@@ -76,10 +76,12 @@ func (v *Verdict) checkEmitted(next, running Deployed) {
 			switch older := otherVersion(current.Consumes, event); {
 			case runs && slices.Contains(current.Consumes, event):
 			case runs && older != "" && !slices.Contains(next[v.Service].Emits, older):
-				v.refuse(event, neighbour, firstIf(will, neighbour), "the running build %s of %s consumes %s and not %s: it would receive neither",
+				v.refuse(event, neighbour, firstIf(will, neighbour), "the running build %s of %s consumes %s and not %s: it "+
+					"would receive neither",
 					current.Build, neighbour, short(older), short(event))
 			case runs && older == "" && will:
-				v.refuse(event, neighbour, neighbour, "the running build %s of %s does not consume %s yet: events published before it does are lost",
+				v.refuse(event, neighbour, neighbour, "the running build %s of %s does not consume %s yet: events published "+
+					"before it does are lost",
 					current.Build, neighbour, short(event))
 			case !runs && will:
 				v.note("%s does not run yet: each %s that is published before it runs is lost", neighbour, short(event))
@@ -100,7 +102,8 @@ func (v *Verdict) checkNoLongerEmitted(next, running Deployed) {
 				continue
 			}
 			if !slices.Contains(next[neighbour].Consumes, event) { // the neighbour drops it too
-				v.note("the running build %s of %s will receive no more %s; deploy %s after this one", current.Build, neighbour, short(event),
+				v.note("the running build %s of %s will receive no more %s; deploy %s after this one", current.Build,
+					neighbour, short(event),
 					neighbour)
 				continue
 			}
@@ -129,7 +132,8 @@ func (v *Verdict) checkNoLongerConsumed(next, running Deployed) {
 				current.Build, neighbour, short(event), v.Build, v.Service)
 		}
 		if !emitted {
-			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they go to the dead letters", short(event), v.Service)
+			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they go to the dead letters",
+				short(event), v.Service)
 		}
 	}
 }

@@ -97,7 +97,8 @@ func (p *ContractPlan) Publish(ctx context.Context) error {
 	}
 	_, err := p.store.CompareAndSwap(ctx, lake.ContractIndexKey, lake.Encode(p.index), p.etag)
 	if errors.Is(err, lake.ErrChanged) {
-		return errors.New("put the contracts in force: somebody else has published contracts in the meantime; nothing was changed: review the changes again")
+		return errors.New("put the contracts in force: somebody else has published contracts in the meantime; nothing was " +
+			"changed: review the changes again")
 	}
 	if err != nil {
 		return fmt.Errorf("put the contracts in force: %w", err)

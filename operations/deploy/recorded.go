@@ -50,7 +50,8 @@ func Records(ctx context.Context, client SSM, env string) ([]Recorded, error) {
 		}
 		var s EventTypes
 		if err := json.Unmarshal([]byte(p["event_types"]), &s); err != nil {
-			return nil, fmt.Errorf("read SSM parameter %s: %w; make deploy SERVICE=%s writes it again", EventTypesParameter(env, service), err,
+			return nil, fmt.Errorf("read SSM parameter %s: %w; make deploy SERVICE=%s writes it again",
+				EventTypesParameter(env, service), err,
 				service)
 		}
 		previous := p["previous"]

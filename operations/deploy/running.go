@@ -83,7 +83,8 @@ func Running(ctx context.Context, client SSM, env string) (Deployed, error) {
 			err = s.check()
 		}
 		if err != nil {
-			return fmt.Errorf("read SSM parameter %s: %w; make deploy SERVICE=%s writes it again", EventTypesParameter(env, service), err, service)
+			return fmt.Errorf("read SSM parameter %s: %w; make deploy SERVICE=%s writes it again",
+				EventTypesParameter(env, service), err, service)
 		}
 		d[service] = s
 		return nil

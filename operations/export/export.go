@@ -38,7 +38,7 @@ const (
 type Options struct {
 	Format string // empty: from the extension of Out, or csv
 	Out    string // empty: <table>-<snapshot or build>.<format> in the current folder
-	About  string // Inside or Beside
+	About  string // place of the description: Inside, or in a separate file
 	Excel  bool   // CSV that Excel reads correctly
 	Force  bool   // overwrite existing files
 }
@@ -105,13 +105,14 @@ func (o *Options) Complete(t views.Table) error {
 	case o.About != Inside && o.About != Beside:
 		return fault.New(fault.Usage, fmt.Errorf("unknown value %q of --about", o.About), "use inside or beside")
 	case o.Format != "csv" && (o.About != Inside || o.Excel):
-		return fault.New(fault.Usage, errors.New("--about and --excel apply to csv only"), "leave them out; a file of format "+o.Format+" contains its description")
+		return fault.New(fault.Usage, errors.New("--about and --excel apply to csv only"),
+			"leave them out; a file of format "+o.Format+" contains its description")
 	}
 	o.Out = cmp.Or(o.Out, Name(t)+"-"+t.Snapshot+"."+o.Format)
 	if info, err := os.Stat(o.Out); err == nil && info.IsDir() {
 		return fault.New(fault.Usage, fmt.Errorf("%s is a folder", o.Out), "--out names a file")
 	}
-	for _, file := range []string{o.Out, o.beside()} {
+	for _, file := range []string{o.Out, o.metadataPath()} {
 		if err := o.free(file); err != nil {
 			return err
 		}
@@ -119,8 +120,8 @@ func (o *Options) Complete(t views.Table) error {
 	return nil
 }
 
-// beside returns the path of the description; "" if it is inside.
-func (o *Options) beside() string {
+// metadataPath returns the path of the description; "" if it is inside.
+func (o *Options) metadataPath() string {
 	if o.About != Beside {
 		return ""
 	}
@@ -149,22 +150,26 @@ func Write(ctx context.Context, e duckdb.Engine, t views.Table, o Options) (Resu
 	// Invariant 2: the file is written to a hidden folder of the same file system, and appears in one rename.
 	hidden, err := os.MkdirTemp(filepath.Dir(o.Out), ".llac-export-")
 	if err != nil {
-		return Result{}, fault.New(fault.Usage, fmt.Errorf("write %s: %w", o.Out, err), "--out names a file in a folder that can be written to")
+		return Result{}, fault.New(fault.Usage, fmt.Errorf("write %s: %w", o.Out, err),
+			"--out names a file in a folder that can be written to")
 	}
 	defer func() { _ = os.RemoveAll(hidden) }()
 	part := filepath.Join(hidden, "part."+o.Format)
 	rows, err := e.Export(ctx, duckdb.Export{
-		Query: t.Query, Rows: t.Rows, Format: o.Format, Out: part, About: about, Warning: Warning(t), Inside: o.About == Inside, Excel: o.Excel,
+		Query: t.Query, Rows: t.Rows, Format: o.Format, Out: part, About: about, Warning: Warning(t),
+		Inside: o.About == Inside, Excel: o.Excel,
 	})
 	if err != nil {
 		return Result{}, err
 	}
 	if rows != t.Rows {
-		return Result{}, fault.New(fault.NotFound, fmt.Errorf("the files of %s contain %s rows, and %s were published", Name(t), format.Count(rows), format.Count(t.Rows)), t.Repair)
+		return Result{}, fault.New(fault.NotFound, fmt.Errorf("the files of %s contain %s rows, and %s were published",
+			Name(t), format.Count(rows), format.Count(t.Rows)), t.Repair)
 	}
 	r := Result{
-		File: o.Out, About: o.beside(), Table: t.Schema + "." + t.Name, Format: o.Format, Rows: rows, Snapshot: t.Snapshot, Simulated: t.Simulated,
-		Metadata: map[string]string{},
+		File: o.Out, About: o.metadataPath(), Table: t.Schema + "." + t.Name, Format: o.Format, Rows: rows, Snapshot: t.Snapshot,
+		Simulated: t.Simulated,
+		Metadata:  map[string]string{},
 	}
 	for _, kv := range about {
 		r.Metadata[kv[0]] = kv[1]
@@ -177,11 +182,11 @@ func Write(ctx context.Context, e duckdb.Engine, t views.Table, o Options) (Resu
 
 // publish moves the finished files to their paths, the description first.
 func (o *Options) publish(part string, t views.Table, about [][2]string) error {
-	if beside := o.beside(); beside != "" {
+	if metadata := o.metadataPath(); metadata != "" {
 		if err := os.WriteFile(part+".json", csvw(t, filepath.Base(o.Out), about), 0o644); err != nil {
-			return fmt.Errorf("write %s: %w", beside, err)
+			return fmt.Errorf("write %s: %w", metadata, err)
 		}
-		if err := o.move(part+".json", beside); err != nil {
+		if err := o.move(part+".json", metadata); err != nil {
 			return err
 		}
 	}
@@ -221,7 +226,8 @@ func describe(ctx context.Context, e duckdb.Engine, t views.Table) ([][2]string,
 		kind, version = "mart", "build"
 	}
 	all := [][2]string{
-		{kind, Name(t)}, {"title", t.Title}, {"grain", t.Grain}, {"description", t.Notes}, {"simulated", fmt.Sprint(t.Simulated)}, // Invariant 11
+		{kind, Name(t)}, {"title", t.Title}, {"grain", t.Grain}, {"description", t.Notes},
+		{"simulated", fmt.Sprint(t.Simulated)}, // Invariant 11
 		{"source_system", t.Source}, {"data_origin", pairs(origins)}, {"source", strings.Join(t.Sources, "; ")},
 		{"attribution", strings.Join(t.Attribution, "; ")}, {"licence", strings.Join(t.Licences, "; ")}, {"source_updated_at", t.UpdatedAt},
 		{version, t.Snapshot}, {"snapshots", pairs(t.Snapshots)}, {"rows", fmt.Sprint(t.Rows)},

@@ -94,7 +94,8 @@ func (p *Pages) check() error {
 	case c.Slicing == nil && p.Slice != "":
 		return wrong("leave --slice out", "%s has no slices", c.Dataset)
 	case c.Slicing != nil && !slices.Contains(c.Slicing.Values, p.Slice):
-		return wrong("--slice "+c.Slicing.Values[len(c.Slicing.Values)-1], "%s is fetched in slices, by %s: unknown slice %q, want one of %s",
+		return wrong("--slice "+c.Slicing.Values[len(c.Slicing.Values)-1], "%s is fetched in slices, by %s: unknown slice %q, "+
+			"want one of %s",
 			c.Dataset, c.Slicing.Column, p.Slice, strings.Join(c.Slicing.Values, ", "))
 	case err != nil, p.URL != "" && (from.Scheme != "https" && from.Scheme != "http" || from.Host == ""):
 		return wrong("--url https://"+official.Host+"/…, or leave it out", "%q is not a web address", p.URL)
@@ -114,7 +115,8 @@ func page(c *contract.Contract, file string) ([]byte, int64, error) {
 	case !info.Mode().IsRegular():
 		return nil, 0, wrong("give each page its own --file", "%s is not a file", file)
 	case info.Size() > Largest:
-		return nil, 0, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d", file, info.Size(),
+		return nil, 0, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d",
+			file, info.Size(),
 			int64(Largest))
 	}
 	body, err := os.ReadFile(file)
@@ -163,7 +165,8 @@ func (p *Pages) Land(ctx context.Context, store lake.Store, slot, attempt string
 	from := p.contract.Source
 	m := lake.Manifest{
 		Run: run, Attempt: attempt, StartedAt: now, FinishedAt: now,
-		Source:      source.Target{Kind: from.Kind, BaseURL: from.BaseURL, ID: from.ID, PageSize: from.PageSize, Params: map[string]string{}},
+		Source: source.Target{Kind: from.Kind, BaseURL: from.BaseURL, ID: from.ID, PageSize: from.PageSize,
+			Params: map[string]string{}},
 		Description: source.Description{Rows: -1, URL: p.URL, SourceSystem: p.system()},
 		Manual:      &lake.Manual{By: p.By, Reason: p.Reason, URL: p.URL, Vouched: p.Vouched},
 	}

@@ -23,7 +23,8 @@ func TestTableOf(t *testing.T) {
 	t.Parallel()
 	place := func(key string) string { return "/it's/" + key }
 	whole := ledger.TableOf(pointer("d", nil), &contract.Contract{}, place)
-	if want := "SELECT * FROM read_parquet('/it''s/staging/d/ingested_process_at=r-a/*.parquet', hive_partitioning = false)"; whole.Query != want {
+	if want := "SELECT * FROM read_parquet('/it''s/staging/d/ingested_process_at=r-a/*.parquet', hive_partitioning = " +
+		"false)"; whole.Query != want {
 		t.Errorf("query %s, want %s", whole.Query, want)
 	}
 	c := &contract.Contract{Partition: []string{"year", "district_id"},
@@ -36,7 +37,8 @@ func TestTableOf(t *testing.T) {
 		t.Errorf("globs %v, want %v", cut.Globs, want)
 	}
 	// The types are named, so that 01 stays text.
-	if want := "SELECT * FROM read_parquet('/it''s/staging/d/ingested_process_at=r-a/*/*/*.parquet', hive_types = {'ingested_process_at': VARCHAR, 'year': BIGINT, 'district_id': VARCHAR})"; cut.Query != want {
+	if want := "SELECT * FROM read_parquet('/it''s/staging/d/ingested_process_at=r-a/*/*/*.parquet', hive_types = " +
+		"{'ingested_process_at': VARCHAR, 'year': BIGINT, 'district_id': VARCHAR})"; cut.Query != want {
 		t.Errorf("query %s, want %s", cut.Query, want)
 	}
 }
@@ -55,16 +57,20 @@ func TestExact(t *testing.T) {
 	t.Parallel()
 	c := &contract.Contract{Partition: []string{"district_id", "year"},
 		Fields: []contract.Field{{Name: "district_id", Type: contract.Text}, {Name: "year", Type: contract.Integer}}}
-	p := &lake.Pointer{Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{{Object: events.Object{Key: "a/district_id=01/year=2023/x.parquet"}}, {Object: events.Object{Key: "it's.parquet"}}}}}}
+	p := &lake.Pointer{Parts: []lake.PointerPart{{Objects: []lake.CandidateObject{
+		{Object: events.Object{Key: "a/district_id=01/year=2023/x.parquet"}}, {Object: events.Object{Key: "it's.parquet"}},
+	}}}}
 	place := func(key string) string { return "/lake/" + key }
 	want := `SELECT * EXCLUDE (filename), regexp_extract(filename, '.*/district_id=([^/]*)/', 1) AS "district_id", ` +
 		`CAST(regexp_extract(filename, '.*/year=([^/]*)/', 1) AS BIGINT) AS "year" ` +
-		`FROM read_parquet(['/lake/a/district_id=01/year=2023/x.parquet', '/lake/it''s.parquet'], hive_partitioning = false, filename = true)`
+		`FROM read_parquet(['/lake/a/district_id=01/year=2023/x.parquet', '/lake/it''s.parquet'],` +
+		` hive_partitioning = false, filename = true)`
 	if got := ledger.Exact(p, c, place); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	c.Partition = nil
-	if got := ledger.Exact(p, c, place); got != `SELECT * FROM read_parquet(['/lake/a/district_id=01/year=2023/x.parquet', '/lake/it''s.parquet'], hive_partitioning = false)` {
+	if got := ledger.Exact(p, c, place); got != `SELECT * FROM read_parquet(['/lake/a/district_id=01/year=2023/x.parquet', `+
+		`'/lake/it''s.parquet'], hive_partitioning = false)` {
 		t.Errorf("got %s", got)
 	}
 }

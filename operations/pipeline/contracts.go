@@ -46,7 +46,8 @@ func parseContracts(folder string, files []string) ([]*contract.Contract, error)
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fault.New(fault.Usage, fmt.Errorf("read the contract: %w", err), "name contract files, or none to check all of "+folder)
+			return nil, fault.New(fault.Usage, fmt.Errorf("read the contract: %w", err),
+				"name contract files, or none to check all of "+folder)
 		}
 		c, err := contract.Parse(file, raw)
 		var found contract.Problems
@@ -79,7 +80,8 @@ type SliceSelection struct {
 // Select returns the selected slices in the contract's order.
 func (s SliceSelection) Select(c *contract.Contract) ([]string, error) {
 	if c.Slicing == nil {
-		return nil, fault.New(fault.Usage, fmt.Errorf("the contract of %s defines no slices: its portal returns only current data", c.Dataset),
+		return nil, fault.New(fault.Usage, fmt.Errorf("the contract of %s defines no slices: its portal returns only current "+
+			"data", c.Dataset),
 			"llac run "+c.Dataset+" fetches the current data; llac ingest publishes files that somebody has kept")
 	}
 	all := c.Slicing.Values

@@ -52,7 +52,8 @@ func readDocket(dir string) (*docket, error) {
 	}
 	var f docketFile
 	if err := json.Unmarshal(b, &f); err != nil {
-		return nil, fmt.Errorf("read the unfinished requests: %s: %w; remove the file to forget them (the queues still have the work)", d.path,
+		return nil, fmt.Errorf("read the unfinished requests: %s: %w; remove the file to forget them (the queues still have the "+
+			"work)", d.path,
 			err)
 	}
 	d.list = f.Requests

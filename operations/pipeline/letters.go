@@ -226,12 +226,14 @@ func (c Queues) resend(ctx context.Context, l Letter) error {
 	in := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: l.message.Body, MessageAttributes: attributes}
 	header := string(types.MessageSystemAttributeNameForSendsAWSTraceHeader)
 	if v := l.message.Attributes[header]; v != "" {
-		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{header: {DataType: awssdk.String("String"), StringValue: &v}}
+		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{header: {DataType: awssdk.String("String"),
+			StringValue: &v}}
 	}
 	if _, err := client.SendMessage(call, in); err != nil {
 		return fmt.Errorf("send dead letter %s back to %s (it stays a dead letter): %w", l.ID, name, err)
 	}
-	if _, err := client.DeleteMessage(call, &sqs.DeleteMessageInput{QueueUrl: &l.queue, ReceiptHandle: l.message.ReceiptHandle}); err != nil {
+	if _, err := client.DeleteMessage(call, &sqs.DeleteMessageInput{QueueUrl: &l.queue,
+		ReceiptHandle: l.message.ReceiptHandle}); err != nil {
 		return fmt.Errorf("delete dead letter %s, which was sent back: %w", l.ID, err)
 	}
 	return nil

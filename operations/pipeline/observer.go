@@ -58,7 +58,8 @@ func (l *listener) Record(ctx context.Context, name string, value float64, unit 
 		l.tracker.page(property[string](properties, "dataset"), property[string](properties, "run"),
 			property[int](properties, "page"), property[int](properties, "pages"), int64(value))
 	case "portal_response_time":
-		if property[string](properties, telemetry.KeyOutcome) == source.OutcomeRetried && property[int](properties, "attempt") == noticeAfter {
+		if property[string](properties, telemetry.KeyOutcome) == source.OutcomeRetried &&
+			property[int](properties, "attempt") == noticeAfter {
 			l.report(property[string](properties, "host"), property[int](properties, "status"))
 		}
 	}

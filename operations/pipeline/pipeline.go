@@ -125,7 +125,8 @@ func (p *Pipeline) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.Portals = p.portals.describe()
-	if p.topology, err = messaging.Deploy(ctx, p.Cloud.AWS, Env, services.Declarations(), topologyOptions(p.settings.MaxReceives)); err != nil {
+	if p.topology, err = messaging.Deploy(ctx, p.Cloud.AWS, Env, services.Declarations(),
+		topologyOptions(p.settings.MaxReceives)); err != nil {
 		return fmt.Errorf("create the local topics and queues: %w", err)
 	}
 	p.publisher, err = messaging.NewPublisher(messaging.PublisherConfig{AWS: p.Cloud.AWS, Tracer: p.operator.Tracer})

@@ -44,7 +44,8 @@ func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 		defer mu.Unlock()
 		for _, s := range services.All {
 			// Its receipt: runs/<dataset>/<run>/<service>.json, the scheduler's has the digest of the request in its name.
-			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/runs/") && strings.Contains(r.URL.Path, "/"+s.Name+".") && !failed[s.Name] {
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/runs/") &&
+				strings.Contains(r.URL.Path, "/"+s.Name+".") && !failed[s.Name] {
 				failed[s.Name] = true
 				return aws.Fault{Status: http.StatusBadRequest, Code: "InvalidRequest"}
 			}
@@ -94,7 +95,8 @@ func TestCustomMetricsOfAnEnvironmentAreFew(t *testing.T) {
 		}
 	}
 	if n := len(series); n > telemetry.MaxSeries || n > services.CountSeries() {
-		t.Errorf("%d series, want at most %d and the %d that are declared:\n%s", n, telemetry.MaxSeries, services.CountSeries(), strings.Join(sorted(series), "\n"))
+		t.Errorf("%d series, want at most %d and the %d that are declared:\n%s", n, telemetry.MaxSeries,
+			services.CountSeries(), strings.Join(sorted(series), "\n"))
 	}
 	for _, f := range events.Flow[1:] {
 		for _, outcome := range []string{"ok", "failed"} {

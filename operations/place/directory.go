@@ -96,7 +96,8 @@ func (d *directory) Ingest(ctx context.Context, c ingest.Collection, r RunReques
 
 func (d *directory) run(ctx context.Context, r RunRequest, c *ingest.Collection) (Run, error) {
 	result, err := pipeline.Run(ctx, pipeline.Options{
-		Settings: r.Local, Contracts: d.Address.Contracts, Datasets: r.Datasets, Slices: r.Slices, Force: r.Force, Timeout: r.Timeout, By: r.By,
+		Settings: r.Local, Contracts: d.Address.Contracts, Datasets: r.Datasets, Slices: r.Slices, Force: r.Force,
+		Timeout: r.Timeout, By: r.By,
 		Ingest: c,
 		Notice: r.Notice, Progress: r.Progress,
 	})

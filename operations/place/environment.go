@@ -68,7 +68,8 @@ func (e *environment) DeadLetters(ctx context.Context, service string) (DeadLett
 
 func (e *environment) Replay(ctx context.Context, r ReplayRequest) (Replayed, error) {
 	sent, err := e.queues().Replay(ctx, r.Service, r.Match)
-	return Replayed{Replayed: sent, Note: fmt.Sprintf("The services of %s process them; %s shows the results.", e.Env, e.Command("runs"))}, err
+	return Replayed{Replayed: sent, Note: fmt.Sprintf("The services of %s process them; %s shows the results.", e.Env,
+		e.Command("runs"))}, err
 }
 
 func (e *environment) RunBuildsMarts() bool { return false }

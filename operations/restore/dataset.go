@@ -76,7 +76,7 @@ func (r *restoring) encodeSnapshot(p *lake.Pointer, past history) []byte {
 	return lake.Encode(p)
 }
 
-// restoreHistory restores one superseded pointer. A pointer whose objects are incomplete is reported and left out: nobody
+// restoreHistory restores one superseded pointer. A pointer whose objects are incomplete is reported and left out: no reader
 // could roll back to it.
 func (r *restoring) restoreHistory(ctx context.Context, key string, past history) (*events.Object, error) {
 	existing, info, err := lake.ReadState[lake.Pointer](ctx, r.to, key)

@@ -44,7 +44,7 @@ func (r *restoring) restoreMarts(ctx context.Context) error {
 	return nil
 }
 
-// rebuildMarts says how to make marts that cannot be restored.
+// rebuildMarts describes how to make marts that cannot be restored.
 const rebuildMarts = "; llac marts builds them again"
 
 func (r *restoring) refuseMarts(out *Outcome, err error) {

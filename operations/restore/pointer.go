@@ -42,7 +42,7 @@ func (r *restoring) keep(ctx context.Context, p pointer, before []byte, etag str
 }
 
 // move moves a pointer to the replica's, after all of its objects were read back. moved is false if somebody else has moved it
-// in the meantime. refused says why the replica's pointer is not usable.
+// in the meantime. refused states why the replica's pointer is not usable.
 func (r *restoring) move(ctx context.Context, p pointer, etag string) (moved bool, refused, err error) {
 	refused = r.checkAll(ctx, r.where(), p.objects)
 	if stop := stopped(ctx); stop != nil {

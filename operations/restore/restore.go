@@ -31,12 +31,13 @@ type Step struct {
 
 // Report is the result of a restore.
 type Report struct {
-	DryRun   bool      `json:"dry_run"`
-	Copied   int       `json:"objects_copied"` // in a dry run: objects to copy
-	Bytes    int64     `json:"bytes_copied"`
-	There    int       `json:"objects_there"` // of the replica that the lake already had
-	Archived int       `json:"archived_pages_checked"`
-	Missing  int       `json:"archived_pages_missing"` // named by evidence and not in the replica: archives with personal fields are not replicated
+	DryRun   bool  `json:"dry_run"`
+	Copied   int   `json:"objects_copied"` // in a dry run: objects to copy
+	Bytes    int64 `json:"bytes_copied"`
+	There    int   `json:"objects_there"` // of the replica that the lake already had
+	Archived int   `json:"archived_pages_checked"`
+	// Missing counts pages that evidence names and the replica lacks: archives with personal fields are not replicated.
+	Missing  int       `json:"archived_pages_missing"`
 	Datasets []Outcome `json:"datasets"`
 	Marts    *Outcome  `json:"marts,omitempty"`
 	Problems []string  `json:"problems,omitempty"`

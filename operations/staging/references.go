@@ -86,7 +86,8 @@ func (r *references) open(o Options, dataset, path string) error {
 	}
 	if s.Simulated && !lake.Origin(o.SourceSystem).Simulated() {
 		// Invariant 11: a person who vouches for the rows does not vouch for ids that a simulator assigned.
-		return fault.New(fault.Usage, fmt.Errorf("--reference %s: %s contains rows that no portal vouches for, and --source-system names %s",
+		return fault.New(fault.Usage, fmt.Errorf("--reference %s: %s contains rows that no portal vouches for, and "+
+			"--source-system names %s",
 			dataset, path, o.SourceSystem),
 			"stage the reference with --source-system too, or leave --source-system out here")
 	}

@@ -131,7 +131,8 @@ func openPages(o Options) (*folder.Pages, error) {
 	case errors.Is(err, folder.ErrTwice):
 		return nil, fault.New(fault.Usage, err, "remove one of the two")
 	case err != nil:
-		return nil, fault.New(fault.Usage, fmt.Errorf("read the pages: %w", err), "--in names the folder of the pages, which must be readable")
+		return nil, fault.New(fault.Usage, fmt.Errorf("read the pages: %w", err),
+			"--in names the folder of the pages, which must be readable")
 	}
 	return pages, nil
 }
@@ -209,11 +210,13 @@ func (r *Result) files(c *contract.Contract, staged engine.Result, out *folder.O
 func (r *Result) warn() {
 	if n := r.MalformedPages; n > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf(
-			"%s of %s malformed: what follows the fault in it was not read, and counts as one quarantined row (%s). page_key in %s names it; fetch it again.",
+			"%s of %s malformed: what follows the fault in it was not read, and counts as one quarantined row (%s). page_key in "+
+				"%s names it; fetch it again.",
 			format.Count(n), format.Plural(r.Pages, "page"), BadPage, r.Quarantine))
 	}
 	if r.PeakRSS > r.MemoryBudget {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the process has used %s of memory, more than --memory %s.", format.Mebibytes(r.PeakRSS),
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the process has used %s of memory, more than --memory %s.",
+			format.Mebibytes(r.PeakRSS),
 			format.Mebibytes(r.MemoryBudget)))
 	}
 }
@@ -236,7 +239,8 @@ func (o Options) check() error {
 	case o.Workers < 0:
 		return invalid(fmt.Errorf("--workers %d is negative", o.Workers), "use 0 for one per processor")
 	case o.Workers > MaxWorkers:
-		return invalid(fmt.Errorf("--workers %d is too many", o.Workers), fmt.Sprintf("use at most %d; 0 means one per processor", MaxWorkers))
+		return invalid(fmt.Errorf("--workers %d is too many", o.Workers), fmt.Sprintf("use at most %d; 0 means one per "+
+			"processor", MaxWorkers))
 	case !runName.MatchString(o.Run):
 		return invalid(errors.New("--run is not a run id"), "use letters, digits, '.', '_' and '-', such as 20250803T140512")
 	case !system.MatchString(o.SourceSystem):
@@ -250,7 +254,8 @@ func (o Options) check() error {
 func readContract(file, slice string) (*contract.Contract, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fmt.Errorf("read the contract: %w", err), "name a dataset's contract, <dataset>"+contract.FileSuffix)
+		return nil, fault.New(fault.Usage, fmt.Errorf("read the contract: %w", err),
+			"name a dataset's contract, <dataset>"+contract.FileSuffix)
 	}
 	c, err := contract.Parse(file, raw)
 	var problems contract.Problems
@@ -288,7 +293,8 @@ func (o Options) failure(ctx context.Context, err error) error {
 	case errors.Is(err, folder.ErrExists):
 		return fault.New(fault.Exists, err, "another process has staged there meanwhile; use --force to replace its output")
 	case errors.Is(err, folder.ErrPacking):
-		return fault.New(fault.Failed, err, "the file is truncated or not compressed as its name requires: fetch it again, or remove it; "+unchanged)
+		return fault.New(fault.Failed, err, "the file is truncated or not compressed as its name requires: fetch it again, or "+
+			"remove it; "+unchanged)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Failed, err, "give yourself permission; "+unchanged)
 	}

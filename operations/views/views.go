@@ -131,7 +131,8 @@ func (l Lake) marts(ctx context.Context, t *Tables) error {
 func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p *lake.Pointer) (Table, []Table, error) {
 	table := Table{
 		View: duckdb.View{
-			Schema: Staging, Name: p.Dataset, Rows: p.Rows, Source: p.SourceSystem, Simulated: lake.Origin(p.SourceSystem).Simulated(), Snapshot: p.Snapshot, Title: p.Dataset,
+			Schema: Staging, Name: p.Dataset, Rows: p.Rows, Source: p.SourceSystem,
+			Simulated: lake.Origin(p.SourceSystem).Simulated(), Snapshot: p.Snapshot, Title: p.Dataset,
 			Repair: l.Command("run --force "+p.Dataset) + " publishes it again",
 		},
 		Kind: "dataset", Snapshots: map[string]string{p.Dataset: p.Snapshot},
@@ -190,10 +191,12 @@ func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Tabl
 func (l Lake) mart(ctx context.Context, m lake.Mart) Table {
 	t := Table{
 		View: duckdb.View{
-			Schema: Marts, Name: m.Name, Rows: m.Rows, Source: m.SourceSystem, Simulated: lake.Origin(m.SourceSystem).Simulated(), Snapshot: m.Build, Title: m.Grain,
+			Schema: Marts, Name: m.Name, Rows: m.Rows, Source: m.SourceSystem,
+			Simulated: lake.Origin(m.SourceSystem).Simulated(), Snapshot: m.Build, Title: m.Grain,
 			Repair: l.Command("marts") + " builds it again",
 		},
-		Kind: m.Kind, Grain: m.Grain, Attribution: m.Attribution, Licences: m.Licences, UpdatedAt: m.UpdatedAt, Snapshots: m.Snapshots, Origins: m.DataOrigins, Notes: m.Description,
+		Kind: m.Kind, Grain: m.Grain, Attribution: m.Attribution, Licences: m.Licences, UpdatedAt: m.UpdatedAt,
+		Snapshots: m.Snapshots, Origins: m.DataOrigins, Notes: m.Description,
 	}
 	for _, o := range m.Objects {
 		l.add(ctx, &t.View, o)

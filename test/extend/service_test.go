@@ -104,7 +104,8 @@ func TestAddService(t *testing.T) {
 	Run(t, dir, "make", "service-module", "SERVICE=counter")
 	mustFail(t, dir, []string{"services/counter is in go.work and not in operations/services"}, "go", "test", "./operations/services")
 
-	Edit(t, dir, "operations/services/services.go", "\tfetcher \"", "\tcounter \"github.com/llac-project/llac/services/counter\"\n\tfetcher \"")
+	Edit(t, dir, "operations/services/services.go", "\tfetcher \"",
+		"\tcounter \"github.com/llac-project/llac/services/counter\"\n\tfetcher \"")
 	Edit(t, dir, "operations/services/services.go", "\tlandingjanitor.Service,\n", "\tlandingjanitor.Service,\n\tcounter.Service,\n")
 	mustFail(t, dir, []string{"service counter: it is not in events.Flow"}, "go", "test", "./operations/services")
 
@@ -116,7 +117,8 @@ func TestAddService(t *testing.T) {
 	Run(t, dir, "go", "build", "./services/counter/...", "./operations/...", "./cmd/llac")
 	Run(t, dir, "go", "vet", "./services/counter/...", "./operations/...")
 	Run(t, dir, "go", "test", "./services/counter/...", "./operations/services", "./operations/ledger", "./events/...", "./test/borders")
-	if help := Run(t, dir, "go", "run", "./services/counter/cmd/counter", "--help"); !strings.Contains(help, "cat.llac.staging.published.v1") ||
+	if help := Run(t, dir, "go", "run", "./services/counter/cmd/counter", "--help"); !strings.Contains(help,
+		"cat.llac.staging.published.v1") ||
 		strings.Contains(help, "LLAC_PORTAL") {
 		t.Errorf("the help lists other events or settings than those of the service:\n%s", help)
 	}

@@ -87,7 +87,7 @@ var guards = []Guard{
 		Module: "platform", Test: "./runtime TestAMessageWithAReceiptIsAcknowledgedHoweverOftenItWasReceived",
 	},
 
-	// An event that nobody declared.
+	// An event outside Emits.
 	{
 		Name: "a service emits an event that it does not declare",
 		File: "platform/runtime/receipt.go", Edits: []Edit{{"if !slices.Contains(s.Emits, e.Type) {", "if false {"}},

@@ -190,7 +190,7 @@ func scanText(name string, line int, text string) []Finding {
 		}
 	}
 	for _, found := range notAfterThere.FindAllStringSubmatch(text, -1) {
-		if subject := strings.ToLower(found[1]); subject != "there" && !allowed(name, text, found[0]) {
+		if subject := strings.ToLower(strings.TrimLeft(found[1], "\"'`(")); subject != "there" && !allowed(name, text, found[0]) {
 			out = append(out, Finding{name, line, found[0], "is not a …, is not …"})
 		}
 	}

@@ -1,9 +1,77 @@
 package language
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// tree returns the content of every file of the repository that Scan reads, by path.
+func tree(t *testing.T) map[string][]byte {
+	t.Helper()
+	const root = "../.."
+	skipped := []string{"bin", "site", "node_modules", "__pycache__", "target", "dbt_packages"}
+	out := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(d.Name(), ".") && !slices.Contains([]string{".", ".github", ".ci"}, name)
+		if d.IsDir() {
+			if hidden && name != "." || slices.Contains(skipped, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if name = filepath.ToSlash(name); kind(name) == "" {
+			return nil
+		}
+		out[name], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 700 {
+		t.Fatalf("only %d files were found", len(out))
+	}
+	return out
+}
+
+// TestTree scans the whole repository.
+func TestTree(t *testing.T) {
+	t.Parallel()
+	for name, body := range tree(t) {
+		for _, f := range Scan(name, body) {
+			t.Error(f)
+		}
+	}
+}
+
+// TestExceptions checks that every exception is needed, has a reason, and that there are few of them.
+func TestExceptions(t *testing.T) {
+	t.Parallel()
+	if len(exceptions) >= 30 {
+		t.Errorf("%d exceptions: rewrite the texts", len(exceptions))
+	}
+	files := tree(t)
+	for _, e := range exceptions {
+		used := false
+		for _, body := range files {
+			used = used || strings.Contains(string(body), e.phrase)
+		}
+		if !used || e.reason == "" {
+			t.Errorf("the exception %q is not needed any more, or gives no reason", e.phrase)
+		}
+	}
+}
 
 func TestScan(t *testing.T) {
 	t.Parallel()

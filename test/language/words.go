@@ -24,8 +24,8 @@ var words = list(
 	"fixes, repairs", `mend|mends|mended|mending|puts? right`,
 	"request", `wish|wishes|wished`,
 	"started", `begun`,
-	"one per, once per, N per", `(?:one(?: \w+)?|once|twice|times|each|\d+|requests|rows|bytes) an? (?:`+things+`)|`+
-		`(?:one \w+|\d+|requests|rows|bytes) an? (?:second|day|week|month|year)`, // "once a day" is plain English
+	"one per, once per, N per", `(?:one(?: \w+)?|once|twice|times|each|\d+|rows|bytes) an? (?:`+things+`)|`+
+		`(?:one \w+|\d+|rows|bytes) an? (?:second|day|week|month|year)`, // "once a day" is plain English
 	"unknown, is not, does not support", `is none|are none|was none|knows no`,
 	"no other, nil: not reported", `nobody|nobody's`,
 	"checks against", `(?:holds?|held|holding) (?:it|them|its|\w+) (?:to|against)|held (?:to|against)`,

@@ -50,7 +50,8 @@ func bury(t *testing.T, dir string, dead events.Event) {
 		t.Fatal(err)
 	}
 	ctx, client := context.Background(), sqs.NewFromConfig(cloud.Config())
-	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: awssdk.String(messaging.DeadLetterQueueName("local", "fetcher"))})
+	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: awssdk.String(messaging.DeadLetterQueueName("local",
+		"fetcher"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +64,9 @@ func bury(t *testing.T, dir string, dead events.Event) {
 		at := time.Date(2025, 8, 3, 5, 15, i, 0, time.UTC).Format(time.RFC3339Nano)
 		attributes := map[string]types.MessageAttributeValue{}
 		for name, value := range map[string]string{
-			messaging.AttributeReason: "describe socrata abcd-1234: the portal responded with status 404", messaging.AttributeFirstReceived: at,
-			messaging.AttributeFailedAt: at, messaging.AttributeReceiveCount: "1", messaging.AttributeService: "fetcher",
+			messaging.AttributeReason:        "describe socrata abcd-1234: the portal responded with status 404",
+			messaging.AttributeFirstReceived: at,
+			messaging.AttributeFailedAt:      at, messaging.AttributeReceiveCount: "1", messaging.AttributeService: "fetcher",
 			messaging.AttributeTrace: trace,
 		} {
 			attributes[name] = types.MessageAttributeValue{DataType: awssdk.String("String"), StringValue: &value}
@@ -185,7 +187,8 @@ func TestGolden(t *testing.T) {
 			}
 			decoder := json.NewDecoder(strings.NewReader(document))
 			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&envelope); err != nil || envelope.OK == nil || *envelope.OK != (status == 0) || envelope.Command == nil ||
+			if err := decoder.Decode(&envelope); err != nil || envelope.OK == nil || *envelope.OK != (status == 0) ||
+				envelope.Command == nil ||
 				*envelope.Command == "" {
 				t.Errorf("--json: the envelope is invalid: %v\n%s", err, document)
 			}

@@ -161,7 +161,7 @@ func (a *App) costRuns(ctx context.Context, o costOptions, t cost.Table, l ledge
 	return t.Runs(ctx, l, requests, contracts, s, a.Clock.Now())
 }
 
-// standing reads the plans of the environment and of those beside it; nil for those without plans.
+// standing reads the plans of the environment and of the others in its account; nil for those without plans.
 func (o costOptions) standing(table cost.Table, out *costReply) (standing, beside *cost.Standing, err error) {
 	const hint = "terraform show -json <plan> > plans/<root>.json"
 	if len(o.plans) == 0 {
@@ -197,7 +197,8 @@ func (o costOptions) verdict(out costReply, standing *cost.Standing) error {
 	case !o.check:
 		return nil
 	case out.Over():
-		return fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD), usd(out.Budget)),
+		return fail(exitOverBudget, fmt.Errorf("a month of %s would cost %s, and its budget is %s", o.env, usd(out.MonthUSD),
+			usd(out.Budget)),
 			"the most expensive lines come first; remove something, or raise the budget in operations/cost/prices.json and in Terraform")
 	case len(standing.Unknown)+len(standing.Rates) > 0:
 		return fail(exitOverBudget, errors.New("the estimate is incomplete"),

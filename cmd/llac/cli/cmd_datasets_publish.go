@@ -75,7 +75,8 @@ func (a *App) runDatasetsPublish(ctx context.Context, o publishOptions) (reply, 
 	case o.dryRun:
 		return show("Nothing was changed."), nil
 	case !o.yes && !a.Interactive:
-		return show("Nothing was changed."), fail(exitUsage, errors.New("confirmation needs a terminal"), "--yes publishes without confirmation")
+		return show("Nothing was changed."), fail(exitUsage, errors.New("confirmation needs a terminal"),
+			"--yes publishes without confirmation")
 	case !o.yes:
 		if !a.confirmed(out) {
 			return reply{data: out}, fail(exitError, errors.New("nothing was changed"), "")

@@ -20,6 +20,7 @@ EXIT STATUS
 		Args: subcommands,
 		RunE: showHelp,
 	}
-	cmd.AddCommand(a.deployCheckCommand(), a.deployRunningCommand(), a.deployPackageCommand(), a.deployBOMCommand(), a.deployUploadCommand())
+	cmd.AddCommand(a.deployCheckCommand(), a.deployRunningCommand(), a.deployPackageCommand(), a.deployBOMCommand(),
+		a.deployUploadCommand())
 	return cmd
 }

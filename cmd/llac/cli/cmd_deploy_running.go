@@ -54,7 +54,8 @@ func (a *App) runRunning(ctx context.Context, args []string, o deployRunningOpti
 			return reply{}, err
 		}
 	} else if o.out != "" || o.previous {
-		return reply{}, invalid("llac deploy running stager --env dev --out "+packagesFolder, "--out and --previous need the name of a service")
+		return reply{}, invalid("llac deploy running stager --env dev --out "+packagesFolder,
+			"--out and --previous need the name of a service")
 	}
 	account, err := a.account(ctx, o.env)
 	if err != nil {
@@ -80,7 +81,8 @@ func (o deployRunningOptions) one(ctx context.Context, account deploy.Account, r
 	error) {
 	r, runs := deploy.RecordOf(records, service)
 	if !runs {
-		return r, fail(exitNotFound, fmt.Errorf("%s was never deployed into %s", service, o.env), "make deploy SERVICE="+service+" ENV="+o.env)
+		return r, fail(exitNotFound, fmt.Errorf("%s was never deployed into %s", service, o.env),
+			"make deploy SERVICE="+service+" ENV="+o.env)
 	}
 	release := r.Release()
 	if o.previous {
@@ -88,7 +90,8 @@ func (o deployRunningOptions) one(ctx context.Context, account deploy.Account, r
 		if release, err = account.Before(ctx, r); err != nil {
 			return r, fail(exitNotFound, err, "make deploy SERVICE="+service+" ENV="+o.env+" from an earlier commit deploys any build")
 		}
-		r = deploy.Recorded{Service: r.Service, Build: release.Build, SHA256: release.SHA256, Consumes: release.Consumes, Emits: release.Emits}
+		r = deploy.Recorded{Service: r.Service, Build: release.Build, SHA256: release.SHA256, Consumes: release.Consumes,
+			Emits: release.Emits}
 	}
 	if o.out == "" {
 		return r, nil

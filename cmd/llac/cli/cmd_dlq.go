@@ -114,7 +114,8 @@ func lettersText(t *text, letters []pipeline.Letter, now time.Time) {
 		if !l.FirstReceivedAt.IsZero() {
 			age = format.Age(now.Sub(l.FirstReceivedAt))
 		}
-		rows = append(rows, []string{l.ID, l.Service, dash(l.Dataset), age, dash(l.Event), dash(l.Run), format.Time(l.FirstReceivedAt), l.Reason})
+		rows = append(rows, []string{l.ID, l.Service, dash(l.Dataset), age, dash(l.Event), dash(l.Run),
+			format.Time(l.FirstReceivedAt), l.Reason})
 	}
 	t.table([]string{"ID", "SERVICE", "DATASET", ">AGE", "?EVENT", "?RUN", "?FIRST RECEIVED", "REASON"}, rows, nil)
 	t.line("\n%s shows one; %s tries it again once the cause is fixed.", t.llac("dlq show <id>"), t.llac("dlq replay <id>"))
@@ -151,7 +152,8 @@ func (a *App) runDLQShow(ctx context.Context, id string) (reply, error) {
 func letterText(t *text, l pipeline.Letter) {
 	t.line("dead letter %s of %s", l.ID, l.Service)
 	t.line("  reason          %s", l.Reason)
-	t.line("  attempts        %s, first received %s, failed %s", attempts(l.Receives), format.Time(l.FirstReceivedAt), format.Time(l.FailedAt))
+	t.line("  attempts        %s, first received %s, failed %s", attempts(l.Receives), format.Time(l.FirstReceivedAt),
+		format.Time(l.FailedAt))
 	t.line("  trace           %s", dash(l.TraceID))
 	t.line("  body            %s, sha256 %s", format.Size(int64(l.Size)), l.SHA256)
 	if l.Envelope == nil {

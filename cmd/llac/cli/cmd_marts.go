@@ -25,7 +25,8 @@ type martsOptions struct {
 func (o *martsOptions) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.project, "dbt", defaultProject, "folder of the dbt project")
 	cmd.Flags().BoolVar(&o.force, "force", false, "a build even if nothing has changed")
-	cmd.Flags().BoolVar(&o.fullRefresh, "full-refresh", false, "rebuild of the tables that grow daily, from all snapshots that are still kept")
+	cmd.Flags().BoolVar(&o.fullRefresh, "full-refresh", false, "rebuild of the tables that grow daily, from all snapshots that "+
+		"are still kept")
 }
 
 func (a *App) martsCommand() *cobra.Command {
@@ -112,7 +113,8 @@ func (a *App) refreshMarts(ctx context.Context, p place.Place, o martsOptions, s
 
 func (a *App) refreshOptions(o martsOptions, s *screen) marts.RefreshOptions {
 	return marts.RefreshOptions{
-		Project: o.project, Force: o.force, FullRefresh: o.fullRefresh, By: whoami(), Clock: a.Clock, Engine: a.openEngine, Notice: s.notice,
+		Project: o.project, Force: o.force, FullRefresh: o.fullRefresh, By: whoami(), Clock: a.Clock, Engine: a.openEngine,
+		Notice:    s.notice,
 		Progress:  s.step,
 		Failpoint: runtime.Failpoints("marts", a.Getenv("LLAC_FAILPOINT")),
 	}

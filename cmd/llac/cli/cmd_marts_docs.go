@@ -27,7 +27,8 @@ built from. It changes nothing in the lake.` +
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&o.project, "dbt", defaultProject, "folder of the dbt project")
-	cmd.Flags().StringVar(&o.out, "out", "", "file of the page (default <dir>/marts/docs.html; with --env <dir>/cloud/<env>/marts/docs.html)")
+	cmd.Flags().StringVar(&o.out, "out", "", "file of the page (default <dir>/marts/docs.html; with --env "+
+		"<dir>/cloud/<env>/marts/docs.html)")
 	cmd.RunE = a.run("marts docs", func(ctx context.Context, _ []string) (reply, error) { return a.runMartsDocs(ctx, o) })
 	return cmd
 }

@@ -81,7 +81,8 @@ func (a *App) runRestore(ctx context.Context, o restoreOptions) (reply, error) {
 		return r, fail(exitError, err, "run the command again: it continues; if access is denied, you are not a principal of break_glass")
 	case !report.Good():
 		return r, fail(exitUnwell, fmt.Errorf("%s found; everything else is done", format.Plural(len(report.Problems), "problem")),
-			"see the lines above: remove changed objects and run the command again; what the replica lacks can be produced again by llac run --env "+format.ShellWord(o.env))
+			"see the lines above: remove changed objects and run the command again; what the replica lacks can be produced "+
+				"again by llac run --env "+format.ShellWord(o.env))
 	}
 	return r, nil
 }
@@ -107,7 +108,8 @@ func restoreReport(t *text, env string, r restore.Report) {
 	if r.DryRun {
 		verb = "Would copy"
 	}
-	t.line("%s %s (%s) to %s; %s existed already.", verb, format.Plural(r.Copied, "object"), format.Size(r.Bytes), env, format.Count(r.There))
+	t.line("%s %s (%s) to %s; %s existed already.", verb, format.Plural(r.Copied, "object"), format.Size(r.Bytes), env,
+		format.Count(r.There))
 	rows := make([][]string, 0, len(r.Datasets)+1)
 	outcomes := r.Datasets
 	if r.Marts != nil {

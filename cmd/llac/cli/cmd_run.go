@@ -35,7 +35,8 @@ type portalOptions struct {
 
 func (o *portalOptions) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.portal, "portal", "",
-		"source of the data: simulator, live, or addresses such as socrata=http://127.0.0.1:9000,idescat=… (default that of the last run in --dir, else simulator)")
+		"source of the data: simulator, live, or addresses such as socrata=http://127.0.0.1:9000,idescat=… (default that of the "+
+			"last run in --dir, else simulator)")
 	cmd.Flags().StringVar(&o.logLevel, "log-level", "info", "level of <dir>/logs/llac.jsonl: debug, info, warn or error")
 	_ = cmd.RegisterFlagCompletionFunc("portal",
 		cobra.FixedCompletions([]string{pipeline.PortalSimulator, pipeline.PortalLive}, cobra.ShellCompDirectiveNoFileComp))

@@ -50,7 +50,8 @@ func (a *App) runRuns(ctx context.Context, o runsOptions) (reply, error) {
 		return reply{}, err
 	}
 	if len(runs) == 0 && o.dataset != "" {
-		return reply{}, fail(exitNotFound, fmt.Errorf("this lake has no run of %s", o.dataset), a.llac("runs")+" lists the runs of all datasets")
+		return reply{}, fail(exitNotFound, fmt.Errorf("this lake has no run of %s", o.dataset),
+			a.llac("runs")+" lists the runs of all datasets")
 	}
 	data := struct {
 		Runs []ledger.Summary `json:"runs"`
@@ -79,7 +80,8 @@ func runsText(t *text, runs []ledger.Summary) {
 			took = format.Milliseconds(float64(s.FinishedAt.Sub(s.StartedAt).Milliseconds()))
 		}
 		rows = append(rows, []string{
-			s.Slot, s.Dataset, outcome(s), provenance(s.SourceSystem), dash(s.Trigger), took, format.Count(s.Pages), format.Count(s.RowsFetched),
+			s.Slot, s.Dataset, outcome(s), provenance(s.SourceSystem), dash(s.Trigger), took, format.Count(s.Pages),
+			format.Count(s.RowsFetched),
 			format.Count(s.Staged),
 			format.Count(s.Quarantined), dash(s.Snapshot),
 		})

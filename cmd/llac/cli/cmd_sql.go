@@ -113,7 +113,8 @@ func (o sqlOptions) look(a *App, args []string) (duckdb.Look, duckdb.Streams, er
 	case o.file != "" && o.file != "-":
 		statements, err := os.ReadFile(o.file)
 		if err != nil {
-			return look, streams, fail(exitUsage, fmt.Errorf("read the statements: %w", err), "--file names a file of SQL; - means standard input")
+			return look, streams, fail(exitUsage, fmt.Errorf("read the statements: %w", err),
+				"--file names a file of SQL; - means standard input")
 		}
 		query := string(statements)
 		look.Statements, streams.In = &query, nil

@@ -82,7 +82,8 @@ func stageFlags(cmd *cobra.Command, o *staging.Options) {
 	f.StringVar(&o.Out, "out", "", "output folder; created if it does not exist")
 	f.Var(&o.Memory, "memory", "memory budget of the process, such as 256MiB, 1GiB or 300MB; at least 192MiB")
 	f.IntVar(&o.Level, "level", engine.DefaultLevel, "zstd level of the Parquet files, 1 to 22")
-	f.IntVar(&o.Workers, "workers", 0, fmt.Sprintf("number of pages read at the same time, at most %d; 0 means one per processor, as far as the memory allows", staging.MaxWorkers))
+	f.IntVar(&o.Workers, "workers", 0, fmt.Sprintf("number of pages read at the same time, at most %d; 0 means one per "+
+		"processor, as far as the memory allows", staging.MaxWorkers))
 	f.StringVar(&o.Slice, "slice", "", "slice of the dataset; rows of other slices are quarantined")
 	f.StringVar(&o.Run, "run", "stage", "run id of the rows, in correlation_id and ingested_process_at")
 	f.StringVar(&o.SourceSystem, "source-system", staging.Unofficial, "host of the portal that served the pages, or simulator")

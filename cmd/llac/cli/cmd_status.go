@@ -47,7 +47,8 @@ func statusText(t *text, s place.Status) {
 	martsStatus(t, s.Marts)
 	for _, d := range s.Datasets {
 		if d.Held != nil {
-			t.line("\n%s is held at snapshot %s since %s by %s: %s.", d.Dataset, d.Snapshot, format.Time(d.Held.At), d.Held.By, d.Held.Reason)
+			t.line("\n%s is held at snapshot %s since %s by %s: %s.", d.Dataset, d.Snapshot, format.Time(d.Held.At), d.Held.By,
+				d.Held.Reason)
 		}
 		if last := d.LastRun; last != nil && last.Reason != "" {
 			t.line("\n%s, last run %s: %s\n  next: %s", d.Dataset, last.State, last.Reason, next(t.llac, *last)[0])
@@ -85,7 +86,8 @@ func datasetStatuses(t *text, datasets []ledger.Status) {
 			last = string(d.LastRun.State) + " " + d.LastRun.Slot
 		}
 		rows = append(rows, []string{
-			d.Dataset, fresh, format.Count(d.Rows), provenance(d.SourceSystem), letters, dash(d.Snapshot), checked, last, format.Size(d.Bytes),
+			d.Dataset, fresh, format.Count(d.Rows), provenance(d.SourceSystem), letters, dash(d.Snapshot), checked, last,
+			format.Size(d.Bytes),
 		})
 	}
 	const freshness, letters = 1, 4

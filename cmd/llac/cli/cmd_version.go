@@ -29,7 +29,8 @@ type module struct {
 
 // shownModules are the modules whose versions explain how the tool behaves.
 var shownModules = []string{
-	"github.com/apache/arrow-go/", "github.com/aws/aws-sdk-go-v2", "github.com/ThreeDotsLabs/watermill", "github.com/johannesboyne/gofakes3",
+	"github.com/apache/arrow-go/", "github.com/aws/aws-sdk-go-v2", "github.com/ThreeDotsLabs/watermill",
+	"github.com/johannesboyne/gofakes3",
 	"go.opentelemetry.io/otel", "github.com/spf13/cobra",
 }
 
@@ -47,7 +48,8 @@ program was built from.` + exitStatus(exitOK),
 }
 
 func runVersion() reply {
-	v := versionReply{Build: runtime.Build(), Go: goruntime.Version(), Platform: goruntime.GOOS + "/" + goruntime.GOARCH, Modules: []module{}}
+	v := versionReply{Build: runtime.Build(), Go: goruntime.Version(), Platform: goruntime.GOOS + "/" + goruntime.GOARCH,
+		Modules: []module{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.fill(info)
 	}

@@ -77,8 +77,10 @@ func TestACostThatIsTooHigh(t *testing.T) {
 		status int
 		want   string
 	}{
-		"over the budget":      {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway"), "--check"}, 13, "and its budget is $15.00"},
-		"not known":            {[]string{"--plan", devPlans, "--plan", plan("aws_db_instance"), "--check"}, 13, "the estimate is incomplete"},
+		"over the budget": {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway"), "--check"}, 13,
+			"and its budget is $15.00"},
+		"not known": {[]string{"--plan", devPlans, "--plan", plan("aws_db_instance"), "--check"}, 13,
+			"the estimate is incomplete"},
 		"only looked at":       {[]string{"--plan", devPlans, "--plan", plan("aws_nat_gateway")}, 0, ""},
 		"no such neighbour":    {[]string{"--plan", devPlans, "--beside", "nowhere.json"}, 2, "nowhere.json"},
 		"within prod's budget": {[]string{"--plan", devPlans, "--check", "--env", "prod"}, 0, ""},

@@ -27,7 +27,8 @@ func costText(t *text, table cost.Table, r costReply) {
 	if r.Over() {
 		color = red
 	}
-	t.line("\nA month of %s: %s. The architecture expects %s; the budget is %s.", r.Env, t.paint(color, usd(r.MonthUSD)), usd(r.Architecture),
+	t.line("\nA month of %s: %s. The architecture expects %s; the budget is %s.", r.Env, t.paint(color, usd(r.MonthUSD)),
+		usd(r.Architecture),
 		budget)
 	for _, n := range r.Notes {
 		t.line("note: %s", n)
@@ -46,7 +47,8 @@ func bill(t *text, all []cost.Line) {
 			nothing = append(nothing, l.What)
 			continue
 		}
-		rows = append(rows, []string{l.Text, format.Decimal(l.Quantity), format.Decimal(l.Free), price(l.Price), fmt.Sprintf("%.2f", l.USD)})
+		rows = append(rows, []string{l.Text, format.Decimal(l.Quantity), format.Decimal(l.Free), price(l.Price),
+			fmt.Sprintf("%.2f", l.USD)})
 	}
 	t.table([]string{"RESOURCE", ">QUANTITY", "?>FREE", "?>$ EACH", ">$/MONTH"}, rows, nil)
 	if len(nothing) > 0 {

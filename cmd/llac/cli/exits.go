@@ -40,7 +40,8 @@ var exits = []struct {
 	{exitOwned, "owned", "another process owns the state directory"},
 	{exitTimeout, "timeout", "not finished within --timeout; the next llac run resumes"},
 	{exitUnwell, "unwell", "doctor or restore found a problem that has to be fixed"},
-	{exitNotFound, "not_found", "the run, dead letter, lake, environment, page or table does not exist, or a table's files are missing; or the service was never deployed"},
+	{exitNotFound, "not_found", "the run, dead letter, lake, environment, page or table does not exist, or a table's files are " +
+		"missing; or the service was never deployed"},
 	{exitExists, "exists", "the output exists already, and --force was not given"},
 	{exitMarts, "marts_missing", "the datasets are published; the marts are missing or from an earlier build"},
 	{exitRefused, "refused", "the deploy is incompatible with the services that run; nothing was done"},

@@ -70,7 +70,8 @@ func (b *book) hop(stage string, took time.Duration, published ...events.Payload
 func (b *book) stage(staged int64, byReason map[string]int64) events.StagingWritten {
 	b.hop("fetcher", 120*time.Millisecond, events.LandingWritten{
 		Run: b.run, Attempt: "aaaaaaaa", Pages: 2, Rows: staged + 3, Bytes: 12_345, SourceRows: staged + 3, SourceSystem: "simulator"})
-	b.hop("validator", 4*time.Millisecond, events.LandingValidated{Run: b.run, Attempt: "aaaaaaaa", Pages: 2, Rows: staged + 3, Bytes: 12_345,
+	b.hop("validator", 4*time.Millisecond, events.LandingValidated{Run: b.run, Attempt: "aaaaaaaa", Pages: 2, Rows: staged + 3,
+		Bytes: 12_345,
 		Drift: []events.Problem{{Code: "field_added", Field: "nou", Message: "the source has a field that the contract does not have"}}})
 	objects := []lake.CandidateObject{}
 	for _, district := range []string{"01", "02"} {
@@ -162,7 +163,8 @@ func prepared(t *testing.T) (dir string, dead events.Event) {
 	b.put(lake.MartsPointerKey, lake.MartsPointer{
 		Build: "20250801T060000", PublishedAt: time.Date(2025, 8, 1, 6, 0, 20, 0, time.UTC),
 		Snapshots: map[string]string{"places": "20250731T051500"}, Models: []lake.Mart{
-			{Name: "agg_places_yearly", Kind: "aggregate", Grain: "One row per place and year.", Build: "20250801T060000", Rows: 12_000, Tests: 4,
+			{Name: "agg_places_yearly", Kind: "aggregate", Grain: "One row per place and year.", Build: "20250801T060000",
+				Rows: 12_000, Tests: 4,
 				SourceSystem: "simulator",
 				DataOrigins:  map[string]int64{"recorded": 11_000, "invented": 1000}},
 			{Name: "dim_places", Kind: "dimension", Grain: "One row per place.", Build: "20250731T060000", Rows: 6000, Tests: 9,

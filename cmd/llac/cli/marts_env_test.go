@@ -72,7 +72,9 @@ func newEnvironment(t *testing.T) *environment {
 	for _, kind := range []string{"data", "config"} {
 		name := "llac-dev-" + kind + "-" + e.account.ID
 		if _, err := e.buckets.CreateBucket(t.Context(),
-			&s3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
+			&s3.CreateBucketInput{
+				Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
+			}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := e.buckets.PutBucketVersioning(t.Context(),

@@ -76,7 +76,8 @@ func builtText(m *marts.Refreshed) string {
 			reused++
 		}
 	}
-	line := fmt.Sprintf("Marts: build %s, %s, %s passed, in %s.", m.Build, format.Plural(len(m.Models), "model"), format.Plural(tests, "test"),
+	line := fmt.Sprintf("Marts: build %s, %s, %s passed, in %s.", m.Build, format.Plural(len(m.Models), "model"),
+		format.Plural(tests, "test"),
 		format.Milliseconds(float64(m.Took.Milliseconds())))
 	if reused > 0 {
 		line += fmt.Sprintf(" The rows of %d are the same as before, so their files stay.", reused)

@@ -181,7 +181,8 @@ func TestMarts(t *testing.T) {
 	if err := os.CopyFS(broken, os.DirFS(project)); err != nil {
 		t.Fatal(err)
 	}
-	test := "select municipality_id, municipality_name from {{ ref('dim_municipalities') }} where is_current and comarca_id = '13' order by 1"
+	test := "select municipality_id, municipality_name from {{ ref('dim_municipalities') }} where is_current and comarca_id = " +
+		"'13' order by 1"
 	if err := os.WriteFile(filepath.Join(broken, "tests", "assert_nobody_lives_in_barcelones.sql"), []byte(test), 0o644); err != nil {
 		t.Fatal(err)
 	}

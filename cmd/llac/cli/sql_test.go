@@ -77,7 +77,8 @@ func TestSQLAndExport(t *testing.T) {
 	}
 	stdout, _ := ask(0, "select municipality_name from municipalities where municipality_id = '080193'")
 	wants(t, "a table", stdout, "municipality_name\n", "\nBarcelona\n", "(1 row)\n", "(simulated: staging.municipalities;")
-	stdout, stderr := ask(0, "--format", "csv", "select comarca_name, count(*) as n from municipalities where comarca_id = '39' group by all")
+	stdout, stderr := ask(0, "--format", "csv", "select comarca_name, count(*) as n from municipalities where comarca_id = '39' "+
+		"group by all")
 	if stdout != "comarca_name,n\nAran,9\n" || !strings.HasPrefix(stderr, "simulated: staging.municipalities;") {
 		t.Errorf("csv: %q, %q", stdout, stderr)
 	}
@@ -309,7 +310,8 @@ func (m *machine) looksAtMarts(report string) {
 		lines[43] != "Pallars Jussà,13370,13301,-69,-0.52" {
 		m.t.Errorf("the shown query: exit status %d\n%s%s", status, stdout, stderr)
 	}
-	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin distinguishes recorded facts from invented values\n" {
+	if stderr != "simulated: marts.agg_population_trends_yearly, marts.dim_municipalities; data_origin distinguishes recorded "+
+		"facts from invented values\n" {
 		m.t.Errorf("standard error: %q", stderr)
 	}
 	stdout, stderr, status = m.llac(context.Background(), "export", "agg_population_trends_yearly", "--out", m.file("trends.csv"), "--json")

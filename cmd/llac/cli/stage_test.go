@@ -71,7 +71,8 @@ func TestStageGolden(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, args string }{
 		{"stage", places + " --in DIR/pages --out DIR/out --force"},
-		{"stage_of_a_portal", places + " --in DIR/pages --out DIR/out --force --source-system analisi.transparenciacatalunya.cat --run 20250803T140512"},
+		{"stage_of_a_portal", places + " --in DIR/pages --out DIR/out --force --source-system " +
+			"analisi.transparenciacatalunya.cat --run 20250803T140512"},
 		{"stage_exists", places + " --in DIR/pages --out DIR/taken"},
 		{"stage_no_pages", places + " --in DIR/empty --out DIR/out"},
 		{"stage_no_folder", places + " --in DIR/none --out DIR/out"},
@@ -105,7 +106,8 @@ func TestStageGolden(t *testing.T) {
 			if stderr != "" {
 				got += "--- standard error\n" + stderr
 			}
-			golden(t, c.name+".txt", dir, parquetSize.ReplaceAllString(got, "some kB of Parquet")+fmt.Sprintf("--- exit status %d\n", status))
+			golden(t, c.name+".txt", dir, parquetSize.ReplaceAllString(got, "some kB of Parquet")+fmt.Sprintf("--- exit status "+
+				"%d\n", status))
 			document, stderr, jsonStatus := llac(t, append(args, "--json")...)
 			if stderr != "" || jsonStatus != status || !json.Valid([]byte(document)) {
 				t.Errorf("--json: standard error %q, exit status %d, want %d\n%s", stderr, jsonStatus, status, document)

@@ -41,7 +41,8 @@ func timelineText(t *text, l ledger.Timeline) {
 	}
 	for _, e := range l.Evidence {
 		t.line("\nevidence %s", e.Key)
-		t.line("  %s deleted from landing, %d of them archived and read back first (raw: %s)", format.Plural(e.Deleted, "object"), e.Archived,
+		t.line("  %s deleted from landing, %d of them archived and read back first (raw: %s)",
+			format.Plural(e.Deleted, "object"), e.Archived,
 			e.RawPolicy)
 	}
 }
