@@ -1,3 +1,3 @@
-// Package services lists the services. Each is registered by one line in All; the local pipeline, the ledger, the costs, the
-// command line and terraform/services.json take what they need to know of a service from its value.
+// Package services lists the services. One line in All registers a service. The local pipeline, the ledger, the cost estimate,
+// the command line and terraform/services.json derive everything from the values of the services.
 package services

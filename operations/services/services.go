@@ -14,7 +14,7 @@ import (
 	validator "github.com/llac-project/llac/services/validator"
 )
 
-// All lists the services in the order in which a run passes through them, which is the order of events.Flow.
+// All lists the services in the order in which a run passes through them. events.Flow has the same order.
 var All = []runtime.Service{
 	scheduler.Service,
 	fetcher.Service,
@@ -24,7 +24,7 @@ var All = []runtime.Service{
 	landingjanitor.Service,
 }
 
-// Names lists the names of the services, in the order of All.
+// Names returns the names of the services in the order of All.
 func Names() []string {
 	names := make([]string, len(All))
 	for i, s := range All {
@@ -33,7 +33,7 @@ func Names() []string {
 	return names
 }
 
-// ByName returns the service of a name.
+// ByName returns the service with this name.
 func ByName(name string) (runtime.Service, bool) {
 	i := slices.IndexFunc(All, func(s runtime.Service) bool { return s.Name == name })
 	if i < 0 {
@@ -42,7 +42,7 @@ func ByName(name string) (runtime.Service, bool) {
 	return All[i], true
 }
 
-// Declarations returns what the topics, queues and subscriptions of an environment follow from.
+// Declarations returns the event types of each service, from which topics, queues and subscriptions are created.
 func Declarations() []messaging.Declaration {
 	out := make([]messaging.Declaration, len(All))
 	for i, s := range All {
@@ -51,7 +51,7 @@ func Declarations() []messaging.Declaration {
 	return out
 }
 
-// CountSeries counts the custom metrics of an environment when everything has succeeded and failed at least once.
+// CountSeries returns the number of custom metrics of an environment when each measurement has had all of its outcomes.
 func CountSeries() int {
 	n := 0
 	for _, s := range All {

@@ -21,8 +21,8 @@ func TestServicesAreComplete(t *testing.T) {
 	}
 }
 
-// Every module under services/ is registered, and every registered service is a module.
-func TestServicesAreThoseOfTheWorkspace(t *testing.T) {
+// Every module under services/ is registered, and every registered service has a module.
+func TestEveryServiceModuleIsRegistered(t *testing.T) {
 	t.Parallel()
 	work, err := os.ReadFile("../../go.work")
 	if err != nil {
@@ -34,19 +34,20 @@ func TestServicesAreThoseOfTheWorkspace(t *testing.T) {
 	}
 	for _, name := range modules {
 		if _, ok := services.ByName(name); !ok {
-			t.Errorf("module services/%s is in go.work and not in operations/services; add its value to All", name)
+			t.Errorf("module services/%s: in go.work but not in operations/services; add its value to All", name)
 		}
 	}
 	for _, name := range services.Names() {
 		if !slices.Contains(modules, name) {
-			t.Errorf("service %s is in operations/services and has no module services/%s in go.work", name, name)
+			t.Errorf("service %s: in operations/services, but go.work has no module services/%s", name, name)
 		}
 	}
 }
 
-// counter is a complete service that counts published snapshots, and its flow.
+// counter returns a complete service that counts published snapshots, and its flow.
 func counter() (runtime.Service, events.ServiceFlow) {
-	flow := events.ServiceFlow{Service: "counter", Consumes: events.TypesOf(events.StagingPublished{}), Emits: events.TypesOf(events.RunFailed{})}
+	flow := events.ServiceFlow{Service: "counter", Consumes: events.TypesOf(events.StagingPublished{}),
+		Emits: events.TypesOf(events.RunFailed{})}
 	return runtime.Service{
 		Name: flow.Service, Consumes: flow.Consumes, Emits: flow.Emits,
 		New:     runtime.Construct(func(struct{ Metrics telemetry.Metrics }) runtime.Handler { return nil }),
@@ -57,7 +58,7 @@ func counter() (runtime.Service, events.ServiceFlow) {
 	}, flow
 }
 
-func TestWhatAServiceLeavesOutIsNamed(t *testing.T) {
+func TestCheckReportsAnIncompleteService(t *testing.T) {
 	t.Parallel()
 	type service = runtime.Service
 	type flow = events.ServiceFlow
@@ -68,9 +69,9 @@ func TestWhatAServiceLeavesOutIsNamed(t *testing.T) {
 		"complete": {func(*service, *flow) {}, ""},
 		"a service value without a size": {func(s *service, _ *flow) { s.Size = runtime.Size{} },
 			"no Size: state memory, timeout, batch size and maximum concurrency"},
-		"a size that Lambda refuses": {func(s *service, _ *flow) { s.Size.MaximumConcurrency = 1 },
+		"a size that Lambda rejects": {func(s *service, _ *flow) { s.Size.MaximumConcurrency = 1 },
 			"size: MaximumConcurrency 1 is not between 2 and 1000"},
-		"an event type that nobody emits": {func(s *service, f *flow) {
+		"an event type that no service emits": {func(s *service, f *flow) {
 			f.Consumes = events.TypesOf(events.SweepTicked{})
 			s.Consumes = f.Consumes
 		}, "it consumes cat.llac.sweep.ticked.v1, which no service emits and which is not sent directly"},
@@ -79,21 +80,23 @@ func TestWhatAServiceLeavesOutIsNamed(t *testing.T) {
 			s.Emits = f.Emits
 		}, "event type cat.llac.rows.counted.v1: not in the catalogue of events"},
 		"no place in a run": {func(s *service, _ *flow) { s.Stage = runtime.Stage{} }, "no Stage: state its place in a run"},
-		"an end that it does not emit": {func(s *service, _ *flow) { s.Stage = runtime.Stage{State: "counting", Ends: s.Consumes} },
+		"an end event that the service does not emit": {func(s *service, _ *flow) {
+			s.Stage = runtime.Stage{State: "counting", Ends: s.Consumes}
+		},
 			"which the service does not emit"},
 		"no handler": {func(s *service, _ *flow) { s.New = runtime.Constructor{} }, "no handler"},
 		"an unknown port": {func(s *service, _ *flow) {
 			s.New = runtime.Construct(func(struct{ Sink int }) runtime.Handler { return nil })
 		}, "port Sink int: the runtime has no such port"},
-		"no declaration of giving up": {func(s *service, _ *flow) { s.GaveUp = nil }, "no GaveUp"},
-		"no receipt":                  {func(s *service, _ *flow) { s.Receipt = nil }, "no Receipt"},
-		"no entry in the flow":        {func(_ *service, f *flow) { f.Service = "other" }, "service counter: it is not in events.Flow"},
-		"no value": {func(_ *service, f *flow) { f.Service = "other" },
-			"service other: it is in events.Flow and not in operations/services"},
-		"other events than in the flow": {func(_ *service, f *flow) { f.Emits = nil }, "its event types are not those of events.Flow"},
-		"the name of another":           {func(s *service, _ *flow) { s.Name = "other" }, "two services have this name"},
+		"no GaveUp":            {func(s *service, _ *flow) { s.GaveUp = nil }, "no GaveUp"},
+		"no receipt":           {func(s *service, _ *flow) { s.Receipt = nil }, "no Receipt"},
+		"no entry in the flow": {func(_ *service, f *flow) { f.Service = "other" }, "service counter: not in events.Flow"},
+		"in the flow but not registered": {func(_ *service, f *flow) { f.Service = "other" },
+			"service other: in events.Flow but not in operations/services"},
+		"event types other than in the flow": {func(_ *service, f *flow) { f.Emits = nil }, "its event types differ from those in events.Flow"},
+		"a duplicate name":                   {func(s *service, _ *flow) { s.Name = "other" }, "another service has the same name"},
 		"too many metric series": {func(s *service, _ *flow) { s.Series = slices.Repeat([]telemetry.Series{{Name: "a", Outcomes: 2}}, 10) },
-			"metric series, and the budget has room for 20"},
+			"metric series, at most 20 are allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,17 +11,17 @@ import (
 
 //go:generate go test -run TestTerraformFileIsCurrent . -update
 
-// defaultEphemeralStorage is what Lambda gives every function, in MiB.
+// defaultEphemeralStorage is the ephemeral storage of a Lambda function by default, in MiB.
 const defaultEphemeralStorage = 512
 
-// terraformFlow is what Terraform reads of every sender of events: the services and the operator.
+// terraformFlow contains the event types of a sender of events: a service or the operator.
 type terraformFlow struct {
 	Consumes []string `json:"consumes"`
 	Emits    []string `json:"emits"`
-	Direct   []string `json:"direct"` // those of consumes that are sent straight into the queue
+	Direct   []string `json:"direct"` // event types of consumes that are sent directly to the queue
 }
 
-// terraformService is what Terraform reads of a service. The operator has no function and therefore none of this.
+// terraformService contains the settings of a service in Terraform. The operator has no function, so it has only a flow.
 type terraformService struct {
 	terraformFlow
 	MemoryMB                int  `json:"memory_mb"`
@@ -30,11 +30,11 @@ type terraformService struct {
 	MaximumConcurrency      int  `json:"maximum_concurrency"`
 	EphemeralStorageMB      int  `json:"ephemeral_storage_mb"`
 	ReportsBatchItemFailure bool `json:"reports_batch_item_failures"`
-	AllowRecursion          bool `json:"allow_recursion"` // it consumes what it emits; Lambda stops such loops after 16 hops otherwise
-	Glue                    bool `json:"glue"`            // it keeps the tables of the query engine
+	AllowRecursion          bool `json:"allow_recursion"` // it consumes an event type that it emits; Lambda stops such a loop otherwise
+	Glue                    bool `json:"glue"`            // it updates the tables of the query engine
 }
 
-// TerraformFile returns the content of terraform/services.json: by name, every service and the operator, who only emits.
+// TerraformFile returns the content of terraform/services.json: every service, and the operator, which only emits, by name.
 func TerraformFile() ([]byte, error) {
 	all := map[string]any{}
 	for _, f := range events.Flow {
@@ -60,7 +60,7 @@ func TerraformFile() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// flowOf copies a flow for JSON: a list without entries is [], never null.
+// flowOf copies a flow for JSON: an empty list is [], never null.
 func flowOf(f events.ServiceFlow) terraformFlow {
 	list := func(types []string) []string { return append([]string{}, types...) }
 	return terraformFlow{Consumes: list(f.Consumes), Emits: list(f.Emits), Direct: list(f.Direct)}

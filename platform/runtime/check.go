@@ -11,11 +11,11 @@ import (
 	"github.com/llac-project/llac/events"
 )
 
-// validName is what a service's name may be. It is part of the names of a queue, a topic and a function.
+// validName matches the valid names of services. The name is part of the names of queues, a topic and a function.
 var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 
-// Check names everything that the value of a service leaves out or states wrongly, so that it is repaired in one go. The
-// runtime checks a service when it starts; operations/services checks all of them together.
+// Check returns one error that lists every missing or invalid field of the service. The runtime checks a service when it starts;
+// operations/services checks all services together.
 func (s Service) Check() error {
 	var problems []string
 	report := func(bad bool, format string, args ...any) {
@@ -23,7 +23,7 @@ func (s Service) Check() error {
 			problems = append(problems, fmt.Sprintf(format, args...))
 		}
 	}
-	report(!validName.MatchString(s.Name), "name %q: use at most 40 of a-z, 0-9 and -", s.Name)
+	report(!validName.MatchString(s.Name), "name %q: use at most 40 characters of a-z, 0-9 and -, the first a letter", s.Name)
 	report(len(s.Consumes) == 0, "no event types to consume: add the service to events.Flow")
 	for _, eventType := range slices.Concat(s.Consumes, s.Emits) {
 		report(!events.Known(eventType), "event type %s: not in the catalogue of events", eventType)

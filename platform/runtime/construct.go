@@ -11,9 +11,9 @@ type Constructor struct {
 	build func(Ports) Handler
 }
 
-// Construct returns the constructor of a service. P is a struct of the ports that the service asks for: each of its fields
-// has the name and the type of a field of Ports. The handler receives these ports and no others, so that it cannot use one
-// that it does not declare. Production and tests construct services in this one way.
+// Construct returns the constructor of a service. P is a struct of the ports that the service asks for: each of its fields has
+// the name and the type of a field of Ports. The handler receives only these ports, so it cannot use a port that it does not
+// declare. Production and tests construct services in the same way.
 func Construct[P any](handler func(P) Handler) Constructor {
 	return Constructor{ports: reflect.TypeFor[P](), build: func(all Ports) Handler {
 		var p P
@@ -25,10 +25,10 @@ func Construct[P any](handler func(P) Handler) Constructor {
 	}}
 }
 
-// Handler makes the handler over the ports that the service asks for.
+// Handler makes the handler from the ports that the service asks for.
 func (c Constructor) Handler(p Ports) Handler { return c.build(p) }
 
-// check names the fields of the service's struct that are not ports.
+// check lists the fields of the service's struct that are not ports.
 func (c Constructor) check() []string {
 	if c.build == nil || c.ports.Kind() != reflect.Struct {
 		return []string{"no handler: set New to runtime.Construct of a function of the struct of its ports"}
@@ -44,7 +44,7 @@ func (c Constructor) check() []string {
 	return problems
 }
 
-// The ports on which more depends than the handler: settings, metrics, and permissions in Terraform.
+// The ports on which settings, metrics or permissions in Terraform depend.
 const (
 	PortPortal         = "Portal"
 	PortCatalogue      = "Catalogue"
@@ -53,7 +53,7 @@ const (
 	PortAllowSimulated = "AllowSimulated"
 )
 
-// Needs reports whether the service asks for a port, by the name of the field of Ports.
+// Needs reports whether the service asks for the port with this name, which is a field of Ports.
 func (s Service) Needs(port string) bool {
 	if s.New.ports == nil {
 		return false

@@ -11,20 +11,20 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// ContractIndex is contracts/index.json in the config bucket: the contracts in force, by digest.
+// ContractIndex is contracts/index.json in the config bucket. It lists the contracts in force by digest.
 type ContractIndex struct {
 	Contracts []ContractEntry `json:"contracts"`
 }
 
-// ContractEntry names one contract in force.
+// ContractEntry identifies one contract in force.
 type ContractEntry struct {
 	Dataset string `json:"dataset"`
 	Version string `json:"version"`
 	SHA256  string `json:"sha256"`
 }
 
-// ConfigContracts reads the contracts of the config bucket. Contracts are immutable under their digest, so each is read once
-// per process.
+// ConfigContracts reads contracts from the config bucket. A contract never changes under its digest, so each is read once per
+// process.
 type ConfigContracts struct {
 	Store lake.Store
 
@@ -34,26 +34,26 @@ type ConfigContracts struct {
 
 var _ Contracts = (*ConfigContracts)(nil)
 
-// Load returns the contract with this digest. Bytes that do not have it are an integrity error.
+// Load returns the contract with this digest. It returns a permanent error when the bytes have another digest.
 func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Contract, error) {
 	c.mu.Lock()
-	there := c.parsed[sha256]
+	cached := c.parsed[sha256]
 	c.mu.Unlock()
-	if there != nil {
-		return there, nil
+	if cached != nil {
+		return cached, nil
 	}
-	// Read without the lock: a contract that is slow to read delays no other run (invariant 5).
+	// Invariant 5: read without the lock, so that a slow read does not delay other runs.
 	key := lake.ContractKey(sha256)
 	b, _, err := c.Store.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	if got := lake.SHA256(b); got != sha256 {
-		return nil, Permanent(fmt.Errorf("contract %s has the digest %s: somebody changed it in place; deploy it again", key, got))
+		return nil, Permanent(fmt.Errorf("load contract %s: its digest is %s, so it was changed in place; deploy it again", key, got))
 	}
 	p, err := contract.Parse(key, b)
 	if err != nil {
-		return nil, Permanent(fmt.Errorf("contract %s cannot be used by this build: %w", key, err))
+		return nil, Permanent(fmt.Errorf("parse contract %s with this build: %w", key, err))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,11 +64,11 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	return p, nil
 }
 
-// ErrNoContracts reports that no contract was ever deployed, or that the list of contracts is gone.
+// ErrNoContracts reports that the index of contracts is missing: no contract was deployed, or the index was deleted.
 var ErrNoContracts = errors.New("no contracts are deployed (" + lake.ContractIndexKey + " is missing in the config bucket)")
 
-// Current lists the contracts in force, in the order of the index. Invariant 5: one that cannot be used does not take the
-// others with it; they are returned together with an error that names it.
+// Current returns the contracts in force, in the order of the index. Invariant 5: a contract that cannot be used does not affect
+// the others; Current returns them together with an error that names the unusable contract.
 func (c *ConfigContracts) Current(ctx context.Context) ([]*contract.Contract, error) {
 	b, _, err := c.Store.Get(ctx, lake.ContractIndexKey)
 	if errors.Is(err, lake.ErrNotFound) {

@@ -12,7 +12,8 @@ import (
 )
 
 func twoContracts(t *testing.T) (*contract.Contract, *contract.Contract) {
-	return runtimetest.Parse(t, "things", runtimetest.Shape{}.Text()), runtimetest.Parse(t, "others", runtimetest.Shape{Dataset: "others"}.Text())
+	return runtimetest.Parse(t, "things", runtimetest.Shape{}.Text()),
+		runtimetest.Parse(t, "others", runtimetest.Shape{Dataset: "others"}.Text())
 }
 
 func TestContractsAreReadByDigest(t *testing.T) {
@@ -26,7 +27,7 @@ func TestContractsAreReadByDigest(t *testing.T) {
 	reads := 0
 	b.Config.Before = func(op, _ string) error { reads++; return nil }
 	if _, err := b.Ports.Contracts.Load(t.Context(), others.SHA256); err != nil || reads != 0 {
-		t.Errorf("a contract is immutable, and was read %d times more (%v)", reads, err)
+		t.Errorf("%d more reads of a contract that was already read (%v); want none", reads, err)
 	}
 	current, err := b.Ports.Contracts.Current(t.Context())
 	if err != nil || len(current) != 2 || current[0].Dataset != "things" {
@@ -39,13 +40,14 @@ func TestAContractChangedInPlaceIsRefused(t *testing.T) {
 	things, _ := twoContracts(t)
 	b := runtimetest.New(t, things)
 	b.Config.Corrupt(lake.ContractKey(things.SHA256), []byte(strings.Replace(string(things.Raw), "1.0.0", "1.0.1", 1)))
-	if _, err := b.Ports.Contracts.Load(t.Context(), things.SHA256); !runtime.IsPermanent(err) || !strings.Contains(err.Error(), "changed it in place") {
+	if _, err := b.Ports.Contracts.Load(t.Context(), things.SHA256); !runtime.IsPermanent(err) ||
+		!strings.Contains(err.Error(), "changed in place") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// Invariant 5: a contract that cannot be used does not take the others with it.
-func TestOneUnusableContractLeavesTheOthers(t *testing.T) {
+// Invariant 5: a contract that cannot be used does not affect the others.
+func TestAnUnusableContractDoesNotAffectTheOthers(t *testing.T) {
 	t.Parallel()
 	things, others := twoContracts(t)
 	for name, spoil := range map[string]func(config *laketest.Memory){
@@ -56,7 +58,8 @@ func TestOneUnusableContractLeavesTheOthers(t *testing.T) {
 		spoil(b.Config)
 		current, err := b.Ports.Contracts.Current(t.Context())
 		if len(current) != 1 || current[0].Dataset != "others" || err == nil || !strings.Contains(err.Error(), "things") {
-			t.Errorf("%s: in force %v, error %v; want the usable one and an error that names the other's dataset", name, current, err)
+			t.Errorf("%s: in force %v, error %v; want the usable contract and an error that names the dataset of the other",
+				name, current, err)
 		}
 	}
 }
@@ -65,7 +68,7 @@ func TestNoContractsDeployed(t *testing.T) {
 	t.Parallel()
 	config := &runtime.ConfigContracts{Store: laketest.NewMemory()}
 	if _, err := config.Current(t.Context()); !runtime.IsPermanent(err) {
-		t.Errorf("error %v, want a permanent one", err)
+		t.Errorf("error %v, want a permanent error", err)
 	}
 }
 
@@ -81,22 +84,22 @@ func TestANewVersionKeepsTheOld(t *testing.T) {
 	if err != nil || len(current) != 1 || current[0].SHA256 != changed.SHA256 {
 		t.Errorf("in force: %v, error %v", current, err)
 	}
-	// A run that has begun goes on under the contract it began with.
+	// A run that has started keeps the contract with which it started.
 	if c, err := b.Ports.Contracts.Load(t.Context(), old.SHA256); err != nil || c.Version != "1.0.0" {
-		t.Errorf("the old one: %v, error %v", c, err)
+		t.Errorf("old version: %v, error %v", c, err)
 	}
 }
 
-// Invariant 5: a run whose contract is slow to come keeps no other waiting for its own.
-func TestASlowContractHoldsUpNoOther(t *testing.T) {
+// Invariant 5: a run whose contract is slow to read does not delay the other runs.
+func TestASlowContractDoesNotDelayTheOthers(t *testing.T) {
 	t.Parallel()
 	things, others := twoContracts(t)
 	b := runtimetest.New(t, things, others)
-	asked, answer, loaded := make(chan struct{}), make(chan struct{}), make(chan error)
+	requested, proceed, loaded := make(chan struct{}), make(chan struct{}), make(chan error)
 	b.Config.Before = func(_, key string) error {
 		if key == lake.ContractKey(things.SHA256) {
-			close(asked)
-			<-answer
+			close(requested)
+			<-proceed
 		}
 		return nil
 	}
@@ -104,11 +107,11 @@ func TestASlowContractHoldsUpNoOther(t *testing.T) {
 		_, err := b.Ports.Contracts.Load(t.Context(), things.SHA256)
 		loaded <- err
 	}()
-	<-asked
-	if _, err := b.Ports.Contracts.Load(t.Context(), others.SHA256); err != nil { // would never return
+	<-requested
+	if _, err := b.Ports.Contracts.Load(t.Context(), others.SHA256); err != nil { // it would never return if it waited for the first
 		t.Error(err)
 	}
-	close(answer)
+	close(proceed)
 	if err := <-loaded; err != nil {
 		t.Error(err)
 	}

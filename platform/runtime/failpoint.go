@@ -12,8 +12,8 @@ const (
 	FailpointPublishAck     = "publish-ack"     // events published, message not acknowledged
 )
 
-// Failpoints returns the Failpoint port of a service: at the point that at names ("stager.effect-receipt") the process kills
-// itself, as kill -9 does. An empty at names no point.
+// Failpoints returns the Failpoint port of a service: a function that kills the process, as kill -9 does, at the point that at
+// names, such as "stager.effect-receipt". With an empty at the function does nothing.
 func Failpoints(service, at string) func(point string) {
 	if at == "" {
 		return func(string) {}
@@ -25,7 +25,7 @@ func Failpoints(service, at string) func(point string) {
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
 			_ = self.Kill()
 		}
-		time.Sleep(time.Minute) // the signal is on its way: nothing after this point may happen
+		time.Sleep(time.Minute) // wait for the signal: no code after this point may run
 		os.Exit(137)
 	}
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// giveUpTime is the time to record and publish a failure: the deadline of the handler may be over already.
+// giveUpTime is the time to record and publish a failure. It is separate from the handler's deadline, which may have passed.
 const giveUpTime = 20 * time.Second
 
-// giveUp records that the service has given up on an event and publishes what its GaveUp declares. Only after that does the
-// message go to the dead-letter queue. When recording or publishing fails, the message is received again, and giveUp repeats
-// with the same record and the same events.
+// giveUp records that the service has given up on an event and publishes the events that its GaveUp declares. The message goes
+// to the dead-letter queue only after that. When recording or publishing fails, the message is received again, and giveUp is
+// repeated with the same record and the same events.
 func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) (fate, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTime)
 	defer cancel()
@@ -38,8 +38,8 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	return dead, reason
 }
 
-// recordFailure writes the failure record where the service declares that the event belongs to a run, and returns the events
-// to publish.
+// recordFailure returns the events to publish. It writes the failure record first, if the service declares that the event
+// belongs to a run.
 func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) ([]events.Event, error) {
 	if in.ID == "" {
 		return nil, nil // not an event: it belongs to no run, and the dead letter is the only record
@@ -58,14 +58,14 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 		Service: w.service.Name, Build: w.ports.Build, Event: in, Failure: f, FailedAt: now,
 		Events: stamp(ctx, w.service.Name, key, in, abandoned.Events, now),
 	}
-	// The portal's answer to a refused request is kept whole: it names the column that is gone. It holds no rows.
+	// The body of a portal's error response is kept, because it names the column that was removed. It contains no rows.
 	if refused := (*source.PermanentError)(nil); errors.As(reason, &refused) {
 		record.Answer = refused.Body
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		record.TraceID = sc.TraceID().String()
 	}
-	// Invariant 1 holds for failures too: the record is create-only, and a delivery that finds one publishes its events.
+	// Invariant 1 applies to failures too: the record is create-only, and a delivery that finds a record publishes its events.
 	_, _, err := w.ports.Lake.PutIfAbsent(ctx, key, lake.Encode(record))
 	if errors.Is(err, lake.ErrExists) {
 		return readFailure(ctx, w.ports.Lake, key)
@@ -73,8 +73,8 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	return record.Events, err
 }
 
-// abandon asks the service what follows. A defect of its GaveUp must not keep the message from the dead-letter queue: then
-// nothing follows, and the reason is logged.
+// abandon calls the service's GaveUp. When GaveUp panics or returns events that the service may not emit, abandon logs the
+// reason and returns no events, so that the message still goes to the dead-letter queue.
 func (w *worker) abandon(ctx context.Context, in events.Event, f events.Failure) Abandoned {
 	var abandoned Abandoned
 	_, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {
@@ -102,11 +102,12 @@ func readFailure(ctx context.Context, s lake.Store, key string) ([]events.Event,
 
 // Abandoned declares what follows when a service gives up on an event.
 type Abandoned struct {
-	Run    events.Run     // the run that the event belongs to, under which the failure is recorded; zero if none
+	Run    events.Run     // the run to which the event belongs and under which the failure is recorded; zero if none
 	Events []events.Event // of types that the service emits
 }
 
-// FailsRun is the GaveUp of a service that ends the run it gives up on: it emits run.failed for each event that carries a run.
+// FailsRun is the GaveUp of a service that ends a run by giving up on its event: it emits run.failed for each event that
+// carries a run.
 func FailsRun(in events.Event, f events.Failure) Abandoned {
 	return Fails(func(run events.Run, f events.Failure) events.Payload { return events.RunFailed{Run: run, Failure: f} })(in, f)
 }
@@ -122,10 +123,10 @@ func Fails(payload func(events.Run, events.Failure) events.Payload) func(events.
 	}
 }
 
-// FailsSilently is the GaveUp of a service that ends no run: only the dead letter follows.
+// FailsSilently is the GaveUp of a service that never ends a run: it emits nothing, and only the dead letter remains.
 func FailsSilently(events.Event, events.Failure) Abandoned { return Abandoned{} }
 
-// isName reports whether a dataset or run id may become part of a key.
+// isName reports whether a dataset or run id may be part of a key.
 func isName(s string) bool {
 	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'

@@ -19,8 +19,8 @@ type function struct {
 	conn *connected
 }
 
-// newFunction returns the handler of the Lambda function. It connects on the first batch, and after an error on the next: a
-// cold start does nothing that can fail before there is an event to handle.
+// newFunction returns the handler of the Lambda function. It connects when it receives its first batch and, after an error, the
+// next one. A cold start therefore does nothing that can fail before there is an event to handle.
 func newFunction(s Service, options func(context.Context) (Options, error)) *function {
 	return &function{connect: func(ctx context.Context) (*connected, error) {
 		o, err := options(ctx)
@@ -37,7 +37,7 @@ func (f *function) connection(ctx context.Context) (*connected, error) {
 	if f.conn == nil {
 		c, err := f.connect(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("start: %w", err) // the whole batch comes back
+			return nil, fmt.Errorf("start: %w", err) // the whole batch returns to the queue
 		}
 		f.conn = c
 	}
@@ -64,9 +64,9 @@ func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lam
 		response.BatchItemFailures = append(response.BatchItemFailures, failed)
 		rests = append(rests, messaging.VisibilityChange{ReceiptHandle: batch.Records[i].ReceiptHandle, Seconds: *rest})
 	}
-	// Otherwise a failed message stays hidden for the rest of the visibility timeout, six times the function's timeout.
+	// Without this, a failed message stays invisible for the rest of the visibility timeout, six times the function's timeout.
 	if err := messaging.ChangeVisibility(ctx, c.client, c.QueueURL, rests); err != nil {
-		c.Ports.Log.WarnContext(ctx, "failed messages stay hidden until their visibility timeout ends", "error", err)
+		c.Ports.Log.WarnContext(ctx, "failed messages stay invisible until their visibility timeout ends", "error", err)
 	}
 	flush, done := context.WithTimeout(ctx, flushTime)
 	defer done()
@@ -78,12 +78,12 @@ func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lam
 
 const (
 	flushTime = 2 * time.Second
-	// margin is the part of the function's time that is reserved for giving up, dead letters and telemetry. A short timeout
-	// reserves a fifth.
+	// margin is the part of the function's timeout that is reserved for giving up, dead letters and telemetry. It is at most a
+	// fifth of the timeout.
 	margin = 30 * time.Second
 )
 
-// withMargin ends ctx before Lambda ends the process.
+// withMargin returns a context that ends before Lambda ends the process.
 func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -92,8 +92,8 @@ func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-min(margin, time.Until(deadline)/5)))
 }
 
-// workAll handles the records, several at once. For each record to retry it returns the seconds until it is visible again;
-// for the others nil.
+// workAll handles the records concurrently. For each record to retry it returns the seconds until the message becomes visible
+// again; for the other records it returns nil.
 func (c *connected) workAll(ctx context.Context, records []lambdaevents.SQSMessage) []*int32 {
 	rests := make([]*int32, len(records))
 	free := make(chan struct{}, c.Concurrency)
@@ -109,6 +109,7 @@ func (c *connected) workAll(ctx context.Context, records []lambdaevents.SQSMessa
 	return rests
 }
 
+// workOne handles one record. It returns what workAll returns for each record.
 func (c *connected) workOne(ctx context.Context, d *messaging.Delivery) *int32 {
 	rest := func(seconds int32) *int32 { return &seconds }
 	if ctx.Err() != nil { // other messages of the batch used up the time; this one did not fail

@@ -14,12 +14,13 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// Main is the program of a service: it reads the environment, runs the service as a Lambda function, or as a consumer until
-// SIGINT or SIGTERM, and exits.
+// Main runs a service as a program and exits. It reads the environment and runs the service as a Lambda function, or as a
+// consumer until SIGINT or SIGTERM.
 func Main(s Service) {
 	os.Exit(program(s, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
 }
 
+// program runs a service and returns the exit status.
 func program(s Service, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) int {
 	for _, a := range args {
 		switch a {

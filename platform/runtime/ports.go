@@ -27,14 +27,14 @@ type PortOptions struct {
 	AWS            aws.Config
 	DataBucket     string
 	ConfigBucket   string
-	Portals        Portals           // where portals are really asked; empty: at the contract's address
-	AppTokens      map[string]string // of portals, by the environment variable of their kind; sent only when set
+	Portals        Portals           // addresses that replace those of the contracts; may be empty
+	AppTokens      map[string]string // application tokens of portals, by the environment variable of their kind; may be empty
 	AllowSimulated bool
-	Clock          clock.Clock          // default clock.System
+	Clock          clock.Clock          // default: clock.System
 	Telemetry      *telemetry.Telemetry // default: none
-	Failpoint      string               // "<service>.<point>"; only tests of crashes set it
-	Memory         int64                // bytes that the process stays within; 0: the service's default
-	Temporary      string               // folder for what does not fit into memory; empty: the system's
+	Failpoint      string               // "<service>.<point>"; only crash tests set it
+	Memory         int64                // maximum memory of the process in bytes; 0 means the service's default
+	Temporary      string               // folder for data that do not fit into memory; empty means the system's temporary folder
 }
 
 // NewPorts returns the ports of a service.
@@ -53,7 +53,7 @@ func NewPorts(service string, o PortOptions) Ports {
 	return p
 }
 
-// fill sets the ports that may be left out.
+// fill sets the optional ports that are not set.
 func (p *Ports) fill(t *telemetry.Telemetry) {
 	if p.Clock == nil {
 		p.Clock = clock.System{}
@@ -91,7 +91,8 @@ func portalClients(o PortOptions, metrics telemetry.Metrics) func(string) (sourc
 	options := source.Options{
 		Clock: o.Clock, Allow: slices.Concat(portals.All.Hosts(), o.Portals.Hosts()),
 		OnRequest: func(i source.RequestInfo) {
-			metrics.Record(context.Background(), metricPortalResponse, float64(i.Duration)/float64(time.Millisecond), telemetry.Milliseconds,
+			took := float64(i.Duration) / float64(time.Millisecond)
+			metrics.Record(context.Background(), metricPortalResponse, took, telemetry.Milliseconds,
 				telemetry.KeyOutcome, i.Outcome, "kind", i.Kind, "host", i.Host, "status", i.Status, "attempt", i.Attempt, "bytes", i.Bytes)
 		},
 	}
@@ -119,7 +120,8 @@ func portalClients(o PortOptions, metrics telemetry.Metrics) func(string) (sourc
 // Portals maps a portal kind to the base URL that replaces the contract's address.
 type Portals map[string]string
 
-// ParsePortals parses a list such as "socrata=http://127.0.0.1:9000,idescat=https://…". Only loopback may be http.
+// ParsePortals parses a list such as "socrata=http://127.0.0.1:9000,idescat=https://…". An address must be https,
+// except on loopback.
 func ParsePortals(spec string) (Portals, error) {
 	p := Portals{}
 	for one := range strings.SplitSeq(spec, ",") {
@@ -128,12 +130,12 @@ func ParsePortals(spec string) (Portals, error) {
 		}
 		kind, address, _ := strings.Cut(one, "=")
 		if _, err := portals.All.Find(kind); err != nil {
-			return nil, fmt.Errorf("portal %q: %w; write kind=address, as in %s=http://127.0.0.1:9000", one, err, portals.All[0].Name)
+			return nil, fmt.Errorf("portal %q: %w; use kind=address, such as %s=http://127.0.0.1:9000", one, err, portals.All[0].Name)
 		}
 		u, err := url.Parse(address)
 		switch {
 		case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			return nil, fmt.Errorf("portal %q: the address is not valid; write an address such as https://host/path", kind)
+			return nil, fmt.Errorf("portal %q: the address is not valid; use an address such as https://host/path", kind)
 		case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 			return nil, fmt.Errorf("portal %q: the address must be https; http is for loopback only", kind)
 		}
@@ -147,7 +149,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// BaseURL returns the address at which the portal of a contract is requested.
+// BaseURL returns the address to which requests to the portal of a contract go.
 func (p Portals) BaseURL(kind, contractURL string) string {
 	if address, ok := p[kind]; ok {
 		return address
@@ -167,7 +169,7 @@ func (p Portals) Hosts() []string {
 	return hosts
 }
 
-// NewAttempt returns the id of an attempt: eight of [a-z2-7], 40 random bits.
+// NewAttempt returns the id of an attempt: eight characters of [a-z2-7], which are 40 random bits.
 func NewAttempt() string {
 	var b [5]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
@@ -177,7 +179,7 @@ func NewAttempt() string {
 // version is set by the linker: -X github.com/llac-project/llac/platform/runtime.version=…
 var version string
 
-// Build returns the name of this build: the version it was linked with, else the commit, else "dev".
+// Build returns the name of this build: the version that the linker set, else the commit, else "dev".
 func Build() string {
 	if version != "" {
 		return version

@@ -18,8 +18,9 @@ import (
 // Process handles one event under the receipt of the service and returns the events to publish. The caller publishes them
 // and acknowledges the message only after that.
 //
-// Invariant 1: effects, then receipt, then events, then ack. A redelivery finds the receipt and gets the same
-// events, same ids. When two deliveries are handled at once, the one whose create-only receipt is refused returns the events of the other.
+// Invariant 1: effects, then receipt, then events, then acknowledgement. A redelivery finds the receipt and returns the same
+// events with the same ids. When two deliveries are handled at once, only one of them creates the receipt; the other returns
+// the events of that receipt.
 func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.Event) ([]events.Event, error) {
 	key := ""
 	if s.Receipt != nil {
@@ -64,8 +65,8 @@ func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.
 	return out, err
 }
 
-// checkEmits refuses events that the service does not declare to emit: no neighbour is subscribed to them, and no deploy was
-// checked against them.
+// checkEmits rejects events that the service does not declare in Emits: no service subscribes to them, and no deployment check
+// covers them.
 func (s Service) checkEmits(out []events.Event) error {
 	for _, e := range out {
 		if !slices.Contains(s.Emits, e.Type) {
@@ -94,13 +95,14 @@ func readReceipt(ctx context.Context, s lake.Store, key string) (*receipt, error
 	}
 	r := new(receipt)
 	if err := json.Unmarshal(b, r); err != nil {
-		return nil, Permanent(fmt.Errorf("decode receipt %s: %w; what the service has done is unknown, inspect it before replaying", key, err))
+		return nil, Permanent(fmt.Errorf("decode receipt %s: %w; the effects of the service are unknown, inspect them before replaying",
+			key, err))
 	}
 	return r, nil
 }
 
-// stamp completes the envelopes of a handler's events. Ids are derived, so that the same effect always has the same id:
-// "<dataset>/<run>/<service>/<ordinal>", or an id derived from the incoming event when there is no receipt.
+// stamp completes the envelopes of a handler's events. It derives their ids from the key of the receipt, so that the same event
+// always has the same id: "<dataset>/<run>/<service>/<ordinal>". Without a receipt the ids derive from the incoming event.
 func stamp(ctx context.Context, service, receiptKey string, in events.Event, out []events.Event, at time.Time) []events.Event {
 	base := strings.TrimSuffix(strings.TrimPrefix(receiptKey, "runs/"), ".json")
 	if base == "" {

@@ -22,10 +22,10 @@ const (
 	run     = "20250803T140512"
 )
 
-// stage is a service that writes one object a call, each under another name, and tells of it.
+// stage is a service whose handler writes one object per call, under a new name, and emits staging.written for it.
 type stage struct {
 	calls  atomic.Int64
-	before func(call int64) // within the handler, before its effect
+	before func(call int64) // called by the handler before its effect
 }
 
 func (s *stage) service() runtime.Service {
@@ -43,7 +43,8 @@ func (s *stage) service() runtime.Service {
 					return nil, err
 				}
 				return []events.Event{
-					events.New(events.StagingWritten{Run: events.Run{Dataset: dataset, RunID: run}, Attempt: fmt.Sprint(n), Candidate: events.Object{Key: key}}),
+					events.New(events.StagingWritten{Run: events.Run{Dataset: dataset, RunID: run}, Attempt: fmt.Sprint(n),
+						Candidate: events.Object{Key: key}}),
 					events.New(events.DatasetRecovered{Dataset: dataset}),
 				}, nil
 			}
@@ -56,7 +57,7 @@ func validated() events.Event {
 	return runtimetest.Event("things/"+run+"/validator/1", events.LandingValidated{Run: events.Run{Dataset: dataset, RunID: run}})
 }
 
-// Invariant 1: a redelivery publishes the same events with the same ids, and does nothing.
+// Invariant 1: a redelivery publishes the same events with the same ids and has no other effect.
 func TestRedelivery(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
@@ -77,13 +78,13 @@ func TestRedelivery(t *testing.T) {
 	}
 }
 
-// Invariant 1: of two deliveries at once, the loser discards its own events and says what the winner says.
+// Invariant 1: of two deliveries at once, the second to finish discards its own events and publishes those of the first.
 func TestTwoDeliveriesAtOnce(t *testing.T) {
 	t.Parallel()
 	b := runtimetest.New(t)
 	var inside sync.WaitGroup
 	inside.Add(2)
-	s := &stage{before: func(int64) { inside.Done(); inside.Wait() }} // neither ends before both have begun
+	s := &stage{before: func(int64) { inside.Done(); inside.Wait() }} // neither ends before both have started
 	outs := make([][]events.Event, 2)
 	var both sync.WaitGroup
 	for i := range outs {
@@ -100,7 +101,7 @@ func TestTwoDeliveriesAtOnce(t *testing.T) {
 		t.Errorf("one delivery:\n%sthe other:\n%s", one, two)
 	}
 	if s.calls.Load() != 2 {
-		t.Errorf("the handler ran %d times, so the race did not happen", s.calls.Load())
+		t.Errorf("the handler ran %d times, want 2: the deliveries were not concurrent", s.calls.Load())
 	}
 }
 
@@ -120,36 +121,37 @@ func TestCrashBetweenEffectAndReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p, err := events.As[events.StagingWritten](out[0]); err != nil || p.Attempt != "2" {
-		t.Errorf("the second try says %+v (%v): what the first did is named by nobody", p, err)
+		t.Errorf("the second try emitted %+v (%v), want the object of the second try", p, err)
 	}
 	again, err := b.Deliver(t.Context(), s.service(), validated())
 	if err != nil || runtimetest.Bytes(t, again) != runtimetest.Bytes(t, out) {
-		t.Errorf("the redelivery says something else (%v)", err)
+		t.Errorf("the redelivery emitted other events (%v)", err)
 	}
 }
 
-// An SDK that retries a put whose answer was lost meets its own receipt.
+// The receipt was written, but the response to the put was lost. The next try finds the receipt.
 func TestReceiptWrittenByALostPut(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
-	lost := errors.New("the connection broke")
-	b.Ports.Lake = lostAnswers{b.Lake, lost}
+	lost := errors.New("the connection was reset")
+	b.Ports.Lake = lostResponses{b.Lake, lost}
 	if _, err := b.Deliver(t.Context(), s.service(), validated()); !errors.Is(err, lost) {
 		t.Fatalf("error %v", err)
 	}
 	b.Ports.Lake = b.Lake
 	out, err := b.Deliver(t.Context(), s.service(), validated())
 	if err != nil || len(out) != 2 || s.calls.Load() != 1 {
-		t.Errorf("error %v, %d events, %d calls: the receipt was written, so nothing is done again", err, len(out), s.calls.Load())
+		t.Errorf("error %v, %d events, %d calls; want 2 events and 1 call, because the receipt was written", err, len(out), s.calls.Load())
 	}
 }
 
-type lostAnswers struct {
+// lostResponses is a store whose PutIfAbsent writes the object and then returns an error.
+type lostResponses struct {
 	lake.Store
 	err error
 }
 
-func (l lostAnswers) PutIfAbsent(ctx context.Context, key string, body []byte, o ...lake.PutOption) (lake.Info, lake.Outcome, error) {
+func (l lostResponses) PutIfAbsent(ctx context.Context, key string, body []byte, o ...lake.PutOption) (lake.Info, lake.Outcome, error) {
 	if _, _, err := l.Store.PutIfAbsent(ctx, key, body, o...); err != nil {
 		return lake.Info{}, 0, err
 	}
@@ -159,18 +161,18 @@ func (l lostAnswers) PutIfAbsent(ctx context.Context, key string, body []byte, o
 func TestAFailedHandlerLeavesNoReceipt(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
-	broken := errors.New("the lake is away")
+	unavailable := errors.New("the lake is unavailable")
 	b.Lake.Before = func(op, key string) error {
 		if op == "put" && key == "staging/1" {
-			return broken
+			return unavailable
 		}
 		return nil
 	}
-	if _, err := b.Deliver(t.Context(), s.service(), validated()); !errors.Is(err, broken) {
+	if _, err := b.Deliver(t.Context(), s.service(), validated()); !errors.Is(err, unavailable) {
 		t.Fatalf("error %v", err)
 	}
 	if keys := b.Lake.Keys(); len(keys) != 0 {
-		t.Errorf("the lake holds %v", keys)
+		t.Errorf("the lake contains %v, want no objects", keys)
 	}
 	if out, err := b.Deliver(t.Context(), s.service(), validated()); err != nil || len(out) != 2 {
 		t.Errorf("the next try: %d events, %v", len(out), err)
@@ -184,18 +186,18 @@ func TestUnreadableReceipt(t *testing.T) {
 	b.Put(t, key, []byte(`{"service": "stager", "events": [`))
 	_, err := b.Deliver(t.Context(), s.service(), validated())
 	if !runtime.IsPermanent(err) || !strings.Contains(err.Error(), key) {
-		t.Errorf("error %v, want a permanent one that names the receipt", err)
+		t.Errorf("error %v, want a permanent error that names the receipt", err)
 	}
 	if s.calls.Load() != 0 {
-		t.Error("the handler ran although what was done before is not known")
+		t.Error("the handler ran although the earlier effects are unknown")
 	}
-	b.Lake.Before = func(string, string) error { return errors.New("the lake is away") }
+	b.Lake.Before = func(string, string) error { return errors.New("the lake is unavailable") }
 	if _, err := b.Deliver(t.Context(), s.service(), validated()); err == nil || runtime.IsPermanent(err) || s.calls.Load() != 0 {
-		t.Errorf("a receipt that cannot be read now: %v; want a transient error and no call", err)
+		t.Errorf("receipt temporarily unreadable: error %v; want a transient error and no call of the handler", err)
 	}
 }
 
-// Invariant 7: what a handler makes carries the run, its cause and the trace.
+// Invariant 7: an emitted event carries the run, its cause and the trace.
 func TestStamping(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
@@ -209,11 +211,12 @@ func TestStamping(t *testing.T) {
 		if want := fmt.Sprintf("things/%s/stager/%d", run, i+1); e.ID != want {
 			t.Errorf("id %s, want %s", e.ID, want)
 		}
-		if e.Source != "/llac/stager" || e.CausationID != in.ID || e.CorrelationID != run || !e.Time.Equal(runtimetest.Start) || e.Subject != dataset {
+		if e.Source != "/llac/stager" || e.CausationID != in.ID || e.CorrelationID != run ||
+			!e.Time.Equal(runtimetest.Start) || e.Subject != dataset {
 			t.Errorf("stamped %+v", e)
 		}
 		if e.TraceParent != in.TraceParent || e.TraceState != "vendor=1" {
-			t.Errorf("without a span the trace is the incoming one; got %s %s", e.TraceParent, e.TraceState)
+			t.Errorf("trace %s %s, want that of the incoming event, because there is no span", e.TraceParent, e.TraceState)
 		}
 		body, err := e.Marshal()
 		if err != nil {
@@ -228,7 +231,8 @@ func TestStamping(t *testing.T) {
 func TestStampingOfASpan(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
-	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{0: 1, 15: 2}, SpanID: trace.SpanID{0: 3, 7: 4}, TraceFlags: trace.FlagsSampled})
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{0: 1, 15: 2}, SpanID: trace.SpanID{0: 3, 7: 4},
+		TraceFlags: trace.FlagsSampled})
 	out, err := b.Deliver(trace.ContextWithSpanContext(t.Context(), span), s.service(), validated())
 	if err != nil {
 		t.Fatal(err)
@@ -237,14 +241,15 @@ func TestStampingOfASpan(t *testing.T) {
 		t.Errorf("traceparent %s, want %s", out[0].TraceParent, want)
 	}
 	receipt, _, err := b.Lake.Get(t.Context(), lake.ReceiptKey(dataset, run, "stager", 0))
-	if err != nil || !strings.Contains(string(receipt), `"trace_id": "01000000000000000000000000000002"`) || !strings.Contains(string(receipt), in(validated())) {
+	if err != nil || !strings.Contains(string(receipt), `"trace_id": "01000000000000000000000000000002"`) ||
+		!strings.Contains(string(receipt), in(validated())) {
 		t.Errorf("receipt (%v):\n%s", err, receipt)
 	}
 }
 
 func in(e events.Event) string { return `"event_id": "` + e.ID + `"` }
 
-// Dealing twice with an event that has no receipt has no effect by its nature; its events are still the same ones.
+// Without a receipt the handler runs again, and its events have the same ids.
 func TestWithoutReceipt(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
@@ -261,18 +266,19 @@ func TestWithoutReceipt(t *testing.T) {
 	}
 }
 
-func TestAHandlersOwnIDStays(t *testing.T) {
+func TestAnIDSetByTheHandlerIsKept(t *testing.T) {
 	t.Parallel()
 	b := runtimetest.New(t)
-	service := runtime.Service{Name: "scheduler", Emits: events.TypesOf(events.ExtractionRequested{}), New: runtime.Construct(func(struct{}) runtime.Handler {
-		return func(context.Context, events.Event) ([]events.Event, error) {
-			e := events.New(events.ExtractionRequested{Run: events.Run{Dataset: dataset, RunID: run}})
-			e.ID = "its-own"
-			return []events.Event{e}, nil
-		}
-	})}
+	service := runtime.Service{Name: "scheduler", Emits: events.TypesOf(events.ExtractionRequested{}),
+		New: runtime.Construct(func(struct{}) runtime.Handler {
+			return func(context.Context, events.Event) ([]events.Event, error) {
+				e := events.New(events.ExtractionRequested{Run: events.Run{Dataset: dataset, RunID: run}})
+				e.ID = "own-id"
+				return []events.Event{e}, nil
+			}
+		})}
 	out, err := b.Deliver(t.Context(), service, validated())
-	if err != nil || out[0].ID != "its-own" {
+	if err != nil || out[0].ID != "own-id" {
 		t.Errorf("id %s, error %v", out[0].ID, err)
 	}
 }

@@ -21,20 +21,20 @@ type Options struct {
 	Env   string
 	Ports Ports
 
-	QueueURL      string // default: found by its name
-	DeadLetterURL string // default: found by its name
-	TopicARN      string // default: of the queue's account and region, by its name
+	QueueURL      string // default: found by the queue's name
+	DeadLetterURL string // default: found by the queue's name
+	TopicARN      string // default: the topic of the service's name in the queue's account and region
 
 	Telemetry   *telemetry.Telemetry // default: logs to standard error, exports nothing
-	Pollers     int                  // default 2
+	Pollers     int                  // receive requests at once; default 2
 	Concurrency int                  // events handled at once; default 10
-	Visibility  time.Duration        // default 30 s
-	Timeout     time.Duration        // of one event; default 15 min, as in Lambda
-	Grace       time.Duration        // for events in progress when ctx ends; default 25 s
+	Visibility  time.Duration        // visibility timeout of a message, renewed while it is handled; default 30 s
+	Timeout     time.Duration        // time to handle one event; default 15 min, as in Lambda
+	Grace       time.Duration        // time to finish events in progress when ctx ends; default 25 s
 	MaxReceives int                  // tries before giving up; default messaging.DefaultMaxReceives
-	Backoff     messaging.Backoff    // default messaging.DefaultBackoff
+	Backoff     messaging.Backoff    // delays between tries; default messaging.DefaultBackoff
 
-	// Receiving is called once when the service has started to receive; may be nil.
+	// Receiving is called once, when the service has started to receive; may be nil.
 	Receiving func()
 }
 
@@ -65,7 +65,7 @@ func (o *Options) fill(ctx context.Context, s Service) error {
 	return nil
 }
 
-// connected is a service with its worker, its queues and its topic.
+// connected is a service with its worker and the clients and addresses of its queues and its topic.
 type connected struct {
 	Options
 	worker  *worker
@@ -118,8 +118,8 @@ func connect(ctx context.Context, s Service, o Options) (*connected, error) {
 	}, nil
 }
 
-// Run consumes the service's queue until ctx ends, and then returns nil: it stops receiving, waits up to Grace for events in
-// progress, and returns the rest to the queue.
+// Run consumes the service's queue until ctx ends. Then it stops receiving, waits up to Grace for events in progress, returns
+// the other messages to the queue, and returns nil.
 func Run(ctx context.Context, s Service, o Options) error {
 	c, err := connect(ctx, s, o)
 	if err != nil {
@@ -128,8 +128,8 @@ func Run(ctx context.Context, s Service, o Options) error {
 	consumer, err := messaging.NewConsumer(messaging.ConsumerConfig{
 		Client: c.client, Service: s.Name, DeadLetterQueue: c.DeadLetterURL,
 		Pollers: c.Pollers, Concurrency: c.Concurrency, Visibility: c.Visibility, Grace: c.Grace, Backoff: c.Backoff,
-		MaxWork:     c.Timeout + giveUpTime, // a message stays invisible to others while it is given up
-		MaxReceives: 0,                      // the worker decides, because it records the failure first
+		MaxWork:     c.Timeout + giveUpTime, // the message also stays invisible while the worker gives up on it
+		MaxReceives: 0,                      // no limit: the worker applies it, because it must record the failure first
 		Clock:       c.Ports.Clock, Log: c.Ports.Log,
 	})
 	if err != nil {
@@ -143,8 +143,8 @@ func Run(ctx context.Context, s Service, o Options) error {
 	if c.Receiving != nil {
 		c.Receiving()
 	}
-	// The channel is closed when ctx has ended and every message is acknowledged or, when its handler ignores the end of its
-	// context, returned to the queue.
+	// The channel closes when ctx has ended and every message was acknowledged or returned to the queue. A message whose
+	// handler ignores the end of its context is returned to the queue.
 	for m := range messages {
 		go c.consume(m)
 	}
@@ -161,7 +161,7 @@ func (c *connected) consume(m *message.Message) {
 	ctx, cancel := context.WithTimeout(m.Context(), c.Timeout)
 	defer cancel()
 	ctx, what, err := c.worker.work(ctx, d)
-	m.SetContext(ctx) // so that a dead letter names the trace
+	m.SetContext(ctx) // so that a dead letter carries the trace
 	switch what {
 	case done, ignored:
 		m.Ack()

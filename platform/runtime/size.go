@@ -2,16 +2,17 @@ package runtime
 
 import "time"
 
-// Size states what a service needs as a Lambda function behind its queue. Terraform reads it from terraform/services.json,
-// which is generated from these values; nothing else states it.
+// Size is the size of a service as a Lambda function behind its queue. Terraform reads it from terraform/services.json, which is
+// generated from these values.
 type Size struct {
+	// MemoryMiB is the memory of the function in MiB.
 	MemoryMiB int
 	// Timeout is the time for one batch. The queue's visibility timeout is six times as long.
 	Timeout time.Duration
 	// BatchSize is the maximum number of messages per invocation.
 	BatchSize int
-	// MaximumConcurrency is the maximum number of functions that the queue starts at once; at least 2 (AWS's minimum).
+	// MaximumConcurrency is the maximum number of concurrent invocations for the queue; at least 2 (AWS's minimum).
 	MaximumConcurrency int
-	// EphemeralStorageMiB is the size of /tmp. 0 means 512, which Lambda gives without charge.
+	// EphemeralStorageMiB is the size of /tmp in MiB. 0 means 512, which Lambda does not charge for.
 	EphemeralStorageMiB int
 }

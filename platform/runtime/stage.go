@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// Stage is a service's place in a run: how a request is called while the service is at work, and when its work is done. The
-// order of the stages is that of the services.
+// Stage is a service's place in a run: the state of a request while the service works on it, and the events that end this
+// work. The stages have the order of the services.
 type Stage struct {
 	// State is the state of a request while its latest event waits for the service or is handled by it, such as "extracting".
 	State string
-	// Ends are the event types of which one ends the service's work on a run. A failure that the service reported before no
-	// longer counts after that: the message was replayed.
+	// Ends lists the event types that end the service's work on a run; one of them is enough. It also cancels a failure that the
+	// service reported earlier: the message was replayed since then.
 	Ends []string
-	// Outside is true for a service that has no part in a run, such as one that only notifies. It then sets nothing else.
+	// Outside is true for a service that is not part of a run, such as one that only notifies. The other fields are then empty.
 	Outside bool
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// The attributes of a process span that count what the delivery used. `llac cost` reads them from the span file.
+// Attributes of a process span that count the requests of the delivery. `llac cost` reads them from the span file.
 const (
 	AttributeGets         = "llac.store.gets"
 	AttributePuts         = "llac.store.puts"
@@ -21,7 +21,7 @@ const (
 	AttributePublished    = "llac.published" // messages
 )
 
-// recordUsage writes the requests of one delivery to its span.
+// recordUsage sets the number of requests of one delivery on its span.
 func recordUsage(span trace.Span, u *lake.Usage) {
 	span.SetAttributes(
 		attribute.Int64(AttributeGets, u.Gets.Load()), attribute.Int64(AttributePuts, u.Puts.Load()),
@@ -30,7 +30,7 @@ func recordUsage(span trace.Span, u *lake.Usage) {
 	)
 }
 
-// emit publishes events and writes their number to the span of the delivery.
+// emit publishes events and sets their number on the span of the delivery.
 func (w *worker) emit(ctx context.Context, out []events.Event) error {
 	err := w.publish(ctx, out)
 	if err == nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-func TestASpanCountsWhatItsDeliveryUsed(t *testing.T) {
+func TestASpanCountsTheRequestsOfItsDelivery(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "spans")
 	tel, err := telemetry.Setup(t.Context(), telemetry.Config{Service: "stager", Log: io.Discard, SpanFile: file})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBench(t, nil)
+	b := newTestWorker(t, nil)
 	b.tracer, b.ports.Lake = tel.Tracer, lake.Counted(b.lake)
 	b.handler = func(ctx context.Context, in events.Event) ([]events.Event, error) {
 		if _, err := b.ports.Lake.Put(ctx, "one", []byte("12345")); err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// worker handles one delivery as every service does. It depends neither on Lambda nor on the consumer: it returns the fate of
-// the message, and they carry it out.
+// worker handles the deliveries of a service. It depends neither on Lambda nor on the consumer: it returns the fate of the
+// message, and its caller acknowledges, retries or rejects the message accordingly.
 type worker struct {
 	service     Service
 	ports       Ports
@@ -35,9 +35,9 @@ type fate int
 
 const (
 	done    fate = iota // delete it
-	again               // put it back after the backoff
+	again               // return it to the queue, visible after the backoff
 	dead                // send it to the dead-letter queue, then delete it
-	release             // put it back at once: it did not fail
+	release             // return it to the queue, visible at once: it did not fail
 	ignored             // delete it: the service does not consume such events
 )
 
@@ -45,8 +45,8 @@ func (f fate) String() string {
 	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released", ignored: "ignored"}[f]
 }
 
-// work handles one delivery. The error is the reason for a fate other than done. Its order is invariant 1: effects and receipt
-// (in Process), then events, and the caller acknowledges after that.
+// work handles one delivery and returns the context of its span. The error is the reason for a fate other than done. The order
+// of the steps is that of invariant 1: effects and receipt (in Process), then events; the caller acknowledges after that.
 func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Context, fate, error) {
 	in, err := w.accept(d)
 	ctx, span := w.begin(ctx, d, in)
@@ -72,10 +72,10 @@ func (w *worker) work(ctx context.Context, d *messaging.Delivery) (context.Conte
 // errNotConsumed is the reason for ignoring an event.
 var errNotConsumed = errors.New("the service does not consume this event type; check the filter policy of its subscription")
 
-// accept reads the envelope. An error other than errNotConsumed is permanent.
+// accept parses the envelope and checks the event type. An error other than errNotConsumed is permanent.
 //
-// Only an event that the service provably does not consume is ignored. Another version of a consumed event may be the next
-// one, published before its consumer was deployed; it goes to the dead-letter queue, from where it can be redriven.
+// Only an event that the service certainly does not consume is ignored. Another version of a consumed event may be a newer
+// one that was published before its consumer was deployed. It goes to the dead-letter queue, from which it can be redriven.
 func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
 	in, err := events.Parse([]byte(d.Body))
 	switch {
@@ -90,6 +90,7 @@ func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
 	return in, errNotConsumed
 }
 
+// begin starts the span of a delivery and adds the run to the context of its logs.
 func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Event) (context.Context, trace.Span) {
 	// Invariant 7: the envelope names the parent span. The trace that Lambda and SNS create for X-Ray is linked.
 	ctx = telemetry.WithTraceParent(ctx, in.TraceParent, in.TraceState)
@@ -97,7 +98,8 @@ func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Eve
 		attribute.String("messaging.system", "aws_sqs"), attribute.String("messaging.operation.type", "process"),
 		attribute.String("messaging.destination.name", d.Queue), attribute.String("messaging.message.id", d.MessageID),
 		attribute.String("messaging.message.conversation_id", in.CorrelationID), attribute.Int("llac.receives", d.Receives),
-		attribute.String("llac.event_type", in.Type), attribute.String("llac.event_id", in.ID), attribute.String("llac.dataset", in.Subject))}
+		attribute.String("llac.event_type", in.Type), attribute.String("llac.event_id", in.ID),
+		attribute.String("llac.dataset", in.Subject))}
 	if sc, ok := telemetry.ParseXRayHeader(d.TraceHeader); ok && sc.TraceID() != trace.SpanContextFromContext(ctx).TraceID() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: sc}))
 	}
@@ -106,6 +108,7 @@ func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Eve
 		telemetry.KeyEventType, in.Type, "event_id", in.ID, "message_id", d.MessageID), span
 }
 
+// end records the outcome of a delivery: the metric, the log line and the status of the span.
 func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, what fate, err error) {
 	took := w.ports.Clock.Now().Sub(started)
 	switch what {
@@ -140,8 +143,8 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
 	handle := w.handle
 	if w.maxReceives > 0 && d.Receives > w.maxReceives {
-		// The handler is not called again. But another message of its batch may have killed the process each time. Process
-		// still reads the receipt: when it exists, only the acknowledgement is missing, and the run has not failed.
+		// The handler is not called again. Process still reads the receipt, because another message of the batch may have
+		// killed the process each time: when the receipt exists, only the acknowledgement is missing, and the run has not failed.
 		handle = func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, fmt.Errorf("received %d times and never acknowledged: each time the process died or ran out of time", d.Receives-1)
 		}
@@ -165,8 +168,8 @@ func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event
 	return again, err
 }
 
-// safely turns a panic into a permanent error. The stack is logged. The reason, which people see in the dead-letter queue,
-// holds neither the stack nor the value of the panic, which may contain personal data.
+// safely calls f and turns a panic into a permanent error. It logs the stack. The error, which people see in the dead-letter
+// queue, contains neither the stack nor the value of the panic: the value may contain personal data.
 func (w *worker) safely(ctx context.Context, f func(context.Context) ([]events.Event, error)) (out []events.Event, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -177,7 +180,7 @@ func (w *worker) safely(ctx context.Context, f func(context.Context) ([]events.E
 	return f(ctx)
 }
 
-// stack returns the stack of a panic, without the values of arguments.
+// stack returns the stack of a panic without the values of the arguments.
 func stack() string {
 	lines := strings.Split(string(debug.Stack()), "\n")
 	for i, line := range lines {

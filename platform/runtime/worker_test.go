@@ -23,22 +23,23 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// bench is a worker with its surroundings in memory. Its steps record the order of what happened.
-type bench struct {
+// testWorker is a worker whose lake and publisher are in memory. It records the order of the steps of a delivery.
+type testWorker struct {
 	*worker
 	lake      *laketest.Memory
 	steps     []string
 	published []events.Event
-	fail      error // of the next publish
+	fail      error // error of the next publish
 	handler   Handler
 }
 
 var testRun = events.Run{Dataset: "municipalities", RunID: "20250803T140512", Slot: "20250803T140512"}
 
-func newBench(t *testing.T, handler Handler) *bench {
+func newTestWorker(t *testing.T, handler Handler) *testWorker {
 	t.Helper()
-	b := &bench{lake: laketest.NewMemory(), handler: handler}
-	tel, err := telemetry.Setup(t.Context(), telemetry.Config{Service: "stager", Log: io.Discard, SpanFile: filepath.Join(t.TempDir(), "spans")})
+	b := &testWorker{lake: laketest.NewMemory(), handler: handler}
+	tel, err := telemetry.Setup(t.Context(), telemetry.Config{Service: "stager", Log: io.Discard,
+		SpanFile: filepath.Join(t.TempDir(), "spans")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func newBench(t *testing.T, handler Handler) *bench {
 	ports.fill(tel)
 	b.worker = &worker{
 		service: Service{
-			Name: "stager", Consumes: []string{events.LandingValidated{}.EventType()}, Emits: events.TypesOf(events.StagingWritten{}, events.RunFailed{}),
+			Name: "stager", Consumes: []string{events.LandingValidated{}.EventType()},
+			Emits:  events.TypesOf(events.StagingWritten{}, events.RunFailed{}),
 			GaveUp: FailsRun,
 			Receipt: func(in events.Event) string {
 				return lake.ReceiptKey(testRun.Dataset, testRun.RunID, "stager", 0)
@@ -92,7 +94,7 @@ func validated(t *testing.T) string {
 
 func TestStepsComeInTheOrderOfInvariant1(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, stage)
+	b := newTestWorker(t, stage)
 	ctx, what, err := b.work(t.Context(), delivery(validated(t), 1))
 	if what != done || err != nil {
 		t.Fatalf("%v %v", what, err)
@@ -102,7 +104,8 @@ func TestStepsComeInTheOrderOfInvariant1(t *testing.T) {
 		t.Errorf("steps %v, want %v", b.steps, want)
 	}
 	out := b.published[0]
-	if out.CausationID != "municipalities/20250803T140512/validator/1" || out.CorrelationID != testRun.RunID || out.Source != "/llac/stager" {
+	if out.CausationID != "municipalities/20250803T140512/validator/1" || out.CorrelationID != testRun.RunID ||
+		out.Source != "/llac/stager" {
 		t.Errorf("envelope %+v", out)
 	}
 	if out.TraceParent != telemetry.TraceParent(ctx) || !strings.Contains(out.TraceParent, "5759e988bd862e3fe1be46a994272793") {
@@ -112,10 +115,10 @@ func TestStepsComeInTheOrderOfInvariant1(t *testing.T) {
 
 func TestRedeliveryPublishesTheSameEventsWithoutHandlingAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, stage)
+	b := newTestWorker(t, stage)
 	b.fail = errors.New("SNS is not well")
 	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != again {
-		t.Fatalf("publish failed, and the fate is %v", what)
+		t.Fatalf("fate %v after a failed publish, want %v", what, again)
 	}
 	b.handler = func(context.Context, events.Event) ([]events.Event, error) {
 		return nil, errors.New("must not run again")
@@ -130,13 +133,13 @@ func TestRedeliveryPublishesTheSameEventsWithoutHandlingAgain(t *testing.T) {
 	}
 }
 
-func TestMessagesThatCannotSucceed(t *testing.T) {
+func TestPermanentFailuresGoToTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	unknown := strings.Replace(validated(t), "cat.llac.landing.validated.v1", "cat.llac.landing.validated.v9", 1)
 	for name, c := range map[string]struct {
 		body, reason string
 		handler      Handler
-		failed       bool // a run.failed follows
+		failed       bool // run.failed is published
 	}{
 		"not an envelope": {"{", "not a CloudEvents JSON document", stage, false},
 		"not UTF-8":       {"\xff\xfe", "not a CloudEvents JSON document", stage, false},
@@ -147,17 +150,19 @@ func TestMessagesThatCannotSucceed(t *testing.T) {
 		"wrapped permanent": {validated(t), "stage: integrity", func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, fmt.Errorf("stage: %w", &lake.IntegrityError{})
 		}, true},
-		"panic": {validated(t), "panic in stager", func(context.Context, events.Event) ([]events.Event, error) { panic("a personal value") }, true},
+		"panic": {validated(t), "panic in stager", func(context.Context, events.Event) ([]events.Event, error) {
+			panic("a personal value")
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, c.handler)
+			b := newTestWorker(t, c.handler)
 			_, what, err := b.work(t.Context(), delivery(c.body, 1))
 			if what != dead || err == nil || !strings.Contains(err.Error(), c.reason) {
-				t.Fatalf("%v: %v, want dead because %q", what, err, c.reason)
+				t.Fatalf("fate %v, error %v; want the fate dead and an error with %q", what, err, c.reason)
 			}
 			if strings.Contains(err.Error(), "personal") {
-				t.Errorf("the reason holds the panic's value: %v", err)
+				t.Errorf("the reason contains the value of the panic: %v", err)
 			}
 			if !c.failed {
 				if len(b.published) != 0 {
@@ -169,7 +174,8 @@ func TestMessagesThatCannotSucceed(t *testing.T) {
 				t.Fatalf("published %v, want run.failed", b.published)
 			}
 			p, err := events.As[events.RunFailed](b.published[0])
-			if err != nil || p.RunID != testRun.RunID || p.Failure.Class != "permanent" || p.Failure.Tries != 1 || !strings.Contains(p.Failure.Reason, c.reason) {
+			if err != nil || p.RunID != testRun.RunID || p.Failure.Class != "permanent" || p.Failure.Tries != 1 ||
+				!strings.Contains(p.Failure.Reason, c.reason) {
 				t.Errorf("run.failed %+v %v", p, err)
 			}
 			key := lake.FailureKey(testRun.Dataset, testRun.RunID, "stager", "m1")
@@ -182,7 +188,7 @@ func TestMessagesThatCannotSucceed(t *testing.T) {
 
 func TestTransientFailureIsRetriedThenGivenUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, errors.New("portal is down") })
+	b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, errors.New("portal is down") })
 	for receives, want := range map[int]fate{1: again, 2: again, 3: dead} {
 		_, what, err := b.work(t.Context(), delivery(validated(t), receives))
 		if what != want {
@@ -196,24 +202,25 @@ func TestTransientFailureIsRetriedThenGivenUp(t *testing.T) {
 		t.Fatalf("published %v", b.published)
 	}
 	p, err := events.As[events.RunFailed](b.published[0])
-	if err != nil || p.Failure.Class != "transient" || p.Failure.Tries != 3 || p.Failure.EventID != "municipalities/20250803T140512/validator/1" {
+	if err != nil || p.Failure.Class != "transient" || p.Failure.Tries != 3 ||
+		p.Failure.EventID != "municipalities/20250803T140512/validator/1" {
 		t.Errorf("failure %+v %v", p.Failure, err)
 	}
 }
 
 func TestAMessageThatKillsItsServiceIsGivenUpWithoutAnotherTry(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, stage)
+	b := newTestWorker(t, stage)
 	_, what, err := b.work(t.Context(), delivery(validated(t), 4))
 	if what != dead || !strings.Contains(err.Error(), "received 3 times and never acknowledged") || slices.Contains(b.steps, "handle") {
 		t.Errorf("%v %v %v", what, err, b.steps)
 	}
 }
 
-// Another message of its batch killed the process before every acknowledgement: a message with a receipt is acknowledged.
+// A message with a receipt is acknowledged, even if another message of its batch killed the process before each acknowledgement.
 func TestAMessageWithAReceiptIsAcknowledgedHoweverOftenItWasReceived(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, stage)
+	b := newTestWorker(t, stage)
 	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != done || err != nil {
 		t.Fatal(what, err)
 	}
@@ -224,17 +231,17 @@ func TestAMessageWithAReceiptIsAcknowledgedHoweverOftenItWasReceived(t *testing.
 	}
 	for _, key := range b.lake.Keys() {
 		if strings.Contains(key, ".failed.") {
-			t.Errorf("a failure is recorded: %s", key)
+			t.Errorf("a failure was recorded: %s", key)
 		}
 	}
 }
 
 func TestGivingUpIsRepeatedWithTheSameEvents(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
+	b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
 	b.fail = errors.New("SNS is not well")
 	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != again || !strings.Contains(err.Error(), "SNS is not well") {
-		t.Fatalf("%v %v, want the message back: its failure is not published", what, err)
+		t.Fatalf("%v %v, want the message returned to the queue: its failure is not published", what, err)
 	}
 	for i := range 2 {
 		if _, what, _ := b.work(t.Context(), delivery(validated(t), i+2)); what != dead {
@@ -248,56 +255,57 @@ func TestGivingUpIsRepeatedWithTheSameEvents(t *testing.T) {
 	redriven := delivery(validated(t), 1)
 	redriven.MessageID = "m2"
 	if _, what, _ := b.work(t.Context(), redriven); what != dead || len(b.published) != 1 {
-		t.Fatalf("a redriven message that fails again is a failure of its own: %v %v", what, b.published)
+		t.Fatalf("a redriven message that fails again: fate %v, published %v; want a second failure", what, b.published)
 	}
 }
 
 func TestGaveUpOfTheService(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
+	b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
 	b.service.Emits = events.TypesOf(events.ExtractionFailed{})
 	b.service.GaveUp = Fails(func(run events.Run, f events.Failure) events.Payload {
 		return events.ExtractionFailed{Run: run, Failure: f}
 	})
-	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead || b.published[0].Type != (events.ExtractionFailed{}).EventType() {
+	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead ||
+		b.published[0].Type != (events.ExtractionFailed{}).EventType() {
 		t.Errorf("%v %v", what, b.published)
 	}
-	b = newBench(t, b.handler)
+	b = newTestWorker(t, b.handler)
 	b.service.GaveUp = func(events.Event, events.Failure) Abandoned { panic("bug") }
 	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead {
-		t.Errorf("%v: a bug in GaveUp keeps the message from its dead letter", what)
+		t.Errorf("fate %v: a panic in GaveUp must not keep the message from the dead-letter queue", what)
 	}
 }
 
 func TestStopIsNotAFailure(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	b := newBench(t, func(ctx context.Context, _ events.Event) ([]events.Event, error) {
+	b := newTestWorker(t, func(ctx context.Context, _ events.Event) ([]events.Event, error) {
 		cancel()
 		return nil, ctx.Err()
 	})
 	if _, what, _ := b.work(ctx, delivery(validated(t), 3)); what != release || len(b.published) != 0 {
-		t.Errorf("%v %v, want the message released though it was its last try", what, b.published)
+		t.Errorf("%v %v, want the message released although it was its last try", what, b.published)
 	}
 }
 
-func TestDeadlineIsAFailureAndStillIsGivenUpProperly(t *testing.T) {
+func TestAFailureAfterTheDeadlineIsRecordedAndPublished(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	b := newBench(t, func(ctx context.Context, _ events.Event) ([]events.Event, error) {
+	b := newTestWorker(t, func(ctx context.Context, _ events.Event) ([]events.Event, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
 	if _, what, err := b.work(ctx, delivery(validated(t), 3)); what != dead || len(b.published) != 1 {
-		t.Errorf("%v %v %v, want it recorded and published after the deadline", what, err, b.published)
+		t.Errorf("%v %v %v, want the failure recorded and published after the deadline", what, err, b.published)
 	}
 }
 
-func TestNamesThatAreNotOursAreNotMadeIntoKeys(t *testing.T) {
+func TestInvalidNamesDoNotBecomeKeys(t *testing.T) {
 	t.Parallel()
 	for _, run := range []events.Run{{}, {Dataset: "../../x", RunID: "r"}, {Dataset: "d"}, {Dataset: "d", RunID: "a/b"}} {
-		b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
+		b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
 		b.service.GaveUp = func(_ events.Event, f events.Failure) Abandoned { return Abandoned{Run: run} }
 		if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead || len(b.lake.Keys()) != 0 {
 			t.Errorf("%+v: %v %v, keys %v", run, what, err, b.lake.Keys())
@@ -305,8 +313,8 @@ func TestNamesThatAreNotOursAreNotMadeIntoKeys(t *testing.T) {
 	}
 }
 
-// deliverEvent delivers an event of another type than the service's own.
-func (b *bench) deliverEvent(t *testing.T, e events.Event) (fate, error) {
+// deliverEvent delivers an event of any type.
+func (b *testWorker) deliverEvent(t *testing.T, e events.Event) (fate, error) {
 	t.Helper()
 	e.ID = "x/1"
 	body, err := e.Marshal()
@@ -317,7 +325,7 @@ func (b *bench) deliverEvent(t *testing.T, e events.Event) (fate, error) {
 	return what, err
 }
 
-// counted counts the measurements of a name.
+// counted counts the measurements with one name.
 type counted struct {
 	name string
 	n    int
@@ -332,18 +340,19 @@ func (c *counted) Record(_ context.Context, name string, _ float64, _ telemetry.
 func TestEventThatTheServiceDoesNotConsumeIsIgnored(t *testing.T) {
 	t.Parallel()
 	for name, eventType := range map[string]string{
-		"known type": events.LandingWritten{}.EventType(), "unknown type": "cat.llac.landing.measured.v1", "of others": "com.example.thing",
+		"known type": events.LandingWritten{}.EventType(), "unknown type": "cat.llac.landing.measured.v1",
+		"type of another system": "com.example.thing",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, stage)
+			b := newTestWorker(t, stage)
 			metrics := &counted{name: metricNotConsumed}
 			var log bytes.Buffer
 			b.ports.Metrics, b.ports.Log = metrics, telemetry.NewLogger(&log, slog.LevelInfo, "stager", telemetry.Forbid())
 			e := events.New(events.LandingWritten{Run: testRun})
 			e.Type = eventType
 			if what, _ := b.deliverEvent(t, e); what != ignored {
-				t.Errorf("fate %v, want it acknowledged", what)
+				t.Errorf("fate %v, want ignored", what)
 			}
 			if len(b.published)+len(b.lake.Keys())+len(b.steps) != 0 {
 				t.Errorf("published %v, keys %v, steps %v", b.published, b.lake.Keys(), b.steps)
@@ -355,11 +364,11 @@ func TestEventThatTheServiceDoesNotConsumeIsIgnored(t *testing.T) {
 	}
 }
 
-// Another version of a consumed event may be the next one: acknowledging it would lose it.
+// Another version of a consumed event may be a newer one: acknowledging the message would lose the event.
 func TestAnotherVersionOfAConsumedEventIsNotIgnored(t *testing.T) {
 	t.Parallel()
 	for _, eventType := range []string{"cat.llac.landing.validated.v2", "cat.llac.landing.validated.v10", "cat.llac.landing.validated"} {
-		b := newBench(t, stage)
+		b := newTestWorker(t, stage)
 		e := events.New(events.LandingValidated{Run: testRun})
 		e.Type = eventType
 		what, err := b.deliverEvent(t, e)
@@ -371,34 +380,35 @@ func TestAnotherVersionOfAConsumedEventIsNotIgnored(t *testing.T) {
 
 func TestEventThatTheServiceDoesNotEmitIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) {
+	b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) {
 		return []events.Event{events.New(events.StagingWritten{Run: testRun}), events.New(events.StagingPublished{Run: testRun})}, nil
 	})
 	b.service.GaveUp = FailsSilently
 	_, what, err := b.work(t.Context(), delivery(validated(t), 1))
-	if want := "emit cat.llac.staging.published.v1: stager does not declare this event type"; what != dead || !strings.Contains(err.Error(), want) {
-		t.Errorf("%v %v, want dead because %q", what, err, want)
+	if want := "emit cat.llac.staging.published.v1: stager does not declare this event type"; what != dead ||
+		!strings.Contains(err.Error(), want) {
+		t.Errorf("fate %v, error %v; want the fate dead and an error with %q", what, err, want)
 	}
 	if len(b.published)+len(b.lake.Keys()) != 0 {
-		t.Errorf("published %v and wrote %v; want nothing", b.published, b.lake.Keys())
+		t.Errorf("published %v, wrote %v; want nothing", b.published, b.lake.Keys())
 	}
 }
 
-func TestGaveUpMayNotEmitWhatTheServiceDoesNot(t *testing.T) {
+func TestGaveUpCannotEmitUndeclaredEvents(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
+	b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
 	b.service.Emits = events.TypesOf(events.StagingWritten{})
 	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead || len(b.published) != 0 {
-		t.Errorf("%v %v, published %v; want the dead letter alone", what, err, b.published)
+		t.Errorf("%v %v, published %v; want only the dead letter", what, err, b.published)
 	}
 }
 
-// An event may name a dataset and a run without belonging to the run: giving up on it fails no run.
+// An event may name a dataset and a run without belonging to the run. Giving up on such an event does not fail the run.
 func TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun(t *testing.T) {
 	t.Parallel()
 	for name, gaveUp := range map[string]func(events.Event, events.Failure) Abandoned{"silent": FailsSilently, "fails runs": FailsRun} {
-		b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) {
-			return nil, Permanent(errors.New("webhook answered 410 Gone"))
+		b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) {
+			return nil, Permanent(errors.New("webhook responded with 410 Gone"))
 		})
 		b.service = Service{
 			Name: "notifier", Consumes: events.TypesOf(events.IncidentOpened{}), Emits: events.TypesOf(events.RunFailed{}),
@@ -406,16 +416,16 @@ func TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun(t *testing.T) {
 		}
 		what, err := b.deliverEvent(t, events.New(events.IncidentOpened{Dataset: "d", RunID: "20250803T051500", Summary: "s"}))
 		if what != dead || len(b.published)+len(b.lake.Keys()) != 0 {
-			t.Errorf("%s: %v %v, published %v, wrote %v; want the dead letter alone", name, what, err, b.published, b.lake.Keys())
+			t.Errorf("%s: %v %v, published %v, wrote %v; want only the dead letter", name, what, err, b.published, b.lake.Keys())
 		}
 	}
 }
 
-// The portal's answer to a refused request is in the failure record, for the person who repairs the contract.
-func TestThePortalsRefusalIsKept(t *testing.T) {
+// The failure record contains the body of the portal's error response, which helps to repair the contract.
+func TestTheFailureRecordContainsThePortalsResponse(t *testing.T) {
 	t.Parallel()
 	const body = `{"message":"No such column: nom","errorCode":"query.soql.no-such-column"}`
-	b := newBench(t, func(context.Context, events.Event) ([]events.Event, error) {
+	b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) {
 		return nil, fmt.Errorf("fetch: %w", &source.PermanentError{Op: "page 1", Err: errors.New("400"), Body: body})
 	})
 	if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead {
@@ -427,6 +437,6 @@ func TestThePortalsRefusalIsKept(t *testing.T) {
 	}
 	var record lake.FailureRecord
 	if err := json.Unmarshal(raw, &record); err != nil || record.Answer != body {
-		t.Errorf("the record keeps %q, %v", record.Answer, err)
+		t.Errorf("the record contains %q (%v)", record.Answer, err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package telemetry is where traces, logs and metrics come from: OpenTelemetry spans with ids that X-Ray takes,
-// slog JSON lines that carry correlation, trace and span ids, and metrics as CloudWatch EMF lines and OTLP.
+// Package telemetry produces traces, logs and metrics: OpenTelemetry spans with ids that X-Ray accepts, slog JSON lines that
+// carry correlation, trace and span ids, and metrics as CloudWatch EMF lines and over OTLP.
 //
-// No row, no personal field and no secret is ever given to it (invariant 8).
+// Callers never pass rows, personal fields or secrets to it (invariant 8).
 package telemetry

@@ -10,8 +10,8 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// Namespace is the CloudWatch namespace of an environment's metrics. Service and outcome are all the dimensions there are, so
-// that dev and prod in one account would add up to one number without it (as in terraform/modules/conventions).
+// Namespace returns the CloudWatch namespace of an environment's metrics, the same as in terraform/modules/conventions. The only
+// dimensions are service and outcome: with one namespace, dev and prod in one account would be added up.
 func Namespace(env string) string {
 	if env == "" {
 		return "Llac"
@@ -19,13 +19,14 @@ func Namespace(env string) string {
 	return "Llac/" + env
 }
 
-// KeyOutcome is the property that becomes a dimension, "ok" or "failed"; its default is "ok".
+// KeyOutcome is the property that becomes a dimension with the values "ok" (the default) and "failed".
 const KeyOutcome = "outcome"
 
 const defaultOutcome = outcomeOK
 
-// EMF writes each measurement as one line of JSON. One of its series is in CloudWatch's embedded metric format (CloudWatch
-// user guide, "Specification: Embedded metric format"), and becomes a metric without any call; another is a log line like any.
+// EMF writes each measurement as one line of JSON. A measurement of a Series is written in CloudWatch's embedded metric format
+// (CloudWatch user guide, "Specification: Embedded metric format"), and CloudWatch makes a metric of it without an API call.
+// Every other measurement is an ordinary log line.
 type EMF struct {
 	service   string
 	namespace string
@@ -36,7 +37,7 @@ type EMF struct {
 	w         io.Writer
 }
 
-// NewEMF writes an environment's measurements to w, which must be the program's standard output for CloudWatch to see them.
+// NewEMF returns an EMF that writes an environment's measurements to w. CloudWatch only reads standard output.
 func NewEMF(w io.Writer, env, service string, c clock.Clock, forbidden Forbidden, series []Series) *EMF {
 	return &EMF{w: w, namespace: Namespace(env), service: service, clock: c, forbidden: forbidden, series: seriesByName(series)}
 }
@@ -57,8 +58,8 @@ type emfMetric struct {
 	Unit Unit   `json:"Unit"`
 }
 
-// Record implements Metrics. Every series costs money whether anybody looks or not, so that the dimensions are
-// service and outcome alone; all properties, and the run, travel as fields of the line.
+// Record implements Metrics. Every combination of dimensions is a billed metric, so the only dimensions are service and outcome.
+// The properties and the run are fields of the line.
 func (e *EMF) Record(ctx context.Context, name string, value float64, unit Unit, properties ...any) {
 	line := make(map[string]any, 8+len(properties)/2)
 	for _, a := range contextAttributes(ctx) {
@@ -92,14 +93,14 @@ func (e *EMF) Record(ctx context.Context, name string, value float64, unit Unit,
 	}
 	b, err := json.Marshal(line)
 	if err != nil {
-		return // a property that JSON cannot hold: a measurement is never worth an error
+		return // a property that JSON cannot represent; a measurement must not fail its caller
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, _ = e.w.Write(append(b, '\n'))
 }
 
-// pairs calls yield for alternating keys and values; a lone or non-text key is skipped.
+// pairs calls yield for alternating keys and values. It skips a key that has no value or is not a string.
 func pairs(properties []any, yield func(key string, value any)) {
 	for i := 0; i+1 < len(properties); i += 2 {
 		if k, ok := properties[i].(string); ok {

@@ -10,8 +10,8 @@ import (
 	"github.com/llac-project/llac/platform/clock"
 )
 
-// xrayIDs makes trace ids that X-Ray takes: the first four bytes are the epoch second of the trace's start, which
-// X-Ray refuses when it is older than 30 days. They are ordinary W3C ids to everybody else.
+// xrayIDs generates trace ids that X-Ray accepts: the first four bytes are the epoch second of the trace's start. X-Ray rejects
+// ids that are older than 30 days. Other systems treat them as ordinary W3C ids.
 type xrayIDs struct {
 	clock  clock.Clock
 	random func([]byte)
@@ -24,7 +24,7 @@ func newXRayIDs(c clock.Clock, random func([]byte)) xrayIDs {
 	return xrayIDs{clock: c, random: random}
 }
 
-// NewIDs implements the OpenTelemetry id generator.
+// NewIDs implements the id generator of OpenTelemetry.
 func (g xrayIDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	var id trace.TraceID
 	g.random(id[4:])
@@ -32,7 +32,7 @@ func (g xrayIDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	return id, g.NewSpanID(ctx, id)
 }
 
-// NewSpanID implements the OpenTelemetry id generator.
+// NewSpanID implements the id generator of OpenTelemetry.
 func (g xrayIDs) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
 	var id trace.SpanID
 	for !id.IsValid() { // all zeros means "no span"

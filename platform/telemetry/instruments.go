@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// instruments records measurements with OpenTelemetry: durations as histograms, levels as gauges, all else as counters.
+// instruments records measurements with OpenTelemetry: durations as histograms, gauges as gauges, all others as counters.
 type instruments struct {
 	meter  metric.Meter
 	series map[string]Series
@@ -21,7 +21,7 @@ func newInstruments(m metric.Meter, series []Series) *instruments {
 	return &instruments{meter: m, series: seriesByName(series), add: map[string]func(context.Context, float64, metric.MeasurementOption){}}
 }
 
-// Record implements Metrics. Only the outcome becomes an attribute: properties would make a series each.
+// Record implements Metrics. Only the outcome becomes an attribute: each value of another property would be a new time series.
 func (i *instruments) Record(ctx context.Context, name string, value float64, unit Unit, properties ...any) {
 	outcome := defaultOutcome
 	pairs(properties, func(k string, v any) {
@@ -52,11 +52,11 @@ func (i *instruments) instrument(name string, unit Unit) func(context.Context, f
 	} else if c, err := i.meter.Float64Counter(name, metric.WithUnit(ucum(unit))); err == nil {
 		add = func(ctx context.Context, v float64, o metric.MeasurementOption) { c.Add(ctx, v, o) }
 	}
-	i.add[name] = add // a name OpenTelemetry refuses stays nil and is not tried again
+	i.add[name] = add // nil for a name that OpenTelemetry rejects, so that it is not tried again
 	return add
 }
 
-// ucum is the unit in OpenTelemetry's notation.
+// ucum returns the unit in OpenTelemetry's notation.
 func ucum(u Unit) string {
 	switch u {
 	case Bytes:
@@ -69,9 +69,10 @@ func ucum(u Unit) string {
 	return "1"
 }
 
-// several records to all of its members.
+// several records each measurement with all of its members.
 type several []Metrics
 
+// Record implements Metrics.
 func (s several) Record(ctx context.Context, name string, value float64, unit Unit, properties ...any) {
 	for _, m := range s {
 		m.Record(ctx, name, value, unit, properties...)

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The keys that log lines of a run share. They are the operator's handles on a run.
+// Keys of the log lines of a run. Operators search for a run by them.
 const (
 	KeyCorrelationID = "correlation_id"
 	KeyDataset       = "dataset"
@@ -22,8 +22,8 @@ const (
 
 type logAttributes struct{}
 
-// With adds attributes to every log line written with the context returned: alternating keys and values, as in
-// slog. A key given again replaces the one before.
+// With returns a context that adds attributes to every log line written with it. args are alternating keys and values, as in
+// slog. A repeated key replaces the earlier value.
 func With(ctx context.Context, args ...any) context.Context {
 	added := slog.Group("", args...).Value.Group()
 	before := contextAttributes(ctx)
@@ -36,8 +36,8 @@ func With(ctx context.Context, args ...any) context.Context {
 	return context.WithValue(ctx, logAttributes{}, append(all, added...))
 }
 
-// NewLogger writes JSON lines to w. Each line carries the service, what With put into its context, and the ids of
-// the span in it. Values under forbidden keys are replaced.
+// NewLogger returns a logger that writes JSON lines to w. Each line carries the service, the attributes that With added to its
+// context, and the ids of the context's span. Values of forbidden keys are replaced.
 func NewLogger(w io.Writer, level slog.Leveler, service string, forbidden Forbidden) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if forbidden.Has(a.Key) && a.Value.Kind() != slog.KindGroup {
@@ -74,18 +74,18 @@ func (h contextHandler) WithGroup(name string) slog.Handler {
 
 const redacted = "[redacted]"
 
-// Forbidden is a set of attribute keys whose values are never written. It is a belt: the code that logs must not
-// hand over personal values or secrets in the first place (invariant 8).
+// Forbidden is a set of attribute keys whose values are never written. It is a second protection: code must not log personal
+// values or secrets in the first place (invariant 8).
 type Forbidden map[string]bool
 
-// secrets are keys that no program of ours may log a value under.
+// secrets lists the keys whose values no program may log.
 var secrets = []string{
 	"authorization", "app_token", "x-app-token", "socrata_app_token", "token", "session_token", "password", "secret",
 	"secret_access_key", "aws_secret_access_key", "access_key_id", "credentials", "cookie", "row", "rows_sample",
 	"email", "phone", "telephone", "nif", "dni",
 }
 
-// Forbid makes the set of keys that hold secrets plus those given, for example a contract's personal columns.
+// Forbid returns the set of the keys of secrets and the given keys, for example a contract's personal columns.
 func Forbid(keys ...string) Forbidden {
 	f := make(Forbidden, len(secrets)+len(keys))
 	for _, k := range append(secrets[:len(secrets):len(secrets)], keys...) {
@@ -94,7 +94,7 @@ func Forbid(keys ...string) Forbidden {
 	return f
 }
 
-// Has says whether the key is forbidden, whatever its case.
+// Has reports whether the key is forbidden, ignoring case.
 func (f Forbidden) Has(key string) bool { return f[key] || f[strings.ToLower(key)] }
 
 func contextAttributes(ctx context.Context) []slog.Attr {
@@ -109,5 +109,5 @@ func traceID(ctx context.Context) string {
 	return ""
 }
 
-// NoLog writes nothing.
+// NoLog returns a logger that discards all lines.
 func NoLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -13,10 +13,10 @@ const (
 	Seconds      Unit = "Seconds"
 )
 
-// Metrics records measurements. Few of them are Series, by service and outcome; all else are properties, which
-// cost nothing until somebody asks for them.
+// Metrics records measurements. Only those that are Series become CloudWatch metrics, by service and outcome. The others, and all
+// properties, are only fields of log lines.
 type Metrics interface {
-	// Record adds one value. Properties are alternating keys and values (dataset, portal host, status...).
+	// Record adds one value. Properties are alternating keys and values such as the dataset, the portal's host or a status.
 	Record(ctx context.Context, name string, value float64, unit Unit, properties ...any)
 }
 

@@ -9,11 +9,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// XRayHeaderName is the HTTP header in which AWS services carry X-Ray's trace context. SQS hands it to the consumer
-// as the system attribute AWSTraceHeader.
+// XRayHeaderName is the HTTP header in which AWS services carry X-Ray's trace context. A consumer of SQS receives it as the
+// system attribute AWSTraceHeader.
 const XRayHeaderName = "X-Amzn-Trace-Id"
 
-// XRayHeader is X-Ray's header for the span in ctx, or "".
+// XRayHeader returns X-Ray's header for the span in ctx, or "" if there is no span.
 func XRayHeader(ctx context.Context) string {
 	sc := trace.SpanContextFromContext(ctx)
 	if !sc.IsValid() {
@@ -26,8 +26,8 @@ func XRayHeader(ctx context.Context) string {
 	return "Root=1-" + id[:8] + "-" + id[8:] + ";Parent=" + sc.SpanID().String() + ";Sampled=" + sampled
 }
 
-// ParseXRayHeader reads X-Ray's header. Parts it does not know (Self, Lineage) are ignored. A header without a
-// parent span names a trace but no place in it, and is not taken.
+// ParseXRayHeader parses X-Ray's header. It ignores unknown parts, such as Self and Lineage. A header without a parent span is
+// not valid, because it does not identify a place in the trace.
 func ParseXRayHeader(header string) (trace.SpanContext, bool) {
 	var c trace.SpanContextConfig
 	for part := range strings.SplitSeq(header, ";") {
@@ -60,7 +60,7 @@ func ParseXRayHeader(header string) (trace.SpanContext, bool) {
 	return sc, sc.IsValid()
 }
 
-// TraceParent is the W3C traceparent of the span in ctx, or "". Event envelopes carry it (invariant 7).
+// TraceParent returns the W3C traceparent of the span in ctx, or "" if there is no span. Event envelopes carry it (invariant 7).
 func TraceParent(ctx context.Context) string {
 	sc := trace.SpanContextFromContext(ctx)
 	if !sc.IsValid() {
@@ -69,13 +69,13 @@ func TraceParent(ctx context.Context) string {
 	return "00-" + sc.TraceID().String() + "-" + sc.SpanID().String() + "-" + sc.TraceFlags().String()
 }
 
-// TraceState is the W3C tracestate of the span in ctx, or "".
+// TraceState returns the W3C tracestate of the span in ctx, or "" if there is no span.
 func TraceState(ctx context.Context) string {
 	return trace.SpanContextFromContext(ctx).TraceState().String()
 }
 
-// WithTraceParent makes the remote span that an envelope names the parent of spans started from the context
-// returned. A traceparent that is empty or malformed leaves ctx as it is.
+// WithTraceParent returns a context in which the remote span that an envelope names is the parent of new spans. It returns ctx
+// unchanged when the traceparent is empty or malformed.
 func WithTraceParent(ctx context.Context, traceparent, tracestate string) context.Context {
 	if traceparent == "" {
 		return ctx

@@ -1,20 +1,19 @@
 package telemetry
 
 // Series is a measurement of one service that becomes a CloudWatch metric. Each pair of service and outcome is one custom
-// metric, and costs money whether anybody looks at it or not. Every other measurement, and every property, stays in the log
-// line, where CloudWatch Logs Insights finds it. Dead letters, queue ages and Lambda's errors are AWS's own metrics, which are
-// free.
+// metric, which is billed even if it is never read. Every other measurement, and every property, stays in the log line, where
+// CloudWatch Logs Insights finds it. Dead letters, queue ages and Lambda's errors are AWS's own metrics, which are free.
 type Series struct {
 	Name     string
-	Outcomes int    // 2 where it may also fail, else 1
-	Gauge    bool   // a level, not a sum
-	Why      string // what it shows
+	Outcomes int    // 2 if it can also have the outcome failed, else 1
+	Gauge    bool   // true for a level, false for a sum
+	Why      string // what the metric shows
 }
 
-// MaxSeries is how many custom metrics an environment may have: ten are free, each further one is paid by the month.
+// MaxSeries is the maximum number of custom metrics of an environment. Ten are free; each further one is billed monthly.
 const MaxSeries = 20
 
-// CountSeries counts the custom metrics of one service when everything has succeeded and failed at least once.
+// CountSeries returns the number of custom metrics of one service when each measurement has had all of its outcomes.
 func CountSeries(all []Series) int {
 	n := 0
 	for _, s := range all {
@@ -23,7 +22,7 @@ func CountSeries(all []Series) int {
 	return n
 }
 
-// seriesByName indexes the series of a service.
+// seriesByName returns the series of a service by name.
 func seriesByName(all []Series) map[string]Series {
 	byName := map[string]Series{}
 	for _, s := range all {
@@ -32,19 +31,19 @@ func seriesByName(all []Series) map[string]Series {
 	return byName
 }
 
-// The two values of the dimension outcome. What exactly happened is the property result.
+// The values of the dimension outcome. The property result has the exact outcome.
 const (
 	outcomeOK     = "ok"
 	outcomeFailed = "failed"
 )
 
-// keyResult is the property that keeps the outcome as it was recorded.
+// keyResult is the property that contains the outcome as it was recorded.
 const keyResult = "result"
 
-// twofold makes one of two values of an outcome, so that no new word makes a new metric.
+// twofold maps an outcome to one of the two values, so that a new outcome does not create a new metric.
 func twofold(outcome string) string {
 	switch outcome {
-	case outcomeOK, "unchanged": // a portal's answer that nothing has changed is a good answer
+	case outcomeOK, "unchanged": // a portal that reports no change responded successfully
 		return outcomeOK
 	}
 	return outcomeFailed

@@ -24,10 +24,10 @@ import (
 
 const scope = "github.com/llac-project/llac"
 
-// exportTimeout bounds one export, so that a collector that hangs cannot hold a service up.
+// exportTimeout limits the time of one export, so that a collector that does not respond cannot block a service.
 const exportTimeout = 5 * time.Second
 
-// Config configures where a service's telemetry goes. The zero value logs to standard error and exports nothing.
+// Config configures the destinations of a service's telemetry. The zero value logs to standard error and exports nothing.
 type Config struct {
 	Service string
 	Env     string
@@ -36,12 +36,11 @@ type Config struct {
 	Log   io.Writer    // default: standard error
 	Level slog.Leveler // default: Info
 
-	// Endpoint is the base URL of an OTLP/HTTP collector ("http://127.0.0.1:4318"); traces and metrics go there.
-	// Empty: none.
+	// Endpoint is the base URL of an OTLP/HTTP collector for traces and metrics, such as "http://127.0.0.1:4318". Empty means none.
 	Endpoint string
-	// SpanFile is a file to which finished spans are appended as JSON lines (SpanRecord). Empty: none.
+	// SpanFile is a file to which finished spans are appended as JSON lines (SpanRecord). Empty means none.
 	SpanFile string
-	// MetricLines takes metrics in CloudWatch's embedded format: standard output in Lambda. Nil: none.
+	// MetricLines is the writer for metrics in CloudWatch's embedded metric format: standard output in Lambda. nil means none.
 	MetricLines io.Writer
 
 	// Series are the measurements that become CloudWatch metrics.
@@ -52,7 +51,7 @@ type Config struct {
 	Random    func([]byte) // source of ids; default: crypto/rand
 }
 
-// Telemetry is one service's tracer, logger and metrics. It sets no globals: several services live in one process.
+// Telemetry contains a service's tracer, logger and metrics. It sets no globals, because several services may run in one process.
 type Telemetry struct {
 	Log     *slog.Logger
 	Metrics Metrics
@@ -62,7 +61,7 @@ type Telemetry struct {
 	metrics *sdkmetric.MeterProvider
 }
 
-// spanTLS and pointTLS make an exporter offer TLS 1.2 or later to a collector at an https address, and do nothing to another.
+// spanTLS and pointTLS return the option for the transport to a collector: TLS 1.2 or later for an https address, else plain HTTP.
 func spanTLS(base string) otlptracehttp.Option {
 	if strings.HasPrefix(base, "https:") {
 		return otlptracehttp.WithTLSClientConfig(&tls.Config{MinVersion: tls.VersionTLS12})
@@ -77,8 +76,8 @@ func pointTLS(base string) otlpmetrichttp.Option {
 	return otlpmetrichttp.WithInsecure()
 }
 
-// Setup builds a service's telemetry. Where nothing is exported, spans are not recorded, but ids still are made and
-// handed on, so that logs and envelopes of a run share one trace id.
+// Setup returns a service's telemetry. When nothing is exported, spans are not recorded, but their ids are still generated and
+// propagated, so that the logs and envelopes of a run share one trace id.
 func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 	if c.Log == nil {
 		c.Log = os.Stderr
@@ -109,13 +108,15 @@ func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 	var recorders several
 	if c.Endpoint != "" {
 		base := strings.TrimSuffix(c.Endpoint, "/")
-		spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(base+"/v1/traces"), otlptracehttp.WithTimeout(exportTimeout), spanTLS(base))
+		spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(base+"/v1/traces"),
+			otlptracehttp.WithTimeout(exportTimeout), spanTLS(base))
 		if err != nil {
 			return nil, fmt.Errorf("set up the export of traces to %s: %w", base, err)
 		}
 		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
 		options = append(options, sdktrace.WithBatcher(spans, sdktrace.WithExportTimeout(exportTimeout)))
-		points, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(base+"/v1/metrics"), otlpmetrichttp.WithTimeout(exportTimeout), pointTLS(base))
+		points, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(base+"/v1/metrics"),
+			otlpmetrichttp.WithTimeout(exportTimeout), pointTLS(base))
 		if err != nil {
 			return nil, fmt.Errorf("set up the export of metrics to %s: %w", base, err)
 		}
@@ -138,7 +139,7 @@ func Setup(ctx context.Context, c Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// Flush exports pending telemetry. A Lambda function calls it before it returns, because it may be frozen afterwards.
+// Flush exports pending telemetry. A Lambda function calls it before it returns, because Lambda may freeze the process then.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	err := t.traces.ForceFlush(ctx)
 	if t.metrics != nil {
@@ -147,7 +148,7 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return err
 }
 
-// Shutdown exports what is pending and closes files and connections.
+// Shutdown exports pending telemetry and closes files and connections.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	err := t.traces.Shutdown(ctx)
 	if t.metrics != nil {

@@ -24,11 +24,11 @@ type SpanRecord struct {
 	End        time.Time      `json:"end"`
 	Error      string         `json:"error,omitempty"`
 	Attributes map[string]any `json:"attributes,omitempty"`
-	Links      []string       `json:"links,omitempty"` // trace ids of the spans linked to
+	Links      []string       `json:"links,omitempty"` // trace ids of the linked spans
 }
 
-// spanFile appends finished spans to a file, a JSON line each. A line is one write to a file opened for appending,
-// so several services, in one process or in many, may share the file.
+// spanFile appends each finished span to a file as a JSON line. Each line is one write to a file opened for appending, so several
+// services, in one process or in several, may share the file.
 type spanFile struct {
 	forbidden Forbidden
 	mu        sync.Mutex

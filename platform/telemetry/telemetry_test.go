@@ -52,7 +52,7 @@ func TestXRayHeaderRoundTrip(t *testing.T) {
 	}
 }
 
-func TestXRayHeadersThatAreNotTaken(t *testing.T) {
+func TestInvalidXRayHeadersAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{
 		"", "garbage", "Root=1-5759e988-bd862e3fe1be46a994272793", "Root=2-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8",
@@ -65,7 +65,7 @@ func TestXRayHeadersThatAreNotTaken(t *testing.T) {
 	}
 	sc, ok := ParseXRayHeader("Self=1-a-b; Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a:0")
 	if !ok || sc.IsSampled() || !sc.IsRemote() {
-		t.Errorf("a header with more parts: %v %v, want an unsampled remote span", sc, ok)
+		t.Errorf("header with unknown parts: %v %v, want an unsampled remote span", sc, ok)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestLogLinesCarryTheRun(t *testing.T) {
 	}
 }
 
-func TestWithoutExportIDsAreMadeButNothingIsRecorded(t *testing.T) {
+func TestWithoutExportIDsAreGeneratedAndSpansAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	tel, err := Setup(t.Context(), Config{Service: "stager", Log: io.Discard})
 	if err != nil {
@@ -107,10 +107,10 @@ func TestWithoutExportIDsAreMadeButNothingIsRecorded(t *testing.T) {
 	}
 	ctx, span := tel.Tracer.Start(t.Context(), "process")
 	if span.IsRecording() {
-		t.Error("a span is recorded though nothing takes it")
+		t.Error("the span is recorded although nothing is exported")
 	}
 	if tp := TraceParent(ctx); !strings.HasSuffix(tp, "-00") || len(tp) != 55 {
-		t.Errorf("traceparent = %q, want an unsampled one", tp)
+		t.Errorf("traceparent = %q, want an unsampled traceparent", tp)
 	}
 	if _, ok := tel.Metrics.(Discard); !ok {
 		t.Errorf("metrics go to %T, want Discard", tel.Metrics)
@@ -173,12 +173,14 @@ func TestSpanFile(t *testing.T) {
 func TestMetricLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	m := NewEMF(&out, "dev", "fetcher", noon, Forbid("nom_titular"), []Series{{Name: "portal_response_time", Outcomes: 2}, {Name: "rows_staged", Outcomes: 1}})
+	m := NewEMF(&out, "dev", "fetcher", noon, Forbid("nom_titular"), []Series{{Name: "portal_response_time", Outcomes: 2},
+		{Name: "rows_staged", Outcomes: 1}})
 	m.Record(With(t.Context(), KeyCorrelationID, "r1"), "portal_response_time", 12.5, Milliseconds,
 		"outcome", "throttled", "host", "example.org", "NOM_TITULAR", "somebody", 7, "skipped")
 	want := `{"NOM_TITULAR":"[redacted]","_aws":{"Timestamp":1754222400000,"CloudWatchMetrics":[{"Namespace":"Llac/dev",` +
 		`"Dimensions":[["service","outcome"]],"Metrics":[{"Name":"portal_response_time","Unit":"Milliseconds"}]}]},` +
-		`"correlation_id":"r1","host":"example.org","outcome":"failed","portal_response_time":12.5,"result":"throttled","service":"fetcher"}` + "\n"
+		`"correlation_id":"r1","host":"example.org","outcome":"failed","portal_response_time":12.5,"result":"throttled",` +
+		`"service":"fetcher"}` + "\n"
 	if out.String() != want {
 		t.Errorf("line:\n%swant:\n%s", out.String(), want)
 	}
@@ -187,7 +189,7 @@ func TestMetricLine(t *testing.T) {
 	if !strings.Contains(out.String(), `"outcome":"ok"`) {
 		t.Errorf("no default outcome in %s", out.String())
 	}
-	// What is no series is no metric, and costs nothing.
+	// A measurement that is not a Series is not a metric.
 	out.Reset()
 	m.Record(t.Context(), "rows_fetched", 7, Count, "dataset", "things")
 	if want := `{"dataset":"things","outcome":"ok","rows_fetched":7,"service":"fetcher"}` + "\n"; out.String() != want {
@@ -195,15 +197,16 @@ func TestMetricLine(t *testing.T) {
 	}
 }
 
-func TestSeriesHaveTwoOutcomesAtMost(t *testing.T) {
+func TestSeriesHaveAtMostTwoOutcomes(t *testing.T) {
 	t.Parallel()
 	if n := CountSeries([]Series{{Name: "a", Outcomes: 2}, {Name: "b", Outcomes: 1}}); n != 3 {
-		t.Errorf("%d series of two outcomes and of one, want 3", n)
+		t.Errorf("CountSeries returned %d, want 3", n)
 	}
-	// Whatever a stage calls its outcome, there are two.
-	for outcome, want := range map[string]string{"ok": "ok", "unchanged": "ok", "retry": "failed", "dead_letter": "failed", "": "failed", "of tomorrow": "failed"} {
+	// Every outcome maps to one of two values.
+	for outcome, want := range map[string]string{"ok": "ok", "unchanged": "ok", "retry": "failed", "dead_letter": "failed",
+		"": "failed", "unknown": "failed"} {
 		if got := twofold(outcome); got != want {
-			t.Errorf("%q becomes %q, want %q", outcome, got, want)
+			t.Errorf("twofold(%q) = %q, want %q", outcome, got, want)
 		}
 	}
 }
@@ -243,7 +246,7 @@ func TestTraceParentThatIsMalformedIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, tp := range []string{"", "00-zz", "00-00000000000000000000000000000000-53995c3f42cd8ad8-01"} {
 		if got := TraceParent(WithTraceParent(t.Context(), tp, "a=b")); got != "" {
-			t.Errorf("WithTraceParent(%q) gives %q, want none", tp, got)
+			t.Errorf("traceparent after WithTraceParent(%q) is %q, want none", tp, got)
 		}
 	}
 	ctx := WithTraceParent(t.Context(), "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01", "llac=1")

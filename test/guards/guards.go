@@ -508,7 +508,7 @@ var guards = []Guard{
 	{
 		Name: "a panic in a handler ends its service",
 		File: "platform/runtime/worker.go", Edits: []Edit{{"if p := recover(); p != nil {", "if p := any(nil); p != nil {"}},
-		Module: "platform", Test: "./runtime TestMessagesThatCannotSucceed",
+		Module: "platform", Test: "./runtime TestPermanentFailuresGoToTheDeadLetterQueue",
 	},
 	{
 		Name: "a panic while a run is staged ends the service",

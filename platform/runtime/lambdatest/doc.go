@@ -1,7 +1,9 @@
-// Package lambdatest acts out Lambda around a function's built binary: the Runtime API that the binary asks for
-// invocations, and the SQS event source mapping that makes them.
+// Package lambdatest simulates Lambda for the built binary of a function: the Runtime API from which the binary gets its
+// invocations, and the SQS event source mapping that creates them.
 //
-// What must hold of the event source, from AWS's documentation ("Using Lambda with Amazon SQS", "partial batch
-// responses"): a batch's messages are deleted but for those reported in batchItemFailures; when the function fails, or
-// its answer cannot be read or names an unknown message, the whole batch stays. It changes no visibility.
+// The event source follows AWS's documentation ("Using Lambda with Amazon SQS", "partial batch responses"):
+//
+//   - It deletes the messages of a batch, except those that the function reports in batchItemFailures.
+//   - The whole batch stays in the queue when the function fails, or when its response is invalid or names an unknown message.
+//   - It does not change the visibility of messages.
 package lambdatest

@@ -19,21 +19,21 @@ type EventSource struct {
 	SQS      *sqs.Client
 	QueueURL string
 	QueueARN string
-	Hidden   time.Duration // how long a batch is nobody else's; 0: as the queue says, which Lambda does
-	Batch    int           // messages an invocation at the most; default and at most 10
-	Timeout  time.Duration // of the function
-	Received func(n int)   // told when a batch is about to be handed over; nil: nobody
+	Hidden   time.Duration // visibility timeout of a received batch; 0 means the queue's, as in Lambda
+	Batch    int           // maximum number of messages per invocation; default and maximum 10
+	Timeout  time.Duration // timeout of the function
+	Received func(n int)   // called with the number of messages before each invocation; nil: not called
 }
 
-// Result is what became of one batch.
+// Result describes what happened to one batch.
 type Result struct {
 	Received int
 	Failed   []string // message ids that stayed in the queue
 	Answer   Answer
 }
 
-// Once receives one batch, waiting a moment for it, invokes the function and deletes what it has dealt with. A queue
-// with nothing visible answers a Result of nothing.
+// Once receives one batch, waiting up to a second for it, invokes the function, and deletes the messages that it handled. It
+// returns the zero Result when no message is visible.
 func (e EventSource) Once(ctx context.Context) (Result, error) {
 	out, err := e.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &e.QueueURL, MaxNumberOfMessages: e.batch(), WaitTimeSeconds: 1, VisibilityTimeout: int32(e.Hidden / time.Second),
@@ -81,19 +81,21 @@ func (e EventSource) event(messages []types.Message) events.SQSEvent {
 	var event events.SQSEvent
 	for _, m := range messages {
 		record := events.SQSMessage{
-			MessageId: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body), Md5OfBody: aws.ToString(m.MD5OfBody),
+			MessageId: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body),
+			Md5OfBody:  aws.ToString(m.MD5OfBody),
 			Attributes: m.Attributes, MessageAttributes: map[string]events.SQSMessageAttribute{},
 			EventSource: "aws:sqs", EventSourceARN: e.QueueARN,
 		}
 		for name, a := range m.MessageAttributes {
-			record.MessageAttributes[name] = events.SQSMessageAttribute{DataType: aws.ToString(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue}
+			record.MessageAttributes[name] = events.SQSMessageAttribute{DataType: aws.ToString(a.DataType),
+				StringValue: a.StringValue, BinaryValue: a.BinaryValue}
 		}
 		event.Records = append(event.Records, record)
 	}
 	return event
 }
 
-// failures reads a partial batch response: the ids that stay, not nil; or nil when the whole batch stays.
+// failures returns the ids of the messages that stay in the queue, from a partial batch response. nil means the whole batch.
 func failures(answer Answer, messages []types.Message) []string {
 	if answer.Failed {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// RuntimeAPI is Lambda's Runtime API, version 2018-06-01, for one instance of one function: one invocation at a time.
+// RuntimeAPI serves Lambda's Runtime API, version 2018-06-01, to one instance of one function, with one invocation at a time.
 type RuntimeAPI struct {
 	server *httptest.Server
 	next   chan *invocation
@@ -32,30 +32,30 @@ type invocation struct {
 	answer   chan Answer
 }
 
-// Answer is what a function made of an invocation.
+// Answer is the response of a function to an invocation.
 type Answer struct {
 	Payload []byte // the response, or the error's description
 	Failed  bool   // the function failed
 }
 
-// StartRuntimeAPI listens on loopback. Close it.
+// StartRuntimeAPI starts a RuntimeAPI on loopback. The caller must close it.
 func StartRuntimeAPI() *RuntimeAPI {
 	a := &RuntimeAPI{next: make(chan *invocation), closed: make(chan struct{})}
 	a.server = httptest.NewServer(http.HandlerFunc(a.serve))
 	return a
 }
 
-// Address is the value of AWS_LAMBDA_RUNTIME_API.
+// Address returns the value for AWS_LAMBDA_RUNTIME_API.
 func (a *RuntimeAPI) Address() string { return a.server.Listener.Addr().String() }
 
-// Close ends the API; a function that waits for its next invocation sees its connection broken and exits.
+// Close stops the API. A function that waits for its next invocation loses its connection and exits.
 func (a *RuntimeAPI) Close() {
 	a.once.Do(func() { close(a.closed) })
 	a.server.CloseClientConnections()
 	a.server.Close()
 }
 
-// Invoke hands a payload to the function and waits for its answer, at most for the function's timeout.
+// Invoke sends a payload to the function and waits for its response, at most for the function's timeout.
 func (a *RuntimeAPI) Invoke(ctx context.Context, payload []byte, timeout time.Duration) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -67,17 +67,17 @@ func (a *RuntimeAPI) Invoke(ctx context.Context, payload []byte, timeout time.Du
 	select {
 	case a.next <- i:
 	case <-ctx.Done():
-		return Answer{}, fmt.Errorf("no instance of the function asked for invocation %s: %w", i.id, ctx.Err())
+		return Answer{}, fmt.Errorf("wait for the function to request invocation %s: %w", i.id, ctx.Err())
 	}
 	select {
 	case answer := <-i.answer:
 		return answer, nil
 	case <-ctx.Done():
-		return Answer{}, fmt.Errorf("invocation %s was not answered: %w", i.id, ctx.Err())
+		return Answer{}, fmt.Errorf("wait for the response to invocation %s: %w", i.id, ctx.Err())
 	}
 }
 
-// Polls is how often the function has asked for an invocation: it asks again only when it has finished the one before.
+// Polls returns how often the function has requested an invocation. It requests the next one only after finishing the last.
 func (a *RuntimeAPI) Polls() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,7 +123,7 @@ func (a *RuntimeAPI) take(w http.ResponseWriter, r *http.Request, id, what strin
 	i := a.current
 	a.mu.Unlock()
 	if err != nil || i == nil || i.id != id || what != "response" && what != "error" {
-		http.Error(w, "no such invocation", http.StatusBadRequest)
+		http.Error(w, "unknown invocation", http.StatusBadRequest)
 		return
 	}
 	i.answer <- Answer{Payload: body, Failed: what == "error"}

@@ -1,5 +1,5 @@
-// Package runtimetest runs a service's handler in a test, under its receipt, over a lake in memory and a clock that
-// stands still until it is moved.
+// Package runtimetest runs a service's handler in a test. The handler runs under the service's receipt, with a lake in memory
+// and a clock that advances only when the test moves it.
 package runtimetest
 
 import (
@@ -29,13 +29,13 @@ type Bench struct {
 	Lake   *laketest.Memory
 	Config *laketest.Memory
 	Clock  *Clock
-	Log    *Text // what was logged
-	// Letters are the dead letters by service.
+	Log    *Text // the log lines
+	// Letters contains the dead letters by service.
 	Letters Letters
 	Ports   runtime.Ports
 }
 
-// New returns a bench on which the contracts are in force. Change its Ports before Deliver.
+// New returns a Bench whose config bucket contains the contracts. Change its Ports before calling Deliver.
 func New(t testing.TB, contracts ...*contract.Contract) *Bench {
 	t.Helper()
 	b := &Bench{Lake: laketest.NewMemory(), Config: laketest.NewMemory(), Clock: &Clock{now: Start}, Log: &Text{}, Letters: Letters{}}
@@ -54,10 +54,10 @@ func New(t testing.TB, contracts ...*contract.Contract) *Bench {
 	return b
 }
 
-// Letters are dead letters in memory, by service.
+// Letters keeps dead letters in memory, by service.
 type Letters map[string][]messaging.Letter
 
-// Look shows the letters of a service.
+// Look calls visit for each dead letter of a service.
 func (l Letters) Look(_ context.Context, service string, visit func(messaging.Letter) error) error {
 	var failed error
 	for _, one := range l[service] {
@@ -66,16 +66,16 @@ func (l Letters) Look(_ context.Context, service string, visit func(messaging.Le
 	return failed
 }
 
-// Start is where every bench's clock begins.
+// Start is the initial time of the clock of a Bench.
 var Start = time.Date(2025, 8, 3, 14, 5, 12, 0, time.UTC)
 
-// ErrCrashed is answered by Deliver when a failpoint made the service die.
+// ErrCrashed is returned by Deliver when a failpoint panicked with Crash.
 var ErrCrashed = errors.New("the service was killed")
 
-// Crash is what a Failpoint of a test panics with, to make the service die there.
+// Crash is the value with which a test's Failpoint panics to end the service at that point.
 type Crash struct{}
 
-// Deliver hands an event to a service, as the runtime does, and returns what would be published.
+// Deliver delivers an event to a service, as the runtime does, and returns the events that would be published.
 func (b *Bench) Deliver(ctx context.Context, s runtime.Service, in events.Event) (out []events.Event, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -88,7 +88,7 @@ func (b *Bench) Deliver(ctx context.Context, s runtime.Service, in events.Event)
 	return runtime.Process(ctx, s, b.Ports, s.New.Handler(b.Ports), in)
 }
 
-// Event is a payload in the envelope of a message with this id.
+// Event returns an event with this id and payload.
 func Event(id string, p events.Payload) events.Event {
 	e := events.New(p)
 	e.ID, e.Source, e.Time = id, "/llac/test", Start
@@ -96,14 +96,14 @@ func Event(id string, p events.Payload) events.Event {
 	return e
 }
 
-// Only returns the one event's payload, which must be a T.
+// Only returns the payload of the only event, which must be a T. It fails the test if there is another number of events.
 func Only[T events.Payload](t testing.TB, out []events.Event, err error) T {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(out) != 1 {
-		t.Fatalf("%d events, want one: %s", len(out), Names(out))
+		t.Fatalf("%d events, want 1: %s", len(out), Names(out))
 	}
 	p, err := events.As[T](out[0])
 	if err != nil {
@@ -112,7 +112,7 @@ func Only[T events.Payload](t testing.TB, out []events.Event, err error) T {
 	return p
 }
 
-// Names lists the short types of events.
+// Names returns the short names of the events' types.
 func Names(out []events.Event) []string {
 	names := []string{}
 	for _, e := range out {
@@ -121,7 +121,7 @@ func Names(out []events.Event) []string {
 	return names
 }
 
-// Bytes is what events look like on the wire: two deliveries must say exactly the same.
+// Bytes returns the serialized events. A test compares them to check that two deliveries publish exactly the same events.
 func Bytes(t testing.TB, out []events.Event) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -135,7 +135,7 @@ func Bytes(t testing.TB, out []events.Event) string {
 	return b.String()
 }
 
-// Put writes a document and returns the reference by which events name it.
+// Put writes a document to the lake and returns the reference to it that events carry.
 func (b *Bench) Put(t testing.TB, key string, document any) events.Object {
 	t.Helper()
 	body, ok := document.([]byte)
@@ -149,7 +149,7 @@ func (b *Bench) Put(t testing.TB, key string, document any) events.Object {
 	return info.Object()
 }
 
-// Contract reads one of the project's own contracts from datasets/.
+// Contract returns the contract of a dataset from the folder datasets/.
 func Contract(t testing.TB, dataset string) *contract.Contract {
 	t.Helper()
 	_, here, _, _ := goruntime.Caller(0)
@@ -166,7 +166,7 @@ func Contract(t testing.TB, dataset string) *contract.Contract {
 	return nil
 }
 
-// Parse reads a contract written in a test.
+// Parse parses the text of a contract.
 func Parse(t testing.TB, dataset, text string) *contract.Contract {
 	t.Helper()
 	c, err := contract.Parse(dataset+contract.FileSuffix, []byte(text))
@@ -176,27 +176,27 @@ func Parse(t testing.TB, dataset, text string) *contract.Contract {
 	return c
 }
 
-// Clock stands still until it is moved.
+// Clock is a clock that advances only by Set and Sleep.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// Now is the time the clock was set to.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Set moves the clock.
+// Set sets the clock to t.
 func (c *Clock) Set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = t.UTC()
 }
 
-// Sleep moves the clock on by d and returns at once.
+// Sleep advances the clock by d and returns at once.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,18 +204,20 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// Text collects what several goroutines write.
+// Text is a buffer that several goroutines may write to.
 type Text struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
+// Write appends p to the text.
 func (t *Text) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.b.Write(p)
 }
 
+// String returns the text written so far.
 func (t *Text) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

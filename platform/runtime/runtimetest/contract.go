@@ -2,20 +2,20 @@ package runtimetest
 
 import "strings"
 
-// Shape is what a test's small contract differs in from the others. Texts are YAML.
+// Shape describes a small contract for a test. Empty fields have defaults; the texts are YAML.
 type Shape struct {
 	Dataset    string // default "things"
 	Portal     string // default "socrata"
 	SourceID   string // default "abcd-1234"
 	BaseURL    string // default "https://portal.example"
-	Properties string // the list under properties, indented by six
-	Quality    string // the list under the object's quality, indented by six
-	Custom     string // further custom properties of the schema object, indented by six
+	Properties string // the list under properties, indented by 6 spaces
+	Quality    string // the list under the object's quality, indented by 6 spaces
+	Custom     string // further custom properties of the schema object, indented by 6 spaces
 	Schedule   string // default "30 6 * * *"
 	Freshness  string // default "{property: latency, value: 36, unit: h}"
 }
 
-// Text is the contract's file.
+// Text returns the text of the contract.
 func (s Shape) Text() string {
 	or := func(v, otherwise string) string {
 		if v == "" {

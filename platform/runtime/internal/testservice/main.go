@@ -1,5 +1,5 @@
-// Command testservice is a service for the runtime's own tests: it consumes run.requested, and the reason of the request
-// says what becomes of it.
+// Command testservice is a service for the tests of the runtime. It consumes run.requested; the first word of the request's reason
+// selects what the handler does.
 package main
 
 import (
@@ -40,12 +40,12 @@ func handler(p runtime.Ports) runtime.Handler {
 			return nil, runtime.Permanent(errors.New("no such column"))
 		case "panic":
 			panic(request.RequestedBy)
-		case "slow": // until the runtime says that time is up
-			p.Log.InfoContext(ctx, "slow work started") // in flight at SQS is not yet in the handler's hands
+		case "slow": // until the runtime ends the context
+			p.Log.InfoContext(ctx, "slow work started") // tests wait for this line: a message in flight may not have reached the handler
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		// The effect: how often an event was handled can be counted by the tries.
+		// The effect is one object per attempt, so that tests can count how often an event was handled.
 		key := lake.StateKey(in.Subject, in.ID+"-"+p.NewAttempt())
 		if _, err := p.Lake.Put(ctx, key, []byte(`{}`)); err != nil {
 			return nil, err
