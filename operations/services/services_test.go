@@ -93,8 +93,9 @@ func TestCheckReportsAnIncompleteService(t *testing.T) {
 		"no entry in the flow": {func(_ *service, f *flow) { f.Service = "other" }, "service counter: not in events.Flow"},
 		"in the flow but not registered": {func(_ *service, f *flow) { f.Service = "other" },
 			"service other: in events.Flow but not in operations/services"},
-		"event types other than in the flow": {func(_ *service, f *flow) { f.Emits = nil }, "its event types differ from those in events.Flow"},
-		"a duplicate name":                   {func(s *service, _ *flow) { s.Name = "other" }, "another service has the same name"},
+		"event types other than in the flow": {func(_ *service, f *flow) { f.Emits = nil },
+			"its event types differ from those in events.Flow"},
+		"a duplicate name": {func(s *service, _ *flow) { s.Name = "other" }, "another service has the same name"},
 		"too many metric series": {func(s *service, _ *flow) { s.Series = slices.Repeat([]telemetry.Series{{Name: "a", Outcomes: 2}}, 10) },
 			"metric series, at most 20 are allowed"},
 	} {

@@ -50,7 +50,7 @@ type Ports struct {
 	Contracts Contracts
 	// Portal returns the client of a portal kind.
 	Portal func(kind string) (source.Client, error)
-	// BaseURL returns the address to which requests to a portal go: the contract's address, unless LLAC_PORTAL replaces it.
+	// BaseURL returns the address to which requests to a portal go: the contract's address, unless LLAC_PORTAL or --portal replaces it.
 	BaseURL    func(kind, contractURL string) string
 	Clock      clock.Clock
 	NewAttempt func() string // returns a short random id of an attempt, [0-9a-z]+

@@ -90,7 +90,7 @@ func (p *portal) Verify(_ context.Context, _ source.Target, d source.Description
 
 // testFetcher is a fetcher with one contract and a portal.
 type testFetcher struct {
-	*runtimetest.Bench
+	*runtimetest.Harness
 	t        *testing.T
 	contract *contract.Contract
 	portal   *portal

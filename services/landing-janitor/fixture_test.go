@@ -19,7 +19,7 @@ const (
 
 // fixture is a test bench with the contract of one dataset.
 type fixture struct {
-	*runtimetest.Bench
+	*runtimetest.Harness
 	t *testing.T
 	c *contract.Contract
 }

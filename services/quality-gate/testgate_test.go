@@ -54,7 +54,7 @@ func custom(name, implementation string, more ...string) string {
 
 // testGate is the quality gate of one dataset over a lake in memory.
 type testGate struct {
-	*runtimetest.Bench
+	*runtimetest.Harness
 	t *testing.T
 	c *contract.Contract
 }

@@ -19,7 +19,7 @@ import (
 
 // testScheduler is a scheduler with the given contracts in force.
 type testScheduler struct {
-	*runtimetest.Bench
+	*runtimetest.Harness
 	t *testing.T
 }
 

@@ -41,13 +41,13 @@ type landing struct {
 	contract *contract.Contract
 	pages    []string
 	fields   []source.SourceField
-	rows     int64                                      // the source's own count; 0: the number of rows in the pages
-	spoil    func(b *runtimetest.Bench, pages []string) // runs after the manifest is written; pages are keys
-	manifest func(m *lake.Manifest)                     // runs before the manifest is written
+	rows     int64                                        // the source's own count; 0: the number of rows in the pages
+	spoil    func(b *runtimetest.Harness, pages []string) // runs after the manifest is written; pages are keys
+	manifest func(m *lake.Manifest)                       // runs before the manifest is written
 }
 
 // validate writes the landing and delivers its event to the validator.
-func (l landing) validate(t *testing.T) ([]events.Event, *runtimetest.Bench, error) {
+func (l landing) validate(t *testing.T) ([]events.Event, *runtimetest.Harness, error) {
 	t.Helper()
 	b := runtimetest.New(t, l.contract)
 	run := events.Run{Dataset: l.contract.Dataset, RunID: slot, Slot: slot, ContractSHA256: l.contract.SHA256}
@@ -140,12 +140,12 @@ func TestLandingsThatCannotBeTrusted(t *testing.T) {
 		"a page with another number of rows": {landing{pages: []string{good},
 			manifest: func(m *lake.Manifest) { m.Pages[0].Rows = 1 }}, []string{"page_row_count 00000"}},
 		"a page changed in the lake": {landing{pages: []string{good, good},
-			spoil: func(b *runtimetest.Bench, keys []string) { b.Lake.Corrupt(keys[1], []byte(strings.ToUpper(good))) }},
+			spoil: func(b *runtimetest.Harness, keys []string) { b.Lake.Corrupt(keys[1], []byte(strings.ToUpper(good))) }},
 			[]string{"page_changed 00001"}},
 		"a page truncated in the lake": {landing{pages: []string{good},
-			spoil: func(b *runtimetest.Bench, keys []string) { b.Lake.Corrupt(keys[0], []byte("[]")) }}, []string{"page_changed 00000"}},
+			spoil: func(b *runtimetest.Harness, keys []string) { b.Lake.Corrupt(keys[0], []byte("[]")) }}, []string{"page_changed 00000"}},
 		"a page deleted from the lake": {landing{pages: []string{good, good},
-			spoil: func(b *runtimetest.Bench, keys []string) { _ = b.Lake.Delete(t.Context(), keys[0], "") }},
+			spoil: func(b *runtimetest.Harness, keys []string) { _ = b.Lake.Delete(t.Context(), keys[0], "") }},
 			[]string{"page_missing 00000"}},
 		"a required field that is missing": {landing{pages: []string{`[{"places":1},{"places":2}]`}},
 			[]string{"field_missing codi"}},
@@ -428,13 +428,13 @@ func TestNewFieldsAreBounded(t *testing.T) {
 func TestManifestsAndPagesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	key := lake.ManifestKey("things", slot, "a1", 0)
-	corrupt := func(b *runtimetest.Bench, _ []string) { b.Lake.Corrupt(key, []byte("{}")) }
+	corrupt := func(b *runtimetest.Harness, _ []string) { b.Lake.Corrupt(key, []byte("{}")) }
 	_, _, err := landing{contract: things(t, ""), pages: []string{good}, spoil: corrupt}.validate(t)
 	if !runtime.IsPermanent(err) {
 		t.Errorf("changed: %v, want a permanent error", err)
 	}
 	away := errors.New("the lake is unavailable")
-	_, _, err = landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Bench, pages []string) {
+	_, _, err = landing{contract: things(t, ""), pages: []string{good}, spoil: func(b *runtimetest.Harness, pages []string) {
 		b.Lake.Before = func(_, key string) error {
 			if key == pages[0] {
 				return away

@@ -56,7 +56,7 @@ func Conformance(t *testing.T, open func(*testing.T) Glue) {
 
 // Tables is the catalogue of one dataset, things, over a lake in memory.
 type Tables struct {
-	*runtimetest.Bench
+	*runtimetest.Harness
 	Catalogue catalogue.Catalogue
 	c         *contract.Contract
 }

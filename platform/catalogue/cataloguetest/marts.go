@@ -34,7 +34,7 @@ func Marts(t *testing.T, open func(*testing.T) Glue) {
 
 // MartTables is the catalogue of the marts over a lake in memory.
 type MartTables struct {
-	*runtimetest.Bench
+	*runtimetest.Harness
 	Marts catalogue.Marts
 }
 

@@ -24,8 +24,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// Bench is a lake, a config bucket, a clock, and the ports over them.
-type Bench struct {
+// Harness contains a lake, a config bucket, a clock and the ports that use them, all in memory.
+type Harness struct {
 	Lake   *laketest.Memory
 	Config *laketest.Memory
 	Clock  *Clock
@@ -35,10 +35,10 @@ type Bench struct {
 	Ports   runtime.Ports
 }
 
-// New returns a Bench whose config bucket contains the contracts. Change its Ports before calling Deliver.
-func New(t testing.TB, contracts ...*contract.Contract) *Bench {
+// New returns a Harness whose config bucket contains the contracts. Change its Ports before calling Deliver.
+func New(t testing.TB, contracts ...*contract.Contract) *Harness {
 	t.Helper()
-	b := &Bench{Lake: laketest.NewMemory(), Config: laketest.NewMemory(), Clock: &Clock{now: Start}, Log: &Text{}, Letters: Letters{}}
+	b := &Harness{Lake: laketest.NewMemory(), Config: laketest.NewMemory(), Clock: &Clock{now: Start}, Log: &Text{}, Letters: Letters{}}
 	b.Lake.Now = b.Clock.Now
 	if err := runtime.DeployContracts(context.Background(), b.Config, contracts); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func (l Letters) Look(_ context.Context, service string, visit func(messaging.Le
 	return failed
 }
 
-// Start is the initial time of the clock of a Bench.
+// Start is the initial time of the clock of a Harness.
 var Start = time.Date(2025, 8, 3, 14, 5, 12, 0, time.UTC)
 
 // ErrCrashed is returned by Deliver when a failpoint panicked with Crash.
@@ -76,7 +76,7 @@ var ErrCrashed = errors.New("the service was killed")
 type Crash struct{}
 
 // Deliver delivers an event to a service, as the runtime does, and returns the events that would be published.
-func (b *Bench) Deliver(ctx context.Context, s runtime.Service, in events.Event) (out []events.Event, err error) {
+func (b *Harness) Deliver(ctx context.Context, s runtime.Service, in events.Event) (out []events.Event, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if _, ok := p.(Crash); !ok {
@@ -136,7 +136,7 @@ func Bytes(t testing.TB, out []events.Event) string {
 }
 
 // Put writes a document to the lake and returns the reference to it that events carry.
-func (b *Bench) Put(t testing.TB, key string, document any) events.Object {
+func (b *Harness) Put(t testing.TB, key string, document any) events.Object {
 	t.Helper()
 	body, ok := document.([]byte)
 	if !ok {
