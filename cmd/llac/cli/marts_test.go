@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/llac-project/llac/cmd/llac/cli"
 	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/local/aws"
-	"github.com/llac-project/llac/platform/local/portal"
 	"github.com/llac-project/llac/platform/local/python"
 )
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -26,7 +27,14 @@ func main() {
 	})
 }
 
-func handler(p runtime.Ports) runtime.Handler {
+// ports are what the handler asks of the runtime.
+type ports struct {
+	Lake       lake.Store
+	Log        *slog.Logger
+	NewAttempt func() string
+}
+
+func handler(p ports) runtime.Handler {
 	return func(ctx context.Context, in events.Event) ([]events.Event, error) {
 		request, err := events.As[events.RunRequested](in)
 		if err != nil {
