@@ -126,10 +126,11 @@ func TestUnknownEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(letters) != 4 {
-		t.Fatalf("%d dead letters, want 4: %+v", len(letters), letters)
+	// Events that the stager does not consume (moon.landed, landing.deleted) are acknowledged.
+	if len(letters) != 2 {
+		t.Fatalf("%d dead letters, want 2: %+v", len(letters), letters)
 	}
-	for _, reason := range []string{"landing.validated.v2", "moon.landed", "does not consume", "not a CloudEvents"} {
+	for _, reason := range []string{"landing.validated.v2", "not a CloudEvents"} {
 		found := false
 		for _, l := range letters {
 			found = found || strings.Contains(l.Reason, reason)
