@@ -11,7 +11,8 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// Manifest lists the pages that an extraction landed. The fetcher writes it last: a landing with a manifest is complete.
+// Manifest lists the pages that an extraction landed. The fetcher writes part 0 last: a landing is complete
+// when that manifest exists. A continued extraction also writes one manifest for each earlier delivery, as part 1 and up.
 type Manifest struct {
 	Run         events.Run         `json:"run"`
 	Attempt     string             `json:"attempt"`
@@ -233,10 +234,10 @@ type DeadLetter struct {
 type Cursor struct {
 	Dataset     string            `json:"dataset"`
 	RunID       string            `json:"run_id"`
-	LastSuccess time.Time         `json:"last_success"` // when every slice of the source was last found to be as published
+	LastSuccess time.Time         `json:"last_success"` // when the source last equalled the published snapshot; of slices, the oldest
 	Validators  events.Validators `json:"validators"`
 
-	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when it was last found to be as published
+	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when its source last equalled the published snapshot
 }
 
 // ReadHistory returns the pointer of a superseded snapshot; nil if the slot was never published or is the current one.

@@ -46,8 +46,7 @@ type Mart struct {
 	Kind        string `json:"kind"`  // dimension, fact, aggregate
 	Grain       string `json:"grain"` // "One row per …"
 	Description string `json:"description"`
-	// Build that wrote the objects. It is earlier than the pointer's if the pointer's build made the same rows or failed to make
-	// the model.
+	// Build that wrote the objects. It is older than the pointer's build if that build made the same rows or left the model out.
 	Build        string            `json:"build"`
 	Snapshots    map[string]string `json:"snapshots,omitempty"` // dataset -> snapshot that the model was last made from
 	Rows         int64             `json:"rows"`
@@ -63,7 +62,7 @@ type Mart struct {
 	Content      string            `json:"content_sha256"`              // digest of the objects without footers; equal for equal rows
 }
 
-// MartColumn is one column of a mart. Its type is DuckDB's name of it.
+// MartColumn is one column of a mart. Type is DuckDB's name of its type.
 type MartColumn struct {
 	Name        string `json:"name"`
 	Type        string `json:"type"`

@@ -6,7 +6,7 @@ import (
 )
 
 // Origin is the source system of data: the host of an official portal, SimulatorOrigin, or UnofficialOrigin of the server
-// or person that they come from. It decides which data may stand together.
+// or person that they come from. It decides which data may be compared, combined or replaced.
 //
 // Invariant 11: simulated is never mistaken for real.
 type Origin string
@@ -29,8 +29,8 @@ func OfficialOrigin(address string) Origin {
 	return Origin(strings.TrimSuffix(strings.ToLower(u.Host), ":443"))
 }
 
-// Simulated reports whether the data are not those of an official portal. All of them count as simulated, whoever made
-// them. The empty origin, of data that come from no source, is not simulated.
+// Simulated reports whether the data did not come from an official portal. Unofficial data count as simulated too. The
+// empty origin, of data that come from no source, is not simulated.
 func (o Origin) Simulated() bool {
 	return o == SimulatorOrigin || strings.HasPrefix(string(o), unofficial)
 }
@@ -50,8 +50,8 @@ func (o Origin) MayReferTo(reference Origin) bool { return o.Simulated() || !ref
 // MayJoin reports whether data of both origins may be parts of one snapshot: only when they come from the same place.
 func (o Origin) MayJoin(other Origin) bool { return o == other }
 
-// MayComeFrom reports whether data of this origin can have been served at address, when the contract's address is official.
-// The official portal's data come from the contract's address, all others from elsewhere.
+// MayComeFrom reports whether data of this origin may have come from address, given the contract's address official. Only the
+// contract's address serves official data; any other address serves simulated or unofficial data.
 func (o Origin) MayComeFrom(address, official string) bool {
 	return (address == official) == (o == OfficialOrigin(official))
 }

@@ -27,8 +27,8 @@ type RunID struct {
 	Slice string // the contract's prefix and the slice's value: "y2024"; empty when the dataset is not sliced
 }
 
-// NewRunID returns the id of the run of a slot and a slice, whose values the contract prefixes by prefix. An empty slice
-// has no prefix.
+// NewRunID returns the id of the run of a slot and a slice value. prefix is the contract's slice prefix: the slice part of the
+// id is prefix + slice. If slice is empty, the id is the slot.
 func NewRunID(slot, prefix, slice string) RunID {
 	if slice == "" {
 		return RunID{Slot: slot}

@@ -102,7 +102,7 @@ func (s *S3) PutIfAbsent(ctx context.Context, key string, body []byte, options .
 	if !errors.Is(err, errPrecondition) {
 		return Info{}, 0, err
 	}
-	// The SDK retries a put whose response was lost. The retry then finds its own object: read it back to know.
+	// The SDK retries a put whose response was lost. The retry then finds its own object: read it back and compare.
 	there, same, err := s.readBack(ctx, key, body)
 	if err != nil {
 		return Info{}, 0, err
@@ -273,7 +273,7 @@ func (s *S3) completeUpload(ctx context.Context, upload *string, parts []types.C
 		return info, nil
 	}
 	err = s.wrap("finish the upload of", key, err)
-	// If the response was lost, the SDK completes the upload again and does not find it: read the object back to know.
+	// If the response was lost, the SDK completes the upload again and does not find it: read the object back and compare.
 	if !errors.Is(err, errPrecondition) && !unknown(err) && errorCode(err) != "NoSuchUpload" {
 		return Info{}, err
 	}
@@ -356,8 +356,8 @@ func (s *S3) wrap(op, key string, err error) error {
 	case code == "NoSuchUpload":
 	case code == "NoSuchKey", code == "NotFound", code == "NoSuchVersion", status(err) == http.StatusNotFound:
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
-	// For a role without ListBucket S3 returns 403 AccessDenied if a key does not exist. That does not apply to writes. Wrong
-	// credentials and wrong clocks have other error codes and do not depend on the object.
+	// Only reads: for a role without ListBucket, S3 returns 403 AccessDenied for a missing key. Wrong credentials and clock skew
+	// have other error codes.
 	case op == "read" && status(err) == http.StatusForbidden && (code == "AccessDenied" || code == "Forbidden"):
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
 	case code == "PreconditionFailed", status(err) == http.StatusPreconditionFailed:

@@ -17,7 +17,8 @@ import (
 //
 // Implementations retry a call on 409, 5xx, throttling and broken connections. Errors name the operation and the key.
 type Store interface {
-	// Get returns a whole object. It also returns ErrNotFound if S3 returns 403 for a key that may be missing.
+	// Get returns a whole object. For a role without ListBucket, S3 returns 403 for a missing key; Get then
+	// returns ErrNotFound.
 	Get(ctx context.Context, key string) ([]byte, Info, error)
 	// Open returns an object as a stream, which the caller closes.
 	Open(ctx context.Context, key string) (io.ReadCloser, Info, error)
@@ -27,6 +28,7 @@ type Store interface {
 	// retried put. Otherwise it returns ErrExists with the Info of the existing object.
 	PutIfAbsent(ctx context.Context, key string, body []byte, options ...PutOption) (Info, Outcome, error)
 	// PutStream creates a large object from a reader, in parts. The object becomes visible when it is complete.
+	// If the key exists, the same bytes succeed and other bytes return ErrExists.
 	PutStream(ctx context.Context, key string, body io.Reader, options ...PutOption) (Info, error)
 	// CompareAndSwap replaces an object whose ETag is etag, or creates it if etag is "". It returns ErrChanged if the
 	// object has another version now, exists already, or was deleted. If the response is lost it reads the object back.
@@ -130,7 +132,7 @@ func ReadInto(ctx context.Context, s Store, o events.Object, into []byte) ([]byt
 			return into[:0], err
 		}
 		buffer := bytes.NewBuffer(into[:0])
-		if info.Size == o.Size { // otherwise the object is not the one named, and its size is not to be trusted
+		if info.Size == o.Size { // another size means another object: allocate nothing for it
 			buffer.Grow(int(o.Size) + bytes.MinRead)
 		}
 		_, err = buffer.ReadFrom(body)

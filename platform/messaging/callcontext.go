@@ -31,8 +31,8 @@ func (c *callContexts) take(in any) context.Context {
 	return context.Background()
 }
 
-// install adds two middlewares: one bounds the call's time, one writes X-Ray's header. SNS Publish has no system attributes,
-// so that the header is the only way to pass the trace context.
+// install adds two middlewares: one bounds the call's time, one writes X-Ray's header. SNS Publish has no system attributes.
+// The header is therefore the only way to pass the trace context.
 func (c *callContexts) install(o *sns.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		if err := stack.Initialize.Add(middleware.InitializeMiddlewareFunc("LlacCallContext", c.bound), middleware.Before); err != nil {

@@ -25,9 +25,9 @@ type ConsumerConfig struct {
 
 	Pollers     int           // concurrent receive calls; default 2
 	Concurrency int           // maximum number of unsettled messages; default 10
-	Wait        time.Duration // of the long poll; default and maximum 20 s
-	Visibility  time.Duration // after which another consumer may receive a message that was not extended; default 30 s
-	MaxWork     time.Duration // after which a message's context and the extensions of its visibility end; default 15 min
+	Wait        time.Duration // duration of the long poll; default and maximum 20 s
+	Visibility  time.Duration // visibility timeout, extended while a message is handled; default 30 s
+	MaxWork     time.Duration // maximum handling time; then a message's context and the extension of its visibility end; default 15 min
 	MaxReceives int           // a message that fails on this receive is rejected; 0: never
 	Backoff     Backoff       // delay of a failed message; default DefaultBackoff
 	Grace       time.Duration // time that Close allows for messages in progress; default 25 s

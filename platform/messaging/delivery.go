@@ -15,7 +15,7 @@ import (
 // Delivery is one receive of a message, as SQS reports it.
 type Delivery struct {
 	Queue           string // name
-	MessageID       string // SQS's; a redrive gives a new one
+	MessageID       string // SQS's; a replayed message has a new one
 	ReceiptHandle   string
 	Body            string
 	Attributes      map[string]types.MessageAttributeValue
@@ -94,7 +94,7 @@ type refusalKind int
 const (
 	retry   refusalKind = iota // the message is received again after the backoff
 	reject                     // retrying cannot succeed
-	release                    // no attempt was made
+	release                    // a stop prevented or interrupted the handling; the message did not fail
 )
 
 // received is a message that is not settled yet.
@@ -127,7 +127,7 @@ func Retry(m *message.Message, reason error) bool {
 	return nack(m, refusal{kind: retry, reason: reason})
 }
 
-// Release returns a message to its queue at once. It is for messages of which no attempt was made.
+// Release returns a message to its queue at once. It is for messages whose handling a stop prevented or interrupted.
 func Release(m *message.Message) bool { return nack(m, refusal{kind: release}) }
 
 func nack(m *message.Message, why refusal) bool {

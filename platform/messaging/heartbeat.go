@@ -66,7 +66,7 @@ func (h *heldMessages) renew() {
 	}
 }
 
-// due returns the messages whose visibility must be renewed, and the time at which it looked.
+// due returns the messages whose visibility must be renewed, and the present time.
 func (h *heldMessages) due() ([]*received, time.Time) {
 	now := h.s.Clock.Now()
 	h.mu.Lock()

@@ -36,12 +36,13 @@ type DeadLetterQueues struct {
 }
 
 const (
-	// visiting is the visibility of a visited letter. It ends the hiding of letters whose reader died.
+	// visiting is the visibility timeout while a reader looks at a letter. If the reader dies, the letter reappears after it.
 	visiting = 30 * time.Second
-	// visitWait makes SQS query all of its servers. A receive without a wait may report a queue as empty that is not.
+	// visitWait makes SQS query all of its servers. Without a wait, SQS may return no message although the queue is
+	// not empty.
 	visitWait = 1 // seconds
-	// staleBatches is the number of batches without a new letter after which a visit ends. In a long queue, the first letters
-	// return before the last ones were visited.
+	// staleBatches is the number of batches without a new letter after which a visit ends. In a long queue, early letters
+	// reappear during the visit.
 	staleBatches = 3
 )
 

@@ -38,8 +38,8 @@ type PublisherConfig struct {
 	Tracer    trace.Tracer  // default: none
 }
 
-// Publisher is a watermill Publisher for SNS. It uses watermill-aws's publisher, which ignores the context of a message: here the
-// end of the context ends the call, and its span is sent as X-Ray's header.
+// Publisher is a watermill Publisher for SNS. It uses watermill-aws's publisher, which ignores the context of a message.
+// Publisher ends the call when that context ends, and sends the context's span as X-Ray's header.
 type Publisher struct {
 	sns    *wsns.Publisher
 	tracer trace.Tracer

@@ -181,8 +181,8 @@ func (s *subscription) takeSlots() int {
 func (s *subscription) receive(n int) ([]types.Message, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.receiving), s.Wait+s.CallTimeout)
 	defer cancel()
-	// If the call is cancelled while its response is on its way, the messages in it stay hidden until their visibility ends.
-	// A stop therefore waits until the call is old enough: SQS responds at once when it has messages.
+	// Cancelling a call whose response contains messages hides these until their visibility timeout ends. SQS responds at once
+	// when it has messages, so a stop cancels a call only when it is older than cancelAge.
 	began := s.Clock.Now()
 	defer context.AfterFunc(s.receiving, func() {
 		if s.Clock.Sleep(ctx, cancelAge-s.Clock.Now().Sub(began)) == nil {
@@ -292,7 +292,7 @@ func (s *subscription) putBack(r *received, after int32) {
 	s.returns.add(delayed{r, after})
 }
 
-// entryTries is the number of times that a batch entry is sent which fails by a fault of SQS.
+// entryTries is the maximum number of tries for one batch entry that fails with a server fault.
 const entryTries = 3
 
 // sendDeletes deletes messages. A message that is not deleted is received again, which its receipt makes harmless.

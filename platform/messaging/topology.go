@@ -25,7 +25,7 @@ type Declaration struct {
 // TopologyOptions are the options of Deploy. `llac run` and the tests use the zero value.
 type TopologyOptions struct {
 	Visibility  time.Duration // of the queues; default 30 s. A consumer sets its own with every receive
-	MaxReceives int           // after which a consumer gives up; default DefaultMaxReceives
+	MaxReceives int           // number of receives after which a consumer gives up; default DefaultMaxReceives
 	// OperatorEmits are the event types that operators may publish on the operator's topic.
 	OperatorEmits []string
 	// Observer is the name of a queue that receives every event, without a filter; empty: no such queue. It has no dead-letter
@@ -36,9 +36,9 @@ type TopologyOptions struct {
 // DefaultMaxReceives is the number of receives after which a consumer gives a message up.
 const DefaultMaxReceives = 5
 
-// backstop is the number of receives beyond the consumer's limit after which SQS moves a message itself. Normally the consumer
-// sends the dead letter, with a reason. SQS only moves a message that kills its consumer every time. Two more receives let a
-// consumer that survives such a message send the dead letter.
+// backstop is the number of receives beyond the consumer's limit after which SQS moves a message itself. SQS must move a
+// message only if the consumer could not, because the message kills it each time. The two extra receives give the consumer a
+// last chance to send the dead letter with a reason.
 const backstop = 2
 
 // RedriveAfter returns the maxReceiveCount of a queue whose consumer gives up after maxReceives.
@@ -48,7 +48,7 @@ const (
 	// deadLetterRetention is SQS's maximum.
 	deadLetterRetention = 14 * 24 * time.Hour
 	// retention is how long an event waits for a service that is down. A message that SQS moves to the dead-letter queue keeps
-	// its age, so that the daily sweep has two days to find it and keep it.
+	// its age, so that the daily sweep has two days to store a copy of it.
 	retention = 12 * 24 * time.Hour
 )
 

@@ -16,8 +16,8 @@ const maxSwaps = 10
 // unchanged ends a run whose source has not changed since the published snapshot, and records the check in the cursor.
 func (x *extraction) unchanged(ctx context.Context, v events.Validators, pointer *lake.Pointer) ([]events.Event, error) {
 	if pointer == nil {
-		return nil, fmt.Errorf("describe the source of %s: the portal reported no change in response to an unconditional request",
-			x.run.Dataset)
+		return nil, fmt.Errorf("describe the source of %s: the portal reported 'unchanged', but the request had no validators; "+
+			"this is a defect of the portal", x.run.Dataset)
 	}
 	now := x.ports.Clock.Now()
 	if err := x.moveCursor(ctx, v, pointer, now); err != nil {
@@ -28,8 +28,8 @@ func (x *extraction) unchanged(ctx context.Context, v events.Validators, pointer
 	})}, nil
 }
 
-// moveCursor sets the dataset's last success. That is the oldest last success of its slices: otherwise a slice that can be
-// read would hide one that cannot.
+// moveCursor stores the dataset's last success; of a sliced dataset, the oldest last success of its slices. One healthy
+// slice must not hide a failing slice.
 func (x *extraction) moveCursor(ctx context.Context, v events.Validators, pointer *lake.Pointer, now time.Time) error {
 	for range maxSwaps {
 		cursor, etag, err := lake.ReadCursorToSwap(ctx, x.ports.Lake, x.run.Dataset)
@@ -57,5 +57,5 @@ func (x *extraction) moveCursor(ctx context.Context, v events.Validators, pointe
 			return err
 		}
 	}
-	return fmt.Errorf("move the cursor of %s: it changed during each of %d attempts; try again", x.run.Dataset, maxSwaps)
+	return fmt.Errorf("move the cursor of %s: gave up after %d conflicts; a retry can succeed", x.run.Dataset, maxSwaps)
 }

@@ -25,7 +25,7 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("fetcher"),
 	Emits:    events.Emits("fetcher"),
 	New:      runtime.Construct(func(p ports) runtime.Handler { return fetcher{p}.handle }),
-	// A portal's rate limit allows two functions at the same time.
+	// At most two functions run at the same time, to stay within the portal's rate limit.
 	Size:  runtime.Size{MemoryMiB: 512, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
 	Stage: runtime.Stage{State: "extracting", Ends: events.TypesOf(events.LandingWritten{}, events.ExtractionUnchanged{})},
 	Receipt: func(in events.Event) string {
@@ -45,7 +45,7 @@ var Service = runtime.Service{
 const (
 	// maxAttempts is the maximum number of attempts of one landing. A new attempt starts when the source has changed.
 	maxAttempts = 3
-	// handOver is the share of the time until the deadline after which a continuation lands the remaining pages.
+	// handOver is the fraction of the time limit after which the fetcher stops and emits extraction.continued.
 	handOver = 0.8
 )
 
@@ -193,8 +193,9 @@ func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]even
 		}
 		if m.Restarts+1 >= maxAttempts {
 			return nil, &source.TransientError{
-				Op:  "extract " + x.run.Dataset,
-				Err: fmt.Errorf("%w (%d times in a row); the portal is re-publishing it now", err, maxAttempts),
+				Op: "extract " + x.run.Dataset,
+				Err: fmt.Errorf("%w in each of %d attempts; the portal is probably still publishing it; a later retry can succeed",
+					err, maxAttempts),
 			}
 		}
 		x.ports.Log.InfoContext(ctx, "the source changed during the extraction; restarting with a new attempt",
@@ -273,9 +274,9 @@ func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Ev
 	})}, nil
 }
 
-// write stores the complete manifest (part 0) or the manifest of a part, create-only. A continuation has the attempt id of
-// its chain, so an earlier delivery that crashed before its receipt may have written the same key at another time. That
-// manifest lists only landed pages, so it is valid, and write copies it to m.
+// write stores the complete manifest (part 0) or the manifest of a part, create-only. All deliveries of a continued
+// extraction share one attempt id, so an earlier delivery that crashed before its receipt may have written this key. write
+// then loads the existing manifest into m. It is valid, because it lists only landed pages.
 func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (events.Object, error) {
 	key := lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, part)
 	body := lake.Encode(m)

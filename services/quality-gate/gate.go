@@ -38,7 +38,7 @@ var Service = runtime.Service{
 	},
 }
 
-// ports are what the quality gate asks of the runtime.
+// ports are the ports that the quality gate requests from the runtime.
 type ports struct {
 	Lake           lake.Store
 	Contracts      runtime.Contracts
@@ -142,8 +142,8 @@ func (g gate) accept(
 	return g.publish(ctx, c, run, origin, part.Candidate, whole)
 }
 
-// decided reports whether the slot of the run was decided before, and returns the events to emit then. The slot was published
-// by an earlier delivery of this event or by another slice, or a later slot was published.
+// decided reports whether the slot of the run, or a later slot, is already published. If so, it returns the events to emit. An
+// earlier delivery of this event or another slice may have published the slot.
 func (g gate) decided(
 	ctx context.Context, pointer *lake.Pointer, run events.Run, candidate events.Object,
 ) ([]events.Event, bool, error) {
@@ -159,7 +159,7 @@ func (g gate) decided(
 		}
 		mine = old
 	}
-	// The pointer moved but the receipt was not written: emit the same event again, or the landing is never deleted.
+	// The pointer moved, but no receipt exists: emit the same event again. Without it the janitor never deletes the landing.
 	if mine != nil && mine.RunID == run.RunID && mine.Snapshot == run.Slot {
 		return []events.Event{published(run, mine)}, true, nil
 	}
@@ -175,10 +175,10 @@ func (g gate) decided(
 	return []events.Event{events.New(events.RunSuperseded{Run: run, Candidate: candidate, Published: pointer.Snapshot})}, true, nil
 }
 
-// onBehalf returns the publication of the run that published the slot of this run, with the id that the event has if that run
-// emits it itself. The other run may never emit it: its receipt may be from a delivery before the slot was complete, and a
-// redelivery then emits the receipt's events. The slice that completed the slot gets here in all of its deliveries, or moves
-// the pointer itself, so that the event is emitted at least once.
+// onBehalf returns the staging.published event of the slice's run that published this slot, with the id that the event has
+// when that run emits it. That run may never emit it, because its receipt may predate the complete slot. The slice that
+// completes the slot emits the event in each of its deliveries: it moves the pointer, or it calls onBehalf. The event is
+// therefore emitted at least once.
 func onBehalf(run events.Run, p *lake.Pointer) events.Event {
 	run.Slice, run.RunID = lake.SliceOf(run, p.RunID), p.RunID
 	e := published(run, p)

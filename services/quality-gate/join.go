@@ -68,8 +68,8 @@ func (j joining) missing(run events.Run) []string {
 	return out
 }
 
-// complete publishes the accepted slices. Slices that did not change, or were not requested, are carried on from the published
-// snapshot.
+// complete publishes the accepted slices. Slices that did not change, or were not requested, are carried over from the
+// published snapshot.
 func (g gate) complete(ctx context.Context, c *contract.Contract, run events.Run, state joining) ([]events.Event, error) {
 	origins := slices.Compact(slices.Sorted(maps.Values(state.Origins)))
 	assemble := func(old *lake.Pointer) ([]lake.PointerPart, []events.Problem) {
@@ -138,7 +138,8 @@ func (g gate) add(ctx context.Context, run events.Run, change func(*joining)) (j
 		}
 		return j, err
 	}
-	return joining{}, fmt.Errorf("join run %s: other slices changed %s %d times meanwhile; try again", run.RunID, key, swaps)
+	return joining{}, fmt.Errorf("join run %s: gave up after %d conflicts with other slices on %s; a retry can succeed",
+		run.RunID, swaps, key)
 }
 
 // readJoining returns the joining document of a slot, empty if no slice has arrived.

@@ -110,9 +110,8 @@ func subject(c *contract.Contract, candidate lake.Candidate, baseline *lake.Poin
 	return s
 }
 
-// otherSnapshot returns a note if the stager found a column's values in another snapshot than the one in which the gate looks
-// them up. The rule applies to the snapshot that is published now, because readers will join with it: an id that has
-// disappeared meanwhile is an orphan.
+// otherSnapshot returns a note if the stager and the gate used different snapshots of the dataset that a column refers to. The
+// gate uses the published snapshot, because readers join with it: an id that it does not contain is an orphan.
 func otherSnapshot(f contract.Field, candidate lake.Candidate, found references) string {
 	if f.Match == nil {
 		return ""

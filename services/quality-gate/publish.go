@@ -36,7 +36,7 @@ func (g gate) publish(
 		var parts []lake.PointerPart
 		problems := refusal(run, origin, old)
 		if len(problems) == 0 {
-			// Parts are carried on from exactly the pointer that is swapped: one that was read earlier may be superseded.
+			// Unchanged parts are carried over from the pointer that this iteration read: an older copy may be superseded.
 			parts, problems = assemble(old)
 		}
 		if len(problems) > 0 {
@@ -58,7 +58,8 @@ func (g gate) publish(
 		g.ports.Failpoint("after-pointer")
 		return []events.Event{published(run, next)}, nil
 	}
-	return nil, fmt.Errorf("publish run %s of %s: the pointer was moved %d times meanwhile; try again", run.RunID, run.Dataset, swaps)
+	return nil, fmt.Errorf("publish run %s of %s: gave up after %d conflicts with other moves of the pointer; a retry can succeed",
+		run.RunID, run.Dataset, swaps)
 }
 
 // refusal returns why the pointer must not move from its present state, if it must not.
@@ -120,9 +121,8 @@ func (g gate) checkVerdict(ctx context.Context, p lake.PointerPart) error {
 	return nil
 }
 
-// keep copies the pointer that is about to be superseded to the history. The next pointer names the copy by its digest. An
-// existing copy of the same pointer therefore stays unchanged: if two gates run at the same time, the slower one must not
-// change the copy that the faster one's pointer names.
+// keep copies the pointer that is about to be superseded to the history. The new pointer names this copy by its digest, so an
+// existing copy of the same pointer must not change: the pointer of a faster gate may name it already.
 func (g gate) keep(ctx context.Context, old *lake.Pointer) (events.Object, error) {
 	superseded := *old
 	superseded.SupersededAt = g.ports.Clock.Now()

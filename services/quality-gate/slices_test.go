@@ -99,7 +99,7 @@ func TestConcurrentSlices(t *testing.T) {
 	}
 }
 
-func TestAnUnchangedSliceIsCarriedOn(t *testing.T) {
+func TestAnUnchangedSliceIsCarriedOver(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"changed", "unchanged"} {
 		b := newTestGate(t, sliced(t))
@@ -137,7 +137,7 @@ func TestAllSlicesUnchanged(t *testing.T) {
 	}
 }
 
-// TestARunOfOneSlice: slices that were not requested are carried on, if they were published before.
+// TestARunOfOneSlice: slices that were not requested are carried over, if they were published before.
 func TestARunOfOneSlice(t *testing.T) {
 	t.Parallel()
 	one := func(slot string, n int) candidate {
@@ -156,8 +156,8 @@ func TestARunOfOneSlice(t *testing.T) {
 	}
 }
 
-// TestPartsThatCannotBeCarriedOn: a part from another contract or another source does not belong in the snapshot.
-func TestPartsThatCannotBeCarriedOn(t *testing.T) {
+// TestPartsThatCannotBeCarriedOver: a part from another contract or another source does not belong in the snapshot.
+func TestPartsThatCannotBeCarriedOver(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(p *lake.Pointer){
 		"contract": func(p *lake.Pointer) { p.ContractSHA256 = "another" },
@@ -207,9 +207,9 @@ func TestARejectedSlice(t *testing.T) {
 	b.publish(year(slot3, "2023", 9))
 }
 
-// TestCarryingOnWhileThePointerMoves: parts are carried on from exactly the pointer that is swapped. Another slot may publish a
-// newer part after the pointer was read.
-func TestCarryingOnWhileThePointerMoves(t *testing.T) {
+// TestCarryingOverWhileThePointerMoves: parts are carried over from exactly the pointer that is swapped. Another slot may
+// publish a newer part after the pointer was read.
+func TestCarryingOverWhileThePointerMoves(t *testing.T) {
 	t.Parallel()
 	b := newTestGate(t, sliced(t))
 	b.accept(year(slot1, "2023", 3), "2024")

@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// freshnessState is the freshness that was reported last, and the event that caused the report. It makes a report
-// unique, and a redelivery of that event emits the report again.
+// freshnessState is the freshness that was reported last, and the id of the event that caused the report. The id makes
+// the report unique, and a redelivery of that event emits the report again.
 type freshnessState struct {
 	Stale    bool      `json:"stale"`
 	Since    time.Time `json:"since"`
@@ -24,7 +24,7 @@ type freshnessState struct {
 }
 
 // freshness compares the time of the last successful read of the source with the contract's limit. A dataset that was
-// never published is not stale: its first run is still missing. Every tick records the age, also when it emits no event.
+// never published is not stale: there is no success to compare with. Every tick records the age, also when it emits no event.
 func (s scheduler) freshness(
 	ctx context.Context, in events.Event, c *contract.Contract, now time.Time,
 ) (out []events.Event, stale bool, err error) {

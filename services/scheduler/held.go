@@ -11,7 +11,7 @@ import (
 )
 
 // held lists the runs of a dataset that wait until the datasets it refers to are published: the latest scheduled slot,
-// and each run that a person requested. A request stays listed after its release; the record of its slot makes it unique.
+// and each run that a person requested. A released request stays in the list; the record of its slot prevents a second run.
 type held struct {
 	Requests   []request `json:"requests"`
 	WaitingFor []string  `json:"waiting_for"`
@@ -42,7 +42,7 @@ func (s scheduler) hold(ctx context.Context, dataset string, r request, missing 
 			return err
 		}
 	}
-	return fmt.Errorf("hold a run of %s: the list of held runs changed during each of %d attempts; try again", dataset, maxSwaps)
+	return fmt.Errorf("hold a run of %s: gave up after %d conflicts on the list of held runs; a retry can succeed", dataset, maxSwaps)
 }
 
 // readHeld reads the held runs of a dataset, with the ETag for CompareAndSwap.

@@ -31,7 +31,8 @@ var Service = runtime.Service{
 		{Name: "datasets_stale", Outcomes: 1, Gauge: true, Why: "freshness; the age of each dataset is a property"},
 	},
 	Receipt: receiptKey,
-	GaveUp:  runtime.FailsSilently, // no run has started yet
+	// For a tick or a request, no run has started yet. For the other events, the run has already ended.
+	GaveUp: runtime.FailsSilently,
 }
 
 // ports are the ports that the scheduler requests from the runtime.
@@ -80,8 +81,8 @@ func (s scheduler) handle(ctx context.Context, in events.Event) ([]events.Event,
 	}
 	contracts, unusable := s.ports.Contracts.Current(ctx)
 	if _, tick := payload.(events.ScheduleTicked); tick && errors.Is(unusable, runtime.ErrNoContracts) {
-		// In a new environment nothing can be due. This tick records no measurement, so the heartbeat alarm also detects a
-		// list of contracts that was deleted.
+		// In a new environment nothing can be due. Record no metric here: the missing metric raises the heartbeat alarm if the
+		// index of the contracts was deleted.
 		s.ports.Log.WarnContext(ctx, "no contract is in force; run llac datasets publish", "error", unusable.Error())
 		return nil, nil
 	}
@@ -151,16 +152,17 @@ func (r request) equals(other request) bool {
 		slices.Equal(r.Slices, other.Slices)
 }
 
-// record makes the request of a slot unique. It names the event that caused the request.
+// record is a create-only document that reserves a slot for one request and names the event that caused the request. Only an
+// event that takes the request over replaces it.
 type record struct {
 	request
 	EventID string    `json:"event_id"`
-	Receipt string    `json:"receipt"` // of that event; once it exists, the request is published
+	Receipt string    `json:"receipt"` // key of that event's receipt, which lists the request if the event emitted it
 	At      time.Time `json:"at"`
 }
 
-// takeOverAfter is the age at which another event takes over a request whose event wrote no receipt. That event failed
-// permanently, or the lake failed between the record and the receipt.
+// takeOverAfter is the age from which another event may emit a recorded request if the record's event has no receipt. That
+// event failed permanently, or the lake failed between the record and the receipt.
 const takeOverAfter = time.Hour
 
 // tick requests the due slots of every dataset and checks its freshness.
@@ -302,7 +304,7 @@ func (s scheduler) holdUntilPublished(ctx context.Context, in events.Event, c *c
 	if err := s.hold(ctx, c.Dataset, *r, missing); err != nil {
 		return false, err
 	}
-	// The last missing dataset may have been published during this write; then its event found nothing to release.
+	// Check again: the last missing dataset may have been published before the hold was written. Its event then released nothing.
 	if missing, err = s.unpublished(ctx, c); err != nil || len(missing) == 0 {
 		return false, err
 	}
@@ -338,9 +340,9 @@ func extractions(c *contract.Contract, r request) []events.Event {
 	return out
 }
 
-// claim records that this event requests a slot, and reports whether it must emit the request. Slots have a resolution of
-// one second. If a different request has the slot, a person's request moves to the next second. Every delivery of an event
-// moves to the same slot.
+// claim reserves a slot for the request of this event, and reports whether the event must emit the request. Slots have a
+// resolution of one second. If a different request has the slot, a person's request moves to the next second. A redelivery
+// repeats these steps and reaches the same slot.
 func (s scheduler) claim(ctx context.Context, in events.Event, c *contract.Contract, r *request) (bool, error) {
 	for {
 		o, err := taken, error(nil)
@@ -365,7 +367,7 @@ func slotTime(slot string) time.Time {
 type owner int
 
 const (
-	// mine: this event must emit the request. It is the first, also if an earlier delivery recorded it, or it takes over.
+	// mine: this event must emit the request. It or an earlier delivery of it recorded the slot, or it takes the slot over.
 	mine owner = iota + 1
 	// duplicate: another event owns the same request.
 	duplicate
@@ -413,8 +415,9 @@ func (s scheduler) recordRequest(ctx context.Context, in events.Event, dataset s
 	return mine, err
 }
 
-// emitted reports whether the receipt exists (final: its event emits nothing more), and whether that receipt lists the
-// request for a slot of the dataset. A receipt without the request may come from a delivery that still held the run back.
+// emitted reads the receipt of a record's event. final: the receipt exists, so the event emits nothing new. emitted: the
+// receipt lists the request for the slot. If it does not, another delivery of the event may have held the run and then
+// written the receipt.
 func (s scheduler) emitted(ctx context.Context, key, dataset, slot string) (final, emitted bool, err error) {
 	receipt, _, err := lake.ReadState[lake.Receipt](ctx, s.ports.Lake, key)
 	if receipt == nil {

@@ -20,7 +20,7 @@ type Fault struct {
 // Faulty is a Store over HTTP whose server can be made to fail.
 type Faulty struct {
 	Store lake.Store
-	// Set makes the server call decide for every further request; nil ends that.
+	// Set installs the function that chooses the fault of each request; nil removes it.
 	Set func(decide func(*http.Request) Fault)
 	// NoBucket is a Store of the same server over a bucket that does not exist.
 	NoBucket lake.Store

@@ -12,7 +12,7 @@ type dictionary struct {
 	slots  []slot
 	values [][]byte // payloads, indexed by number - 1
 	texts  arena
-	plain  bool // abandoned: from now on the column's values are stored as they are
+	plain  bool // the dictionary was dropped: from now on the column's values are stored as they are
 }
 
 // Limits of a dictionary. All columns of a job share maxDictionariesBytes.
@@ -24,7 +24,7 @@ const (
 )
 
 // number returns the number of a value and assigns one to a new value. It returns 0 when the dictionary is full or the
-// values rarely repeat; the caller then abandons the dictionary. rows is the number of rows that the job has staged so
+// values rarely repeat; the caller then drops the dictionary. rows is the number of rows that the job has staged so
 // far; shared counts the bytes of all its dictionaries.
 func (d *dictionary) number(payload []byte, rows int64, shared *int) uint32 {
 	hash := uint32(maphash.Bytes(seed, payload))

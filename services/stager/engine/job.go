@@ -183,14 +183,14 @@ func (j *job) cell(b *batch, g *rowGroup, column int, cell uint32) uint32 {
 			}
 			return n
 		}
-		j.abandonDictionary(column, g)
+		j.dropDictionary(column, g)
 	}
 	return g.keep(column, payload, width)
 }
 
-// abandonDictionary stops using a column's dictionary: from the row that is being added to current, rows store their
+// dropDictionary stops using a column's dictionary: from the row that is being added to current, rows store their
 // values.
-func (j *job) abandonDictionary(column int, current *rowGroup) {
+func (j *job) dropDictionary(column int, current *rowGroup) {
 	j.dictionaries[column].plain = true
 	for _, p := range j.partitions {
 		if g := p.open; g != nil {

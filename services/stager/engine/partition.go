@@ -55,7 +55,7 @@ func newLayout(columns int) *layout {
 	return &layout{columns: columns, record: record, perChunk: max(1, chunkWords/record)}
 }
 
-// newGroup returns an empty row group. It starts without numbers in the columns whose dictionary is abandoned.
+// newGroup returns an empty row group. It starts without numbers in the columns whose dictionary was dropped.
 func (l *layout) newGroup(given []dictionary) *rowGroup {
 	g := &rowGroup{layout: l, plain: make([]int, l.columns), text: make([][][]byte, l.columns)}
 	for i := range g.plain {
