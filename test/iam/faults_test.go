@@ -351,8 +351,9 @@ func (w *deployment) faults() {
 
 	// A message that retrying cannot fix: a failure record and a dead letter.
 	for _, s := range Services() {
-		e := events.New(events.LandingDeleted{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}}) // which no service consumes
-		e.ID, e.Source, e.Time = "astray/"+s, "/llac/iam", start
+		// A later version of an event that the service consumes.
+		e := events.New(events.LandingDeleted{Run: events.Run{Dataset: "libraries", RunID: "20260101T000000"}})
+		e.ID, e.Source, e.Time, e.Type = "later/"+s, "/llac/iam", start, strings.TrimSuffix(events.Consumes(s)[0], "v1")+"v9"
 		body, err := e.Marshal()
 		if err != nil {
 			w.t.Fatal(err)
