@@ -16,7 +16,8 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// giveUpTime is the time to record and publish a failure. It is separate from the handler's deadline, which may have passed.
+// giveUpTime is the time limit for recording and publishing a failure. It is separate because the handler's deadline may have
+// passed.
 const giveUpTime = 20 * time.Second
 
 // giveUp records that the service has given up on an event and publishes the events that its GaveUp declares. The message goes
@@ -38,8 +39,7 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	return dead, reason
 }
 
-// recordFailure returns the events to publish. It writes the failure record first, if the service declares that the event
-// belongs to a run.
+// recordFailure writes a failure record if GaveUp returned a run. It returns the events to publish.
 func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) ([]events.Event, error) {
 	if in.ID == "" {
 		return nil, nil // not an event: it belongs to no run, and the dead letter is the only record
@@ -58,7 +58,8 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 		Service: w.service.Name, Build: w.ports.Build, Event: in, Failure: f, FailedAt: now,
 		Events: stamp(ctx, w.service.Name, key, in, abandoned.Events, now),
 	}
-	// The body of a portal's error response is kept, because it names the column that was removed. It contains no rows.
+	// The record contains the start of the portal's error body (at most 2 KiB), because it names a column that was removed. It
+	// contains no rows.
 	if refused := (*source.PermanentError)(nil); errors.As(reason, &refused) {
 		record.Answer = refused.Body
 	}
@@ -73,8 +74,8 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	return record.Events, err
 }
 
-// abandon calls the service's GaveUp. When GaveUp panics or returns events that the service may not emit, abandon logs the
-// reason and returns no events, so that the message still goes to the dead-letter queue.
+// abandon calls the service's GaveUp. If GaveUp panics or returns an undeclared event, abandon logs it and returns no events.
+// The message still goes to the dead-letter queue.
 func (w *worker) abandon(ctx context.Context, in events.Event, f events.Failure) Abandoned {
 	var abandoned Abandoned
 	_, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {
@@ -82,7 +83,7 @@ func (w *worker) abandon(ctx context.Context, in events.Event, f events.Failure)
 		return nil, w.service.checkEmits(abandoned.Events)
 	})
 	if err != nil {
-		w.ports.Log.ErrorContext(ctx, "GaveUp failed: no events follow from giving up", "error", err)
+		w.ports.Log.ErrorContext(ctx, "GaveUp failed; no event is emitted for the failure", "error", err)
 		return Abandoned{Run: abandoned.Run}
 	}
 	return abandoned
@@ -100,7 +101,7 @@ func readFailure(ctx context.Context, s lake.Store, key string) ([]events.Event,
 	return r.Events, nil
 }
 
-// Abandoned declares what follows when a service gives up on an event.
+// Abandoned is the result of a service's GaveUp: the run and the events to emit when the service gives up on an event.
 type Abandoned struct {
 	Run    events.Run     // the run to which the event belongs and under which the failure is recorded; zero if none
 	Events []events.Event // of types that the service emits

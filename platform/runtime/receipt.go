@@ -19,8 +19,7 @@ import (
 // and acknowledges the message only after that.
 //
 // Invariant 1: effects, then receipt, then events, then acknowledgement. A redelivery finds the receipt and returns the same
-// events with the same ids. When two deliveries are handled at once, only one of them creates the receipt; the other returns
-// the events of that receipt.
+// events with the same ids. If two deliveries run at once, the first receipt wins, and the loser returns the winner's events.
 func Process(ctx context.Context, s Service, p Ports, handle Handler, in events.Event) ([]events.Event, error) {
 	key := ""
 	if s.Receipt != nil {

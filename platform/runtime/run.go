@@ -143,8 +143,8 @@ func Run(ctx context.Context, s Service, o Options) error {
 	if c.Receiving != nil {
 		c.Receiving()
 	}
-	// The channel closes when ctx has ended and every message was acknowledged or returned to the queue. A message whose
-	// handler ignores the end of its context is returned to the queue.
+	// The channel closes after ctx ends and every message is settled. A message that is still in work after the grace returns to
+	// the queue.
 	for m := range messages {
 		go c.consume(m)
 	}

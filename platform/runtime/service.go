@@ -35,7 +35,8 @@ type Service struct {
 	// the event twice has no further effect, so no receipt is kept.
 	Receipt func(events.Event) string
 
-	// GaveUp declares what follows when a message goes to the dead-letter queue. A run fails only if its service declares it.
+	// GaveUp returns the run and the events to emit when a message goes to the dead-letter queue. Without a failure event among
+	// them, such as run.failed, the run does not fail.
 	GaveUp func(in events.Event, f events.Failure) Abandoned
 
 	// Catalogue makes the port that updates the query engine's tables. Only a service that asks for the port Catalogue sets it;
@@ -43,14 +44,14 @@ type Service struct {
 	Catalogue func(Ports, CatalogueOptions) Catalogue
 }
 
-// Ports are the only way in which a handler reaches anything outside itself (invariant 9). A service receives the ports that it
+// Ports are the only interfaces by which a handler reaches external systems (invariant 9). A service receives the ports that it
 // asks for; see Construct.
 type Ports struct {
 	Lake      lake.Store // the data bucket
 	Contracts Contracts
 	// Portal returns the client of a portal kind.
 	Portal func(kind string) (source.Client, error)
-	// BaseURL returns the address to which requests to a portal go: the contract's address, unless LLAC_PORTAL or --portal replaces it.
+	// BaseURL returns the portal's address: the contract's, or the one that LLAC_PORTAL or --portal sets.
 	BaseURL    func(kind, contractURL string) string
 	Clock      clock.Clock
 	NewAttempt func() string // returns a short random id of an attempt, [0-9a-z]+

@@ -37,7 +37,7 @@ const (
 	done    fate = iota // delete it
 	again               // return it to the queue, visible after the backoff
 	dead                // send it to the dead-letter queue, then delete it
-	release             // return it to the queue, visible at once: it did not fail
+	release             // return it to the queue, visible at once: a stop prevented or interrupted its handling
 	ignored             // delete it: the service does not consume such events
 )
 
@@ -74,8 +74,8 @@ var errNotConsumed = errors.New("the service does not consume this event type; c
 
 // accept parses the envelope and checks the event type. An error other than errNotConsumed is permanent.
 //
-// Only an event that the service certainly does not consume is ignored. Another version of a consumed event may be a newer
-// one that was published before its consumer was deployed. It goes to the dead-letter queue, from which it can be redriven.
+// Only foreign event types are ignored. A different version of a consumed type goes to the dead-letter queue, from which it can
+// be replayed, because this build may be too old for it.
 func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
 	in, err := events.Parse([]byte(d.Body))
 	switch {
@@ -84,7 +84,8 @@ func (w *worker) accept(d *messaging.Delivery) (events.Event, error) {
 	case slices.Contains(w.service.Consumes, in.Type):
 		return in, nil
 	case slices.ContainsFunc(w.service.Consumes, func(t string) bool { return events.Base(t) == events.Base(in.Type) }):
-		return in, fmt.Errorf("%w %q: build %s of %s consumes another version; deploy the consumer before the producer, then redrive",
+		return in, fmt.Errorf("%w %q: build %s of %s consumes another version; "+
+			"deploy the consumer before the producer, then replay the message",
 			events.ErrUnknownType, in.Type, w.ports.Build, w.service.Name)
 	}
 	return in, errNotConsumed
@@ -112,7 +113,7 @@ func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Eve
 func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, what fate, err error) {
 	took := w.ports.Clock.Now().Sub(started)
 	switch what {
-	case release: // nothing was handled, and nothing failed
+	case release: // nothing failed, and the handling is not complete
 	case ignored:
 		w.ports.Metrics.Record(ctx, metricNotConsumed, 1, telemetry.Count)
 	default:
@@ -143,8 +144,8 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
 	handle := w.handle
 	if w.maxReceives > 0 && d.Receives > w.maxReceives {
-		// The handler is not called again. Process still reads the receipt, because another message of the batch may have
-		// killed the process each time: when the receipt exists, only the acknowledgement is missing, and the run has not failed.
+		// Do not call the handler again. Process still reads the receipt first: if it exists, an earlier delivery succeeded, and
+		// only its events or the acknowledgement may be missing. Another message of the batch may have killed the process then.
 		handle = func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, fmt.Errorf("received %d times and never acknowledged: each time the process died or ran out of time", d.Receives-1)
 		}

@@ -252,10 +252,10 @@ func TestGivingUpIsRepeatedWithTheSameEvents(t *testing.T) {
 		t.Errorf("published %+v, want the recorded event twice", b.published)
 	}
 	b.published = nil
-	redriven := delivery(validated(t), 1)
-	redriven.MessageID = "m2"
-	if _, what, _ := b.work(t.Context(), redriven); what != dead || len(b.published) != 1 {
-		t.Fatalf("a redriven message that fails again: fate %v, published %v; want a second failure", what, b.published)
+	replayed := delivery(validated(t), 1)
+	replayed.MessageID = "m2"
+	if _, what, _ := b.work(t.Context(), replayed); what != dead || len(b.published) != 1 {
+		t.Fatalf("a replayed message that fails again: fate %v, published %v; want a second failure", what, b.published)
 	}
 }
 
