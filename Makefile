@@ -171,7 +171,7 @@ plan-of-%:
 .PHONY: test
 test: ## all tests that need no JVM or cloud account
 	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
-	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 $(PACKAGES) && \
+	go tool gotestsum --format pkgname-and-test-fails --jsonfile "$$json" -- -count=1 -timeout 40m $(PACKAGES) && \
 	go run ./test/skips "$$json"
 
 .PHONY: test-trino
