@@ -28,6 +28,33 @@ type Manifest struct {
 	Manual      *Manual            `json:"manual,omitempty"`   // set if a person collected the pages and no portal was called
 }
 
+// ReadManifest reads a landing manifest and checks that it belongs to the run. A manifest of another run, or of another version
+// of the contract, is a *WrongRunError.
+func ReadManifest(ctx context.Context, s Store, o events.Object, run events.Run) (Manifest, error) {
+	m, err := ReadDocument[Manifest](ctx, s, o)
+	if err != nil {
+		return m, fmt.Errorf("read manifest %s: %w", o.Key, err)
+	}
+	if m.Run.Dataset != run.Dataset || m.Run.RunID != run.RunID || m.Run.ContractSHA256 != run.ContractSHA256 {
+		return m, &WrongRunError{Key: o.Key, Got: m.Run, Want: run}
+	}
+	return m, nil
+}
+
+// WrongRunError reports that a manifest belongs to another run. It is permanent: a retry reads the same manifest.
+type WrongRunError struct {
+	Key       string
+	Got, Want events.Run
+}
+
+func (e *WrongRunError) Error() string {
+	return fmt.Sprintf("read manifest %s: it belongs to run %s of %s, not to run %s of %s; run the dataset again",
+		e.Key, e.Got.RunID, e.Got.Dataset, e.Want.RunID, e.Want.Dataset)
+}
+
+// Permanent marks the error for the runtime.
+func (e *WrongRunError) Permanent() bool { return true }
+
 // Manual records who collected a landing's pages by hand, and why.
 type Manual struct {
 	By      string   `json:"by"`

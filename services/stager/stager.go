@@ -2,8 +2,6 @@ package stager
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -78,7 +76,7 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := s.manifest(ctx, p)
+	manifest, err := lake.ReadManifest(ctx, s.ports.Lake, p.Manifest, p.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -147,25 +145,6 @@ func list(p events.LandingValidated, attempt string, m lake.Manifest, r engine.R
 		c.Bytes += o.Size
 	}
 	return c, nil
-}
-
-// manifest reads the landing's manifest and checks that it belongs to this run.
-func (s stager) manifest(ctx context.Context, p events.LandingValidated) (lake.Manifest, error) {
-	m, err := lake.ReadDocument[lake.Manifest](ctx, s.ports.Lake, p.Manifest)
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		// The digest of the manifest is correct, so retrying cannot succeed.
-		return m, runtime.Permanent(fmt.Errorf("read manifest %s: %w", p.Manifest.Key, err))
-	}
-	if err != nil {
-		return m, err
-	}
-	if m.Run.Dataset != p.Dataset || m.Run.RunID != p.RunID || m.Run.ContractSHA256 != p.ContractSHA256 {
-		return m, runtime.Permanent(fmt.Errorf("read manifest %s: it belongs to run %s of %s, not to run %s of %s; run the dataset again",
-			p.Manifest.Key, m.Run.RunID, m.Run.Dataset, p.RunID, p.Dataset))
-	}
-	return m, nil
 }
 
 func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Manifest) engine.Input {

@@ -53,13 +53,9 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := lake.ReadDocument[lake.Manifest](ctx, v.ports.Lake, p.Manifest)
+	manifest, err := lake.ReadManifest(ctx, v.ports.Lake, p.Manifest, p.Run)
 	if err != nil {
 		return nil, err
-	}
-	if m := manifest.Run; m.Dataset != p.Dataset || m.RunID != p.RunID || m.ContractSHA256 != p.ContractSHA256 {
-		return nil, runtime.Permanent(fmt.Errorf("read manifest %s: it belongs to run %s of %s, not to run %s of %s; run the dataset again",
-			p.Manifest.Key, m.RunID, m.Dataset, p.RunID, p.Dataset))
 	}
 	started := v.ports.Clock.Now()
 	pass, err := newPass(c)
