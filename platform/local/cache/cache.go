@@ -22,7 +22,44 @@ func Keep(ctx context.Context, name, stamp string, make func(dir string) error) 
 	return keep(ctx, filepath.Join(root, name), stamp, make)
 }
 
-func keep(ctx context.Context, dir, stamp string, make func(dir string) error) (_ string, err error) {
+func keep(ctx context.Context, dir, stamp string, make func(dir string) error) (string, error) {
+	return locked(ctx, dir, func() error {
+		at := filepath.Join(dir, stampName)
+		if b, err := os.ReadFile(at); err == nil && string(b) == stamp {
+			return nil
+		}
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+			return fmt.Errorf("empty %s: %w", dir, err)
+		}
+		if err := make(dir); err != nil {
+			return errors.Join(err, os.RemoveAll(dir))
+		}
+		// The stamp is written last: a folder without it is incomplete.
+		if err := os.WriteFile(at, []byte(stamp), 0o644); err != nil {
+			return fmt.Errorf("stamp %s: %w", dir, err)
+		}
+		return nil
+	})
+}
+
+// Update calls update with the folder of the entry name, as the last call left it, and returns the folder. Only one process
+// updates an entry at a time.
+func Update(ctx context.Context, name string, update func(dir string) error) (string, error) {
+	root, err := Folder()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, name)
+	return locked(ctx, dir, func() error {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make the cache folder: %w", err)
+		}
+		return update(dir)
+	})
+}
+
+// locked runs change while this process holds the lock of the entry dir, and returns dir.
+func locked(ctx context.Context, dir string, change func() error) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}
@@ -34,19 +71,8 @@ func keep(ctx context.Context, dir, stamp string, make func(dir string) error) (
 	if err := wait(ctx, lock); err != nil {
 		return "", fmt.Errorf("lock %s: %w", dir, err)
 	}
-	at := filepath.Join(dir, stampName)
-	if b, err := os.ReadFile(at); err == nil && string(b) == stamp {
-		return dir, nil
-	}
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
-		return "", fmt.Errorf("empty %s: %w", dir, err)
-	}
-	if err := make(dir); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
-	}
-	// The stamp is written last: a folder without it is incomplete.
-	if err := os.WriteFile(at, []byte(stamp), 0o644); err != nil {
-		return "", fmt.Errorf("stamp %s: %w", dir, err)
+	if err := change(); err != nil {
+		return "", err
 	}
 	return dir, nil
 }

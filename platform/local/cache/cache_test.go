@@ -105,3 +105,29 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUpdate checks that Update finds the folder as the last call left it, and returns the error of a failed update.
+func TestUpdate(t *testing.T) {
+	checkout := t.TempDir()
+	if err := os.WriteFile(filepath.Join(checkout, "go.work"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(checkout)
+	count := func(dir string) error {
+		file := filepath.Join(dir, "calls")
+		b, _ := os.ReadFile(file)
+		return os.WriteFile(file, append(b, 'x'), 0o644)
+	}
+	for range 2 {
+		if _, err := Update(t.Context(), "counter", count); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(checkout, ".cache", "counter", "calls")); err != nil || string(b) != "xx" {
+		t.Errorf("two updates left %q: %v", b, err)
+	}
+	failure := errors.New("it does not build")
+	if dir, err := Update(t.Context(), "counter", func(string) error { return failure }); dir != "" || !errors.Is(err, failure) {
+		t.Errorf("a failed update returned %q, %v", dir, err)
+	}
+}
