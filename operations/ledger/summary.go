@@ -51,14 +51,6 @@ type StageTime struct {
 	Milliseconds int64  `json:"milliseconds"`
 }
 
-// Simulator is the source system of the data that the simulator serves.
-const Simulator = string(lake.SimulatorOrigin)
-
-// Simulated reports whether a source system is not a real portal: the simulator, or an unofficial server.
-func Simulated(sourceSystem string) bool {
-	return lake.Origin(sourceSystem).Simulated()
-}
-
 // Summary reads one request. The error is ErrNoRun if it left nothing.
 func (l Ledger) Summary(ctx context.Context, dataset, slot string) (Summary, error) {
 	hops, err := l.hops(ctx, dataset, slot)

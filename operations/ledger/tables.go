@@ -28,7 +28,7 @@ var sqlTypes = map[contract.Type]string{
 
 // TableOf returns how to open a snapshot. place returns the address of an object's bytes.
 func TableOf(p *lake.Pointer, c *contract.Contract, place func(key string) string) Table {
-	t := Table{Dataset: p.Dataset, Snapshot: p.Snapshot, SourceSystem: p.SourceSystem, Simulated: Simulated(p.SourceSystem)}
+	t := Table{Dataset: p.Dataset, Snapshot: p.Snapshot, SourceSystem: p.SourceSystem, Simulated: p.Origin().Simulated()}
 	for _, part := range p.Parts {
 		for _, o := range part.Objects {
 			// One glob per prefix: the folders of the partitions become stars.

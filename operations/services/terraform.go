@@ -24,14 +24,13 @@ type terraformFlow struct {
 // terraformService contains the settings of a service in Terraform. The operator has no function, so it has only a flow.
 type terraformService struct {
 	terraformFlow
-	MemoryMB                int  `json:"memory_mb"`
-	TimeoutS                int  `json:"timeout_s"`
-	BatchSize               int  `json:"batch_size"`
-	MaximumConcurrency      int  `json:"maximum_concurrency"`
-	EphemeralStorageMB      int  `json:"ephemeral_storage_mb"`
-	ReportsBatchItemFailure bool `json:"reports_batch_item_failures"`
-	AllowRecursion          bool `json:"allow_recursion"` // it consumes an event type that it emits; Lambda stops such a loop otherwise
-	Glue                    bool `json:"glue"`            // it updates the tables of the query engine
+	MemoryMB           int  `json:"memory_mb"`
+	TimeoutS           int  `json:"timeout_s"`
+	BatchSize          int  `json:"batch_size"`
+	MaximumConcurrency int  `json:"maximum_concurrency"`
+	EphemeralStorageMB int  `json:"ephemeral_storage_mb"`
+	AllowRecursion     bool `json:"allow_recursion"` // it consumes an event type that it emits; Lambda stops such a loop otherwise
+	Glue               bool `json:"glue"`            // it updates the tables of the query engine
 }
 
 // TerraformFile returns the content of terraform/services.json: every service, and the operator, which only emits, by name.
@@ -51,7 +50,7 @@ func TerraformFile() ([]byte, error) {
 		all[s.Name] = terraformService{
 			terraformFlow: flowOf(f),
 			MemoryMB:      s.Size.MemoryMiB, TimeoutS: int(s.Size.Timeout / time.Second), BatchSize: s.Size.BatchSize,
-			MaximumConcurrency: s.Size.MaximumConcurrency, EphemeralStorageMB: storage, ReportsBatchItemFailure: true,
+			MaximumConcurrency: s.Size.MaximumConcurrency, EphemeralStorageMB: storage,
 			AllowRecursion: slices.ContainsFunc(s.Consumes, func(t string) bool { return slices.Contains(s.Emits, t) }),
 			Glue:           s.Needs(runtime.PortCatalogue),
 		}
