@@ -39,7 +39,7 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	return dead, reason
 }
 
-// recordFailure writes a failure record if GaveUp returned a run. It returns the events to publish.
+// recordFailure writes a failure record if the event belongs to a run. It returns the events to publish.
 func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) ([]events.Event, error) {
 	if in.ID == "" {
 		return nil, nil // not an event: it belongs to no run, and the dead letter is the only record
@@ -48,15 +48,15 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	if IsPermanent(reason) {
 		f.Class = "permanent"
 	}
-	abandoned := w.abandon(ctx, in, f)
-	run, now := abandoned.Run, w.ports.Clock.Now()
-	if !isName(run.Dataset) || !isName(run.RunID) {
-		return stamp(ctx, w.service.Name, in.ID+"/"+w.service.Name+".failed."+d.MessageID, in, abandoned.Events, now), nil
+	declared, now := w.gaveUp(ctx, in, f), w.ports.Clock.Now()
+	run, ok := runOf(in)
+	if !ok {
+		return stamp(ctx, w.service.Name, in.ID+"/"+w.service.Name+".failed."+d.MessageID, in, declared, now), nil
 	}
 	key := lake.FailureKey(run.Dataset, run.RunID, w.service.Name, d.MessageID)
 	record := lake.FailureRecord{
 		Service: w.service.Name, Build: w.ports.Build, Event: in, Failure: f, FailedAt: now,
-		Events: stamp(ctx, w.service.Name, key, in, abandoned.Events, now),
+		Events: stamp(ctx, w.service.Name, key, in, declared, now),
 	}
 	// The record contains the start of the portal's error body (at most 2 KiB), because it names a column that was removed. It
 	// contains no rows.
@@ -74,19 +74,18 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	return record.Events, err
 }
 
-// abandon calls the service's GaveUp. If GaveUp panics or returns an undeclared event, abandon logs it and returns no events.
-// The message still goes to the dead-letter queue.
-func (w *worker) abandon(ctx context.Context, in events.Event, f events.Failure) Abandoned {
-	var abandoned Abandoned
-	_, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {
-		abandoned = w.service.GaveUp(in, f)
-		return nil, w.service.checkEmits(abandoned.Events)
+// gaveUp calls the service's GaveUp. If GaveUp panics or returns an undeclared event, gaveUp logs it and returns no events.
+// The failure is still recorded, and the message still goes to the dead-letter queue.
+func (w *worker) gaveUp(ctx context.Context, in events.Event, f events.Failure) []events.Event {
+	out, err := w.safely(ctx, func(context.Context) ([]events.Event, error) {
+		declared := w.service.GaveUp(in, f)
+		return declared, w.service.checkEmits(declared)
 	})
 	if err != nil {
 		w.ports.Log.ErrorContext(ctx, "GaveUp failed; no event is emitted for the failure", "error", err)
-		return Abandoned{Run: abandoned.Run}
+		return nil
 	}
-	return abandoned
+	return out
 }
 
 func readFailure(ctx context.Context, s lake.Store, key string) ([]events.Event, error) {
@@ -101,35 +100,41 @@ func readFailure(ctx context.Context, s lake.Store, key string) ([]events.Event,
 	return r.Events, nil
 }
 
-// Abandoned is the result of a service's GaveUp: the run and the events to emit when the service gives up on an event.
-type Abandoned struct {
-	Run    events.Run     // the run to which the event belongs and under which the failure is recorded; zero if none
-	Events []events.Event // of types that the service emits
-}
-
 // FailsRun is the GaveUp of a service that ends a run by giving up on its event: it emits run.failed for each event that
-// carries a run.
-func FailsRun(in events.Event, f events.Failure) Abandoned {
+// belongs to a run.
+func FailsRun(in events.Event, f events.Failure) []events.Event {
 	return Fails(func(run events.Run, f events.Failure) events.Payload { return events.RunFailed{Run: run, Failure: f} })(in, f)
 }
 
-// Fails returns a GaveUp that emits payload for each event that carries a run, and nothing for others.
-func Fails(payload func(events.Run, events.Failure) events.Payload) func(events.Event, events.Failure) Abandoned {
-	return func(in events.Event, f events.Failure) Abandoned {
-		run, ok := events.RunOf(in)
+// Fails returns a GaveUp that emits payload for each event that belongs to a run, and nothing for others.
+func Fails(payload func(events.Run, events.Failure) events.Payload) func(events.Event, events.Failure) []events.Event {
+	return func(in events.Event, f events.Failure) []events.Event {
+		run, ok := runOf(in)
 		if !ok {
-			return Abandoned{}
+			return nil
 		}
-		return Abandoned{Run: run, Events: []events.Event{events.New(payload(run, f))}}
+		return []events.Event{events.New(payload(run, f))}
 	}
 }
 
-// FailsSilently is the GaveUp of a service that never ends a run: it emits nothing, and only the dead letter remains.
-func FailsSilently(events.Event, events.Failure) Abandoned { return Abandoned{} }
+// FailsSilently is the GaveUp of a service that never ends a run: it emits nothing. The failure record and the dead letter
+// remain.
+func FailsSilently(events.Event, events.Failure) []events.Event { return nil }
 
-// isName reports whether a dataset or run id may be part of a key.
+// runOf returns the run to which an event belongs, if its names may be part of a key. A run that Llac started always has such
+// names.
+func runOf(in events.Event) (events.Run, bool) {
+	run, ok := events.RunOf(in)
+	if !ok || !isName(run.Dataset) || !isName(run.RunID) {
+		return events.Run{}, false
+	}
+	return run, true
+}
+
+// isName reports whether a dataset or run id may be part of a key. A run id may end with the value of a slice, which may contain
+// dots.
 func isName(s string) bool {
-	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	return s != "" && len(s) <= 128 && s[0] != '.' && !strings.Contains(s, "..") && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 	})
 }

@@ -35,9 +35,9 @@ type Service struct {
 	// the event twice has no further effect, so no receipt is kept.
 	Receipt func(events.Event) string
 
-	// GaveUp returns the run and the events to emit when a message goes to the dead-letter queue. Without a failure event among
-	// them, such as run.failed, the run does not fail.
-	GaveUp func(in events.Event, f events.Failure) Abandoned
+	// GaveUp returns the events to emit when a message goes to the dead-letter queue. The run fails only if they contain a
+	// failure event, such as run.failed.
+	GaveUp func(in events.Event, f events.Failure) []events.Event
 
 	// Catalogue makes the port that updates the query engine's tables. Only a service that asks for the port Catalogue sets it;
 	// the other services do not link the Glue client.

@@ -212,7 +212,7 @@ func TestAMessageThatKillsItsServiceIsGivenUpWithoutAnotherTry(t *testing.T) {
 	t.Parallel()
 	b := newTestWorker(t, stage)
 	_, what, err := b.work(t.Context(), delivery(validated(t), 4))
-	if what != dead || !strings.Contains(err.Error(), "received 3 times and never acknowledged") || slices.Contains(b.steps, "handle") {
+	if what != dead || !strings.Contains(err.Error(), "received 3 times and not settled") || slices.Contains(b.steps, "handle") {
 		t.Errorf("%v %v %v", what, err, b.steps)
 	}
 }
@@ -270,10 +270,17 @@ func TestGaveUpOfTheService(t *testing.T) {
 		b.published[0].Type != (events.ExtractionFailed{}).EventType() {
 		t.Errorf("%v %v", what, b.published)
 	}
-	b = newTestWorker(t, b.handler)
-	b.service.GaveUp = func(events.Event, events.Failure) Abandoned { panic("bug") }
-	if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead {
-		t.Errorf("fate %v: a panic in GaveUp must not keep the message from the dead-letter queue", what)
+	for name, gaveUp := range map[string]func(events.Event, events.Failure) []events.Event{
+		"panics": func(events.Event, events.Failure) []events.Event { panic("bug") }, "emits nothing": FailsSilently,
+	} {
+		b = newTestWorker(t, b.handler)
+		b.service.GaveUp = gaveUp
+		if _, what, _ := b.work(t.Context(), delivery(validated(t), 1)); what != dead || len(b.published) != 0 {
+			t.Errorf("GaveUp %s: fate %v, published %v; want the message in the dead-letter queue", name, what, b.published)
+		}
+		if want := lake.FailureKey(testRun.Dataset, testRun.RunID, "stager", "m1"); !slices.Contains(b.lake.Keys(), want) {
+			t.Errorf("GaveUp %s: wrote %v, want the failure record %s", name, b.lake.Keys(), want)
+		}
 	}
 }
 
@@ -302,13 +309,22 @@ func TestAFailureAfterTheDeadlineIsRecordedAndPublished(t *testing.T) {
 	}
 }
 
+// TestInvalidNamesDoNotBecomeKeys checks that neither a record nor run.failed is made of a run whose names are not Llac's.
 func TestInvalidNamesDoNotBecomeKeys(t *testing.T) {
 	t.Parallel()
-	for _, run := range []events.Run{{}, {Dataset: "../../x", RunID: "r"}, {Dataset: "d"}, {Dataset: "d", RunID: "a/b"}} {
+	for data, valid := range map[string]bool{
+		`{"dataset":"d","run_id":"20250803T051500"}`:      true,
+		`{"dataset":"d","run_id":"20250803T051500-y1.5"}`: true,
+		`{}`: false, `[]`: false, `{"dataset":1}`: false, `{"dataset":"d"}`: false, `{"dataset":"d","run_id":""}`: false,
+		`{"dataset":"../../x","run_id":"r"}`: false, `{"dataset":"d","run_id":"a/b"}`: false,
+		`{"dataset":"..","run_id":"r"}`: false, `{"dataset":"d","run_id":"a..b"}`: false,
+	} {
 		b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) { return nil, Permanent(errors.New("no")) })
-		b.service.GaveUp = func(_ events.Event, f events.Failure) Abandoned { return Abandoned{Run: run} }
-		if _, what, err := b.work(t.Context(), delivery(validated(t), 1)); what != dead || len(b.lake.Keys()) != 0 {
-			t.Errorf("%+v: %v %v, keys %v", run, what, err, b.lake.Keys())
+		e := events.New(events.LandingValidated{Run: testRun})
+		e.Data = []byte(data)
+		what, err := b.deliverEvent(t, e)
+		if what != dead || (len(b.lake.Keys()) == 1) != valid || (len(b.published) == 1) != valid {
+			t.Errorf("%s: %v %v, keys %v, published %v", data, what, err, b.lake.Keys(), b.published)
 		}
 	}
 }
@@ -389,8 +405,8 @@ func TestEventThatTheServiceDoesNotEmitIsRefused(t *testing.T) {
 		!strings.Contains(err.Error(), want) {
 		t.Errorf("fate %v, error %v; want the fate dead and an error with %q", what, err, want)
 	}
-	if len(b.published)+len(b.lake.Keys()) != 0 {
-		t.Errorf("published %v, wrote %v; want nothing", b.published, b.lake.Keys())
+	if keys := b.lake.Keys(); len(b.published) != 0 || len(keys) != 1 || !strings.Contains(keys[0], ".failed.") {
+		t.Errorf("published %v, wrote %v; want only the failure record", b.published, keys)
 	}
 }
 
@@ -406,7 +422,7 @@ func TestGaveUpCannotEmitUndeclaredEvents(t *testing.T) {
 // An event may name a dataset and a run without belonging to the run. Giving up on such an event does not fail the run.
 func TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun(t *testing.T) {
 	t.Parallel()
-	for name, gaveUp := range map[string]func(events.Event, events.Failure) Abandoned{"silent": FailsSilently, "fails runs": FailsRun} {
+	for name, gaveUp := range map[string]func(events.Event, events.Failure) []events.Event{"silent": FailsSilently, "fails runs": FailsRun} {
 		b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, Permanent(errors.New("webhook responded with 410 Gone"))
 		})

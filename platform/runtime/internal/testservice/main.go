@@ -21,8 +21,8 @@ func main() {
 		Stage:    runtime.Stage{Outside: true},
 		Consumes: []string{events.RunRequested{}.EventType()}, Emits: events.TypesOf(events.DatasetStale{}, events.DatasetRecovered{}),
 		Receipt: func(in events.Event) string { return lake.ReceiptKey(in.Subject, in.ID, "testservice", 0) },
-		GaveUp: func(in events.Event, _ events.Failure) runtime.Abandoned {
-			return runtime.Abandoned{Events: []events.Event{events.New(events.DatasetRecovered{Dataset: in.Subject})}}
+		GaveUp: func(in events.Event, _ events.Failure) []events.Event {
+			return []events.Event{events.New(events.DatasetRecovered{Dataset: in.Subject})}
 		},
 	})
 }
