@@ -115,7 +115,7 @@ func oldFiles(ctx context.Context, store lake.Store, seen map[string]bool, befor
 	err = store.List(ctx, "marts/", func(i lake.Info) bool {
 		var built time.Time
 		if m := martFile.FindStringSubmatch(i.Key); m != nil {
-			built, _ = time.Parse(lake.SlotLayout, m[2]) // a file whose build is not a time was not written by a build
+			built, _ = lake.ParseSlot(m[2]) // a file whose build is not a time was not written by a build
 		}
 		isRecent := !built.Before(before) || !i.Modified.IsZero() && !i.Modified.Before(before)
 		if seen[i.Key] || built.IsZero() || isRecent {

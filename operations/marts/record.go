@@ -92,7 +92,7 @@ func (e *LostError) Error() string {
 // claim claims an unused build id that is later than the published one.
 func claim(ctx context.Context, store lake.Store, now time.Time, published string, who map[string]string) (string, error) {
 	at := now.UTC().Truncate(time.Second)
-	if before, err := time.Parse(lake.SlotLayout, published); err == nil && !at.After(before) {
+	if before, err := lake.ParseSlot(published); err == nil && !at.After(before) {
 		at = before.Add(time.Second) // Invariant 10: the pointer only moves forward, whatever this machine's clock shows
 	}
 	for ; ; at = at.Add(time.Second) {

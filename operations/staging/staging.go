@@ -31,9 +31,10 @@ const (
 	BadPage = "bad_page"
 	// MaxWorkers is the highest number of workers; each needs memory of its own, and fewer are enough.
 	MaxWorkers = 256
-	// Unofficial is the source system of rows that come from files: no portal is known to have sent them (invariant 11).
-	Unofficial = "unofficial:folder"
 )
+
+// Unofficial is the source system of rows that come from files: no portal is known to have sent them (invariant 11).
+var Unofficial = string(lake.UnofficialOrigin("folder"))
 
 // Options select what is staged, and how.
 type Options struct {

@@ -35,10 +35,15 @@ func ReadManifest(ctx context.Context, s Store, o events.Object, run events.Run)
 	if err != nil {
 		return m, fmt.Errorf("read manifest %s: %w", o.Key, err)
 	}
+	return m, m.BelongsTo(run, o.Key)
+}
+
+// BelongsTo returns a *WrongRunError if the manifest, read from key, is of another run or another version of the contract.
+func (m Manifest) BelongsTo(run events.Run, key string) error {
 	if m.Run.Dataset != run.Dataset || m.Run.RunID != run.RunID || m.Run.ContractSHA256 != run.ContractSHA256 {
-		return m, &WrongRunError{Key: o.Key, Got: m.Run, Want: run}
+		return &WrongRunError{Key: key, Got: m.Run, Want: run}
 	}
-	return m, nil
+	return nil
 }
 
 // WrongRunError reports that a manifest belongs to another run. It is permanent: a retry reads the same manifest.

@@ -2,7 +2,8 @@ package lake
 
 import (
 	"net/url"
-	"strings"
+
+	"github.com/llac-project/llac/platform/source"
 )
 
 // Origin is the source system of data: the host of an official portal, SimulatorOrigin, or UnofficialOrigin of the server
@@ -12,13 +13,11 @@ import (
 type Origin string
 
 // SimulatorOrigin is the origin of what the portal simulator serves.
-const SimulatorOrigin Origin = "simulator"
-
-const unofficial = "unofficial"
+const SimulatorOrigin Origin = source.Simulator
 
 // UnofficialOrigin returns the origin of data that no official portal sent: name is the host that served them, or the way
 // by which they came, such as "manual".
-func UnofficialOrigin(name string) Origin { return Origin(unofficial + ":" + name) }
+func UnofficialOrigin(name string) Origin { return Origin(source.Unofficial(name)) }
 
 // OfficialOrigin returns the origin of data that the portal at a contract's address sends: its host.
 func OfficialOrigin(address string) Origin {
@@ -26,13 +25,13 @@ func OfficialOrigin(address string) Origin {
 	if err != nil {
 		return ""
 	}
-	return Origin(strings.TrimSuffix(strings.ToLower(u.Host), ":443"))
+	return Origin(source.Host(u))
 }
 
-// Simulated reports whether the data did not come from an official portal. Unofficial data count as simulated too. The
-// empty origin, of data that come from no source, is not simulated.
+// Simulated reports whether no official portal sent the data: they are simulated or unofficial. The empty origin, of data that
+// come from no source, is not simulated.
 func (o Origin) Simulated() bool {
-	return o == SimulatorOrigin || strings.HasPrefix(string(o), unofficial)
+	return o == SimulatorOrigin || source.IsUnofficial(string(o))
 }
 
 // Alike reports whether both origins are simulated or both are real. Only then may one be compared with, or continue, the

@@ -147,8 +147,8 @@ func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event
 		// Do not call the handler again. Process still reads the receipt first: if it exists, an earlier delivery succeeded, and
 		// only its events or the acknowledgement may be missing. Another message of the batch may have killed the process then.
 		handle = func(context.Context, events.Event) ([]events.Event, error) {
-			return nil, fmt.Errorf("received %d times and not settled: the process died, ran out of time, or could not record the failure; "+
-				"see its log", d.Receives-1)
+			return nil, fmt.Errorf("received %d times and not settled: the process died, ran out of time, or could not record the "+
+				"failure; see its log", d.Receives-1)
 		}
 	}
 	out, err := w.safely(ctx, func(ctx context.Context) ([]events.Event, error) {

@@ -422,7 +422,9 @@ func TestGaveUpCannotEmitUndeclaredEvents(t *testing.T) {
 // An event may name a dataset and a run without belonging to the run. Giving up on such an event does not fail the run.
 func TestGivingUpOnAnEventThatOnlyNamesARunFailsNoRun(t *testing.T) {
 	t.Parallel()
-	for name, gaveUp := range map[string]func(events.Event, events.Failure) []events.Event{"silent": FailsSilently, "fails runs": FailsRun} {
+	for name, gaveUp := range map[string]func(events.Event, events.Failure) []events.Event{
+		"silent": FailsSilently, "fails runs": FailsRun,
+	} {
 		b := newTestWorker(t, func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, Permanent(errors.New("webhook responded with 410 Gone"))
 		})

@@ -68,25 +68,38 @@ func redirects(allow []string, tokenHeader string) func(*http.Request, []*http.R
 	}
 }
 
-// systemHeader is the response header in which a simulator identifies itself.
-const systemHeader = "X-Llac-Source-System"
+// SystemHeader is the response header in which a simulator identifies itself.
+const SystemHeader = "X-Llac-Source-System"
 
-// simulator is the source system of simulated data.
-const simulator = "simulator"
+// Simulator is the source system of simulated data, and the value of SystemHeader.
+const Simulator = "simulator"
+
+// unofficial starts the source system of data that no official portal sent.
+const unofficial = "unofficial"
+
+// Unofficial returns the source system of data that no official portal sent: name is the host that served them, or the way by
+// which they came, such as "manual".
+func Unofficial(name string) string { return unofficial + ":" + name }
+
+// IsUnofficial reports whether a source system names no official portal.
+func IsUnofficial(system string) bool { return strings.HasPrefix(system, unofficial) }
+
+// Host returns the host of an address in the form in which it names an official portal.
+func Host(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Host), ":443") }
 
 // sourceSystem names where an answer came from. A server that calls itself a simulator is believed; any other is named
 // by its host only when the host is official.
 //
 // Invariant 11: simulated is never mistaken for real.
 func sourceSystem(u *url.URL, h http.Header, officialHosts []string) string {
-	if h.Get(systemHeader) == simulator {
-		return simulator
+	if h.Get(SystemHeader) == Simulator {
+		return Simulator
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
+	host := Host(u)
 	if !isLoopback(u) && slices.Contains(officialHosts, host) {
 		return host
 	}
-	return "unofficial:" + host
+	return Unofficial(host)
 }
 
 // Place is the part of a target that the clients of all kinds check alike.

@@ -231,7 +231,7 @@ func (c *Caller) sendsToken() bool { return c.Kind.TokenHeader != "" && c.o.AppT
 
 // raiseRate lets a simulator on this machine raise its own rate limit. Portals on the network cannot.
 func (c *Caller) raiseRate(res *Response, host *hostLimit) {
-	if c.o.RequestsPerSecond > 0 || res.System != simulator || !isLoopback(res.url) {
+	if c.o.RequestsPerSecond > 0 || res.System != Simulator || !isLoopback(res.url) {
 		return
 	}
 	if n, err := strconv.ParseFloat(res.Header.Get("X-Llac-Rate-Limit"), 64); err == nil && n > 0 && n <= 1e6 {

@@ -84,7 +84,7 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		if err := x.open(ctx); err != nil {
 			return nil, err
 		}
-		partial, err := lake.ReadDocument[lake.Manifest](ctx, f.ports.Lake, p.Partial)
+		partial, err := lake.ReadManifest(ctx, f.ports.Lake, p.Partial, p.Run)
 		if err != nil {
 			return nil, err
 		}
@@ -296,10 +296,12 @@ func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (eve
 	if err := json.Unmarshal(body, &existing); err != nil {
 		return events.Object{}, &lake.DecodeError{Key: key, Err: err}
 	}
-	if existing.Run.RunID != x.run.RunID || existing.Run.ContractSHA256 != x.run.ContractSHA256 || existing.Attempt != m.Attempt {
+	if err := existing.BelongsTo(x.run, key); err != nil {
+		return events.Object{}, err
+	}
+	if existing.Attempt != m.Attempt {
 		return events.Object{}, runtime.Permanent(fmt.Errorf(
-			"write manifest %s: the key holds the manifest of run %s, attempt %s; run the dataset again",
-			key, existing.Run.RunID, existing.Attempt))
+			"write manifest %s: it belongs to attempt %s, not to %s; run the dataset again", key, existing.Attempt, m.Attempt))
 	}
 	*m = existing
 	info.SHA256, info.Size = lake.SHA256(body), int64(len(body))

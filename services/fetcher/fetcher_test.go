@@ -453,6 +453,19 @@ func TestATamperedPartStopsTheChain(t *testing.T) {
 	}
 }
 
+// A part manifest of another run must not be continued, even if its digest is right: its pages are not this run's.
+func TestAPartOfAnotherRunStopsTheChain(t *testing.T) {
+	t.Parallel()
+	b := newFetcher(t)
+	out, err := b.Deliver(deadline{t.Context(), b.Clock.Now()}, Service, runtimetest.Event("1", events.ExtractionRequested{Run: b.run()}))
+	handed := runtimetest.Only[events.ExtractionContinued](t, out, err)
+	handed.RunID = "20250804T051500"
+	var wrong *lake.WrongRunError
+	if _, err := b.deliver(handed); !errors.As(err, &wrong) || !runtime.IsPermanent(err) {
+		t.Errorf("error %v, want a permanent one that names both runs", err)
+	}
+}
+
 func TestErrorsOfThePortal(t *testing.T) {
 	t.Parallel()
 	permanent := &source.PermanentError{Op: "describe", Err: errors.New("404"), Body: personal}
@@ -490,12 +503,12 @@ func TestAPermanentFailureFailsTheRun(t *testing.T) {
 	b := newFetcher(t)
 	why := events.Failure{Service: "fetcher", Class: "permanent", Reason: "the portal returned 404"}
 	for _, p := range []events.Payload{events.ExtractionRequested{Run: b.run()}, events.ExtractionContinued{Run: b.run(), Part: 2}} {
-		f := runtimetest.Only[events.ExtractionFailed](t, Service.GaveUp(runtimetest.Event("1", p), why).Events, nil)
+		f := runtimetest.Only[events.ExtractionFailed](t, Service.GaveUp(runtimetest.Event("1", p), why), nil)
 		if f.RunID != slot || f.Failure != why {
 			t.Errorf("%+v", f)
 		}
 	}
-	if out := Service.GaveUp(runtimetest.Event("1", events.DatasetStale{}), why).Events; len(out) != 0 {
+	if out := Service.GaveUp(runtimetest.Event("1", events.DatasetStale{}), why); len(out) != 0 {
 		t.Errorf("emitted %v for an event that belongs to no run", runtimetest.Names(out))
 	}
 }

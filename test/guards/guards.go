@@ -444,8 +444,8 @@ var guards = []Guard{
 	{
 		Name: "rows staged from a folder are labelled as published by a portal",
 		File: "operations/staging/staging.go", Edits: []Edit{{
-			`Unofficial = "unofficial:folder"`,
-			`Unofficial = "analisi.transparenciacatalunya.cat"`}},
+			`Unofficial = string(lake.UnofficialOrigin("folder"))`,
+			`Unofficial = string(lake.OfficialOrigin("https://analisi.transparenciacatalunya.cat"))`}},
 		Module: "cmd/llac", Test: "./cli TestStageGolden/stage$",
 	},
 

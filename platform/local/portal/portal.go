@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/clock"
+	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
 // Headers of every response of the simulator.
 const (
-	SystemHeader    = "X-Llac-Source-System" // always "simulator" (invariant 11)
-	RateLimitHeader = "X-Llac-Rate-Limit"    // requests per second that a client may send to the simulator
-	SystemName      = "simulator"
+	SystemHeader    = source.SystemHeader // always SystemName (invariant 11)
+	RateLimitHeader = "X-Llac-Rate-Limit" // requests per second that a client may send to the simulator
+	SystemName      = source.Simulator
 )
 
 // inventedHost is the host of all links in the simulator's responses. It does not exist: such a link cannot be confused with

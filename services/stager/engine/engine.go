@@ -105,6 +105,3 @@ type FileResult struct {
 	Rows  int64
 	Bytes int64
 }
-
-// SimulatorSystem is the source system of rows from the portal simulator (invariant 11).
-const SimulatorSystem = string(lake.SimulatorOrigin)

@@ -20,6 +20,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 
 	"github.com/llac-project/llac/platform/contract/arrowschema"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // everyType is a contract with a column of each type, read from the source field of the same name.
@@ -335,7 +336,7 @@ func TestSimulatedRowsAreMarked(t *testing.T) {
 	t.Parallel()
 	rows := `[{"id":"a"},{"id":"b",":@llac_origin":"published"},{"id":"c",":@llac_origin":"recorded"}]`
 	for system, want := range map[string]string{
-		SimulatorSystem: "true invented=2,recorded=1", "unofficial:127.0.0.1:9000": "true invented=2,recorded=1",
+		string(lake.SimulatorOrigin): "true invented=2,recorded=1", "unofficial:127.0.0.1:9000": "true invented=2,recorded=1",
 		"analisi.transparenciacatalunya.cat": "false published=2,recorded=1",
 	} {
 		in := testCase{contract: parseContract(t, everyType), pages: []string{rows}}.inputOf()

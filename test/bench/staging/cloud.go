@@ -123,7 +123,7 @@ func land(ctx context.Context, c *contract.Contract, data pages.Data, dir string
 	l.handle = stager.Service.New.Handler(ports)
 
 	run := events.Run{Dataset: c.Dataset, RunID: benchRun, Slot: benchRun, ContractSHA256: c.SHA256, Trigger: "schedule"}
-	m := lake.Manifest{Run: run, Attempt: "bench", Description: source.Description{SourceSystem: engine.SimulatorSystem,
+	m := lake.Manifest{Run: run, Attempt: "bench", Description: source.Description{SourceSystem: string(lake.SimulatorOrigin),
 		URL: "https://bench.invalid"}}
 	fmt.Fprintf(progress, "uploading %s to the local cloud\n", c.Dataset)
 	err = each(data.Pages, func(path, name string) error {
@@ -183,7 +183,7 @@ func FromFiles(ctx context.Context, set Set, progress io.Writer, f func(stage fu
 
 // stageFiles runs the stager's engine from files to files.
 func stageFiles(ctx context.Context, c *contract.Contract, data pages.Data, out string) error {
-	in := engine.Input{Contract: c, Lineage: engine.Lineage{Source: "bench", SourceSystem: engine.SimulatorSystem,
+	in := engine.Input{Contract: c, Lineage: engine.Lineage{Source: "bench", SourceSystem: string(lake.SimulatorOrigin),
 		Slot: benchRun, RunID: benchRun}}
 	err := each(data.Pages, func(path, name string) error {
 		info, err := os.Stat(path)
