@@ -191,7 +191,7 @@ test-slow: ## the tests with the build tag slow: additions to a copy of the tree
 	go run ./test/skips "$$json"
 
 # The packages that have such tests.
-SLOW = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build slow' test operations cmd | sed 's,^,./,')))
+SLOW = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build slow' $(MODULES) | sed 's,^,./,')))
 
 .PHONY: lint
 lint: ## formatting, vet and staticcheck
