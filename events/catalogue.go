@@ -30,7 +30,7 @@ type Run struct {
 	Slice          string   `json:"slice,omitempty"`  // the slice's value, e.g. "2024"; empty when the dataset is not sliced
 	Slices         []string `json:"slices,omitempty"` // every slice of the slot; the gate publishes when it has all of them
 	ContractSHA256 string   `json:"contract_sha256"`  // all stages of a run read exactly this contract version
-	Trigger        string   `json:"trigger"`          // "schedule", "manual", "backfill" or "replay"
+	Trigger        string   `json:"trigger"`          // "schedule", "manual" or "backfill"
 	Repeats        string   `json:"repeats,omitempty"`
 }
 
@@ -42,7 +42,7 @@ func (Run) carriesRun() {}
 // Failure describes why a stage gave up.
 type Failure struct {
 	Service string `json:"service"`
-	EventID string `json:"event_id"` // the message that failed; also its name in the dead-letter queue
+	EventID string `json:"event_id"` // id of the event that failed; the copy of its dead letter in the lake has this name
 	Class   string `json:"class"`    // "permanent" or "transient" (retries exhausted)
 	Reason  string `json:"reason"`   // text; never contains a personal value
 	Tries   int    `json:"tries"`
@@ -80,13 +80,13 @@ type SweepTicked struct {
 func (SweepTicked) EventType() string       { return "cat.llac.sweep.ticked.v1" }
 func (SweepTicked) About() (string, string) { return "", "" }
 
-// RunRequested starts a run now. An operator, a backfill or a replay publishes it.
+// RunRequested starts a run now. An operator emits it, for a manual run or a backfill.
 type RunRequested struct {
 	Dataset     string    `json:"dataset"`
 	RequestedAt time.Time `json:"requested_at"`
 	RequestedBy string    `json:"requested_by,omitempty"`
 	Reason      string    `json:"reason,omitempty"`
-	Trigger     string    `json:"trigger"`           // "manual", "backfill" or "replay"
+	Trigger     string    `json:"trigger"`           // "manual" or "backfill"
 	Slices      []string  `json:"slices,omitempty"`  // empty: all slices of the contract
 	Repeats     string    `json:"repeats,omitempty"` // the run this one repeats
 	Force       bool      `json:"force,omitempty"`   // fetch even if the source reports no change
@@ -278,7 +278,7 @@ type DatasetRecovered struct {
 func (DatasetRecovered) EventType() string         { return "cat.llac.dataset.recovered.v1" }
 func (p DatasetRecovered) About() (string, string) { return p.Dataset, "" }
 
-// IncidentOpened reports that a run of a dataset failed, or that the dataset became stale. It is published once per incident,
+// IncidentOpened reports that a run of a dataset failed, or that the dataset became stale. It is emitted once per incident,
 // however many runs fail until IncidentClosed. Notifications are sent for it.
 type IncidentOpened struct {
 	Dataset string    `json:"dataset"`
@@ -292,7 +292,7 @@ type IncidentOpened struct {
 func (IncidentOpened) EventType() string         { return "cat.llac.incident.opened.v1" }
 func (p IncidentOpened) About() (string, string) { return p.Dataset, p.RunID }
 
-// IncidentClosed reports that a dataset's source was read successfully after an incident was opened.
+// IncidentClosed reports that a dataset was published, or found unchanged, after an incident was opened.
 type IncidentClosed struct {
 	Dataset     string    `json:"dataset"`
 	RunID       string    `json:"run_id,omitempty"` // the run that opened it

@@ -5,14 +5,14 @@ package events
 type ServiceFlow struct {
 	Service  string
 	Consumes []string // full event types
-	Emits    []string // full event types; they are published on the service's topic
+	Emits    []string // full event types; emitted to the service's topic
 	Direct   []string // the types of Consumes that are sent directly to the service's queue, without a topic
 }
 
-// Operator stands for the people who use the command line or the console. It is not a service, but it has a topic.
+// Operator stands for the people who use llac. It is not a service, but it has a topic.
 const Operator = "operator"
 
-// Flow lists all services, in the order in which a run passes through them.
+// Flow lists the operator and all services, in the order in which a run passes through them.
 var Flow = []ServiceFlow{
 	{
 		Service: Operator,

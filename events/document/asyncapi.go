@@ -117,7 +117,7 @@ func operations() object {
 		}
 	}
 	for _, f := range events.Flow {
-		add(f.Service+".send", "send", f.Service, "Events that the "+f.Service+" publishes.", f.Emits)
+		add(f.Service+".send", "send", f.Service, "Events that the "+f.Service+" emits.", f.Emits)
 		for _, source := range events.Flow {
 			var consumed []string
 			for _, t := range source.Emits {
