@@ -102,8 +102,8 @@ func positive[T int | time.Duration](v, otherwise T) T {
 	return otherwise
 }
 
-// Subscribe starts to receive from a queue, given by name or URL. The consumer stops when ctx ends or Close is called. It then
-// closes the channel, after every message that it sent was settled, or was released at the end of the grace.
+// Subscribe starts to receive from a queue, given by name or URL. The consumer stops when ctx ends or Close is called. It
+// closes the channel when every message is settled, or released after the grace period.
 func (c *Consumer) Subscribe(ctx context.Context, queue string) (<-chan *message.Message, error) {
 	c.mu.Lock()
 	if c.closed {
@@ -125,7 +125,7 @@ func (c *Consumer) Subscribe(ctx context.Context, queue string) (<-chan *message
 	return s.out, nil
 }
 
-// Close stops receiving, waits up to the grace for messages in progress, releases the others and returns. It never waits for
+// Close stops receiving, waits up to the grace period for messages in progress, releases the others and returns. It never waits for
 // a reader of the channel. It may be called more than once, and concurrently.
 func (c *Consumer) Close() error {
 	c.mu.Lock()

@@ -445,7 +445,7 @@ func TestSubscribeToAMissingQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Subscribe(t.Context(), "missing"); err == nil || !strings.Contains(err.Error(), "deploy the topology") {
+	if _, err := c.Subscribe(t.Context(), "missing"); err == nil || !strings.Contains(err.Error(), "create the queues first") {
 		t.Errorf("error = %v", err)
 	}
 	if err := c.Close(); err != nil {

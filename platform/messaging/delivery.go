@@ -94,7 +94,7 @@ type refusalKind int
 const (
 	retry   refusalKind = iota // the message is received again after the backoff
 	reject                     // retrying cannot succeed
-	release                    // a stop prevented or interrupted the handling; the message did not fail
+	release                    // the service is stopping; the message did not fail
 )
 
 // received is a message that is not settled yet.
@@ -127,7 +127,7 @@ func Retry(m *message.Message, reason error) bool {
 	return nack(m, refusal{kind: retry, reason: reason})
 }
 
-// Release returns a message to its queue at once. It is for messages whose handling a stop prevented or interrupted.
+// Release returns a message to its queue at once, because the service is stopping.
 func Release(m *message.Message) bool { return nack(m, refusal{kind: release}) }
 
 func nack(m *message.Message, why refusal) bool {

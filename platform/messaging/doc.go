@@ -5,8 +5,8 @@
 // The nouns:
 //
 //   - A delivery is one receive of a message from a queue, with the attributes that SQS reports for it.
-//   - A message is acknowledged (deleted), released (returned to the queue at once, because a stop prevented or interrupted
-//     its handling), retried (returned to the queue after a backoff) or rejected (retrying cannot succeed).
+//   - A message is acknowledged (deleted), released (returned to the queue at once, because the service is
+//     stopping), retried (returned to the queue after a backoff) or rejected (retrying cannot succeed).
 //   - A dead letter is a rejected message in its service's dead-letter queue. It has the original body and attributes, and
 //     the reason in attributes of its own.
 //

@@ -38,7 +38,8 @@ func QueueURL(ctx context.Context, client SQS, name string) (string, error) {
 	defer cancel()
 	out, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	if err != nil {
-		return "", fmt.Errorf("find queue %s (deploy the topology first; check region and environment): %w", name, err)
+		return "", fmt.Errorf("find queue %s (create the queues first: llac run, or make stacks and make deploy; "+
+			"check region and environment): %w", name, err)
 	}
 	return aws.ToString(out.QueueUrl), nil
 }

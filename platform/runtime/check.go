@@ -33,7 +33,8 @@ func (s Service) Check() error {
 	problems = append(problems, s.Stage.check(s.Emits)...)
 	report(s.Receipt == nil, "no Receipt: return the key of the receipt, or \"\" for events that may be handled twice")
 	report(s.GaveUp == nil, "no GaveUp: set it to runtime.FailsRun, runtime.FailsSilently or a function of its own")
-	report(s.Needs(PortCatalogue) != (s.Catalogue != nil), "port Catalogue: a service that asks for it sets Catalogue, and no other does")
+	report(s.Needs(PortCatalogue) != (s.Catalogue != nil),
+		"port Catalogue: set Service.Catalogue if and only if the ports struct has a field Catalogue")
 	for _, m := range s.Series {
 		report(m.Name == "" || m.Outcomes < 1 || m.Outcomes > 2, "series %q: name it and give it 1 outcome or 2", m.Name)
 	}

@@ -31,7 +31,7 @@ func (c Constructor) Handler(p Ports) Handler { return c.build(p) }
 // check lists the fields of the service's struct that are not ports.
 func (c Constructor) check() []string {
 	if c.build == nil || c.ports.Kind() != reflect.Struct {
-		return []string{"no handler: set New to runtime.Construct of a function of the struct of its ports"}
+		return []string{"no handler: set New to runtime.Construct(f), where f takes a struct of ports"}
 	}
 	var problems []string
 	all := reflect.TypeFor[Ports]()

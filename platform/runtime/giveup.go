@@ -16,12 +16,12 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// giveUpTime is the time limit for recording and publishing a failure. It is separate because the handler's deadline may have
+// giveUpTime is the time limit for recording a failure and emitting its events. It is separate because the handler's deadline may have
 // passed.
 const giveUpTime = 20 * time.Second
 
-// giveUp records that the service has given up on an event and publishes the events that its GaveUp declares. The message goes
-// to the dead-letter queue only after that. When recording or publishing fails, the message is received again, and giveUp is
+// giveUp records that the service has given up on an event and emits the events that its GaveUp declares. The message goes to
+// the dead-letter queue only after that. When recording or emitting fails, the message is received again, and giveUp is
 // repeated with the same record and the same events.
 func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) (fate, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTime)
@@ -39,7 +39,7 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	return dead, reason
 }
 
-// recordFailure writes a failure record if the event belongs to a run. It returns the events to publish.
+// recordFailure writes a failure record if the event belongs to a run. It returns the events to emit.
 func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in events.Event, reason error) ([]events.Event, error) {
 	if in.ID == "" {
 		return nil, nil // not an event: it belongs to no run, and the dead letter is the only record
@@ -66,7 +66,7 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		record.TraceID = sc.TraceID().String()
 	}
-	// Invariant 1 applies to failures too: the record is create-only, and a delivery that finds a record publishes its events.
+	// Invariant 1 applies to failures too: the record is create-only, and a delivery that finds a record emits its events.
 	_, _, err := w.ports.Lake.PutIfAbsent(ctx, key, lake.Encode(record))
 	if errors.Is(err, lake.ErrExists) {
 		return readFailure(ctx, w.ports.Lake, key)

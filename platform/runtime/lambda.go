@@ -19,8 +19,8 @@ type function struct {
 	conn *connected
 }
 
-// newFunction returns the handler of the Lambda function. It connects when it receives its first batch and, after an error, the
-// next one. A cold start therefore does nothing that can fail before there is an event to handle.
+// newFunction returns the handler of the Lambda function. It connects on the first batch; if that fails, it tries again on the
+// next batch. A cold start therefore does nothing that can fail before there is an event to handle.
 func newFunction(s Service, options func(context.Context) (Options, error)) *function {
 	return &function{connect: func(ctx context.Context) (*connected, error) {
 		o, err := options(ctx)
@@ -64,7 +64,7 @@ func (f *function) Handle(ctx context.Context, batch lambdaevents.SQSEvent) (lam
 		response.BatchItemFailures = append(response.BatchItemFailures, failed)
 		rests = append(rests, messaging.VisibilityChange{ReceiptHandle: batch.Records[i].ReceiptHandle, Seconds: *rest})
 	}
-	// Without this, a failed message stays invisible for the rest of the visibility timeout, six times the function's timeout.
+	// Without this call, a failed message stays invisible for the rest of the visibility timeout, six times the function's timeout.
 	if err := messaging.ChangeVisibility(ctx, c.client, c.QueueURL, rests); err != nil {
 		c.Ports.Log.WarnContext(ctx, "failed messages stay invisible until their visibility timeout ends", "error", err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// Process handles one event under the receipt of the service and returns the events to publish. The caller publishes them
-// and acknowledges the message only after that.
+// Process handles one event under the receipt of the service and returns the events to emit. The caller emits them and
+// acknowledges the message only after that.
 //
 // Invariant 1: effects, then receipt, then events, then acknowledgement. A redelivery finds the receipt and returns the same
 // events with the same ids. If two deliveries run at once, the first receipt wins, and the loser returns the winner's events.

@@ -29,7 +29,7 @@ type Options struct {
 	Pollers     int                  // receive requests at once; default 2
 	Concurrency int                  // events handled at once; default 10
 	Visibility  time.Duration        // visibility timeout of a message, renewed while it is handled; default 30 s
-	Timeout     time.Duration        // time to handle one event; default 15 min, as in Lambda
+	Timeout     time.Duration        // time to handle one event; default 15 min, Lambda's maximum
 	Grace       time.Duration        // time to finish events in progress when ctx ends; default 25 s
 	MaxReceives int                  // tries before giving up; default messaging.DefaultMaxReceives
 	Backoff     messaging.Backoff    // delays between tries; default messaging.DefaultBackoff
@@ -143,8 +143,8 @@ func Run(ctx context.Context, s Service, o Options) error {
 	if c.Receiving != nil {
 		c.Receiving()
 	}
-	// The channel closes after ctx ends and every message is settled. A message that is still in work after the grace returns to
-	// the queue.
+	// The channel closes after ctx ends and every message is settled. A message that is still in work after the grace
+	// period returns to the queue.
 	for m := range messages {
 		go c.consume(m)
 	}

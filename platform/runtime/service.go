@@ -17,7 +17,7 @@ import (
 )
 
 // Handler handles one event and returns the events that follow from it. An error whose method Permanent() returns true is not
-// retried; every other error is. Events are made with events.New; the runtime completes their envelopes and publishes them.
+// retried; every other error is. Events are made with events.New; the runtime completes their envelopes and emits them.
 type Handler func(ctx context.Context, in events.Event) ([]events.Event, error)
 
 // Service describes one microservice completely. The same value runs in Lambda, as a consumer, inside `llac run` and in tests.
@@ -31,8 +31,9 @@ type Service struct {
 	Stage    Stage              // its place in a run
 	Series   []telemetry.Series // the service's own measurements that become CloudWatch metrics
 
-	// Receipt returns the key under which the service records that it has handled the event. An empty key means that handling
-	// the event twice has no further effect, so no receipt is kept.
+	// Receipt returns the key under which the service records that it has handled the event. If handling the
+	// event twice has no further effect, Receipt returns an empty key. The runtime then writes no receipt and calls the handler
+	// on every delivery.
 	Receipt func(events.Event) string
 
 	// GaveUp returns the events to emit when a message goes to the dead-letter queue. The run fails only if they contain a
@@ -58,7 +59,8 @@ type Ports struct {
 	Metrics    telemetry.Metrics
 	Log        *slog.Logger
 	Build      string // version of this build
-	// AllowSimulated lets the gate publish simulated data: true on a laptop, never in the cloud (invariant 11).
+	// AllowSimulated lets the gate publish simulated data (invariant 11). It is true in a local lake that does not read the
+	// real portals.
 	AllowSimulated bool
 	// Memory is the maximum memory of the process in bytes; 0 means the service's default.
 	Memory int64

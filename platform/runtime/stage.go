@@ -6,12 +6,12 @@ import (
 )
 
 // Stage is a service's place in a run: the state of a request while the service works on it, and the events that end this
-// work. The stages have the order of the services.
+// work. services.All in operations/services gives the order of the stages.
 type Stage struct {
 	// State is the state of a request while its latest event waits for the service or is handled by it, such as "extracting".
 	State string
-	// Ends lists the event types that end the service's work on a run; one of them is enough. It also cancels a failure that the
-	// service reported earlier: the message was replayed since then.
+	// Ends lists the event types that end the service's work on a run; one of them is enough. If one of these events follows a
+	// failure of the service, the failure counts as resolved by a replay.
 	Ends []string
 	// Outside is true for a service that is not part of a run, such as one that only notifies. The other fields are then empty.
 	Outside bool

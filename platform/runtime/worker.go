@@ -37,7 +37,7 @@ const (
 	done    fate = iota // delete it
 	again               // return it to the queue, visible after the backoff
 	dead                // send it to the dead-letter queue, then delete it
-	release             // return it to the queue, visible at once: a stop prevented or interrupted its handling
+	release             // return it to the queue, visible at once, because the service is stopping
 	ignored             // delete it: the service does not consume such events
 )
 
@@ -140,7 +140,7 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 	span.SetStatus(codes.Error, messaging.Reason(err))
 }
 
-// try runs the handler under its receipt and publishes the events that follow.
+// try runs the handler under its receipt and emits the events that follow.
 func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
 	handle := w.handle
 	if w.maxReceives > 0 && d.Receives > w.maxReceives {

@@ -26,7 +26,7 @@ var guards = []Guard{
 		Module: "test", Test: "./chaos TestKilled/stager.effect-receipt",
 	},
 	{
-		Name: "the loser of two deliveries at once publishes events of its own",
+		Name: "the loser of two deliveries at once emits events of its own",
 		File: "platform/runtime/receipt.go", Edits: []Edit{{"return winner.events(), err", "return out, err"}},
 		Module: "platform", Test: "./runtime TestTwoDeliveriesAtOnce",
 	},

@@ -1,5 +1,5 @@
 // Package runtimetest runs a service's handler in a test. The handler runs under the service's receipt, with a lake in memory
-// and a clock that advances only when the test moves it.
+// and a clock that advances only by Set and Sleep.
 package runtimetest
 
 import (
@@ -75,7 +75,7 @@ var ErrCrashed = errors.New("the service was killed")
 // Crash is the value with which a test's Failpoint panics to end the service at that point.
 type Crash struct{}
 
-// Deliver delivers an event to a service, as the runtime does, and returns the events that would be published.
+// Deliver delivers an event to a service, as the runtime does, and returns the events that would be emitted.
 func (b *Harness) Deliver(ctx context.Context, s runtime.Service, in events.Event) (out []events.Event, err error) {
 	defer func() {
 		if p := recover(); p != nil {
