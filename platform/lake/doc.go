@@ -7,7 +7,7 @@
 //   - A verdict is the quality gate's decision on one candidate.
 //   - A receipt is a stage's create-only record that its effects are done, with the events that it emits. It makes a
 //     redelivery harmless (invariant 1).
-//   - Evidence is the document that proves a deletion.
+//   - Evidence is the record of what is about to be deleted, why, and where the bytes are archived, if they are.
 //
 // What must hold: no stage lists a prefix to find out what belongs to a run. Manifests and receipts name every object by key,
 // version, size and sha256, and every reader checks the object against them.

@@ -11,8 +11,9 @@ import (
 	"github.com/llac-project/llac/platform/source"
 )
 
-// Manifest lists the pages that an extraction landed. The fetcher writes part 0 last: a landing is complete
-// when that manifest exists. A continued extraction also writes one manifest for each earlier delivery, as part 1 and up.
+// Manifest lists the pages that an extraction landed. The complete manifest has no part number. The fetcher writes it last:
+// a landing is complete when this manifest exists. A continued extraction also writes part manifests 1, 2, …, one for each
+// earlier event that it handled.
 type Manifest struct {
 	Run         events.Run         `json:"run"`
 	Attempt     string             `json:"attempt"`
@@ -24,7 +25,7 @@ type Manifest struct {
 	StartedAt   time.Time          `json:"started_at"`
 	FinishedAt  time.Time          `json:"finished_at"`
 	Restarts    int                `json:"restarts,omitempty"` // attempts abandoned because the source changed during the extraction
-	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests written by earlier deliveries of the run
+	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests of a continued extraction, in order
 	Manual      *Manual            `json:"manual,omitempty"`   // set if a person collected the pages and no portal was called
 }
 
@@ -139,7 +140,7 @@ type PointerPart struct {
 	Objects    []CandidateObject `json:"objects"`
 }
 
-// Hold stops the pointer from moving until a person releases it.
+// Hold stops the pointer from moving. The gate and the restore respect it. No command sets or removes it yet.
 type Hold struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
@@ -219,7 +220,7 @@ func ReadState[T any](ctx context.Context, s Store, key string) (*T, Info, error
 }
 
 // Receipt is a stage's create-only record that its effects are done, with the events that it emits (invariant 1). A
-// redelivery finds the receipt and publishes the same events again: nothing is done twice and nothing is lost.
+// redelivery finds the receipt and emits the same events again: nothing is done twice and nothing is lost.
 type Receipt struct {
 	Service    string         `json:"service"`
 	Build      string         `json:"build"`
@@ -232,7 +233,7 @@ type Receipt struct {
 	Events     []events.Event `json:"events"`
 }
 
-// FailureRecord records a message that a stage failed to process permanently, with the events that the failure emits.
+// FailureRecord records that a service gave up on an event of a run, with the events that it emitted for that.
 type FailureRecord struct {
 	Service  string         `json:"service"`
 	Build    string         `json:"build"`
@@ -262,7 +263,7 @@ type DeadLetter struct {
 	Body string `json:"body,omitempty"`
 }
 
-// Cursor records when the dataset's source was last checked, whether or not that led to a publication.
+// Cursor records the last check that found the source unchanged.
 type Cursor struct {
 	Dataset     string            `json:"dataset"`
 	RunID       string            `json:"run_id"`
@@ -278,13 +279,14 @@ func ReadHistory(ctx context.Context, s Store, dataset, snapshot string) (*Point
 	return p, err
 }
 
-// ReadCursor returns a dataset's cursor; nil if its source was never checked.
+// ReadCursor returns a dataset's cursor; nil if no check found the source unchanged.
 func ReadCursor(ctx context.Context, s Store, dataset string) (*Cursor, error) {
 	c, _, err := ReadState[Cursor](ctx, s, CursorKey(dataset))
 	return c, err
 }
 
-// ReadCursorToSwap returns a cursor and the ETag for CompareAndSwap; an empty one and "" if the source was never checked.
+// ReadCursorToSwap returns a cursor and the ETag for CompareAndSwap; an empty one and "" if no check found the
+// source unchanged.
 func ReadCursorToSwap(ctx context.Context, s Store, dataset string) (Cursor, string, error) {
 	c, info, err := ReadState[Cursor](ctx, s, CursorKey(dataset))
 	if c == nil {
@@ -293,8 +295,8 @@ func ReadCursorToSwap(ctx context.Context, s Store, dataset string) (Cursor, str
 	return *c, info.ETag, nil
 }
 
-// Evidence proves a deletion: which objects are deleted, why that is allowed, and where their bytes are archived. It is
-// written before the first delete (invariant 4).
+// Evidence records what is about to be deleted, why, and where the bytes are archived, if they are. It is written before the
+// first delete (invariant 4).
 type Evidence struct {
 	Dataset   string          `json:"dataset"`
 	RunID     string          `json:"run_id,omitempty"`

@@ -18,8 +18,8 @@ func LandingPageKey(dataset, run string, index int, sha string) string {
 	return fmt.Sprintf("%s%05d.%s.json", LandingPrefix(dataset, run), index, sha[:12])
 }
 
-// ManifestKey returns the key of an attempt's manifest. Part 0 is the complete manifest; the others are parts of a run that
-// takes several deliveries.
+// ManifestKey returns the key of an attempt's manifest. If part is 0, it is the key of the complete manifest, which has no part
+// number. A continued extraction also writes part manifests 1, 2 and so on.
 func ManifestKey(dataset, run, attempt string, part int) string {
 	if part > 0 {
 		return fmt.Sprintf("%s_manifest.%s.part%d.json", LandingPrefix(dataset, run), attempt, part)
@@ -92,7 +92,7 @@ func StateKey(dataset, name string) string { return "state/" + dataset + "/" + n
 // RunPrefix returns the prefix of a run's receipts.
 func RunPrefix(dataset, run string) string { return "runs/" + dataset + "/" + run + "/" }
 
-// ReceiptKey returns the key of a stage's receipt. A stage that takes several deliveries writes one receipt per part.
+// ReceiptKey returns the key of a stage's receipt. A continued extraction writes one more receipt per part, from 1.
 func ReceiptKey(dataset, run, stage string, part int) string {
 	if part > 0 {
 		return fmt.Sprintf("%s%s.part%d.json", RunPrefix(dataset, run), stage, part)

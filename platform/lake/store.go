@@ -92,7 +92,8 @@ type IntegrityError struct {
 
 func (e *IntegrityError) Error() string {
 	return fmt.Sprintf(
-		"integrity: %s is not the object that was written (want %d bytes, sha256 %s; got %s); do not publish from it; fetch the run again",
+		"integrity: %s is not the object that was written (want %d bytes, sha256 %s; got %s); do not publish from it; "+
+			"run the dataset again",
 		e.Object.Key,
 		e.Object.Size,
 		e.Object.SHA256,
