@@ -3,5 +3,6 @@
 //
 // The fetcher first asks the portal whether the source has changed since the published snapshot. If not, the run ends.
 // If the source is re-published during the extraction, the fetcher restarts with a new attempt, so a landing never mixes
-// two versions. Near its deadline it emits an event with which another delivery continues; it does not fail.
+// two versions. Near its deadline it emits extraction.continued; the fetcher continues when it
+// handles that event.
 package fetcher

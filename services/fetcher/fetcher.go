@@ -260,22 +260,23 @@ func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Pag
 	return nil
 }
 
-// handOver writes a partial manifest and emits the event with which another delivery lands the remaining pages.
+// handOver writes a part manifest and emits extraction.continued. The fetcher lands the remaining pages when it handles that
+// event.
 func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	next := x.part + 1
 	written, err := x.write(ctx, &m, next)
 	if err != nil {
 		return nil, err
 	}
-	x.ports.Log.InfoContext(ctx, "the deadline is near; another delivery continues the extraction",
+	x.ports.Log.InfoContext(ctx, "the deadline is near; emitting extraction.continued",
 		"part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
 	return []events.Event{events.New(events.ExtractionContinued{
 		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: len(m.Pages), Force: x.force,
 	})}, nil
 }
 
-// write stores the complete manifest (part 0) or the manifest of a part, create-only. All deliveries of a continued
-// extraction share one attempt id, so an earlier delivery that crashed before its receipt may have written this key. write
+// write stores the complete manifest (if part is 0) or a part manifest, create-only. All events of a continued extraction
+// share one attempt id, so an earlier delivery that crashed before its receipt may have written this key. write
 // then loads the existing manifest into m. It is valid, because it lists only landed pages.
 func (x *extraction) write(ctx context.Context, m *lake.Manifest, part int) (events.Object, error) {
 	key := lake.ManifestKey(x.run.Dataset, x.run.RunID, m.Attempt, part)

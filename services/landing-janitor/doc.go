@@ -4,5 +4,6 @@
 // superseded long ago. The sweep also copies dead letters to the lake before their queue drops them.
 //
 // What must hold: no object is deleted before durable evidence names it (invariant 4). No landing object is deleted without
-// a passing verdict on the candidate that was made from it (invariant 3). Repeating a deletion changes nothing.
+// a passing verdict on the candidate that was made from it, except objects of abandoned attempts, which are deleted by age
+// (invariant 3). Repeating a deletion changes nothing.
 package janitor

@@ -175,10 +175,9 @@ func (g gate) decided(
 	return []events.Event{events.New(events.RunSuperseded{Run: run, Candidate: candidate, Published: pointer.Snapshot})}, true, nil
 }
 
-// onBehalf returns the staging.published event of the slice's run that published this slot, with the id that the event has
-// when that run emits it. That run may never emit it, because its receipt may predate the complete slot. The slice that
-// completes the slot emits the event in each of its deliveries: it moves the pointer, or it calls onBehalf. The event is
-// therefore emitted at least once.
+// onBehalf returns the staging.published event of the run that moved the pointer, with the id that the event has when that
+// run emits it. The run that moved the pointer may already have a receipt without this event. The slice that completes the
+// slot therefore emits it: each of its deliveries moves the pointer or calls onBehalf. The event is emitted at least once.
 func onBehalf(run events.Run, p *lake.Pointer) events.Event {
 	run.Slice, run.RunID = lake.SliceOf(run, p.RunID), p.RunID
 	e := published(run, p)

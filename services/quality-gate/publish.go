@@ -62,14 +62,14 @@ func (g gate) publish(
 		run.RunID, run.Dataset, swaps)
 }
 
-// refusal returns why the pointer must not move from its present state, if it must not.
+// refusal returns the problem that forbids moving the pointer, or none.
 func refusal(run events.Run, origin lake.Origin, old *lake.Pointer) []events.Problem {
 	switch {
 	case old == nil:
 	case old.Held != nil:
 		return []events.Problem{{Code: "held", Message: fmt.Sprintf(
-			"the pointer of %s has been held since %s by %s (%s); run llac resume %s to release it",
-			run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason, run.Dataset)}}
+			"the pointer of %s has been held since %s by %s (%s); no run can publish while it is held",
+			run.Dataset, old.Held.At.Format("2006-01-02 15:04 MST"), old.Held.By, old.Held.Reason)}}
 	case !origin.MayReplace(old.Origin()):
 		// Invariant 11: real data may have been published after the verdict.
 		return []events.Problem{{Code: "simulated_is_not_real", Message: fmt.Sprintf(
