@@ -14,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
-// freshnessState is the freshness that was reported last, and the id of the event that caused the report. The id makes
-// the report unique, and a redelivery of that event emits the report again.
+// freshnessState is the freshness that was reported last, and the id of the event that caused the report. Only a delivery of
+// this event emits the report.
 type freshnessState struct {
 	Stale    bool      `json:"stale"`
 	Since    time.Time `json:"since"`
@@ -23,8 +23,8 @@ type freshnessState struct {
 	Incident *incident `json:"incident,omitempty"` // the latest incident; nil before the first
 }
 
-// freshness compares the time of the last successful read of the source with the contract's limit. A dataset that was
-// never published is not stale: there is no success to compare with. Every tick records the age, also when it emits no event.
+// freshness compares the time at which a dataset was last published, or found unchanged, with the contract's limit. A dataset
+// that was never published is not stale: there is no time to compare with. Every tick records the age, also when it emits no event.
 func (s scheduler) freshness(
 	ctx context.Context, in events.Event, c *contract.Contract, now time.Time,
 ) (out []events.Event, stale bool, err error) {
@@ -42,7 +42,7 @@ func (s scheduler) freshness(
 	return out, stale, err
 }
 
-// lastSuccess returns when a dataset's source was last read successfully; zero if the dataset was never published.
+// lastSuccess returns when a dataset was last published, or found unchanged; zero if it was never published.
 func (s scheduler) lastSuccess(ctx context.Context, dataset string) (time.Time, error) {
 	pointer, _, err := lake.ReadPointer(ctx, s.ports.Lake, dataset)
 	if err != nil || pointer == nil {

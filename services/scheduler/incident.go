@@ -17,7 +17,7 @@ type incident struct {
 	Since   time.Time `json:"since"`
 	RunID   string    `json:"run_id,omitempty"`
 	Service string    `json:"service,omitempty"`
-	Success time.Time `json:"last_success,omitzero"` // the successful read that closed it
+	Success time.Time `json:"last_success,omitzero"` // the publication, or check without a change, that closed it
 	Summary string    `json:"summary"`               // of the latest notification
 	EventID string    `json:"event_id"`              // the event that opened or closed it; a redelivery emits the same again
 }
@@ -43,11 +43,11 @@ func (i *incident) events(id, dataset string) []events.Event {
 	})}
 }
 
-// close returns the incident closed by a successful read of the source.
+// close returns the incident, closed because the dataset was published, or found unchanged, at the time success.
 func (i *incident) close(id, dataset string, success time.Time) *incident {
 	closed := *i
 	closed.Open, closed.EventID, closed.Success = false, id, success
-	closed.Summary = fmt.Sprintf("%s recovered: its source was read successfully at %s. The incident opened at %s",
+	closed.Summary = fmt.Sprintf("%s recovered: it was published, or found unchanged, at %s. The incident opened at %s",
 		dataset, stamp(success), stamp(i.Since))
 	return &closed
 }
@@ -56,7 +56,7 @@ func (i *incident) close(id, dataset string, success time.Time) *incident {
 // none was requested.
 func staleIncident(id, dataset string, now, last, deadline time.Time) *incident {
 	return &incident{Open: true, Since: now, EventID: id, Summary: fmt.Sprintf(
-		"%s is stale: its source was last read successfully at %s, and the next read was due by %s. "+
+		"%s is stale: it was last published, or found unchanged, at %s; the next time was due by %s. "+
 			"No run has failed since; check whether a run is in progress or held back",
 		dataset, stamp(last), stamp(deadline))}
 }
@@ -107,7 +107,8 @@ func problems(all []events.Problem) string {
 	return fmt.Sprintf("%s (and %d more)", strings.TrimRight(all[0].Message, "."), len(all)-1)
 }
 
-// openIncident opens an incident for a failed run, unless one is open or the source was read successfully after the failure.
+// openIncident opens an incident for a failed run, unless one is open or the dataset was published, or found unchanged,
+// after the failure.
 func (s scheduler) openIncident(ctx context.Context, in events.Event, failed failedRun) ([]events.Event, error) {
 	dataset, since := failed.run.Dataset, in.Time
 	if since.IsZero() {

@@ -53,7 +53,7 @@ func TestAnIncidentNotifiesWhenItOpensAndWhenItCloses(t *testing.T) {
 	for day := 5; day < 10; day++ {
 		date := fmt.Sprintf("2025-08-%02d", day)
 		run := runOf("things", fmt.Sprintf("202508%02dT043000", day))
-		// The other dataset is read successfully every day.
+		// The other dataset is found unchanged every day.
 		b.Put(t, lake.CursorKey("others"), lake.Cursor{Dataset: "others", LastSuccess: at(date + "T04:31:00Z")})
 		for tick := range 4 {
 			emitted = append(emitted, b.tick(fmt.Sprintf("%sT04:%02d:00Z", date, 30+tick))...)
@@ -135,7 +135,7 @@ func TestIncidentSummaries(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := runtimetest.Only[events.IncidentOpened](t, out[len(out)-1:], nil)
-	want := "last read successfully at 2025-08-04 04:32 UTC, and the next read was due by 2025-08-05 16:32 UTC"
+	want := "last published, or found unchanged, at 2025-08-04 04:32 UTC; the next time was due by 2025-08-05 16:32 UTC"
 	if p.RunID != "" || p.Next != "llac runs --dataset things" || !strings.Contains(p.Summary, want) {
 		t.Errorf("%+v, want %q in its summary", p, want)
 	}

@@ -31,7 +31,7 @@ var Service = runtime.Service{
 		{Name: "datasets_stale", Outcomes: 1, Gauge: true, Why: "freshness; the age of each dataset is a property"},
 	},
 	Receipt: receiptKey,
-	// For a tick or a request, no run has started yet. For the other events, the run has already ended.
+	// A tick or a request belongs to no run yet. The other events are emitted by a run that the scheduler's failure cannot fail.
 	GaveUp: runtime.FailsSilently,
 }
 
@@ -123,11 +123,12 @@ func (s scheduler) checkTime(payload events.Payload) error {
 		return nil
 	}
 	if ahead := at.Sub(s.ports.Clock.Now()); ahead > maxAhead {
-		return fmt.Errorf("schedule %s: its time %s is %s ahead; correct the sender's clock, then send the event again",
+		return fmt.Errorf("handle %s: its time %s is %s ahead of this service's clock; "+
+			"correct the sender's clock, then send the event again",
 			events.Name(payload.EventType()), lake.Slot(at), ahead.Round(time.Second))
 	}
 	if at.IsZero() {
-		return fmt.Errorf("schedule %s: it has no time; correct its sender", events.Name(payload.EventType()))
+		return fmt.Errorf("handle %s: it has no time; correct its sender", events.Name(payload.EventType()))
 	}
 	return nil
 }
@@ -161,11 +162,11 @@ type record struct {
 	At      time.Time `json:"at"`
 }
 
-// takeOverAfter is the age from which another event may emit a recorded request if the record's event has no receipt. That
-// event failed permanently, or the lake failed between the record and the receipt.
+// takeOverAfter is the age of a record after which another event may emit the recorded request, if the event that the record
+// names has no receipt. That event failed permanently, or the lake failed between the record and the receipt.
 const takeOverAfter = time.Hour
 
-// tick requests the due slots of every dataset and checks its freshness.
+// tick requests the latest due slot of each dataset and checks its freshness.
 func (s scheduler) tick(
 	ctx context.Context, in events.Event, p events.ScheduleTicked, contracts []*contract.Contract,
 ) ([]events.Event, error) {
@@ -194,7 +195,7 @@ func (s scheduler) tick(
 	return out, nil
 }
 
-// dataset requests the due slot of one dataset, checks its freshness, and reports whether it is stale.
+// dataset requests the latest due slot of one dataset, checks its freshness, and reports whether it is stale.
 func (s scheduler) dataset(ctx context.Context, in events.Event, c *contract.Contract, now time.Time) ([]events.Event, bool, error) {
 	var out []events.Event
 	var failed error
@@ -225,7 +226,7 @@ func (s scheduler) requested(
 	}
 	if p.Trigger == scheduled {
 		return nil, runtime.Permanent(fmt.Errorf(
-			"request a run of dataset %s: the trigger %q is reserved for the cadence; use manual, backfill or replay",
+			"request a run of dataset %s: the trigger %q is reserved for the cadence; use manual or backfill",
 			p.Dataset, scheduled))
 	}
 	c := contracts[i]
@@ -415,9 +416,9 @@ func (s scheduler) recordRequest(ctx context.Context, in events.Event, dataset s
 	return mine, err
 }
 
-// emitted reads the receipt of a record's event. final: the receipt exists, so the event emits nothing new. emitted: the
-// receipt lists the request for the slot. If it does not, another delivery of the event may have held the run and then
-// written the receipt.
+// emitted reads the receipt of a record's event. It reports whether the receipt exists (final) and whether it lists the request
+// (emitted). If the receipt exists and does not list the request, another delivery of the event may have held the run back and
+// then written the receipt.
 func (s scheduler) emitted(ctx context.Context, key, dataset, slot string) (final, emitted bool, err error) {
 	receipt, _, err := lake.ReadState[lake.Receipt](ctx, s.ports.Lake, key)
 	if receipt == nil {

@@ -58,8 +58,8 @@ alarm notifies when it starts and when it ends, and not in between.
 
 **Notices** are about datasets. The scheduler opens one incident per dataset when a run fails (a stage fails permanently, or
 the validator or the gate rejects it), or when the dataset is older than its contract allows. One notice has the dataset, the
-run, the reason and the next command. Further failures belong to the same incident until the dataset's source is read
-successfully; then a second notice reports the end.
+run, the reason and the next command. Further failures belong to the same incident until the dataset is published, or found
+unchanged; then a second notice reports the end.
 
 Notices are stored in ` + "`state/<dataset>/freshness.json`" + ` before they are sent, so that a redelivery sends the same notice. The
 message of the failed run is also in the dead-letter queue. If it is still there after an hour, its alarm is a reminder.
