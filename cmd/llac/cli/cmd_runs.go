@@ -20,9 +20,9 @@ func (a *App) runsCommand() *cobra.Command {
 	var o runsOptions
 	cmd := &cobra.Command{
 		Use:   "runs",
-		Short: "List the latest runs and how they ended",
-		Long: `List the runs of the lake, latest first. A run of a dataset with slices is one
-line for all its slices.` +
+		Short: "List the latest runs and how they ended, one line per slot",
+		Long: `List the runs of the lake, latest first. The slices of one slot, which are
+separate runs, are one line.` +
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials),
 		Example: `  llac runs
   llac runs --dataset population --limit 5
