@@ -63,7 +63,7 @@ type Page struct {
 // Lineage is what all rows of a run have in common.
 type Lineage struct {
 	Source          string // the source to cite: its own attribution line, or its host
-	SourceSystem    string // the portal's host, "simulator", or "unofficial:<host>" (invariant 11)
+	SourceSystem    string // the portal's host, "simulator", or "unofficial:<host or way>" (invariant 11)
 	SourceURL       string // page that describes the dataset to people
 	SourceUpdatedAt string // as the source wrote it; empty if unknown
 	Slot            string // the run's slot, which becomes ingested_process_at
