@@ -175,7 +175,7 @@ const (
 type SLA struct {
 	Cadence   string        // cron, five fields
 	Timezone  string        // "Europe/Madrid"
-	Freshness time.Duration // age of the last successful check at which the dataset is stale
+	Freshness time.Duration // a dataset that was last published, or found unchanged, longer ago is stale
 }
 
 // Retention holds how long a superseded snapshot is kept.

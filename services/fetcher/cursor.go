@@ -28,8 +28,8 @@ func (x *extraction) unchanged(ctx context.Context, v events.Validators, pointer
 	})}, nil
 }
 
-// moveCursor stores the dataset's last success; of a sliced dataset, the oldest last success of its slices. One healthy
-// slice must not hide a failing slice.
+// moveCursor stores when the dataset's source last equalled the published snapshot; of a sliced dataset, the oldest of these
+// times of its slices. One healthy slice must not hide a failing slice.
 func (x *extraction) moveCursor(ctx context.Context, v events.Validators, pointer *lake.Pointer, now time.Time) error {
 	for range maxSwaps {
 		cursor, etag, err := lake.ReadCursorToSwap(ctx, x.ports.Lake, x.run.Dataset)
