@@ -142,7 +142,7 @@ type LandingWritten struct {
 	Rows         int64  `json:"rows"`
 	Bytes        int64  `json:"bytes"`
 	SourceRows   int64  `json:"source_rows"`   // the source's own count; -1 if it has none
-	SourceSystem string `json:"source_system"` // the portal's host, or "simulator" (invariant 11)
+	SourceSystem string `json:"source_system"` // the portal's host, "simulator" or "unofficial:<host or way>" (invariant 11)
 }
 
 func (LandingWritten) EventType() string { return "cat.llac.landing.written.v1" }

@@ -27,7 +27,7 @@ type Hop struct {
 	TraceID    string
 	SpanID     string
 	Build      string
-	Events     []events.Event  // that the stage published
+	Events     []events.Event  // that the stage emitted
 	Failure    *events.Failure // nil unless the stage gave up
 }
 

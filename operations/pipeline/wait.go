@@ -54,7 +54,7 @@ func (r *runner) wait(ctx context.Context) error {
 }
 
 // silent handles a silence. If the queues are empty, a request that has not ended by its receipts cannot end by itself. The
-// requests are published once more, which makes every stage publish its events again; requests that do not progress then
+// requests are published once more, which makes every stage emit its events again; requests that do not progress then
 // are given up.
 func (r *runner) silent(ctx context.Context) error {
 	idle, err := r.Idle(ctx)

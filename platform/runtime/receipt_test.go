@@ -57,7 +57,7 @@ func validated() events.Event {
 	return runtimetest.Event("things/"+run+"/validator/1", events.LandingValidated{Run: events.Run{Dataset: dataset, RunID: run}})
 }
 
-// Invariant 1: a redelivery publishes the same events with the same ids and has no other effect.
+// Invariant 1: a redelivery emits the same events with the same ids and has no other effect.
 func TestRedelivery(t *testing.T) {
 	t.Parallel()
 	b, s := runtimetest.New(t), &stage{}
