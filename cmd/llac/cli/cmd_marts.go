@@ -172,7 +172,7 @@ func martsListText(t *text, r martsListReply) {
 	for _, m := range r.Models {
 		rows = append(rows, []string{m.Name, format.Count(m.Rows), martOrigin(m), format.Count(m.Tests), m.Build, grain(m.Grain)})
 	}
-	t.table([]string{"MART", ">ROWS", "?DATA", "?>TESTS PASSED", "?BUILD", "GRAIN: ONE ROW PER"}, rows, nil)
+	t.table([]string{"MART", ">ROWS", "~DATA", "?>TESTS PASSED", "?BUILD", "GRAIN: ONE ROW PER"}, rows, nil)
 	t.line("\nBuild %s of %s. A mart of an earlier build still has the same rows, or could not be built again.", r.Build,
 		format.Time(r.PublishedAt))
 	if len(r.Behind) > 0 {

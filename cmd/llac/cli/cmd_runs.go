@@ -86,7 +86,7 @@ func runsText(t *text, runs []ledger.Summary) {
 			format.Count(s.Quarantined), dash(s.Snapshot),
 		})
 	}
-	t.table([]string{"RUN", "DATASET", "OUTCOME", "?DATA", "?TRIGGER", "?>TOOK", "?>PAGES", "?>FETCHED", "?>STAGED", "?>QUARANTINED",
+	t.table([]string{"RUN", "DATASET", "OUTCOME", "~DATA", "?TRIGGER", "?>TOOK", "?>PAGES", "?>FETCHED", "?>STAGED", "?>QUARANTINED",
 		"?SNAPSHOT"}, rows,
 		func(row, column int) string {
 			if column != 2 {

@@ -91,7 +91,7 @@ func datasetStatuses(t *text, datasets []ledger.Status) {
 		})
 	}
 	const freshness, letters = 1, 4
-	t.table([]string{"DATASET", "FRESHNESS", ">ROWS", "?DATA", ">DEAD LETTERS", "?SNAPSHOT", "?CHECKED", "?LAST RUN", "?>PARQUET"}, rows,
+	t.table([]string{"DATASET", "FRESHNESS", ">ROWS", "~DATA", ">DEAD LETTERS", "?SNAPSHOT", "?CHECKED", "?LAST RUN", "?>PARQUET"}, rows,
 		func(row, column int) string {
 			d := datasets[row]
 			switch {

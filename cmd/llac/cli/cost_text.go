@@ -76,7 +76,7 @@ func costOfRuns(t *text, r costReply) {
 			format.Size(one.Archived),
 		})
 	}
-	t.table([]string{"DATASET", ">RUNS/MONTH", ">$/RUN", ">$/MONTH", "?DATA", "?>INVOCATIONS", "?>GB-S", "?>MESSAGES", "?>PUTS", "?>GETS",
+	t.table([]string{"DATASET", ">RUNS/MONTH", ">$/RUN", ">$/MONTH", "~DATA", "?>INVOCATIONS", "?>GB-S", "?>MESSAGES", "?>PUTS", "?>GETS",
 		"?>PUBLISHED", "?>ARCHIVED"}, rows, nil)
 	t.line("")
 	rows = nil

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,26 +113,4 @@ func TestEveryCommandRuns(t *testing.T) {
 			t.Error("the command does not know --json")
 		}
 	})
-}
-
-// TestTablesFitTheTerminal checks that tables with optional columns keep to the width of the terminal.
-func TestTablesFitTheTerminal(t *testing.T) {
-	t.Parallel()
-	rows := [][]string{{"municipalities", "949", "simulated", strings.Repeat("reason ", 20)},
-		{"population", "5,694", "real (api.idescat.cat)", ""}}
-	for _, width := range []int{40, 60, 80, 0} {
-		text := &text{width: width}
-		text.table([]string{"DATASET", ">ROWS", "?DATA", "REASON"}, rows, nil)
-		for line := range strings.Lines(text.String()) {
-			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); width > 0 && n > width {
-				t.Errorf("in %d columns: a line has %d: %q", width, n, line)
-			}
-		}
-		if whole := strings.Contains(text.String(), "simulated"); whole != (width == 0) {
-			t.Errorf("in %d columns: the optional column is shown: %v\n%s", width, whole, text.String())
-		}
-		if header := fmt.Sprint(strings.Fields(text.String())[:2]); header != "[DATASET ROWS]" {
-			t.Errorf("in %d columns: the header starts with %s", width, header)
-		}
-	}
 }

@@ -44,7 +44,7 @@ func martsReport(t *text, m *marts.Refreshed) {
 		rows = append(rows, []string{r.Name, format.Count(r.Rows), martOrigin(r.Mart), format.Count(r.Tests), took, grain(r.Grain)})
 	}
 	if len(rows) > 0 {
-		t.table([]string{"MART", ">ROWS", "?DATA", "?>TESTS PASSED", "?>TIME", "GRAIN: ONE ROW PER"}, rows, nil)
+		t.table([]string{"MART", ">ROWS", "~DATA", "?>TESTS PASSED", "?>TIME", "GRAIN: ONE ROW PER"}, rows, nil)
 		t.line("")
 	}
 	if built {

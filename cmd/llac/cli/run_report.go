@@ -48,7 +48,7 @@ func outcomes(t *text, r pipeline.Result) {
 		rows = append(rows, row)
 	}
 	t.table([]string{"DATASET", "OUTCOME", ">FETCHED", ">STAGED", "?>DUPLICATE", "?>QUARANTINED", "?>PAGES", "?>RAW", "?>PARQUET",
-		"?SNAPSHOT", "DATA"}, rows,
+		"?SNAPSHOT", "~DATA"}, rows,
 		func(row, column int) string {
 			if column != 1 {
 				return ""
