@@ -15,19 +15,28 @@ import (
 
 const module = "github.com/llac-project/llac/"
 
+// BuildFailed starts the error of programs that do not compile. test/guards finds it in the output of a test.
+const BuildFailed = "build the programs"
+
 // build builds everything in one call of go build, which leaves a program as it is when nothing it is made of has changed.
 var build = sync.OnceValues(func() (string, error) {
 	return cache.Update(context.Background(), "test-programs", func(dir string) error {
-		args := []string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator), module + "cmd/llac"}
+		packages := []string{module + "cmd/llac"}
 		for _, name := range services.Names() {
-			args = append(args, module+"services/"+name+"/cmd/"+name)
+			packages = append(packages, module+"services/"+name+"/cmd/"+name)
 		}
-		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("build the programs: %w\n%s", err, out)
-		}
-		return nil
+		return compile(dir, packages)
 	})
 })
+
+// compile writes the programs of packages into a folder.
+func compile(dir string, packages []string) error {
+	args := append([]string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, packages...)
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", BuildFailed, err, out)
+	}
+	return nil
+}
 
 // Dir returns the folder that holds llac and every service, each under its name.
 func Dir() (string, error) { return build() }
