@@ -8,48 +8,45 @@ import (
 	"github.com/llac-project/llac/platform/lake"
 )
 
-// restoreMarts moves the pointer of the marts as restorePointer does that of a dataset.
-func (r *restoring) restoreMarts(ctx context.Context) error {
+// restoreMarts moves the pointer of the marts as restorePointer does that of a dataset. An error leaves the marts out of the
+// report: the pointer was not written.
+func (r *restoring) restoreMarts(ctx context.Context) (*Outcome, error) {
 	replica, err := decode[lake.MartsPointer](ctx, r.from, lake.MartsPointerKey)
 	if errors.Is(err, lake.ErrNotFound) {
-		return nil
+		return nil, nil
 	}
-	out := &Outcome{Name: martsName, State: Restored}
-	r.report.Marts = out
 	if stop := stopped(ctx); stop != nil {
-		return stop
+		return nil, stop
 	}
 	if err != nil {
-		r.refuseMarts(out, err)
-		return nil
+		return r.refuseMarts("", err), nil
 	}
 	existing, etag, err := lake.ReadMartsPointer(ctx, r.to)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if existing != nil && existing.Build >= replica.Build {
-		out.Snapshot, out.State = existing.Build, Kept
-		return r.keep(ctx, r.ofMarts(existing), lake.Encode(existing), etag)
+		out := &Outcome{Name: martsName, Snapshot: existing.Build, State: Kept}
+		return out, r.keep(ctx, r.ofMarts(existing), lake.Encode(existing), etag)
 	}
-	out.Snapshot = replica.Build
 	moved, refused, err := r.move(ctx, r.ofMarts(replica), etag)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case refused != nil:
-		r.refuseMarts(out, refused)
+		return r.refuseMarts(replica.Build, refused), nil
 	case !moved:
-		out.State, out.Reason = Kept, "built in the meantime"
+		return &Outcome{Name: martsName, Snapshot: replica.Build, State: Kept, Reason: "built in the meantime"}, nil
 	}
-	return nil
+	return &Outcome{Name: martsName, Snapshot: replica.Build, State: Restored}, nil
 }
 
 // rebuildMarts describes how to make marts that cannot be restored.
 const rebuildMarts = "; llac marts builds them again"
 
-func (r *restoring) refuseMarts(out *Outcome, err error) {
-	out.State, out.Reason = Refused, err.Error()
+func (r *restoring) refuseMarts(build string, err error) *Outcome {
 	r.problem("marts: %v%s", err, rebuildMarts)
+	return &Outcome{Name: martsName, Snapshot: build, State: Refused, Reason: err.Error()}
 }
 
 // ofMarts describes the pointer of the marts.

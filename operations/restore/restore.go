@@ -108,10 +108,12 @@ func (r *restoring) restoreState(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(keys[martsName]) > 0 {
-		return r.restoreMarts(ctx)
+	if len(keys[martsName]) == 0 {
+		return nil
 	}
-	return nil
+	outcome, err := r.restoreMarts(ctx)
+	r.report.Marts = outcome
+	return err
 }
 
 func (r *restoring) problem(format string, args ...any) {

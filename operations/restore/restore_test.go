@@ -317,19 +317,64 @@ func TestRestoreContinuesAfterAnError(t *testing.T) {
 	}
 }
 
+// putMarts puts a build with one mart, of these bytes, into a store.
+func putMarts(t *testing.T, s lake.Store, file []byte) {
+	t.Helper()
+	put(t, s, "marts/dimensions/dim_a/build=1/dim_a.parquet", file)
+	put(t, s, "runs/marts/1.json", []byte("{}"))
+	object := func(key string, b []byte) events.Object {
+		return events.Object{Key: key, VersionID: "x", Size: int64(len(b)), SHA256: lake.SHA256(b)}
+	}
+	put(t, s, lake.MartsPointerKey, lake.Encode(lake.MartsPointer{Build: "1", Record: object("runs/marts/1.json", []byte("{}")),
+		Models: []lake.Mart{
+			{Name: "dim_a", Objects: []events.Object{object("marts/dimensions/dim_a/build=1/dim_a.parquet", file)}},
+		}}))
+}
+
+// TestInterruptedRestoreOfMarts checks that the report does not claim marts restored whose pointer was not written.
+func TestInterruptedRestoreOfMarts(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no route")
+	for _, c := range []struct {
+		name string
+		at   func(op, key string) bool
+	}{
+		{"before the pointer of the lake is read", func(op, key string) bool { return op == "get" && key == lake.MartsPointerKey }},
+		{"while an object is checked", func(op, key string) bool { return op == "get" && strings.HasPrefix(key, "marts/") }},
+		{"while the pointer is written", func(op, key string) bool { return op == "put" && key == lake.MartsPointerKey }},
+	} {
+		for _, interrupted := range []bool{false, true} {
+			from, to := laketest.NewMemory(), laketest.NewMemory()
+			putMarts(t, from, []byte("PAR1"))
+			ctx, stop := context.WithCancelCause(t.Context())
+			to.Before = func(op, key string) error {
+				if !c.at(op, key) {
+					return nil
+				}
+				if interrupted {
+					stop(broken)
+				}
+				return broken
+			}
+			r, err := restore.Restore(ctx, from, to, restore.Options{})
+			stop(nil)
+			to.Before = nil
+			p, _, readErr := lake.ReadMartsPointer(t.Context(), to)
+			if p != nil || readErr != nil {
+				t.Fatalf("%s: readers see %+v, %v", c.name, p, readErr)
+			}
+			if r.Marts != nil && r.Marts.State == restore.Restored || !errors.Is(err, broken) && r.Good() {
+				t.Errorf("%s, interrupted %v: the marts are reported as %+v, %v", c.name, interrupted, r.Marts, err)
+			}
+		}
+	}
+}
+
 func TestRestoreOfMarts(t *testing.T) {
 	t.Parallel()
 	from, to := replica(t), laketest.NewMemory()
 	file := []byte("PAR1")
-	put(t, from, "marts/dimensions/dim_a/build=1/dim_a.parquet", file)
-	put(t, from, "runs/marts/1.json", []byte("{}"))
-	object := func(key string, b []byte) events.Object {
-		return events.Object{Key: key, VersionID: "x", Size: int64(len(b)), SHA256: lake.SHA256(b)}
-	}
-	marts := lake.MartsPointer{Build: "1", Record: object("runs/marts/1.json", []byte("{}")), Models: []lake.Mart{
-		{Name: "dim_a", Objects: []events.Object{object("marts/dimensions/dim_a/build=1/dim_a.parquet", file)}},
-	}}
-	put(t, from, lake.MartsPointerKey, lake.Encode(marts))
+	putMarts(t, from, file)
 	r := run(t, from, to)
 	if !r.Good() || r.Marts == nil || r.Marts.State != restore.Restored {
 		t.Fatalf("%+v", r)
