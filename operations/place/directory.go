@@ -81,6 +81,8 @@ func process(o *aws.OwnedError) *Process {
 
 func (d *directory) RunBuildsMarts() bool { return true }
 
+func (d *directory) RunsHere() bool { return true }
+
 func (d *directory) Run(ctx context.Context, r RunRequest) (Run, error) {
 	if r.Detach {
 		return Run{}, unsupported("--detach", "a state directory",

@@ -61,6 +61,10 @@ type Place interface {
 	// RunBuildsMarts reports whether the marts are built after every run. If not, they are built on their own.
 	RunBuildsMarts() bool
 
+	// RunsHere reports whether Run, Ingest and Replay run the services in this process, with the settings Local of their
+	// requests. If not, Local has no effect.
+	RunsHere() bool
+
 	// Ingest lands files that a person collected, and has them validated, staged and published.
 	Ingest(ctx context.Context, c ingest.Collection, r RunRequest) (Ingested, error)
 
@@ -164,7 +168,7 @@ type ReplayRequest struct {
 	Timeout time.Duration // how long to wait for the services; 0: no limit
 	Notice  func(string)
 
-	Local pipeline.Settings // how the services run, if this process has to run them
+	Local pipeline.Settings // how the services run, if the place RunsHere
 }
 
 // Replayed is the result of a replay.
@@ -203,7 +207,7 @@ type RunRequest struct {
 	Notice   func(string)
 	Progress func([]pipeline.Progress)
 
-	Local pipeline.Settings // how the services run, if this process has to run them
+	Local pipeline.Settings // how the services run, if the place RunsHere
 }
 
 // Run is the result of runs.

@@ -53,7 +53,7 @@ func (a *App) runBackfill(ctx context.Context, o backfillOptions, dataset string
 	if err := checkTimeout(o.timeout); err != nil {
 		return reply{}, err
 	}
-	p, err := a.open(ctx)
+	p, settings, err := a.openToRun(ctx, o.portalOptions, "llac backfill")
 	if err != nil {
 		return reply{}, err
 	}
@@ -66,10 +66,6 @@ func (a *App) runBackfill(ctx context.Context, o backfillOptions, dataset string
 		return reply{}, err
 	}
 	slices, err := o.Select(chosen[0])
-	if err != nil {
-		return reply{}, err
-	}
-	settings, err := a.settings(o.portalOptions, "llac backfill")
 	if err != nil {
 		return reply{}, err
 	}

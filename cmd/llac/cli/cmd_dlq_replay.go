@@ -62,11 +62,7 @@ func (a *App) runDLQReplay(ctx context.Context, o replayOptions, args []string) 
 	if err := checkTimeout(o.timeout); err != nil {
 		return reply{}, err
 	}
-	settings, err := a.settings(o.portalOptions, "llac dlq replay")
-	if err != nil {
-		return reply{}, err
-	}
-	p, err := a.open(ctx)
+	p, settings, err := a.openToRun(ctx, o.portalOptions, "llac dlq replay")
 	if err != nil {
 		return reply{}, err
 	}

@@ -66,11 +66,7 @@ func (a *App) runIngest(ctx context.Context, o ingestOptions) (reply, error) {
 	if err := checkTimeout(o.timeout); err != nil {
 		return reply{}, err
 	}
-	settings, err := a.settings(o.portalOptions, "llac ingest")
-	if err != nil {
-		return reply{}, err
-	}
-	p, err := a.open(ctx)
+	p, settings, err := a.openToRun(ctx, o.portalOptions, "llac ingest")
 	if err != nil {
 		return reply{}, err
 	}

@@ -117,11 +117,7 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	if err := checkTimeout(o.timeout); err != nil {
 		return reply{}, err
 	}
-	settings, err := a.settings(o.portalOptions, "llac run")
-	if err != nil {
-		return reply{}, err
-	}
-	p, err := a.open(ctx)
+	p, settings, err := a.openToRun(ctx, o.portalOptions, "llac run")
 	if err != nil {
 		return reply{}, err
 	}
@@ -133,7 +129,7 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 		}
 	}
 	s := a.newScreen()
-	if o.portal == "" && settings.Portal != pipeline.PortalSimulator {
+	if p.RunsHere() && o.portal == "" && settings.Portal != pipeline.PortalSimulator {
 		s.notice("--portal " + settings.Portal + ", as in the last run here.")
 	}
 	defer a.announceStop(ctx, s)()
@@ -199,6 +195,22 @@ func (a *App) runError(run place.Run, err, martsErr error) error {
 		return a.martsFailure(martsErr, true)
 	}
 	return nil
+}
+
+// openToRun opens the place, and returns the settings of the services if they run here. The services of an environment have
+// their own: the last run in the state directory does not count there.
+func (a *App) openToRun(ctx context.Context, o portalOptions, note string) (p place.Place, s pipeline.Settings, err error) {
+	p, err = a.open(ctx)
+	switch {
+	case err != nil:
+		return nil, s, err
+	case p.RunsHere():
+		s, err = a.settings(o, note)
+	case o.portal != "":
+		err = invalid("leave --portal out: the services there read the portals of the contracts in force",
+			"--portal has no effect in %s", p.Name())
+	}
+	return p, s, err
 }
 
 // settings returns the settings of the services from the flags and the environment variables.
