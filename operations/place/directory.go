@@ -83,6 +83,8 @@ func (d *directory) RunBuildsMarts() bool { return true }
 
 func (d *directory) RunsHere() bool { return true }
 
+func (d *directory) WhenStopped() string { return "work in progress is finished or put back" }
+
 func (d *directory) Run(ctx context.Context, r RunRequest) (Run, error) {
 	if r.Detach {
 		return Run{}, unsupported("--detach", "a state directory",

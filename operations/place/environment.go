@@ -76,6 +76,8 @@ func (e *environment) RunBuildsMarts() bool { return false }
 
 func (e *environment) RunsHere() bool { return false }
 
+func (e *environment) WhenStopped() string { return "what was requested already continues in " + e.Env }
+
 // Ingest lands the pages and emits the event of their landing; it does not wait for the services.
 func (e *environment) Ingest(ctx context.Context, c ingest.Collection, r RunRequest) (Ingested, error) {
 	dataset := r.Datasets[0]

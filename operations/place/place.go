@@ -65,6 +65,9 @@ type Place interface {
 	// requests. If not, Local has no effect.
 	RunsHere() bool
 
+	// WhenStopped describes, for people, what becomes of the work of Run, Ingest and Replay when their ctx ends.
+	WhenStopped() string
+
 	// Ingest lands files that a person collected, and has them validated, staged and published.
 	Ingest(ctx context.Context, c ingest.Collection, r RunRequest) (Ingested, error)
 

@@ -70,7 +70,7 @@ func (a *App) runBackfill(ctx context.Context, o backfillOptions, dataset string
 		return reply{}, err
 	}
 	s := a.newScreen()
-	defer a.announceStop(ctx, s)()
+	defer a.announceStop(ctx, s, p.WhenStopped())()
 	run, err := p.Run(ctx, place.RunRequest{
 		Datasets: []string{dataset}, Slices: slices, Reason: o.reason, Force: o.force, Timeout: o.timeout, Detach: o.detach, By: whoami(),
 		Local: settings, Notice: s.notice, Progress: s.progress,

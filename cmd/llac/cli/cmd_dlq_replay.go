@@ -77,7 +77,7 @@ func (a *App) runDLQReplay(ctx context.Context, o replayOptions, args []string) 
 		return reply{}, a.noLetter(args[0])
 	}
 	s := a.newScreen()
-	defer a.announceStop(ctx, s)()
+	defer a.announceStop(ctx, s, p.WhenStopped())()
 	out, err := p.Replay(ctx, place.ReplayRequest{Service: service, Match: match, Timeout: o.timeout, Local: settings, Notice: s.notice})
 	if err == nil && !out.Good() {
 		err = fail(exitUnpublished, errNotGood, a.llac("dlq list")+" and "+a.llac("show <run>")+" show the reasons")

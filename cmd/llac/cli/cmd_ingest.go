@@ -71,7 +71,7 @@ func (a *App) runIngest(ctx context.Context, o ingestOptions) (reply, error) {
 		return reply{}, err
 	}
 	s := a.newScreen()
-	defer a.announceStop(ctx, s)()
+	defer a.announceStop(ctx, s, p.WhenStopped())()
 	out, err := p.Ingest(ctx, o.Collection, place.RunRequest{
 		Datasets: []string{o.dataset}, Timeout: o.timeout, By: o.By, Local: settings, Notice: s.notice, Progress: s.progress,
 	})

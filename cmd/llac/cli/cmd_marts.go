@@ -86,7 +86,7 @@ func (a *App) runMarts(ctx context.Context, o martsOptions) (reply, error) {
 		return reply{}, err
 	}
 	s := a.newScreen()
-	defer a.announceStop(ctx, s)()
+	defer a.announceStop(ctx, s, "readers keep the published marts")()
 	m, err := a.refreshMarts(ctx, p, o, s)
 	if err != nil {
 		err = a.martsFailure(err, false)

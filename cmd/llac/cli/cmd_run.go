@@ -132,7 +132,7 @@ func (a *App) runRun(ctx context.Context, o runOptions, args []string) (reply, e
 	if p.RunsHere() && o.portal == "" && settings.Portal != pipeline.PortalSimulator {
 		s.notice("--portal " + settings.Portal + ", as in the last run here.")
 	}
-	defer a.announceStop(ctx, s)()
+	defer a.announceStop(ctx, s, p.WhenStopped())()
 	run, err := p.Run(ctx, place.RunRequest{
 		Datasets: args, Force: o.force, Timeout: o.timeout, Detach: o.detach, By: whoami(), Local: settings, Notice: s.notice,
 		Progress: s.progress,
@@ -235,11 +235,9 @@ func (a *App) settings(o portalOptions, note string) (pipeline.Settings, error) 
 	return s, nil
 }
 
-// announceStop writes a line when ctx ends; the function that it returns ends that.
-func (a *App) announceStop(ctx context.Context, s *screen) func() {
-	stop := context.AfterFunc(ctx, func() {
-		s.write("Stopping: work in progress is finished or put back. Ctrl-C again stops immediately.")
-	})
+// announceStop writes a line when ctx ends: what then becomes of the work. The function that it returns ends that.
+func (a *App) announceStop(ctx context.Context, s *screen, what string) func() {
+	stop := context.AfterFunc(ctx, func() { s.write("Stopping: " + what + ". Ctrl-C again stops immediately.") })
 	return func() { stop() }
 }
 

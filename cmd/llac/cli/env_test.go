@@ -99,3 +99,28 @@ func TestEnvironmentIgnoresTheLastPortal(t *testing.T) {
 		t.Errorf("--portal and --env: exit status %d\n%s", status, stderr)
 	}
 }
+
+// TestInterruptInEnvironment checks that Ctrl-C does not claim to stop the services of an environment.
+func TestInterruptInEnvironment(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.inEmptyEnvironment()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out bytes.Buffer
+	terminal := &syncBuffer{}
+	a := m.app(&out, nil)
+	a.Stderr = terminal
+	done := make(chan int, 1)
+	go func() { done <- a.Execute(ctx, []string{"run", "municipalities", "--env", "dev", "--dir", m.dir}) }()
+	poll(t, func() bool { return strings.Contains(terminal.String(), "Requested run") })
+	interrupt()
+	if status := <-done; status != 130 {
+		t.Errorf("exit status %d, want 130\n%s", status, terminal)
+	}
+	poll(t, func() bool { return strings.Contains(terminal.String(), "Stopping: ") })
+	wants(t, "standard error", terminal.String(), "Stopping: what was requested already continues in dev.", "stopped following")
+	if strings.Contains(terminal.String(), "put back") {
+		t.Errorf("standard error is about work on this machine:\n%s", terminal)
+	}
+}

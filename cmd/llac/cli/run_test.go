@@ -161,7 +161,8 @@ func TestInterruptAndResume(t *testing.T) {
 	if status := <-done; status != 130 {
 		t.Errorf("exit status %d, want 130\n%s", status, terminal)
 	}
-	wants(t, "the terminal", terminal.String(), "municipalities   ", "\x1b[1A\x1b[J", "Stopping: ", "interrupted", "resumes it")
+	wants(t, "the terminal", terminal.String(), "municipalities   ", "\x1b[1A\x1b[J", "Stopping: work in progress is finished or put back.",
+		"interrupted", "resumes it")
 	wants(t, "the report", out.String(), "unfinished", "Unfinished: municipalities.")
 	if err := m.sim.SetFaults(); err != nil {
 		t.Fatal(err)
