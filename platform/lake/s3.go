@@ -26,8 +26,10 @@ import (
 const (
 	// callTimeout is the time limit of one call, including the SDK's retries.
 	callTimeout = 60 * time.Second
-	// partSize is the size of one part of a multipart upload. Smaller bodies are uploaded in one put.
-	partSize = 8 << 20
+	// PartSize is the size in bytes of one part of a multipart upload. Smaller bodies are uploaded in one put.
+	PartSize = 8 << 20
+	// ListPage is how many keys one request of List returns at most.
+	ListPage = 1000
 	// conflictTries is the maximum number of tries on 409 Conditional Request Conflict, which the SDK does not retry.
 	conflictTries = 8
 )
@@ -196,7 +198,7 @@ func (s *S3) readBack(ctx context.Context, key string, body []byte) (Info, bool,
 
 // PutStream implements Store.
 func (s *S3) PutStream(ctx context.Context, key string, body io.Reader, options ...PutOption) (Info, error) {
-	first := make([]byte, partSize)
+	first := make([]byte, PartSize)
 	n, err := io.ReadFull(body, first)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		info, _, err := s.PutIfAbsent(ctx, key, first[:n], options...)
@@ -304,7 +306,9 @@ func (s *S3) digest(ctx context.Context, key string) (Info, string, error) {
 
 // List implements Store.
 func (s *S3) List(ctx context.Context, prefix string, yield func(Info) bool) error {
-	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{
+		Bucket: &s.bucket, Prefix: &prefix, MaxKeys: aws.Int32(ListPage),
+	})
 	for pages.HasMorePages() {
 		page, err := call(ctx, func(ctx context.Context) (*s3.ListObjectsV2Output, error) { return pages.NextPage(ctx) })
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// Usage counts requests to stores. Several goroutines may add to it at once.
+// Usage counts the requests that S3 bills. Several goroutines may add to it at once.
 type Usage struct {
 	Gets, Puts, Lists, Deletes atomic.Int64
 	BytesRead, BytesWritten    atomic.Int64
@@ -19,8 +19,8 @@ func WithUsage(ctx context.Context, u *Usage) context.Context {
 	return context.WithValue(ctx, usageKey{}, u)
 }
 
-// Counted decorates a store: each call is added to the Usage of its context, if there is one. A call counts once, whatever
-// its outcome, also where the store retries it or uploads it in parts.
+// Counted decorates a store: the requests that the S3 store sends for each call are added to the Usage of its context, if there
+// is one. They count whatever their outcome, and once, also where the store retries them.
 func Counted(s Store) Store { return counted{s} }
 
 type counted struct{ store Store }
@@ -63,11 +63,29 @@ func (c counted) PutIfAbsent(ctx context.Context, key string, body []byte, optio
 	return c.store.PutIfAbsent(ctx, key, body, options...)
 }
 
-// PutStream implements Store.
+// PutStream implements Store. It counts every part of an upload, and the requests that start and complete it.
 func (c counted) PutStream(ctx context.Context, key string, body io.Reader, options ...PutOption) (Info, error) {
-	info, err := c.store.PutStream(ctx, key, body, options...)
-	usageOf(ctx).put(info.Size)
+	read := &countedReader{Reader: body}
+	info, err := c.store.PutStream(ctx, key, read, options...)
+	u := usageOf(ctx)
+	u.put(read.n)
+	if read.n >= PartSize {
+		u.Puts.Add((read.n+PartSize-1)/PartSize + 1)
+	}
 	return info, err
+}
+
+// countedReader counts the bytes that are read from a reader.
+type countedReader struct {
+	io.Reader
+	n int64
+}
+
+// Read implements io.Reader.
+func (r *countedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += int64(n)
+	return n, err
 }
 
 // CompareAndSwap implements Store.
@@ -76,10 +94,17 @@ func (c counted) CompareAndSwap(ctx context.Context, key string, body []byte, et
 	return c.store.CompareAndSwap(ctx, key, body, etag, options...)
 }
 
-// List implements Store.
+// List implements Store. It counts one request per ListPage keys.
 func (c counted) List(ctx context.Context, prefix string, yield func(Info) bool) error {
-	usageOf(ctx).Lists.Add(1)
-	return c.store.List(ctx, prefix, yield)
+	u := usageOf(ctx)
+	u.Lists.Add(1)
+	keys := 0
+	return c.store.List(ctx, prefix, func(i Info) bool {
+		if keys++; keys > 1 && keys%ListPage == 1 {
+			u.Lists.Add(1)
+		}
+		return yield(i)
+	})
 }
 
 // Delete implements Store.

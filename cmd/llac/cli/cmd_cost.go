@@ -11,6 +11,7 @@ import (
 
 	"github.com/llac-project/llac/operations/cost"
 	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
 	"github.com/llac-project/llac/operations/place"
@@ -46,8 +47,10 @@ environment in the account, such as those of prod if --plan are dev's: its
 metrics, alarms, dashboards and requests use up the free allowances first.
 
 --check fails if a month would cost more than the environment's budget, or if
-the plans contain something without a known price. --month shows how to review a
-past month, and with --actual compares what AWS charged with the estimate.` +
+the estimate is incomplete: the plans contain something without a known price,
+or the requests of a run to the lake were not counted, such as those of an
+environment (--cloud). --month shows how to review a past month, and with
+--actual compares what AWS charged with the estimate.` +
 			exitStatus(exitOK, exitError, exitUsage, exitNotFound, exitCredentials, exitOverBudget),
 		Example: `  terraform/tf dev stacks/storage plan -out=$PWD/plans/storage.plan
   terraform/tf dev stacks/storage show -json $PWD/plans/storage.plan \
@@ -145,7 +148,7 @@ func (a *App) runCost(ctx context.Context, o costOptions) (reply, error) {
 			return reply{}, err
 		}
 	}
-	return reply{data: out, text: func(t *text) { costText(t, table, out) }}, o.verdict(out, standing)
+	return reply{data: out, text: func(t *text) { costText(t, table, out) }}, a.costVerdict(o, out, standing)
 }
 
 // costRuns reads the last published runs, with the requests to the lake that the spans of this machine have.
@@ -191,8 +194,14 @@ func (r *costReply) noteUnknown(standing *cost.Standing) {
 	}
 }
 
-// verdict is the error of --check.
-func (o costOptions) verdict(out costReply, standing *cost.Standing) error {
+// costVerdict is the error of --check.
+func (a *App) costVerdict(o costOptions, out costReply, standing *cost.Standing) error {
+	var uncounted []string
+	for _, r := range out.Runs {
+		if r.Uncounted > 0 {
+			uncounted = append(uncounted, r.Dataset)
+		}
+	}
 	switch {
 	case !o.check:
 		return nil
@@ -203,6 +212,12 @@ func (o costOptions) verdict(out costReply, standing *cost.Standing) error {
 	case len(standing.Unknown)+len(standing.Rates) > 0:
 		return fail(exitOverBudget, errors.New("the estimate is incomplete"),
 			"add the prices of what the notes name to operations/cost/prices.json")
+	case len(uncounted) > 0: // the requests to the lake would cost nothing
+		err := fmt.Errorf("the estimate is incomplete: the requests of %s to the lake were not counted", format.List(uncounted))
+		if o.cloud {
+			return fail(exitOverBudget, err, "leave --cloud out, and check the runs of this machine")
+		}
+		return fail(exitOverBudget, err, a.llac("run --force "+strings.Join(uncounted, " "))+" counts them")
 	}
 	return nil
 }

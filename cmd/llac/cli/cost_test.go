@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/llac-project/llac/operations/pipeline"
 )
 
 const devPlans = "../../../operations/cost/testdata/dev"
@@ -58,6 +60,53 @@ func TestCost(t *testing.T) {
 	}
 	stdout, _, _ = m.llac(ctx, "cost", "--plan", devPlans, "--month", "2025-08", "--actual", actual)
 	wants(t, "a review", stdout, "AWS SERVICE", "AmazonCloudWatch", "9.50", "charged: $9.50")
+}
+
+// TestUncountedRequestsFailTheCheck checks that a month is not found cheap enough because its requests were not counted.
+func TestUncountedRequestsFailTheCheck(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
+		t.Fatalf("run: %d\n%s%s", status, stdout, stderr)
+	}
+	check := []string{"cost", "--plan", devPlans, "--check"}
+	if stdout, stderr, status := m.llac(ctx, check...); status != 0 {
+		t.Errorf("counted: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if err := os.Remove(pipeline.SpanFile(m.dir)); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, status := m.llac(ctx, check...)
+	if status != 13 {
+		t.Errorf("not counted: exit status %d\n%s", status, stdout)
+	}
+	wants(t, "standard error", stderr, "the estimate is incomplete: the requests of municipalities to the lake were not counted",
+		"llac run --force municipalities --dir "+m.dir)
+	wants(t, "standard output", stdout, "note: municipalities: the requests of ")
+	if _, stderr, status := m.llac(ctx, "cost", "--plan", devPlans); status != 0 {
+		t.Errorf("without --check: exit status %d\n%s", status, stderr)
+	}
+	if _, stderr, status := m.llac(ctx, "run", "--force", "municipalities", "--no-marts"); status != 0 {
+		t.Errorf("run --force: %d\n%s", status, stderr)
+	}
+	if _, stderr, status := m.llac(ctx, check...); status != 0 {
+		t.Errorf("counted again: exit status %d\n%s", status, stderr)
+	}
+}
+
+// TestRunsOfAnEnvironmentFailTheCheck checks --check with --cloud: the spans of an environment are not read.
+func TestRunsOfAnEnvironmentFailTheCheck(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
+		t.Fatalf("run: %d\n%s%s", status, stdout, stderr)
+	}
+	e := m.inIdleEnvironment()
+	e.copy(m.dir)
+	stdout, stderr, status := m.llac(ctx, "cost", "--plan", devPlans, "--check", "--cloud")
+	if status != 13 || !strings.Contains(stderr, "leave --cloud out") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
 }
 
 func TestACostThatIsTooHigh(t *testing.T) {

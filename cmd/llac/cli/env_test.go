@@ -15,16 +15,52 @@ import (
 	"github.com/llac-project/llac/cmd/llac/cli"
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/deploy"
+	"github.com/llac-project/llac/operations/filelake"
+	"github.com/llac-project/llac/operations/pipeline"
 	registered "github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/local/aws"
 	"github.com/llac-project/llac/platform/messaging"
 	"github.com/llac-project/llac/platform/runtime"
 )
 
-// inEmptyEnvironment makes the machine's tool use an account whose environment dev has contracts and queues, but no services.
-// It returns a function that puts a message into a dead-letter queue.
-func (m *machine) inEmptyEnvironment() (bury func(service, body string)) {
+// idleEnvironment is an environment dev that has contracts and queues, but no services.
+type idleEnvironment struct {
+	t        *testing.T
+	account  deploy.Account
+	topology *messaging.Topology
+}
+
+// bury puts a message into the dead-letter queue of a service.
+func (e idleEnvironment) bury(service, body string) {
+	e.t.Helper()
+	if _, err := sqs.NewFromConfig(e.account.AWS).SendMessage(e.t.Context(),
+		&sqs.SendMessageInput{QueueUrl: awssdk.String(e.topology.DeadLetters[service]), MessageBody: &body}); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// copy copies the lake of a state directory.
+func (e idleEnvironment) copy(dir string) {
+	e.t.Helper()
+	from, to := filelake.Open(dir, pipeline.DataBucket), e.account.Lake("dev")
+	if err := from.List(e.t.Context(), "", func(i lake.Info) bool {
+		body, _, err := from.Get(e.t.Context(), i.Key)
+		if err == nil {
+			_, err = to.Put(e.t.Context(), i.Key, body)
+		}
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		return true
+	}); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// inIdleEnvironment makes the machine's tool use an account with an idle environment.
+func (m *machine) inIdleEnvironment() idleEnvironment {
 	m.t.Helper()
 	ctx := m.t.Context()
 	cloud, err := aws.Start(ctx, aws.Options{Dir: m.t.TempDir()})
@@ -62,13 +98,7 @@ func (m *machine) inEmptyEnvironment() (bury func(service, body string)) {
 		a.Account = func(_ context.Context, env string) (deploy.Account, error) { return account, deploy.CheckEnv(env) }
 		return a
 	}
-	return func(service, body string) {
-		m.t.Helper()
-		if _, err := sqs.NewFromConfig(account.AWS).SendMessage(ctx,
-			&sqs.SendMessageInput{QueueUrl: awssdk.String(topology.DeadLetters[service]), MessageBody: &body}); err != nil {
-			m.t.Fatal(err)
-		}
-	}
+	return idleEnvironment{m.t, account, topology}
 }
 
 // TestEnvironmentIgnoresTheLastPortal checks that a command on an environment does not depend on the state directory: neither an
@@ -76,7 +106,7 @@ func (m *machine) inEmptyEnvironment() (bury func(service, body string)) {
 func TestEnvironmentIgnoresTheLastPortal(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	bury := m.inEmptyEnvironment()
+	e := m.inIdleEnvironment()
 	page := filepath.Join(t.TempDir(), "page.json")
 	if err := os.WriteFile(page, []byte("[]"), 0o600); err != nil {
 		t.Fatal(err)
@@ -85,7 +115,7 @@ func TestEnvironmentIgnoresTheLastPortal(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(m.dir, "portal.json"), []byte(note), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		bury("validator", "{}")
+		e.bury("validator", "{}")
 		for _, args := range []string{"run municipalities --detach", "backfill population --slice 2023 --detach", "dlq replay --all",
 			"ingest --dataset municipalities --reason test --file " + page} {
 			_, stderr, status := m.llac(t.Context(), append(strings.Fields(args), "--env", "dev")...)
@@ -104,7 +134,7 @@ func TestEnvironmentIgnoresTheLastPortal(t *testing.T) {
 func TestInterruptInEnvironment(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	m.inEmptyEnvironment()
+	m.inIdleEnvironment()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	var out bytes.Buffer
