@@ -11,6 +11,7 @@ import (
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/runtime"
+	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/telemetry"
 )
 
@@ -44,6 +45,26 @@ func TestEveryServiceModuleIsRegistered(t *testing.T) {
 	}
 }
 
+// TestLongMessagesAreAloneInTheirBatch checks that a service with one message per batch cannot get more: a run that takes long must
+// not hold up others.
+func TestLongMessagesAreAloneInTheirBatch(t *testing.T) {
+	t.Parallel()
+	alone := 0
+	for _, s := range services.All {
+		if s.Size.BatchSize > 1 {
+			continue
+		}
+		alone++
+		s.Size.BatchSize = 10
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "size: ") {
+			t.Errorf("service %s: a batch of 10 is not refused: %v; state PerMessage", s.Name, err)
+		}
+	}
+	if alone < 4 { // all that read or write the data of a run before it is published
+		t.Errorf("%d services take one message per batch", alone)
+	}
+}
+
 // counter returns a complete service that counts published snapshots, and its flow.
 func counter() (runtime.Service, events.ServiceFlow) {
 	flow := events.ServiceFlow{Service: "counter", Consumes: events.TypesOf(events.StagingPublished{}),
@@ -71,6 +92,16 @@ func TestCheckReportsAnIncompleteService(t *testing.T) {
 			"no Size: state memory, timeout, batch size and maximum concurrency"},
 		"a size that Lambda rejects": {func(s *service, _ *flow) { s.Size.MaximumConcurrency = 1 },
 			"size: MaximumConcurrency 1 is not between 2 and 1000"},
+		"a batch of long messages": {func(s *service, _ *flow) { s.Size.PerMessage = 7 * time.Second },
+			"size: 10 messages of up to 7s do not fit into a timeout of 1m0s"},
+		"a batch of short messages": {func(s *service, _ *flow) { s.Size.PerMessage = 6 * time.Second }, ""},
+		"a batch of reads of a portal": {func(s *service, _ *flow) {
+			s.New = runtime.Construct(func(struct {
+				Portal func(string) (source.Client, error)
+			}) runtime.Handler {
+				return nil
+			})
+		}, "size: BatchSize 10 for a service that reads portals"},
 		"an event type that no service emits": {func(s *service, f *flow) {
 			f.Consumes = events.TypesOf(events.SweepTicked{})
 			s.Consumes = f.Consumes

@@ -30,6 +30,8 @@ func (s Service) Check() error {
 	}
 	problems = append(problems, s.New.check()...)
 	problems = append(problems, s.Size.check()...)
+	report(s.Needs(PortPortal) && s.Size.BatchSize > 1,
+		"size: BatchSize %d for a service that reads portals: use 1, so that MaximumConcurrency bounds its requests", s.Size.BatchSize)
 	problems = append(problems, s.Stage.check(s.Emits)...)
 	report(s.Receipt == nil, "no Receipt: return the key of the receipt, or \"\" for events that may be handled twice")
 	report(s.GaveUp == nil, "no GaveUp: set it to runtime.FailsRun, runtime.FailsSilently or a function of its own")
@@ -58,6 +60,10 @@ func (z Size) check() []string {
 	within("Timeout in seconds", int(z.Timeout/time.Second), 1, 900)
 	within("BatchSize", z.BatchSize, 1, 10)
 	within("MaximumConcurrency", z.MaximumConcurrency, 2, 1000)
+	if batch := time.Duration(z.BatchSize) * z.PerMessage; batch > z.Timeout || z.PerMessage < 0 {
+		problems = append(problems, fmt.Sprintf("size: %d messages of up to %s do not fit into a timeout of %s; use a smaller BatchSize",
+			z.BatchSize, z.PerMessage, z.Timeout))
+	}
 	if z.EphemeralStorageMiB != 0 {
 		within("EphemeralStorageMiB", z.EphemeralStorageMiB, 512, 10240)
 	}

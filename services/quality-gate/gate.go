@@ -21,7 +21,8 @@ var Service = runtime.Service{
 	Emits:     events.Emits("quality-gate"),
 	New:       runtime.Construct(func(p ports) runtime.Handler { return gate{p}.handle }),
 	Catalogue: catalogue.New,
-	Size:      runtime.Size{MemoryMiB: 1024, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
+	// A snapshot may take all of the time.
+	Size: runtime.Size{MemoryMiB: 1024, Timeout: 5 * time.Minute, PerMessage: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 2},
 	Stage: runtime.Stage{State: "checking", Ends: events.TypesOf(
 		events.StagingAccepted{}, events.StagingPublished{}, events.StagingRejected{}, events.RunSuperseded{})},
 	GaveUp: runtime.FailsRun,

@@ -22,8 +22,9 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("stager"),
 	Emits:    events.Emits("stager"),
 	New:      runtime.Construct(func(p ports) runtime.Handler { return newStager(p, engine.Stage).handle }),
-	// One event per invocation: a run needs all of the memory.
-	Size:  runtime.Size{MemoryMiB: 1024, Timeout: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 4, EphemeralStorageMiB: 1024},
+	// One event per invocation: a run may take all of the time, and needs all of the memory.
+	Size: runtime.Size{MemoryMiB: 1024, Timeout: 15 * time.Minute, PerMessage: 15 * time.Minute, BatchSize: 1, MaximumConcurrency: 4,
+		EphemeralStorageMiB: 1024},
 	Stage: runtime.Stage{State: "checking", Ends: events.TypesOf(events.StagingWritten{})},
 	Series: []telemetry.Series{
 		{Name: "rows_staged", Outcomes: 1, Why: "volume"},

@@ -18,9 +18,10 @@ var Service = runtime.Service{
 	Consumes: events.Consumes("validator"),
 	Emits:    events.Emits("validator"),
 	New:      runtime.Construct(func(p ports) runtime.Handler { return validator{p}.handle }),
-	Size:     runtime.Size{MemoryMiB: 512, Timeout: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 4},
-	Stage:    runtime.Stage{State: "checking", Ends: events.TypesOf(events.LandingValidated{}, events.LandingRejected{})},
-	GaveUp:   runtime.FailsRun,
+	// A landing may take all of the time.
+	Size:   runtime.Size{MemoryMiB: 512, Timeout: 5 * time.Minute, PerMessage: 5 * time.Minute, BatchSize: 1, MaximumConcurrency: 4},
+	Stage:  runtime.Stage{State: "checking", Ends: events.TypesOf(events.LandingValidated{}, events.LandingRejected{})},
+	GaveUp: runtime.FailsRun,
 	Receipt: func(in events.Event) string {
 		p, err := events.As[events.LandingWritten](in)
 		if err != nil {
