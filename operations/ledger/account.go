@@ -28,9 +28,7 @@ const (
 )
 
 // Ended reports whether the state is final: nothing more happens by itself.
-func (s State) Ended() bool {
-	return slices.Contains([]State{Published, Unchanged, Superseded, Rejected, Failed, Uncleared}, s)
-}
+func (s State) Ended() bool { return slices.Contains(runtime.FinalStates, string(s)) }
 
 // Good reports whether the state is final and requires no action.
 func (s State) Good() bool { return s == Published || s == Unchanged }

@@ -42,6 +42,17 @@ func ByName(name string) (runtime.Service, bool) {
 	return All[i], true
 }
 
+// States returns the states of a request while services work on it, each once, in the order in which a run passes through them.
+func States() []string {
+	var states []string
+	for _, s := range All {
+		if !s.Stage.Outside && !slices.Contains(states, s.Stage.State) {
+			states = append(states, s.Stage.State)
+		}
+	}
+	return states
+}
+
 // Declarations returns the event types of each service, from which topics, queues and subscriptions are created.
 func Declarations() []messaging.Declaration {
 	out := make([]messaging.Declaration, len(All))

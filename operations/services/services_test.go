@@ -115,6 +115,8 @@ func TestCheckReportsAnIncompleteService(t *testing.T) {
 			s.Stage = runtime.Stage{State: "counting", Ends: s.Consumes}
 		},
 			"which the service does not emit"},
+		"a final state": {func(s *service, _ *flow) { s.Stage = runtime.Stage{State: "published", Ends: s.Emits} },
+			`stage: State "published" is final`},
 		"no handler": {func(s *service, _ *flow) { s.New = runtime.Constructor{} }, "no handler"},
 		"an unknown port": {func(s *service, _ *flow) {
 			s.New = runtime.Construct(func(struct{ Sink int }) runtime.Handler { return nil })

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/llac-project/llac/operations/format"
 	"github.com/llac-project/llac/operations/ledger"
 	"github.com/llac-project/llac/operations/pipeline"
+	"github.com/llac-project/llac/operations/services"
 )
 
 // screen draws progress on a terminal, one line per dataset, at most ten times per second. If standard error is not a
@@ -99,20 +101,22 @@ func (s *screen) erase() {
 	}
 }
 
-// bar is how many of the ten steps of the bar are full in a state.
-var bar = map[ledger.State]int{
-	ledger.Requested: 0, ledger.Extracting: 1, ledger.Checking: 6, ledger.Clearing: 9,
+// full returns how many of the ten steps of the bar are full: an equal number for each of the states that a run passes through,
+// and for the pages that were fetched.
+func full(p pipeline.Progress, states []string) int {
+	if p.State.Ended() {
+		return 10
+	}
+	at := max(0, slices.Index(states, string(p.State)))
+	first, next := 10*at/len(states), 10*(at+1)/len(states)
+	if p.State == ledger.Extracting && p.Pages > 0 {
+		return first + (next-first)*min(p.Page, p.Pages)/p.Pages
+	}
+	return first
 }
 
 func progressLine(p pipeline.Progress) string {
-	full := 10
-	if !p.State.Ended() {
-		full = bar[p.State]
-		if p.State == ledger.Extracting && p.Pages > 0 {
-			full += 5 * p.Page / p.Pages
-		}
-	}
-	line := fmt.Sprintf("%-16s %s %-11s", p.Dataset, gauge(full), p.State)
+	line := fmt.Sprintf("%-16s %s %-11s", p.Dataset, gauge(full(p, services.States())), p.State)
 	if p.Pages > 0 {
 		line += fmt.Sprintf(" page %d/%d", p.Page, p.Pages)
 	}
