@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/platform/catalogue"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
@@ -32,7 +33,7 @@ import (
 )
 
 // flow lists the services in the order of a run.
-var flow = []string{"scheduler", "fetcher", "validator", "stager", "quality-gate", "landing-janitor"}
+var flow = services.Names()
 
 const (
 	env         = "dev"

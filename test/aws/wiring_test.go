@@ -13,20 +13,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/llac-project/llac/operations/services"
 	"github.com/llac-project/llac/test/aws/driver"
 )
 
 // checkConfiguration checks the settings of each function and queue that the flow does not depend on.
 func checkConfiguration(t *testing.T, e *environment, d driver.Deployed) {
-	var services []string
+	var invoked []string
 	for _, m := range d.Mappings {
 		f := m.Function
-		services = append(services, f.Service())
+		invoked = append(invoked, f.Service())
 		if !m.Enabled || !m.Partial || m.AtOnce < 2 {
 			t.Errorf("%s: its mapping is %+v; want it enabled, with ReportBatchItemFailures and a concurrency of at least two", f.Name, m)
 		}
-		if want := map[string]int{"scheduler": 10, "landing-janitor": 10}[f.Service()]; m.Batch != max(want, 1) {
-			t.Errorf("%s: batches of %d, want %d: a heavy service needs its memory for one event", f.Name, m.Batch, max(want, 1))
+		if s, ok := services.ByName(f.Service()); !ok || m.Batch != s.Size.BatchSize {
+			t.Errorf("%s: batches of %d, want %d, as its service states", f.Name, m.Batch, s.Size.BatchSize)
 		}
 		if !f.Arm || !f.Tracing || f.Timeout < time.Minute || f.Memory < 256 || f.Version == "$LATEST" {
 			t.Errorf("%+v; want arm64, active tracing and a published version", f)
@@ -38,10 +39,10 @@ func checkConfiguration(t *testing.T, e *environment, d driver.Deployed) {
 				"six times the function's timeout", f.Name, q, visibility)
 		}
 	}
-	slices.Sort(services)
+	slices.Sort(invoked)
 	want := slices.Sorted(slices.Values(flow))
-	if !slices.Equal(services, want) {
-		t.Errorf("mappings invoke %v, want each of %v once", services, want)
+	if !slices.Equal(invoked, want) {
+		t.Errorf("mappings invoke %v, want each of %v once", invoked, want)
 	}
 	if len(d.Schedules) != 2 {
 		t.Errorf("%d schedules, want the tick and the sweep: %+v", len(d.Schedules), d.Schedules)

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,7 +163,7 @@ func TestOperator(t *testing.T) {
 			}
 		}
 	}
-	says(do(0, "doctor", "--env", "dev"), "6 services deployed, from 1 build",
+	says(do(0, "doctor", "--env", "dev"), fmt.Sprintf("%d services deployed, from 1 build", len(services.All)),
 		"Glue does not show the published snapshot of municipalities", "never published")
 	says(do(2, "status", "--env", "Dev"), "is not the name of an environment")
 }

@@ -82,6 +82,7 @@ func TestLayers(t *testing.T) {
 		slices.Sort(out)
 		return strings.Join(out, " ")
 	}
+	listed := map[string]bool{}
 	for _, c := range []struct{ service, writes, reads, deletes string }{
 		{"scheduler", "runs state", "runs state", ""},
 		{"fetcher", "landing runs state", "landing runs state", ""},
@@ -92,6 +93,7 @@ func TestLayers(t *testing.T) {
 		{"landing-janitor", "archive dead-letters evidence runs state",
 			"archive dead-letters evidence landing quality runs staging state", "landing staging"},
 	} {
+		listed[c.service] = true
 		if got := layers(c.service, "s3:PutObject"); got != c.writes {
 			t.Errorf("%s writes %q, want %q", c.service, got, c.writes)
 		}
@@ -100,6 +102,12 @@ func TestLayers(t *testing.T) {
 		}
 		if got := layers(c.service, "s3:DeleteObjectVersion"); got != c.deletes {
 			t.Errorf("%s deletes from %q, want %q", c.service, got, c.deletes)
+		}
+	}
+	for _, service := range services() {
+		if !listed[service] {
+			t.Errorf("%s writes %q, reads %q and deletes from %q; add the layers that it may use to this test", service,
+				layers(service, "s3:PutObject"), layers(service, "s3:GetObject"), layers(service, "s3:DeleteObjectVersion"))
 		}
 	}
 }

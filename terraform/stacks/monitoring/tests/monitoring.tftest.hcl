@@ -164,7 +164,8 @@ run "saved_queries" {
   assert {
     condition = (
       strcontains(aws_cloudwatch_query_definition.this["run by correlation id"].query_string, "filter correlation_id") &&
-      length(aws_cloudwatch_query_definition.this["run by correlation id"].log_group_names) == 6
+      toset(aws_cloudwatch_query_definition.this["run by correlation id"].log_group_names) ==
+      toset([for s in keys(module.conventions.services) : "/aws/lambda/llac-dev-${s}"])
     )
     error_message = "A run is found by its id in the logs of all services."
   }
