@@ -120,6 +120,7 @@ func TestBrokenWorkflows(t *testing.T) {
 	t.Parallel()
 	sound, tree := workflows(t), tree(t)
 	const checkout = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+	const publish = "uses: actions/deploy-pages@d6db90164ac5ed86f2b6aed7e0febac5b3c0c03e # v4.0.5"
 	for name, c := range map[string]struct{ file, old, new, want string }{
 		"no YAML": {"ci.yml", "jobs:", "jobs: [", "actionlint: "},
 		"an unknown key": {"ci.yml", "    timeout-minutes: 45", "    timeout-minutes: 45\n    retries: 3",
@@ -143,6 +144,12 @@ func TestBrokenWorkflows(t *testing.T) {
 			"a workflow may write nothing as a whole"},
 		"all rights": {"ci.yml", "permissions: {}\n", "permissions: write-all\n",
 			"a workflow may write nothing as a whole"},
+		"pages that are not published": {"docs.yml", publish, "run: make docs", "job publish may write pages"},
+		"pages in a job of another workflow": {"security.yml", "      contents: read", "      contents: read\n      pages: write",
+			"job vulnerabilities may write pages"},
+		"a role of a job without pages": {"docs.yml", publish, "run: make docs", "job publish may ask for roles, and takes none"},
+		"a right too many besides pages": {"docs.yml", "      pages: write", "      pages: write\n      contents: write",
+			"job publish may write contents"},
 		"a right too many": {"security.yml", "      contents: read", "      contents: write", "may write contents"},
 		"a role that is not taken": {"security.yml", "      contents: read", "      contents: read\n      id-token: write",
 			"may ask for roles, and takes none"},
