@@ -102,12 +102,12 @@ func TestAddService(t *testing.T) {
 	mustFail(t, dir, []string{"counter"}, "go", "build", "./services/counter/...")
 
 	Run(t, dir, "make", "service-module", "SERVICE=counter")
-	mustFail(t, dir, []string{"services/counter is in go.work and not in operations/services"}, "go", "test", "./operations/services")
+	mustFail(t, dir, []string{"module services/counter: in go.work but not in operations/services"}, "go", "test", "./operations/services")
 
 	Edit(t, dir, "operations/services/services.go", "\tfetcher \"",
 		"\tcounter \"github.com/llac-project/llac/services/counter\"\n\tfetcher \"")
 	Edit(t, dir, "operations/services/services.go", "\tlandingjanitor.Service,\n", "\tlandingjanitor.Service,\n\tcounter.Service,\n")
-	mustFail(t, dir, []string{"service counter: it is not in events.Flow"}, "go", "test", "./operations/services")
+	mustFail(t, dir, []string{"service counter: not in events.Flow"}, "go", "test", "./operations/services")
 
 	Edit(t, dir, "events/flow.go", "}\n\n// Consumes returns", flowOfTheCounter)
 	mustFail(t, dir, []string{"terraform/services.json is stale"}, "go", "test", "./operations/services")
