@@ -232,6 +232,12 @@ service-module: ## write or update the module files of a new service and enter i
 alone: ## build and test every module on its own, without the workspace
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off go vet ./... && GOWORK=off go test ./...) || exit 1; done
 
+# CI tests a service's module alone when the service changed.
+SHARED_MODULES := $(filter-out services/%,$(MODULES))
+.PHONY: alone-shared
+alone-shared: ## the same for the modules that are not services
+	@$(MAKE) --no-print-directory alone MODULES="$(SHARED_MODULES)"
+
 .PHONY: guards
 guards: ## remove each guard from a copy of the tree and check that its test fails (ONLY=receipt: guards whose name or file contains it)
 	go run ./test/guards $(ONLY)

@@ -168,6 +168,7 @@ func (c *checker) job(w *actionlint.Workflow, job *actionlint.Job) {
 		if job.WorkflowCall.InheritSecrets || len(job.WorkflowCall.Secrets) > 0 {
 			c.add(job.Pos, "job %s passes secrets on; the project has no secrets", id)
 		}
+		c.deploys(w, job)
 		if mayAsk && !onlyMain(job) {
 			c.add(job.Pos,
 				"job %s may take roles, and does not require that it runs on main alone: if: github.ref == 'refs/heads/main'", id)
@@ -191,6 +192,24 @@ func (c *checker) job(w *actionlint.Workflow, job *actionlint.Job) {
 		c.add(job.Pos, "job %s takes a role and may not ask for it: permissions: id-token: write", id)
 	case role != "":
 		c.role(w, job, role)
+	}
+}
+
+// deploys checks that a job that deploys waits for every other job of its workflow, and requires their results.
+func (c *checker) deploys(w *actionlint.Workflow, job *actionlint.Job) {
+	if job.WorkflowCall.Uses.Value != "./.github/workflows/deploy.yml" {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.Jobs)) {
+		if other := w.Jobs[id]; other == job {
+			continue
+		}
+		if !slices.ContainsFunc(job.Needs, func(s *actionlint.String) bool { return s.Value == id }) {
+			c.add(job.Pos, "job %s deploys and does not need job %s", job.ID.Value, id)
+		}
+		if job.If == nil || !strings.Contains(job.If.Value, "needs."+id+".result") {
+			c.add(job.Pos, "job %s deploys whatever the result of job %s is: needs.%s.result", job.ID.Value, id, id)
+		}
 	}
 }
 
