@@ -50,6 +50,8 @@ type Options struct {
 	Unmatched    bool     // leave columns null that have no reference
 	Force        bool     // replace an earlier output
 
+	Command func(words string) string // returns a command line to type next
+
 	Clock    clock.Clock
 	Progress func(dataset string, p engine.Progress, elapsed time.Duration)
 
@@ -91,7 +93,7 @@ func Stage(ctx context.Context, o Options) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
-	c, err := readContract(o.Contract, o.Slice)
+	c, err := o.readContract()
 	if err != nil {
 		return Result{}, err
 	}
@@ -252,7 +254,8 @@ func (o Options) check() error {
 }
 
 // readContract reads and checks the contract, and that it has the slice.
-func readContract(file, slice string) (*contract.Contract, error) {
+func (o Options) readContract() (*contract.Contract, error) {
+	file, slice := o.Contract, o.Slice
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fmt.Errorf("read the contract: %w", err),
@@ -263,7 +266,7 @@ func readContract(file, slice string) (*contract.Contract, error) {
 	if errors.As(err, &problems) {
 		return nil, fault.New(fault.Contract, fmt.Errorf("%s in the contract, so nothing was staged:\n%w",
 			format.Plural(len(problems), "problem"), err),
-			"fix the lines above; llac datasets check "+format.ShellWord(file)+" checks the contract")
+			"fix the lines above; "+o.Command("datasets check "+format.ShellWord(file))+" checks the contract")
 	}
 	if err != nil {
 		return nil, err

@@ -102,7 +102,7 @@ func stageFlags(cmd *cobra.Command, o *staging.Options) {
 
 func (a *App) runStage(ctx context.Context, o staging.Options) (reply, error) {
 	s := a.newScreen()
-	o.Clock, o.LimitMemory, o.PeakMemory = a.Clock, a.LimitMemory, a.PeakMemory
+	o.Command, o.Clock, o.LimitMemory, o.PeakMemory = a.llac, a.Clock, a.LimitMemory, a.PeakMemory
 	o.Progress = func(dataset string, p engine.Progress, elapsed time.Duration) {
 		s.draw(func() []string { return []string{stageLine(dataset, p, elapsed)} })
 	}

@@ -78,6 +78,7 @@ func TestStageGolden(t *testing.T) {
 		{"stage_no_folder", places + " --in DIR/none --out DIR/out"},
 		{"stage_twice", places + " --in DIR/twice --out DIR/out"},
 		{"stage_broken", "testdata/broken/places.odcs.yaml --in DIR/pages --out DIR/out"},
+		{"stage_broken_of_a_folder", "testdata/broken/places.odcs.yaml --in DIR/pages --out DIR/out --datasets testdata/broken"},
 		{"stage_no_contract", "testdata/none.odcs.yaml --in DIR/pages --out DIR/out"},
 		{"stage_no_out", places + " --in DIR/pages"},
 		{"stage_little_memory", places + " --in DIR/pages --out DIR/out --memory 32MiB"},
