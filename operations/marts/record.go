@@ -2,6 +2,7 @@ package marts
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -32,6 +33,26 @@ type Record struct {
 	Notices     []string            `json:"notices,omitempty"`
 	Times       map[string]int64    `json:"milliseconds"` // by step
 	Failure     *Failure            `json:"failure,omitempty"`
+}
+
+// formerlyAccumulated is the model whose snapshots the member service_snapshots of older records lists: the only one then that
+// kept its history.
+const formerlyAccumulated = "fact_service_usage_daily"
+
+// UnmarshalJSON reads a record. It also reads service_snapshots, which accumulated replaced.
+func (r *Record) UnmarshalJSON(b []byte) error {
+	type plain Record // without this method
+	former := struct {
+		*plain
+		Snapshots []string `json:"service_snapshots"`
+	}{plain: (*plain)(r)}
+	if err := json.Unmarshal(b, &former); err != nil {
+		return err
+	}
+	if r.Accumulated == nil && len(former.Snapshots) > 0 {
+		r.Accumulated = map[string][]string{formerlyAccumulated: former.Snapshots}
+	}
+	return nil
 }
 
 // Model is the result of one model.
