@@ -638,6 +638,11 @@ var guards = []Guard{
 		Module: "operations", Test: "./answer TestPopulationRefused",
 	},
 	{
+		Name: "a table in a narrow terminal does not show which data are simulated",
+		File: "cmd/llac/cli/cmd_runs.go", Edits: []Edit{{`"~DATA"`, `"?DATA"`}},
+		Module: "cmd/llac", Test: "./cli TestProvenanceIsShownInEveryWidth",
+	},
+	{
 		Name: "a file of simulated data is not labelled as simulated",
 		File: "operations/export/describe.go", Edits: []Edit{{"case !t.Simulated:", "case true:"}},
 		Module: "cmd/llac", Test: "./cli TestSQLAndExport",
