@@ -242,6 +242,13 @@ alone-shared: ## the same for the modules that are not services
 guards: ## remove each guard from a copy of the tree and check that its test fails (ONLY=receipt: guards whose name or file contains it)
 	go run ./test/guards $(ONLY)
 
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## run every fuzz test, each for ten seconds (FUZZTIME=1m)
+	@grep -roE --include=*_test.go '^func Fuzz[A-Za-z0-9_]*' $(MODULES) | sort -u | sed 's,/[^/]*:func , ,' | \
+	  while read -r package function; do echo "== $$package $$function"; \
+	    go test -run '^$$' -fuzz "^$$function$$" -fuzztime $(FUZZTIME) "./$$package" || exit 1; done
+
 .PHONY: bench
 bench: ## measure staging next to Polars, DuckDB and pandas, functions, pipeline and marts (ARGS="-only staging -rounds 5")
 	go run ./test/bench $(ARGS)
