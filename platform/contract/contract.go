@@ -67,6 +67,15 @@ const (
 	JSON      Type = "json" // nested value kept as its JSON text
 )
 
+// RefusedPart is what an invalid value of a column refuses.
+type RefusedPart string
+
+// The parts.
+const (
+	RefuseRow  RefusedPart = "row"  // the row is quarantined
+	RefuseCell RefusedPart = "cell" // the row is staged with null, and the cell is counted and quarantined
+)
+
 // Field is one field of the source and, unless it is not staged, one column of staging.
 type Field struct {
 	Name        string // column name (dbt style)
@@ -74,6 +83,7 @@ type Field struct {
 	Type        Type
 	Description string
 	Required    bool // null or absent: the row is quarantined
+	Invalid     RefusedPart // what an invalid value refuses
 	KeyPosition int  // 1-based position in the key; 0: not part of it
 
 	// Classification is "public" (the default), "personal" or "internal". A personal field must not be

@@ -14,8 +14,8 @@ import (
 
 // LineageColumns are the columns that every staged table has after its own, in this order.
 var LineageColumns = []string{
-	"source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin",
-	"ingested_process_at", "correlation_id", "landing_object_key", "row_hash",
+	"source_system", "source_dataset_id", "source_updated_at", "data_origin",
+	"ingested_process_at", "correlation_id", "source_page", "source_row", "refused_cells", "is_repaired",
 }
 
 // CheckDigits are the known check-digit rules.
@@ -53,7 +53,25 @@ func (d *document) readFields(c *Contract, object node) map[string]node {
 	for i, name := range c.Key {
 		c.Field(name).KeyPosition = i + 1
 	}
+	for i := range c.Fields {
+		d.checkInvalid(c, &c.Fields[i], places[c.Fields[i].Name])
+	}
 	return places
+}
+
+// checkInvalid completes Field.Invalid. A row without its key, its partition or a required value cannot be staged, so these
+// columns refuse the row.
+func (d *document) checkInvalid(c *Contract, f *Field, at node) {
+	needed := f.Required || f.KeyPosition > 0 || slices.Contains(c.Partition, f.Name)
+	switch {
+	case f.Invalid == "" && needed:
+		f.Invalid = RefuseRow
+	case f.Invalid == "":
+		f.Invalid = RefuseCell
+	case f.Invalid == RefuseCell && needed:
+		d.report(at.get("name"), "write row, or remove llacInvalid",
+			"column %s cannot have llacInvalid cell: it is required or part of the key or the partition", f.Name)
+	}
 }
 
 // checkRole reports a misspelt role, and a role of a portal without roles: no page would ever contain it.
@@ -115,6 +133,9 @@ func (d *document) readField(p node) (Field, bool) {
 	if f.Personal() && f.Staged {
 		// Invariant 8: a personal field never enters staging.
 		d.report(custom["llacStaged"], "remove llacStaged", "a personal field cannot be staged")
+	}
+	if invalid, ok := custom["llacInvalid"]; ok {
+		f.Invalid = RefusedPart(d.choiceOf(invalid, string(RefuseRow), string(RefuseCell)))
 	}
 	f.NullLiterals = d.stringsOf(custom["llacNullLiterals"])
 	f.Squeeze = d.flagOf(custom["llacSqueeze"], false)

@@ -21,7 +21,7 @@ var vocabulary = map[string][]string{
 	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
 	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages"},
 	atProperty: {
-		"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit",
+		"llacStaged", "llacInvalid", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit",
 		"llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence",
 	},
 	atRule: {"llacResponsible"},

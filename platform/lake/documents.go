@@ -95,8 +95,27 @@ type Candidate struct {
 	Duplicates   int64             `json:"duplicates"`
 	Quarantined  int64             `json:"quarantined"`
 	ByReason     map[string]int64  `json:"quarantined_by_reason,omitempty"`
+	Cells        map[string]Cells  `json:"cells,omitempty"`             // by column, those with a count above 0
+	CellReasons  map[string]int64  `json:"refused_by_reason,omitempty"` // refused cells by reason
 	Bytes        int64             `json:"bytes"`
 	References   map[string]string `json:"references,omitempty"` // dataset -> snapshot in which the stager looked values up
+}
+
+// Cells counts the cells of a column, in the staged rows, that are not simply what the source sent.
+type Cells struct {
+	Refused   int64 `json:"refused,omitempty"`   // null because the source's value is invalid
+	Defaulted int64 `json:"defaulted,omitempty"` // the contract's default, because the source has no value
+	Repaired  int64 `json:"repaired,omitempty"`  // another value than the source's, by a rule of the contract
+}
+
+// TotalCells adds up the cells of all columns.
+func TotalCells(columns map[string]Cells) (all Cells) {
+	for _, c := range columns {
+		all.Refused += c.Refused
+		all.Defaulted += c.Defaulted
+		all.Repaired += c.Repaired
+	}
+	return all
 }
 
 // CandidateObject is one Parquet file, with its partition values in the contract's order.

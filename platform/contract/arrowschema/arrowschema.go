@@ -13,23 +13,32 @@ import (
 // Lineage is one lineage column of staging.
 type Lineage struct {
 	Name        string
+	Type        contract.Type
 	Nullable    bool
 	Description string
 }
 
-// LineageColumns follow a contract's own columns in every staged file, in this order. All are text. The descriptions are
-// part of published files.
+// LineageColumns follow a contract's own columns in every staged file, in this order. The descriptions are part of published
+// files.
+//
+// With correlation_id, source_page and source_row lead to the record: the run's landing manifest lists the pages, with the
+// digest, the address and the time of each.
 var LineageColumns = []Lineage{
-	{Name: "source_system", Description: "Host of the portal the row came from, or \"simulator\"."},
-	{Name: "source_dataset_id", Description: "The dataset's id at the portal."},
-	{Name: "source_url", Description: "Address of the page the row was on."},
-	{Name: "source_updated_at", Nullable: true, Description: "When the source says it was last updated, in its own words."},
-	{Name: "data_origin",
+	{Name: "source_system", Type: contract.Text, Description: "Host of the portal the row came from, or \"simulator\"."},
+	{Name: "source_dataset_id", Type: contract.Text, Description: "The dataset's id at the portal."},
+	{Name: "source_updated_at", Type: contract.Text, Nullable: true,
+		Description: "When the source says it was last updated, in its own words."},
+	{Name: "data_origin", Type: contract.Text,
 		Description: "\"published\" by a real portal; from a simulator, \"recorded\" (a real fact, carried) or \"invented\"."},
-	{Name: "ingested_process_at", Description: "The run's slot in UTC, as in the object keys: 20250803T140512."},
-	{Name: "correlation_id", Description: "Id of the run that staged the row."},
-	{Name: "landing_object_key", Description: "Key of the landing page that holds the row."},
-	{Name: "row_hash", Description: "SHA-256 of the row's own columns, lower-case hex."},
+	{Name: "ingested_process_at", Type: contract.Text, Description: "The run's slot in UTC, as in the object keys: 20250803T140512."},
+	{Name: "correlation_id", Type: contract.Text, Description: "Id of the run that staged the row."},
+	{Name: "source_page", Type: contract.Integer, Description: "Position in the run's landing manifest of the page with the row, from 0."},
+	{Name: "source_row", Type: contract.Integer,
+		Description: "Position of the record in that page, from 0; in a cube, of the row's first cell."},
+	{Name: "refused_cells", Type: contract.Integer,
+		Description: "Number of columns that are null because the source's value is invalid; the quarantine has the values."},
+	{Name: "is_repaired", Type: contract.Boolean,
+		Description: "Whether a value was repaired by a rule of the contract; the quarantine has the original."},
 }
 
 // descriptionKey is the field metadata key of the description.
@@ -41,7 +50,7 @@ func Schema(c *contract.Contract) *arrow.Schema {
 	var fields []arrow.Field
 	for _, f := range InFiles(c) {
 		fields = append(fields, arrow.Field{
-			Name: f.Name, Type: DataType(f), Nullable: !f.Required && f.Default == nil,
+			Name: f.Name, Type: DataType(f), Nullable: !f.Required && (f.Default == nil || f.Invalid == contract.RefuseCell),
 			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{f.Description}),
 		})
 	}
@@ -64,7 +73,7 @@ func Columns(c *contract.Contract) []contract.Field {
 func InFiles(c *contract.Contract) []contract.Field {
 	out := Columns(c)
 	for _, l := range LineageColumns {
-		out = append(out, contract.Field{Name: l.Name, Type: contract.Text, Required: !l.Nullable, Description: l.Description})
+		out = append(out, contract.Field{Name: l.Name, Type: l.Type, Required: !l.Nullable, Description: l.Description})
 	}
 	return out
 }
@@ -103,8 +112,8 @@ func DataType(f contract.Field) arrow.DataType {
 	}
 }
 
-// QuarantineSchema returns the schema of every quarantine file: where the row is in landing, why it was rejected, and its
-// public fields. The descriptions are part of the files.
+// QuarantineSchema returns the schema of every quarantine file: the position in landing of what was refused or repaired, the
+// reason, and the row's public fields. The descriptions are part of the files.
 func QuarantineSchema() *arrow.Schema {
 	text, number := arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64
 	column := func(name string, t arrow.DataType, nullable bool, description string) arrow.Field {
@@ -112,14 +121,17 @@ func QuarantineSchema() *arrow.Schema {
 			Metadata: arrow.NewMetadata([]string{descriptionKey}, []string{description})}
 	}
 	return arrow.NewSchema([]arrow.Field{
-		column("page_key", text, false, "Key of the landing page that holds the row."),
+		column("source_page", number, false, "Position in the run's landing manifest of the page with the row, from 0."),
+		column("source_row", number, false, "Position of the record in that page, from 0."),
 		column("page_sha256", text, true, "SHA-256 of that page, lower-case hex; null where the page is a file that nobody has hashed."),
-		column("row_index", number, false, "Position of the row in the page, from 0."),
-		column("byte_start", number, false, "First byte of the row in the page, from 0."),
-		column("byte_end", number, false, "Byte after the row's last."),
-		column("field", text, true, "Column that was refused; null when it is the row as a whole."),
+		column("byte_start", number, false, "First byte of the record in the page, from 0."),
+		column("byte_end", number, false, "Byte after the record's last."),
+		column("action", text, false, "What was done: row (the row is not staged), cell (the row is staged with null), "+
+			"repair (the row is staged with another value) or warn (the row is staged as it is)."),
+		column("field", text, true, "Column that the reason is about; null when it is the row as a whole."),
 		column("code", text, false, "Reason, for counting."),
 		column("message", text, false, "Reason, for a person."),
+		column("source_value", text, true, "The field's value as the source sent it; null unless one public column is refused or repaired."),
 		column("row_json", text, true, "The row's public fields as JSON, as the source sent them."),
 	}, nil)
 }

@@ -17,16 +17,40 @@ type batch struct {
 	good       int      // number of valid rows
 	cells      []uint32 // row by row, one per column inside the files; see directCell
 	text       []byte   // values that no memo holds, encoded as in rowGroup.text
-	hashes     []digest // row hashes
+	hashes     []uint64 // hashes of the rows; empty unless rows with the same key are compared
 	keys       []digest // key digests; empty when the contract has no key
-	origins    []uint8
+	positions  []position
+	defaults   []uint64 // bits by index in plan.fallbacks; empty when no column has a default
+	marked     []marked // refused cells of the valid rows, in the rows' order
 	partitions []uint32 // indexes into folders
 
 	memos      []memo                  // the worker's memos, by column inside the files
 	folders    [][]lake.PartitionValue // the worker's partitions
 	jobNumbers [][]uint32              // by column: the value's number in the job's dictionary, indexed by outcome number - 1
 	bad        []quarantined
-	badBytes   int // memory that bad takes
+	badBytes   int // memory that bad and marked take
+}
+
+// position is what a valid row has besides its cells: its index in the page, and its marks.
+type position struct {
+	row   uint32
+	marks marks
+}
+
+// marks are the origin of a row in the lowest bits and, above them, its number of refused cells.
+type marks uint32
+
+const originBits = 2
+
+func newMarks(origin uint8, refused int) marks { return marks(refused)<<originBits | marks(origin) }
+
+func (m marks) origin() uint8 { return uint8(m & (1<<originBits - 1)) }
+func (m marks) refused() int  { return int(m >> originBits) }
+
+// marked is what the quarantine holds about a cell of a valid row, given by its number in the batch.
+type marked struct {
+	row int
+	quarantined
 }
 
 // directCell marks a cell whose value is in text. A cell of a batch is 0 for null, the number of an outcome in the
@@ -41,8 +65,8 @@ const maxBatchBad = 64 << 20
 
 func (b *batch) reset(page int) {
 	*b = batch{
-		page: page, cells: b.cells[:0], text: b.text[:0], hashes: b.hashes[:0], keys: b.keys[:0], origins: b.origins[:0],
-		partitions: b.partitions[:0], memos: b.memos[:0], bad: b.bad[:0],
+		page: page, cells: b.cells[:0], text: b.text[:0], hashes: b.hashes[:0], keys: b.keys[:0], positions: b.positions[:0],
+		defaults: b.defaults[:0], marked: b.marked[:0], partitions: b.partitions[:0], memos: b.memos[:0], bad: b.bad[:0],
 	}
 }
 

@@ -289,10 +289,10 @@ func BenchmarkEncoder(b *testing.B) {
 		columns[col.name] = col
 	}
 	r := rand.New(rand.NewPCG(1, 1))
-	ids, hashes := make([][]byte, rows), make([][]byte, rows)
+	ids, positions := make([][]byte, rows), make([]uint32, rows)
 	for row := range rows {
 		ids[row] = fmt.Appendf(nil, "S%08d", r.IntN(1<<26))
-		hashes[row] = fmt.Appendf(nil, "%016x%016x", r.Uint64(), r.Uint64())
+		positions[row] = uint32(row)*2 + r.Uint32N(2)
 	}
 	codes := func(distinct, nulls int) []uint32 {
 		all := make([]uint32, rows)
@@ -324,7 +324,7 @@ func BenchmarkEncoder(b *testing.B) {
 			e.plain(columns["id"], rows, func(row int) ([]byte, bool) { return ids[row], false }),
 			coded("comarca", comarca, values[:42]), coded("name", name, values), coded("capacity", capacity, whole),
 			coded("opened", opened, days),
-			e.fixed(columns[hashColumn], rows, 32, func(to []byte, row int) []byte { return append(to, hashes[row]...) }),
+			e.delta(columns[rowColumn], positions),
 		} {
 			if err != nil {
 				b.Fatal(err)

@@ -187,14 +187,18 @@ func (c testCase) run(t *testing.T) string {
 			t.Errorf("%s: result has %d rows, want %d", outputName(f.Output), f.Rows, rec.NumRows())
 		}
 		fmt.Fprintf(&b, "%s\n", outputName(f.Output))
-		hide := []string{"source_system", "source_dataset_id", "source_url", "source_updated_at", "ingested_process_at",
-			"correlation_id", "row_hash", "page_sha256"}
+		hide := []string{"source_system", "source_dataset_id", "source_updated_at", "ingested_process_at", "correlation_id",
+			"page_sha256", "is_repaired"}
 		writeTable(&b, rec, hide)
 	}
 	fmt.Fprintf(&b, "rows in %d = staged %d + duplicates %d + quarantined %d\n", result.RowsIn, result.Staged,
 		result.Duplicates, result.Quarantined)
 	for _, code := range slices.Sorted(maps.Keys(result.ByReason)) {
 		fmt.Fprintf(&b, "%s %d\n", code, result.ByReason[code])
+	}
+	for _, column := range slices.Sorted(maps.Keys(result.Cells)) {
+		n := result.Cells[column]
+		fmt.Fprintf(&b, "%s: refused %d, defaulted %d, repaired %d\n", column, n.Refused, n.Defaulted, n.Repaired)
 	}
 	return b.String()
 }

@@ -11,10 +11,11 @@ import (
 
 // value is one cell of a staged row. text may alias the page or a fresh buffer; it is copied when the row is kept.
 type value struct {
-	null   bool
-	text   []byte  // text, JSON; decimals as fixed-length big-endian two's complement
-	whole  int64   // integers; dates in days and timestamps in microseconds since 1970; booleans 0 or 1
-	number float64 // numbers
+	null      bool
+	defaulted bool    // the value is the contract's default
+	text      []byte  // text, JSON; decimals as fixed-length big-endian two's complement
+	whole     int64   // integers; dates in days and timestamps in microseconds since 1970; booleans 0 or 1
+	number    float64 // numbers
 }
 
 // numeral is a parsed decimal numeral: sign, digits before and after the decimal point, exponent.

@@ -10,10 +10,11 @@ import (
 // cell is one value of a staged row in every form that later steps need. Its slices live as long as the buffer or arena
 // that holds them.
 type cell struct {
-	null    bool
-	payload []byte // as in a data page, without the length of a text; nil for null
-	hashed  []byte // as the row hash and the key use it: different sequences of values give different bytes
-	folder  folder // only for columns of the partition and the slice
+	null      bool
+	defaulted bool   // the value is the contract's default
+	payload   []byte // as in a data page, without the length of a text; nil for null
+	hashed    []byte // as keys and the comparison of rows use it; empty if neither does
+	folder    folder // only for columns of the partition and the slice
 }
 
 // folder is a value as a folder name, and whether the name is safe to use.
@@ -37,12 +38,19 @@ func appendPayload(b []byte, t contract.Type, v value) []byte {
 	return binary.LittleEndian.AppendUint64(b, uint64(v.whole))
 }
 
+// The first byte of a hashed value.
+const (
+	nullMark = iota
+	valueMark
+	refusedMark
+)
+
 // appendHashed appends a value so that different sequences of values give different bytes.
 func appendHashed(b []byte, t contract.Type, v value) []byte {
 	if v.null {
-		return append(b, 0)
+		return append(b, nullMark)
 	}
-	b = append(b, 1)
+	b = append(b, valueMark)
 	switch t {
 	case contract.Text, contract.JSON, contract.Decimal:
 		b = binary.AppendUvarint(b, uint64(len(v.text)))

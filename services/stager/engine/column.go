@@ -19,8 +19,9 @@ type column struct {
 	mapping   map[string][]byte
 	fallback  []byte // the default, after mapping; nil if none
 	pattern   *regexp.Regexp
-	precision int  // decimals
-	width     int  // decimals: bytes per value
+	precision int // decimals
+	width     int // decimals: bytes per value
+	inKey     bool
 	folder    bool // part of the partition or the slice: its values become folder names
 	match     int  // index into plan.matches plus 1 for a column that a match fills; 0: read from the source
 }
@@ -83,10 +84,11 @@ func (c *column) isNull(text []byte) bool {
 // mapping, padding, cast, the contract's limits. An empty text is null.
 func (c *column) read(raw []byte) (value, *rejection) {
 	text, null, bad := c.text(raw)
+	defaulted := null && c.fallback != nil
 	switch {
 	case bad != nil:
 		return value{}, bad
-	case null && c.fallback != nil:
+	case defaulted:
 		text = c.fallback
 	case null && c.required:
 		return value{}, c.reject(MissingRequired, "a value is required")
@@ -103,6 +105,7 @@ func (c *column) read(raw []byte) (value, *rejection) {
 		text = padLeft(text, c.field.PadLeft)
 	}
 	v, bad := c.cast(text)
+	v.defaulted = defaulted
 	if bad == nil {
 		bad = c.check(text, v)
 	}

@@ -2,13 +2,11 @@ package engine
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
 
-// digest identifies a row or a key: 128 bits of SHA-256, enough for two different rows of one lake never to share a
-// digest.
+// digest identifies a key: 128 bits, enough for two different keys of one lake never to share a digest.
 type digest [16]byte
 
 // keyDigest returns the key itself, with its length as the last byte, when it fits into fifteen bytes, and otherwise
@@ -26,8 +24,7 @@ func keyDigest(key []byte) (d digest) {
 	return d
 }
 
-// keys is the set of the keys seen so far. It can store the prefix of the row's hash with each key, to distinguish a
-// repeated row from a conflicting one. Up to limit keys are in memory; the others are in files. A filter in memory
+// keys is the set of the keys seen so far. It can store the hash of the row with each key, to distinguish a repeated row from a conflicting one. Up to limit keys are in memory; the others are in files. A filter in memory
 // avoids most lookups in the files. Invariant: the result of insert does not depend on where a key is stored.
 type keys struct {
 	rows       bool // row hashes are stored
@@ -68,9 +65,6 @@ func newKeys(rows bool, bytes, n int64, folder string) *keys {
 
 // hash returns the hash that assigns a key to a shard and a slot.
 func (d *digest) hash() uint64 { return maphash.Bytes(seed, d[:]) }
-
-// prefix returns the part of a row's hash that is stored with its key.
-func (d *digest) prefix() uint64 { return binary.LittleEndian.Uint64(d[:8]) }
 
 // prefetch returns the hashes of keys that are inserted next. It reads their slots all at once, so that the processor
 // fetches the memory in parallel instead of waiting for one slot after another.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // agree stages the input and compares the result with the reference: every file, row, cell and count. The bytes must be
@@ -57,13 +59,22 @@ func compare(t *testing.T, in Input, want refResult, got Result, out *memorySink
 	if got.RowsIn != got.Staged+got.Duplicates+got.Quarantined {
 		t.Errorf("%d rows in, but %d staged + %d duplicates + %d quarantined", got.RowsIn, got.Staged, got.Duplicates, got.Quarantined)
 	}
+	var rows int64
+	for _, q := range want.quarantine {
+		if q.action == "row" {
+			rows++
+		}
+	}
 	g := [4]int64{got.RowsIn, got.Staged, got.Duplicates, got.Quarantined}
-	w := [4]int64{want.rowsIn, want.staged, want.duplicates, int64(len(want.quarantine))}
+	w := [4]int64{want.rowsIn, want.staged, want.duplicates, rows}
 	if g != w {
 		t.Errorf("rows in, staged, duplicates, quarantined: got %v, want %v", g, w)
 	}
 	if !maps.Equal(got.ByReason, want.byReason) {
 		t.Errorf("by reason: got %v, want %v", got.ByReason, want.byReason)
+	}
+	if !maps.Equal(got.Cells, want.cells) || !maps.Equal(got.CellReasons, want.cellReasons) {
+		t.Errorf("cells: got %v, %v, want %v, %v", got.Cells, got.CellReasons, want.cells, want.cellReasons)
 	}
 
 	files := slices.SortedFunc(maps.Keys(want.files), comparePartitions)
@@ -202,17 +213,21 @@ func compareQuarantine(t *testing.T, want []refRejected, table arrow.Table) {
 			start = cells["byte_start"][row]
 		}
 		for column, cell := range map[string]string{
-			"page_key": w.pageKey, "page_sha256": w.sha256, "row_index": strconv.Itoa(w.index),
+			"source_page": strconv.Itoa(w.page), "page_sha256": w.sha256, "source_row": strconv.Itoa(w.index), "action": w.action,
 			"byte_start": start, "byte_end": strconv.Itoa(w.end), "field": w.field, "code": string(w.code),
 		} {
 			if got := cells[column][row]; got != cell {
-				t.Errorf("quarantine: row %d (%s %d, %s): %s: got %s, want %s",
-					row, w.pageKey, w.index, w.code, column, quoted(got), quoted(cell))
+				t.Errorf("quarantine: row %d (page %d, row %d, %s): %s: got %s, want %s",
+					row, w.page, w.index, w.code, column, quoted(got), quoted(cell))
 				return
 			}
 		}
 		if m := cells["message"][row]; m == "" || m == refNull || w.code == refBadRow && !strings.Contains(m, "want an object") {
 			t.Errorf("quarantine: row %d: code %s has the message %s", row, w.code, quoted(m))
+		}
+		if got := cells["source_value"][row]; len(w.value) <= 1024 && got != w.value || (got == refNull) != (w.value == refNull) {
+			t.Errorf("quarantine: row %d: source_value: got %s, want %s", row, quoted(got), quoted(w.value))
+			return
 		}
 		if err := compareShown(w, cells["row_json"][row]); err != nil {
 			t.Errorf("quarantine: row %d: row_json: %v", row, err)
@@ -271,10 +286,15 @@ func TestGeneratedRuns(t *testing.T) {
 			for code, n := range r.ByReason {
 				seen[code] += n
 			}
+			for code, n := range r.CellReasons {
+				seen[code] += n
+			}
+			seen["refused"] += r.Refused()
+			seen["defaulted"] += lake.TotalCells(r.Cells).Defaulted
 		})
 	}
 	t.Logf("seen: %v", seen)
-	for _, what := range []string{"staged", "matched", "duplicates", "missing_required", "bad_type", "bad_text", "bad_integer",
+	for _, what := range []string{"staged", "matched", "duplicates", "refused", "defaulted", "missing_required", "bad_type", "bad_text", "bad_integer",
 		"bad_number", "bad_decimal", "bad_boolean", "bad_date",
 		"bad_timestamp", "unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition",
 		"wrong_slice", "key_conflict", "bad_row", "bad_page"} {

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
@@ -176,23 +177,14 @@ func (e *encoder) plain(col physical, rows int, value func(row int) (payload []b
 	return nil
 }
 
-// fixed encodes a column of texts of one length that rarely repeat. All lengths precede the texts, which compresses
-// better than a length before each text.
-func (e *encoder) fixed(col physical, rows, length int, appendText func(b []byte, row int) []byte) error {
+// delta encodes a column of 64-bit integers that mostly ascend, such as positions.
+func (e *encoder) delta(col physical, values []uint32) error {
 	c := e.chunk()
-	for from := 0; from < rows; {
-		to := min(rows, from+maxPage/length)
-		e.body = appendEqual(e.body[:0], uint64(length), to-from)
-		for row := from; row < to; row++ {
-			e.body = appendText(e.body, row)
-			col.updateStatistics(&c.statistics, e.body[len(e.body)-length:])
-		}
-		if err := e.flush(c, col, to-from, parquet.Encodings.DeltaLengthByteArray); err != nil {
-			return err
-		}
-		from = to
+	for _, v := range []uint32{slices.Min(values), slices.Max(values)} {
+		col.updateStatistics(&c.statistics, binary.LittleEndian.AppendUint64(nil, uint64(v)))
 	}
-	return nil
+	e.body = appendDelta(e.body[:0], values)
+	return e.flush(c, col, len(values), parquet.Encodings.DeltaBinaryPacked)
 }
 
 // chunk starts a column.

@@ -52,9 +52,8 @@ type Input struct {
 // Page is one raw page. Read may be called more than once, and concurrently for several pages. It returns the same
 // bytes each time, in into if they fit.
 type Page struct {
-	Key    string // landing key, which identifies the page in the quarantine and the lineage
+	Key    string // landing key, or the name of a file, for errors
 	SHA256 string // lower-case hex digest of the bytes; empty if unknown, and then empty in the quarantine
-	URL    string // becomes source_url; empty: Lineage.SourceURL
 	Rows   int64  // rows according to the manifest; -1 if unknown
 	Size   int64  // bytes; 0 if unknown
 	Read   func(ctx context.Context, into []byte) ([]byte, error)
@@ -64,7 +63,7 @@ type Page struct {
 type Lineage struct {
 	Source          string // the source to cite: its own attribution line, or its host
 	SourceSystem    string // the portal's host, "simulator", or "unofficial:<host or way>" (invariant 11)
-	SourceURL       string // page that describes the dataset to people
+	SourceURL       string // page that describes the dataset to people, for the files' footers
 	SourceUpdatedAt string // as the source wrote it; empty if unknown
 	Slot            string // the run's slot, which becomes ingested_process_at
 	RunID           string // becomes correlation_id
@@ -89,15 +88,21 @@ type File interface {
 	Abort()
 }
 
-// Result counts what happened to a run's rows: RowsIn = Staged + Duplicates + Quarantined.
+// Result counts what happened to a run's rows: RowsIn = Staged + Duplicates + Quarantined. Its cells are those of the staged
+// rows.
 type Result struct {
 	RowsIn      int64
 	Staged      int64
 	Duplicates  int64
 	Quarantined int64
-	ByReason    map[string]int64 // quarantined rows by code; nil if none
-	Files       []FileResult     // staged files in partition order, then the quarantine if there is one
+	ByReason    map[string]int64      // quarantined rows by code; nil if none
+	Cells       map[string]lake.Cells // by column, those with a count above 0; nil if none
+	CellReasons map[string]int64      // refused cells by code; nil if none
+	Files       []FileResult          // staged files in partition order, then the quarantine if there is one
 }
+
+// Refused returns the number of refused cells.
+func (r Result) Refused() int64 { return lake.TotalCells(r.Cells).Refused }
 
 // FileResult is one committed file.
 type FileResult struct {

@@ -61,9 +61,6 @@ func (g *generator) input() Input {
 		if g.once(3) {
 			p.SHA256, p.Size = "", 0
 		}
-		if g.once(3) {
-			p.URL = fmt.Sprintf("https://portal.example/resource/abcd-1234.json?$offset=%d", 1000*i)
-		}
 		in.Pages = append(in.Pages, p)
 	}
 	return in
@@ -134,6 +131,12 @@ func (g *generator) makeContract() {
 		g.match(0)
 		if g.once(3) {
 			g.match(1)
+		}
+	}
+	for i := range c.Fields {
+		f := &c.Fields[i]
+		if !f.Required && !slices.Contains(c.Key, f.Name) && !slices.Contains(c.Partition, f.Name) && !g.once(3) {
+			f.Invalid = contract.RefuseCell
 		}
 	}
 }

@@ -149,7 +149,7 @@ func TestABadRowIsNeverDropped(t *testing.T) {
 	table := readParquet(t, out.files["quarantine"])
 	column := func(name string) []string { return refCells(table.Column(table.Schema().FieldIndices(name)[0])) }
 	var got []string
-	for i, index := range column("row_index") {
+	for i, index := range column("source_row") {
 		got = append(got, index+" "+strings.ReplaceAll(column("field")[i], refNull, "null")+" "+column("code")[i])
 	}
 	if !slices.Equal(got, want) {
@@ -306,8 +306,8 @@ func TestOtherKindsCutAtEveryByte(t *testing.T) {
 			cell := func(column string) string { return refCells(table.Column(table.Schema().FieldIndices(column)[0]))[0] }
 			start, err := strconv.Atoi(cell("byte_start"))
 			if err != nil || start > n || cell("byte_end") != strconv.Itoa(n) ||
-				cell("row_index") != strconv.FormatInt(staged, 10) || cell("row_json") != "{}" {
-				t.Errorf("%s cut after %d bytes: the quarantine has row %s at %s to %s", kind, n, cell("row_index"),
+				cell("source_row") != strconv.FormatInt(staged, 10) || cell("row_json") != "{}" {
+				t.Errorf("%s cut after %d bytes: the quarantine has row %s at %s to %s", kind, n, cell("source_row"),
 					cell("byte_start"), cell("byte_end"))
 			}
 		}

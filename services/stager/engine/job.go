@@ -52,6 +52,8 @@ type job struct {
 	partitionOf  []int // by index in the batch's folders: index in partitions + 1
 	open         int   // bytes of open row groups
 	quarantine   quarantine
+	cells        []lake.Cells // of the kept rows, by column
+	refused      int64        // refused cells, as the rows count them
 	encoders     *encoders
 }
 
@@ -62,7 +64,7 @@ func (j *job) process(b *batch) error {
 	}
 	j.result.RowsIn += b.rows
 	if j.keys == nil {
-		j.keys = newKeys(j.Contract.KeyConflict != contract.LatestWins, j.options.keyBytes(), j.expected(b), j.options.Temporary)
+		j.keys = newKeys(j.compares(), j.options.keyBytes(), j.expected(b), j.options.Temporary)
 	}
 	if err := j.markDuplicates(b); err != nil {
 		return err
@@ -102,7 +104,11 @@ func (j *job) markDuplicates(b *batch) error {
 		if len(b.keys) == 0 {
 			continue
 		}
-		known, same, err := j.keys.insert(&b.keys[row], j.hashes[row], b.hashes[row].prefix())
+		var content uint64
+		if len(b.hashes) > 0 {
+			content = b.hashes[row]
+		}
+		known, same, err := j.keys.insert(&b.keys[row], j.hashes[row], content)
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", j.Contract.Dataset, err)
 		}
@@ -111,7 +117,7 @@ func (j *job) markDuplicates(b *batch) error {
 		}
 		j.keep[row] = false
 		j.result.Duplicates++
-		if !same && j.Contract.KeyConflict != contract.LatestWins {
+		if !same && j.compares() {
 			j.newConflicts[b.keys[row]] = true
 			if len(j.newConflicts) > maxConflictingKeys {
 				return j.fault("more than %d keys have rows that differ: %s does not identify a row; correct the key in the contract",
@@ -122,24 +128,39 @@ func (j *job) markDuplicates(b *batch) error {
 	return nil
 }
 
-// store adds the kept rows to the open row groups.
+// compares reports whether rows with the same key are compared: those that differ are in conflict.
+func (j *job) compares() bool {
+	return len(j.Contract.Key) > 0 && j.Contract.KeyConflict != contract.LatestWins
+}
+
+// store adds the kept rows to the open row groups, and the refused cells of these rows to the quarantine.
 func (j *job) store(b *batch) error {
 	j.partitionOf = slices.Grow(j.partitionOf[:0], len(b.folders))[:len(b.folders)]
 	clear(j.partitionOf)
 	columns := j.layout.columns
+	open := b.marked
 	for row := range b.good {
+		cells := 0
+		for cells < len(open) && open[cells].row == row {
+			cells++
+		}
+		var of []marked
+		of, open = open[:cells], open[cells:]
 		if !j.keep[row] {
 			continue
 		}
-		at := b.partitions[row]
-		if j.partitionOf[at] == 0 {
-			n, err := j.partition(b.folders[at])
+		if err := j.count(b, row, of); err != nil {
+			return err
+		}
+		folder := b.partitions[row]
+		if j.partitionOf[folder] == 0 {
+			n, err := j.partition(b.folders[folder])
 			if err != nil {
 				return err
 			}
-			j.partitionOf[at] = n + 1
+			j.partitionOf[folder] = n + 1
 		}
-		p := j.partitions[j.partitionOf[at]-1]
+		p := j.partitions[j.partitionOf[folder]-1]
 		if p.open == nil {
 			p.open = j.layout.newGroup(j.dictionaries)
 		}
@@ -148,11 +169,11 @@ func (j *job) store(b *batch) error {
 		for i, cell := range b.cells[row*columns : (row+1)*columns] {
 			record[i] = j.cell(b, p.open, i, cell)
 		}
-		record[columns] = uint32(b.page)<<originBits | uint32(b.origins[row])
-		b.hashes[row].words(record[columns+1:])
+		at := b.positions[row]
+		record[columns+pageWord], record[columns+rowWord], record[columns+marksWord] = uint32(b.page), at.row, uint32(at.marks)
 		j.open += p.open.bytes - before
 		p.rows++
-		p.origin[b.origins[row]]++
+		p.origin[at.marks.origin()]++
 		j.result.Staged++
 		if p.open.rows == groupRows || p.open.bytes >= groupBytes {
 			if err := j.sealPartition(p); err != nil {
@@ -263,10 +284,43 @@ func (j *job) sealQuarantine() error {
 	})
 }
 
-// count checks the row counts before anything is committed.
-func (j *job) count() error {
-	r := &j.result
-	r.Quarantined, r.ByReason = j.quarantine.rows, j.quarantine.byReason
+// count counts the cells of a kept row and adds its refused cells to the quarantine.
+func (j *job) count(b *batch, row int, of []marked) error {
+	if len(b.defaults) > 0 && b.defaults[row] != 0 {
+		for k, at := range j.plan.fallbacks {
+			if b.defaults[row]&(1<<k) != 0 {
+				j.cells[at].Defaulted++
+			}
+		}
+	}
+	j.refused += int64(b.positions[row].marks.refused())
+	for i := range of {
+		j.cells[of[i].column].Refused++
+		if err := j.addRejected([]quarantined{of[i].quarantined}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check checks the counts before anything is committed.
+func (j *job) check() error {
+	r, q := &j.result, &j.quarantine
+	r.Quarantined, r.ByReason, r.CellReasons = q.counts[actionRow], q.reasons[actionRow], q.reasons[actionCell]
+	for i, cells := range j.cells {
+		if cells == (lake.Cells{}) {
+			continue
+		}
+		if r.Cells == nil {
+			r.Cells = map[string]lake.Cells{}
+		}
+		r.Cells[j.plan.columns[i].field.Name] = cells
+	}
+	// Invariant 5, for cells: the refused cells that the rows count are those in the quarantine.
+	if j.refused != q.counts[actionCell] || j.refused != r.Refused() {
+		return j.fault("the rows count %d refused cells, the quarantine has %d; this is a bug in the stager, please report it",
+			j.refused, q.counts[actionCell])
+	}
 	// Invariant 5: rows in = staged + duplicates + quarantined. Otherwise rows were lost here, and the run fails.
 	if r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
 		return j.fault("%d rows in, but %d staged + %d duplicates + %d quarantined; this is a bug in the stager, please report it",
@@ -295,13 +349,13 @@ func (j *job) finish() error {
 		}
 		end(&p.outputFile, Output{Partition: p.values}, p.rows, p.origins())
 	}
-	if q := &j.quarantine; q.rows > 0 {
+	if q := &j.quarantine; q.rows() > 0 {
 		if len(q.open) > 0 {
 			if err := j.sealQuarantine(); err != nil {
 				return err
 			}
 		}
-		end(&q.outputFile, Output{Quarantine: true}, q.rows, "")
+		end(&q.outputFile, Output{Quarantine: true}, q.rows(), "")
 	}
 	err := j.encoders.wait()
 	for i, f := range files {
@@ -325,7 +379,7 @@ func newJob(in Input, o Options, conflicting map[digest]bool) (*job, error) {
 	}
 	j := &job{
 		Input: in, options: o, plan: p, conflicting: conflicting, newConflicts: map[digest]bool{}, byPath: map[string]int{},
-		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)),
+		dictionaries: make([]dictionary, len(p.files)), layout: newLayout(len(p.files)), cells: make([]lake.Cells, len(p.columns)),
 	}
 	if j.files, err = newFormat(schema); err != nil {
 		return nil, err

@@ -14,27 +14,39 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
 )
 
-// TestRowsThatDoNotAddUp checks that wrong row counts fail the run (invariant 5).
-func TestRowsThatDoNotAddUp(t *testing.T) {
+// TestRowsAndCellsThatDoNotAddUp checks that wrong counts of rows or refused cells fail the run (invariant 5).
+func TestRowsAndCellsThatDoNotAddUp(t *testing.T) {
 	t.Parallel()
-	for _, lose := range []func(*Result){
-		func(r *Result) {},
-		func(r *Result) { r.RowsIn++ },
-		func(r *Result) { r.Staged-- },
-		func(r *Result) { r.Duplicates++ },
+	for _, c := range []struct {
+		lose func(*job)
+		want string // "": the counts are right
+	}{
+		{func(*job) {}, ""},
+		{func(j *job) { j.result.RowsIn++ }, "2 quarantined; this is a bug in the stager"},
+		{func(j *job) { j.result.Staged-- }, "2 quarantined; this is a bug in the stager"},
+		{func(j *job) { j.result.Duplicates++ }, "2 quarantined; this is a bug in the stager"},
+		{func(j *job) { j.quarantine.counts[actionRow]++ }, "3 quarantined; this is a bug in the stager"},
+		{func(j *job) { j.quarantine.counts[actionCell]-- }, "the rows count 4 refused cells, the quarantine has 3"},
+		{func(j *job) { j.refused++ }, "the rows count 5 refused cells, the quarantine has 4"},
+		{func(j *job) { j.cells[1].Refused-- }, "the rows count 4 refused cells, the quarantine has 4"},
 	} {
-		j := &job{Input: Input{Contract: &contract.Contract{Dataset: "things"}}, result: Result{RowsIn: 10, Staged: 5, Duplicates: 3}}
-		j.quarantine.rows = 2
-		lose(&j.result)
-		if r := j.result; r.RowsIn == 10 && r.Staged == 5 && r.Duplicates == 3 {
-			if err := j.count(); err != nil {
-				t.Errorf("correct counts: got %v", err)
-			}
-			continue
+		text := contract.Field{Type: contract.Text}
+		j := &job{
+			Input: Input{Contract: &contract.Contract{Dataset: "things"}}, result: Result{RowsIn: 10, Staged: 5, Duplicates: 3},
+			plan:  &plan{columns: []*column{{field: text}, {field: contract.Field{Name: "places"}}}},
+			cells: []lake.Cells{{Defaulted: 2}, {Refused: 4}}, refused: 4,
+			quarantine: quarantine{counts: [actions]int64{actionRow: 2, actionCell: 4}},
 		}
-		wantFault(t, j.count(), "2 quarantined; this is a bug in the stager")
+		c.lose(j)
+		switch err := j.check(); {
+		case c.want != "":
+			wantFault(t, err, c.want)
+		case err != nil:
+			t.Errorf("correct counts: got %v", err)
+		}
 	}
 }
 
@@ -196,5 +208,5 @@ func TestTooManyFooters(t *testing.T) {
 	c := testCase{contract: parseContract(t, `{"Partition":["p"],"Fields":[{"Name":"p"},`+strings.Join(fields, ",")+`]}`),
 		pages: []string{"[" + strings.Join(rows, ",") + "]"}}
 	_, err := Stage(t.Context(), c.inputOf(), newMemorySink(), Options{})
-	wantFault(t, err, "partitions of 409 columns")
+	wantFault(t, err, "partitions of 410 columns")
 }

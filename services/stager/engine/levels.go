@@ -70,15 +70,62 @@ func appendPacked(b []byte, values []uint32, width int) []byte {
 	return b[:end]
 }
 
-// appendEqual appends n times the same integer in DELTA_BINARY_PACKED encoding: blocks of 128 values whose differences
-// are all zero and take no bits.
-func appendEqual(b []byte, value uint64, n int) []byte {
-	const block, miniblocks = 128, 4
-	for _, v := range []uint64{block, miniblocks, uint64(n), value << 1} {
+// Blocks of the DELTA_BINARY_PACKED encoding.
+const (
+	deltaBlock      = 128
+	deltaMiniblocks = 4
+	deltaMiniblock  = deltaBlock / deltaMiniblocks
+)
+
+// appendDelta appends integers in Parquet's DELTA_BINARY_PACKED encoding: blocks of the differences between neighbours, each
+// packed with as many bits as it needs. arrow-go's encoder is internal to its column writers.
+func appendDelta(b []byte, values []uint32) []byte {
+	var first uint32
+	if len(values) > 0 {
+		first = values[0]
+	}
+	for _, v := range []uint64{deltaBlock, deltaMiniblocks, uint64(len(values)), uint64(first) << 1} {
 		b = binary.AppendUvarint(b, v)
 	}
-	for left := n - 1; left > 0; left -= block {
-		b = append(b, make([]byte, 1+miniblocks)...) // the smallest difference, and the width of each miniblock
+	var differences [deltaBlock]int64
+	for from := 1; from < len(values); from += deltaBlock {
+		n := min(deltaBlock, len(values)-from)
+		least := int64(values[from]) - int64(values[from-1])
+		for i := range n {
+			differences[i] = int64(values[from+i]) - int64(values[from+i-1])
+			least = min(least, differences[i])
+		}
+		b = appendDeltaBlock(b, differences[:n], least)
+	}
+	return b
+}
+
+// appendDeltaBlock appends the differences of one block, of which least is the smallest.
+func appendDeltaBlock(b []byte, differences []int64, least int64) []byte {
+	b = binary.AppendVarint(b, least)
+	widths := len(b)
+	b = append(b, make([]byte, deltaMiniblocks)...)
+	for k := 0; k*deltaMiniblock < len(differences); k++ {
+		part := differences[k*deltaMiniblock : min((k+1)*deltaMiniblock, len(differences))]
+		var all uint64
+		for _, d := range part {
+			all |= uint64(d - least)
+		}
+		width := bits.Len64(all)
+		b[widths+k] = byte(width)
+		end := len(b) + width*deltaMiniblock/8
+		var word uint64
+		have := 0
+		for _, d := range part {
+			word |= uint64(d-least) << have
+			for have += width; have >= 8; have -= 8 {
+				b = append(b, byte(word))
+				word >>= 8
+			}
+		}
+		for ; len(b) < end; word >>= 8 {
+			b = append(b, byte(word))
+		}
 	}
 	return b
 }

@@ -94,35 +94,70 @@ func TestHybrid(t *testing.T) {
 	}
 }
 
-// TestEqualLengths decodes DELTA_BINARY_PACKED according to the Parquet specification.
-func TestEqualLengths(t *testing.T) {
+// TestDelta decodes DELTA_BINARY_PACKED according to the Parquet specification.
+func TestDelta(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, 2, 127, 128, 129, 130, 256, 257, 32 << 10} {
-		for _, value := range []uint64{0, 1, 32, 63, 64, 1 << 20} {
-			b := appendEqual(nil, value, n)
-			next := func() int64 {
-				v, size := binary.Uvarint(b)
-				if size <= 0 {
-					t.Fatalf("%d times %d: it ends early", n, value)
-				}
-				b = b[size:]
-				return int64(v)
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, n := range []int{0, 1, 2, 31, 32, 33, 34, 127, 128, 129, 130, 256, 257, 5000} {
+		for name, next := range map[string]func(before uint32) uint32{
+			"equal": func(uint32) uint32 { return 7 }, "ascending": func(before uint32) uint32 { return before + 1 },
+			"gaps": func(before uint32) uint32 { return before + r.Uint32N(40) }, "any": func(uint32) uint32 { return r.Uint32() },
+			"extremes": func(before uint32) uint32 { return ^before },
+		} {
+			values := make([]uint32, n)
+			for i := range values {
+				values[i] = next(values[max(0, i-1)])
 			}
-			block, miniblocks, count, first := next(), next(), next(), next()
-			if block != 128 || miniblocks != 4 || count != int64(n) || first>>1 != int64(value) || first&1 != 0 {
-				t.Fatalf("%d times %d: header %d %d %d %d", n, value, block, miniblocks, count, first)
-			}
-			for read := int64(1); read < count; read += block {
-				if least, widths := next(), b[:miniblocks]; least != 0 || !bytes.Equal(widths, make([]byte, 4)) {
-					t.Fatalf("%d times %d: a block differs by %d in widths %v", n, value, least, widths)
-				}
-				b = b[miniblocks:]
-			}
-			if len(b) > 0 {
-				t.Errorf("%d times %d: %d bytes too many", n, value, len(b))
+			if got := readDelta(t, appendDelta(nil, values)); !slices.Equal(got, values) {
+				t.Errorf("%d values, %s: got %v, want %v", n, name, got, values)
 			}
 		}
 	}
+}
+
+func readDelta(t *testing.T, b []byte) (values []uint32) {
+	t.Helper()
+	next := func() uint64 {
+		v, size := binary.Uvarint(b)
+		if size <= 0 {
+			t.Fatal("the bytes end early")
+		}
+		b = b[size:]
+		return v
+	}
+	block, miniblocks, count := next(), next(), int(next())
+	first := next()
+	last := int64(first>>1) ^ -int64(first&1)
+	if count > 0 {
+		values = append(values, uint32(last))
+	}
+	for len(values) < count {
+		zigzag := next()
+		least := int64(zigzag>>1) ^ -int64(zigzag&1)
+		widths := b[:miniblocks]
+		b = b[miniblocks:]
+		for _, width := range widths {
+			if len(values) == count {
+				break
+			}
+			for i := range int(block / miniblocks) {
+				var difference uint64
+				for bit := range int(width) {
+					at := i*int(width) + bit
+					difference |= uint64(b[at/8]>>(at%8)&1) << bit
+				}
+				if len(values) < count {
+					last += least + int64(difference)
+					values = append(values, uint32(last))
+				}
+			}
+			b = b[int(block/miniblocks)*int(width)/8:]
+		}
+	}
+	if len(b) > 0 {
+		t.Errorf("%d bytes too many", len(b))
+	}
+	return values
 }
 
 func TestPackBooleans(t *testing.T) {

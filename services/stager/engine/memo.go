@@ -18,13 +18,14 @@ type memo struct {
 	off      bool // the column's values do not repeat: caching is off
 }
 
-// outcome locates a raw value in data and, behind it, its result: the bytes for the row hash, and the payload. They are
+// outcome locates a raw value in data and, behind it, its result: the hashed form, and the payload. They are
 // adjacent so that a lookup touches as little memory as possible.
 type outcome struct {
 	at           uint32
 	raw, hashed  uint16 // bytes
 	payload      uint16 // bytes
 	null, failed bool
+	defaulted    bool
 }
 
 // slot maps a hash to a number; number 0 marks a free slot.
@@ -81,6 +82,7 @@ func (m *memo) add(raw []byte, c *cell, bad *rejection, hash uint32) uint32 {
 		m.bad[number] = bad
 	} else {
 		o.hashed, o.payload, o.null = uint16(len(c.hashed)), uint16(len(c.payload)), c.null
+		o.defaulted = c.defaulted
 		m.data = append(append(m.data, c.hashed...), c.payload...)
 		if c.folder.name != "" {
 			if m.folders == nil {
@@ -101,6 +103,7 @@ func (m *memo) size() int { return len(m.data) + memoOverhead*len(m.outcomes) }
 func (m *memo) recall(number uint32, c *cell) {
 	o := &m.outcomes[number-1]
 	from := o.at + uint32(o.raw)
+	c.defaulted = o.defaulted
 	c.null, c.hashed, c.payload = o.null, m.data[from:from+uint32(o.hashed)], m.payload(number)
 }
 

@@ -21,7 +21,7 @@ const (
 	createdBy     = "llac version 1.1.0 (build stager)" // the format that Parquet readers parse; without build or date
 	maxStatistics = 256                                 // bytes of a minimum or maximum; longer ones are omitted
 	magic         = "PAR1"
-	hashColumn    = "row_hash"
+	rowColumn     = "source_row"
 )
 
 const maxPrecision = 38
@@ -45,7 +45,7 @@ type format struct {
 func newFormat(s *arrow.Schema) (*format, error) {
 	f := &format{properties: parquet.NewWriterProperties(
 		parquet.WithCreatedBy(createdBy), parquet.WithRootName("schema"), parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithEncodingFor(hashColumn, parquet.Encodings.DeltaLengthByteArray), parquet.WithDictionaryFor(hashColumn, false),
+		parquet.WithEncodingFor(rowColumn, parquet.Encodings.DeltaBinaryPacked), parquet.WithDictionaryFor(rowColumn, false),
 	)}
 	var nodes schema.FieldList
 	for _, field := range s.Fields() {

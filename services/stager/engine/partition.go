@@ -19,7 +19,7 @@ type partition struct {
 
 // rowGroup holds staged rows until they are encoded. A row is a record of 32-bit words: one per column inside the files
 // (0: null; else the value's number in the column's dictionary or, from row plain[column] on, its place in text plus
-// 1), one for page and origin, and four for the row hash.
+// 1), and one each for its page, its index in the page, and its marks.
 type rowGroup struct {
 	layout *layout
 	rows   int
@@ -43,11 +43,12 @@ const (
 	firstText  = 256 // bytes of a column's first chunk
 )
 
-// After its columns a row stores its page and origin in one word, and its hash in four.
+// Words of a row after its columns.
 const (
-	originBits    = 2
-	hashWords     = 4
-	overheadWords = 1 + hashWords
+	pageWord = iota
+	rowWord
+	marksWord
+	overheadWords
 )
 
 func newLayout(columns int) *layout {
@@ -85,7 +86,7 @@ func (g *rowGroup) record(row int) []uint32 {
 	return g.words[row/g.layout.perChunk][from : from+g.layout.record]
 }
 
-// column collects the cells of a column, or of the word after the last column, in the encoder's buffer.
+// column collects the cells of a column, or of a word after the last column, in the encoder's buffer.
 func (g *rowGroup) column(e *encoder, column int) []uint32 {
 	codes := e.codes[:0]
 	record := g.layout.record
@@ -140,21 +141,6 @@ func stored(b []byte, width int) []byte {
 		return b[:width]
 	}
 	return b[4 : 4+binary.LittleEndian.Uint32(b)]
-}
-
-// words writes a digest to a record.
-func (d *digest) words(record []uint32) {
-	for i := range hashWords {
-		record[i] = binary.LittleEndian.Uint32(d[4*i:])
-	}
-}
-
-// digestOf reads a digest from a record.
-func digestOf(record []uint32) (d digest) {
-	for i := range hashWords {
-		binary.LittleEndian.PutUint32(d[4*i:], record[i])
-	}
-	return d
 }
 
 // pool keeps chunks for the next row groups. It is safe for concurrent use.

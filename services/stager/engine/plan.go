@@ -20,6 +20,8 @@ type plan struct {
 	slice     string
 	simulated bool // the source system is not an official portal
 	exposed   []exposed
+	shown     []int // by column: the index in worker.raw of its source value if the quarantine may show it, otherwise -1
+	fallbacks []int // columns that have a default
 	matches   []match
 	raws      int // values per record in worker.raw: one per column, and the name of each match
 }
@@ -56,6 +58,9 @@ func newPlan(c *contract.Contract, slice string, finders map[string]matching.Fin
 	if p.partition, err = p.columnIndexes(c.Partition, "partition"); err != nil {
 		return nil, err
 	}
+	if len(p.fallbacks) > 64 {
+		return nil, fmt.Errorf("the contract of %s has %d columns with a default, at most 64 are possible", c.Dataset, len(p.fallbacks))
+	}
 	if len(p.files) == 0 {
 		return nil, fmt.Errorf("the contract of %s stages no column inside its files; stage one that is not a partition column",
 			c.Dataset)
@@ -80,6 +85,10 @@ func (p *plan) addColumns(c *contract.Contract, personal map[string]string) erro
 		if err != nil {
 			return err
 		}
+		col.inKey = inKey
+		if col.fallback != nil {
+			p.fallbacks = append(p.fallbacks, at)
+		}
 		col.folder = inPartition || c.Slicing != nil && c.Slicing.Column == f.Name
 		p.columns = append(p.columns, col)
 		if f.Match == nil && !f.Derived() {
@@ -97,15 +106,23 @@ func (p *plan) addColumns(c *contract.Contract, personal map[string]string) erro
 
 // expose sets the source fields that a quarantine row may contain: all staged ones that are not hidden.
 func (p *plan) expose(hidden map[string]bool) {
+	p.shown = slices.Repeat([]int{-1}, len(p.columns))
+	once := map[string]bool{}
 	for i, col := range p.columns {
 		if col.field.Derived() {
 			continue
 		}
+		column := i
 		if col.match > 0 {
 			i = p.matches[col.match-1].name
 		}
-		if s := col.field.Source; !hidden[s] {
-			hidden[s] = true // show it once
+		s := col.field.Source
+		if hidden[s] {
+			continue
+		}
+		p.shown[column] = i
+		if !once[s] {
+			once[s] = true
 			p.exposed = append(p.exposed, exposed{append(appendJSON(nil, s), ':'), i})
 		}
 	}

@@ -8,22 +8,36 @@ import (
 	"unicode/utf8"
 )
 
-// quarantined is one rejected row: its position, the reason, and the part of it that may be shown.
+// action is what was done because of a reason.
+type action uint8
+
+const (
+	actionRow  action = iota // the row is not staged
+	actionCell               // the row is staged, with null in the column
+	actions
+)
+
+var actionNames = [actions]string{"row", "cell"}
+
+// quarantined is one rejected row or cell: its position, the reason, and the part of it that may be shown.
 type quarantined struct {
 	page, row  int // row is source.Row.Index
 	start, end int // byte offsets in the page
+	action     action
+	column     int // of a cell
 	rejection
-	json []byte
+	value []byte // raw value of the cell's source field; nil: absent or not public
+	json  []byte
 }
 
-// quarantine is the file of rejected rows. They arrive in the order in which pages are processed and are submitted one
-// row group at a time. Invariant 5: every row that was added is in the file, or the run has failed.
+// quarantine is the file of rejected rows and cells. They arrive in the order in which pages are processed and are submitted
+// one row group at a time. Invariant 5: everything that was added is in the file, or the run has failed.
 type quarantine struct {
 	outputFile
-	open     []quarantined
-	bytes    int // memory of the open rows
-	rows     int64
-	byReason map[string]int64
+	open    []quarantined
+	bytes   int // memory of the open rows
+	counts  [actions]int64
+	reasons [actions]map[string]int64 // by code
 }
 
 const (
@@ -33,24 +47,32 @@ const (
 
 // add takes rows until a row group is full, and returns the number of rows taken.
 func (q *quarantine) add(rows []quarantined) (taken int) {
-	if q.byReason == nil {
-		q.byReason = map[string]int64{}
-	}
 	for _, r := range rows {
 		if q.full() {
 			break
 		}
 		q.open = append(q.open, r)
 		q.bytes += r.size()
-		q.byReason[string(r.code)]++
+		q.counts[r.action]++
+		if q.reasons[r.action] == nil {
+			q.reasons[r.action] = map[string]int64{}
+		}
+		q.reasons[r.action][string(r.code)]++
 		taken++
 	}
-	q.rows += int64(taken)
 	return taken
 }
 
+// rows returns the number of rows in the file.
+func (q *quarantine) rows() (n int64) {
+	for _, count := range q.counts {
+		n += count
+	}
+	return n
+}
+
 // size returns the approximate memory of a row.
-func (r *quarantined) size() int { return len(r.json) + 128 }
+func (r *quarantined) size() int { return len(r.json) + len(r.value) + 160 }
 
 // full reports whether the open rows fill a row group.
 func (q *quarantine) full() bool { return len(q.open) >= quarantineRows || q.bytes >= quarantineBytes }
@@ -64,15 +86,17 @@ func (q *quarantine) encode(e *encoder, f *format, rows []quarantined, pages []P
 		return func(r *quarantined) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(at(r))) }
 	}
 	columns := map[string]func(*quarantined) []byte{
-		"page_key":    text(func(r *quarantined) string { return pages[r.page].Key }),
-		"page_sha256": text(func(r *quarantined) string { return pages[r.page].SHA256 }),
-		"row_index":   whole(func(r *quarantined) int { return r.row }),
-		"byte_start":  whole(func(r *quarantined) int { return r.start }),
-		"byte_end":    whole(func(r *quarantined) int { return r.end }),
-		"field":       text(func(r *quarantined) string { return r.field }),
-		"code":        text(func(r *quarantined) string { return string(r.code) }),
-		"message":     text(func(r *quarantined) string { return r.message }),
-		"row_json":    func(r *quarantined) []byte { return r.json },
+		"source_page":  whole(func(r *quarantined) int { return r.page }),
+		"source_row":   whole(func(r *quarantined) int { return r.row }),
+		"page_sha256":  text(func(r *quarantined) string { return pages[r.page].SHA256 }),
+		"byte_start":   whole(func(r *quarantined) int { return r.start }),
+		"byte_end":     whole(func(r *quarantined) int { return r.end }),
+		"action":       text(func(r *quarantined) string { return actionNames[r.action] }),
+		"field":        text(func(r *quarantined) string { return r.field }),
+		"code":         text(func(r *quarantined) string { return string(r.code) }),
+		"message":      text(func(r *quarantined) string { return r.message }),
+		"source_value": func(r *quarantined) []byte { return r.value },
+		"row_json":     func(r *quarantined) []byte { return r.json },
 	}
 	e.reset()
 	for _, col := range f.columns {

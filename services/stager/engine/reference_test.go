@@ -2,8 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -13,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/ckan"
 	"github.com/llac-project/llac/platform/source/idescat"
@@ -28,6 +27,8 @@ const refNull = "\x00"
 type refResult struct {
 	rowsIn, staged, duplicates int64
 	byReason                   map[string]int64
+	cells                      map[string]lake.Cells
+	cellReasons                map[string]int64
 	columns                    []string              // of every staged file
 	files                      map[string][][]string // by outputName: the staged rows, cell by cell
 	quarantine                 []refRejected
@@ -36,23 +37,29 @@ type refResult struct {
 // refRejected is one quarantine row.
 type refRejected struct {
 	refRecord
-	pageKey, sha256 string
-	field           string // refNull: the whole row
-	code            Code
-	shown           map[string]string // source field to the JSON text that the row may show
+	page   int
+	sha256 string
+	action string
+	field  string // refNull: the whole row
+	code   Code
+	value  string            // raw JSON of a refused cell; refNull: none
+	shown  map[string]string // source field to the JSON text that the row may show
 }
 
 // refRow is a valid row.
 type refRow struct {
 	file, key, all string // its file; the encoding of its key and of the whole row
 	cells          []string
+	refused        []refRejected
+	defaulted      []string // columns
 }
 
 // refStage stages a run. It walks pages from last to first, and rows from first to last.
 func refStage(t *testing.T, in Input) refResult {
 	t.Helper()
 	c := in.Contract
-	out := refResult{byReason: map[string]int64{}, columns: refColumns(c), files: map[string][][]string{}}
+	out := refResult{byReason: map[string]int64{}, columns: refColumns(c), files: map[string][][]string{},
+		cells: map[string]lake.Cells{}, cellReasons: map[string]int64{}}
 
 	type verdict struct {
 		rec refRejected
@@ -66,11 +73,11 @@ func refStage(t *testing.T, in Input) refResult {
 			t.Fatal(err)
 		}
 		for _, rec := range refRecords(t, c.Source.Kind, body) {
-			v := verdict{rec: refRejected{refRecord: rec, pageKey: in.Pages[p].Key, sha256: refSHA256(in.Pages[p]),
-				field: refNull, code: rec.bad}}
+			v := verdict{rec: refRejected{refRecord: rec, page: p, sha256: refSHA256(in.Pages[p]), action: "row",
+				field: refNull, code: rec.bad, value: refNull}}
 			v.rec.shown = refShown(c, rec)
 			if rec.bad == "" {
-				v.row, v.rec.field, v.rec.code = refPass(in, p, rec)
+				v.row, v.rec.field, v.rec.code = refPass(in, v.rec)
 			}
 			if v.row != nil && len(c.Key) > 0 {
 				byKey[v.row.key] = append(byKey[v.row.key], len(walked))
@@ -85,7 +92,7 @@ func refStage(t *testing.T, in Input) refResult {
 		last := places[0]
 		differ := false
 		for _, at := range places {
-			if walked[at].rec.pageKey == walked[last].rec.pageKey {
+			if walked[at].rec.page == walked[last].rec.page {
 				last = at
 			}
 			differ = differ || walked[at].row.all != walked[places[0]].row.all
@@ -100,7 +107,12 @@ func refStage(t *testing.T, in Input) refResult {
 		}
 	}
 
+	page, cells := -1, []refRejected(nil) // the refused cells of a page follow its refused rows
 	for at, v := range walked {
+		if v.rec.page != page {
+			out.quarantine = append(out.quarantine, cells...)
+			page, cells = v.rec.page, nil
+		}
 		out.rowsIn++
 		switch {
 		case v.row == nil:
@@ -111,9 +123,27 @@ func refStage(t *testing.T, in Input) refResult {
 		default:
 			out.staged++
 			out.files[v.row.file] = append(out.files[v.row.file], v.row.cells)
+			cells = append(cells, v.row.refused...)
+			out.count(v.row)
 		}
 	}
+	out.quarantine = append(out.quarantine, cells...)
 	return out
+}
+
+// count counts the cells of a staged row.
+func (r *refResult) count(row *refRow) {
+	for _, cell := range row.refused {
+		of := r.cells[cell.field]
+		of.Refused++
+		r.cells[cell.field] = of
+		r.cellReasons[string(cell.code)]++
+	}
+	for _, name := range row.defaulted {
+		of := r.cells[name]
+		of.Defaulted++
+		r.cells[name] = of
+	}
 }
 
 // refStagedFields returns the fields that may be staged, in order.
@@ -134,8 +164,8 @@ func refColumns(c *contract.Contract) []string {
 			out = append(out, f.Name)
 		}
 	}
-	return append(out, "source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin",
-		"ingested_process_at", "correlation_id", "landing_object_key", "row_hash")
+	return append(out, "source_system", "source_dataset_id", "source_updated_at", "data_origin",
+		"ingested_process_at", "correlation_id", "source_page", "source_row", "refused_cells", "is_repaired")
 }
 
 // refShown returns what a quarantine row may show: the source fields that are public and staged in every column that
@@ -159,12 +189,14 @@ func refShown(c *contract.Contract, rec refRecord) map[string]string {
 }
 
 // refPass reads one record under the contract and returns a row, or the first reason against it.
-func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
-	c := in.Contract
+func refPass(in Input, rejected refRejected) (*refRow, string, Code) {
+	c, rec := in.Contract, rejected.refRecord
 	values := map[string]refValue{}
+	row := &refRow{}
 	var all []byte
 	for _, f := range refStagedFields(c) {
-		required := f.Required || f.Default != nil || slices.Contains(c.Key, f.Name) || slices.Contains(c.Partition, f.Name)
+		required := f.Required || f.Default != nil && f.Invalid != contract.RefuseCell || slices.Contains(c.Key, f.Name) ||
+			slices.Contains(c.Partition, f.Name)
 		at := f.Name
 		v, bad := refRead(f, required, rec.fields[f.Source])
 		if f.Match != nil {
@@ -172,13 +204,29 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 		} else if f.Derived() {
 			v, at, bad = refMatch(in, f, *c.Field(f.MethodOf + f.ConfidenceOf), rec)
 		}
+		refused := bad != "" && f.Invalid == contract.RefuseCell
+		if refused {
+			cell := rejected
+			cell.action, cell.field, cell.code = "cell", at, bad
+			if raw, there := rejected.shown[f.Source]; there && !f.Derived() {
+				cell.value = raw
+			}
+			if at != f.Name {
+				cell.field = f.Name
+			}
+			row.refused = append(row.refused, cell)
+			v, bad = refValue{cell: refNull, encoded: append([]byte{2}, rec.fields[f.Source]...)}, ""
+		}
 		if bad != "" {
 			return nil, at, bad
+		}
+		if _, null, _ := refText(f, string(rec.fields[f.Source])); null && f.Default != nil && !refused {
+			row.defaulted = append(row.defaulted, f.Name)
 		}
 		values[f.Name] = v
 		all = append(all, v.encoded...)
 	}
-	row := &refRow{file: "staged", all: string(all)}
+	row.file, row.all = "staged", string(all)
 	for _, name := range c.Partition {
 		folder := values[name].folder
 		if !refFolder.MatchString(folder) || slices.Contains([]string{"null", "__hive_default_partition__"}, strings.ToLower(folder)) {
@@ -195,21 +243,18 @@ func refPass(in Input, page int, rec refRecord) (*refRow, string, Code) {
 		row.key += string(values[name].encoded)
 	}
 
-	sum := sha256.Sum256(all)
-	updated, url := in.Lineage.SourceUpdatedAt, in.Lineage.SourceURL
+	updated := in.Lineage.SourceUpdatedAt
 	if updated == "" {
 		updated = refNull
-	}
-	if u := in.Pages[page].URL; u != "" {
-		url = u
 	}
 	for _, name := range refColumns(c) {
 		if v, own := values[name]; own {
 			row.cells = append(row.cells, v.cell)
 		}
 	}
-	row.cells = append(row.cells, in.Lineage.SourceSystem, c.Source.ID, url, updated, refOrigin(in.Lineage.SourceSystem, rec),
-		in.Lineage.Slot, in.Lineage.RunID, in.Pages[page].Key, hex.EncodeToString(sum[:16]))
+	row.cells = append(row.cells, in.Lineage.SourceSystem, c.Source.ID, updated, refOrigin(in.Lineage.SourceSystem, rec),
+		in.Lineage.Slot, in.Lineage.RunID, strconv.Itoa(rejected.page), strconv.Itoa(rec.index), strconv.Itoa(len(row.refused)),
+		refBoolean(false))
 	return row, "", ""
 }
 

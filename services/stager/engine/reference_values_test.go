@@ -20,7 +20,7 @@ import (
 type refValue struct {
 	cell    string // as refCells formats it from a file; refNull for null
 	folder  string // as a partition folder
-	encoded []byte // as row_hash encodes it: 0 for null; 1, then eight bytes or a length and bytes
+	encoded []byte // as keys and the comparison of rows encode it: 0 for null; 1, then eight bytes or a length and bytes
 }
 
 var refFolder = regexp.MustCompile(`\A[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\z`)

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -52,13 +52,15 @@ func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
 		e.codes = append(e.codes[:0], slices.Repeat([]uint32{code}, g.rows)...)
 		return e.coded(col, e.codes, 1, func(uint32) []byte { return []byte(text) })
 	}
-	byPage := func(text func(page int) string) error {
-		codes := g.column(e, j.layout.columns)
+	// of encodes numbers that are derived from a word of the rows; most is the highest.
+	of := func(word, most int, number func(word uint32) uint32, value func(number uint32) []byte) error {
+		codes := g.column(e, j.layout.columns+word)
 		for i := range codes {
-			codes[i] = codes[i]>>originBits + 1
+			codes[i] = number(codes[i]) + 1
 		}
-		return e.coded(col, codes, len(j.Pages), func(code uint32) []byte { return []byte(text(int(code - 1))) })
+		return e.coded(col, codes, most+1, func(code uint32) []byte { return value(code - 1) })
 	}
+	whole := func(n uint32) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
 	switch col.name {
 	case "source_system": // Invariant 11: simulated rows are marked
 		return constant(j.Lineage.SourceSystem)
@@ -70,29 +72,17 @@ func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
 		return constant(j.Lineage.Slot)
 	case "correlation_id":
 		return constant(j.Lineage.RunID)
-	case "source_url":
-		return byPage(j.url)
-	case "landing_object_key":
-		return byPage(func(page int) string { return j.Pages[page].Key })
 	case "data_origin":
-		codes := g.column(e, j.layout.columns)
-		for i := range codes {
-			codes[i] = codes[i]&(1<<originBits-1) + 1
-		}
-		return e.coded(col, codes, len(originNames), func(code uint32) []byte { return []byte(originNames[code-1]) })
-	case hashColumn:
-		return e.fixed(col, g.rows, 2*len(digest{}), func(b []byte, row int) []byte {
-			d := digestOf(g.record(row)[j.layout.columns+1:])
-			return hex.AppendEncode(b, d[:])
-		})
+		return of(marksWord, len(originNames), func(w uint32) uint32 { return uint32(marks(w).origin()) },
+			func(origin uint32) []byte { return []byte(originNames[origin]) })
+	case "source_page":
+		return of(pageWord, len(j.Pages), func(w uint32) uint32 { return w }, whole)
+	case rowColumn:
+		return e.delta(col, g.column(e, j.layout.columns+rowWord))
+	case "refused_cells":
+		return of(marksWord, j.layout.columns, func(w uint32) uint32 { return uint32(marks(w).refused()) }, whole)
+	case "is_repaired":
+		return of(marksWord, 1, func(uint32) uint32 { return 0 }, func(n uint32) []byte { return []byte{byte(n)} })
 	}
 	return &Fault{"write parquet", fmt.Errorf("the stager does not fill column %s; this is a bug in the stager", col.name)}
-}
-
-// url returns the URL of a page.
-func (j *job) url(page int) string {
-	if u := j.Pages[page].URL; u != "" {
-		return u
-	}
-	return j.Lineage.SourceURL
 }

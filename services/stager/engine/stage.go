@@ -38,7 +38,7 @@ func pass(ctx context.Context, in Input, out Sink, o Options, conflicting map[di
 		if err := j.eachPage(ctx, j.process); err != nil || len(j.newConflicts) > 0 {
 			return err
 		}
-		if err := j.count(); err != nil {
+		if err := j.check(); err != nil {
 			return err
 		}
 		return j.finish()

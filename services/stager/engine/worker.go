@@ -1,13 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"strings"
 
+	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/portals"
@@ -21,6 +22,7 @@ type worker struct {
 	textLimit   int             // limit of a batch's text in bytes
 	validated   bool            // a page that cannot be read to its end fails the run
 	conflicting map[digest]bool // keys whose rows differ; known in the second pass
+	compare     bool            // rows with the same key are compared, so that every row is hashed
 	files       []physical      // how the columns of plan.files are stored in a file
 	memos       []memo          // by column
 	memoSize    int             // bytes of all memos
@@ -33,13 +35,20 @@ type worker struct {
 	cells      []cell   // of the current row
 	number     []uint32 // codes of the cells, as in batch.cells; 0 for null
 	direct     []scratch
-	found      []found // by match
+	refusals   []refusal // of the current row
+	found      []found   // by match
 
 	jobNumbers [][]uint32 // see batch; only the goroutine that processes batches uses it
 	byPath     map[string]uint32
 	folders    [][]lake.PartitionValue
 	hashed     []byte
 	path       []byte
+}
+
+// refusal is a refused cell of the current row.
+type refusal struct {
+	column int
+	why    *rejection
 }
 
 // scratch holds the current row's cell of a column when no memo holds it.
@@ -57,7 +66,7 @@ func newWorker(j *job) (*worker, error) {
 	n := len(p.columns)
 	return &worker{
 		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, conflicting: j.conflicting,
-		memoBytes: j.options.memoBytes(), files: j.files.columns, memos: make([]memo, n),
+		compare: j.compares(), memoBytes: j.options.memoBytes(), files: j.files.columns, memos: make([]memo, n),
 		raw: make([][]byte, p.raws), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
 		direct: make([]scratch, n), found: make([]found, len(p.matches)),
 		jobNumbers: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
@@ -152,8 +161,14 @@ func (w *worker) row(b *batch, rec source.Row) {
 		return
 	}
 	w.prefetch()
+	w.refusals = w.refusals[:0]
 	for i := range w.plan.columns {
-		if bad := w.cell(i); bad != nil {
+		bad := w.cell(i)
+		switch {
+		case bad == nil:
+		case w.plan.columns[i].field.Invalid == contract.RefuseCell:
+			w.refuse(i, bad)
+		default:
 			w.quarantine(b, rec, bad)
 			return
 		}
@@ -162,11 +177,6 @@ func (w *worker) row(b *batch, rec source.Row) {
 		w.quarantine(b, rec, bad)
 		return
 	}
-	w.hashed = w.hashed[:0]
-	for i := range w.cells {
-		w.hashed = append(w.hashed, w.cells[i].hashed...)
-	}
-	sum := sha256.Sum256(w.hashed)
 	if len(w.plan.key) > 0 {
 		key := w.key()
 		if w.conflicting[key] {
@@ -175,8 +185,40 @@ func (w *worker) row(b *batch, rec source.Row) {
 		}
 		b.keys = append(b.keys, key)
 	}
-	b.hashes = append(b.hashes, digest(sum[:16]))
-	b.origins = append(b.origins, origin)
+	w.keep(b, rec, origin)
+}
+
+// refuse makes the cell of a column null.
+func (w *worker) refuse(column int, why *rejection) {
+	s := &w.direct[column]
+	// A refused value differs from null, so that rows whose refused values differ are in conflict.
+	s.hashed = append(append(s.hashed[:0], refusedMark), w.raw[column]...)
+	w.cells[column], w.number[column] = cell{null: true, hashed: s.hashed}, 0
+	w.refusals = append(w.refusals, refusal{column, why})
+}
+
+// keep adds the current row to the valid rows of the batch.
+func (w *worker) keep(b *batch, rec source.Row, origin uint8) {
+	if w.compare {
+		w.hashed = w.hashed[:0]
+		for i := range w.cells {
+			w.hashed = append(w.hashed, w.cells[i].hashed...)
+		}
+		b.hashes = append(b.hashes, maphash.Bytes(seed, w.hashed))
+	}
+	if len(w.refusals) > 0 {
+		w.quarantineCells(b, rec)
+	}
+	if len(w.plan.fallbacks) > 0 {
+		var defaults uint64
+		for k, at := range w.plan.fallbacks {
+			if w.cells[at].defaulted {
+				defaults |= 1 << k
+			}
+		}
+		b.defaults = append(b.defaults, defaults)
+	}
+	b.positions = append(b.positions, position{row: uint32(rec.Index), marks: newMarks(origin, len(w.refusals))})
 	b.partitions = append(b.partitions, w.partition())
 	for i, at := range w.plan.files {
 		number := w.number[at]
@@ -312,12 +354,15 @@ func (w *worker) compute(i int) *rejection {
 	if bad != nil {
 		return bad
 	}
-	s.payload, s.hashed = s.payload[:0], appendHashed(s.hashed[:0], col.field.Type, v)
+	s.payload, s.hashed = s.payload[:0], s.hashed[:0]
+	if w.compare || col.inKey {
+		s.hashed = appendHashed(s.hashed, col.field.Type, v)
+	}
 	if !v.null {
 		s.payload = appendPayload(s.payload, col.field.Type, v)
 		w.number[i] = directCell
 	}
-	*c = cell{null: v.null, payload: s.payload, hashed: s.hashed}
+	*c = cell{null: v.null, defaulted: v.defaulted, payload: s.payload, hashed: s.hashed}
 	if col.folder && !v.null {
 		c.folder.name = col.partitionText(v)
 		c.folder.safe = pathSafe(c.folder.name)
@@ -356,11 +401,30 @@ func (w *worker) partition() uint32 {
 	return n
 }
 
+// quarantine adds the record to the rejected rows of the batch.
 func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
 	b.bad = append(b.bad, quarantined{
-		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, rejection: *why, json: w.plan.show(w.raw),
+		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, action: actionRow, rejection: *why, json: w.plan.show(w.raw),
 	})
 	b.badBytes += b.bad[len(b.bad)-1].size()
+}
+
+// quarantineCells adds the refused cells of the next valid row to the batch.
+func (w *worker) quarantineCells(b *batch, rec source.Row) {
+	json := w.plan.show(w.raw)
+	b.badBytes += len(json)
+	for _, r := range w.refusals {
+		q := quarantined{
+			page: b.page, row: rec.Index, start: rec.Start, end: rec.End, action: actionCell, rejection: *r.why,
+			column: r.column, json: json,
+		}
+		q.field = w.plan.columns[r.column].field.Name // the reason may be about the name that a match looks up
+		if at := w.plan.shown[r.column]; at >= 0 && w.raw[at] != nil {
+			q.value = bytes.Clone(shorten(w.raw[at]))
+		}
+		b.marked = append(b.marked, marked{b.good, q})
+		b.badBytes += q.size() - len(json)
+	}
 }
 
 // unreadable returns the rejection of a record that the page reader could not parse.
