@@ -182,6 +182,10 @@ type StagingWritten struct {
 	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
 	Bytes       int64            `json:"bytes"` // Parquet bytes of the candidate
 
+	// Refused counts the cells of staged rows that are null because the source's value is invalid.
+	Refused         int64            `json:"refused_cells,omitempty"`
+	RefusedByReason map[string]int64 `json:"refused_by_reason,omitempty"`
+
 	References map[string]string `json:"references,omitempty"` // by dataset, the snapshot that columns were matched with
 }
 

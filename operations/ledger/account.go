@@ -248,6 +248,7 @@ type Progress struct {
 	Rows        int64
 	Staged      int64
 	Quarantined int64
+	Refused     int64 // cells
 }
 
 // Progress counts what has been done so far.
@@ -263,6 +264,7 @@ func (a *Account) Progress() Progress {
 		if r.staged != nil {
 			p.Staged += r.staged.Staged
 			p.Quarantined += r.staged.Quarantined
+			p.Refused += r.staged.Refused
 		}
 	}
 	return p

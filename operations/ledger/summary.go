@@ -34,7 +34,10 @@ type Summary struct {
 	Staged      int64            `json:"rows_staged"`
 	Duplicates  int64            `json:"rows_duplicate"`
 	Quarantined int64            `json:"rows_quarantined"`
+	Refused     int64            `json:"cells_refused"`
 	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
+
+	RefusedByReason map[string]int64 `json:"refused_by_reason,omitempty"` // refused cells
 	BytesStaged int64            `json:"bytes_staged"`
 
 	StartedAt  time.Time   `json:"started_at,omitzero"`
@@ -66,7 +69,7 @@ func (l Ledger) Summary(ctx context.Context, dataset, slot string) (Summary, err
 func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop) (Summary, error) {
 	a := new(Account)
 	a.take(dataset, slot, hops)
-	s := Summary{Dataset: dataset, Slot: slot, State: a.State(), ByReason: map[string]int64{}}
+	s := Summary{Dataset: dataset, Slot: slot, State: a.State(), ByReason: map[string]int64{}, RefusedByReason: map[string]int64{}}
 	if s.State == Requested && slices.ContainsFunc(hops, Hop.heldBack) {
 		s.State = Held
 	}
@@ -85,6 +88,9 @@ func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop)
 	s.Simulated = lake.Origin(s.SourceSystem).Simulated()
 	if len(s.ByReason) == 0 {
 		s.ByReason = nil
+	}
+	if len(s.RefusedByReason) == 0 {
+		s.RefusedByReason = nil
 	}
 	s.Reason = reason(s)
 	s.Stages = stages(hops)
@@ -113,9 +119,13 @@ func (s *Summary) add(r *run) {
 		s.Staged += w.Staged
 		s.Duplicates += w.Duplicates
 		s.Quarantined += w.Quarantined
+		s.Refused += w.Refused
 		s.BytesStaged += w.Bytes
 		for why, n := range w.ByReason {
 			s.ByReason[why] += n
+		}
+		for why, n := range w.RefusedByReason {
+			s.RefusedByReason[why] += n
 		}
 	}
 	if r.unchanged != nil && s.Snapshot == "" {

@@ -167,7 +167,7 @@ func columns(c *contract.Contract) []duckdb.ViewColumn {
 func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Table, error) {
 	v := duckdb.View{
 		Schema: Quarantine, Name: of.Name, Source: of.Source, Simulated: of.Simulated, Snapshot: of.Snapshot, Repair: of.Repair,
-		Title: "Quarantined rows of " + of.Name + ", with page, position and reason",
+		Title: "Quarantined rows and refused cells of " + of.Name + ", with page, position and reason",
 	}
 	for _, part := range p.Parts {
 		c, err := lake.ReadDocument[lake.Candidate](ctx, l.Data, part.Candidate)
@@ -176,7 +176,7 @@ func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Tabl
 			continue
 		}
 		if c.Quarantine != nil {
-			v.Rows += c.Quarantined
+			v.Rows += c.Quarantined + lake.TotalCells(c.Cells).Refused
 			l.add(ctx, &v, *c.Quarantine)
 		}
 	}
@@ -184,7 +184,7 @@ func (l Lake) quarantine(ctx context.Context, of Table, p *lake.Pointer) ([]Tabl
 		return nil, ctx.Err()
 	}
 	v.Query = "SELECT * FROM " + duckdb.Files(v.Files)
-	return []Table{{View: v, Kind: "quarantine", Grain: "One row per quarantined row.", Snapshots: of.Snapshots,
+	return []Table{{View: v, Kind: "quarantine", Grain: "One row per quarantined row or refused cell.", Snapshots: of.Snapshots,
 		Sources: of.Sources, Attribution: of.Attribution, Licences: of.Licences, UpdatedAt: of.UpdatedAt}}, nil
 }
 

@@ -82,9 +82,9 @@ type Field struct {
 	Source      string // name of the source's field
 	Type        Type
 	Description string
-	Required    bool // null or absent: the row is quarantined
+	Required    bool        // null or absent: the row is quarantined
 	Invalid     RefusedPart // what an invalid value refuses
-	KeyPosition int  // 1-based position in the key; 0: not part of it
+	KeyPosition int         // 1-based position in the key; 0: not part of it
 
 	// Classification is "public" (the default), "personal" or "internal". A personal field must not be
 	// staged: it stays in landing and archive (invariant 8).

@@ -68,6 +68,8 @@ func about(m quality.Metric) string {
 		return "table"
 	case m.Column == quality.ColumnOrKey:
 		return "key or column"
+	case m.Column == quality.ColumnOrAny:
+		return "column, or the one with the highest value"
 	case m.Numeric:
 		return "numeric column"
 	case m.Reference:

@@ -45,7 +45,8 @@ type RuleResult struct {
 type Sample struct {
 	Key   map[string]string `json:"key,omitempty"`
 	Value string            `json:"value"`
-	Page  string            `json:"landing_object_key,omitempty"`
+	Page  *int64            `json:"source_page,omitempty"` // position of its record in the run's landing; nil if unknown
+	Row   *int64            `json:"source_row,omitempty"`
 }
 
 // Failed reports whether the rule stops publication.

@@ -1,5 +1,7 @@
 package quality
 
+import "github.com/llac-project/llac/platform/lake"
+
 // Row is one row of a candidate.
 type Row interface {
 	// Text returns the column's value as text, and false if it is null.
@@ -15,6 +17,8 @@ type Subject struct {
 	Key []string // columns
 	// Counts of the stager.
 	RowsIn, Staged, Duplicates, Quarantined int64
+	// Cells counts, by column, the cells of the staged rows that are not what the source sent.
+	Cells map[string]lake.Cells
 	// Published is the number of rows of the published snapshot; nil if nothing comparable is published.
 	Published *int64
 	// References are the values of the referenced columns, by referring column.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // Metric is one thing that the quality gate measures on a candidate. Each metric is declared in a file of its own, named
@@ -44,6 +46,7 @@ const (
 	WholeTable  Need = iota // never about a column
 	OneColumn               // always about one column
 	ColumnOrKey             // about one column or, without one, about the key
+	ColumnOrAny             // about one column or, without one, about the column with the highest value
 )
 
 // Validities are the arguments by which a rule states which values are valid.
@@ -58,8 +61,9 @@ type Case struct {
 	Rows        string // JSON array of rows; a missing column is null
 	Published   int64  // rows of the published snapshot; 0 if nothing is published
 	Quarantined int64  // rows that the stager quarantined
-	Fails       bool   // the candidate is rejected
-	Nothing     bool   // there is nothing to measure
+	Cells       map[string]lake.Cells
+	Fails       bool // the candidate is rejected
+	Nothing     bool // there is nothing to measure
 	Observed    float64
 	Samples     int // failing rows in the verdict
 }

@@ -1,6 +1,9 @@
 package quality
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Rule bounds one metric on a candidate.
 type Rule struct {
@@ -34,9 +37,13 @@ func (r Rule) Allows(v float64) bool {
 	return !tooLow && !tooHigh
 }
 
-// BuiltIn returns the rules that every candidate must satisfy, whatever its contract demands.
-func BuiltIn(key []string) []Rule {
-	zero, one := 0.0, 1.0
+// MaxRefused is the highest share of refused cells that a column may have without a rule of the contract, in percent.
+const MaxRefused = 5.0
+
+// BuiltIn returns the rules that every candidate must satisfy. own are the rules of the contract: a rule about
+// refused_cells_percent replaces the default limit.
+func BuiltIn(key []string, own []Rule) []Rule {
+	zero, one, refused := 0.0, 1.0, MaxRefused
 	rules := []Rule{
 		{
 			// Invariant 5: rows in = staged + duplicates + quarantined.
@@ -48,9 +55,20 @@ func BuiltIn(key []string) []Rule {
 			Severity: "error", Side: "pipeline", Text: "the Parquet files contain as many rows as the stager reports",
 		},
 		{
+			Name: "every_refused_cell_accounted_for", Metric: "cells_unaccounted", Column: "refused_cells", Unit: "cells",
+			Min: &zero, Max: &zero, Severity: "error", Side: "pipeline",
+			Text: "refused cells that the stager reports = refused cells that the rows count",
+		},
+		{
 			Name: "not_empty", Metric: "row_count", Unit: "rows", Min: &one,
 			Severity: "error", Side: "source", Text: "an empty snapshot is never published",
 		},
+	}
+	if !slices.ContainsFunc(own, func(r Rule) bool { return r.Metric == "refused_cells_percent" }) {
+		rules = append(rules, Rule{
+			Name: "few_cells_are_refused", Metric: "refused_cells_percent", Unit: "percent", Max: &refused,
+			Severity: "error", Side: "source", Text: "few values of each column are invalid",
+		})
 	}
 	if len(key) > 0 {
 		rules = append(rules, Rule{

@@ -31,7 +31,7 @@ func (g gate) audit(
 		return nil, err
 	}
 	v.References = found.snapshots
-	builtIn := quality.BuiltIn(c.Key)
+	builtIn := quality.BuiltIn(c.Key, c.Quality)
 	results, err := g.measure(ctx, candidate, subject(c, candidate, baseline, found), slices.Concat(builtIn, c.Quality))
 	if err != nil {
 		return nil, err

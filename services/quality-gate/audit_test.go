@@ -46,7 +46,7 @@ func testCase(t *testing.T, m quality.Metric, c quality.Case) {
 		)
 	}
 	w := candidate{slot: slot2, files: map[string]string{"": c.Rows}, change: func(doc *lake.Candidate) {
-		doc.Quarantined, doc.RowsIn = c.Quarantined, doc.Staged+c.Quarantined
+		doc.Quarantined, doc.RowsIn, doc.Cells = c.Quarantined, doc.Staged+c.Quarantined, c.Cells
 	}}
 	var v verdict
 	if c.Fails {
@@ -116,9 +116,14 @@ func TestAWarningDoesNotStopPublication(t *testing.T) {
 func TestBuiltInRules(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]candidate{
-		"not_empty":                  {files: map[string]string{"": "[]"}},
-		"key_is_unique":              {files: map[string]string{"": `[{"thing_id":"a","places":1},{"thing_id":"a","places":2}]`}},
-		"every_row_accounted_for":    {files: map[string]string{"": rows(3)}, change: func(c *lake.Candidate) { c.RowsIn++ }},
+		"not_empty":                        {files: map[string]string{"": "[]"}},
+		"key_is_unique":                    {files: map[string]string{"": `[{"thing_id":"a","places":1},{"thing_id":"a","places":2}]`}},
+		"every_row_accounted_for":          {files: map[string]string{"": rows(3)}, change: func(c *lake.Candidate) { c.RowsIn++ }},
+		"every_refused_cell_accounted_for": {files: map[string]string{"": `[{"thing_id":"a","refused_cells":1},{"thing_id":"b"}]`}},
+		"few_cells_are_refused": {
+			files:  map[string]string{"": `[{"thing_id":"a","refused_cells":1},{"thing_id":"b"}]`},
+			change: func(c *lake.Candidate) { c.Cells = map[string]lake.Cells{"kind": {Refused: 1}} },
+		},
 		"files_hold_what_was_staged": {files: map[string]string{"": rows(3)}, change: func(c *lake.Candidate) { c.Staged++; c.RowsIn++ }},
 		"simulated_is_not_real":      {files: map[string]string{"": rows(3)}, system: "elsewhere.example"},
 	} {
@@ -256,7 +261,7 @@ func TestSamplesAreShort(t *testing.T) {
 	for i := range 40 {
 		many = append(
 			many,
-			fmt.Sprintf(`{"thing_id":"%d","kind":"%s","landing_object_key":"landing/things/p.json"}`, i, strings.Repeat("é", 1<<12)),
+			fmt.Sprintf(`{"thing_id":"%d","kind":"%s","source_page":7,"source_row":%[1]d}`, i, strings.Repeat("é", 1<<12)),
 		)
 	}
 	r := b.verdict(
@@ -265,9 +270,9 @@ func TestSamplesAreShort(t *testing.T) {
 		t,
 		"known",
 	)
-	if len(r.Samples) != samplesPerRule || len(r.Samples[0].Value) > 2*maxShown || r.Samples[0].Page != "landing/things/p.json" ||
-		*r.Observed != 40 {
-		t.Errorf("%d samples, %d bytes, page %q", len(r.Samples), len(r.Samples[0].Value), r.Samples[0].Page)
+	if len(r.Samples) != samplesPerRule || len(r.Samples[0].Value) > 2*maxShown || *r.Samples[1].Page != 7 ||
+		*r.Samples[1].Row != 1 || *r.Observed != 40 {
+		t.Errorf("%d samples, %d bytes, %+v", len(r.Samples), len(r.Samples[0].Value), r.Samples[1])
 	}
 }
 

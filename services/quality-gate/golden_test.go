@@ -44,10 +44,10 @@ func everyRule(t *testing.T) *contract.Contract {
 func TestVerdictBytes(t *testing.T) {
 	t.Parallel()
 	mixed := `[
-		{"thing_id":"1","kind":"a","places":3,"score":0.5,"price":1.25,"comarca_id":"01","landing_object_key":"landing/things/1.json"},
-		{"thing_id":"2","kind":null,"places":-1,"score":1.5,"comarca_id":"77","landing_object_key":"landing/things/1.json"},
-		{"thing_id":"3","kind":"x","places":12,"comarca_id":"78","landing_object_key":"landing/things/2.json"},
-		{"thing_id":"3","kind":"x","comarca_id":null,"landing_object_key":"landing/things/2.json"},
+		{"thing_id":"1","kind":"a","places":3,"score":0.5,"price":1.25,"comarca_id":"01","source_page":0,"source_row":1},
+		{"thing_id":"2","kind":null,"places":-1,"score":1.5,"comarca_id":"77","source_page":0,"source_row":1},
+		{"thing_id":"3","kind":"x","places":12,"comarca_id":"78","source_page":1,"source_row":0},
+		{"thing_id":"3","kind":"x","comarca_id":null,"source_page":1,"source_row":0},
 		{"thing_id":"5","kind":"` + strings.Repeat("é", 150) + `","score":0.25},
 		{"thing_id":"6","kind":null},
 		{"thing_id":"7","kind":null},

@@ -11,8 +11,11 @@ import (
 	"github.com/llac-project/llac/platform/quality"
 )
 
-// pageColumn is the lineage column by which a sample can be walked back to its raw page.
-const pageColumn = "landing_object_key"
+// pageColumn and rowColumn are the lineage columns by which a sample can be traced to its record.
+const (
+	pageColumn = "source_page"
+	rowColumn  = "source_row"
+)
 
 // samplesPerRule is the maximum number of failing rows per rule in a verdict.
 const samplesPerRule = 5
@@ -29,7 +32,7 @@ func (g gate) measure(
 		return nil, err
 	}
 	samples := make([][]lake.Sample, len(rules))
-	columns := append(pass.Columns(), pageColumn)
+	columns := append(pass.Columns(), pageColumn, rowColumn)
 	for _, o := range candidate.Objects {
 		err := g.scan(ctx, o, columns, func(r row) {
 			pass.Add(r, func(rule int) {
@@ -72,7 +75,7 @@ func result(rule quality.Rule, measured quality.Result, known bool, samples []la
 	return out
 }
 
-// sample returns the row as a verdict shows it: its key, the value in question and the page that it came from.
+// sample returns the row as a verdict shows it: its key, the value in question and the position of its record.
 func sample(r row, key []string, column string) lake.Sample {
 	s := lake.Sample{Key: map[string]string{}}
 	for _, k := range key {
@@ -81,7 +84,7 @@ func sample(r row, key []string, column string) lake.Sample {
 	if column == "" && len(key) > 0 {
 		column = key[0]
 	}
-	s.Value, s.Page = shorten(r.text(column)), r.text(pageColumn)
+	s.Value, s.Page, s.Row = shorten(r.text(column)), r.whole(pageColumn), r.whole(rowColumn)
 	return s
 }
 
@@ -97,7 +100,7 @@ func shorten(text string) string {
 func subject(c *contract.Contract, candidate lake.Candidate, baseline *lake.PointerPart, found references) *quality.Subject {
 	s := &quality.Subject{
 		Key: c.Key, RowsIn: candidate.RowsIn, Staged: candidate.Staged, Duplicates: candidate.Duplicates,
-		Quarantined: candidate.Quarantined, References: map[string]quality.Reference{},
+		Quarantined: candidate.Quarantined, Cells: candidate.Cells, References: map[string]quality.Reference{},
 	}
 	if baseline != nil {
 		s.Published = &baseline.Rows

@@ -42,6 +42,15 @@ func (r row) text(column string) string {
 	return text
 }
 
+// whole returns the column's whole number, nil if it is null.
+func (r row) whole(column string) *int64 {
+	n, err := strconv.ParseInt(r.text(column), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
 // Null implements quality.Row.
 func (r row) Null(column string) bool {
 	if _, ok := r.partition[column]; ok {

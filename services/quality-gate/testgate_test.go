@@ -165,7 +165,7 @@ func rows(n int) string {
 	for i := range n {
 		out = append(
 			out,
-			fmt.Sprintf(`{"thing_id":"t%d","kind":"a","places":%d,"score":0.5,"comarca_id":"01","landing_object_key":"landing/p"}`, i, i),
+			fmt.Sprintf(`{"thing_id":"t%d","kind":"a","places":%d,"score":0.5,"comarca_id":"01","source_page":0,"source_row":%[1]d}`, i, i),
 		)
 	}
 	return "[" + strings.Join(out, ",") + "]"

@@ -116,7 +116,8 @@ func (s stager) handle(ctx context.Context, in events.Event) ([]events.Event, er
 	return []events.Event{events.New(events.StagingWritten{
 		Run: p.Run, Attempt: attempt, Candidate: written,
 		RowsIn: result.RowsIn, Staged: result.Staged, Duplicates: result.Duplicates, Quarantined: result.Quarantined,
-		ByReason: result.ByReason, Bytes: candidate.Bytes, References: candidate.References,
+		ByReason: result.ByReason, Refused: result.Refused(), RefusedByReason: result.CellReasons,
+		Bytes: candidate.Bytes, References: candidate.References,
 	})}, nil
 }
 
@@ -126,6 +127,7 @@ func list(p events.LandingValidated, attempt string, m lake.Manifest, r engine.R
 		Run: p.Run, Attempt: attempt, Manifest: p.Manifest,
 		SourceSystem: m.Description.SourceSystem, Validators: m.Description.Validators, Objects: []lake.CandidateObject{},
 		RowsIn: r.RowsIn, Staged: r.Staged, Duplicates: r.Duplicates, Quarantined: r.Quarantined, ByReason: r.ByReason,
+		Cells: r.Cells, CellReasons: r.CellReasons,
 	}
 	// Invariant 5: the engine read exactly the landed rows, and every row is staged, a duplicate or quarantined.
 	if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
@@ -160,7 +162,7 @@ func (s stager) input(p events.LandingValidated, c *contract.Contract, m lake.Ma
 	}
 	for i, page := range m.Pages {
 		in.Pages[i] = engine.Page{
-			Key: page.Key, SHA256: page.SHA256, URL: durable(page.URL, d.SourceSystem), Rows: page.Rows, Size: page.Size,
+			Key: page.Key, SHA256: page.SHA256, Rows: page.Rows, Size: page.Size,
 			Read: func(ctx context.Context, into []byte) ([]byte, error) { return s.read(ctx, page.Object, into) },
 		}
 	}
@@ -191,6 +193,7 @@ func (s stager) record(ctx context.Context, c lake.Candidate, milliseconds float
 	}
 	quarantined := append(slices.Clone(about), "rows_in", c.RowsIn, "quarantine_percent", share)
 	m.Record(ctx, "rows_quarantined", float64(c.Quarantined), telemetry.Count, quarantined...)
+	m.Record(ctx, "cells_refused", float64(lake.TotalCells(c.Cells).Refused), telemetry.Count, about...)
 	m.Record(ctx, "bytes_staged", float64(c.Bytes), telemetry.Bytes, about...)
 	m.Record(ctx, "staging_time", milliseconds, telemetry.Milliseconds, about...)
 }
