@@ -32,7 +32,9 @@ renamed as (
         source_system,
         data_origin,
         ingested_process_at as source_snapshot_id,
-        row_hash as source_row_hash
+        correlation_id as source_run_id,
+        source_page,
+        source_row
 
     from source
 
@@ -78,7 +80,9 @@ renamed as (
         source_system,
         data_origin,
         ingested_process_at as source_snapshot_id,
-        row_hash as source_row_hash
+        correlation_id as source_run_id,
+        source_page,
+        source_row
 
     from source
 
@@ -126,7 +130,9 @@ renamed as (
         -- lineage
         source_system,
         data_origin,
-        row_hash as source_row_hash
+        correlation_id as source_run_id,
+        source_page,
+        source_row
 
     from source
 

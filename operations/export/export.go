@@ -231,6 +231,7 @@ func describe(ctx context.Context, e duckdb.Engine, t views.Table) ([][2]string,
 		{"source_system", t.Source}, {"data_origin", pairs(origins)}, {"source", strings.Join(t.Sources, "; ")},
 		{"attribution", strings.Join(t.Attribution, "; ")}, {"licence", strings.Join(t.Licences, "; ")}, {"source_updated_at", t.UpdatedAt},
 		{version, t.Snapshot}, {"snapshots", pairs(t.Snapshots)}, {"rows", fmt.Sprint(t.Rows)},
+		{"refused_cells", pairs(t.Refused)},
 	}
 	return slices.DeleteFunc(all, func(kv [2]string) bool { return kv[1] == "" || kv[0] == "title" && t.Title == t.Grain }), nil
 }

@@ -31,6 +31,7 @@ type Status struct {
 	AgeSeconds       int64      `json:"age_seconds"`         // since CheckedAt
 	FreshnessSeconds int64      `json:"freshness_seconds"`   // of the contract; 0: none
 	Rows             int64      `json:"rows"`
+	RefusedCells     int64      `json:"refused_cells"` // cells of the published rows that are null because their value is invalid
 	Bytes            int64      `json:"bytes"`
 	SourceSystem     string     `json:"source_system,omitempty"`
 	Simulated        bool       `json:"simulated"`
@@ -71,6 +72,7 @@ func (l Ledger) Status(ctx context.Context, c *contract.Contract, now time.Time)
 		if cursor != nil && cursor.LastSuccess.After(s.CheckedAt) {
 			s.CheckedAt = cursor.LastSuccess
 		}
+		s.RefusedCells = lake.TotalCells(pointer.Cells()).Refused
 		s.Rows, s.Bytes, s.SourceSystem, s.Held = pointer.Rows, pointer.Bytes, pointer.SourceSystem, pointer.Held
 		s.Simulated = pointer.Origin().Simulated()
 		age := now.Sub(s.CheckedAt)

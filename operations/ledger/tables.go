@@ -1,12 +1,14 @@
 package ledger
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/arrowschema"
 	"github.com/llac-project/llac/platform/lake"
 )
 
@@ -84,8 +86,12 @@ func selectFrom(globs []string, options string) string {
 	return "SELECT * FROM read_parquet(" + before + strings.Join(files, ", ") + after + ", " + options + ")"
 }
 
+// retired are lineage columns of files that were staged before 2026-12. Readers do not see them.
+var retired = []string{"source_url", "landing_object_key", "row_hash"}
+
 // Exact returns DuckDB SQL that reads exactly the files that a snapshot's pointer names: the columns of the files, then
 // those of the partitions, which are only in the paths, in the contract's types. Folders above the partitions add no column.
+// A lineage column that files of an earlier build lack is null.
 func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string) string {
 	var files []string
 	for _, part := range p.Parts {
@@ -94,7 +100,7 @@ func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string)
 		}
 	}
 	if len(c.Partition) == 0 {
-		return "SELECT * FROM " + duckdb.Files(files)
+		return withLineage("SELECT * FROM " + duckdb.Files(files))
 	}
 	columns := "* EXCLUDE (filename)"
 	for _, name := range c.Partition {
@@ -105,5 +111,18 @@ func Exact(p *lake.Pointer, c *contract.Contract, place func(key string) string)
 		}
 		columns += ", " + value + " AS " + duckdb.Name(name)
 	}
-	return "SELECT " + columns + " FROM " + duckdb.Files(files, "filename = true")
+	return "SELECT " + columns + " FROM (" + withLineage("SELECT * FROM "+duckdb.Files(files, "filename = true")) + ")"
+}
+
+// withLineage adds the lineage columns that the files of an earlier build lack, and removes those that were retired since.
+func withLineage(files string) string {
+	var empty, old []string
+	for _, l := range arrowschema.LineageColumns {
+		empty = append(empty, "CAST(NULL AS "+cmp.Or(sqlTypes[l.Type], "VARCHAR")+") AS "+duckdb.Name(l.Name))
+	}
+	for _, name := range retired {
+		old = append(old, duckdb.Text(name))
+	}
+	return "SELECT COLUMNS(lambda c: c NOT IN (" + strings.Join(old, ", ") + ")) FROM (" + files + " UNION ALL BY NAME SELECT " +
+		strings.Join(empty, ", ") + " WHERE false)"
 }

@@ -51,7 +51,9 @@ func (l *projectLake) pointer() *lake.MartsPointer {
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	l := newProjectLake(t)
+	l.earlier = true
 	l.stageBoth()
+	l.earlier = false
 	before := files(t, l.project)
 	first := l.build()
 	if !first.Built || len(first.Marts.Models) != 3 || first.Marts.Build != "20251103T120000" {
@@ -97,6 +99,7 @@ func TestBuild(t *testing.T) {
 	}
 	// The same snapshots in another lake give the same bytes (invariant 6).
 	other := newProjectLake(t)
+	other.earlier = true
 	other.stageBoth()
 	for i, m := range other.build().Marts.Models {
 		if m.Objects[0] != first.Marts.Models[i].Objects[0] {

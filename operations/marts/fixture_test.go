@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,7 @@ type projectLake struct {
 	project   string
 	clock     *testClock
 	notices   []string
+	earlier   bool // stage writes files with the lineage columns of an earlier build
 }
 
 func newProjectLake(t *testing.T) *projectLake {
@@ -107,18 +109,8 @@ func (l *projectLake) stage(dataset, slot, system string, rows ...string) {
 	for _, f := range arrowschema.Columns(c) {
 		columns = append(columns, f.Name)
 	}
-	for _, l := range arrowschema.LineageColumns {
-		value := l.Name
-		switch l.Name {
-		case "source_system":
-			value = system
-		case "data_origin":
-			value = "invented"
-			if system != "simulator" {
-				value = "published"
-			}
-		}
-		lineage = append(lineage, duckdb.Text(value)+" as "+l.Name)
+	for name, value := range l.lineage(system) {
+		lineage = append(lineage, value+" as "+name)
 	}
 	file := filepath.Join(l.t.TempDir(), "rows.parquet")
 	query := fmt.Sprintf("copy (select *, %s from (values %s) as t(%s)) to %s (format parquet)", strings.Join(lineage, ", "),
@@ -145,6 +137,33 @@ func (l *projectLake) stage(dataset, slot, system string, rows ...string) {
 		Parts: []lake.PointerPart{{PublishedPart: events.PublishedPart{},
 			Objects: []lake.CandidateObject{{Object: info.Object(), Partition: partition, Rows: int64(len(rows))}}}},
 	})
+}
+
+// lineage returns the values of the lineage columns in SQL: those of today, or of the files of an earlier build.
+func (l *projectLake) lineage(system string) iter.Seq2[string, string] {
+	origin := "'invented'"
+	if system != "simulator" {
+		origin = "'published'"
+	}
+	return func(yield func(name, value string) bool) {
+		for _, c := range arrowschema.LineageColumns {
+			value := map[contract.Type]string{contract.Text: duckdb.Text(c.Name), contract.Integer: "0::bigint", contract.Boolean: "false"}[c.Type]
+			switch {
+			case c.Name == "source_system":
+				value = duckdb.Text(system)
+			case c.Name == "data_origin":
+				value = origin
+			case l.earlier && c.Type != contract.Text:
+				continue
+			}
+			if !yield(c.Name, value) {
+				return
+			}
+		}
+		if l.earlier {
+			_ = yield("source_url", "'u'") && yield("landing_object_key", "'k'") && yield("row_hash", "'h'")
+		}
+	}
 }
 
 func (l *projectLake) contract(dataset string) *contract.Contract {

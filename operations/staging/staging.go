@@ -72,6 +72,8 @@ type Result struct {
 	Duplicates     int64            `json:"duplicates"`
 	Quarantined    int64            `json:"quarantined"`
 	ByReason       map[string]int64 `json:"by_reason"`
+	Refused        int64            `json:"refused_cells"`
+	RefusedBy      map[string]int64 `json:"refused_by_reason"`
 	Files          int              `json:"files"`     // of staging
 	BytesIn        int64            `json:"bytes_in"`  // of the pages, uncompressed
 	BytesOut       int64            `json:"bytes_out"` // of the files of staging
@@ -178,6 +180,10 @@ func (o Options) stage(ctx context.Context, c *contract.Contract, matched refere
 	if r.ByReason == nil {
 		r.ByReason = map[string]int64{}
 	}
+	r.Refused, r.RefusedBy = staged.Refused(), staged.CellReasons
+	if r.RefusedBy == nil {
+		r.RefusedBy = map[string]int64{}
+	}
 	r.files(c, staged, out)
 	if o.PeakMemory != nil {
 		r.PeakRSS = o.PeakMemory()
@@ -213,8 +219,8 @@ func (r *Result) files(c *contract.Contract, staged engine.Result, out *folder.O
 func (r *Result) warn() {
 	if n := r.MalformedPages; n > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf(
-			"%s of %s malformed: what follows the fault in it was not read, and counts as one quarantined row (%s). page_key in "+
-				"%s names it; fetch it again.",
+			"%s of %s malformed: what follows the fault in it was not read, and counts as one quarantined row (%s). source_page in "+
+				"%s is its position among the pages, from 0; fetch it again.",
 			format.Count(n), format.Plural(r.Pages, "page"), BadPage, r.Quarantine))
 	}
 	if r.PeakRSS > r.MemoryBudget {

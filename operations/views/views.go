@@ -42,6 +42,7 @@ type Table struct {
 	UpdatedAt   string            // when the source was last updated, according to the source
 	Snapshots   map[string]string // by dataset: the snapshots that it is built from
 	Origins     map[string]int64  // rows by data_origin, if the pointer has them
+	Refused     map[string]int64  // by column: cells that are null because the source's value is invalid; nil if none
 	Notes       string            // what else readers must know
 }
 
@@ -138,6 +139,14 @@ func (l Lake) dataset(ctx context.Context, contracts *runtime.ConfigContracts, p
 		Kind: "dataset", Snapshots: map[string]string{p.Dataset: p.Snapshot},
 		Sources: some(p.Attribution["source"]), Attribution: some(p.Attribution["attribution"]), UpdatedAt: p.Attribution["updated"],
 		Licences: some(strings.TrimSpace(p.Attribution["licence"] + " " + p.Attribution["licence_url"])),
+	}
+	for column, c := range p.Cells() {
+		if c.Refused > 0 {
+			if table.Refused == nil {
+				table.Refused = map[string]int64{}
+			}
+			table.Refused[column] = c.Refused
+		}
 	}
 	for _, part := range p.Parts {
 		for _, o := range part.Objects {

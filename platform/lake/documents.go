@@ -155,8 +155,24 @@ type PointerPart struct {
 	events.PublishedPart
 	Validators events.Validators `json:"validators"`
 	Rows       int64             `json:"rows"`
+	Cells      map[string]Cells  `json:"cells,omitempty"` // by column, as in the candidate
 	Bytes      int64             `json:"bytes"`
 	Objects    []CandidateObject `json:"objects"`
+}
+
+// Cells returns the cells of the whole snapshot, by column; nil if none is counted.
+func (p *Pointer) Cells() map[string]Cells {
+	var all map[string]Cells
+	for _, part := range p.Parts {
+		for column, c := range part.Cells {
+			if all == nil {
+				all = map[string]Cells{}
+			}
+			sum := all[column]
+			all[column] = Cells{sum.Refused + c.Refused, sum.Defaulted + c.Defaulted, sum.Repaired + c.Repaired}
+		}
+	}
+	return all
 }
 
 // Hold stops the pointer from moving. The gate and the restore respect it. No command sets or removes it yet.

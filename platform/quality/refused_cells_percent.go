@@ -10,12 +10,14 @@ var _ = register(Metric{
 	},
 	Cases: []Case{
 		{
-			Rule: "column: kind, mustBeLessOrEqualTo: 50", Rows: `[{"thing_id":"a","refused_cells":3},{"thing_id":"b","kind":"x"}]`, Observed: 50,
+			Rule: "column: kind, mustBeLessOrEqualTo: 50",
+			Rows: `[{"thing_id":"a","refused_cells":3},{"thing_id":"b","kind":"x"}]`, Observed: 50,
 			Cells: map[string]lake.Cells{"kind": {Refused: 1}, "places": {Refused: 2}},
 		},
 		{Rule: "mustBeLessOrEqualTo: 1", Rows: `[{"thing_id":"a"},{"thing_id":"b","kind":"x"}]`},
 		{
-			Rule: "mustBeLessOrEqualTo: 50", Rows: `[{"thing_id":"a","refused_cells":3},{"thing_id":"b","kind":"x"}]`, Fails: true, Observed: 100,
+			Rule: "mustBeLessOrEqualTo: 50",
+			Rows: `[{"thing_id":"a","refused_cells":3},{"thing_id":"b","kind":"x"}]`, Fails: true, Observed: 100,
 			Cells: map[string]lake.Cells{"kind": {Refused: 1}, "places": {Refused: 2}},
 		},
 	},

@@ -127,7 +127,8 @@ func (g gate) written(ctx context.Context, p events.StagingWritten) ([]events.Ev
 			Candidate: p.Candidate,
 			Verdict:   ref,
 		},
-		Validators: candidate.Validators, Rows: candidate.Staged, Bytes: candidate.Bytes, Objects: candidate.Objects,
+		Validators: candidate.Validators, Rows: candidate.Staged, Cells: candidate.Cells, Bytes: candidate.Bytes,
+		Objects: candidate.Objects,
 	}
 	return g.accept(ctx, c, p.Run, candidate.Origin(), part)
 }

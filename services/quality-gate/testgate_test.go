@@ -105,7 +105,10 @@ func schema(c *contract.Contract) *arrow.Schema {
 	for _, f := range arrowschema.Columns(c) {
 		fields = append(fields, arrow.Field{Name: f.Name, Type: arrowschema.DataType(f), Nullable: true})
 	}
-	return arrow.NewSchema(append(fields, arrow.Field{Name: pageColumn, Type: arrow.BinaryTypes.String, Nullable: true}), nil)
+	for _, name := range []string{pageColumn, rowColumn, "refused_cells"} {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 // candidate describes a candidate as a stager would write it.

@@ -231,7 +231,28 @@ var guards = []Guard{
 	{
 		Name: "row counts that do not add up are reported",
 		File: "services/stager/engine/job.go", Edits: []Edit{{"if r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {", "if r.RowsIn < 0 {"}},
-		Module: "services/stager", Test: "./engine TestRowsThatDoNotAddUp",
+		Module: "services/stager", Test: "./engine TestRowsAndCellsThatDoNotAddUp",
+	},
+	{
+		Name: "a refused cell is not in the quarantine",
+		File: "services/stager/engine/job.go", Edits: []Edit{{
+			"if j.refused != q.counts[actionCell] || j.refused != r.Refused() {", "if j.refused < 0 {"}},
+		Module: "services/stager", Test: "./engine TestRowsAndCellsThatDoNotAddUp",
+	},
+	{
+		Name: "a refused cell is published as if the source had no value",
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"newMarks(origin, len(w.refusals))", "newMarks(origin, 0)"}},
+		Module: "services/stager", Test: "./engine TestCases/cells",
+	},
+	{
+		Name: "the gate does not notice refused cells that the rows do not count",
+		File: "platform/quality/cells_unaccounted.go", Edits: []Edit{{"c.missing -= int64(n)", "c.missing = 0"}},
+		Module: "services/quality-gate", Test: ". TestBuiltInRules",
+	},
+	{
+		Name: "a column whose values are mostly refused is published",
+		File: "platform/quality/rule.go", Edits: []Edit{{"MaxRefused = 5.0", "MaxRefused = 500.0"}},
+		Module: "services/quality-gate", Test: ". TestBuiltInRules",
 	},
 	{
 		Name: "a candidate contains other rows than were landed",
@@ -310,8 +331,7 @@ var guards = []Guard{
 	{
 		Name: "one of several contradicting rows is staged",
 		File: "services/stager/engine/job.go", Edits: []Edit{{
-			"if !same && j.Contract.KeyConflict != contract.LatestWins {",
-			"if !same && !known && j.Contract.KeyConflict != contract.LatestWins {"}},
+			"if !same && j.compares() {", "if !same && !known && j.compares() {"}},
 		Module: "services/stager", Test: "./engine TestCases/conflict_quarantine",
 	},
 	{
@@ -351,7 +371,7 @@ var guards = []Guard{
 	{
 		Name: "different rows have the same hash",
 		File: "services/stager/engine/cell.go", Edits: []Edit{{"b = binary.AppendUvarint(b, uint64(len(v.text)))", "b = append(b, 0)"}},
-		Module: "services/stager", Test: "./engine TestRowHash",
+		Module: "services/stager", Test: "./engine TestRowsAreComparedByTheirValues",
 	},
 
 	// A guessed id.
@@ -493,7 +513,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "quarantined rows show fields that the contract does not make public",
-		File: "services/stager/engine/plan.go", Edits: []Edit{{"col.field.Source; !hidden[s] {", "col.field.Source; s != \"\" {"}},
+		File: "services/stager/engine/plan.go", Edits: []Edit{{"if hidden[s] {", "if s == \"\" {"}},
 		Module: "services/stager", Test: "./engine TestCases/quarantine_shows_public_fields_only",
 	},
 	{

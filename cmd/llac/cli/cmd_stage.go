@@ -125,7 +125,13 @@ func stageText(t *text, r staging.Result) {
 	t.line("%s: %s in = %s staged + %s + %s quarantined", r.Dataset, format.Plural(int(r.RowsIn), "row"), format.Count(r.Staged),
 		format.Plural(int(r.Duplicates), "duplicate"), format.Count(r.Quarantined))
 	if r.Quarantined > 0 {
-		t.line("Quarantined: %s. The rows and their reasons: %s", reasons(r.ByReason), r.Quarantine)
+		t.line("Quarantined: %s.", reasons(r.ByReason))
+	}
+	if r.Refused > 0 {
+		t.line("%s refused in the staged rows, null there: %s.", format.Plural(int(r.Refused), "cell"), reasons(r.RefusedBy))
+	}
+	if r.Quarantine != "" {
+		t.line("What was refused, with positions and reasons: %s", r.Quarantine)
 	}
 	line := fmt.Sprintf("%s, %s of JSON, to %s, %s of Parquet", format.Plural(r.Pages, "page"), format.Size(r.BytesIn),
 		format.Plural(r.Files, "file"), format.Size(r.BytesOut))

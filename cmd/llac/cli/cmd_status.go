@@ -86,12 +86,14 @@ func datasetStatuses(t *text, datasets []ledger.Status) {
 			last = string(d.LastRun.State) + " " + d.LastRun.Slot
 		}
 		rows = append(rows, []string{
-			d.Dataset, fresh, format.Count(d.Rows), provenance(d.SourceSystem), letters, dash(d.Snapshot), checked, last,
+			d.Dataset, fresh, format.Count(d.Rows), format.Count(d.RefusedCells), provenance(d.SourceSystem), letters, dash(d.Snapshot), checked, last,
 			format.Size(d.Bytes),
 		})
 	}
-	const freshness, letters = 1, 4
-	t.table([]string{"DATASET", "FRESHNESS", ">ROWS", "~DATA", ">DEAD LETTERS", "?SNAPSHOT", "?CHECKED", "?LAST RUN", "?>PARQUET"}, rows,
+	const freshness, letters = 1, 5
+	t.table([]string{
+		"DATASET", "FRESHNESS", ">ROWS", "?>REFUSED CELLS", "~DATA", ">DEAD LETTERS", "?SNAPSHOT", "?CHECKED", "?LAST RUN", "?>PARQUET",
+	}, rows,
 		func(row, column int) string {
 			d := datasets[row]
 			switch {

@@ -36,19 +36,21 @@ func outcomes(t *text, r pipeline.Result) {
 	for _, d := range r.Datasets {
 		row := []string{
 			d.Dataset, outcome(d.Summary), format.Count(d.RowsFetched), format.Count(d.Staged), format.Count(d.Duplicates),
-			format.Count(d.Quarantined),
+			format.Count(d.Quarantined), format.Count(d.Refused),
 			format.Count(d.Pages), format.Size(d.BytesLanded), format.Size(d.BytesStaged), dash(d.Snapshot), provenance(d.SourceSystem),
 		}
 		if d.State == ledger.Unchanged {
 			unchanged = append(unchanged, d.Dataset)
-			for figure := 2; figure <= 8; figure++ {
+			for figure := 2; figure <= 9; figure++ {
 				row[figure] = "-"
 			}
 		}
 		rows = append(rows, row)
 	}
-	t.table([]string{"DATASET", "OUTCOME", ">FETCHED", ">STAGED", "?>DUPLICATE", "?>QUARANTINED", "?>PAGES", "?>RAW", "?>PARQUET",
-		"?SNAPSHOT", "~DATA"}, rows,
+	t.table([]string{
+		"DATASET", "OUTCOME", ">FETCHED", ">STAGED", "?>DUPLICATE", "?>QUARANTINED", "?>REFUSED CELLS", "?>PAGES", "?>RAW", "?>PARQUET",
+		"?SNAPSHOT", "~DATA",
+	}, rows,
 		func(row, column int) string {
 			if column != 1 {
 				return ""
@@ -61,7 +63,10 @@ func outcomes(t *text, r pipeline.Result) {
 	stageTimes(t, r)
 	for _, d := range r.Datasets {
 		if len(d.ByReason) > 0 {
-			t.line("\nQuarantined in %s: %s.", d.Dataset, reasons(d.ByReason))
+			t.line("\nQuarantined rows in %s: %s.", d.Dataset, reasons(d.ByReason))
+		}
+		if len(d.RefusedByReason) > 0 {
+			t.line("\nRefused cells in %s: %s. They are null in the staged rows.", d.Dataset, reasons(d.RefusedByReason))
 		}
 	}
 	failures(t, r)

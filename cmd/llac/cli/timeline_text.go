@@ -139,6 +139,9 @@ func stagedFacts(p events.StagingWritten) []string {
 	if len(p.ByReason) > 0 {
 		out = append(out, "quarantined: "+reasons(p.ByReason))
 	}
+	if p.Refused > 0 {
+		out = append(out, format.Plural(int(p.Refused), "cell")+" refused, null in the staged rows: "+reasons(p.RefusedByReason))
+	}
 	for _, dataset := range sortedKeys(p.References) {
 		out = append(out, "matched with "+dataset+", snapshot "+p.References[dataset])
 	}

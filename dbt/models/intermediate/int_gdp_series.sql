@@ -20,7 +20,9 @@ with series as (
         source_status,
         source_updated_date,
         source_snapshot_id,
-        source_row_hash,
+        source_run_id,
+        source_page,
+        source_row,
         source_system,
         data_origin
     from {{ ref(table) }}
@@ -60,7 +62,9 @@ identified as (
         series.source_status,
         series.source_updated_date,
         series.source_snapshot_id,
-        series.source_row_hash,
+        series.source_run_id,
+        series.source_page,
+        series.source_row,
         series.source_system,
         series.data_origin
     from series

@@ -77,7 +77,9 @@ monthly as (
             else {{ weaker_origin(['pairs.data_origin', 'pairs.next_data_origin']) }}
         end as data_origin,
         pairs.source_snapshot_id,
-        case when months.months_after = 0 then pairs.source_row_hash end as source_row_hash
+        case when months.months_after = 0 then pairs.source_run_id end as source_run_id,
+        case when months.months_after = 0 then pairs.source_page end as source_page,
+        case when months.months_after = 0 then pairs.source_row end as source_row
     from pairs
     cross join months
     -- between two published figures of consecutive years, and nowhere else

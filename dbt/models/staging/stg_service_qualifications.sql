@@ -15,7 +15,9 @@ renamed as (
         source_system,
         data_origin,
         ingested_process_at as source_snapshot_id,
-        row_hash as source_row_hash
+        correlation_id as source_run_id,
+        source_page,
+        source_row
 
     from source
 

@@ -131,7 +131,7 @@ func QuarantineSchema() *arrow.Schema {
 		column("field", text, true, "Column that the reason is about; null when it is the row as a whole."),
 		column("code", text, false, "Reason, for counting."),
 		column("message", text, false, "Reason, for a person."),
-		column("source_value", text, true, "The field's value as the source sent it; null unless one public column is refused or repaired."),
+		column("source_value", text, true, "The field's value as the source sent it; null unless a public cell is refused or repaired."),
 		column("row_json", text, true, "The row's public fields as JSON, as the source sent them."),
 	}, nil)
 }

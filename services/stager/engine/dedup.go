@@ -24,8 +24,9 @@ func keyDigest(key []byte) (d digest) {
 	return d
 }
 
-// keys is the set of the keys seen so far. It can store the hash of the row with each key, to distinguish a repeated row from a conflicting one. Up to limit keys are in memory; the others are in files. A filter in memory
-// avoids most lookups in the files. Invariant: the result of insert does not depend on where a key is stored.
+// keys is the set of the keys seen so far. It can store the hash of the row with each key, to distinguish a repeated row from a
+// conflicting one. Up to limit keys are in memory; the others are in files. A filter in memory avoids most lookups in the
+// files. Invariant: the result of insert does not depend on where a key is stored.
 type keys struct {
 	rows       bool // row hashes are stored
 	limit      int

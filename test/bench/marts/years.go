@@ -178,8 +178,7 @@ func (w *benchLake) publishPopulation(ctx context.Context, years int) error {
 	for year := firstPopulationYear; year <= firstPopulationYear+years; year++ {
 		all = append(all, fmt.Sprintf(`
 select base.* exclude (year) replace (
-    cast(figures.people as bigint) as population, 'invented' as data_origin, '%[2]s' as ingested_process_at, md5(base.row_hash `+
-			`|| '%[1]d') as row_hash
+    cast(figures.people as bigint) as population, 'invented' as data_origin, '%[2]s' as ingested_process_at
   ), %[1]d as year
 from base
 inner join (
@@ -222,7 +221,7 @@ select base.* replace (
     'S' || (50000 + service) as social_service_register_id, towns.municipality_id as municipality_id, towns.municipality_name ` +
 			`as municipality_name,
     towns.comarca_name as comarca_name, 'exact_in_group' as municipality_match_method, cast(1 as double) as municipality_match_confidence,
-    md5(row_hash || 'again') as row_hash, '00' as district_id, service + 50000 as service
+    '00' as district_id, service + 50000 as service
   )
 from base
 inner join towns on towns.town = base.service * 31 % (select count(*) from towns)

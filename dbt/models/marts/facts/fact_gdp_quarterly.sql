@@ -53,7 +53,9 @@ measured as (
         source_status,
         source_updated_date,
         source_snapshot_id,
-        source_row_hash,
+        source_run_id,
+        source_page,
+        source_row,
         source_system,
         data_origin
     from compared

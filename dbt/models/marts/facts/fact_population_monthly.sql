@@ -24,7 +24,9 @@ joined as (
         case when monthly.is_interpolated then cast('linear by month, between two 1 January' as varchar) end as interpolation_method,
         monthly.source_status,
         monthly.source_snapshot_id,
-        monthly.source_row_hash,
+        monthly.source_run_id,
+        monthly.source_page,
+        monthly.source_row,
         monthly.source_system,
         monthly.data_origin
     from monthly
