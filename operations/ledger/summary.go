@@ -38,7 +38,7 @@ type Summary struct {
 	ByReason    map[string]int64 `json:"quarantined_by_reason,omitempty"`
 
 	RefusedByReason map[string]int64 `json:"refused_by_reason,omitempty"` // refused cells
-	BytesStaged int64            `json:"bytes_staged"`
+	BytesStaged     int64            `json:"bytes_staged"`
 
 	StartedAt  time.Time   `json:"started_at,omitzero"`
 	FinishedAt time.Time   `json:"finished_at,omitzero"`

@@ -49,9 +49,9 @@ func fakeStage(out, amount string) error {
 	if err := parquet(filepath.Join(out, "staging", "distinct"), fields, []map[string]any{row}); err != nil {
 		return err
 	}
-	fields = []arrow.Field{{Name: "page_key", Type: arrow.BinaryTypes.String}, {Name: "row_index",
+	fields = []arrow.Field{{Name: "source_page", Type: arrow.PrimitiveTypes.Int64}, {Name: "source_row",
 		Type: arrow.PrimitiveTypes.Int64}, {Name: "code", Type: arrow.BinaryTypes.String}}
-	if err := parquet(filepath.Join(out, "quarantine", "distinct"), fields, []map[string]any{{"page_key": "p", "row_index": 1,
+	if err := parquet(filepath.Join(out, "quarantine", "distinct"), fields, []map[string]any{{"source_page": 0, "source_row": 1,
 		"code": "bad"}}); err != nil {
 		return err
 	}

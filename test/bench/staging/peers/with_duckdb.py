@@ -84,7 +84,7 @@ def stage(name, pages, out):
         copy (select {columns} from rows left join latest on k = {job.key} where reason is null and (last is null or rows.rowid = last))
         to '{out}/staging/{name}' (format parquet, partition_by ({job.partition}), compression zstd, compression_level 1)""").fetchall()
     con.execute(f"""
-        copy (select format('page-{{:06d}}.json', page) page_key, rows.rowid - first row_index, reason code
+        copy (select page::bigint source_page, rows.rowid - first source_row, reason code
               from rows join (select page, min(rowid) first from rows group by 1) using (page) where reason is not null)
         to '{quarantine}/rows.parquet' (format parquet, compression zstd, compression_level 1)""")
     reasons = dict(con.execute("select reason, count(*) from rows where reason is not null group by 1").fetchall())

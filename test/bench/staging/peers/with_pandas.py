@@ -85,7 +85,7 @@ def finish(df, reason, heights, files, job, out, write):
     starts = pd.Series(heights).cumsum().shift(fill_value=0)
     at = starts.searchsorted(bad.index, side="right") - 1
     os.makedirs(os.path.join(out, "quarantine", job.name))
-    rows = {"page_key": [files[i] for i in at], "row_index": bad.index - starts.iloc[at].to_numpy(), "code": bad.to_numpy()}
+    rows = {"source_page": at, "source_row": bad.index - starts.iloc[at].to_numpy(), "code": bad.to_numpy()}
     pd.DataFrame(rows).to_parquet(
         os.path.join(out, "quarantine", job.name, "rows.parquet"), compression="zstd", compression_level=1, index=False
     )
