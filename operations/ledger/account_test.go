@@ -123,7 +123,8 @@ func TestProgress(t *testing.T) {
 	for _, w := range strings.Fields("2023:requested 2024:requested 2023:landed 2023:staged 2023:accepted 2024:landed") {
 		a.Add(event(t, w))
 	}
-	if got, want := fmt.Sprintf("%+v", a.Progress()), "{State:checking Runs:2 Ended:1 Rows:20 Staged:9 Quarantined:1 Refused:0}"; got != want {
+	want := "{State:checking Runs:2 Ended:1 Rows:20 Staged:9 Quarantined:1 Refused:0}"
+	if got := fmt.Sprintf("%+v", a.Progress()); got != want {
 		t.Errorf("progress %s, want %s", got, want)
 	}
 }

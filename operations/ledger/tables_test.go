@@ -74,7 +74,8 @@ func TestExact(t *testing.T) {
 		}
 	}
 	c.Partition = nil
-	if got := ledger.Exact(p, c, place); !strings.Contains(got, "SELECT * FROM "+both+") UNION ALL BY NAME") || strings.Contains(got, "EXCLUDE") {
+	want := "SELECT * FROM " + both + ") UNION ALL BY NAME"
+	if got := ledger.Exact(p, c, place); !strings.Contains(got, want) || strings.Contains(got, "EXCLUDE") {
 		t.Errorf("got %s", got)
 	}
 }

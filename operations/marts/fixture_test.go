@@ -147,8 +147,12 @@ func (l *projectLake) lineage(system string) iter.Seq2[string, string] {
 	}
 	return func(yield func(name, value string) bool) {
 		for _, c := range arrowschema.LineageColumns {
-			value := map[contract.Type]string{contract.Text: duckdb.Text(c.Name), contract.Integer: "0::bigint", contract.Boolean: "false"}[c.Type]
+			value := duckdb.Text(c.Name)
 			switch {
+			case !l.earlier && c.Type == contract.Integer:
+				value = "0::bigint"
+			case !l.earlier && c.Type == contract.Boolean:
+				value = "false"
 			case c.Name == "source_system":
 				value = duckdb.Text(system)
 			case c.Name == "data_origin":

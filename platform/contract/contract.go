@@ -30,6 +30,7 @@ type Contract struct {
 	KeyConflict KeyConflict
 	Drift       Drift
 	RawPages    RawPolicy // what happens to the raw pages after publication
+	RowRules    []RowRule
 	Quality     []quality.Rule
 	SLA         SLA
 	Retention   Retention
@@ -84,6 +85,7 @@ type Field struct {
 	Description string
 	Required    bool        // null or absent: the row is quarantined
 	Invalid     RefusedPart // what an invalid value refuses
+	Repair      Repair      // a second reading that a row rule may choose; "": none
 	KeyPosition int         // 1-based position in the key; 0: not part of it
 
 	// Classification is "public" (the default), "personal" or "internal". A personal field must not be

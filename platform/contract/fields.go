@@ -62,15 +62,16 @@ func (d *document) readFields(c *Contract, object node) map[string]node {
 // checkInvalid completes Field.Invalid. A row without its key, its partition or a required value cannot be staged, so these
 // columns refuse the row.
 func (d *document) checkInvalid(c *Contract, f *Field, at node) {
-	needed := f.Required || f.KeyPosition > 0 || slices.Contains(c.Partition, f.Name)
+	partition := slices.Contains(c.Partition, f.Name)
+	needed := f.Required || f.KeyPosition > 0 || partition && f.Default == nil
 	switch {
-	case f.Invalid == "" && needed:
+	case f.Invalid == "" && (needed || partition):
 		f.Invalid = RefuseRow
 	case f.Invalid == "":
 		f.Invalid = RefuseCell
 	case f.Invalid == RefuseCell && needed:
 		d.report(at.get("name"), "write row, or remove llacInvalid",
-			"column %s cannot have llacInvalid cell: it is required or part of the key or the partition", f.Name)
+			"column %s cannot have llacInvalid cell: it is required, part of the key, or a partition without a default", f.Name)
 	}
 }
 
@@ -136,6 +137,12 @@ func (d *document) readField(p node) (Field, bool) {
 	}
 	if invalid, ok := custom["llacInvalid"]; ok {
 		f.Invalid = RefusedPart(d.choiceOf(invalid, string(RefuseRow), string(RefuseCell)))
+	}
+	if repair, ok := custom["llacRepair"]; ok {
+		f.Repair = Repair(d.choiceOf(repair, string(RepairThousands)))
+		if f.Type != Integer && f.Type != "" {
+			d.report(repair, "make the column's logicalType integer, or remove this", "only an integer column can have llacRepair")
+		}
 	}
 	f.NullLiterals = d.stringsOf(custom["llacNullLiterals"])
 	f.Squeeze = d.flagOf(custom["llacSqueeze"], false)

@@ -106,6 +106,7 @@ func (d *document) readSchema(c *Contract, object node) {
 	d.checkKeyAndPartition(c, object, places)
 	d.checkMatches(c, places)
 	d.checkPersonal(c, places)
+	d.readRowRules(c, custom["llacRowRules"])
 	d.readRules(c, object, places)
 }
 

@@ -86,8 +86,8 @@ func datasetStatuses(t *text, datasets []ledger.Status) {
 			last = string(d.LastRun.State) + " " + d.LastRun.Slot
 		}
 		rows = append(rows, []string{
-			d.Dataset, fresh, format.Count(d.Rows), format.Count(d.RefusedCells), provenance(d.SourceSystem), letters, dash(d.Snapshot), checked, last,
-			format.Size(d.Bytes),
+			d.Dataset, fresh, format.Count(d.Rows), format.Count(d.RefusedCells), provenance(d.SourceSystem), letters, dash(d.Snapshot),
+			checked, last, format.Size(d.Bytes),
 		})
 	}
 	const freshness, letters = 1, 5

@@ -37,15 +37,28 @@ type position struct {
 	marks marks
 }
 
-// marks are the origin of a row in the lowest bits and, above them, its number of refused cells.
+// marks are the origin of a row in the lowest bits; above them, whether it is repaired; above that, its number of refused cells.
 type marks uint32
 
-const originBits = 2
+const (
+	originBits  = 2
+	repairedBit = 1 << originBits
+	refusedAt   = originBits + 1
+)
 
-func newMarks(origin uint8, refused int) marks { return marks(refused)<<originBits | marks(origin) }
+func newMarks(origin uint8, refused int, repaired bool) marks {
+	m := marks(refused)<<refusedAt | marks(origin)
+	if repaired {
+		m |= repairedBit
+	}
+	return m
+}
 
-func (m marks) origin() uint8 { return uint8(m & (1<<originBits - 1)) }
-func (m marks) refused() int  { return int(m >> originBits) }
+func (m marks) origin() uint8 { return uint8(m & (repairedBit - 1)) }
+func (m marks) refused() int  { return int(m >> refusedAt) }
+
+// repaired returns 1 for a repaired row and 0 otherwise.
+func (m marks) repaired() uint32 { return uint32(m & repairedBit >> originBits) }
 
 // marked is what the quarantine holds about a cell of a valid row, given by its number in the batch.
 type marked struct {

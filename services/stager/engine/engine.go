@@ -98,6 +98,7 @@ type Result struct {
 	ByReason    map[string]int64      // quarantined rows by code; nil if none
 	Cells       map[string]lake.Cells // by column, those with a count above 0; nil if none
 	CellReasons map[string]int64      // refused cells by code; nil if none
+	Warnings    map[string]int64      // staged rows by the code of a row rule that only warns; nil if none
 	Files       []FileResult          // staged files in partition order, then the quarantine if there is one
 }
 

@@ -42,8 +42,8 @@ func TestCasesAgreeWithTheReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := parseCase(t, string(raw))
-		if strings.HasPrefix(c.expected, "error: prepare staging") {
-			continue // the contract is invalid
+		if strings.HasPrefix(c.expected, "error: prepare staging") || len(c.contract.RowRules) > 0 {
+			continue // the contract is invalid, or has row rules, which the reference does not know
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) { agree(t, c.inputOf()) })
 	}

@@ -295,7 +295,12 @@ func (j *job) count(b *batch, row int, of []marked) error {
 	}
 	j.refused += int64(b.positions[row].marks.refused())
 	for i := range of {
-		j.cells[of[i].column].Refused++
+		switch of[i].action {
+		case actionCell:
+			j.cells[of[i].column].Refused++
+		case actionRepair:
+			j.cells[of[i].column].Repaired++
+		}
 		if err := j.addRejected([]quarantined{of[i].quarantined}); err != nil {
 			return err
 		}
@@ -307,6 +312,7 @@ func (j *job) count(b *batch, row int, of []marked) error {
 func (j *job) check() error {
 	r, q := &j.result, &j.quarantine
 	r.Quarantined, r.ByReason, r.CellReasons = q.counts[actionRow], q.reasons[actionRow], q.reasons[actionCell]
+	r.Warnings = q.reasons[actionWarn]
 	for i, cells := range j.cells {
 		if cells == (lake.Cells{}) {
 			continue
@@ -368,6 +374,9 @@ func (j *job) finish() error {
 func newJob(in Input, o Options, conflicting map[digest]bool) (*job, error) {
 	p, err := newPlan(in.Contract, in.Slice, in.Finders)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.addRules(in.Contract, in.Lineage.Slot); err != nil {
 		return nil, err
 	}
 	p.simulated = lake.Origin(in.Lineage.SourceSystem).Simulated()

@@ -97,15 +97,15 @@ type found struct {
 
 // joinMatch sets the raw value of the columns that a match fills to the name and the group. The length of the name comes
 // first, so that different pairs give different bytes.
-func (w *worker) joinMatch(i int) {
+func (w *worker) joinMatch(i int, raw [][]byte) {
 	m, f := &w.plan.matches[i], &w.found[i]
-	name := w.raw[m.name]
+	name := raw[m.name]
 	f.joined = append(binary.AppendUvarint(f.joined[:0], uint64(len(name))), name...)
 	if m.group != nil {
-		f.joined = append(f.joined, w.raw[m.within]...)
+		f.joined = append(f.joined, raw[m.within]...)
 	}
 	for _, at := range m.columns {
-		w.raw[at] = f.joined
+		raw[at] = f.joined
 	}
 }
 

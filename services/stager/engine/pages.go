@@ -127,8 +127,8 @@ const workerBytes = 64 << 20
 // readAhead is the number of pages that are read while each worker parses one.
 const readAhead = 6
 
-// readers returns how many pages may be in memory at once, and how many workers parse them: fewer when the pages are
-// large.
+// readers returns how many pages may be in memory at once, and how many workers parse them. Large pages have fewer readers, but
+// one more than workers as long as their pages take less than half of the memory, so that no worker waits for bytes.
 func (o Options) readers(pages []Page) (readers, workers int) {
 	var largest int64
 	for _, p := range pages {
@@ -137,7 +137,11 @@ func (o Options) readers(pages []Page) (readers, workers int) {
 	workers = o.workers()
 	readers = workers + readAhead
 	if largest > 0 {
-		readers = max(1, min(readers, int(o.memory()/10/largest)))
+		few := int(o.memory() / 10 / largest)
+		if busy := workers + 1; 2*int64(busy)*largest < o.memory()/2 {
+			few = max(few, busy)
+		}
+		readers = max(1, min(readers, few))
 	}
 	return readers, min(workers, readers)
 }

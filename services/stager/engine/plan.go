@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/services/stager/matching"
@@ -22,6 +23,9 @@ type plan struct {
 	exposed   []exposed
 	shown     []int // by column: the index in worker.raw of its source value if the quarantine may show it, otherwise -1
 	fallbacks []int // columns that have a default
+	rules     []rule
+	byName    map[string]int // column by name
+	runDate   time.Time      // of the run's slot; zero if it has none
 	matches   []match
 	raws      int // values per record in worker.raw: one per column, and the name of each match
 }

@@ -12,14 +12,16 @@ import (
 type action uint8
 
 const (
-	actionRow  action = iota // the row is not staged
-	actionCell               // the row is staged, with null in the column
+	actionRow    action = iota // the row is not staged
+	actionCell                 // the row is staged, with null in the column
+	actionRepair               // the row is staged, with another value in the column
+	actionWarn                 // the row is staged as it is
 	actions
 )
 
-var actionNames = [actions]string{"row", "cell"}
+var actionNames = [actions]string{"row", "cell", "repair", "warn"}
 
-// quarantined is one rejected row or cell: its position, the reason, and the part of it that may be shown.
+// quarantined is one rejected row, refused or repaired cell, or warning: its position, the reason, and the part of it that may be shown.
 type quarantined struct {
 	page, row  int // row is source.Row.Index
 	start, end int // byte offsets in the page

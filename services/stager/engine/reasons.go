@@ -26,6 +26,8 @@ const (
 	KeyConflict     Code = "key_conflict"  // rows with the same key differ
 	BadRow          Code = "bad_row"       // the record is not a JSON object
 	BadPage         Code = "bad_page"      // the page cannot be read from here to its end
+	RowRule         Code = "row_rule:"     // followed by the name of the row rule that the row violates
+	Repaired        Code = "repaired"      // the value was replaced by the only reading that satisfies a row rule
 )
 
 // rejection is the first reason against a row. Its message states what is expected, never what was found: a value in

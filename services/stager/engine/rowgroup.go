@@ -82,7 +82,7 @@ func (j *job) encodeLineage(e *encoder, g *rowGroup, col physical) error {
 	case "refused_cells":
 		return of(marksWord, j.layout.columns, func(w uint32) uint32 { return uint32(marks(w).refused()) }, whole)
 	case "is_repaired":
-		return of(marksWord, 1, func(uint32) uint32 { return 0 }, func(n uint32) []byte { return []byte{byte(n)} })
+		return of(marksWord, 1, func(w uint32) uint32 { return marks(w).repaired() }, func(n uint32) []byte { return []byte{byte(n)} })
 	}
 	return &Fault{"write parquet", fmt.Errorf("the stager does not fill column %s; this is a bug in the stager", col.name)}
 }

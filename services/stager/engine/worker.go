@@ -29,14 +29,17 @@ type worker struct {
 	memoBytes   int             // limit of memoSize
 
 	columnOf   []int    // by the reader's ID of a field name: the column, or one of unknownField to sharedField
-	hashes     []uint32 // of the raw values, by column
 	prefetched uint32   // keeps the compiler from removing the loads in prefetch
-	raw        [][]byte // of the current row: by column, then the name of each match
+	waiting    []record // records that are read and not yet processed, in the page's order
+	record              // the current one
 	cells      []cell   // of the current row
 	number     []uint32 // codes of the cells, as in batch.cells; 0 for null
 	direct     []scratch
-	refusals   []refusal // of the current row
-	found      []found   // by match
+	refusals   []refusal    // of the current row
+	repaired   []refusal    // cells of the current row that were repaired
+	warnings   []*rejection // of the current row
+	outcomes   []outcomes   // by row rule
+	found      []found      // by match
 
 	jobNumbers [][]uint32 // see batch; only the goroutine that processes batches uses it
 	byPath     map[string]uint32
@@ -44,6 +47,17 @@ type worker struct {
 	hashed     []byte
 	path       []byte
 }
+
+// record is one record of a page as the worker reads it.
+type record struct {
+	source.Row // without Fields
+	origin     uint8
+	raw        [][]byte // by column, then the name of each match
+	hashes     []uint32 // of the raw values, by column
+}
+
+// waitingRecords is the number of records whose entries in the memos are fetched together.
+const waitingRecords = 16
 
 // refusal is a refused cell of the current row.
 type refusal struct {
@@ -64,13 +78,26 @@ func newWorker(j *job) (*worker, error) {
 		r.Want(name)
 	}
 	n := len(p.columns)
-	return &worker{
+	w := &worker{
 		plan: p, reader: r, textLimit: maxBatchText, validated: j.Validated, conflicting: j.conflicting,
 		compare: j.compares(), memoBytes: j.options.memoBytes(), files: j.files.columns, memos: make([]memo, n),
-		raw: make([][]byte, p.raws), hashes: make([]uint32, n), cells: make([]cell, n), number: make([]uint32, n),
+		cells: make([]cell, n), number: make([]uint32, n),
 		direct: make([]scratch, n), found: make([]found, len(p.matches)),
 		jobNumbers: make([][]uint32, len(p.files)), byPath: map[string]uint32{},
-	}, nil
+	}
+	for range p.rules {
+		w.outcomes = append(w.outcomes, outcomes{})
+	}
+	records := waitingRecords
+	if len(p.matches) > 0 {
+		records = 1 // the raw value of a match is in a buffer that the next record overwrites
+	}
+	w.waiting = make([]record, 0, records)
+	for range records {
+		w.waiting = append(w.waiting, record{raw: make([][]byte, p.raws), hashes: make([]uint32, n)})
+	}
+	w.waiting = w.waiting[:0]
+	return w, nil
 }
 
 // read parses a page into b. Only an error that prevents staging the run becomes an error of the batch.
@@ -78,19 +105,22 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	w.disableMemos()
 	b.bytes = int64(len(body))
 	var next, after int // index of the next row, and end of the previous one
+	w.waiting = w.waiting[:0]
 	err := w.reader.Rows(body, func(rec source.Row) error {
 		b.rows++
 		next, after = rec.Index+1, rec.End
-		w.row(b, rec)
-		if len(b.text) > w.textLimit {
-			return fault(page.Key, "its values exceed %d MiB; fetch the dataset in smaller pages", w.textLimit>>20)
+		w.assign(rec)
+		if len(w.waiting) < cap(w.waiting) {
+			return nil
 		}
-		if b.badBytes > maxBatchBad {
-			return fault(page.Key, "its rejected rows, %d so far, exceed %d MiB; inspect the page, or fetch the dataset in smaller pages",
-				len(b.bad), maxBatchBad>>20)
+		if err := w.processWaiting(b, page); err != nil {
+			return err
 		}
 		return ctx.Err()
 	})
+	if bad := w.processWaiting(b, page); err == nil || bad != nil {
+		err = bad
+	}
 	var permanent *Fault
 	var malformed *source.PageError
 	switch {
@@ -100,10 +130,10 @@ func (w *worker) read(ctx context.Context, b *batch, page *Page, body []byte) {
 	case errors.As(err, &malformed):
 		// Invariant 5: unreadable bytes are counted too. They are one record, from the error to the end of the page.
 		b.rows++
-		clear(w.raw)
-		w.quarantine(b, source.Row{Index: next, Start: recordStart(body, after, malformed.Offset), End: len(body)},
-			&rejection{code: BadPage, message: fmt.Sprintf(
-				"%v (byte %d); the rest of the page is lost: ask the source again", malformed.Err, malformed.Offset)})
+		w.record = record{Row: source.Row{Index: next, Start: recordStart(body, after, malformed.Offset), End: len(body)},
+			raw: make([][]byte, w.plan.raws)}
+		w.quarantine(b, &rejection{code: BadPage, message: fmt.Sprintf(
+			"%v (byte %d); the rest of the page is lost: ask the source again", malformed.Err, malformed.Offset)})
 	case errors.As(err, &permanent):
 		b.err = permanent
 		return
@@ -153,15 +183,31 @@ func recordStart(body []byte, after, fault int) int {
 // space is the white space of JSON.
 const space = " \t\r\n"
 
-// row processes one record and adds it to the valid or the rejected rows.
-func (w *worker) row(b *batch, rec source.Row) {
-	origin := w.assign(rec)
-	if rec.Bad != nil {
-		w.quarantine(b, rec, unreadable(rec.Bad))
+// processWaiting processes the waiting records.
+func (w *worker) processWaiting(b *batch, page *Page) error {
+	w.prefetch()
+	for i := range w.waiting {
+		w.record = w.waiting[i]
+		w.row(b)
+		if len(b.text) > w.textLimit {
+			return fault(page.Key, "its values exceed %d MiB; fetch the dataset in smaller pages", w.textLimit>>20)
+		}
+		if b.badBytes > maxBatchBad {
+			return fault(page.Key, "its rejected rows, %d so far, exceed %d MiB; inspect the page, or fetch the dataset in smaller pages",
+				len(b.bad), maxBatchBad>>20)
+		}
+	}
+	w.waiting = w.waiting[:0]
+	return nil
+}
+
+// row processes the current record and adds it to the valid or the rejected rows.
+func (w *worker) row(b *batch) {
+	if w.Bad != nil {
+		w.quarantine(b, unreadable(w.Bad))
 		return
 	}
-	w.prefetch()
-	w.refusals = w.refusals[:0]
+	w.refusals, w.repaired, w.warnings = w.refusals[:0], w.repaired[:0], w.warnings[:0]
 	for i := range w.plan.columns {
 		bad := w.cell(i)
 		switch {
@@ -169,36 +215,49 @@ func (w *worker) row(b *batch, rec source.Row) {
 		case w.plan.columns[i].field.Invalid == contract.RefuseCell:
 			w.refuse(i, bad)
 		default:
-			w.quarantine(b, rec, bad)
+			w.quarantine(b, bad)
+			return
+		}
+	}
+	if len(w.plan.rules) > 0 {
+		if bad := w.applyRules(); bad != nil {
+			w.quarantine(b, bad)
 			return
 		}
 	}
 	if bad := w.plan.checkPlacement(w.cells); bad != nil {
-		w.quarantine(b, rec, bad)
+		w.quarantine(b, bad)
 		return
 	}
 	if len(w.plan.key) > 0 {
 		key := w.key()
 		if w.conflicting[key] {
-			w.quarantine(b, rec, w.plan.conflict())
+			w.quarantine(b, w.plan.conflict())
 			return
 		}
 		b.keys = append(b.keys, key)
 	}
-	w.keep(b, rec, origin)
+	w.keep(b)
 }
 
-// refuse makes the cell of a column null.
+// refuse makes the cell of a column null. The cell of a partition cannot be null: it becomes the default.
 func (w *worker) refuse(column int, why *rejection) {
+	w.refusals = append(w.refusals, refusal{column, why})
+	if w.plan.columns[column].fallback != nil && w.plan.columns[column].folder {
+		raw := w.raw[column]
+		w.raw[column] = nil
+		_ = w.compute(column) // a contract's default is valid
+		w.raw[column], w.cells[column].defaulted = raw, false
+		return
+	}
 	s := &w.direct[column]
 	// A refused value differs from null, so that rows whose refused values differ are in conflict.
 	s.hashed = append(append(s.hashed[:0], refusedMark), w.raw[column]...)
 	w.cells[column], w.number[column] = cell{null: true, hashed: s.hashed}, 0
-	w.refusals = append(w.refusals, refusal{column, why})
 }
 
 // keep adds the current row to the valid rows of the batch.
-func (w *worker) keep(b *batch, rec source.Row, origin uint8) {
+func (w *worker) keep(b *batch) {
 	if w.compare {
 		w.hashed = w.hashed[:0]
 		for i := range w.cells {
@@ -206,8 +265,8 @@ func (w *worker) keep(b *batch, rec source.Row, origin uint8) {
 		}
 		b.hashes = append(b.hashes, maphash.Bytes(seed, w.hashed))
 	}
-	if len(w.refusals) > 0 {
-		w.quarantineCells(b, rec)
+	if len(w.refusals)+len(w.repaired)+len(w.warnings) > 0 {
+		w.markCells(b)
 	}
 	if len(w.plan.fallbacks) > 0 {
 		var defaults uint64
@@ -218,7 +277,7 @@ func (w *worker) keep(b *batch, rec source.Row, origin uint8) {
 		}
 		b.defaults = append(b.defaults, defaults)
 	}
-	b.positions = append(b.positions, position{row: uint32(rec.Index), marks: newMarks(origin, len(w.refusals))})
+	b.positions = append(b.positions, position{row: uint32(w.Index), marks: newMarks(w.origin, len(w.refusals), len(w.repaired) > 0)})
 	b.partitions = append(b.partitions, w.partition())
 	for i, at := range w.plan.files {
 		number := w.number[at]
@@ -231,11 +290,15 @@ func (w *worker) keep(b *batch, rec source.Row, origin uint8) {
 	b.good++
 }
 
-// assign sets the raw values of the record by column and returns its origin. If a name repeats, the last value counts.
-func (w *worker) assign(rec source.Row) uint8 {
-	clear(w.raw)
+// assign adds a record to the waiting ones: its raw values by column, and its origin. If a name repeats, the last value counts.
+func (w *worker) assign(rec source.Row) {
+	w.waiting = w.waiting[:len(w.waiting)+1]
+	r := &w.waiting[len(w.waiting)-1]
+	r.Row = rec
+	r.Fields = nil
+	clear(r.raw)
 	var origin []byte
-	raw, columnOf := w.raw, w.columnOf
+	raw, columnOf := r.raw, w.columnOf
 	for i := range rec.Fields {
 		f := &rec.Fields[i]
 		column := unknownField
@@ -261,9 +324,9 @@ func (w *worker) assign(rec source.Row) uint8 {
 		}
 	}
 	for i := range w.plan.matches {
-		w.joinMatch(i)
+		w.joinMatch(i, raw)
 	}
-	return w.plan.originOf(origin)
+	r.origin = w.plan.originOf(origin)
 }
 
 // What a field name stands for if it is not exactly one column.
@@ -294,19 +357,34 @@ func (w *worker) resolveField(f *source.Value) int {
 	return column
 }
 
-// prefetch hashes the row's values and reads their entries in the memos, for all columns together, so that the
-// processor fetches the memory in parallel instead of waiting column by column.
+// prefetch hashes the values of the waiting records and reads their entries in the memos, for all of them together, so that
+// the processor fetches the memory in parallel instead of waiting value by value.
 func (w *worker) prefetch() {
-	for i := range w.memos {
-		if m := &w.memos[i]; !m.off && len(w.raw[i]) <= maxMemoValue {
-			w.hashes[i] = uint32(maphash.Bytes(seed, w.raw[i]))
-			w.prefetched ^= m.first(w.hashes[i])
+	for k := range w.waiting {
+		r := &w.waiting[k]
+		for i := range w.memos {
+			if m := &w.memos[i]; !m.off && len(r.raw[i]) <= maxMemoValue {
+				r.hashes[i] = uint32(maphash.Bytes(seed, r.raw[i]))
+				w.prefetched ^= m.first(r.hashes[i])
+			}
 		}
 	}
-	for i := range w.memos {
-		m := &w.memos[i]
-		if n := m.first(w.hashes[i]); n != 0 {
-			w.prefetched ^= m.outcomes[n-1].at
+	for k := range w.waiting {
+		r := &w.waiting[k]
+		for i := range w.memos {
+			m := &w.memos[i]
+			if n := m.first(r.hashes[i]); n != 0 {
+				w.prefetched ^= m.outcomes[n-1].at
+			}
+		}
+	}
+	for k := range w.waiting {
+		r := &w.waiting[k]
+		for i := range w.memos {
+			m := &w.memos[i]
+			if n := m.first(r.hashes[i]); n != 0 && int(m.outcomes[n-1].at) < len(m.data) {
+				w.prefetched ^= uint32(m.data[m.outcomes[n-1].at])
+			}
 		}
 	}
 }
@@ -401,29 +479,40 @@ func (w *worker) partition() uint32 {
 	return n
 }
 
-// quarantine adds the record to the rejected rows of the batch.
-func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
+// quarantine adds the current record to the rejected rows of the batch.
+func (w *worker) quarantine(b *batch, why *rejection) {
 	b.bad = append(b.bad, quarantined{
-		page: b.page, row: rec.Index, start: rec.Start, end: rec.End, action: actionRow, rejection: *why, json: w.plan.show(w.raw),
+		page: b.page, row: w.Index, start: w.Start, end: w.End, action: actionRow, rejection: *why, json: w.plan.show(w.raw),
 	})
 	b.badBytes += b.bad[len(b.bad)-1].size()
 }
 
-// quarantineCells adds the refused cells of the next valid row to the batch.
-func (w *worker) quarantineCells(b *batch, rec source.Row) {
+// markCells adds what the quarantine records about the next valid row of the batch: its refused and repaired cells, and the rules
+// that warn about it.
+func (w *worker) markCells(b *batch) {
 	json := w.plan.show(w.raw)
 	b.badBytes += len(json)
-	for _, r := range w.refusals {
+	mark := func(action action, column int, why *rejection) {
 		q := quarantined{
-			page: b.page, row: rec.Index, start: rec.Start, end: rec.End, action: actionCell, rejection: *r.why,
-			column: r.column, json: json,
+			page: b.page, row: w.Index, start: w.Start, end: w.End, action: action, rejection: *why, column: column, json: json,
 		}
-		q.field = w.plan.columns[r.column].field.Name // the reason may be about the name that a match looks up
-		if at := w.plan.shown[r.column]; at >= 0 && w.raw[at] != nil {
-			q.value = bytes.Clone(shorten(w.raw[at]))
+		if column >= 0 {
+			q.field = w.plan.columns[column].field.Name // the reason may be about the name that a match looks up
+			if at := w.plan.shown[column]; at >= 0 && w.raw[at] != nil {
+				q.value = bytes.Clone(shorten(w.raw[at]))
+			}
 		}
 		b.marked = append(b.marked, marked{b.good, q})
 		b.badBytes += q.size() - len(json)
+	}
+	for _, r := range w.refusals {
+		mark(actionCell, r.column, r.why)
+	}
+	for _, r := range w.repaired {
+		mark(actionRepair, r.column, r.why)
+	}
+	for _, why := range w.warnings {
+		mark(actionWarn, -1, why)
 	}
 }
 

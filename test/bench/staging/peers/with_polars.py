@@ -210,7 +210,8 @@ def stage(name, pages, out):
 
     # Page and row index of the quarantined rows.
     first = pl.Series(heights).cum_sum() - pl.Series(heights)
-    starts = pl.DataFrame({"first": first, "source_page": range(len(files))}, schema_overrides={"first": pl.UInt32, "source_page": pl.Int64})
+    types = {"first": pl.UInt32, "source_page": pl.Int64}
+    starts = pl.DataFrame({"first": first, "source_page": range(len(files))}, schema_overrides=types)
     bad = rows.filter(pl.col("reason").is_not_null()).select("n", "reason").sort("n").join_asof(starts, left_on="n", right_on="first")
     bad.select("source_page", source_row=(pl.col("n") - pl.col("first")).cast(pl.Int64), code="reason").write_parquet(
         os.path.join(out, "quarantine", name, "rows.parquet"), compression="zstd", compression_level=1, mkdir=True
