@@ -3,10 +3,11 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,13 +43,14 @@ func TestFourthDataset(t *testing.T) {
 		t.Errorf("partitions %v", partitions)
 	}
 	archived := w.archived("libraries")
+	pages := w.pages("libraries", archived)
 	rows := 0
 	for _, o := range p.Parts[0].Objects {
 		w.parquet(o.Key, func(column map[string]string) {
 			rows++
-			page := archived[column["landing_object_key"]]
-			if !bytes.Contains(page, []byte(fmt.Sprintf("%q:%q", "codi", column["library_id"]))) {
-				t.Errorf("row %s is not in the archived page %s", column["library_id"], column["landing_object_key"])
+			record := recordAt(t, pages, column["source_page"], column["source_row"])
+			if record["codi"] != column["library_id"] {
+				t.Errorf("row %s: page %s has at %s the record %v", column["library_id"], column["source_page"], column["source_row"], record)
 			}
 			if column["source_system"] != "simulator" || column["data_origin"] != "invented" {
 				t.Errorf("row %s is not marked as simulated: %v", column["library_id"], column)
@@ -111,6 +113,42 @@ func TestInvalidContract(t *testing.T) {
 	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) != 0 {
 		t.Errorf("the state directory is not empty: %v %v", entries, err)
 	}
+}
+
+// pages returns the archived pages of the published run by their position in its landing manifest, which is archived too.
+func (w *workspace) pages(dataset string, archived map[string][]byte) [][]byte {
+	w.t.Helper()
+	var manifest lake.Manifest
+	if err := json.Unmarshal(archived[w.pointer(dataset).Parts[0].Manifest.Key], &manifest); err != nil {
+		w.t.Fatal(err)
+	}
+	var out [][]byte
+	for i, page := range manifest.Pages {
+		body := archived[page.Key]
+		if page.Index != i || lake.SHA256(body) != page.SHA256 {
+			w.t.Fatalf("page %d of the manifest has the index %d and another digest than the archive", i, page.Index)
+		}
+		out = append(out, body)
+	}
+	return out
+}
+
+// recordAt returns the record of a Socrata page at a position, as source_page and source_row give it.
+func recordAt(t *testing.T, pages [][]byte, page, row string) map[string]any {
+	t.Helper()
+	at, err := strconv.Atoi(page)
+	if err != nil || at >= len(pages) {
+		t.Fatalf("page %q of %d: %v", page, len(pages), err)
+	}
+	var records []map[string]any
+	if err := json.Unmarshal(pages[at], &records); err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(row)
+	if err != nil || n >= len(records) {
+		t.Fatalf("row %q of %d: %v", row, len(records), err)
+	}
+	return records[n]
 }
 
 // archived unpacks a dataset's archive: raw pages by their former landing key.

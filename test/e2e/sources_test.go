@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
-// TestThousandsSeparator checks that a figure written "1.151" is never loaded, neither as 1 nor as 1151. Its row is in
-// the quarantine with its position, and every other row is published (invariant 5).
+// TestThousandsSeparator checks that a figure written "1.151" is never loaded as 1. The quarters add up to the year in one reading
+// only, 1151, which is published as repaired, with the original text and its position in the quarantine.
 func TestThousandsSeparator(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "municipalities", "housing")
@@ -22,62 +23,49 @@ func TestThousandsSeparator(t *testing.T) {
 	want(t, got, ledger.Published)
 	checkRowCounts(t, got)
 	w.noDrift("housing")
-	if got.RowsFetched != 11*947 || got.Quarantined != 3 || got.ByReason["bad_integer"] != 3 {
-		t.Errorf("%d rows, quarantined %d (%v)", got.RowsFetched, got.Quarantined, got.ByReason)
+	if got.RowsFetched != 11*947 || got.Quarantined != 0 || got.Refused != 0 {
+		t.Errorf("%d rows, quarantined %d (%v), refused %d (%v)", got.RowsFetched, got.Quarantined, got.ByReason, got.Refused,
+			got.RefusedByReason)
 	}
-	archived := w.archived("housing")
-	wrong := map[string]string{ // municipality and year: column and cell
-		"080193 2019": "dwellings_started_q2 1.204", "080193 2024": "dwellings_started_q4 1.151",
-		"081017 2022": "dwellings_completed_q1 1.036",
+	type figure struct{ column, text, value string }
+	wrong := map[string]figure{ // municipality and year
+		"080193 2019": {"dwellings_started_q2", "1.204", "1204"}, "080193 2024": {"dwellings_started_q4", "1.151", "1151"},
+		"081017 2022": {"dwellings_completed_q1", "1.036", "1036"},
 	}
-	refused := 0
+	pages := w.pages("housing", w.archived("housing"))
+	repaired := map[string]string{} // column of a row to its text
 	for _, key := range w.keys("quarantine/housing/") {
 		w.parquet(key, func(row map[string]string) {
-			refused++
-			var from, to int
-			if _, err := fmt.Sscan(row["byte_start"], &from); err != nil {
-				t.Fatal(err)
+			record := recordAt(t, pages, row["source_page"], row["source_row"])
+			if row["action"] != "repair" || row["code"] != "repaired" {
+				t.Errorf("got %v", row)
 			}
-			if _, err := fmt.Sscan(row["byte_end"], &to); err != nil {
-				t.Fatal(err)
-			}
-			page := archived[row["page_key"]]
-			if to > len(page) || from >= to {
-				t.Fatalf("%s has no bytes %d to %d", row["page_key"], from, to)
-			}
-			record, found := page[from:to], false
-			for place, cell := range wrong {
-				code, year, _ := strings.Cut(place, " ")
-				column, text, _ := strings.Cut(cell, " ")
-				if bytes.Contains(record, []byte(`"codi_idescat":"`+code+`"`)) && bytes.Contains(record, []byte(`"any":"`+year+`"`)) {
-					found = true
-					if row["field"] != column || row["code"] != "bad_integer" || !strings.Contains(row["row_json"], text) ||
-						row["row_index"] == "" {
-						t.Errorf("%s is quarantined as %v", place, row)
-					}
-				}
-			}
-			if !found {
-				t.Errorf("at the position of the quarantined row the page has %s", record)
-			}
+			repaired[fmt.Sprint(record["codi_idescat"], " ", record["any"], " ", row["field"])] = row["source_value"]
 		})
 	}
-	if refused != 3 {
-		t.Errorf("%d rows in the quarantine", refused)
+	for row, f := range wrong {
+		if repaired[row+" "+f.column] != strconv.Quote(f.text) {
+			t.Errorf("%s: the quarantine has %v", row, repaired)
+		}
+	}
+	if len(repaired) != 2*len(wrong) { // each figure, and its year
+		t.Errorf("repaired cells: %v", repaired)
 	}
 	rows := 0
 	for _, o := range w.pointer("housing").Parts[0].Objects {
 		year := o.Partition[0].Value
 		w.parquet(o.Key, func(row map[string]string) {
-			if rows++; wrong[row["municipality_id"]+" "+year] != "" {
-				t.Errorf("%s of %s is published although one of its figures is invalid: %v", row["municipality_name"], year, row)
+			rows++
+			f, known := wrong[row["municipality_id"]+" "+year]
+			if known && row[f.column] != f.value || row["is_repaired"] != strconv.FormatBool(known) {
+				t.Errorf("%s of %s: %v", row["municipality_name"], year, row)
 			}
 			if _, present := row["dwellings_started_q4"]; present == (year == "2025") {
 				t.Errorf("%s, last quarter of %s: %v", row["municipality_name"], year, row)
 			}
 		})
 	}
-	if rows != 11*947-3 {
+	if rows != 11*947 {
 		t.Errorf("%d rows published", rows)
 	}
 	want(t, w.run("housing")["housing"], ledger.Unchanged)
