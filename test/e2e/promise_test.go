@@ -50,7 +50,8 @@ func TestFourthDataset(t *testing.T) {
 			rows++
 			record := recordAt(t, pages, column["source_page"], column["source_row"])
 			if record["codi"] != column["library_id"] {
-				t.Errorf("row %s: page %s has at %s the record %v", column["library_id"], column["source_page"], column["source_row"], record)
+				t.Errorf("row %s: at page %s, row %s is the record %v", column["library_id"], column["source_page"],
+					column["source_row"], record)
 			}
 			if column["source_system"] != "simulator" || column["data_origin"] != "invented" {
 				t.Errorf("row %s is not marked as simulated: %v", column["library_id"], column)

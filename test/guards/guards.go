@@ -240,8 +240,18 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestRowsAndCellsThatDoNotAddUp",
 	},
 	{
+		Name: "a value is repaired although two readings satisfy the rule",
+		File: "services/stager/engine/rules.go", Edits: []Edit{{"several = found != nil", "several = false"}},
+		Module: "services/stager", Test: "./engine TestCases/row_rules_repair",
+	},
+	{
+		Name: "a row that violates a rule is staged",
+		File: "services/stager/engine/rules.go", Edits: []Edit{{"case contract.RuleRow:", "case \"none\":"}},
+		Module: "services/stager", Test: "./engine TestCases/row_rules",
+	},
+	{
 		Name: "a refused cell is published as if the source had no value",
-		File: "services/stager/engine/worker.go", Edits: []Edit{{"newMarks(origin, len(w.refusals))", "newMarks(origin, 0)"}},
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"newMarks(w.origin, len(w.refusals), ", "newMarks(w.origin, 0, "}},
 		Module: "services/stager", Test: "./engine TestCases/cells",
 	},
 	{
@@ -291,7 +301,7 @@ var guards = []Guard{
 	},
 	{
 		Name: "a record that cannot be read is staged as nulls",
-		File: "services/stager/engine/worker.go", Edits: []Edit{{"if rec.Bad != nil {", "if rec.Bad != nil && rec.Index < 0 {"}},
+		File: "services/stager/engine/worker.go", Edits: []Edit{{"if w.Bad != nil {", "if w.Bad != nil && w.Index < 0 {"}},
 		Module: "services/stager", Test: "./engine TestABadRowIsNeverDropped",
 	},
 	{
