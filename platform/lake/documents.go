@@ -97,6 +97,7 @@ type Candidate struct {
 	ByReason     map[string]int64  `json:"quarantined_by_reason,omitempty"`
 	Cells        map[string]Cells  `json:"cells,omitempty"`             // by column, those with a count above 0
 	CellReasons  map[string]int64  `json:"refused_by_reason,omitempty"` // refused cells by reason
+	Warnings     map[string]int64  `json:"warnings_by_rule,omitempty"`  // staged rows by the row rule that only warns
 	Bytes        int64             `json:"bytes"`
 	References   map[string]string `json:"references,omitempty"` // dataset -> snapshot in which the stager looked values up
 }

@@ -1,7 +1,11 @@
 package quality
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,7 +14,34 @@ import (
 type Distinct struct {
 	value    func(Row) (string, bool)
 	seen     map[[16]byte]struct{}
-	repeated bool // the current row repeats an earlier value
+	repeated bool             // the current row repeats an earlier value
+	tally    map[string]int64 // rows by value, of the first maxTally values; nil: not needed
+}
+
+// maxTally bounds the values whose rows are counted, and shownValues those that a note shows.
+const (
+	maxTally    = 1000
+	shownValues = 5
+	shownLength = 60 // characters of a value
+)
+
+// rarest lists the values with the fewest rows: a wrong value is rarely frequent.
+func (d *Distinct) rarest() string {
+	values := slices.SortedFunc(maps.Keys(d.tally), func(a, b string) int {
+		return cmp.Or(cmp.Compare(d.tally[a], d.tally[b]), cmp.Compare(a, b))
+	})
+	var shown []string
+	for _, v := range values[:min(shownValues, len(values))] {
+		text := []rune(v)
+		if len(text) > shownLength {
+			text = append(text[:shownLength:shownLength], '…')
+		}
+		shown = append(shown, fmt.Sprintf("%q in %d", string(text), d.tally[v]))
+	}
+	if shown == nil {
+		return ""
+	}
+	return "rarest values and their rows: " + strings.Join(shown, ", ")
 }
 
 // DistinctValues returns the distinct values of a column, without null. All rules about the column share one set, which the
@@ -52,6 +83,9 @@ func (d *Distinct) add(r Row) {
 	text, ok := d.value(r)
 	if !ok {
 		return
+	}
+	if _, known := d.tally[text]; d.tally != nil && (known || len(d.tally) < maxTally) {
+		d.tally[text]++
 	}
 	sum := sha256.Sum256([]byte(text))
 	digest := [16]byte(sum[:16])

@@ -2,10 +2,17 @@ package quality
 
 var _ = register(Metric{
 	Name: "distinct_count", Column: OneColumn, Dimension: "coverage",
-	Text: "Number of different values of the column, without null.",
+	Text: "Number of different values of the column, without null. A failing rule shows the rarest values.",
 	Start: func(rule Rule, s *Subject) (Measure, error) {
 		values := s.DistinctValues(rule.Column)
-		return &rowCounter{result: func(int64) Result { return Result{Value: float64(values.Count())} }}, nil
+		values.tally = map[string]int64{}
+		return &rowCounter{result: func(int64) Result {
+			r := Result{Value: float64(values.Count())}
+			if !r.Passes(rule) {
+				r.Note = values.rarest()
+			}
+			return r
+		}}, nil
 	},
 	Cases: []Case{
 		{

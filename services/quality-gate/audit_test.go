@@ -284,3 +284,19 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
+
+// TestAFailedCountShowsTheRarestValues: the value of one wrong row is among thousands of right ones.
+func TestAFailedCountShowsTheRarestValues(t *testing.T) {
+	t.Parallel()
+	b := newTestGate(t, things(t, custom("two_kinds", `metric: distinct_count, column: kind, mustBe: 2`)))
+	var many []string
+	for i := range 200 {
+		many = append(many, fmt.Sprintf(`{"thing_id":"%d","kind":"%c"}`, i, 'a'+i%2))
+	}
+	many[77] = `{"thing_id":"77","kind":"44"}`
+	p := b.reject(candidate{slot: slot1, files: map[string]string{"": "[" + strings.Join(many, ",") + "]"}})
+	r := b.verdict(p.Verdict).rule(t, "two_kinds")
+	if !strings.HasPrefix(r.Note, `rarest values and their rows: "44" in 1, `) {
+		t.Errorf("note %q", r.Note)
+	}
+}

@@ -127,7 +127,7 @@ func list(p events.LandingValidated, attempt string, m lake.Manifest, r engine.R
 		Run: p.Run, Attempt: attempt, Manifest: p.Manifest,
 		SourceSystem: m.Description.SourceSystem, Validators: m.Description.Validators, Objects: []lake.CandidateObject{},
 		RowsIn: r.RowsIn, Staged: r.Staged, Duplicates: r.Duplicates, Quarantined: r.Quarantined, ByReason: r.ByReason,
-		Cells: r.Cells, CellReasons: r.CellReasons,
+		Cells: r.Cells, CellReasons: r.CellReasons, Warnings: r.Warnings,
 	}
 	// Invariant 5: the engine read exactly the landed rows, and every row is staged, a duplicate or quarantined.
 	if r.RowsIn != m.Rows || r.RowsIn != r.Staged+r.Duplicates+r.Quarantined {
