@@ -610,6 +610,11 @@ var guards = []Guard{
 
 	// Queries.
 	{
+		Name: "a query gives other days in another time zone",
+		File: "operations/duckdb/programs/database.py", Edits: []Edit{{"    \"TimeZone\": \"UTC\",\n", ""}},
+		Module: "operations", Test: "./duckdb TestSettings",
+	},
+	{
 		Name: "a query overwrites a file of the lake",
 		File: "operations/duckdb/programs/session.py", Edits: []Edit{{
 			"token not in (\"string_const\", \"comment\")",
