@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // a Lambda has no time-zone files
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/llac-project/llac/platform/cast"
 )
 
 // The defaults of a contract's schedule and retention.
@@ -25,7 +26,7 @@ func (d *document) readSLA(c *Contract, timezone node) {
 	c.SLA.Timezone = DefaultTimezone
 	if timezone.exists() {
 		c.SLA.Timezone = d.stringOf(timezone)
-		if _, err := zone(c.SLA.Timezone); err != nil {
+		if _, err := cast.Zone(c.SLA.Timezone); err != nil {
 			d.report(timezone, "write a name of the tz database, e.g. Europe/Madrid", "unknown time zone %q", c.SLA.Timezone)
 			c.SLA.Timezone = "UTC"
 		}
@@ -158,13 +159,6 @@ func weekday(text string) int {
 	return n
 }
 
-func zone(name string) (*time.Location, error) {
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("unknown time zone %q", name)
-	}
-	return time.LoadLocation(name)
-}
-
 // calendar is a contract's schedule in its time zone.
 type calendar struct {
 	spec *cron.SpecSchedule
@@ -180,7 +174,7 @@ func (s SLA) calendar() (calendar, error) {
 	if name == "" {
 		name = DefaultTimezone
 	}
-	loc, err := zone(name)
+	loc, err := cast.Zone(name)
 	return calendar{spec, loc}, err
 }
 

@@ -19,10 +19,11 @@ const (
 var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
 	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
-	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages"},
+	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages", "llacZone"},
 	atProperty: {
 		"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit",
-		"llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence",
+		"llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence", "llacZone",
+		"llacRounding",
 	},
 	atRule: {"llacResponsible"},
 }

@@ -290,8 +290,18 @@ var guards = []Guard{
 	},
 	{
 		Name: "a number with a thousands separator is staged as a smaller one",
-		File: "services/stager/engine/cast.go", Edits: []Edit{{"if !ok || n.grouped() {", "if !ok {"}},
+		File: "platform/cast/numeral.go", Edits: []Edit{{"if !ok || n.isGrouped() {", "if !ok {"}},
 		Module: "services/stager", Test: "./engine TestCases/integers_two_readings",
+	},
+	{
+		Name: "a time that occurs twice is staged as one of the two instants",
+		File: "platform/cast/time.go", Edits: []Edit{{"return found, ErrTwice", "return found, nil"}},
+		Module: "services/stager", Test: "./engine TestCases/zones",
+	},
+	{
+		Name: "a decimal is rounded although its contract does not allow it",
+		File: "platform/cast/decimal.go", Edits: []Edit{{"if !r.Rounds() {", "if false {"}},
+		Module: "services/stager", Test: "./engine TestCases/rounding",
 	},
 	{
 		Name: "a row of another slice is staged",

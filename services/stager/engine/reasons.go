@@ -15,7 +15,8 @@ const (
 	BadBoolean      Code = "bad_boolean"
 	BadDate         Code = "bad_date"
 	BadTimestamp    Code = "bad_timestamp"
-	UnmappedCode    Code = "unmapped_code" // not in the contract's reference codes
+	AmbiguousTime   Code = "ambiguous_time" // occurs twice in the column's time zone
+	UnmappedCode    Code = "unmapped_code"  // not in the contract's reference codes
 	Pattern         Code = "pattern"
 	TooShort        Code = "too_short"
 	TooLong         Code = "too_long"
