@@ -294,6 +294,11 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./engine TestCases/integers_two_readings",
 	},
 	{
+		Name: "of two values of one name the last is staged",
+		File: "platform/source/jsonpage/records.go", Edits: []Edit{{"isRepeated && row.Bad == nil {", "isRepeated && false {"}},
+		Module: "services/stager", Test: "./engine TestCases/repeated_name",
+	},
+	{
 		Name: "a time that occurs twice is staged as one of the two instants",
 		File: "platform/cast/time.go", Edits: []Edit{{"return found, ErrTwice", "return found, nil"}},
 		Module: "services/stager", Test: "./engine TestCases/zones",

@@ -57,6 +57,31 @@ func TestFiguresWithMoreDecimals(t *testing.T) {
 	}
 }
 
+// TestRepeatedNamesInTheRegister stages a record of the register with two capacities and two towns, and a sound one.
+func TestRepeatedNamesInTheRegister(t *testing.T) {
+	t.Parallel()
+	all, err := contract.LoadDir(datasets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = `[{"registre":"S00001","tipologia":"Servei de tutela","inscripcio":"2007-02-07","capacitat":"35","capacitat":"40",` +
+		`"municipi":"Barcelona","municipi":"Girona","comarca":"Barcelonès"},` +
+		`{"registre":"S00002","tipologia":"Servei de tutela","inscripcio":"2007-02-07","capacitat":"35","municipi":"Girona"}]`
+	for _, c := range all {
+		if c.Dataset != "social_services" {
+			continue
+		}
+		got := testCase{contract: c, finders: noneFor(c), pages: []string{page}}.run(t)
+		for _, want := range []string{"rows in 2 = staged 1 + duplicates 0 + quarantined 1\nrepeated_name 1\n", `"S00002"`} {
+			if !strings.Contains(got, want) {
+				t.Errorf("got\n%s\nwant it to contain %q", got, want)
+			}
+		}
+		return
+	}
+	t.Fatal("missing contract of social_services")
+}
+
 // noneFor returns a Finder that matches nothing for every matched column.
 func noneFor(c *contract.Contract) map[string]matching.Finder {
 	out := map[string]matching.Finder{}

@@ -276,7 +276,7 @@ func TestGeneratedRuns(t *testing.T) {
 	t.Logf("seen: %v", seen)
 	for _, what := range []string{"staged", "matched", "duplicates", "missing_required", "bad_type", "bad_text", "bad_integer",
 		"bad_number", "bad_decimal", "bad_boolean", "bad_date",
-		"bad_timestamp", "ambiguous_time",
+		"bad_timestamp", "ambiguous_time", "repeated_name",
 		"unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition",
 		"wrong_slice", "key_conflict", "bad_row", "bad_page"} {
 		if seen[what] < 10 {

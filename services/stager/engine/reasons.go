@@ -7,6 +7,7 @@ type Code string
 // The reason codes.
 const (
 	MissingRequired Code = "missing_required" // null or absent, but the contract requires it (or it is part of the key or the partition)
+	RepeatedName    Code = "repeated_name"    // a name occurs twice in the record, or in an object that is kept as JSON
 	BadType         Code = "bad_type"         // an object or array where a single value is expected
 	BadText         Code = "bad_text"         // not valid UTF-8
 	BadInteger      Code = "bad_integer"

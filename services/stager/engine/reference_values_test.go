@@ -67,6 +67,8 @@ func refText(f contract.Field, raw string) (text string, null bool, bad Code) {
 	switch {
 	case raw == "" || raw == "null":
 		return "", true, ""
+	case f.Type == contract.JSON && refRepeats([]byte(raw)):
+		return "", false, RepeatedName
 	case f.Type == contract.JSON:
 		s, ok := refUnquote(raw)
 		return raw, ok && isNull(strings.TrimSpace(s)), ""

@@ -189,7 +189,7 @@ func (w *worker) row(b *batch, rec source.Row) {
 	b.good++
 }
 
-// assign sets the raw values of the record by column and returns its origin. If a name repeats, the last value counts.
+// assign sets the raw values of the record by column and returns its origin.
 func (w *worker) assign(rec source.Row) uint8 {
 	clear(w.raw)
 	var origin []byte
@@ -365,13 +365,17 @@ func (w *worker) quarantine(b *batch, rec source.Row, why *rejection) {
 
 // unreadable returns the rejection of a record that the page reader could not parse.
 func unreadable(err error) *rejection {
-	if errors.Is(err, source.ErrNotUTF8) {
+	switch {
+	case errors.Is(err, source.ErrNotUTF8):
 		return &notUTF8
+	case errors.Is(err, source.ErrRepeatedName):
+		return &repeatedName
 	}
 	return &notObject
 }
 
 var (
-	notUTF8   = rejection{code: BadText, message: "want UTF-8"}
-	notObject = rejection{code: BadRow, message: "want an object"}
+	notUTF8      = rejection{code: BadText, message: "want UTF-8"}
+	notObject    = rejection{code: BadRow, message: "want an object"}
+	repeatedName = rejection{code: RepeatedName, message: "want each name once; which of the values is true is not known"}
 )
