@@ -154,13 +154,22 @@ func prepare(folder string, job any) error {
 	if err != nil {
 		return fmt.Errorf("encode the job for DuckDB: %w", err)
 	}
-	if err := os.CopyFS(folder, programs); err != nil {
-		return fmt.Errorf("copy the programs for DuckDB: %w", err)
+	if _, err := Programs(folder); err != nil {
+		return err
 	}
 	if err := os.WriteFile(filepath.Join(folder, jobName), in, 0o600); err != nil {
 		return fmt.Errorf("write the job for DuckDB: %w", err)
 	}
 	return nil
+}
+
+// Programs copies the Python programs into a folder and returns their folder. A program of another package finds database.py
+// there, the one place that opens DuckDB.
+func Programs(folder string) (string, error) {
+	if err := os.CopyFS(folder, programs); err != nil {
+		return "", fmt.Errorf("copy the programs for DuckDB: %w", err)
+	}
+	return filepath.Join(folder, "programs"), nil
 }
 
 // spilling is a job that needs a folder for what does not fit into memory.

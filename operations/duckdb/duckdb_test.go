@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/llac-project/llac/platform/local/python"
 )
@@ -59,12 +62,29 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestOptimizerThatLosesRows checks the setting that programs/database.py explains.
-func TestOptimizerThatLosesRows(t *testing.T) {
+// TestSettings checks the settings that programs/database.py explains, and that a person who runs dbt by hand has them too.
+func TestSettings(t *testing.T) {
 	t.Parallel()
-	rows, err := engine(t).Run(t.Context(), Job{Query: "select current_setting('disabled_optimizers')"})
-	if err != nil || !reflect.DeepEqual(rows.Values, [][]any{{"outer_join_simplification"}}) {
+	const query = "select current_setting('TimeZone'), current_setting('disabled_optimizers')"
+	rows, err := engine(t).Run(t.Context(), Job{Query: query})
+	if err != nil || !reflect.DeepEqual(rows.Values, [][]any{{"UTC", "outer_join_simplification"}}) {
 		t.Errorf("got %v, %v", rows.Values, err)
+	}
+	raw, err := os.ReadFile(filepath.Join("..", "..", "dbt", "profiles.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var profile struct {
+		Llac struct {
+			Outputs map[string]struct{ Settings map[string]any }
+		}
+	}
+	if err := yaml.Unmarshal(raw, &profile); err != nil {
+		t.Fatal(err)
+	}
+	settings := profile.Llac.Outputs["duckdb"].Settings
+	if got := []any{settings["TimeZone"], settings["disabled_optimizers"]}; !reflect.DeepEqual(got, rows.Values[0]) {
+		t.Errorf("dbt/profiles.yml sets %v, database.py %v", got, rows.Values[0])
 	}
 }
 

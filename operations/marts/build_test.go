@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -45,6 +46,38 @@ func (l *projectLake) pointer() *lake.MartsPointer {
 		l.t.Fatal(err)
 	}
 	return p
+}
+
+// TestTheTimeZoneIsUTC builds a project whose profile sets another time zone: models and queries have UTC all the same.
+func TestTheTimeZoneIsUTC(t *testing.T) {
+	t.Parallel()
+	l := newProjectLake(t)
+	l.stageBoth()
+	profile := filepath.Join(l.project, "profiles.yml")
+	text, err := os.ReadFile(profile)
+	if err != nil || !strings.Contains(string(text), "TimeZone: UTC") {
+		t.Fatalf("the profile is %s, %v", text, err)
+	}
+	text = []byte(strings.Replace(string(text), "TimeZone: UTC", "TimeZone: America/New_York", 1))
+	const day = "cast(cast(timestamptz '2024-01-01 00:00:00+00' as date) as varchar)"
+	model := "select town_id, " + day + " as town_name, source_system, data_origin from {{ source('staging', 'towns') }}\n"
+	if err := errors.Join(os.WriteFile(profile, text, 0o600),
+		os.WriteFile(filepath.Join(l.project, "models", "marts", "dim_towns.sql"), []byte(model), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	l.build()
+	if got := l.rows("dim_towns", "distinct town_name"); got != "2024-01-01" {
+		t.Errorf("a model has the day %s, want 2024-01-01", got)
+	}
+	s, err := l.engine.Open(t.Context(), t.TempDir(), l.project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rows, err := s.Query(t.Context(), "select "+day, 0)
+	if err != nil || fmt.Sprint(rows.Values) != "[[2024-01-01]]" {
+		t.Errorf("a query has the day %v, %v, want 2024-01-01", rows.Values, err)
+	}
 }
 
 // TestBuild follows some marts: built, up to date, built again from the same snapshots, built from a new one.

@@ -54,7 +54,11 @@ func (d DuckDB) Open(ctx context.Context, folder, project string) (Session, erro
 		return nil, fmt.Errorf("find the folder of the build: %w", err)
 	}
 	s := &session{place: d.Place, python: d.Environment.Python(), log: filepath.Join(folder, "engine.log")}
-	if err := s.start(d.Environment.Command(ctx, "-c", program)); err != nil {
+	programs, err := duckdb.Programs(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(d.Environment.Command(ctx, "-c", program, programs)); err != nil {
 		return nil, err
 	}
 	var packages []string

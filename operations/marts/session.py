@@ -1,5 +1,6 @@
 """The engine's side of a build: one process that runs SQL and dbt on the work database. It reads one request per line from
-standard input and writes one result per line to standard output, after lines of progress. duckdb.go has the members."""
+standard input and writes one result per line to standard output, after lines of progress. duckdb.go has the members. The
+argument is the folder of the programs that package duckdb shares."""
 
 import importlib.metadata
 import json
@@ -11,6 +12,11 @@ results = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)  # what a library prints must not come between the results
 
 import duckdb  # noqa: E402
+
+sys.path.insert(0, sys.argv[1])
+import database  # noqa: E402
+
+del sys.path[0]  # the other programs have common names, which a package of dbt's might have too
 
 state = {"manifest": None, "progress": None}
 lock = threading.Lock()  # dbt reports progress from several threads
@@ -48,9 +54,7 @@ def open_session(request):
 def run_sql(request):
     result, statement, connection = {"columns": [], "rows": [], "more": False}, "", None
     try:
-        connection = duckdb.connect(state["database"], config=state["settings"])
-        for name, value in state["sets"].items():
-            connection.execute("set " + name + " = '" + str(value).replace("'", "''") + "'")
+        connection = database.connect(state["database"], config=state["settings"], settings=state["sets"])
         for statement in request.get("statements") or []:
             connection.execute(statement)
         statement = request.get("query")
@@ -80,7 +84,8 @@ def read_yaml(name):
 
 
 def write_profile():
-    """Write the profile of the work database, with the name and the DuckDB settings of the project's own profile."""
+    """Write the profile of the work database, with the name of the project's own profile. Its DuckDB settings are the
+    project's, except for those that every session has."""
     import yaml
 
     name = read_yaml("dbt_project.yml").get("profile") or "llac"
@@ -94,7 +99,7 @@ def write_profile():
         "schema": state["schema"],
         "threads": state["threads"],
         "config_options": state["settings"],
-        "settings": state["sets"],
+        "settings": {**state["sets"], **database.SETTINGS},
     }
     with open(os.path.join(state["folder"], "profiles.yml"), "w", encoding="utf-8") as f:
         yaml.safe_dump({name: {"target": "work", "outputs": {"work": target}}}, f)

@@ -3,6 +3,7 @@ package contract
 import (
 	"time"
 
+	"github.com/llac-project/llac/platform/cast"
 	"github.com/llac-project/llac/platform/quality"
 )
 
@@ -97,7 +98,8 @@ type Field struct {
 	// is set.
 	NullLiterals []string          // texts that mean null besides the empty text, compared after trimming
 	Squeeze      bool              // fold inner runs of white space to one space
-	Format       string            // dates: a Go layout derived from the contract's format, e.g. "2006-01-02"
+	Format       string            // dates and timestamps: a Go layout derived from the contract's format; empty: the default
+	Zone         string            // dates and timestamps: the time zone of times without an offset; empty: UTC
 	PadLeft      int               // pad digits with zeros to this width: "1" -> "01"
 	Default      *string           // value for null, e.g. district_id "00"
 	Mapping      map[string]string // reference codes: source text -> value; a text that is not in it is an error
@@ -106,9 +108,10 @@ type Field struct {
 	MaxLength    *int
 	Minimum      *float64 // inclusive
 	Maximum      *float64
-	Precision    int // decimals
-	Scale        int
-	CheckDigit   string // "idescat_municipality": the sixth digit of an Idescat code
+	Precision    int           // decimals
+	Scale        int           // decimals
+	Rounding     cast.Rounding // decimals: of values with more decimals than Scale
+	CheckDigit   string        // "idescat_municipality": the sixth digit of an Idescat code
 
 	// CheckDigitExempt are values that the source uses although they have no check digit, e.g. "999998".
 	CheckDigitExempt []string
@@ -125,6 +128,11 @@ type Field struct {
 
 // Derived reports whether the field describes another field's match and is not read from the source.
 func (f Field) Derived() bool { return f.MethodOf != "" || f.ConfidenceOf != "" }
+
+// DecimalForm returns the form of the values of a decimal column.
+func (f Field) DecimalForm() cast.DecimalForm {
+	return cast.DecimalForm{Precision: f.Precision, Scale: f.Scale, Rounding: f.Rounding}
+}
 
 // Personal reports whether the field's values must not leave landing and archive.
 func (f Field) Personal() bool { return f.Classification == "personal" }

@@ -23,6 +23,7 @@ type document struct {
 	file     string
 	root     node
 	problems Problems
+	zone     string // the dataset's llacZone
 }
 
 // node is one position in the document. The zero node does not exist; reading from it gives zero values.

@@ -128,6 +128,8 @@ func (d *document) readField(p node) (Field, bool) {
 	}
 	d.readType(&f, p)
 	d.readOptions(&f, p.get("logicalTypeOptions"))
+	d.readZone(&f, custom["llacZone"])
+	d.readRounding(&f, custom["llacRounding"])
 
 	f.Classification = d.choiceOf(p.get("classification"), "public", "personal", "internal")
 	f.Staged = d.flagOf(custom["llacStaged"], !f.Personal())
@@ -228,7 +230,7 @@ func (d *document) readDecimal(f *Field, physical node) {
 	f.Type = Decimal
 	f.Precision, _ = strconv.Atoi(m[1])
 	f.Scale, _ = strconv.Atoi(m[2])
-	if f.Precision < 1 || f.Precision > 38 || f.Scale > f.Precision {
+	if f.Precision < 1 || f.Precision > maxPrecision || f.Scale > f.Precision {
 		d.report(physical, "", "a decimal must have a precision of 1 to 38 and a scale of at most the precision")
 	}
 }
@@ -261,16 +263,14 @@ func (d *document) readOptions(f *Field, options node) {
 				d.report(e.value, "add HH:mm:ss, or make it a date", "a timestamp's format needs the time of day")
 			}
 			f.Format = layout
-		case e.name == "defaultTimezone" && f.Type == Timestamp && contains([]string{"UTC", "Etc/UTC"}, e.value.text()):
+		case e.name == "defaultTimezone" && f.Type == Timestamp:
+			f.Zone = d.zoneOf(e.value)
 		default:
 			d.report(e.value, "use a quality rule instead, or remove it", "Llac does not enforce %s on a column of type %s", e.name, f.Type)
 		}
 	}
 	if f.Format == "" && f.Type == Date {
 		f.Format = time.DateOnly
-	}
-	if f.Format == "" && f.Type == Timestamp {
-		f.Format = "2006-01-02T15:04:05"
 	}
 	if f.MinLength != nil && f.MaxLength != nil && *f.MinLength > *f.MaxLength {
 		d.report(options, "", "minLength %d is above maxLength %d", *f.MinLength, *f.MaxLength)
@@ -326,25 +326,20 @@ func (d *document) readReference(f *Field, relationships node) {
 // refuses returns why a text from the contract cannot be a value of the column; empty if it can.
 func (f Field) refuses(text string) string {
 	switch f.Type {
-	case Integer:
-		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
-			return "is not an integer"
-		}
-	case Number, Decimal:
-		if _, err := strconv.ParseFloat(text, 64); err != nil {
-			return "is not a number"
-		}
 	case Boolean:
 		if text != "true" && text != "false" {
 			return "is neither true nor false"
 		}
 	case Date, Timestamp:
-		if _, err := time.Parse(f.Format, text); f.Format != "" && err != nil {
-			return "does not have the column's format"
+		if reason := f.refusesTime(text); reason != "" {
+			return reason
 		}
 	}
 	if f.numeric() {
-		v, _ := strconv.ParseFloat(text, 64)
+		v, reason := f.magnitude(text)
+		if reason != "" {
+			return reason
+		}
 		if f.Minimum != nil && v < *f.Minimum || f.Maximum != nil && v > *f.Maximum {
 			return "is outside the column's range"
 		}

@@ -101,7 +101,11 @@ func (d *document) readSchema(c *Contract, object node) {
 			"references of the whole object are not supported")
 	}
 
+	if zone, ok := custom["llacZone"]; ok {
+		d.zone = d.zoneOf(zone)
+	}
 	places := d.readFields(c, object)
+	d.checkZone(c, custom["llacZone"])
 	d.readSlicing(c, custom["llacSlicing"], places)
 	d.checkKeyAndPartition(c, object, places)
 	d.checkMatches(c, places)

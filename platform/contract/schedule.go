@@ -1,13 +1,16 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // a Lambda has no time-zone files
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/llac-project/llac/platform/cast"
 )
 
 // The defaults of a contract's schedule and retention.
@@ -23,7 +26,7 @@ func (d *document) readSLA(c *Contract, timezone node) {
 	c.SLA.Timezone = DefaultTimezone
 	if timezone.exists() {
 		c.SLA.Timezone = d.stringOf(timezone)
-		if _, err := zone(c.SLA.Timezone); err != nil {
+		if _, err := cast.Zone(c.SLA.Timezone); err != nil {
 			d.report(timezone, "write a name of the tz database, e.g. Europe/Madrid", "unknown time zone %q", c.SLA.Timezone)
 			c.SLA.Timezone = "UTC"
 		}
@@ -102,10 +105,12 @@ func (d *document) duration(item node) time.Duration {
 var cronFields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 
 func parseCron(expression string) (*cron.SpecSchedule, error) {
-	if n := len(strings.Fields(expression)); n != 5 || strings.ContainsAny(expression, "=@") {
+	fields := strings.Fields(expression)
+	if len(fields) != 5 || strings.ContainsAny(expression, "=@") {
 		return nil, fmt.Errorf("%q is not a cron schedule of five fields", expression)
 	}
-	schedule, err := cronFields.Parse(expression)
+	fields[4] = sundayAsZero(fields[4])
+	schedule, err := cronFields.Parse(strings.Join(fields, " "))
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a cron schedule: %w", expression, err)
 	}
@@ -118,11 +123,40 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	return spec, nil
 }
 
-func zone(name string) (*time.Location, error) {
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("unknown time zone %q", name)
+// sundayAsZero writes the weekday 7 of a cron field as 0, because the library accepts 0 to 6 only: 7 becomes 0, and 5-7
+// becomes 5-6,0. It returns a part that it cannot read unchanged, and the library reports it.
+func sundayAsZero(weekdays string) string {
+	parts := strings.Split(weekdays, ",")
+	for i, part := range parts {
+		days, every, _ := strings.Cut(part, "/")
+		from, to, isRange := strings.Cut(days, "-")
+		if !isRange {
+			to = from
+		}
+		first, step := weekday(from), weekday(cmp.Or(every, "1"))
+		switch {
+		case weekday(to) != 7 || first < 0 || first > 7 || step < 1:
+		case first == 7:
+			parts[i] = "0"
+		case (7-first)%step == 0:
+			parts[i] = strings.Replace(part, "-"+to, "-6", 1) + ",0"
+		default:
+			parts[i] = strings.Replace(part, "-"+to, "-6", 1)
+		}
 	}
-	return time.LoadLocation(name)
+	return strings.Join(parts, ",")
+}
+
+// weekday returns the number of a weekday, given as a number or a name; -1 for anything else.
+func weekday(text string) int {
+	if day := slices.Index([]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}, strings.ToLower(text)); day >= 0 {
+		return day
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
 }
 
 // calendar is a contract's schedule in its time zone.
@@ -140,7 +174,7 @@ func (s SLA) calendar() (calendar, error) {
 	if name == "" {
 		name = DefaultTimezone
 	}
-	loc, err := zone(name)
+	loc, err := cast.Zone(name)
 	return calendar{spec, loc}, err
 }
 

@@ -61,6 +61,30 @@ func TestDueAndNextSlots(t *testing.T) {
 	}
 }
 
+// TestSundayIsZeroAndSeven compares schedules that write Sunday as 7 with the same schedules that do not.
+func TestSundayIsZeroAndSeven(t *testing.T) {
+	t.Parallel()
+	for seven, want := range map[string]string{
+		"7": "0", "07": "0", "SUN": "0", "7-7": "0", "1,7": "0,1", "5-7": "0,5,6", "Fri-7": "0,5,6", "0-7": "0-6", "1-7": "0-6",
+		"sun-7": "0-6", "1-7/2": "0,1,3,5", "2-7/2": "2,4,6", "3-7/4": "0,3", "6,5-7": "0,5,6", "7/2": "0", "1-5": "1-5",
+	} {
+		got, expected := scheduled("30 6 * * "+seven, "Europe/Madrid"), scheduled("30 6 * * "+want, "Europe/Madrid")
+		for now := at(t, "2025-03-01T00:00:00Z"); now.Before(at(t, "2025-03-22T00:00:00Z")); now = now.Add(11 * time.Hour) {
+			a, okA := got.NextSlot(now)
+			b, okB := expected.NextSlot(now)
+			if !a.Equal(b) || !okA || !okB {
+				t.Errorf("weekday %q: after %v comes %v (%v), want %v as for %q", seven, now, a, okA, b, want)
+				break
+			}
+		}
+	}
+	for _, weekdays := range []string{"8", "7-2", "5-8", "-7", "7-", "1-7/0", "1-7/x", "x-7", "1-6-7", "sunday", "77"} {
+		if next, ok := scheduled("30 6 * * "+weekdays, "UTC").NextSlot(at(t, "2025-03-01T00:00:00Z")); ok {
+			t.Errorf("weekday %q is due at %v, want no schedule", weekdays, next)
+		}
+	}
+}
+
 func TestInvalidScheduleIsNeverDue(t *testing.T) {
 	t.Parallel()
 	for _, c := range []*contract.Contract{

@@ -19,10 +19,10 @@ const (
 var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
 	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
-	atSchema:   {"llacKeyConflict", "llacDrift", "llacRowRules", "llacSlicing", "llacRawPages"},
+	atSchema:   {"llacKeyConflict", "llacDrift", "llacRowRules", "llacSlicing", "llacRawPages", "llacZone"},
 	atProperty: {
 		"llacStaged", "llacInvalid", "llacRepair", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping",
-		"llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence",
+		"llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence", "llacZone", "llacRounding",
 	},
 	atRule: {"llacResponsible"},
 }

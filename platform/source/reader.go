@@ -14,7 +14,8 @@ type Reader interface {
 	//
 	// A record that cannot be read, in a page whose structure continues after it, is a row with Bad set: an element that
 	// is not an object (ErrNotObject) has no fields; a record with bytes that are not UTF-8 (ErrNotUTF8) lacks the fields
-	// that contain them. Bad rows count like any other.
+	// that contain them; a record with a name that occurs twice (ErrRepeatedName) lacks the fields of that name. Bad rows
+	// count like any other.
 	//
 	// Row.Fields is reused for the next row: it is valid until yield returns. The raw values are parts of page; they must
 	// not be changed, and are valid as long as page is.
@@ -26,7 +27,7 @@ type Row struct {
 	Index  int     // 0-based position in the page
 	Start  int     // byte range of the record in the page; of a cell of a JSON-stat cube, the range of its value
 	End    int     //
-	Fields []Value // in the source's order; a name may repeat, and then the last one counts
+	Fields []Value // in the source's order; no two have the same name
 	Bad    error   // a *PageError with the reason why the record cannot be read; some or all of its fields are missing
 }
 
@@ -49,6 +50,10 @@ const RolePrefix = "role:"
 var (
 	ErrNotObject = errors.New("a row must be an object")
 	ErrNotUTF8   = errors.New("the text is not UTF-8")
+
+	// ErrRepeatedName is wrapped by errors about an object in which a name occurs twice. JSON does not define which of the
+	// values counts, and readers differ.
+	ErrRepeatedName = errors.New("a name occurs twice in one object")
 )
 
 // ErrForm is wrapped by errors about a page that is JSON of another form than its kind's: a retry cannot help.

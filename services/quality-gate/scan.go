@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -13,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
+	"github.com/llac-project/llac/platform/cast"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/runtime"
 )
@@ -44,8 +44,8 @@ func (r row) text(column string) string {
 
 // whole returns the column's whole number, nil if it is null.
 func (r row) whole(column string) *int64 {
-	n, err := strconv.ParseInt(r.text(column), 10, 64)
-	if err != nil {
+	n, ok := cast.Integer([]byte(r.text(column)))
+	if !ok {
 		return nil
 	}
 	return &n
@@ -66,16 +66,21 @@ func (r row) Number(column string) (float64, bool) {
 	return f, ok && !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 
+// float returns a number, or a text that is a numeral, in the grammar in which the stager reads numerals.
 func (r row) float(name string) (float64, bool) {
 	if v, ok := r.partition[name]; ok {
-		f, err := strconv.ParseFloat(v, 64)
-		return f, err == nil
+		return cast.Number([]byte(v))
 	}
 	switch a := r.columns[name].(type) {
 	case *array.Int64:
 		return float64(a.Value(r.index)), a.IsValid(r.index)
 	case *array.Float64:
 		return a.Value(r.index), a.IsValid(r.index)
+	case *array.String:
+		if a.IsNull(r.index) {
+			return 0, false
+		}
+		return cast.Number([]byte(a.Value(r.index)))
 	case *array.Decimal128:
 		return a.Value(r.index).ToFloat64(a.DataType().(*arrow.Decimal128Type).Scale), a.IsValid(r.index)
 	}

@@ -243,6 +243,8 @@ func TestUnreadableRows(t *testing.T) {
 			": 1; the first is row 1 of this page: byte 48: the text is not UTF-8"},
 		"rows that are not objects": {landing{pages: []string{good, latin1, `["Secreta",{"codi":"4"},null]`}}, 7, "00001",
 			": 3; the first is row 1"},
+		"a name twice": {landing{pages: []string{good, `[{"codi":"7"},{"codi":"8","codi":"Secreta"}]`}}, 4, "00001",
+			": 1; the first is row 1 of this page: byte 14: a name occurs twice in one object"},
 		"only unreadable rows": {landing{pages: []string{`["Secreta"]`}}, 1, "00000",
 			": 1; the first is row 0 of this page: byte 1: a row must be an object"},
 		"ckan": {landing{contract: ckan, pages: []string{answer, strings.Replace(answer, `{"_id":1,"codi":"a"}`,

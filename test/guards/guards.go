@@ -321,8 +321,23 @@ var guards = []Guard{
 	},
 	{
 		Name: "a number with a thousands separator is staged as a smaller one",
-		File: "services/stager/engine/cast.go", Edits: []Edit{{"if !ok || n.grouped() {", "if !ok {"}},
+		File: "platform/cast/numeral.go", Edits: []Edit{{"if !ok || n.isGrouped() {", "if !ok {"}},
 		Module: "services/stager", Test: "./engine TestCases/integers_two_readings",
+	},
+	{
+		Name: "of two values of one name the last is staged",
+		File: "platform/source/jsonpage/records.go", Edits: []Edit{{"isRepeated && row.Bad == nil {", "isRepeated && false {"}},
+		Module: "services/stager", Test: "./engine TestCases/repeated_name",
+	},
+	{
+		Name: "a time that occurs twice is staged as one of the two instants",
+		File: "platform/cast/time.go", Edits: []Edit{{"return found, ErrTwice", "return found, nil"}},
+		Module: "services/stager", Test: "./engine TestCases/zones",
+	},
+	{
+		Name: "a decimal is rounded although its contract does not allow it",
+		File: "platform/cast/decimal.go", Edits: []Edit{{"if !r.Rounds() {", "if false {"}},
+		Module: "services/stager", Test: "./engine TestCases/rounding",
 	},
 	{
 		Name: "a row of another slice is staged",
@@ -639,6 +654,11 @@ var guards = []Guard{
 	},
 
 	// Queries.
+	{
+		Name: "a query gives other days in another time zone",
+		File: "operations/duckdb/programs/database.py", Edits: []Edit{{"    \"TimeZone\": \"UTC\",\n", ""}},
+		Module: "operations", Test: "./duckdb TestSettings",
+	},
 	{
 		Name: "a query overwrites a file of the lake",
 		File: "operations/duckdb/programs/session.py", Edits: []Edit{{

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/python"
 	"github.com/llac-project/llac/services/stager/engine"
@@ -243,8 +244,12 @@ func read(t *testing.T, path string) readOutput {
 	if err != nil {
 		t.Skip("the Parquet readers are not available: ", err)
 	}
+	programs, err := duckdb.Programs(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	var failure bytes.Buffer
-	command := environment.Command(t.Context(), filepath.Join("testdata", "read.py"), path)
+	command := environment.Command(t.Context(), filepath.Join("testdata", "read.py"), path, programs)
 	command.Stderr = &failure
 	out, err := command.Output()
 	if err != nil {

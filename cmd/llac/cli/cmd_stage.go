@@ -156,7 +156,7 @@ func stageText(t *text, r staging.Result) {
 		t.line("\nEach row has the source_system %s. You vouch for it; it was not checked.", r.SourceSystem)
 	}
 	if r.Query != "" {
-		t.line("\nTo query them:\nduckdb -c %s", format.ShellText(r.Query+" LIMIT 10"))
+		t.line("\nTo query them:\nduckdb -c %s", format.ShellText("SET TimeZone = 'UTC'; "+r.Query+" LIMIT 10"))
 	}
 }
 

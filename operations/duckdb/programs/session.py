@@ -51,8 +51,8 @@ class Session:
         self.views = {}  # by schema.name
         self.carried = set()  # simulated views whose rows a statement may have copied into a table of the session
         # A database without files, for finding the names in a statement.
-        self.blank = duckdb.connect(
-            ":memory:", config={"enable_external_access": False, "python_enable_replacements": False}
+        self.blank = database.connect(
+            config={"enable_external_access": False, "python_enable_replacements": False}
         )
         self.connection = database.connect(
             config={

@@ -13,7 +13,7 @@ type reader struct{ records *jsonpage.Records }
 // Want does nothing: all fields of a datastore answer are the portal's own.
 func (r *reader) Want(...string) {}
 
-// Rows yields one row per object of result.records, with the fields in the page's order; a name may repeat.
+// Rows yields one row per object of result.records, with the fields in the page's order.
 func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
 	_, err := r.read(page, yield)
 	return err
@@ -22,7 +22,7 @@ func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
 // answer is what a datastore answer contains besides its records.
 type answer struct {
 	success bool
-	lists   int   // how often result.records occurs
+	lists   bool  // result.records exists
 	total   int64 // -1 if the answer has none
 	limit   int64 // the limit that the portal applied; -1 if the answer has none
 }
@@ -33,7 +33,7 @@ func (r *reader) read(page []byte, yield func(source.Row) error) (answer, error)
 	if err := s.Expect('{', "a datastore answer is an object"); err != nil {
 		return a, err
 	}
-	err := s.Object(func(name string, _, _ int) error {
+	err := s.Members(func(name string, _, _ int) error {
 		switch name {
 		case "success":
 			start, end, err := s.Value()
@@ -51,7 +51,7 @@ func (r *reader) read(page []byte, yield func(source.Row) error) (answer, error)
 	if err := s.End(); err != nil {
 		return a, err
 	}
-	if !a.success || a.lists == 0 {
+	if !a.success || !a.lists {
 		return a, s.Form(0, "a datastore answer must have success true and result.records")
 	}
 	return a, nil
@@ -62,15 +62,12 @@ func (r *reader) result(s *jsonpage.Scanner, page []byte, a *answer, yield func(
 	if err := s.Expect('{', "result must be an object"); err != nil {
 		return err
 	}
-	return s.Object(func(name string, _, _ int) error {
+	return s.Members(func(name string, _, _ int) error {
 		switch name {
 		case "records":
-			a.lists++
+			a.lists = true
 			if err := s.Expect('[', "result.records must be an array of objects"); err != nil {
 				return err
-			}
-			if a.lists > 1 {
-				return s.Form(s.Offset(), "result.records occurs twice")
 			}
 			return r.records.Read(yield)
 		case "total":

@@ -128,15 +128,12 @@ func (r cubeReader) textAt(p span) string {
 	return jsonpage.Unquote(r.raw(p))
 }
 
-// members returns the positions of the values of the object at the current position. A repeated name is an error: which of
-// two values, labels or sizes is valid is unknown, and every cell depends on them.
+// members returns the positions of the values of the object at the current position. A repeated name is an error: every cell
+// depends on these values.
 func (r cubeReader) members() (map[string]span, error) {
 	out := map[string]span{}
-	err := r.Object(func(name string, from, to int) error {
+	err := r.Members(func(name string, _, _ int) error {
 		start, end, err := r.Value()
-		if _, twice := out[name]; twice && err == nil {
-			err = r.form(span{from, to}, "a name occurs twice in one object")
-		}
 		out[name] = span{start, end}
 		return err
 	})

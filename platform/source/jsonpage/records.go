@@ -15,6 +15,7 @@ type Records struct {
 	scanner Scanner
 	names   *Names
 	fields  []source.Value // of the row being yielded
+	check   bool           // the row may have a name twice
 }
 
 // NewRecords returns a reader that has not read any names yet.
@@ -57,7 +58,14 @@ func (r *Records) element() (source.Row, error) {
 	isObject := s.peek() == '{'
 	row := source.Row{Index: s.row, Start: s.i}
 	if isObject {
+		r.check = false
 		r.fields, row.Bad, err = r.object(r.fields[:0])
+		if r.check {
+			var isRepeated bool
+			if r.fields, isRepeated = r.names.dropRepeated(r.fields); isRepeated && row.Bad == nil {
+				row.Bad = s.Fail(row.Start, source.ErrRepeatedName)
+			}
+		}
 		row.Fields = r.fields[:len(r.fields):len(r.fields)]
 	} else {
 		err = s.skip(0)
@@ -136,7 +144,9 @@ func (r *Records) unexpectedName(before int) (at int, text string, err error) {
 	if err != nil || s.foreign >= 0 {
 		return 0, "", err
 	}
-	if at = r.names.learn(before, s.b[from:s.i], to-from); at > 0 {
+	at, isNew := r.names.learn(before, s.b[from:s.i], to-from)
+	r.check = r.check || !isNew
+	if at > 0 {
 		return at, r.names.all[at].text, nil
 	}
 	return 0, Unquote(s.b[from:to]), nil

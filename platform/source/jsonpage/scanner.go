@@ -316,6 +316,18 @@ func (s *Scanner) Object(each func(name string, nameStart, nameEnd int) error) e
 	return err
 }
 
+// Members consumes an object as Object does. A name that occurs twice is an ErrForm: which of the values counts is not known.
+func (s *Scanner) Members(each func(name string, nameStart, nameEnd int) error) error {
+	seen := map[string]bool{}
+	return s.Object(func(name string, from, to int) error {
+		if seen[name] {
+			return s.Fail(from, fmt.Errorf("%w: %w", source.ErrForm, source.ErrRepeatedName))
+		}
+		seen[name] = true
+		return each(name, from, to)
+	})
+}
+
 // decoded returns a name as text. The names of a page repeat, so each is decoded once.
 func (s *Scanner) decoded(from, to int) string {
 	raw := s.b[from:to]

@@ -53,6 +53,9 @@ func DecodeObject(body []byte, into any, what string) error {
 	if err := s.End(); err != nil {
 		return err
 	}
+	if at := RepeatedName(body[start:end]); at >= 0 {
+		return s.Fail(start+at, fmt.Errorf("%w: %w", source.ErrForm, source.ErrRepeatedName))
+	}
 	if err := json.Unmarshal(body[start:end], into); err != nil {
 		return s.Fail(start, fmt.Errorf("%w: %s cannot be decoded: %w", source.ErrForm, what, err))
 	}

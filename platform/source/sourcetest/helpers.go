@@ -55,11 +55,11 @@ func WantPermanent(t *testing.T, err error, texts ...string) *source.PermanentEr
 	return p
 }
 
-// Field returns the raw value of a row's field; "absent" if the row has none. The last of several counts.
+// Field returns the raw value of a row's field; "absent" if the row has none.
 func Field(r source.Row, name string) string {
-	for k := len(r.Fields) - 1; k >= 0; k-- {
-		if r.Fields[k].Name == name {
-			return string(r.Fields[k].Raw)
+	for _, f := range r.Fields {
+		if f.Name == name {
+			return string(f.Raw)
 		}
 	}
 	return "absent"

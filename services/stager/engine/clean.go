@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/source/jsonpage"
 )
 
 // text converts the raw JSON of a source value to the text that the contract describes: a string without quotes and
@@ -21,6 +22,9 @@ func (c *column) text(raw []byte) (text []byte, null bool, bad *rejection) {
 	case c.field.Type == contract.JSON:
 		if !utf8.Valid(raw) {
 			return nil, false, c.reject(BadText, "want UTF-8")
+		}
+		if jsonpage.RepeatedName(raw) >= 0 {
+			return nil, false, c.reject(RepeatedName, "want each name once in an object; which of the values is true is not known")
 		}
 		if raw[0] == '"' && c.nulls != nil {
 			if s, ok := unquote(raw); ok && c.isNull(bytes.TrimSpace(s)) {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -8,22 +10,33 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/llac-project/llac/platform/cast"
 	"github.com/llac-project/llac/platform/contract"
 )
 
+// value is one cell of a staged row. text may alias the page or a fresh buffer; it is copied when the row is kept.
+type value struct {
+	null      bool
+	defaulted bool    // the value is the contract's default
+	text      []byte  // text, JSON; decimals as fixed-length big-endian two's complement
+	whole     int64   // integers; dates in days and timestamps in microseconds since 1970; booleans 0 or 1
+	number    float64 // numbers
+}
+
 // column converts one source field to one staged column.
 type column struct {
-	field     contract.Field
-	required  bool // by the contract, or because the column is part of the key or the partition
-	nulls     map[string]struct{}
-	mapping   map[string][]byte
-	fallback  []byte // the default, after mapping; nil if none
-	pattern   *regexp.Regexp
-	precision int // decimals
-	width     int // decimals: bytes per value
-	inKey     bool
-	folder    bool // part of the partition or the slice: its values become folder names
-	match     int  // index into plan.matches plus 1 for a column that a match fills; 0: read from the source
+	field    contract.Field
+	required bool // by the contract, or because the column is part of the key or the partition
+	nulls    map[string]struct{}
+	mapping  map[string][]byte
+	fallback []byte // the default, after mapping; nil if none
+	pattern  *regexp.Regexp
+	decimal  cast.DecimalForm
+	width    int           // decimals: bytes per value
+	time     cast.TimeForm // dates and timestamps
+	inKey    bool
+	folder   bool // part of the partition or the slice: its values become folder names
+	match    int  // index into plan.matches plus 1 for a column that a match fills; 0: read from the source
 }
 
 func newColumn(f contract.Field, required bool) (*column, error) {
@@ -58,9 +71,17 @@ func newColumn(f contract.Field, required bool) (*column, error) {
 		return nil, fmt.Errorf("column %s: unknown check digit %q; deploy a stager that supports it first", f.Name, f.CheckDigit)
 	}
 	switch f.Type {
-	case contract.Text, contract.Integer, contract.Number, contract.Boolean, contract.Date, contract.Timestamp, contract.JSON:
+	case contract.Text, contract.Integer, contract.Number, contract.Boolean, contract.JSON:
+	case contract.Date, contract.Timestamp:
+		var err error
+		if c.time, err = cast.NewTimeForm(f.Format, f.Zone); err != nil {
+			return nil, fmt.Errorf("column %s: %w; deploy a stager that supports it first", f.Name, err)
+		}
 	case contract.Decimal:
-		c.precision, c.width = f.Precision, decimalWidth(f.Precision)
+		c.decimal, c.width = f.DecimalForm(), decimalWidth(f.Precision)
+		if f.Rounding != "" && !slices.Contains(cast.Roundings, f.Rounding) {
+			return nil, fmt.Errorf("column %s: unknown rounding %q; deploy a stager that supports it first", f.Name, f.Rounding)
+		}
 		if f.Precision < 1 || f.Precision > maxPrecision || f.Scale < 0 || f.Scale > f.Precision {
 			return nil, fmt.Errorf("column %s is decimal(%d,%d); want a precision of 1 to %d and a scale of 0 to the precision",
 				f.Name, f.Precision, f.Scale, maxPrecision)
@@ -120,39 +141,49 @@ func (c *column) cast(text []byte) (value, *rejection) {
 		v.text = text
 		return v, nil
 	case contract.Integer:
-		if v.whole, ok = castInteger(text); !ok {
+		if v.whole, ok = cast.Integer(text); !ok {
 			return v, c.reject(BadInteger, "want a whole number of 64 bits")
 		}
 	case contract.Number:
-		if v.number, ok = castNumber(text); !ok {
+		if v.number, ok = cast.Number(text); !ok {
 			return v, c.reject(BadNumber, "want a number with a decimal point")
 		}
 	case contract.Decimal:
-		if v.text, ok = castDecimal(text, c.precision, c.field.Scale, c.width); !ok {
-			want := fmt.Sprintf("want a decimal of at most %d digits, %d of them after the point", c.precision, c.field.Scale)
+		if v.text, ok = cast.Decimal(text, c.decimal, c.width); !ok {
+			want := fmt.Sprintf("want a decimal of at most %d digits, %d of them after the point", c.field.Precision, c.field.Scale)
 			return v, c.reject(BadDecimal, want)
 		}
 	case contract.Boolean:
-		if v.whole, ok = castBoolean(text); !ok {
+		var is bool
+		if is, ok = cast.Boolean(text); !ok {
 			return v, c.reject(BadBoolean, "want true or false")
 		}
+		if is {
+			v.whole = 1
+		}
 	case contract.Date:
-		if v.whole, ok = castDate(text, c.field.Format); !ok {
-			return v, c.reject(BadDate, "want a date like "+layoutOr(c.field.Format, time.DateOnly))
+		var err error
+		if v.whole, err = c.time.Date(text); err != nil {
+			return v, c.reject(BadDate, "want a date like "+cmp.Or(c.field.Format, time.DateOnly))
 		}
 	case contract.Timestamp:
-		if v.whole, ok = castTimestamp(text, c.field.Format); !ok {
-			return v, c.reject(BadTimestamp, "want a timestamp like "+layoutOr(c.field.Format, time.RFC3339))
+		var err error
+		if v.whole, err = c.time.Timestamp(text); err != nil {
+			return v, c.notAnInstant(err)
 		}
 	}
 	return v, nil
 }
 
-func layoutOr(layout, otherwise string) string {
-	if layout == "" {
-		return otherwise
+// notAnInstant returns the rejection of a text that is not an instant.
+func (c *column) notAnInstant(err error) *rejection {
+	switch {
+	case errors.Is(err, cast.ErrSkipped):
+		return c.reject(BadTimestamp, "want a time that exists; the clocks of "+c.field.Zone+" skip this one")
+	case errors.Is(err, cast.ErrTwice):
+		return c.reject(AmbiguousTime, "want an offset from UTC; in "+c.field.Zone+" this time occurs twice, when the clocks go back")
 	}
-	return layout
+	return c.reject(BadTimestamp, "want a timestamp like "+cmp.Or(c.field.Format, time.RFC3339))
 }
 
 // check applies the contract's limits. Lengths come before the pattern, which bounds the text that a pattern has to
@@ -198,7 +229,10 @@ func (c *column) magnitude(text []byte, v value) (float64, bool) {
 	case contract.Number:
 		return v.number, true
 	}
-	return castNumber(text)
+	if c.field.Type == contract.Decimal && c.decimal.Rounding.Rounds() {
+		text = []byte(cast.DecimalText(v.text, c.field.Scale)) // the limits are of the value that is staged
+	}
+	return cast.Number(text)
 }
 
 // partitionText formats a value as the name of a Hive partition.
@@ -215,7 +249,7 @@ func (c *column) partitionText(v value) string {
 	case contract.Number:
 		return strconv.FormatFloat(v.number, 'f', -1, 64)
 	case contract.Decimal:
-		return decimalText(v.text, c.field.Scale)
+		return cast.DecimalText(v.text, c.field.Scale)
 	}
 	return string(v.text)
 }

@@ -29,6 +29,59 @@ func TestContractsCanBeStaged(t *testing.T) {
 	}
 }
 
+// TestFiguresWithMoreDecimals stages figures of the gross domestic product with more decimals than their contracts declare.
+// They are rounded: a quarantined figure would refuse the whole series.
+func TestFiguresWithMoreDecimals(t *testing.T) {
+	t.Parallel()
+	all, err := contract.LoadDir(datasets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = `{"class":"dataset","id":["T","S","G","M"],"size":[4,1,1,1],"role":{"time":["T"],"geo":["G"],"metric":["M"]},` +
+		`"dimension":{"T":{"category":{"index":["2023T1","2023T2","2023T3","2023T4"]}},` +
+		`"S":{"category":{"index":["PIB"],"label":{"PIB":"PIB"}}},"G":{"category":{"index":["CAT"]}},"M":{"category":{"index":["VALUE"]}}},"value":[75123.45,75123.35,7.51234E+4,75123.4]}`
+	staged := 0
+	for _, c := range all {
+		if !strings.HasPrefix(c.Dataset, "gdp_") {
+			continue
+		}
+		staged++
+		got := testCase{contract: c, pages: []string{page}}.run(t)
+		if !strings.Contains(got, "rows in 4 = staged 4 + duplicates 0 + quarantined 0") ||
+			strings.Count(got, " | 75123.4 | ") != 4 {
+			t.Errorf("%s: got\n%s\nwant 75123.4 in four rows", c.Dataset, got)
+		}
+	}
+	if staged != 3 {
+		t.Errorf("%d contracts of the gross domestic product, want 3", staged)
+	}
+}
+
+// TestRepeatedNamesInTheRegister stages a record of the register with two capacities and two towns, and a sound one.
+func TestRepeatedNamesInTheRegister(t *testing.T) {
+	t.Parallel()
+	all, err := contract.LoadDir(datasets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = `[{"registre":"S00001","tipologia":"Servei de tutela","inscripcio":"2007-02-07","capacitat":"35","capacitat":"40",` +
+		`"municipi":"Barcelona","municipi":"Girona","comarca":"Barcelonès"},` +
+		`{"registre":"S00002","tipologia":"Servei de tutela","inscripcio":"2007-02-07","capacitat":"35","municipi":"Girona"}]`
+	for _, c := range all {
+		if c.Dataset != "social_services" {
+			continue
+		}
+		got := testCase{contract: c, finders: noneFor(c), pages: []string{page}}.run(t)
+		for _, want := range []string{"rows in 2 = staged 1 + duplicates 0 + quarantined 1\nrepeated_name 1\n", `"S00002"`} {
+			if !strings.Contains(got, want) {
+				t.Errorf("got\n%s\nwant it to contain %q", got, want)
+			}
+		}
+		return
+	}
+	t.Fatal("missing contract of social_services")
+}
+
 // noneFor returns a Finder that matches nothing for every matched column.
 func noneFor(c *contract.Contract) map[string]matching.Finder {
 	out := map[string]matching.Finder{}

@@ -245,7 +245,7 @@ func compareShown(w refRejected, got string) error {
 	if w.bad == BadText {
 		// The engine may choose which parts of it to show, as long as they are public.
 		for name := range shown {
-			if _, public := w.shown[name]; !public {
+			if !w.public[name] { // a repeated name too
 				return fmt.Errorf("it shows the field %q", name)
 			}
 		}
@@ -296,7 +296,8 @@ func TestGeneratedRuns(t *testing.T) {
 	t.Logf("seen: %v", seen)
 	for _, what := range []string{"staged", "matched", "duplicates", "refused", "defaulted", "missing_required",
 		"bad_type", "bad_text", "bad_integer", "bad_number", "bad_decimal", "bad_boolean", "bad_date",
-		"bad_timestamp", "unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition",
+		"bad_timestamp", "ambiguous_time", "repeated_name",
+		"unmapped_code", "pattern", "too_short", "too_long", "out_of_range", "check_digit", "bad_partition",
 		"wrong_slice", "key_conflict", "bad_row", "bad_page"} {
 		if seen[what] < 10 {
 			t.Errorf("%s occurred %d times, want 10 at least", what, seen[what])

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/llac-project/llac/platform/cast"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/source/ckan"
@@ -245,13 +246,16 @@ func (g *generator) field(i int) contract.Field {
 	case contract.Decimal:
 		f.Precision = 1 + g.IntN(38)
 		f.Scale = g.IntN(f.Precision + 1)
+		f.Rounding = pick(g, "", cast.Refuse, cast.HalfEven, cast.HalfUp)
 		if g.once(4) {
 			f.Maximum = limit(1e6)
 		}
 	case contract.Date:
 		f.Format = pick(g, "", "2006-01-02", "02/01/2006", "2/1/06")
+		f.Zone = pick(g, "", "Europe/Madrid")
 	case contract.Timestamp:
 		f.Format = pick(g, "", "", "02/01/2006 15:04:05", "2006-01-02T15:04:05Z07:00")
+		f.Zone = pick(g, "", "UTC", "Europe/Madrid", "Australia/Lord_Howe")
 	case contract.Boolean:
 		if g.once(3) {
 			f.Mapping = map[string]string{"sí": "true", "no": "false", "true": "true", "1": "1", "x": "maybe"}
@@ -329,9 +333,10 @@ func (g *generator) valid(f *contract.Field) string {
 			s += "0"
 		}
 		if f.Scale > 0 && !g.once(3) {
-			s += "." + pick(g, digits(f.Scale), digits(1+g.IntN(f.Scale)), strings.Repeat("9", f.Scale)) + pick(g, "", "00")
+			s += "." + pick(g, digits(f.Scale), digits(1+g.IntN(f.Scale)), strings.Repeat("9", f.Scale)) +
+				pick(g, "", "", "00", "5", "50", "51", "49", digits(3))
 		}
-		return s
+		return s + pick(g, "", "", "", "", "e0", "E+1", "e-1", "e-2")
 	case contract.Boolean:
 		if f.Mapping != nil {
 			return pick(g, "sí", "no", "true", "1")
@@ -344,19 +349,28 @@ func (g *generator) valid(f *contract.Field) string {
 		}
 		s := g.moment().Format(layout)
 		if layout == time.DateOnly {
-			s += pick(g, "", "", "T00:00:00", "T00:00:00.000", "T00:00:00.000000000000")
+			s += pick(g, "", "", "T00:00:00", "T00:00:00.000", "T00:00:00.000000000000", "T00:00:00Z", "T00:00:00.000+01:00",
+				"T00:00:00+02:00")
 		}
 		return s
 	case contract.Timestamp:
-		if f.Format != "" {
-			return g.moment().Format(f.Format)
+		at := g.moment()
+		if f.Zone != "" && g.once(2) { // near a change of the clocks: in Madrid, or on Lord Howe Island
+			day := pick(g, time.Date(2024, 3, 31, 1, 0, 0, 0, time.UTC), time.Date(2024, 10, 27, 1, 0, 0, 0, time.UTC))
+			if f.Zone == "Australia/Lord_Howe" {
+				day = pick(g, time.Date(2024, 10, 6, 1, 0, 0, 0, time.UTC), time.Date(2024, 4, 7, 1, 0, 0, 0, time.UTC))
+			}
+			at = day.Add(time.Duration(g.IntN(12)) * 15 * time.Minute)
 		}
-		return g.moment().Format(pick(g, "2006-01-02", "2006-01-02T15:04:05", "2006-01-02T15:04:05.000", "2006-01-02 15:04:05",
-			time.RFC3339, "2006-01-02T15:04:05.999999999Z"))
+		if f.Format != "" {
+			return at.Format(f.Format)
+		}
+		return at.Format(pick(g, "2006-01-02", "2006-01-02T15:04:05", "2006-01-02T15:04:05.000", "2006-01-02 15:04:05",
+			time.RFC3339, "2006-01-02T15:04:05.999999999Z", "2006-01-02 15:04:05Z07:00"))
 	case contract.JSON:
 		return pick(g, `{"type":"Point", "coordinates":[2.1,41.4]}`, `[1, 2]`, `"text"`, `""`, `"null"`, `"-"`, `3`, `{}`,
 			"[\n]", `{"a":"\ud800","b":"\u0000"}`,
-			`{"à":{"b":[{"c":null}]}}`, `true`, `-0`, `" - "`)
+			`{"à":{"b":[{"c":null}]}}`, `{"a":[{"b":1,"\u0062":2}]}`, `{"a":{"a":1}}`, `true`, `-0`, `" - "`)
 	}
 	return g.text()
 }
@@ -496,7 +510,7 @@ func (g *generator) write(r genRecord, space func() string) string {
 			`null`, `5`, `"record\u0065d"`)))
 	}
 	g.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
-	for g.once(12) { // a name that repeats: the last one counts
+	for g.once(20) { // a name that may occur twice
 		f := pick(g, g.contract.Fields...)
 		members = slices.Insert(members, 0, member(f.Source, pick(g, `"PERSONAL-0"`, `null`, `{"a":"b"}`)))
 	}

@@ -7,6 +7,7 @@ type Code string
 // The reason codes.
 const (
 	MissingRequired Code = "missing_required" // null or absent, but the contract requires it (or it is part of the key or the partition)
+	RepeatedName    Code = "repeated_name"    // a name occurs twice in the record, or in an object that is kept as JSON
 	BadType         Code = "bad_type"         // an object or array where a single value is expected
 	BadText         Code = "bad_text"         // not valid UTF-8
 	BadInteger      Code = "bad_integer"
@@ -15,7 +16,8 @@ const (
 	BadBoolean      Code = "bad_boolean"
 	BadDate         Code = "bad_date"
 	BadTimestamp    Code = "bad_timestamp"
-	UnmappedCode    Code = "unmapped_code" // not in the contract's reference codes
+	AmbiguousTime   Code = "ambiguous_time" // occurs twice in the column's time zone
+	UnmappedCode    Code = "unmapped_code"  // not in the contract's reference codes
 	Pattern         Code = "pattern"
 	TooShort        Code = "too_short"
 	TooLong         Code = "too_long"

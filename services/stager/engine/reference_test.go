@@ -44,6 +44,7 @@ type refRejected struct {
 	code   Code
 	value  string            // raw JSON of a refused cell; refNull: none
 	shown  map[string]string // source field to the JSON text that the row may show
+	public map[string]bool   // source fields that the contract makes public
 }
 
 // refRow is a valid row.
@@ -75,7 +76,7 @@ func refStage(t *testing.T, in Input) refResult {
 		for _, rec := range refRecords(t, c.Source.Kind, body) {
 			v := verdict{rec: refRejected{refRecord: rec, page: p, sha256: refSHA256(in.Pages[p]), action: "row",
 				field: refNull, code: rec.bad, value: refNull}}
-			v.rec.shown = refShown(c, rec)
+			v.rec.shown, v.rec.public = refShown(c, rec), refPublic(c)
 			if rec.bad == "" {
 				v.row, v.rec.field, v.rec.code = refPass(in, v.rec)
 			}
@@ -186,6 +187,22 @@ func refShown(c *contract.Contract, rec refRecord) map[string]string {
 		}
 	}
 	return out
+}
+
+// refPublic returns the source fields whose values a quarantine row may show.
+func refPublic(c *contract.Contract) map[string]bool {
+	public := map[string]bool{}
+	for _, f := range c.Fields {
+		if !f.Derived() {
+			public[f.Source] = true
+		}
+	}
+	for _, f := range c.Fields {
+		if !f.Derived() && (!f.Staged || f.Classification != "" && f.Classification != "public") {
+			delete(public, f.Source)
+		}
+	}
+	return public
 }
 
 // refPass reads one record under the contract and returns a row, or the first reason against it.
@@ -309,7 +326,7 @@ func refOrigin(system string, rec refRecord) string {
 // refRecord is one record of a page, or the unreadable rest of a page.
 type refRecord struct {
 	index, start, end int
-	fields            map[string][]byte // raw JSON by name; the last value of a repeated name
+	fields            map[string][]byte // raw JSON by name; without repeated names
 	bad               Code              // bad_row, bad_text, bad_page
 	loose             bool              // a bad page without rows: it may start anywhere from start on
 }
@@ -363,7 +380,10 @@ func refArray(page []byte, at int) (out []refRecord, end int, ok bool) {
 			rec.bad = BadText
 			fallthrough
 		default:
-			rec.fields = refObject(raw)
+			var repeated bool
+			if rec.fields, repeated = refObject(raw); repeated && rec.bad == "" {
+				rec.bad = RepeatedName
+			}
 		}
 		out = append(out, rec)
 		at = refSpace(page, rec.end)
@@ -378,9 +398,9 @@ func refArray(page []byte, at int) (out []refRecord, end int, ok bool) {
 	}
 }
 
-// refObject returns an object's fields.
-func refObject(raw []byte) map[string][]byte {
-	out := map[string][]byte{}
+// refObject returns an object's fields without those whose names occur twice, and whether there are any.
+func refObject(raw []byte) (map[string][]byte, bool) {
+	out, times := map[string][]byte{}, map[string]int{}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = d.Token() // the brace; the object is complete
 	for d.More() {
@@ -388,8 +408,29 @@ func refObject(raw []byte) map[string][]byte {
 		var value json.RawMessage
 		_ = d.Decode(&value)
 		out[name.(string)] = value
+		times[name.(string)]++
 	}
-	return out
+	before := len(out)
+	maps.DeleteFunc(out, func(name string, _ []byte) bool { return times[name] > 1 })
+	return out, len(out) < before
+}
+
+// refRepeats reports whether a name occurs twice in an object of a value, at any depth.
+func refRepeats(raw []byte) bool {
+	var object map[string]json.RawMessage
+	var array []json.RawMessage
+	if json.Unmarshal(raw, &object) == nil {
+		fields, repeated := refObject(raw)
+		if repeated {
+			return true
+		}
+		for _, value := range fields {
+			array = append(array, value)
+		}
+	} else if json.Unmarshal(raw, &array) != nil {
+		return false
+	}
+	return slices.ContainsFunc(array, func(value json.RawMessage) bool { return refRepeats(value) })
 }
 
 // Codes of a whole record or page.

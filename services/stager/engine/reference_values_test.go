@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"math"
 	"math/big"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/llac-project/llac/platform/cast"
 	"github.com/llac-project/llac/platform/contract"
 )
 
@@ -65,6 +67,8 @@ func refText(f contract.Field, raw string) (text string, null bool, bad Code) {
 	switch {
 	case raw == "" || raw == "null":
 		return "", true, ""
+	case f.Type == contract.JSON && refRepeats([]byte(raw)):
+		return "", false, RepeatedName
 	case f.Type == contract.JSON:
 		s, ok := refUnquote(raw)
 		return raw, ok && isNull(strings.TrimSpace(s)), ""
@@ -128,8 +132,8 @@ func refCast(f contract.Field, text string) (refValue, Code) {
 		}
 		return refValue{}, BadNumber
 	case contract.Decimal:
-		if m != nil && m[4] == "" {
-			if v, ok := refDecimal(text, f.Precision, f.Scale); ok {
+		if m != nil {
+			if v, ok := refDecimal(m, f); ok {
 				return v, ""
 			}
 		}
@@ -143,15 +147,13 @@ func refCast(f contract.Field, text string) (refValue, Code) {
 		}
 		return refValue{}, BadBoolean
 	case contract.Date:
-		if day, ok := refDate(text, f.Format); ok {
+		if day, ok := refDate(text, f.Format, f.Zone); ok {
 			return refWhole(day.Unix()/86400, day.Format(time.DateOnly)), ""
 		}
 		return refValue{}, BadDate
 	case contract.Timestamp:
-		if at, ok := refTimestamp(text, f.Format); ok {
-			return refWhole(at.UnixMicro(), at.Format("20060102T150405.000000")), ""
-		}
-		return refValue{}, BadTimestamp
+		at, bad := refTimestamp(text, f.Format, f.Zone)
+		return refWhole(at.UnixMicro(), at.Format("20060102T150405.000000")), bad
 	}
 	return refBytes(text, text, []byte(text)), ""
 }
@@ -197,36 +199,68 @@ func refFloat(m []string, text string) (float64, bool) {
 	return n, err == nil
 }
 
-// refDecimal parses an exact decimal.
-func refDecimal(text string, precision, scale int) (refValue, bool) {
-	r, ok := new(big.Rat).SetString(text)
-	if !ok {
-		return refValue{}, false
+// refDecimal parses an exact decimal, or rounds it as the contract demands.
+func refDecimal(m []string, f contract.Field) (refValue, bool) {
+	exponent, err := strconv.Atoi("0" + strings.TrimLeft(m[4], "+-"))
+	if limit := len(m[0]) + 100; err != nil || exponent > limit {
+		exponent = limit // far beyond every decimal, or far below
 	}
+	if strings.HasPrefix(m[4], "-") {
+		exponent = -exponent
+	}
+	r, _ := new(big.Rat).SetString(m[1] + m[2] + "." + m[3] + "0e" + strconv.Itoa(exponent))
 	power := func(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
-	shifted := new(big.Rat).Mul(r, new(big.Rat).SetInt(power(scale)))
+	shifted := new(big.Rat).Mul(r, new(big.Rat).SetInt(power(f.Scale)))
 	unscaled := shifted.Num()
-	if !shifted.IsInt() || unscaled.CmpAbs(power(precision)) >= 0 {
+	if !shifted.IsInt() {
+		if f.Rounding != cast.HalfEven && f.Rounding != cast.HalfUp {
+			return refValue{}, false
+		}
+		// The whole number below, and the rest, from 0 to 1.
+		below := new(big.Int).Div(shifted.Num(), shifted.Denom())
+		half := new(big.Rat).Sub(shifted, new(big.Rat).SetInt(below)).Cmp(big.NewRat(1, 2))
+		if half > 0 || half == 0 && (f.Rounding == cast.HalfEven && below.Bit(0) == 1 || f.Rounding == cast.HalfUp && shifted.Sign() > 0) {
+			below.Add(below, big.NewInt(1))
+		}
+		unscaled, r = below, new(big.Rat).SetFrac(below, power(f.Scale))
+	}
+	if unscaled.CmpAbs(power(f.Precision)) >= 0 {
 		return refValue{}, false
 	}
 	// Two's complement, in as many bytes as the largest decimal and its sign need.
 	width := 1
-	for new(big.Int).Lsh(big.NewInt(1), uint(8*width-1)).Cmp(power(precision)) < 0 {
+	for new(big.Int).Lsh(big.NewInt(1), uint(8*width-1)).Cmp(power(f.Precision)) < 0 {
 		width++
 	}
 	complement := new(big.Int).Set(unscaled)
 	if unscaled.Sign() < 0 {
 		complement.Add(complement, new(big.Int).Lsh(big.NewInt(1), uint(8*width)))
 	}
-	return refBytes(unscaled.String(), r.FloatString(scale), complement.FillBytes(make([]byte, width))), true
+	return refBytes(unscaled.String(), r.FloatString(f.Scale), complement.FillBytes(make([]byte, width))), true
 }
 
 var refMidnight = regexp.MustCompile(`\A(\d{4}-\d{2}-\d{2})T00:00:00(\.0+)?\z`)
 
-// refDate parses a day, at midnight UTC.
-func refDate(text, layout string) (time.Time, bool) {
+// refZone returns a time zone; UTC for the empty name.
+func refZone(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}
+
+// refDate parses a day, at midnight UTC. An instant is a day if the clocks of the zone show midnight.
+func refDate(text, layout, zone string) (time.Time, bool) {
 	if layout == "" {
 		layout = "2006-01-02"
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil && layout == "2006-01-02" {
+		local := at.In(refZone(zone)).Format("2006-01-02T15:04:05.999999999")
+		if !strings.HasSuffix(local, "T00:00:00") {
+			return at, false
+		}
+		text = local
 	}
 	if m := refMidnight.FindStringSubmatch(text); m != nil && layout == "2006-01-02" {
 		text = m[1]
@@ -235,18 +269,40 @@ func refDate(text, layout string) (time.Time, bool) {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), err == nil && t.Year() >= 1
 }
 
-// refTimestamp parses an instant; without a zone it is UTC.
-func refTimestamp(text, layout string) (time.Time, bool) {
+// refTimestamp parses an instant. A time without an offset is in the zone, whose clocks must show it exactly once.
+func refTimestamp(text, layout, zone string) (time.Time, Code) {
 	layouts := []string{layout}
 	if layout == "" {
-		layouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
+		layouts = []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
 	}
 	for _, l := range layouts {
-		if t, err := time.Parse(l, text); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
-			return t.UTC().Truncate(time.Microsecond), true
+		t, err := time.Parse(l, text)
+		if err != nil {
+			continue
+		}
+		if !strings.Contains(l, "Z07") && zone != "" {
+			guess := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), refZone(zone))
+			shown := map[time.Time]bool{}
+			for minutes := -180; minutes <= 180; minutes += 30 {
+				at := guess.Add(time.Duration(minutes) * time.Minute)
+				if at.Format(time.DateTime) == t.Format(time.DateTime) {
+					shown[at.UTC()] = true
+				}
+			}
+			switch len(shown) {
+			case 0:
+				return time.Time{}, BadTimestamp
+			case 1:
+				t = slices.Collect(maps.Keys(shown))[0]
+			default:
+				return time.Time{}, AmbiguousTime
+			}
+		}
+		if t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
+			return t.UTC().Truncate(time.Microsecond), ""
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, BadTimestamp
 }
 
 // refLimits applies the contract's limits in order.
@@ -262,8 +318,11 @@ func refLimits(f contract.Field, text string, v refValue) Code {
 	}
 	if f.Minimum != nil || f.Maximum != nil {
 		size := text
-		if f.Type == contract.Integer || f.Type == contract.Number {
+		switch f.Type {
+		case contract.Integer, contract.Number:
 			size = v.cell
+		case contract.Decimal:
+			size = v.folder
 		}
 		m := refNumeral.FindStringSubmatch(size)
 		n, ok := refFloat(m, size)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/llac-project/llac/platform/cast"
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/contract/rowrule"
 	"github.com/llac-project/llac/platform/lake"
@@ -153,7 +154,7 @@ func (c *column) goValue(payload []byte) any {
 	case contract.Number:
 		return math.Float64frombits(binary.LittleEndian.Uint64(payload))
 	case contract.Decimal:
-		f, _ := strconv.ParseFloat(decimalText(payload, c.field.Scale), 64) // it is a decimal numeral
+		f, _ := strconv.ParseFloat(cast.DecimalText(payload, c.field.Scale), 64) // it is a decimal numeral
 		return f
 	case contract.Boolean:
 		return payload[0] == 1
@@ -218,31 +219,10 @@ func (w *worker) readings(at int) (values []int64) {
 	if bad != nil || null {
 		return values
 	}
-	if v, ok := thousands(text); ok && !slices.Contains(values, v) && col.check(text, value{whole: v}) == nil {
+	if v, ok := cast.Thousands(text); ok && !slices.Contains(values, v) && col.check(text, value{whole: v}) == nil {
 		values = append(values, v)
 	}
 	return values
-}
-
-// thousands reads a numeral whose decimal point is a thousands separator, and whose final zeros may be lost: "1.151" is 1151,
-// "1.75" is 1750, "1" is 1000.
-func thousands(text []byte) (int64, bool) {
-	n, ok := readNumeral(text)
-	if !ok || n.negative || len(n.exponent) > 0 || len(n.digits) > 3 || n.digits[0] == '0' || len(n.fraction) > 3 {
-		return 0, false
-	}
-	v := int64(0)
-	for i := range len(n.digits) + 3 {
-		digit := byte('0')
-		switch k := i - len(n.digits); {
-		case k < 0:
-			digit = n.digits[i]
-		case k < len(n.fraction):
-			digit = n.fraction[k]
-		}
-		v = 10*v + int64(digit-'0')
-	}
-	return v, true
 }
 
 // replace sets the cell of a column to the value that a rule proved, unless it has this value already.

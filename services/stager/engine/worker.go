@@ -290,7 +290,7 @@ func (w *worker) keep(b *batch) {
 	b.good++
 }
 
-// assign adds a record to the waiting ones: its raw values by column, and its origin. If a name repeats, the last value counts.
+// assign adds a record to the waiting ones: its raw values by column, and its origin.
 func (w *worker) assign(rec source.Row) {
 	w.waiting = w.waiting[:len(w.waiting)+1]
 	r := &w.waiting[len(w.waiting)-1]
@@ -518,13 +518,17 @@ func (w *worker) markCells(b *batch) {
 
 // unreadable returns the rejection of a record that the page reader could not parse.
 func unreadable(err error) *rejection {
-	if errors.Is(err, source.ErrNotUTF8) {
+	switch {
+	case errors.Is(err, source.ErrNotUTF8):
 		return &notUTF8
+	case errors.Is(err, source.ErrRepeatedName):
+		return &repeatedName
 	}
 	return &notObject
 }
 
 var (
-	notUTF8   = rejection{code: BadText, message: "want UTF-8"}
-	notObject = rejection{code: BadRow, message: "want an object"}
+	notUTF8      = rejection{code: BadText, message: "want UTF-8"}
+	notObject    = rejection{code: BadRow, message: "want an object"}
+	repeatedName = rejection{code: RepeatedName, message: "want each name once; which of the values is true is not known"}
 )

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/llac-project/llac/operations/duckdb"
 	"github.com/llac-project/llac/platform/local/cache"
 	"github.com/llac-project/llac/platform/local/python"
 	"github.com/llac-project/llac/test/bench/staging/pages"
@@ -140,7 +141,11 @@ func writeScripts(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = os.MkdirAll(dir, 0o755)
+	// The peer DuckDB is opened in the one place that opens DuckDB.
+	err = errors.Join(err, os.MkdirAll(dir, 0o755), os.RemoveAll(filepath.Join(dir, "programs")))
+	if _, copyErr := duckdb.Programs(dir); copyErr != nil {
+		return errors.Join(err, copyErr)
+	}
 	for _, e := range entries {
 		b, readErr := peerFiles.ReadFile("peers/" + e.Name())
 		err = errors.Join(err, readErr, os.WriteFile(filepath.Join(dir, e.Name()), b, 0o644))

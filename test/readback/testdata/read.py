@@ -1,7 +1,7 @@
 """Read a Parquet file with pyarrow, Polars and DuckDB and print what each of them reads, as JSON.
 
-Values are formatted exactly: floats as the hexadecimal of their eight bytes, decimals with all their digits, dates as days
-and timestamps as microseconds since 1970.
+The arguments are the file and the folder of database.py. Values are formatted exactly: floats as the hexadecimal of their
+eight bytes, decimals with all their digits, dates as days and timestamps as microseconds since 1970.
 """
 
 import bisect
@@ -12,11 +12,14 @@ import json
 import struct
 import sys
 
-import duckdb
 import polars
 import pyarrow
 import pyarrow.parquet
 
+sys.path.insert(0, sys.argv[2])
+import database
+
+DUCKDB = database.connect()
 SHOWN = 100  # print the values of at most this many rows; of longer columns only the digest
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -64,11 +67,11 @@ def with_polars(path):
 
 def with_duckdb(path):
     out = {}
-    for name, kind, *_ in duckdb.sql(f"describe from read_parquet('{path}')").fetchall():
+    for name, kind, *_ in DUCKDB.execute(f"describe from read_parquet('{path}')").fetchall():
         value = f'"{name}"'
         if kind == "TIMESTAMP WITH TIME ZONE":
             value = f"epoch_us({value})"  # a Python datetime would need a time zone database
-        rows = duckdb.sql(f"select {value} from read_parquet('{path}')").fetchall()
+        rows = DUCKDB.execute(f"select {value} from read_parquet('{path}')").fetchall()
         out[name] = column(kind, [row[0] for row in rows])
     return out
 
@@ -112,7 +115,7 @@ def probes(path):
                     sql = sql[:-1] + f"cast('{value:f}' as {duckdb_decimal(field.type)})"
                 elif isinstance(value, datetime.datetime):
                     sql = sql[:-1] + f"make_timestamptz({render(value)})"
-                got = {"duckdb": duckdb.execute(sql, [path, value] if sql.endswith("?") else [path]).fetchone()[0]}
+                got = {"duckdb": DUCKDB.execute(sql, [path, value] if sql.endswith("?") else [path]).fetchone()[0]}
                 literal = polars.lit(value, dtype=lazy.collect_schema()[field.name])
                 operand = polars.col(field.name)
                 condition = {"=": operand == literal, ">=": operand >= literal, "<": operand < literal}[word]

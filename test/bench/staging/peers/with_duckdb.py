@@ -9,7 +9,8 @@ import json
 import os
 import sys
 
-import duckdb
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "programs"))
+import database
 
 MACROS = """
 create macro value(t) as case when trim(t) in ('', 'null', '-') then null else trim(t) end;
@@ -66,7 +67,8 @@ def stage(name, pages, out):
     quarantine = f"{out}/quarantine/{name}"
     os.makedirs(f"{out}/staging")
     os.makedirs(quarantine)
-    con = duckdb.connect()
+    con = database.connect()
+    con.execute("set disabled_optimizers = ''")  # DuckDB as its users have it
     con.execute("set threads = %d" % os.cpu_count())
     con.execute(MACROS)
     fields = ", ".join(f"{f}: 'VARCHAR'" for f in job.fields)
