@@ -1,6 +1,9 @@
 package quality
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Rule bounds one metric on a candidate.
 type Rule struct {
@@ -34,8 +37,8 @@ func (r Rule) Allows(v float64) bool {
 	return !tooLow && !tooHigh
 }
 
-// BuiltIn returns the rules that every candidate must satisfy, whatever its contract demands.
-func BuiltIn(key []string) []Rule {
+// BuiltIn returns the rules that the candidate must satisfy in addition to those of its contract.
+func BuiltIn(s *Subject, ofContract []Rule) []Rule {
 	zero, one := 0.0, 1.0
 	rules := []Rule{
 		{
@@ -52,11 +55,15 @@ func BuiltIn(key []string) []Rule {
 			Severity: "error", Side: "source", Text: "an empty snapshot is never published",
 		},
 	}
-	if len(key) > 0 {
+	if len(s.Key) > 0 {
 		rules = append(rules, Rule{
-			Name: "key_is_unique", Metric: "duplicate_count", Shown: strings.Join(key, ","), Unit: "rows", Min: &zero, Max: &zero,
+			Name: "key_is_unique", Metric: "duplicate_count", Shown: strings.Join(s.Key, ","), Unit: "rows", Min: &zero, Max: &zero,
 			Severity: "error", Side: "pipeline", Text: "no two staged rows have the same key",
 		})
+	}
+	own := noMoreDuplicates(s)
+	if len(s.Key) > 0 && !slices.ContainsFunc(ofContract, func(r Rule) bool { return r.Metric == own.Metric }) {
+		rules = append(rules, own) // without a key, no row is a duplicate
 	}
 	return rules
 }
