@@ -24,7 +24,7 @@ type Manifest struct {
 	Bytes       int64              `json:"bytes"`
 	StartedAt   time.Time          `json:"started_at"`
 	FinishedAt  time.Time          `json:"finished_at"`
-	Restarts    int                `json:"restarts,omitempty"` // attempts abandoned because the source changed during the extraction
+	Restarts    int                `json:"restarts,omitempty"` // attempts abandoned because the source changed or its pages overlapped
 	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests of a continued extraction, in order
 	Manual      *Manual            `json:"manual,omitempty"`   // set if a person collected the pages and no portal was called
 }

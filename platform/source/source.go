@@ -51,6 +51,8 @@ type Page struct {
 	Index      int
 	Body       []byte
 	Rows       int64 // counted in Body
+	Identity   Identity
+	RowIDs     []uint64 // hashes of the portal's numbers of the rows, valid in this process; none if it does not number them
 	Validators events.Validators
 	URL        string
 	RequestID  string // the portal's id of the request, for its operators
@@ -64,7 +66,8 @@ type Client interface {
 	// Describe requests what the source serves now. If since is not zero and the source has not changed since then, it
 	// returns ErrUnchanged.
 	Describe(ctx context.Context, t Target, since events.Validators) (Description, error)
-	// Page fetches page index of d. It returns ErrChanged if the source has changed since Describe.
+	// Page fetches page index of d. It returns ErrChanged if the source has changed since Describe, and an error that wraps a
+	// *MismatchError if the portal keeps sending another page than the requested one.
 	Page(ctx context.Context, t Target, d Description, index int) (Page, error)
 	// Verify returns ErrChanged if the source no longer is what d describes.
 	Verify(ctx context.Context, t Target, d Description) error

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -43,8 +42,11 @@ var Service = runtime.Service{
 }
 
 const (
-	// maxAttempts is the maximum number of attempts of one landing. A new attempt starts when the source has changed.
+	// maxAttempts is the maximum number of attempts of one landing. A new attempt starts when the source has changed, or when
+	// its pages overlap.
 	maxAttempts = 3
+	// pageTries is how often one page is fetched if it repeats rows of another page.
+	pageTries = 3
 	// handOver is the fraction of the time limit after which the fetcher stops and emits extraction.continued.
 	handOver = 0.8
 )
@@ -123,22 +125,16 @@ func (x *extraction) open(ctx context.Context) error {
 	if x.client, err = x.ports.Portal(from.Kind); err != nil {
 		return runtime.Permanent(err)
 	}
-	x.target = source.Target{
-		Kind: from.Kind, BaseURL: x.ports.BaseURL(from.Kind, from.BaseURL), ID: from.ID, PageSize: from.PageSize,
-		Params: map[string]string{},
-	}
-	maps.Copy(x.target.Params, from.Params)
 	if slicing := x.contract.Slicing; slicing != nil && !slices.Contains(slicing.Values, x.run.Slice) {
 		return runtime.Permanent(fmt.Errorf("fetch run %s of %s: slice %q is not in its contract, which has the slices %v",
 			x.run.RunID, x.run.Dataset, x.run.Slice, slicing.Values))
 	}
-	if x.run.Slice != "" {
-		if x.contract.Slicing == nil {
-			return runtime.Permanent(fmt.Errorf("fetch run %s of %s: the run is for slice %q, but its contract has no slices",
-				x.run.RunID, x.run.Dataset, x.run.Slice))
-		}
-		x.target.Params[x.contract.Slicing.Param] = x.run.Slice
+	if x.run.Slice != "" && x.contract.Slicing == nil {
+		return runtime.Permanent(fmt.Errorf("fetch run %s of %s: the run is for slice %q, but its contract has no slices",
+			x.run.RunID, x.run.Dataset, x.run.Slice))
 	}
+	x.target = x.contract.Target(x.run.Slice)
+	x.target.BaseURL = x.ports.BaseURL(from.Kind, from.BaseURL)
 	return nil
 }
 
@@ -184,22 +180,27 @@ func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest 
 	}
 }
 
-// extractStable extracts the source, and restarts with a new attempt when the source is re-published meanwhile.
+// extractStable extracts the source. It restarts with a new attempt when the source is re-published meanwhile, or when a page
+// keeps repeating rows of another page: either page may be the wrong one.
 func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	for {
 		out, err := x.extract(ctx, &m)
-		if !errors.Is(err, source.ErrChanged) {
+		changed := errors.Is(err, source.ErrChanged)
+		if !changed && !isRepeated(err) {
 			return out, err
 		}
 		if m.Restarts+1 >= maxAttempts {
+			reason := "the portal is probably still publishing it"
+			if !changed {
+				reason = "the portal, or a cache before it, sends the same rows for different pages"
+			}
 			return nil, &source.TransientError{
-				Op: "extract " + x.run.Dataset,
-				Err: fmt.Errorf("%w in each of %d attempts; the portal is probably still publishing it; a later retry can succeed",
-					err, maxAttempts),
+				Op:  "extract " + x.run.Dataset,
+				Err: fmt.Errorf("%w in each of %d attempts; %s; a later retry can succeed", err, maxAttempts, reason),
 			}
 		}
-		x.ports.Log.InfoContext(ctx, "the source changed during the extraction; restarting with a new attempt",
-			"attempt", m.Attempt, "pages", len(m.Pages))
+		x.ports.Log.InfoContext(ctx, "the attempt is abandoned; restarting with a new attempt",
+			"attempt", m.Attempt, "pages", len(m.Pages), "reason", err.Error())
 		description, err := x.client.Describe(ctx, x.target, events.Validators{})
 		if err != nil {
 			return nil, err
@@ -210,17 +211,21 @@ func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]even
 
 // extract lands the pages that m does not list yet, verifies that the source has not changed, and writes the manifest.
 func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Event, error) {
+	pages := source.NewPageSet()
+	for _, p := range m.Pages { // of earlier deliveries
+		pages.Known(p.Index, p.Rows, p.SHA256)
+	}
 	landed := 0
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
 		// Each delivery lands at least one page, so a chain of continuations always ends.
 		if landed > 0 && !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt) {
 			return x.handOver(ctx, *m)
 		}
-		page, err := x.client.Page(ctx, x.target, m.Description, index)
+		page, sha, err := x.page(ctx, m.Description, index, pages)
 		if err != nil {
 			return nil, err
 		}
-		if err := x.land(ctx, m, page); err != nil {
+		if err := x.land(ctx, m, page, sha); err != nil {
 			return nil, err
 		}
 		landed++
@@ -239,9 +244,51 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 	})}, nil
 }
 
+// page fetches one page and compares it with the other pages of the attempt. A page that repeats rows of another page is
+// fetched again. It returns the page and the digest of its body.
+func (x *extraction) page(
+	ctx context.Context, d source.Description, index int, pages *source.PageSet,
+) (page source.Page, sha string, err error) {
+	for try := 1; ; try++ {
+		page, err = x.client.Page(ctx, x.target, d, index)
+		if err == nil {
+			sha = lake.SHA256(page.Body)
+			if err = pages.Add(page, sha); err == nil {
+				return page, sha, nil
+			}
+		}
+		if !isMismatch(err) {
+			return page, "", err
+		}
+		if isRepeated(err) && try < pageTries {
+			x.ports.Log.WarnContext(ctx, "a page is not the one that was requested; fetching it again", "page", index, "error", err.Error())
+			if err := x.ports.Clock.Sleep(ctx, time.Duration(try)*time.Second); err != nil {
+				return page, "", err
+			}
+			continue
+		}
+		// A source that was re-published has other pages than the planned ones.
+		if changed := x.client.Verify(ctx, x.target, d); errors.Is(changed, source.ErrChanged) {
+			err = changed
+		}
+		return page, "", err
+	}
+}
+
+// isMismatch reports whether the portal sent another page than the requested one.
+func isMismatch(err error) bool {
+	var m *source.MismatchError
+	return errors.As(err, &m)
+}
+
+// isRepeated reports whether a page has rows of another page of the attempt.
+func isRepeated(err error) bool {
+	var m *source.MismatchError
+	return errors.As(err, &m) && m.Repeated
+}
+
 // land stores one page byte for byte and adds it to the manifest.
-func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Page) error {
-	sha := lake.SHA256(page.Body)
+func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Page, sha string) error {
 	key := lake.LandingPageKey(x.run.Dataset, x.run.RunID, page.Index, sha)
 	info, _, err := x.ports.Lake.PutIfAbsent(ctx, key, page.Body)
 	if err != nil {

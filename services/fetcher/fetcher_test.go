@@ -29,6 +29,7 @@ type portal struct {
 	describe func() error          // called before each Describe
 	page     func(index int) error // called before each Page
 	verify   func() error
+	answer   func(index int) int // page that is sent for the requested one; nil: the requested one
 
 	described []events.Validators // the validators of each Describe request
 	fetched   []int               // indexes of the requested pages
@@ -70,8 +71,12 @@ func (p *portal) Page(_ context.Context, _ source.Target, d source.Description, 
 	if d.Validators.ETag != p.version {
 		return source.Page{}, fmt.Errorf("page %d: %w", index, source.ErrChanged)
 	}
+	sent := index
+	if p.answer != nil {
+		sent = p.answer(index)
+	}
 	return source.Page{
-		Index: index, Body: []byte(p.pages[index]), Rows: int64(strings.Count(p.pages[index], "codi")), URL: d.Pages[index].URL,
+		Index: index, Body: []byte(p.pages[sent]), Rows: int64(strings.Count(p.pages[sent], "codi")), URL: d.Pages[index].URL,
 		Validators: events.Validators{ETag: p.version}, RequestID: "r",
 	}, nil
 }

@@ -197,6 +197,34 @@ var guards = []Guard{
 		Module: "services/validator", Test: ". TestLandingsThatCannotBeTrusted",
 	},
 	{
+		Name: "the page of another table is accepted as the requested one",
+		File: "platform/source/identity.go", Edits: []Edit{{`if id.Source != "" && id.Source != t.ID {`, `if id.Source == "-" {`}},
+		Module: "platform", Test: "./source/portals TestCheckSource",
+	},
+	{
+		Name: "bytes of the simulator are accepted as a portal's",
+		File: "platform/source/identity.go", Edits: []Edit{{
+			"if id.Simulated && isOfficial(d.SourceSystem) {", `if id.Simulated && d.SourceSystem == "-" {`}},
+		Module: "platform", Test: "./source/portals TestCheckSource",
+	},
+	{
+		Name: "rows of a page that was sent for another page are landed twice",
+		File: "platform/source/pageset.go", Edits: []Edit{{
+			"if other, ok := s.repeats(p); ok {", "if other, ok := s.repeats(p); ok && p.Index < 0 {"}},
+		Module: "platform", Test: "./source TestPageSet",
+	},
+	{
+		Name: "the validator accepts pages that repeat each other",
+		File: "services/validator/pass.go", Edits: []Edit{{
+			"if err := p.pages.Add(read, page.SHA256); err != nil {", "if err := p.pages.Add(read, page.SHA256); false {"}},
+		Module: "services/validator", Test: ". TestPagesThatWereNotRequested",
+	},
+	{
+		Name: "a snapshot with many more duplicates than the published one is published",
+		File: "platform/quality/duplicate_percent.go", Edits: []Edit{{"r.Max = &most", "_ = most"}},
+		Module: "services/quality-gate", Test: ". TestMoreDuplicatesThanPublished",
+	},
+	{
 		Name: "bytes that are not UTF-8 are accepted as text",
 		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{
 			"if r == utf8.RuneError && n == 1 {",

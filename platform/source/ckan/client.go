@@ -62,6 +62,7 @@ func (k target) page(offset, limit int64) string {
 
 // resource is a resource's metadata. Either time may be missing.
 type resource struct {
+	ID               string `json:"id"`
 	Name             string `json:"name"`
 	PackageID        string `json:"package_id"`
 	LastModified     string `json:"last_modified"`
@@ -76,13 +77,23 @@ func (c *client) readResource(ctx context.Context, op string, k target) (resourc
 	_, err := c.Do(ctx,
 		source.Request{Op: op, URL: k.action("resource_show") + source.Query("id", k.id), Check: func(r *source.Response) error {
 			d.Result = resource{}
-			return jsonpage.DecodeObject(r.Body, &d, "resource metadata")
+			if err := jsonpage.DecodeObject(r.Body, &d, "resource metadata"); err != nil {
+				return err
+			}
+			return c.checkID(k, d.Result.ID)
 		}})
 	var refusal *source.PermanentError
 	if errors.As(err, &refusal) && (refusal.Status == http.StatusNotFound || refusal.Status == http.StatusForbidden) {
 		return resource{}, nil // the version is unknown
 	}
 	return d.Result, err
+}
+
+// checkID checks that an answer is about the target's resource, if it names one.
+func (c *client) checkID(k target, id string) error {
+	stated := source.NoIdentity()
+	stated.Source = id
+	return c.Kind.CheckSource(source.Target{ID: k.id}, source.Description{}, stated)
 }
 
 func (r resource) validators(total int64) events.Validators {
@@ -99,8 +110,9 @@ func (r resource) validators(total int64) events.Validators {
 // schema is the part of a datastore answer that describes its records.
 type schema struct {
 	Result struct {
-		Total  json.RawMessage `json:"total"`
-		Fields []struct {
+		ResourceID string          `json:"resource_id"`
+		Total      json.RawMessage `json:"total"`
+		Fields     []struct {
 			ID   string `json:"id"`
 			Type string `json:"type"`
 		} `json:"fields"`
@@ -113,6 +125,9 @@ func (c *client) readSchema(ctx context.Context, op string, k target) (schema, i
 	res, err := c.Do(ctx, source.Request{Op: op, URL: k.page(0, 0), Check: func(r *source.Response) error {
 		d = schema{}
 		if err := jsonpage.DecodeObject(r.Body, &d, "a datastore answer"); err != nil {
+			return err
+		}
+		if err := c.checkID(k, d.Result.ResourceID); err != nil {
 			return err
 		}
 		var err error
@@ -163,44 +178,25 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 
 // Page fetches one page; its total must be the one that the extraction started with.
 func (c *client) Page(ctx context.Context, t source.Target, d source.Description, index int) (source.Page, error) {
-	op := fmt.Sprintf("fetch page %d of %s %s", index, Name, t.ID)
-	k, err := c.target(op, t)
-	if err != nil {
-		return source.Page{}, err
-	}
-	p, err := c.Planned(op, k.Place, d, index)
-	if err != nil {
-		return source.Page{}, err
-	}
-	var count source.Tally
-	var head answer
-	reader := newReader()
-	res, err := c.Do(ctx, source.Request{Op: op, URL: p.URL, Check: func(r *source.Response) (err error) {
-		count = source.Tally{}
-		if head, err = reader.read(r.Body, count.Add); err != nil {
-			return err
+	page, err := c.FetchPage(ctx, t, d, index, func(op string, _ *source.Response, p source.Page) error {
+		if total := p.Identity.Total; total >= 0 && total != d.Rows {
+			return source.ChangedError(op, "the total", strconv.FormatInt(d.Rows, 10), strconv.FormatInt(total, 10))
 		}
-		return count.Doubt()
-	}})
+		return nil
+	})
+	page.Validators = events.Validators{Rows: page.Identity.Total}
+	return page, err
+}
+
+// asked returns the offset and the limit of a planned request.
+func asked(p source.PageRequest) (source.Identity, error) {
+	id := source.NoIdentity()
+	u, err := url.Parse(p.URL)
 	if err != nil {
-		return source.Page{}, err
+		return id, fmt.Errorf("parse the planned request: %w", err)
 	}
-	if err := source.SameSystem(op, d, res); err != nil {
-		return source.Page{}, err
-	}
-	if head.total >= 0 && head.total != d.Rows {
-		return source.Page{}, source.ChangedError(op, "the total", strconv.FormatInt(d.Rows, 10), strconv.FormatInt(head.total, 10))
-	}
-	if head.limit >= 0 && head.limit < p.Rows {
-		// The offsets were planned for larger pages: continuing would omit rows.
-		return source.Page{}, c.Permanent(op, res.Status,
-			fmt.Errorf("the portal serves at most %d rows per page, %d were requested", head.limit, p.Rows),
-			"set a smaller page size in datasets/<dataset>.odcs.yaml")
-	}
-	return source.Page{
-		Index: index, Body: res.Body, Rows: count.Rows, URL: p.URL, RequestID: c.RequestID(res),
-		Validators: events.Validators{Rows: head.total},
-	}, nil
+	source.Numbers(u.Query(), map[string]*int64{"offset": &id.Offset, "limit": &id.Limit})
+	return id, nil
 }
 
 // Verify requests the times and the total again.

@@ -91,5 +91,29 @@ func TestCKANLowerLimit(t *testing.T) {
 	c, _ := sourcetest.NewClient(t, ckan.Name)
 	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 5}
 	_, err := c.Page(t.Context(), target, sourcetest.Describe(t, c, target), 0)
-	sourcetest.WantPermanent(t, err, "serves at most 2 rows per page", "set a smaller page size")
+	sourcetest.WantPermanent(t, err, "serves at most 2 rows per page", "set llacPageSize to 2", "set a smaller page size")
+}
+
+// An answer that states another offset than the requested one is refused, and one that states other fields too.
+func TestCKANAnotherPart(t *testing.T) {
+	t.Parallel()
+	f := newFakeCKAN(7)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, ckan.Name)
+	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 3}
+	d := sourcetest.Describe(t, c, target)
+	f.moved = 1
+	var transient *source.TransientError
+	if _, err := c.Page(t.Context(), target, d, 1); !errors.As(err, &transient) ||
+		!strings.Contains(err.Error(), "starts at row 2, but row 3 was requested") {
+		t.Errorf("another offset: %v", err)
+	}
+	f.moved = 0
+	server.Inject(sourcetest.Fault{On: sourcetest.IsPage(d), Serve: sourcetest.Rewrite(func(b []byte) []byte {
+		return []byte(strings.Replace(string(b), `{"id":"Barri","type":"text"},`, "", 1))
+	})})
+	if _, err := c.Page(t.Context(), target, d, 1); !errors.As(err, &transient) ||
+		!strings.Contains(err.Error(), "2 fields, which are not the 3 fields that the source described") {
+		t.Errorf("other fields: %v", err)
+	}
 }
