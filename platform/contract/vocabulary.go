@@ -18,7 +18,7 @@ const (
 // Custom properties of other tools are ignored.
 var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
-	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
+	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters", "llacRecheck"},
 	atSchema:   {"llacKeyConflict", "llacDrift", "llacSlicing", "llacRawPages"},
 	atProperty: {
 		"llacStaged", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping", "llacCheckDigit",

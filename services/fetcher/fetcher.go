@@ -91,6 +91,9 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 			return nil, err
 		}
 		partial.Parts = append(partial.Parts, p.Partial)
+		if partial.Comparing != nil {
+			return x.continueComparison(ctx, partial)
+		}
 		return x.extractStable(ctx, partial)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not consume %s", in.Type))
@@ -138,38 +141,64 @@ func (x *extraction) open(ctx context.Context) error {
 	return nil
 }
 
-// start asks the portal whether the source has changed, and extracts it if so.
+// start asks the portal whether the source has changed, and extracts it if so. "Unchanged" must be proved: by strong validators,
+// or by the pages. Pages are also compared when the contract's llacRecheck days have passed since they were last read.
 func (x *extraction) start(ctx context.Context) ([]events.Event, error) {
-	since, pointer, err := x.published(ctx)
+	known, err := x.published(ctx)
 	if err != nil {
 		return nil, err
+	}
+	since := known.validators()
+	due, err := x.recheckIsDue(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	if due {
+		since = events.Validators{}
 	}
 	description, err := x.client.Describe(ctx, x.target, since)
 	if errors.Is(err, source.ErrUnchanged) {
-		return x.unchanged(ctx, since, pointer)
+		return x.unchanged(ctx, known, since, false)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return x.extractStable(ctx, x.manifest(description, 0))
+	m := x.manifest(description, 0)
+	if description.Unproved || due && description.Validators.Same(known.validators()) {
+		return x.compare(ctx, m, known)
+	}
+	return x.extractStable(ctx, m)
 }
 
-// published returns the validators of the published snapshot and its pointer. It returns zero values, so that everything is
-// fetched, if a person forces the run, if the contract has changed since, or if the snapshot came from another origin: a
-// simulator's validators prove nothing about the real portal (invariant 11).
-func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Pointer, error) {
+// published is the published snapshot with which the source is compared; the zero value if there is none.
+type published struct {
+	pointer *lake.Pointer
+	part    *lake.PointerPart // of the run's slice
+}
+
+func (p published) validators() events.Validators {
+	if p.part == nil {
+		return events.Validators{}
+	}
+	return p.part.Validators
+}
+
+// published returns the published snapshot. It returns the zero value, so that everything is fetched, if a person forces the
+// run, if the contract has changed since, or if the snapshot came from another origin: a simulator's validators prove nothing
+// about the real portal (invariant 11).
+func (x *extraction) published(ctx context.Context) (published, error) {
 	if x.force {
-		return events.Validators{}, nil, nil
+		return published{}, nil
 	}
 	pointer, _, err := lake.ReadPointer(ctx, x.ports.Lake, x.run.Dataset)
 	if err != nil || pointer == nil || pointer.ContractSHA256 != x.run.ContractSHA256 {
-		return events.Validators{}, nil, err
+		return published{}, err
 	}
 	part := pointer.Part(x.run.Slice)
 	if part == nil || !pointer.Origin().MayComeFrom(x.target.BaseURL, x.contract.Source.BaseURL) {
-		return events.Validators{}, nil, nil
+		return published{}, nil
 	}
-	return part.Validators, pointer, nil
+	return published{pointer, part}, nil
 }
 
 // manifest returns the manifest of a new attempt, without pages.
@@ -218,7 +247,7 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 	landed := 0
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
 		// Each delivery lands at least one page, so a chain of continuations always ends.
-		if landed > 0 && !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt) {
+		if landed > 0 && x.mustHandOver() {
 			return x.handOver(ctx, *m)
 		}
 		page, sha, err := x.page(ctx, m.Description, index, pages)
@@ -301,10 +330,20 @@ func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Pag
 	})
 	m.Rows += page.Rows
 	m.Bytes += int64(len(page.Body))
-	properties := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", len(m.Pages), "pages", len(m.Description.Pages)}
+	x.measure(ctx, m.Description, page)
+	return nil
+}
+
+// measure records a fetched page.
+func (x *extraction) measure(ctx context.Context, d source.Description, page source.Page) {
+	properties := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", page.Index + 1, "pages", len(d.Pages)}
 	x.ports.Metrics.Record(ctx, "rows_fetched", float64(page.Rows), telemetry.Count, properties...)
 	x.ports.Metrics.Record(ctx, "bytes_fetched", float64(len(page.Body)), telemetry.Bytes, properties...)
-	return nil
+}
+
+// mustHandOver reports whether the deadline is so near that another delivery must continue.
+func (x *extraction) mustHandOver() bool {
+	return !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt)
 }
 
 // handOver writes a part manifest and emits extraction.continued. The fetcher lands the remaining pages when it handles that
@@ -317,8 +356,12 @@ func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Ev
 	}
 	x.ports.Log.InfoContext(ctx, "the deadline is near; emitting extraction.continued",
 		"part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
+	at := len(m.Pages)
+	if m.Comparing != nil {
+		at = m.Comparing.Pages
+	}
 	return []events.Event{events.New(events.ExtractionContinued{
-		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: len(m.Pages), Force: x.force,
+		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: at, Force: x.force,
 	})}, nil
 }
 

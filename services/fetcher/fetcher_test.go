@@ -24,6 +24,7 @@ const personal = "Maria Puigdomènech 612345678"
 // portal is a source with a few pages that a test can re-publish at any time.
 type portal struct {
 	version  string
+	weak     bool // the version is not proof
 	pages    []string
 	system   string
 	describe func() error          // called before each Describe
@@ -49,11 +50,12 @@ func (p *portal) Describe(_ context.Context, t source.Target, since events.Valid
 			return source.Description{}, err
 		}
 	}
-	if since.ETag == p.version {
+	if since.ETag == p.version && !p.weak {
 		return source.Description{}, source.ErrUnchanged
 	}
 	d := source.Description{
-		Validators: events.Validators{ETag: p.version}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
+		Unproved:   since.ETag == p.version,
+		Validators: events.Validators{ETag: p.version, Weak: p.weak}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
 	}
 	for i := range p.pages {
 		d.Pages = append(d.Pages, source.PageRequest{Index: i, URL: fmt.Sprint("https://portal.example/", i)})
@@ -128,7 +130,9 @@ func (b *testFetcher) published(change func(*lake.Pointer)) {
 		Dataset: "things", Snapshot: "20250802T063000", RunID: "20250802T063000",
 		ContractSHA256: b.contract.SHA256, SourceSystem: "portal.example",
 		PublishedAt: runtimetest.Start.AddDate(0, 0, -1),
-		Parts:       []lake.PointerPart{{Validators: events.Validators{ETag: "v1"}}},
+		Parts: []lake.PointerPart{{
+			PublishedPart: events.PublishedPart{RunID: "20250802T063000"}, Validators: events.Validators{ETag: "v1"},
+		}},
 	}
 	if change != nil {
 		change(&p)
@@ -580,13 +584,13 @@ func TestADatasetIsAsFreshAsItsOldestSlice(t *testing.T) {
 	c := runtimetest.Contract(t, "population")
 	b := fetcherOf(t, c)
 	b.portal.system = "api.idescat.cat"
-	published := runtimetest.Start.AddDate(0, 0, -7)
+	published := runtimetest.Start.AddDate(0, 0, -6)
 	b.Put(t, lake.PointerKey("population"), lake.Pointer{
-		Dataset: "population", Snapshot: "20250727T000000", ContractSHA256: c.SHA256,
+		Dataset: "population", Snapshot: "20250728T000000", ContractSHA256: c.SHA256,
 		SourceSystem: "api.idescat.cat", PublishedAt: published,
 		Parts: []lake.PointerPart{
-			{PublishedPart: events.PublishedPart{Slice: "2023"}, Validators: events.Validators{ETag: "v1"}},
-			{PublishedPart: events.PublishedPart{Slice: "2024"}, Validators: events.Validators{ETag: "v1"}},
+			{PublishedPart: events.PublishedPart{RunID: "20250728T000000-y2023", Slice: "2023"}, Validators: events.Validators{ETag: "v1"}},
+			{PublishedPart: events.PublishedPart{RunID: "20250728T000000-y2024", Slice: "2024"}, Validators: events.Validators{ETag: "v1"}},
 		},
 	})
 	want := map[string]time.Time{"2023": published, "2024": runtimetest.Start}

@@ -225,6 +225,19 @@ var guards = []Guard{
 		Module: "services/quality-gate", Test: ". TestMoreDuplicatesThanPublished",
 	},
 	{
+		Name: "a date that a correction does not move proves that a source is unchanged",
+		File: "services/fetcher/fetcher.go", Edits: []Edit{{
+			"\t\treturn x.compare(ctx, m, known)\n\t}\n\treturn x.extractStable(ctx, m)",
+			"\t\treturn x.unchanged(ctx, known, since, true)\n\t}\n\treturn x.extractStable(ctx, m)"}},
+		Module: "services/fetcher", Test: ". TestWeakValidatorsAreConfirmedByThePages",
+	},
+	{
+		Name: "a source whose entity tag never moves is never read again",
+		File: "services/fetcher/compare.go", Edits: []Edit{{
+			"return int(days) >= x.contract.Source.RecheckDays, nil", "return int(days) >= 1<<30, nil"}},
+		Module: "services/fetcher", Test: ". TestEverySourceIsReadInFullAgain",
+	},
+	{
 		Name: "bytes that are not UTF-8 are accepted as text",
 		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{
 			"if r == utf8.RuneError && n == 1 {",

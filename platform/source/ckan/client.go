@@ -97,7 +97,8 @@ func (c *client) checkID(k target, id string) error {
 }
 
 func (r resource) validators(total int64) events.Validators {
-	v := events.Validators{LastModified: r.LastModified, UpdatedAt: r.MetadataModified, Rows: total}
+	// Rows can be written to a datastore without changing the times of its resource.
+	v := events.Validators{LastModified: r.LastModified, UpdatedAt: r.MetadataModified, Rows: total, Weak: true}
 	if v.UpdatedAt == "" {
 		v.UpdatedAt = r.LastModified
 	}
@@ -139,8 +140,7 @@ func (c *client) readSchema(ctx context.Context, op string, k target) (schema, i
 	return d, total, res, err
 }
 
-// Describe requests the resource's times, schema and total. The source is unchanged only if the times and the total are
-// all the same as before: rows can be written without changing the times.
+// Describe requests the resource's times, schema and total. Equal times and totals do not prove that the source is unchanged.
 func (c *client) Describe(ctx context.Context, t source.Target, since events.Validators) (source.Description, error) {
 	op := "describe " + Name + " " + t.ID
 	k, err := c.target(op, t)
@@ -156,16 +156,15 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 		return source.Description{}, err
 	}
 	version := resource.validators(total)
-	if version.UpdatedAt != "" && version == since {
-		return source.Description{}, source.ErrUnchanged
-	}
 	pages, err := source.PlanOffsets(op, total, k.PageSize, k.page)
 	if err != nil {
 		return source.Description{}, err
 	}
 	d := source.Description{
-		Validators: version, Rows: total, Pages: pages, Title: source.Clip(resource.Name, source.MaxTitle),
-		URL: strings.TrimSuffix(k.action("datastore_search")+source.Query("resource_id", k.id), "?"), SourceSystem: res.System,
+		Validators: version, Unproved: version.UpdatedAt != "" && version.Same(since), Rows: total, Pages: pages,
+		Title:        source.Clip(resource.Name, source.MaxTitle),
+		URL:          strings.TrimSuffix(k.action("datastore_search")+source.Query("resource_id", k.id), "?"),
+		SourceSystem: res.System,
 	}
 	if resource.PackageID != "" {
 		d.URL = strings.TrimSuffix(k.action(""), "/api/3/action/?") + "/dataset/" + url.PathEscape(resource.PackageID) + "/resource/" + k.id
@@ -217,7 +216,7 @@ func (c *client) Verify(ctx context.Context, t source.Target, d source.Descripti
 	if err := source.SameSystem(op, d, res); err != nil {
 		return err
 	}
-	if now := resource.validators(total); now != d.Validators {
+	if now := resource.validators(total); !now.Same(d.Validators) {
 		return source.ChangedError(op, "the version", describeVersion(d.Validators), describeVersion(now))
 	}
 	return nil

@@ -52,7 +52,8 @@ func TestCKANBasePath(t *testing.T) {
 	}
 }
 
-// A resource without times is never reported as unchanged. A resource with the same times and another total has changed.
+// The times of a resource are weak. A resource without times is never taken for unchanged. A resource with the same times and
+// another total has changed.
 func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	t.Parallel()
 	f := newFakeCKAN(4)
@@ -63,8 +64,8 @@ func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	f.mu.Lock()
 	f.rows = f.rows[:3] // the times stay the same
 	f.mu.Unlock()
-	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
-		t.Errorf("another total at the same time: %v", err)
+	if now, err := c.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+		t.Errorf("another total at the same time: %v, unproved %v", err, now.Unproved)
 	}
 	if _, err := c.Page(t.Context(), target, d, 0); !errors.Is(err, source.ErrChanged) {
 		t.Errorf("page with another total: %v, want changed", err)
@@ -74,8 +75,8 @@ func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	}
 	f.noTimes = true
 	d = sourcetest.Describe(t, c, target)
-	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
-		t.Errorf("the same total without times: %v", err)
+	if now, err := c.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+		t.Errorf("the same total without times: %v, unproved %v", err, now.Unproved)
 	}
 	if err := c.Verify(t.Context(), target, d); err != nil {
 		t.Errorf("verify without times: %v", err)

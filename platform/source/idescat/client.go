@@ -75,7 +75,7 @@ func (c *client) readMetadata(ctx context.Context, op string, i target) (*cube, 
 	return m, res, err
 }
 
-// Describe reads the table's metadata, from which it plans the pages. The portal has no conditional requests: a table is
+// Describe reads the table's metadata, from which it plans the pages. The portal has no conditional requests. A table may be
 // unchanged when its date, its dimensions and their categories are all the same as before.
 func (c *client) Describe(ctx context.Context, t source.Target, since events.Validators) (source.Description, error) {
 	op := "describe " + Name + " " + t.ID
@@ -92,11 +92,8 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 		return source.Description{}, c.Misconfigured(op, err)
 	}
 	version := i.version(m, chosen)
-	if version.UpdatedAt != "" && version == since {
-		return source.Description{}, source.ErrUnchanged
-	}
 	d := source.Description{
-		Validators: version, Rows: version.Rows, Pages: i.plan(chosen),
+		Unproved: version.UpdatedAt != "" && version.Same(since), Validators: version, Rows: version.Rows, Pages: i.plan(chosen),
 		Title: source.Clip(m.label, source.MaxTitle), SourceText: source.Clip(m.source,
 			source.MaxTitle), URL: m.href, SourceSystem: res.System,
 	}
@@ -122,7 +119,8 @@ func (i target) version(m *cube, chosen []choice) events.Validators {
 		fmt.Fprintf(h, "%q %q\n", ch.id, ch.codes)
 		rows *= int64(len(ch.codes))
 	}
-	return events.Validators{ETag: "cube-" + hex.EncodeToString(h.Sum(nil)[:12]), UpdatedAt: m.updated, Rows: rows}
+	// The table's date is a day: a correction on the same day has the same one.
+	return events.Validators{ETag: "cube-" + hex.EncodeToString(h.Sum(nil)[:12]), UpdatedAt: m.updated, Rows: rows, Weak: true}
 }
 
 // choice is the requested part of one dimension.
@@ -315,7 +313,7 @@ func (c *client) Verify(ctx context.Context, t source.Target, d source.Descripti
 	if err != nil {
 		return source.ChangedError(op, "the table", "as described", err.Error())
 	}
-	if now := i.version(m, chosen); now != d.Validators {
+	if now := i.version(m, chosen); !now.Same(d.Validators) {
 		return source.ChangedError(op, "the table", tableVersion(d.Validators), tableVersion(now))
 	}
 	return nil

@@ -105,6 +105,8 @@ func versionOf(h http.Header) events.Validators {
 	if v.LastModified == "" {
 		v.LastModified = h.Get("X-SODA2-Truth-Last-Modified")
 	}
+	// The portal makes tag and time from the dataset's version. A weak tag alone does not identify the bytes (RFC 9110).
+	v.Weak = v.LastModified == "" && strings.HasPrefix(v.ETag, "W/")
 	return v
 }
 
@@ -168,7 +170,12 @@ func (c *client) describe(ctx context.Context, op string, s target, since events
 	}
 	version := versionOf(probe.Header)
 	if same, known := sameVersion(version, since); probe.Status == http.StatusNotModified || known && same {
-		return source.Description{}, source.ErrUnchanged
+		if !version.Weak && !since.Weak {
+			return source.Description{}, source.ErrUnchanged
+		}
+		d, err := c.describe(ctx, op, s, events.Validators{})
+		d.Unproved = err == nil && strongPart(d.Validators.ETag) == strongPart(since.ETag)
+		return d, err
 	}
 	view, err := c.readView(ctx, op, s)
 	if err != nil {

@@ -3,6 +3,7 @@ package socrata_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -348,5 +349,50 @@ func TestSocrataEndIsSeen(t *testing.T) {
 	}
 	if p, err := c.Page(t.Context(), target, d, 1); err != nil || p.Rows != 10 {
 		t.Errorf("%d rows (%v), want the rows that the source did not count", p.Rows, err)
+	}
+}
+
+// A strong entity tag and a time of modification prove that a source is unchanged; a weak tag alone does not (RFC 9110).
+func TestSocrataStrength(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		weakTag, time bool
+		unproved      bool
+	}{
+		"a strong tag": {false, true, false}, "a strong tag alone": {false, false, false},
+		"a weak tag and a time": {true, true, false}, "a weak tag alone": {true, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeSocrata(3)
+			server := sourcetest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answer := httptest.NewRecorder()
+				r.Header.Set("If-None-Match", strings.ReplaceAll(r.Header.Get("If-None-Match"), "W/", ""))
+				f.ServeHTTP(answer, r)
+				for name, values := range answer.Header() {
+					w.Header()[name] = values
+				}
+				if tag := w.Header().Get("ETag"); c.weakTag && tag != "" {
+					w.Header().Set("ETag", "W/"+tag)
+				}
+				if !c.time {
+					w.Header().Del("Last-Modified")
+				}
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes())
+			}), false)
+			client, _ := sourcetest.NewClient(t, socrata.Name)
+			target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+			d := sourcetest.Describe(t, client, target)
+			now, err := client.Describe(t.Context(), target, d.Validators)
+			if now.Unproved != c.unproved || d.Validators.Weak != c.unproved || !c.unproved && !errors.Is(err, source.ErrUnchanged) ||
+				c.unproved && (err != nil || len(now.Pages) != 1) {
+				t.Errorf("validators %+v: error %v, unproved %v", d.Validators, err, now.Unproved)
+			}
+			f.republish()
+			if now, err := client.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+				t.Errorf("a new version: %v, unproved %v", err, now.Unproved)
+			}
+		})
 	}
 }
