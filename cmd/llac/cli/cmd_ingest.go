@@ -31,8 +31,8 @@ dataset, or repeats rows, is refused.
 
 The rows name "` + ingest.Unofficial + `" as their source, and an environment that
 publishes only real data rejects them. With --vouch you state, by name, that the
-contract's portal sent exactly these bytes; the rows then name the portal. A page
-with the simulator's mark cannot be vouched for.
+contract's portal sent exactly these bytes; the rows then name the portal.
+A page with the simulator's mark cannot be vouched for.
 
 Without --env the services run on this machine, as in llac run. With --env the
 pages are landed in that environment, with the contract in force there, and its
