@@ -62,6 +62,14 @@ type Validators struct {
 	LastModified string `json:"last_modified,omitempty"` // as the source wrote it
 	UpdatedAt    string `json:"updated_at,omitempty"`    // RFC 3339 or YYYY-MM-DD, as precise as the source is
 	Rows         int64  `json:"rows,omitempty"`          // the source's own count; -1 or 0 if it has none
+	// Weak: the source is known not to change them with every change of its data; equal validators prove nothing.
+	Weak bool `json:"weak,omitempty"`
+}
+
+// Same reports whether two validators are equal, whatever their strength.
+func (v Validators) Same(other Validators) bool {
+	v.Weak = other.Weak
+	return v == other
 }
 
 // ScheduleTicked is the scheduler's clock. EventBridge Scheduler sends it to the scheduler's queue.
@@ -109,7 +117,7 @@ type ExtractionContinued struct {
 	Attempt  string `json:"attempt"`
 	Part     int    `json:"part"`      // 1 for the first continuation
 	Partial  Object `json:"partial"`   // the part manifest so far
-	NextPage int    `json:"next_page"` // index of the first page not yet landed
+	NextPage int    `json:"next_page"` // index of the first page not yet landed, or not yet compared
 	Force    bool   `json:"force,omitempty"`
 }
 
@@ -121,6 +129,7 @@ type ExtractionUnchanged struct {
 	Snapshot   string     `json:"snapshot"` // the published snapshot that stays
 	Validators Validators `json:"validators"`
 	CheckedAt  time.Time  `json:"checked_at"`
+	ReadInFull bool       `json:"read_in_full,omitempty"` // every page was fetched, and is byte for byte the published one
 }
 
 func (ExtractionUnchanged) EventType() string { return "cat.llac.extraction.unchanged.v1" }

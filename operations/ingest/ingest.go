@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/contract"
@@ -51,8 +53,7 @@ func wrong(fix, format string, args ...any) error {
 type Pages struct {
 	Collection
 	contract *contract.Contract
-	bodies   [][]byte
-	rows     []int64
+	pages    []source.Page
 }
 
 // Read reads the files of a collection. The error is an *InputError if a person can fix it.
@@ -61,20 +62,40 @@ func Read(c *contract.Contract, from Collection) (*Pages, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	seen := map[string]string{}
-	for _, file := range from.Files {
-		body, rows, err := page(c, file)
+	kind, err := portals.All.Find(c.Source.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("read the pages of %s: %w", c.Dataset, err)
+	}
+	set, seen := source.NewPageSet(), map[string]string{}
+	for i, file := range from.Files {
+		page, err := p.page(kind, i, file)
 		if err != nil {
 			return nil, err
 		}
-		sha := lake.SHA256(body)
+		sha := lake.SHA256(page.Body)
 		if other, ok := seen[sha]; ok {
 			return nil, wrong("name each page once, in the order of the source", "%s and %s have the same bytes", other, file)
 		}
 		seen[sha] = file
-		p.bodies, p.rows = append(p.bodies, body), append(p.rows, rows)
+		if err := set.Add(page, sha); err != nil {
+			return nil, wrong("name each page once, in the order of the source", "%s repeats rows of another file: %v", file, err)
+		}
+		p.pages = append(p.pages, page)
+	}
+	if err := kind.CheckCollected(c.Target(p.Slice), p.pages); err != nil {
+		return nil, p.mismatch(err)
 	}
 	return p, nil
+}
+
+// mismatch returns the *InputError of pages that are not those of the dataset.
+func (p *Pages) mismatch(err error) error {
+	fix := "request the pages again with the parameters of the contract of " + p.contract.Dataset
+	var m *source.MismatchError
+	if errors.As(err, &m) && m.Fix != "" {
+		fix = m.Fix
+	}
+	return wrong(fix, "the files are not the pages of %s: %v", p.contract.Dataset, err)
 }
 
 // check checks everything but the files.
@@ -91,6 +112,9 @@ func (p *Pages) check() error {
 	case strings.TrimSpace(p.Reason) == "":
 		return wrong(`give the reason for collecting by hand: --reason "the portal is down, page saved on Monday"`,
 			"no reason is given; it is kept with the data")
+	case !isPlain(p.Reason) || slices.ContainsFunc(p.Files, func(f string) bool { return !isPlain(f) }):
+		return wrong("write the reason and the names of the files without control characters",
+			"the reason, or the name of a file, contains a control character; both are kept with the data")
 	case c.Slicing == nil && p.Slice != "":
 		return wrong("leave --slice out", "%s has no slices", c.Dataset)
 	case c.Slicing != nil && !slices.Contains(c.Slicing.Values, p.Slice):
@@ -106,37 +130,63 @@ func (p *Pages) check() error {
 	return nil
 }
 
-// page reads one file and counts its rows, as the fetcher's client does.
-func page(c *contract.Contract, file string) ([]byte, int64, error) {
+// isPlain reports whether a text is UTF-8 without control characters.
+func isPlain(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// page reads one file as the fetcher's client reads a response, and checks what the page states of itself.
+func (p *Pages) page(kind source.Kind, index int, file string) (source.Page, error) {
+	body, err := read(file)
+	if err != nil {
+		return source.Page{}, err
+	}
+	reader, tally := kind.Reader(), kind.NewTally()
+	err = reader.Rows(body, tally.Add)
+	var malformed *source.PageError
+	switch {
+	case errors.As(err, &malformed):
+		return source.Page{}, wrong(
+			"save the response of the portal's API unchanged: JSON, not CSV or a web page; "+p.contract.Source.BaseURL,
+			"%s is not a page of %s: %v", file, kind.Name, malformed)
+	case err != nil:
+		return source.Page{}, fmt.Errorf("read the page %s: %w", file, err)
+	}
+	page := source.Page{Index: index, Body: body, Rows: tally.Rows, RowIDs: tally.RowIDs, Identity: reader.Identity()}
+	// Invariant 11: the bytes decide, whatever a person states.
+	err = kind.CheckSource(p.contract.Target(p.Slice), source.Description{SourceSystem: p.system()}, page.Identity)
+	switch {
+	case err == nil:
+		return page, nil
+	case page.Identity.Simulated && p.Vouched:
+		return page, wrong("leave --vouch out: the rows are then marked as unofficial",
+			"%s has the mark of the portal simulator: no portal sent it", file)
+	}
+	return page, wrong("name the dataset whose page it is, or request the page of "+p.contract.Source.ID,
+		"%s is not a page of %s: %v", file, p.contract.Dataset, err)
+}
+
+// read reads one file.
+func read(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return nil, 0, wrong("name an existing file", "read the page: %v", err)
+		return nil, wrong("name an existing file", "read the page: %v", err)
 	case !info.Mode().IsRegular():
-		return nil, 0, wrong("give each page its own --file", "%s is not a file", file)
+		return nil, wrong("give each page its own --file", "%s is not a file", file)
 	case info.Size() > Largest:
-		return nil, 0, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d",
+		return nil, wrong("split it into pages, each with its own --file", "%s has %d bytes, a page may have at most %d",
 			file, info.Size(),
 			int64(Largest))
 	}
 	body, err := os.ReadFile(file)
 	if err != nil {
-		return nil, 0, wrong("make it readable", "read the page: %v", err)
+		return nil, wrong("make it readable", "read the page: %v", err)
 	}
 	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) || bytes.HasPrefix(body, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
-		return nil, 0, wrong("decompress it first: gunzip or unzstd", "%s is compressed", file)
+		return nil, wrong("decompress it first: gunzip or unzstd", "%s is compressed", file)
 	}
-	rows := int64(0)
-	err = portals.All.Rows(c.Source.Kind, body, func(source.Row) error { rows++; return nil })
-	var malformed *source.PageError
-	switch {
-	case errors.As(err, &malformed):
-		return nil, 0, wrong("save the response of the portal's API unchanged: JSON, not CSV or a web page; "+c.Source.BaseURL,
-			"%s is not a page of %s: %v", file, c.Source.Kind, malformed)
-	case err != nil:
-		return nil, 0, fmt.Errorf("read the page %s: %w", file, err)
-	}
-	return body, rows, nil
+	return body, nil
 }
 
 // Run returns the run of a collection at a slot.
@@ -162,26 +212,23 @@ func (p *Pages) system() string {
 // Land writes the pages and their manifest and returns the event of their landing. It does not publish the event.
 func (p *Pages) Land(ctx context.Context, store lake.Store, slot, attempt string, now time.Time) (events.LandingWritten, error) {
 	run := p.Run(slot)
-	from := p.contract.Source
 	m := lake.Manifest{
-		Run: run, Attempt: attempt, StartedAt: now, FinishedAt: now,
-		Source: source.Target{Kind: from.Kind, BaseURL: from.BaseURL, ID: from.ID, PageSize: from.PageSize,
-			Params: map[string]string{}},
+		Run: run, Attempt: attempt, StartedAt: now, FinishedAt: now, Source: p.contract.Target(p.Slice),
 		Description: source.Description{Rows: -1, URL: p.URL, SourceSystem: p.system()},
 		Manual:      &lake.Manual{By: p.By, Reason: p.Reason, URL: p.URL, Vouched: p.Vouched},
 	}
-	for i, body := range p.bodies {
-		sha := lake.SHA256(body)
-		info, _, err := store.PutIfAbsent(ctx, lake.LandingPageKey(run.Dataset, run.RunID, i, sha), body)
+	for i, page := range p.pages {
+		sha := lake.SHA256(page.Body)
+		info, _, err := store.PutIfAbsent(ctx, lake.LandingPageKey(run.Dataset, run.RunID, i, sha), page.Body)
 		if err != nil {
 			return events.LandingWritten{}, fmt.Errorf("land %s: %w", p.Files[i], err)
 		}
 		info.SHA256 = sha
-		m.Pages = append(m.Pages, lake.ManifestPage{Object: info.Object(), Index: i, Rows: p.rows[i], URL: p.URL, FetchedAt: now})
-		m.Description.Pages = append(m.Description.Pages, source.PageRequest{Index: i, URL: p.URL, Rows: p.rows[i]})
+		m.Pages = append(m.Pages, lake.ManifestPage{Object: info.Object(), Index: i, Rows: page.Rows, URL: p.URL, FetchedAt: now})
+		m.Description.Pages = append(m.Description.Pages, source.PageRequest{Index: i, URL: p.URL, Rows: page.Rows})
 		m.Manual.Files = append(m.Manual.Files, filepath.Base(p.Files[i]))
-		m.Rows += p.rows[i]
-		m.Bytes += int64(len(body))
+		m.Rows += page.Rows
+		m.Bytes += int64(len(page.Body))
 	}
 	body := lake.Encode(m)
 	info, _, err := store.PutIfAbsent(ctx, lake.ManifestKey(run.Dataset, run.RunID, attempt, 0), body)

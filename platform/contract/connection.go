@@ -11,6 +11,11 @@ import (
 	"github.com/llac-project/llac/platform/source/portals"
 )
 
+const (
+	recheckDays    = 7 // the default
+	maxRecheckDays = 366
+)
+
 // readSource decodes the one server of type api: where the data come from.
 func (d *document) readSource(c *Contract) {
 	servers := d.root.get("servers")
@@ -38,6 +43,10 @@ func (d *document) readSource(c *Contract) {
 		d.report(custom["llacPageSize"], fmt.Sprintf("write at most %d", most), "no portal returns more than %d rows per page", most)
 	}
 	c.Source.Params = d.textMapOf(custom["llacParameters"])
+	if c.Source.RecheckDays = d.wholeOf(custom["llacRecheck"], 1, recheckDays); c.Source.RecheckDays > maxRecheckDays {
+		d.report(custom["llacRecheck"], fmt.Sprintf("write at most %d", maxRecheckDays),
+			"a source must be read in full at least every %d days", maxRecheckDays)
+	}
 }
 
 // readPortal decodes llacPortal. It returns nil if the kind is missing, unknown or incomplete.

@@ -44,6 +44,8 @@ type Source struct {
 	ID       string            // in the form of the portal kind
 	PageSize int               // rows requested per page; 0: the portal kind's default
 	Params   map[string]string // fixed filters, e.g. CONCEPT=POP
+	// RecheckDays is after how many days the source is read in full although it reports no change.
+	RecheckDays int
 }
 
 // Slicing divides a dataset into separate runs, one per value of a source parameter.

@@ -18,7 +18,7 @@ const (
 // Custom properties of other tools are ignored.
 var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
-	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters"},
+	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters", "llacRecheck"},
 	atSchema:   {"llacKeyConflict", "llacDrift", "llacRowRules", "llacSlicing", "llacRawPages", "llacZone"},
 	atProperty: {
 		"llacStaged", "llacInvalid", "llacRepair", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping",

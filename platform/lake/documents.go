@@ -24,9 +24,17 @@ type Manifest struct {
 	Bytes       int64              `json:"bytes"`
 	StartedAt   time.Time          `json:"started_at"`
 	FinishedAt  time.Time          `json:"finished_at"`
-	Restarts    int                `json:"restarts,omitempty"` // attempts abandoned because the source changed during the extraction
+	Restarts    int                `json:"restarts,omitempty"` // attempts abandoned because the source changed or its pages overlapped
 	Parts       []events.Object    `json:"parts,omitempty"`    // part manifests of a continued extraction, in order
 	Manual      *Manual            `json:"manual,omitempty"`   // set if a person collected the pages and no portal was called
+	Comparing   *Comparing         `json:"comparing,omitempty"`
+}
+
+// Comparing is the state of an extraction that compares the source's pages with the published ones and has landed none. Only
+// part manifests have it.
+type Comparing struct {
+	Snapshot string `json:"snapshot"` // the published snapshot
+	Pages    int    `json:"pages"`    // number of pages that are equal so far
 }
 
 // ReadManifest reads a landing manifest and checks that it belongs to the run. A manifest of another run, or of another version
@@ -307,6 +315,39 @@ type Cursor struct {
 	Validators  events.Validators `json:"validators"`
 
 	Slices map[string]time.Time `json:"slices,omitempty"` // by slice: when its source last equalled the published snapshot
+	// ReadAt is when every page of the source was last fetched and equalled the published pages, by slice; by "" if the dataset
+	// is not sliced. A part that was published later was read later.
+	ReadAt map[string]time.Time `json:"read_at,omitempty"`
+}
+
+// PublishedPages returns the digests of the raw pages from which a part of a snapshot was made, in the order of the pages. It
+// returns nil if no document lists them any more. Pages that were deleted with their contract's consent are listed too.
+func PublishedPages(ctx context.Context, s Store, dataset string, part PointerPart) ([]string, error) {
+	evidence, _, err := ReadState[Evidence](ctx, s, EvidenceKey(dataset, part.RunID))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	if evidence != nil {
+		for _, e := range evidence.Deletes {
+			if !isManifest(e.Key) {
+				out = append(out, e.SHA256)
+			}
+		}
+		return out, nil
+	}
+	if part.Manifest.Key == "" {
+		return nil, nil
+	}
+	// Published and not cleared yet: the manifest is still in landing.
+	m, err := ReadDocument[Manifest](ctx, s, part.Manifest)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	for _, page := range m.Pages {
+		out = append(out, page.SHA256)
+	}
+	return out, err
 }
 
 // ReadHistory returns the pointer of a superseded snapshot; nil if the slot was never published or is the current one.

@@ -61,11 +61,14 @@ func VerdictKey(dataset, run, attempt string) string {
 // ArchiveKey returns the key of a landing object's archived copy. Raw pages are compressed and end in ".zst".
 func ArchiveKey(landingKey string) string {
 	k := "archive/" + strings.TrimPrefix(landingKey, "landing/")
-	if strings.Contains(k, "/_manifest.") {
+	if isManifest(k) {
 		return k
 	}
 	return k + ".zst"
 }
+
+// isManifest reports whether a key of landing or archive is that of a manifest, or of the manifest of a part.
+func isManifest(key string) bool { return strings.Contains(key, "/_manifest.") }
 
 // EvidenceKey returns the key of the evidence for a run's landing deletion.
 func EvidenceKey(dataset, run string) string {

@@ -21,11 +21,16 @@ type Subject struct {
 	Cells map[string]lake.Cells
 	// Published is the number of rows of the published snapshot; nil if nothing comparable is published.
 	Published *int64
+	// PublishedCounts are the stager's counts of the published snapshot; nil if nothing with the same key is published.
+	PublishedCounts *Counts
 	// References are the values of the referenced columns, by referring column.
 	References map[string]Reference
 
 	distinct map[string]*Distinct // by column; "" for the key
 }
+
+// Counts are counts of the stager.
+type Counts struct{ RowsIn, Duplicates int64 }
 
 // Reference contains the values of a column that another column refers to.
 type Reference struct {

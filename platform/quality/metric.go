@@ -61,6 +61,7 @@ type Case struct {
 	Rows        string // JSON array of rows; a missing column is null
 	Published   int64  // rows of the published snapshot; 0 if nothing is published
 	Quarantined int64  // rows that the stager quarantined
+	Duplicates  int64  // rows that the stager dropped as duplicates
 	Cells       map[string]lake.Cells
 	Fails       bool // the candidate is rejected
 	Nothing     bool // there is nothing to measure

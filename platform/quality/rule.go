@@ -40,9 +40,9 @@ func (r Rule) Allows(v float64) bool {
 // MaxRefused is the highest share of refused cells that a column may have without a rule of the contract, in percent.
 const MaxRefused = 5.0
 
-// BuiltIn returns the rules that every candidate must satisfy. own are the rules of the contract: a rule about
-// refused_cells_percent replaces the default limit.
-func BuiltIn(key []string, own []Rule) []Rule {
+// BuiltIn returns the rules that the candidate must satisfy in addition to those of its contract. A rule of the contract about
+// refused_cells_percent or duplicate_percent replaces the default limit.
+func BuiltIn(s *Subject, ofContract []Rule) []Rule {
 	zero, one, refused := 0.0, 1.0, MaxRefused
 	rules := []Rule{
 		{
@@ -64,17 +64,21 @@ func BuiltIn(key []string, own []Rule) []Rule {
 			Severity: "error", Side: "source", Text: "an empty snapshot is never published",
 		},
 	}
-	if !slices.ContainsFunc(own, func(r Rule) bool { return r.Metric == "refused_cells_percent" }) {
+	if !slices.ContainsFunc(ofContract, func(r Rule) bool { return r.Metric == "refused_cells_percent" }) {
 		rules = append(rules, Rule{
 			Name: "few_cells_are_refused", Metric: "refused_cells_percent", Unit: "percent", Max: &refused,
 			Severity: "error", Side: "source", Text: "few values of each column are invalid",
 		})
 	}
-	if len(key) > 0 {
+	if len(s.Key) > 0 {
 		rules = append(rules, Rule{
-			Name: "key_is_unique", Metric: "duplicate_count", Shown: strings.Join(key, ","), Unit: "rows", Min: &zero, Max: &zero,
+			Name: "key_is_unique", Metric: "duplicate_count", Shown: strings.Join(s.Key, ","), Unit: "rows", Min: &zero, Max: &zero,
 			Severity: "error", Side: "pipeline", Text: "no two staged rows have the same key",
 		})
+	}
+	own := noMoreDuplicates(s)
+	if len(s.Key) > 0 && !slices.ContainsFunc(ofContract, func(r Rule) bool { return r.Metric == own.Metric }) {
+		rules = append(rules, own) // without a key, no row is a duplicate
 	}
 	return rules
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -152,4 +153,14 @@ func Query(pairs ...string) string {
 		b.WriteString(readable.Replace(url.QueryEscape(pairs[k+1])))
 	}
 	return b.String()
+}
+
+// Numbers stores the whole numbers of a query in the variables that are listed by name. A name that is absent, or that has
+// another value, leaves its variable unchanged.
+func Numbers(query url.Values, into map[string]*int64) {
+	for name, variable := range into {
+		if n, err := strconv.ParseInt(query.Get(name), 10, 64); err == nil {
+			*variable = n
+		}
+	}
 }

@@ -57,8 +57,8 @@ type Request struct {
 
 	// HeadersOnly leaves the body of a 200 unread.
 	HeadersOnly bool
-	// Check validates the body of a 200. A *PageError means that the body is not what it must be, a DoubtfulError that
-	// another try may bring a better one; other errors end the request unchanged.
+	// Check validates the body of a 200. A *PageError means that the body is not what it must be, a *MismatchError that it
+	// is the response to another request, a DoubtfulError that another try may bring a better one; other errors end the request unchanged.
 	Check func(*Response) error
 }
 
@@ -325,6 +325,10 @@ func (c *Caller) checked(q Request, res *Response) error {
 	if errors.As(err, &doubtful) {
 		return &retryError{err: err, usable: true}
 	}
+	var other *MismatchError
+	if errors.As(err, &other) {
+		return c.mismatched(q, res, err, other)
+	}
 	var page *PageError
 	if !errors.As(err, &page) {
 		return err
@@ -339,6 +343,15 @@ func (c *Caller) checked(q Request, res *Response) error {
 		again.final = c.Permanent(q.Op, res.Status,
 			fmt.Errorf("the answer is complete but malformed, in the last of %d tries too: %w", c.o.MaxTries, err),
 			"report it to the portal's operators"+c.requestNote(res))
+	}
+	return again
+}
+
+// mismatched returns the error of an answer to another request. Another try may bring the right one.
+func (c *Caller) mismatched(q Request, res *Response, err error, other *MismatchError) error {
+	again := &retryError{err: err}
+	if other.Fix != "" {
+		again.final = c.Permanent(q.Op, res.Status, fmt.Errorf("in the last of %d tries too: %w", c.o.MaxTries, err), other.Fix)
 	}
 	return again
 }

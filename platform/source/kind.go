@@ -40,6 +40,13 @@ type Kind struct {
 	Roles []string
 	// IsDerived reports whether the reader, and not the portal, makes the field. nil: the reader makes none.
 	IsDerived func(field string) bool
+	// RowID is the field with the portal's own number of a row; empty: the portal does not number rows. A number that occurs
+	// twice in an extraction proves that its pages overlap.
+	RowID string
+	// Asked returns what the page of a planned request states. nil: pages state nothing of their request.
+	Asked func(PageRequest) (Identity, error)
+	// Selection returns the categories that a target's parameters select, by dimension. nil: pages state no categories.
+	Selection func(params map[string]string) map[string][]string
 }
 
 // IDRule is the form of a source id.

@@ -1,9 +1,6 @@
 package source
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // MaxTitle limits a portal's text about a dataset, in bytes: it goes into manifests and every published file.
 const MaxTitle = 1 << 10
@@ -11,8 +8,8 @@ const MaxTitle = 1 << 10
 // MaxPages limits the pages of one extraction: a source that counts more is wrong, or needs slices.
 const MaxPages = 100_000
 
-// PlanOffsets divides total rows into pages of at most size rows. An empty source still has one page: that it is empty
-// must be landed like everything else.
+// PlanOffsets divides total rows into pages of at most size rows. The last page is always smaller than size, if need be empty:
+// it shows that the source ends there, and does not only count fewer rows than it has.
 func PlanOffsets(op string, total, size int64, address func(offset, limit int64) string) ([]PageRequest, error) {
 	if total/size >= MaxPages {
 		return nil, &PermanentError{
@@ -21,9 +18,9 @@ func PlanOffsets(op string, total, size int64, address func(offset, limit int64)
 		}
 	}
 	pages := []PageRequest{}
-	for offset := int64(0); offset < total || len(pages) == 0; offset += size {
+	for offset := int64(0); offset <= total; offset += size {
 		pages = append(pages, PageRequest{
-			Index: len(pages), URL: address(offset, size), Rows: max(min(size, total-offset), 0),
+			Index: len(pages), URL: address(offset, size), Rows: min(size, total-offset),
 		})
 	}
 	return pages, nil
@@ -57,30 +54,6 @@ func SameSystem(op string, d Description, res *Response) error {
 		return ChangedError(op, "the source system", d.SourceSystem, res.System)
 	}
 	return nil
-}
-
-// Tally counts the rows of a page that a client has fetched, bad ones included.
-type Tally struct {
-	Rows    int64
-	foreign error // of the first row with bytes that are not UTF-8
-}
-
-// Add counts a row. It can be a page reader's yield.
-func (t *Tally) Add(row Row) error {
-	t.Rows++
-	if t.foreign == nil && errors.Is(row.Bad, ErrNotUTF8) {
-		t.foreign = row.Bad
-	}
-	return nil
-}
-
-// Doubt returns a DoubtfulError if the page has bytes that are not UTF-8: they may be damage of the transfer. Bytes that
-// arrive in every try are the portal's own, and reject only their rows (invariant 5).
-func (t *Tally) Doubt() error {
-	if t.foreign == nil {
-		return nil
-	}
-	return DoubtfulError{t.foreign}
 }
 
 // DoubtfulError is the reason why an answer that can be used is worth another try.

@@ -20,6 +20,9 @@ type Reader interface {
 	// Row.Fields is reused for the next row: it is valid until yield returns. The raw values are parts of page; they must
 	// not be changed, and are valid as long as page is.
 	Rows(page []byte, yield func(Row) error) error
+	// Identity returns what the page that Rows has read last states of itself. It is complete after Rows has returned nil, and
+	// must be called before the page's bytes are reused.
+	Identity() Identity
 }
 
 // Row is one record of a page, before any contract is applied. It is valid until yield returns.

@@ -28,6 +28,9 @@ type Description struct {
 	SourceText   string            `json:"source_text,omitempty"` // the attribution line that the source sends
 	URL          string            `json:"url"`                   // for a person: where the data come from
 	SourceSystem string            `json:"source_system"`         // the portal's host, or "simulator" (invariant 11)
+	// Unproved: the validators are those that Describe was given, but they are weak: only the pages can show that the source
+	// has not changed.
+	Unproved bool `json:"-"`
 }
 
 // SourceField is one field of the source's published schema.
@@ -51,6 +54,8 @@ type Page struct {
 	Index      int
 	Body       []byte
 	Rows       int64 // counted in Body
+	Identity   Identity
+	RowIDs     []uint64 // hashes of the portal's numbers of the rows, valid in this process; none if it does not number them
 	Validators events.Validators
 	URL        string
 	RequestID  string // the portal's id of the request, for its operators
@@ -61,10 +66,11 @@ type Page struct {
 // An extraction calls Describe once; Page for each index, in any process; and Verify once after the last page. A client
 // retries transient failures itself, within the rate limit, and returns a transient error when its tries are used up.
 type Client interface {
-	// Describe requests what the source serves now. If since is not zero and the source has not changed since then, it
-	// returns ErrUnchanged.
+	// Describe requests what the source serves now. If since is not zero and strong validators prove that the source has not
+	// changed since then, it returns ErrUnchanged. If equal validators are weak, the description is Unproved.
 	Describe(ctx context.Context, t Target, since events.Validators) (Description, error)
-	// Page fetches page index of d. It returns ErrChanged if the source has changed since Describe.
+	// Page fetches page index of d. It returns ErrChanged if the source has changed since Describe, and an error that wraps a
+	// *MismatchError if the portal keeps sending another page than the requested one.
 	Page(ctx context.Context, t Target, d Description, index int) (Page, error)
 	// Verify returns ErrChanged if the source no longer is what d describes.
 	Verify(ctx context.Context, t Target, d Description) error

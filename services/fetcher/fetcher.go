@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -43,8 +42,11 @@ var Service = runtime.Service{
 }
 
 const (
-	// maxAttempts is the maximum number of attempts of one landing. A new attempt starts when the source has changed.
+	// maxAttempts is the maximum number of attempts of one landing. A new attempt starts when the source has changed, or when
+	// its pages overlap.
 	maxAttempts = 3
+	// pageTries is how often one page is fetched if it repeats rows of another page.
+	pageTries = 3
 	// handOver is the fraction of the time limit after which the fetcher stops and emits extraction.continued.
 	handOver = 0.8
 )
@@ -89,6 +91,9 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 			return nil, err
 		}
 		partial.Parts = append(partial.Parts, p.Partial)
+		if partial.Comparing != nil {
+			return x.continueComparison(ctx, partial)
+		}
 		return x.extractStable(ctx, partial)
 	}
 	return nil, runtime.Permanent(fmt.Errorf("the fetcher does not consume %s", in.Type))
@@ -123,57 +128,77 @@ func (x *extraction) open(ctx context.Context) error {
 	if x.client, err = x.ports.Portal(from.Kind); err != nil {
 		return runtime.Permanent(err)
 	}
-	x.target = source.Target{
-		Kind: from.Kind, BaseURL: x.ports.BaseURL(from.Kind, from.BaseURL), ID: from.ID, PageSize: from.PageSize,
-		Params: map[string]string{},
-	}
-	maps.Copy(x.target.Params, from.Params)
 	if slicing := x.contract.Slicing; slicing != nil && !slices.Contains(slicing.Values, x.run.Slice) {
 		return runtime.Permanent(fmt.Errorf("fetch run %s of %s: slice %q is not in its contract, which has the slices %v",
 			x.run.RunID, x.run.Dataset, x.run.Slice, slicing.Values))
 	}
-	if x.run.Slice != "" {
-		if x.contract.Slicing == nil {
-			return runtime.Permanent(fmt.Errorf("fetch run %s of %s: the run is for slice %q, but its contract has no slices",
-				x.run.RunID, x.run.Dataset, x.run.Slice))
-		}
-		x.target.Params[x.contract.Slicing.Param] = x.run.Slice
+	if x.run.Slice != "" && x.contract.Slicing == nil {
+		return runtime.Permanent(fmt.Errorf("fetch run %s of %s: the run is for slice %q, but its contract has no slices",
+			x.run.RunID, x.run.Dataset, x.run.Slice))
 	}
+	x.target = x.contract.Target(x.run.Slice)
+	x.target.BaseURL = x.ports.BaseURL(from.Kind, from.BaseURL)
 	return nil
 }
 
-// start asks the portal whether the source has changed, and extracts it if so.
+// start asks the portal whether the source has changed, and extracts it if so. "Unchanged" must be proved: by strong validators,
+// or by the pages. Pages are also compared when the contract's llacRecheck days have passed since they were last read.
 func (x *extraction) start(ctx context.Context) ([]events.Event, error) {
-	since, pointer, err := x.published(ctx)
+	known, err := x.published(ctx)
 	if err != nil {
 		return nil, err
+	}
+	since := known.validators()
+	due, err := x.recheckIsDue(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	if due {
+		since = events.Validators{}
 	}
 	description, err := x.client.Describe(ctx, x.target, since)
 	if errors.Is(err, source.ErrUnchanged) {
-		return x.unchanged(ctx, since, pointer)
+		return x.unchanged(ctx, known, since, false)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return x.extractStable(ctx, x.manifest(description, 0))
+	m := x.manifest(description, 0)
+	if description.Unproved || due && description.Validators.Same(known.validators()) {
+		return x.compare(ctx, m, known)
+	}
+	return x.extractStable(ctx, m)
 }
 
-// published returns the validators of the published snapshot and its pointer. It returns zero values, so that everything is
-// fetched, if a person forces the run, if the contract has changed since, or if the snapshot came from another origin: a
-// simulator's validators prove nothing about the real portal (invariant 11).
-func (x *extraction) published(ctx context.Context) (events.Validators, *lake.Pointer, error) {
+// published is the published snapshot with which the source is compared; the zero value if there is none.
+type published struct {
+	pointer *lake.Pointer
+	part    *lake.PointerPart // of the run's slice
+}
+
+func (p published) validators() events.Validators {
+	if p.part == nil {
+		return events.Validators{}
+	}
+	return p.part.Validators
+}
+
+// published returns the published snapshot. It returns the zero value, so that everything is fetched, if a person forces the
+// run, if the contract has changed since, or if the snapshot came from another origin: a simulator's validators prove nothing
+// about the real portal (invariant 11).
+func (x *extraction) published(ctx context.Context) (published, error) {
 	if x.force {
-		return events.Validators{}, nil, nil
+		return published{}, nil
 	}
 	pointer, _, err := lake.ReadPointer(ctx, x.ports.Lake, x.run.Dataset)
 	if err != nil || pointer == nil || pointer.ContractSHA256 != x.run.ContractSHA256 {
-		return events.Validators{}, nil, err
+		return published{}, err
 	}
 	part := pointer.Part(x.run.Slice)
 	if part == nil || !pointer.Origin().MayComeFrom(x.target.BaseURL, x.contract.Source.BaseURL) {
-		return events.Validators{}, nil, nil
+		return published{}, nil
 	}
-	return part.Validators, pointer, nil
+	return published{pointer, part}, nil
 }
 
 // manifest returns the manifest of a new attempt, without pages.
@@ -184,22 +209,27 @@ func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest 
 	}
 }
 
-// extractStable extracts the source, and restarts with a new attempt when the source is re-published meanwhile.
+// extractStable extracts the source. It restarts with a new attempt when the source is re-published meanwhile, or when a page
+// keeps repeating rows of another page: either page may be the wrong one.
 func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	for {
 		out, err := x.extract(ctx, &m)
-		if !errors.Is(err, source.ErrChanged) {
+		changed := errors.Is(err, source.ErrChanged)
+		if !changed && !isRepeated(err) {
 			return out, err
 		}
 		if m.Restarts+1 >= maxAttempts {
+			reason := "the portal is probably still publishing it"
+			if !changed {
+				reason = "the portal, or a cache before it, sends the same rows for different pages"
+			}
 			return nil, &source.TransientError{
-				Op: "extract " + x.run.Dataset,
-				Err: fmt.Errorf("%w in each of %d attempts; the portal is probably still publishing it; a later retry can succeed",
-					err, maxAttempts),
+				Op:  "extract " + x.run.Dataset,
+				Err: fmt.Errorf("%w in each of %d attempts; %s; a later retry can succeed", err, maxAttempts, reason),
 			}
 		}
-		x.ports.Log.InfoContext(ctx, "the source changed during the extraction; restarting with a new attempt",
-			"attempt", m.Attempt, "pages", len(m.Pages))
+		x.ports.Log.InfoContext(ctx, "the attempt is abandoned; restarting with a new attempt",
+			"attempt", m.Attempt, "pages", len(m.Pages), "reason", err.Error())
 		description, err := x.client.Describe(ctx, x.target, events.Validators{})
 		if err != nil {
 			return nil, err
@@ -210,17 +240,21 @@ func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]even
 
 // extract lands the pages that m does not list yet, verifies that the source has not changed, and writes the manifest.
 func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Event, error) {
+	pages := source.NewPageSet()
+	for _, p := range m.Pages { // of earlier deliveries
+		pages.Known(p.Index, p.Rows, p.SHA256)
+	}
 	landed := 0
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
 		// Each delivery lands at least one page, so a chain of continuations always ends.
-		if landed > 0 && !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt) {
+		if landed > 0 && x.mustHandOver() {
 			return x.handOver(ctx, *m)
 		}
-		page, err := x.client.Page(ctx, x.target, m.Description, index)
+		page, sha, err := x.page(ctx, m.Description, index, pages)
 		if err != nil {
 			return nil, err
 		}
-		if err := x.land(ctx, m, page); err != nil {
+		if err := x.land(ctx, m, page, sha); err != nil {
 			return nil, err
 		}
 		landed++
@@ -239,9 +273,51 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 	})}, nil
 }
 
+// page fetches one page and compares it with the other pages of the attempt. A page that repeats rows of another page is
+// fetched again. It returns the page and the digest of its body.
+func (x *extraction) page(
+	ctx context.Context, d source.Description, index int, pages *source.PageSet,
+) (page source.Page, sha string, err error) {
+	for try := 1; ; try++ {
+		page, err = x.client.Page(ctx, x.target, d, index)
+		if err == nil {
+			sha = lake.SHA256(page.Body)
+			if err = pages.Add(page, sha); err == nil {
+				return page, sha, nil
+			}
+		}
+		if !isMismatch(err) {
+			return page, "", err
+		}
+		if isRepeated(err) && try < pageTries {
+			x.ports.Log.WarnContext(ctx, "a page is not the one that was requested; fetching it again", "page", index, "error", err.Error())
+			if err := x.ports.Clock.Sleep(ctx, time.Duration(try)*time.Second); err != nil {
+				return page, "", err
+			}
+			continue
+		}
+		// A source that was re-published has other pages than the planned ones.
+		if changed := x.client.Verify(ctx, x.target, d); errors.Is(changed, source.ErrChanged) {
+			err = changed
+		}
+		return page, "", err
+	}
+}
+
+// isMismatch reports whether the portal sent another page than the requested one.
+func isMismatch(err error) bool {
+	var m *source.MismatchError
+	return errors.As(err, &m)
+}
+
+// isRepeated reports whether a page has rows of another page of the attempt.
+func isRepeated(err error) bool {
+	var m *source.MismatchError
+	return errors.As(err, &m) && m.Repeated
+}
+
 // land stores one page byte for byte and adds it to the manifest.
-func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Page) error {
-	sha := lake.SHA256(page.Body)
+func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Page, sha string) error {
 	key := lake.LandingPageKey(x.run.Dataset, x.run.RunID, page.Index, sha)
 	info, _, err := x.ports.Lake.PutIfAbsent(ctx, key, page.Body)
 	if err != nil {
@@ -254,10 +330,20 @@ func (x *extraction) land(ctx context.Context, m *lake.Manifest, page source.Pag
 	})
 	m.Rows += page.Rows
 	m.Bytes += int64(len(page.Body))
-	properties := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", len(m.Pages), "pages", len(m.Description.Pages)}
+	x.measure(ctx, m.Description, page)
+	return nil
+}
+
+// measure records a fetched page.
+func (x *extraction) measure(ctx context.Context, d source.Description, page source.Page) {
+	properties := []any{"dataset", x.run.Dataset, "run", x.run.RunID, "page", page.Index + 1, "pages", len(d.Pages)}
 	x.ports.Metrics.Record(ctx, "rows_fetched", float64(page.Rows), telemetry.Count, properties...)
 	x.ports.Metrics.Record(ctx, "bytes_fetched", float64(len(page.Body)), telemetry.Bytes, properties...)
-	return nil
+}
+
+// mustHandOver reports whether the deadline is so near that another delivery must continue.
+func (x *extraction) mustHandOver() bool {
+	return !x.handOverAt.IsZero() && !x.ports.Clock.Now().Before(x.handOverAt)
 }
 
 // handOver writes a part manifest and emits extraction.continued. The fetcher lands the remaining pages when it handles that
@@ -270,8 +356,12 @@ func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Ev
 	}
 	x.ports.Log.InfoContext(ctx, "the deadline is near; emitting extraction.continued",
 		"part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
+	at := len(m.Pages)
+	if m.Comparing != nil {
+		at = m.Comparing.Pages
+	}
 	return []events.Event{events.New(events.ExtractionContinued{
-		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: len(m.Pages), Force: x.force,
+		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: at, Force: x.force,
 	})}, nil
 }
 

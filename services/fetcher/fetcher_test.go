@@ -24,11 +24,13 @@ const personal = "Maria Puigdomènech 612345678"
 // portal is a source with a few pages that a test can re-publish at any time.
 type portal struct {
 	version  string
+	weak     bool // the version is not proof
 	pages    []string
 	system   string
 	describe func() error          // called before each Describe
 	page     func(index int) error // called before each Page
 	verify   func() error
+	answer   func(index int) int // page that is sent for the requested one; nil: the requested one
 
 	described []events.Validators // the validators of each Describe request
 	fetched   []int               // indexes of the requested pages
@@ -48,11 +50,12 @@ func (p *portal) Describe(_ context.Context, t source.Target, since events.Valid
 			return source.Description{}, err
 		}
 	}
-	if since.ETag == p.version {
+	if since.ETag == p.version && !p.weak {
 		return source.Description{}, source.ErrUnchanged
 	}
 	d := source.Description{
-		Validators: events.Validators{ETag: p.version}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
+		Unproved:   since.ETag == p.version,
+		Validators: events.Validators{ETag: p.version, Weak: p.weak}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
 	}
 	for i := range p.pages {
 		d.Pages = append(d.Pages, source.PageRequest{Index: i, URL: fmt.Sprint("https://portal.example/", i)})
@@ -70,8 +73,12 @@ func (p *portal) Page(_ context.Context, _ source.Target, d source.Description, 
 	if d.Validators.ETag != p.version {
 		return source.Page{}, fmt.Errorf("page %d: %w", index, source.ErrChanged)
 	}
+	sent := index
+	if p.answer != nil {
+		sent = p.answer(index)
+	}
 	return source.Page{
-		Index: index, Body: []byte(p.pages[index]), Rows: int64(strings.Count(p.pages[index], "codi")), URL: d.Pages[index].URL,
+		Index: index, Body: []byte(p.pages[sent]), Rows: int64(strings.Count(p.pages[sent], "codi")), URL: d.Pages[index].URL,
 		Validators: events.Validators{ETag: p.version}, RequestID: "r",
 	}, nil
 }
@@ -123,7 +130,9 @@ func (b *testFetcher) published(change func(*lake.Pointer)) {
 		Dataset: "things", Snapshot: "20250802T063000", RunID: "20250802T063000",
 		ContractSHA256: b.contract.SHA256, SourceSystem: "portal.example",
 		PublishedAt: runtimetest.Start.AddDate(0, 0, -1),
-		Parts:       []lake.PointerPart{{Validators: events.Validators{ETag: "v1"}}},
+		Parts: []lake.PointerPart{{
+			PublishedPart: events.PublishedPart{RunID: "20250802T063000"}, Validators: events.Validators{ETag: "v1"},
+		}},
 	}
 	if change != nil {
 		change(&p)
@@ -575,13 +584,13 @@ func TestADatasetIsAsFreshAsItsOldestSlice(t *testing.T) {
 	c := runtimetest.Contract(t, "population")
 	b := fetcherOf(t, c)
 	b.portal.system = "api.idescat.cat"
-	published := runtimetest.Start.AddDate(0, 0, -7)
+	published := runtimetest.Start.AddDate(0, 0, -6)
 	b.Put(t, lake.PointerKey("population"), lake.Pointer{
-		Dataset: "population", Snapshot: "20250727T000000", ContractSHA256: c.SHA256,
+		Dataset: "population", Snapshot: "20250728T000000", ContractSHA256: c.SHA256,
 		SourceSystem: "api.idescat.cat", PublishedAt: published,
 		Parts: []lake.PointerPart{
-			{PublishedPart: events.PublishedPart{Slice: "2023"}, Validators: events.Validators{ETag: "v1"}},
-			{PublishedPart: events.PublishedPart{Slice: "2024"}, Validators: events.Validators{ETag: "v1"}},
+			{PublishedPart: events.PublishedPart{RunID: "20250728T000000-y2023", Slice: "2023"}, Validators: events.Validators{ETag: "v1"}},
+			{PublishedPart: events.PublishedPart{RunID: "20250728T000000-y2024", Slice: "2024"}, Validators: events.Validators{ETag: "v1"}},
 		},
 	})
 	want := map[string]time.Time{"2023": published, "2024": runtimetest.Start}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/quality"
+	"github.com/llac-project/llac/platform/runtime"
 )
 
 // audit measures the candidate against every rule and returns the verdict. It changes nothing.
@@ -31,8 +33,14 @@ func (g gate) audit(
 		return nil, err
 	}
 	v.References = found.snapshots
-	builtIn := quality.BuiltIn(c.Key, c.Quality)
-	results, err := g.measure(ctx, candidate, subject(c, candidate, baseline, found), slices.Concat(builtIn, c.Quality))
+	about := subject(c, candidate, baseline, found)
+	if baseline != nil {
+		if about.PublishedCounts, err = g.publishedCounts(ctx, c, pointer, baseline); err != nil {
+			return nil, err
+		}
+	}
+	builtIn := quality.BuiltIn(about, c.Quality)
+	results, err := g.measure(ctx, candidate, about, slices.Concat(builtIn, c.Quality))
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +52,33 @@ func (g gate) audit(
 	v.Passed = !slices.ContainsFunc(v.Rules, lake.RuleResult.Failed)
 	v.DecidedAt = g.ports.Clock.Now()
 	return v, nil
+}
+
+// publishedCounts returns the counts of the published part. They are comparable only if the published contract has the same key:
+// another key makes other rows duplicates. It returns nil if the contract or the candidate of that time does not exist any more.
+func (g gate) publishedCounts(
+	ctx context.Context, c *contract.Contract, pointer *lake.Pointer, part *lake.PointerPart,
+) (*quality.Counts, error) {
+	if part.Candidate.Key == "" {
+		return nil, nil
+	}
+	if pointer.ContractSHA256 != c.SHA256 {
+		then, err := g.ports.Contracts.Load(ctx, pointer.ContractSHA256)
+		if errors.Is(err, lake.ErrNotFound) || runtime.IsPermanent(err) {
+			return nil, nil
+		}
+		if err != nil || !slices.Equal(then.Key, c.Key) {
+			return nil, err
+		}
+	}
+	published, err := lake.ReadDocument[lake.Candidate](ctx, g.ports.Lake, part.Candidate)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &quality.Counts{RowsIn: published.RowsIn, Duplicates: published.Duplicates}, nil
 }
 
 // origin checks that the data come from the contract's source, or are simulated and may be published here (invariant 11).

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/llac-project/llac/events"
+	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/quality"
 	"github.com/llac-project/llac/platform/runtime"
@@ -46,7 +47,8 @@ func testCase(t *testing.T, m quality.Metric, c quality.Case) {
 		)
 	}
 	w := candidate{slot: slot2, files: map[string]string{"": c.Rows}, change: func(doc *lake.Candidate) {
-		doc.Quarantined, doc.RowsIn, doc.Cells = c.Quarantined, doc.Staged+c.Quarantined, c.Cells
+		doc.Quarantined, doc.Duplicates, doc.RowsIn = c.Quarantined, c.Duplicates, doc.Staged+c.Quarantined+c.Duplicates
+		doc.Cells = c.Cells
 	}}
 	var v verdict
 	if c.Fails {
@@ -298,5 +300,85 @@ func TestAFailedCountShowsTheRarestValues(t *testing.T) {
 	r := b.verdict(p.Verdict).rule(t, "two_kinds")
 	if !strings.HasPrefix(r.Note, `rarest values and their rows: "44" in 1, `) {
 		t.Errorf("note %q", r.Note)
+	}
+}
+
+// The rows of a page that was sent for another page become duplicates: they are compared with those of the published snapshot.
+func TestMoreDuplicatesThanPublished(t *testing.T) {
+	t.Parallel()
+	with := func(slot string, staged int, duplicates int64) candidate {
+		return candidate{slot: slot, files: map[string]string{"": rows(staged)}, change: func(c *lake.Candidate) {
+			c.Duplicates, c.RowsIn = duplicates, c.RowsIn+duplicates
+		}}
+	}
+	for name, c := range map[string]struct {
+		before, after  int // rows staged
+		published, now int64
+		rejected       bool
+		rule           string // a rule of the contract
+		change         func(*lake.Pointer)
+	}{
+		"as many":                       {before: 1980, published: 20, after: 1980, now: 20},
+		"a percentage point more":       {before: 1980, published: 20, after: 1960, now: 40},
+		"a repeated page":               {before: 1980, published: 20, after: 1900, now: 100, rejected: true},
+		"a few rows of a small dataset": {before: 50, published: 0, after: 50, now: 10},
+		"many rows of a small dataset":  {before: 50, published: 0, after: 50, now: 11, rejected: true},
+		"mostly duplicates":             {before: 20, published: 980, after: 20, now: 985},
+		"the contract has its own bound": {before: 50, published: 0, after: 50, now: 45,
+			rule: "metric: duplicate_percent, mustBeLessThan: 50"},
+		"the contract's bound is lower": {before: 50, published: 5, after: 50, now: 5, rejected: true,
+			rule: "metric: duplicate_percent, mustBeLessThan: 5"},
+		"the candidate of the published snapshot is gone": {before: 1980, published: 20, after: 1900, now: 100,
+			change: func(p *lake.Pointer) { p.Parts[0].Candidate.Key += ".gone" }},
+		"the contract of the published snapshot is gone": {before: 1980, published: 20, after: 1900, now: 100,
+			change: func(p *lake.Pointer) { p.ContractSHA256 = strings.Repeat("0", 64) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newTestGate(t, things(t))
+			b.publish(with(slot1, c.before, c.published))
+			if c.rule != "" {
+				b.c = things(t, custom("own", c.rule))
+				if err := runtime.DeployContracts(t.Context(), b.Config, []*contract.Contract{b.c}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.change != nil {
+				p := b.pointer()
+				c.change(p)
+				b.Put(t, lake.PointerKey("things"), *p)
+			}
+			if !c.rejected {
+				b.publish(with(slot2, c.after, c.now))
+				return
+			}
+			p := b.reject(with(slot2, c.after, c.now))
+			want := "no_more_duplicates"
+			if c.rule != "" {
+				want = "own"
+			}
+			r := b.verdict(p.Verdict).rule(t, want)
+			if !slices.Equal(codes(p.Problems), []string{want}) || r.Baseline == nil || r.Observed == nil || r.Maximum == nil {
+				t.Errorf("problems %+v, rule %+v", p.Problems, r)
+			}
+		})
+	}
+}
+
+// Duplicates under another key are not comparable.
+func TestDuplicatesOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	b := newTestGate(t, runtimetest.Parse(t, "things", runtimetest.Shape{Properties: strings.Replace(properties,
+		"primaryKey: true, primaryKeyPosition: 1, ", "", 1)}.Text()))
+	b.publish(candidate{slot: slot1, files: map[string]string{"": rows(90)}})
+	b.c = things(t)
+	if err := runtime.DeployContracts(t.Context(), b.Config, []*contract.Contract{b.c}); err != nil {
+		t.Fatal(err)
+	}
+	p := b.publish(candidate{slot: slot2, files: map[string]string{"": rows(50)}, change: func(c *lake.Candidate) {
+		c.Duplicates, c.RowsIn = 40, c.RowsIn+40
+	}})
+	if r := b.verdict(p.Parts[0].Verdict).rule(t, "no_more_duplicates"); r.Maximum != nil || r.Observed == nil || !r.Passed {
+		t.Errorf("rule %+v, want the share without a bound", r)
 	}
 }

@@ -29,7 +29,7 @@ func BenchmarkValidate(b *testing.B) {
 	page := lake.ManifestPage{Object: events.Object{Key: "page", Size: int64(len(body)), SHA256: lake.SHA256(body)}, Rows: 1000}
 	run := func(name string, one func(p *pass) error) {
 		b.Run(name, func(b *testing.B) {
-			p, err := newPass(runtimetest.Contract(b, "social_services"))
+			p, err := newPass(runtimetest.Contract(b, "social_services"), lake.Manifest{})
 			if err != nil || p.shape.contract.Source.Kind != socrata.Name {
 				b.Fatal(err, p.shape.contract.Source.Kind)
 			}
@@ -43,7 +43,7 @@ func BenchmarkValidate(b *testing.B) {
 		})
 	}
 	run("without sha256", func(p *pass) error {
-		_, err := p.scan(page.Key, body)
+		_, _, err := p.scan(page.Key, body)
 		return err
 	})
 	run("with sha256", func(p *pass) error {

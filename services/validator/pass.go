@@ -16,6 +16,11 @@ import (
 // pass reads the pages of a landing once. It reads, hashes and tokenizes every byte once. It needs memory for the largest
 // page, whatever the number of pages.
 type pass struct {
+	kind       source.Kind
+	target     source.Target
+	manifest   lake.Manifest
+	pages      *source.PageSet
+	collected  []source.Page // without bodies: the pages that a person collected
 	reader     source.Reader
 	shape      *shape
 	buffer     []byte // reused for every page
@@ -23,14 +28,16 @@ type pass struct {
 	unreadable unreadable
 }
 
-func newPass(c *contract.Contract) (*pass, error) {
-	r, err := portals.All.NewReader(c.Source.Kind)
+func newPass(c *contract.Contract, m lake.Manifest) (*pass, error) {
+	kind, err := portals.All.Find(c.Source.Kind)
 	if err != nil {
 		return nil, err
 	}
-	p := &pass{reader: r, shape: newShape(c)}
+	p := &pass{
+		kind: kind, target: c.Target(m.Run.Slice), manifest: m, pages: source.NewPageSet(), reader: kind.Reader(), shape: newShape(c),
+	}
 	for name := range p.shape.expected {
-		r.Want(name)
+		p.reader.Want(name)
 	}
 	return p, nil
 }
@@ -51,7 +58,7 @@ func (p *pass) page(ctx context.Context, store lake.Store, page lake.ManifestPag
 	case err != nil:
 		return nil, err
 	}
-	rows, err := p.scan(page.Key, body)
+	rows, read, err := p.scan(page.Key, body)
 	var malformed *source.PageError
 	if errors.As(err, &malformed) {
 		return []events.Problem{{
@@ -62,20 +69,65 @@ func (p *pass) page(ctx context.Context, store lake.Store, page lake.ManifestPag
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
+	read.Index = page.Index
 	if rows != page.Rows {
 		return []events.Problem{{
 			Code: "page_row_count", Page: page.Key,
 			Message: fmt.Sprintf("the page contains %d rows, but the manifest counts %d; run the dataset again", rows, page.Rows),
 		}}, nil
 	}
-	return nil, nil
+	return p.requested(page, read), nil
 }
 
-// scan reads the rows of a page and returns their number.
-func (p *pass) scan(key string, body []byte) (int64, error) {
-	before := p.rows
+// requested checks that a page is the page that was requested: of the contract's source, and the requested part of it.
+func (p *pass) requested(page lake.ManifestPage, read source.Page) []events.Problem {
+	err := p.kind.CheckSource(p.target, p.manifest.Description, read.Identity)
+	switch {
+	case err != nil:
+	case p.manifest.Manual != nil:
+		p.collected = append(p.collected, read)
+	default:
+		err = p.kind.CheckPart(p.manifest.Description, read)
+	}
+	if err != nil {
+		return []events.Problem{mismatch("page_mismatch", page.Key, err)}
+	}
+	if err := p.pages.Add(read, page.SHA256); err != nil {
+		return []events.Problem{mismatch("page_repeated", page.Key, err)}
+	}
+	return nil
+}
+
+// together checks that the pages that a person collected are the whole that the contract selects. The requests of fetched
+// pages prove that.
+func (p *pass) together() []events.Problem {
+	if p.manifest.Manual == nil {
+		return nil
+	}
+	if err := p.kind.CheckCollected(p.target, p.collected); err != nil {
+		return []events.Problem{mismatch("pages_missing", "", err)}
+	}
+	return nil
+}
+
+// mismatch returns the problem of a page that is not the page that was requested.
+func mismatch(code, page string, err error) events.Problem {
+	fix := "run the dataset again"
+	var m *source.MismatchError
+	if errors.As(err, &m) && m.Fix != "" {
+		fix = m.Fix
+	}
+	return events.Problem{Code: code, Page: page, Message: fmt.Sprintf("%v; %s", err, fix)}
+}
+
+// scan reads the rows of a page. It returns their number, and what the page states of itself.
+func (p *pass) scan(key string, body []byte) (int64, source.Page, error) {
+	tally := p.kind.NewTally()
 	err := p.reader.Rows(body, func(r source.Row) error {
 		p.rows++
+		if err := tally.Add(r); err != nil {
+			return err
+		}
 		if r.Bad != nil {
 			p.unreadable.add(key, r)
 			return nil
@@ -83,7 +135,7 @@ func (p *pass) scan(key string, body []byte) (int64, error) {
 		p.shape.add(r)
 		return nil
 	})
-	return p.rows - before, err
+	return tally.Rows, source.Page{Rows: tally.Rows, RowIDs: tally.RowIDs, Identity: p.reader.Identity()}, err
 }
 
 // unreadable counts the rows that cannot be read in readable pages.

@@ -59,7 +59,7 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 		return nil, err
 	}
 	started := v.ports.Clock.Now()
-	pass, err := newPass(c)
+	pass, err := newPass(c, manifest)
 	if err != nil {
 		return nil, runtime.Permanent(err)
 	}
@@ -73,7 +73,7 @@ func (v validator) handle(ctx context.Context, in events.Event) ([]events.Event,
 	}
 	rows := pass.rows
 	if len(problems) == 0 {
-		problems = counted(manifest, rows)
+		problems = append(counted(manifest, rows), pass.together()...)
 	}
 	fatal, drift := pass.shape.drift(manifest.Description.Fields, rows-pass.unreadable.rows)
 	problems, drift = append(problems, fatal...), append(pass.unreadable.report(), drift...)

@@ -59,7 +59,7 @@ func (l landing) validate(t *testing.T) ([]events.Event, *runtimetest.Harness, e
 		_ = portals.All.Rows(l.contract.Source.Kind, []byte(body), func(source.Row) error { rows++; return nil })
 		o := b.Put(t, lake.LandingPageKey(run.Dataset, slot, i, lake.SHA256([]byte(body))), []byte(body))
 		m.Pages = append(m.Pages, lake.ManifestPage{Object: o, Index: i, Rows: rows})
-		m.Description.Pages = append(m.Description.Pages, source.PageRequest{Index: i})
+		m.Description.Pages = append(m.Description.Pages, source.PageRequest{Index: i, Rows: rows})
 		m.Rows, m.Bytes, keys = m.Rows+rows, m.Bytes+o.Size, append(keys, o.Key)
 	}
 	if l.rows == 0 {
@@ -102,9 +102,12 @@ func short(problems []events.Problem) []string {
 
 const good = `[{"codi":"1","places":"12","obert":"2020-01-31","titular":"x"},{"codi":"2","places":3}]`
 
+// next is a page of as many bytes as good, with other rows.
+var next = strings.NewReplacer(`"1"`, `"3"`, `"2"`, `"4"`).Replace(good)
+
 func TestAGoodLandingIsValidated(t *testing.T) {
 	t.Parallel()
-	out, _, err := landing{contract: things(t, ""), pages: []string{good, "[]\n", good}, fields: published}.validate(t)
+	out, _, err := landing{contract: things(t, ""), pages: []string{good, "[]\n", next}, fields: published}.validate(t)
 	p := runtimetest.Only[events.LandingValidated](t, out, err)
 	if p.Rows != 4 || p.Pages != 3 || p.Bytes != int64(2*len(good)+3) || len(p.Drift) != 0 || p.Attempt != "a1" {
 		t.Errorf("%+v", p)
@@ -233,13 +236,14 @@ func TestDriftPolicies(t *testing.T) {
 func TestUnreadableRows(t *testing.T) {
 	t.Parallel()
 	ckan := runtimetest.Parse(t, "things", runtimetest.Shape{Portal: "ckan", SourceID: "01234567-89ab-cdef-0123-456789abcdef"}.Text())
+	two := strings.Replace(answer, `"total":1`, `"total":2`, 1)
 	const latin1 = "[{\"codi\":\"1\"},{\"codi\":\"2\",\"titular\":\"Secreta Cam\xed\",\"nou\":1}]"
 	for name, c := range map[string]struct {
 		landing
 		rows          int64
 		page, message string // of the first unreadable row
 	}{
-		"bytes that are not UTF-8": {landing{pages: []string{good, latin1, good}}, 6, "00001",
+		"bytes that are not UTF-8": {landing{pages: []string{good, latin1, next}}, 6, "00001",
 			": 1; the first is row 1 of this page: byte 48: the text is not UTF-8"},
 		"rows that are not objects": {landing{pages: []string{good, latin1, `["Secreta",{"codi":"4"},null]`}}, 7, "00001",
 			": 3; the first is row 1"},
@@ -247,8 +251,8 @@ func TestUnreadableRows(t *testing.T) {
 			": 1; the first is row 1 of this page: byte 14: a name occurs twice in one object"},
 		"only unreadable rows": {landing{pages: []string{`["Secreta"]`}}, 1, "00000",
 			": 1; the first is row 0 of this page: byte 1: a row must be an object"},
-		"ckan": {landing{contract: ckan, pages: []string{answer, strings.Replace(answer, `{"_id":1,"codi":"a"}`,
-			"{\"_id\":1,\"codi\":\"Secreta \xff\"}", 1)}},
+		"ckan": {landing{contract: ckan, pages: []string{two, strings.Replace(two, `{"_id":1,"codi":"a"}`,
+			"{\"_id\":2,\"codi\":\"Secreta \xff\"}", 1)}},
 			2, "00001", ": 1; the first is row 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +330,8 @@ func TestDerivedFieldsAreNotDrift(t *testing.T) {
 			t.Errorf("%s: drift %q, %d rows", name, short(p.Drift), p.Rows)
 		}
 	}
-	out, _, err := landing{contract: ckan, pages: []string{answer}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"},
+	wider := strings.Replace(answer, `"type":"text"}]`, `"type":"text"},{"id":"nou","type":"text"}]`, 1)
+	out, _, err := landing{contract: ckan, pages: []string{wider}, fields: []source.SourceField{{Name: "_id"}, {Name: "codi"},
 		{Name: "nou"}}}.validate(t)
 	if p := runtimetest.Only[events.LandingValidated](t, out, err); !slices.Equal(short(p.Drift), []string{"field_added nou"}) {
 		t.Errorf("drift %q: want the source's new field", short(p.Drift))

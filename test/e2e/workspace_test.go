@@ -170,6 +170,16 @@ func (w *workspace) keys(prefix string) []string {
 	return out
 }
 
+// read returns an object of the lake as text.
+func (w *workspace) read(key string) string {
+	w.t.Helper()
+	b, err := os.ReadFile(pipeline.Place(w.dir, key))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // want checks the state of a run, and that its reasons contain the given texts.
 func want(t *testing.T, o pipeline.Outcome, state ledger.State, reasons ...string) {
 	t.Helper()

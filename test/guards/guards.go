@@ -197,6 +197,47 @@ var guards = []Guard{
 		Module: "services/validator", Test: ". TestLandingsThatCannotBeTrusted",
 	},
 	{
+		Name: "the page of another table is accepted as the requested one",
+		File: "platform/source/identity.go", Edits: []Edit{{`if id.Source != "" && id.Source != t.ID {`, `if id.Source == "-" {`}},
+		Module: "platform", Test: "./source/portals TestCheckSource",
+	},
+	{
+		Name: "bytes of the simulator are accepted as a portal's",
+		File: "platform/source/identity.go", Edits: []Edit{{
+			"if id.Simulated && isOfficial(d.SourceSystem) {", `if id.Simulated && d.SourceSystem == "-" {`}},
+		Module: "platform", Test: "./source/portals TestCheckSource",
+	},
+	{
+		Name: "rows of a page that was sent for another page are landed twice",
+		File: "platform/source/pageset.go", Edits: []Edit{{
+			"if other, ok := s.repeats(p); ok {", "if other, ok := s.repeats(p); ok && p.Index < 0 {"}},
+		Module: "platform", Test: "./source TestPageSet",
+	},
+	{
+		Name: "the validator accepts pages that repeat each other",
+		File: "services/validator/pass.go", Edits: []Edit{{
+			"if err := p.pages.Add(read, page.SHA256); err != nil {", "if err := p.pages.Add(read, page.SHA256); false {"}},
+		Module: "services/validator", Test: ". TestPagesThatWereNotRequested",
+	},
+	{
+		Name: "a snapshot with many more duplicates than the published one is published",
+		File: "platform/quality/duplicate_percent.go", Edits: []Edit{{"r.Max = &most", "_ = most"}},
+		Module: "services/quality-gate", Test: ". TestMoreDuplicatesThanPublished",
+	},
+	{
+		Name: "a date that a correction does not move proves that a source is unchanged",
+		File: "services/fetcher/fetcher.go", Edits: []Edit{{
+			"\t\treturn x.compare(ctx, m, known)\n\t}\n\treturn x.extractStable(ctx, m)",
+			"\t\treturn x.unchanged(ctx, known, since, true)\n\t}\n\treturn x.extractStable(ctx, m)"}},
+		Module: "services/fetcher", Test: ". TestWeakValidatorsAreConfirmedByThePages",
+	},
+	{
+		Name: "a source whose entity tag never moves is never read again",
+		File: "services/fetcher/compare.go", Edits: []Edit{{
+			"return int(days) >= x.contract.Source.RecheckDays, nil", "return int(days) >= 1<<30, nil"}},
+		Module: "services/fetcher", Test: ". TestEverySourceIsReadInFullAgain",
+	},
+	{
 		Name: "bytes that are not UTF-8 are accepted as text",
 		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{
 			"if r == utf8.RuneError && n == 1 {",

@@ -180,7 +180,7 @@ func (a *App) finish(command string, r reply, err error) {
 	if r.text != nil {
 		t := a.newText()
 		r.text(t)
-		if _, err := io.WriteString(a.Stdout, t.String()); err != nil && a.status == exitOK {
+		if _, err := io.WriteString(a.Stdout, printable(t.String())); err != nil && a.status == exitOK {
 			a.status = exitError
 		}
 	}
@@ -190,10 +190,11 @@ func (a *App) finish(command string, r reply, err error) {
 	if command != "llac" {
 		command = "llac " + command
 	}
-	fmt.Fprintf(a.Stderr, "%s: %v\n", command, f)
+	message := fmt.Sprintf("%s: %v\n", command, f)
 	if f.hint != "" {
-		fmt.Fprintf(a.Stderr, "  next: %s\n", f.hint)
+		message += fmt.Sprintf("  next: %s\n", f.hint)
 	}
+	_, _ = io.WriteString(a.Stderr, printable(message))
 }
 
 func (a *App) writeEnvelope(command string, r reply, f *failure) {

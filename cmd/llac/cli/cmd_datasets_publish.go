@@ -97,7 +97,7 @@ func (a *App) runDatasetsPublish(ctx context.Context, o publishOptions) (reply, 
 func (a *App) confirmed(r publishReply) bool {
 	t := a.newText()
 	publishText(t, r, "")
-	fmt.Fprintf(a.Stdout, "%sPut these in force in %s? Only \"yes\" is accepted: ", t.String(), r.Env)
+	fmt.Fprintf(a.Stdout, "%sPut these in force in %s? Only \"yes\" is accepted: ", printable(t.String()), r.Env)
 	answer, _ := bufio.NewReader(a.Stdin).ReadString('\n')
 	return strings.TrimSpace(answer) == "yes"
 }

@@ -26,11 +26,13 @@ func (a *App) ingestCommand() *cobra.Command {
 		Long: `Land files that a person downloaded, for example because the portal was down,
 and pass them through the validator, the stager and the gate, as if the fetcher
 had landed them. Each file is one page, exactly as the portal's API returned it,
-in order. Who did it and why is kept with the data.
+in order. Who did it and why is kept with the data. A page that names another
+dataset, or repeats rows, is refused.
 
 The rows name "` + ingest.Unofficial + `" as their source, and an environment that
 publishes only real data rejects them. With --vouch you state, by name, that the
 contract's portal sent exactly these bytes; the rows then name the portal.
+A page with the simulator's mark cannot be vouched for.
 
 Without --env the services run on this machine, as in llac run. With --env the
 pages are landed in that environment, with the contract in force there, and its

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -102,9 +103,21 @@ func TestIngest(t *testing.T) {
 		t.Errorf("the run after: exit status %d\n%s", status, stdout)
 	}
 
+	// No person can vouch for a page that has the simulator's mark. The directory stays usable: the next run replaces what is
+	// published.
+	vouch := []string{"--vouch", "--url", "https://analisi.transparenciacatalunya.cat/resource/9aju-tpwc.json"}
+	if stdout, stderr, status = m.llac(ctx, append(args, vouch...)...); status != 2 {
+		t.Errorf("vouching for the simulator's bytes: exit status %d\n%s", status, stdout)
+	}
+	wants(t, "standard error", stderr, "has the mark of the portal simulator: no portal sent it", "leave --vouch out")
+	if stdout, _, status = m.llac(ctx, "run", "municipalities", "--no-marts"); status != 0 {
+		t.Errorf("the run after the refusal: exit status %d\n%s", status, stdout)
+	}
+
 	// If vouched for, the rows count as the portal's, and simulated rows never replace them.
-	if stdout, stderr, status = m.llac(ctx, append(args, "--vouch", "--url",
-		"https://analisi.transparenciacatalunya.cat/resource/9aju-tpwc.json")...); status != 0 {
+	real := append([]string{"ingest", "--dataset", "municipalities", "--file", unmarked(t, page), "--reason", "the portal is down"},
+		vouch...)
+	if stdout, stderr, status = m.llac(ctx, real...); status != 0 {
 		t.Fatalf("ingest --vouch: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	wants(t, "the report", stdout, "real (analisi.transparenciacatalunya.cat)")
@@ -115,6 +128,56 @@ func TestIngest(t *testing.T) {
 		t.Errorf("unofficial over real: exit status %d\n%s", status, stdout)
 	}
 	wants(t, "the report", stdout, "rejected", "simulated_is_not_real")
+}
+
+// unmarked writes a page without the simulator's mark, as a portal would have sent it, and returns the file.
+func unmarked(t *testing.T, page string) string {
+	t.Helper()
+	body, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = regexp.MustCompile(`,":@llac_origin":"[a-z]+"`).ReplaceAll(body, nil)
+	file := filepath.Join(t.TempDir(), "unmarked.json")
+	if err := os.WriteFile(file, body, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// The page of a table is never ingested as the page of another table of the same form: the table names itself.
+func TestIngestOfAnotherTable(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "gdp_quarterly_raw", "--no-marts"); status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	raw := m.archived("gdp_quarterly_raw")[0]
+	stdout, stderr, status := m.llac(ctx, "ingest", "--dataset", "gdp_quarterly", "--file", raw, "--reason", "a test")
+	if status != 2 {
+		t.Errorf("the page of the unadjusted table as that of the adjusted one: exit status %d\n%s", status, stdout)
+	}
+	wants(t, "standard error", stderr, `belongs to "pibt/21132/24942/cat", but "pibt/21129/24938/cat" was requested`,
+		"next: name the dataset")
+	if stdout, stderr, status = m.llac(ctx, "ingest", "--dataset", "gdp_quarterly_raw", "--file", raw, "--reason", "a test"); status != 0 {
+		t.Errorf("the page as that of its own table: exit status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
+// What a person writes is shown later. It must not control the terminal that shows it.
+func TestIngestWithControlCharacters(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	page := filepath.Join(t.TempDir(), "page.json")
+	if err := os.WriteFile(page, []byte(`[{"codi":"080193"}]`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range []string{"x \x1b]0;TITLE\a", "x\r", "x \u009b31m", "x \xff"} {
+		_, stderr, status := m.llac(ctx, "ingest", "--dataset", "municipalities", "--file", page, "--reason", reason)
+		if status != 2 || !strings.Contains(stderr, "contains a control character") {
+			t.Errorf("reason %q: exit status %d, %s", reason, status, stderr)
+		}
+	}
 }
 
 // A slice without a voucher is not combined with slices of another source.

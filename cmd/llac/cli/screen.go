@@ -52,7 +52,7 @@ func (s *screen) write(line string) {
 	if s.live {
 		fmt.Fprint(s.out, "\r\x1b[K") // the terminal shows ^C on the line
 	}
-	fmt.Fprintln(s.out, line)
+	fmt.Fprintln(s.out, printable(line))
 }
 
 // progress draws the progress of each dataset.
@@ -78,7 +78,7 @@ func (s *screen) draw(lines func() []string) {
 	s.erase()
 	all := lines()
 	for _, l := range all {
-		line := []rune(l)
+		line := []rune(printable(l))
 		if len(line) >= s.width {
 			line = append(line[:s.width-2], '…') // a wrapped line could not be replaced
 		}

@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/llac-project/llac/operations/ledger"
@@ -25,6 +27,33 @@ func (a *App) newText() *text { return &text{color: a.Color, width: a.OutWidth, 
 func (t *text) line(format string, args ...any) {
 	fmt.Fprintf(t, format, args...)
 	t.WriteByte('\n')
+}
+
+// own matches the escape sequences that paint writes.
+var own = regexp.MustCompile("\x1b\\[(?:31|32|33|0)m")
+
+// printable removes the control characters from a text for a terminal, except line feeds, tabs and the colours of paint. Reasons,
+// file names and a portal's messages are written by others: they must not control the terminal that shows them.
+func printable(s string) string {
+	var b strings.Builder
+	for {
+		at := own.FindStringIndex(s)
+		if at == nil {
+			b.WriteString(strings.Map(visible, s))
+			return b.String()
+		}
+		b.WriteString(strings.Map(visible, s[:at[0]]))
+		b.WriteString(s[at[0]:at[1]])
+		s = s[at[1]:]
+	}
+}
+
+// visible returns the character, or -1 if it controls a terminal or the direction of the text.
+func visible(r rune) rune {
+	if r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return -1
+	}
+	return r
 }
 
 // The colours. They repeat the text and never carry information of their own.

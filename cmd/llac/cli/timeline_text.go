@@ -122,7 +122,11 @@ func facts(p events.Payload) []string {
 	case events.RunSuperseded:
 		return []string{"snapshot " + p.Published + " is later"}
 	case events.ExtractionUnchanged:
-		return []string{"snapshot " + p.Snapshot + " stays; " + validators(p.Validators)}
+		why := validators(p.Validators)
+		if p.ReadInFull {
+			why = "every page was fetched and is byte for byte the published one"
+		}
+		return []string{"snapshot " + p.Snapshot + " stays; " + why}
 	case events.LandingDeleted:
 		archived := "archived"
 		if !p.Archived {

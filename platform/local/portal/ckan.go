@@ -52,7 +52,12 @@ func facilities(f facts, seed uint64) Dataset {
 
 // ckanProtocol serves the actions datastore_search, package_show, package_search and resource_show, by GET and by POST.
 var ckanProtocol = protocol{
-	kind: ckan.Name, locate: locateResource, respond: (*Portal).respondCKAN, refuse: htmlError, parse: parseActionForm,
+	kind: ckan.Name, offset: "offset", limit: "limit",
+	other: func(r *http.Request, form url.Values, id string) *http.Request {
+		form.Set("resource_id", id)
+		return r
+	},
+	locate: locateResource, respond: (*Portal).respondCKAN, refuse: htmlError, parse: parseActionForm,
 	load: func(p *Portal, f facts) error { return p.Add(ckan.Name, facilities(f, p.options.Seed)) },
 }
 

@@ -38,6 +38,13 @@ const (
 	HugeString   FaultKind = "huge-string" // Fault.Field holds 5 MB of text in Fault.Rows rows, one if 0
 )
 
+// Faults of a portal, or of a cache before it, that responds to another request than the one that was sent.
+const (
+	Misplaced FaultKind = "misplaced" // the page that starts Fault.Rows rows earlier; 0: the first page
+	Capped    FaultKind = "capped"    // a page of at most Fault.Rows rows
+	Swapped   FaultKind = "swapped"   // the page of the dataset Fault.Other
+)
+
 // Republished publishes a new version (Fault.Change) before the response, in the middle of the client's extraction.
 const Republished FaultKind = "republish"
 
@@ -47,7 +54,7 @@ const editView FaultKind = "edit"
 var faultKinds = map[FaultKind]bool{
 	Status: true, ClassError: true, TruncatedChunked: true, TruncatedLength: true, Malformed: true, NotUTF8: true,
 	ObjectPage: true, Reset: true, Slow: true, EmptyDataset: true, Shrink: true, AddField: true, DropField: true,
-	RetypeField: true, HugeString: true, Republished: true,
+	RetypeField: true, HugeString: true, Republished: true, Misplaced: true, Capped: true, Swapped: true,
 }
 
 // Fault asks the simulator to misbehave. The first group of fields selects the requests; a field with its zero value
@@ -68,7 +75,8 @@ type Fault struct {
 	ErrorID    string        `json:"error_id,omitempty"`    // of ClassError: "00" … "06"
 	Delay      time.Duration `json:"-"`                     // of Slow; "delay" in JSON, as "250ms"
 	Field      string        `json:"field,omitempty"`       // of the data faults
-	Rows       int           `json:"rows,omitempty"`        // how many rows they alter, from the first; 0: all
+	Rows       int           `json:"rows,omitempty"`        // how many rows they alter, from the first, 0: all; of Misplaced, Capped
+	Other      string        `json:"other,omitempty"`       // of Swapped: id of the other dataset
 	Change     string        `json:"change,omitempty"`      // of Republished: see RepublishAs; empty: "touch"
 }
 

@@ -81,6 +81,49 @@ func TestClassErrorFault(t *testing.T) {
 	}
 }
 
+// A cache that ignores a part of the request sends another page, with that page's own headers.
+func TestFaultsOfAnotherPage(t *testing.T) {
+	t.Parallel()
+	p := small(t)
+	rows := func(r received) []string { return strings.Split(strings.TrimSpace(string(r.body)), "\n,") }
+	first, second := towns(p, "$order=:id&$limit=100&$offset=0"), towns(p, "$order=:id&$limit=100&$offset=100")
+	wantFirst, wantSecond := get(t, first), get(t, second)
+	arm(t, p, Fault{Kind: Misplaced})
+	if got := get(t, second); !bytes.Equal(got.body, wantFirst.body) || got.header.Get("ETag") != wantFirst.header.Get("ETag") {
+		t.Error("not the first page, or not with its entity tag")
+	}
+	arm(t, p, Fault{Kind: Misplaced, Rows: 30})
+	if got := get(t, second); !strings.HasPrefix(string(got.body[1:]), strings.TrimPrefix(rows(wantFirst)[70], "[")) {
+		t.Errorf("the page starts with %.80s, want the row 70", got.body)
+	}
+	arm(t, p, Fault{Kind: Capped, Rows: 40})
+	if got := rows(get(t, second)); len(got) != 40 || got[0] != rows(wantSecond)[0] {
+		t.Errorf("%d rows, want the first 40", len(got))
+	}
+	arm(t, p, Fault{Kind: Capped, Rows: 3}, Fault{Kind: Misplaced, Rows: 1})
+	type datastore struct {
+		Result struct {
+			Limit, Offset int
+			Records       []any
+		}
+	}
+	got := decoded[datastore](t, get(t, action(p, "datastore_search?resource_id="+FacilitiesID+"&limit=10&offset=10"))).Result
+	if got.Limit != 3 || got.Offset != 9 || len(got.Records) != 3 {
+		t.Errorf("CKAN: %+v", got)
+	}
+	arm(t, p, Fault{Kind: Swapped, Other: GDPRawTable})
+	if got := get(t, table(p, "/"+GDPTable+"/data")); !bytes.Equal(got.body, func() []byte {
+		arm(t, p)
+		return get(t, table(p, "/"+GDPRawTable+"/data")).body
+	}()) {
+		t.Error("not the other table")
+	}
+	arm(t, p, Fault{Kind: Swapped, Other: RegisterID})
+	if got := get(t, first); !strings.Contains(string(got.body), `"tipologia"`) {
+		t.Errorf("not the other dataset: %.200s", got.body)
+	}
+}
+
 func TestTruncatedFaults(t *testing.T) {
 	t.Parallel()
 	p := small(t)

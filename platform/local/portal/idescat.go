@@ -21,6 +21,12 @@ const CellLimit = 20_000
 var idescatProtocol = protocol{
 	kind: idescat.Name, locate: locateTable, respond: (*Portal).respondTable, refuse: htmlError, parse: parseTableForm,
 	classError: classError,
+	other: func(r *http.Request, _ url.Values, id string) *http.Request {
+		if _, data := tableSteps(r.URL.Path); data {
+			id += "/data"
+		}
+		return at(r, tablesPath+"/"+id)
+	},
 	load: func(p *Portal, f facts) error {
 		seed := p.options.Seed
 		tables := []Table{populationTable(f, seed), ageTable(f, seed), closedGDPTable(f, seed), largeTable(f, seed), sparseTable(f, seed)}

@@ -58,7 +58,7 @@ func (p *Portal) AddTable(t Table) error {
 // returns those of the new version; nil keeps the rows. ETag, Last-Modified, every :id and :updated_at
 // change, and a field that no column names becomes a new text column.
 func (p *Portal) Republish(dataset string, mutate func(rows []Row) []Row) error {
-	return p.republish(dataset, func(v *version) *version {
+	return p.republish(dataset, false, func(v *version) *version {
 		next := &version{columns: v.columns, rows: copyRows(v.rows)}
 		if mutate != nil {
 			next.rows = mutate(next.rows)
@@ -68,7 +68,8 @@ func (p *Portal) Republish(dataset string, mutate func(rows []Row) []Row) error 
 	})
 }
 
-func (p *Portal) republish(dataset string, next func(*version) *version) error {
+// republish publishes a new version of the rows of a dataset; a silent one has the number and the time of the version before.
+func (p *Portal) republish(dataset string, silent bool, next func(*version) *version) error {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
 	p.mu.Lock()
@@ -89,12 +90,20 @@ func (p *Portal) republish(dataset string, next func(*version) *version) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.republish(made.columns, made.rows)
+	if silent {
+		s.now.number, s.now.updated = now.number, now.updated
+	}
 	return nil
 }
 
 // RepublishTable publishes a new version of an Idescat table: mutate receives a copy; nil keeps it. Its
 // updated date advances by a day, unless mutate sets a later one.
 func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
+	return p.republishTable(id, false, mutate)
+}
+
+// republishTable publishes a new version of a table; a silent one keeps its date.
+func (p *Portal) republishTable(id string, silent bool, mutate func(t Table) Table) error {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
 	p.mu.Lock()
@@ -111,7 +120,7 @@ func (p *Portal) RepublishTable(id string, mutate func(t Table) Table) error {
 	if err := next.check(); err != nil {
 		return fmt.Errorf("republish %w", err)
 	}
-	if next.Updated <= now.Updated {
+	if next.Updated <= now.Updated && !silent {
 		day, err := time.Parse(time.DateOnly, now.Updated)
 		if err != nil {
 			return fmt.Errorf("republish table %q: updated %q is not a date", id, now.Updated)
@@ -132,6 +141,7 @@ const (
 	ChangeEmpty   = "empty"
 	ChangeAdd     = "add-field"  // adds Field to every row; to a table, a dimension
 	ChangeDrop    = "drop-field" // removes Field from every row; from a table, a dimension
+	ChangeSilent  = "silent"     // ChangeEdit, without another date, time or entity tag
 )
 
 // RepublishAs publishes a new version with a named change. Only ChangeAdd and ChangeDrop use field; empty: the default of
@@ -139,20 +149,21 @@ const (
 func (p *Portal) RepublishAs(dataset, change, field string) error {
 	kind, known := map[string]FaultKind{
 		ChangeNothing: "", ChangeEdit: editView, ChangeShrink: Shrink, ChangeEmpty: EmptyDataset,
-		ChangeAdd: AddField, ChangeDrop: DropField,
+		ChangeAdd: AddField, ChangeDrop: DropField, ChangeSilent: editView,
 	}[change]
 	if !known {
-		return fmt.Errorf("republish %q: unknown change %q; use touch, edit, shrink, empty, add-field, drop-field",
+		return fmt.Errorf("republish %q: unknown change %q; use touch, edit, shrink, empty, add-field, drop-field, silent",
 			dataset, change)
 	}
 	view := Fault{Kind: kind, Field: field}
 	p.mu.Lock()
 	isTable := p.tables[dataset] != nil
 	p.mu.Unlock()
+	silent := change == ChangeSilent
 	if isTable {
-		return p.RepublishTable(dataset, func(t Table) Table { return viewTable(t, view) })
+		return p.republishTable(dataset, silent, func(t Table) Table { return viewTable(t, view) })
 	}
-	return p.republish(dataset, func(v *version) *version { return viewRows(v, view) })
+	return p.republish(dataset, silent, func(v *version) *version { return viewRows(v, view) })
 }
 
 // published returns the version of a dataset that is served now, or nil, and the dataset's description.

@@ -110,7 +110,8 @@ func (p *Portal) serve(protocol protocol, w http.ResponseWriter, r *http.Request
 
 	out, failed := refusal(protocol, faults)
 	if !failed {
-		out = protocol.respond(p, r, form, faults)
+		instead, form := protocol.substitute(r, form, faults)
+		out = protocol.respond(p, instead, form, faults)
 	}
 	out.body = garble(wire, out.body)
 	record(out.status)

@@ -25,6 +25,9 @@ const (
 // socrataProtocol serves SODA 2.1: /resource/{4x4}.json and /api/views/{4x4}.json.
 var socrataProtocol = protocol{
 	kind:    socrata.Name,
+	offset:  "$offset",
+	limit:   "$limit",
+	other:   func(r *http.Request, _ url.Values, id string) *http.Request { return at(r, resourcePath+id+".json") },
 	locate:  locateSocrata,
 	respond: (*Portal).respondSocrata,
 	refuse:  refuseSocrata,
@@ -180,9 +183,14 @@ func (q *soql) body(v *version) ([]byte, error) {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		if q.whole {
+		switch {
+		case q.ids:
+			row := encoded[index] // {…}: it always has a field, the origin
+			out.Write(row[:len(row)-1])
+			fmt.Fprintf(&out, `,":id":%q}`, v.rowID(index))
+		case q.whole:
 			out.Write(encoded[index])
-		} else {
+		default:
 			row, err := q.row(v, index)
 			if err != nil {
 				return nil, err

@@ -17,7 +17,8 @@ import (
 type soql struct {
 	names   []string          // fields to send, in order
 	aliases map[string]string // by field
-	whole   bool              // $select is *: the encoded rows can be sent unchanged
+	whole   bool              // $select is * or *,:id: the encoded rows can be sent
+	ids     bool              // $select is *,:id: the encoded rows are sent with their ids
 	count   string            // name of count(*); empty: the query selects rows
 	where   []comparison
 	order   []ordering
@@ -136,6 +137,8 @@ func (q *soql) parseSelect(text string, v *version) *soqlError {
 			expression, alias = words[0], words[2]
 		}
 		switch compact := strings.ToLower(strings.ReplaceAll(expression, " ", "")); {
+		case compact == "*" && len(q.names) > 0 && !slices.Equal(q.names, systemFields): // only :* may come before it
+			return malformed("Star selections must come at the start of the select-list")
 		case compact == "*":
 			q.names = append(q.names, columnNames(v.columns)...)
 		case compact == ":*":
@@ -161,7 +164,9 @@ func (q *soql) parseSelect(text string, v *version) *soqlError {
 	if q.count != "" && len(q.names) > 0 {
 		return coordinator("query.soql.column-not-in-group-bys", q.names[0], "Column %s is not in the group bys", q.names[0])
 	}
-	q.whole = strings.TrimSpace(text) == "*"
+	compact := strings.ReplaceAll(text, " ", "")
+	q.ids = compact == "*,:id"
+	q.whole = q.ids || compact == "*"
 	if q.count == "" && !slices.Contains(q.names, source.Origin) {
 		q.names = append(q.names, source.Origin) // Invariant 11: every row states its origin.
 	}

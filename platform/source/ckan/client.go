@@ -62,6 +62,7 @@ func (k target) page(offset, limit int64) string {
 
 // resource is a resource's metadata. Either time may be missing.
 type resource struct {
+	ID               string `json:"id"`
 	Name             string `json:"name"`
 	PackageID        string `json:"package_id"`
 	LastModified     string `json:"last_modified"`
@@ -76,7 +77,10 @@ func (c *client) readResource(ctx context.Context, op string, k target) (resourc
 	_, err := c.Do(ctx,
 		source.Request{Op: op, URL: k.action("resource_show") + source.Query("id", k.id), Check: func(r *source.Response) error {
 			d.Result = resource{}
-			return jsonpage.DecodeObject(r.Body, &d, "resource metadata")
+			if err := jsonpage.DecodeObject(r.Body, &d, "resource metadata"); err != nil {
+				return err
+			}
+			return c.checkID(k, d.Result.ID)
 		}})
 	var refusal *source.PermanentError
 	if errors.As(err, &refusal) && (refusal.Status == http.StatusNotFound || refusal.Status == http.StatusForbidden) {
@@ -85,8 +89,16 @@ func (c *client) readResource(ctx context.Context, op string, k target) (resourc
 	return d.Result, err
 }
 
+// checkID checks that an answer is about the target's resource, if it names one.
+func (c *client) checkID(k target, id string) error {
+	stated := source.NoIdentity()
+	stated.Source = id
+	return c.Kind.CheckSource(source.Target{ID: k.id}, source.Description{}, stated)
+}
+
 func (r resource) validators(total int64) events.Validators {
-	v := events.Validators{LastModified: r.LastModified, UpdatedAt: r.MetadataModified, Rows: total}
+	// Rows can be written to a datastore without changing the times of its resource.
+	v := events.Validators{LastModified: r.LastModified, UpdatedAt: r.MetadataModified, Rows: total, Weak: true}
 	if v.UpdatedAt == "" {
 		v.UpdatedAt = r.LastModified
 	}
@@ -99,8 +111,9 @@ func (r resource) validators(total int64) events.Validators {
 // schema is the part of a datastore answer that describes its records.
 type schema struct {
 	Result struct {
-		Total  json.RawMessage `json:"total"`
-		Fields []struct {
+		ResourceID string          `json:"resource_id"`
+		Total      json.RawMessage `json:"total"`
+		Fields     []struct {
 			ID   string `json:"id"`
 			Type string `json:"type"`
 		} `json:"fields"`
@@ -115,6 +128,9 @@ func (c *client) readSchema(ctx context.Context, op string, k target) (schema, i
 		if err := jsonpage.DecodeObject(r.Body, &d, "a datastore answer"); err != nil {
 			return err
 		}
+		if err := c.checkID(k, d.Result.ResourceID); err != nil {
+			return err
+		}
 		var err error
 		if total, err = jsonpage.WholeNumber(d.Result.Total); err != nil {
 			return &source.PageError{Index: -1, Err: fmt.Errorf("%w: the datastore answer has no total", source.ErrForm)}
@@ -124,8 +140,7 @@ func (c *client) readSchema(ctx context.Context, op string, k target) (schema, i
 	return d, total, res, err
 }
 
-// Describe requests the resource's times, schema and total. The source is unchanged only if the times and the total are
-// all the same as before: rows can be written without changing the times.
+// Describe requests the resource's times, schema and total. Equal times and totals do not prove that the source is unchanged.
 func (c *client) Describe(ctx context.Context, t source.Target, since events.Validators) (source.Description, error) {
 	op := "describe " + Name + " " + t.ID
 	k, err := c.target(op, t)
@@ -141,16 +156,15 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 		return source.Description{}, err
 	}
 	version := resource.validators(total)
-	if version.UpdatedAt != "" && version == since {
-		return source.Description{}, source.ErrUnchanged
-	}
 	pages, err := source.PlanOffsets(op, total, k.PageSize, k.page)
 	if err != nil {
 		return source.Description{}, err
 	}
 	d := source.Description{
-		Validators: version, Rows: total, Pages: pages, Title: source.Clip(resource.Name, source.MaxTitle),
-		URL: strings.TrimSuffix(k.action("datastore_search")+source.Query("resource_id", k.id), "?"), SourceSystem: res.System,
+		Validators: version, Unproved: version.UpdatedAt != "" && version.Same(since), Rows: total, Pages: pages,
+		Title:        source.Clip(resource.Name, source.MaxTitle),
+		URL:          strings.TrimSuffix(k.action("datastore_search")+source.Query("resource_id", k.id), "?"),
+		SourceSystem: res.System,
 	}
 	if resource.PackageID != "" {
 		d.URL = strings.TrimSuffix(k.action(""), "/api/3/action/?") + "/dataset/" + url.PathEscape(resource.PackageID) + "/resource/" + k.id
@@ -163,44 +177,25 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 
 // Page fetches one page; its total must be the one that the extraction started with.
 func (c *client) Page(ctx context.Context, t source.Target, d source.Description, index int) (source.Page, error) {
-	op := fmt.Sprintf("fetch page %d of %s %s", index, Name, t.ID)
-	k, err := c.target(op, t)
-	if err != nil {
-		return source.Page{}, err
-	}
-	p, err := c.Planned(op, k.Place, d, index)
-	if err != nil {
-		return source.Page{}, err
-	}
-	var count source.Tally
-	var head answer
-	reader := newReader()
-	res, err := c.Do(ctx, source.Request{Op: op, URL: p.URL, Check: func(r *source.Response) (err error) {
-		count = source.Tally{}
-		if head, err = reader.read(r.Body, count.Add); err != nil {
-			return err
+	page, err := c.FetchPage(ctx, t, d, index, func(op string, _ *source.Response, p source.Page) error {
+		if total := p.Identity.Total; total >= 0 && total != d.Rows {
+			return source.ChangedError(op, "the total", strconv.FormatInt(d.Rows, 10), strconv.FormatInt(total, 10))
 		}
-		return count.Doubt()
-	}})
+		return nil
+	})
+	page.Validators = events.Validators{Rows: page.Identity.Total}
+	return page, err
+}
+
+// asked returns the offset and the limit of a planned request.
+func asked(p source.PageRequest) (source.Identity, error) {
+	id := source.NoIdentity()
+	u, err := url.Parse(p.URL)
 	if err != nil {
-		return source.Page{}, err
+		return id, fmt.Errorf("parse the planned request: %w", err)
 	}
-	if err := source.SameSystem(op, d, res); err != nil {
-		return source.Page{}, err
-	}
-	if head.total >= 0 && head.total != d.Rows {
-		return source.Page{}, source.ChangedError(op, "the total", strconv.FormatInt(d.Rows, 10), strconv.FormatInt(head.total, 10))
-	}
-	if head.limit >= 0 && head.limit < p.Rows {
-		// The offsets were planned for larger pages: continuing would omit rows.
-		return source.Page{}, c.Permanent(op, res.Status,
-			fmt.Errorf("the portal serves at most %d rows per page, %d were requested", head.limit, p.Rows),
-			"set a smaller page size in datasets/<dataset>.odcs.yaml")
-	}
-	return source.Page{
-		Index: index, Body: res.Body, Rows: count.Rows, URL: p.URL, RequestID: c.RequestID(res),
-		Validators: events.Validators{Rows: head.total},
-	}, nil
+	source.Numbers(u.Query(), map[string]*int64{"offset": &id.Offset, "limit": &id.Limit})
+	return id, nil
 }
 
 // Verify requests the times and the total again.
@@ -221,7 +216,7 @@ func (c *client) Verify(ctx context.Context, t source.Target, d source.Descripti
 	if err := source.SameSystem(op, d, res); err != nil {
 		return err
 	}
-	if now := resource.validators(total); now != d.Validators {
+	if now := resource.validators(total); !now.Same(d.Validators) {
 		return source.ChangedError(op, "the version", describeVersion(d.Validators), describeVersion(now))
 	}
 	return nil

@@ -52,7 +52,8 @@ func TestCKANBasePath(t *testing.T) {
 	}
 }
 
-// A resource without times is never reported as unchanged. A resource with the same times and another total has changed.
+// The times of a resource are weak. A resource without times is never taken for unchanged. A resource with the same times and
+// another total has changed.
 func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	t.Parallel()
 	f := newFakeCKAN(4)
@@ -63,8 +64,8 @@ func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	f.mu.Lock()
 	f.rows = f.rows[:3] // the times stay the same
 	f.mu.Unlock()
-	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
-		t.Errorf("another total at the same time: %v", err)
+	if now, err := c.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+		t.Errorf("another total at the same time: %v, unproved %v", err, now.Unproved)
 	}
 	if _, err := c.Page(t.Context(), target, d, 0); !errors.Is(err, source.ErrChanged) {
 		t.Errorf("page with another total: %v, want changed", err)
@@ -74,8 +75,8 @@ func TestCKANUnchangedNeedsEvidence(t *testing.T) {
 	}
 	f.noTimes = true
 	d = sourcetest.Describe(t, c, target)
-	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
-		t.Errorf("the same total without times: %v", err)
+	if now, err := c.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+		t.Errorf("the same total without times: %v, unproved %v", err, now.Unproved)
 	}
 	if err := c.Verify(t.Context(), target, d); err != nil {
 		t.Errorf("verify without times: %v", err)
@@ -91,5 +92,29 @@ func TestCKANLowerLimit(t *testing.T) {
 	c, _ := sourcetest.NewClient(t, ckan.Name)
 	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 5}
 	_, err := c.Page(t.Context(), target, sourcetest.Describe(t, c, target), 0)
-	sourcetest.WantPermanent(t, err, "serves at most 2 rows per page", "set a smaller page size")
+	sourcetest.WantPermanent(t, err, "serves at most 2 rows per page", "set llacPageSize to 2", "set a smaller page size")
+}
+
+// An answer that states another offset than the requested one is refused, and one that states other fields too.
+func TestCKANAnotherPart(t *testing.T) {
+	t.Parallel()
+	f := newFakeCKAN(7)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, ckan.Name)
+	target := source.Target{Kind: ckan.Name, BaseURL: server.URL, ID: f.id, PageSize: 3}
+	d := sourcetest.Describe(t, c, target)
+	f.moved = 1
+	var transient *source.TransientError
+	if _, err := c.Page(t.Context(), target, d, 1); !errors.As(err, &transient) ||
+		!strings.Contains(err.Error(), "starts at row 2, but row 3 was requested") {
+		t.Errorf("another offset: %v", err)
+	}
+	f.moved = 0
+	server.Inject(sourcetest.Fault{On: sourcetest.IsPage(d), Serve: sourcetest.Rewrite(func(b []byte) []byte {
+		return []byte(strings.Replace(string(b), `{"id":"Barri","type":"text"},`, "", 1))
+	})})
+	if _, err := c.Page(t.Context(), target, d, 1); !errors.As(err, &transient) ||
+		!strings.Contains(err.Error(), "2 fields, which are not the 3 fields that the source described") {
+		t.Errorf("other fields: %v", err)
+	}
 }

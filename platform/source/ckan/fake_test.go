@@ -21,6 +21,7 @@ type fakeCKAN struct {
 	rows    []string
 	noTimes bool // resource_show returns 404
 	most    int  // maximum rows per page; 0: no limit
+	moved   int  // every page but the first starts this many rows too early
 
 	mu      sync.Mutex
 	version int
@@ -82,11 +83,12 @@ func (f *fakeCKAN) search(w http.ResponseWriter, limit, offset, sort, filters st
 	if sort != "_id" && total > 1 {
 		rows = append(append([]string(nil), rows[1:]...), rows[0])
 	}
-	rows = rows[min(number(offset, 0), total):]
+	start := max(number(offset, 0)-f.moved, 0)
+	rows = rows[min(start, total):]
 	rows = rows[:min(size, len(rows))]
-	fmt.Fprintf(w, `{"help":"h","success":true,"result":{"include_total":true,"limit":%d,"records_format":"objects","resource_id":%q,
+	fmt.Fprintf(w, `{"help":"h","success":true,"result":{"include_total":true,"limit":%d,"offset":%d,"resource_id":%q,
 		"fields":[{"id":"_id","type":"int"},{"id":"Barri","type":"text"},{"id":"Districte","type":"text"}],"records":[%s],"total":%d}}`,
-		size, f.id, strings.Join(rows, ", "), total)
+		size, start, f.id, strings.Join(rows, ", "), total)
 }
 
 func TestCKANConformance(t *testing.T) {

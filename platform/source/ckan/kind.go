@@ -30,9 +30,11 @@ var Kind = source.Kind{
 	Reader:    func() source.Reader { return newReader() },
 	Problem:   readProblem,
 	IsDerived: func(field string) bool { return field == rowID },
+	RowID:     rowID,
+	Asked:     asked,
 }
 
-func newReader() *reader { return &reader{jsonpage.NewRecords()} }
+func newReader() *reader { return &reader{records: jsonpage.NewRecords()} }
 
 // readProblem decodes an error body of CKAN: {"success":false,"error":{…}}.
 func readProblem(body []byte) (source.Problem, bool) {

@@ -1,6 +1,7 @@
 package ckan
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"github.com/llac-project/llac/platform/source"
@@ -8,86 +9,105 @@ import (
 )
 
 // reader reads a datastore_search answer.
-type reader struct{ records *jsonpage.Records }
+type reader struct {
+	records *jsonpage.Records
+	page    []byte // that was read last
+	id      source.Identity
+}
+
+// Identity returns what a datastore answer states of itself: the resource, its fields, and the part of its rows.
+func (r *reader) Identity() source.Identity {
+	id := r.id
+	id.Simulated = source.HasMark(r.page)
+	return id
+}
 
 // Want does nothing: all fields of a datastore answer are the portal's own.
 func (r *reader) Want(...string) {}
 
 // Rows yields one row per object of result.records, with the fields in the page's order.
 func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
-	_, err := r.read(page, yield)
-	return err
-}
-
-// answer is what a datastore answer contains besides its records.
-type answer struct {
-	success bool
-	lists   bool  // result.records exists
-	total   int64 // -1 if the answer has none
-	limit   int64 // the limit that the portal applied; -1 if the answer has none
-}
-
-func (r *reader) read(page []byte, yield func(source.Row) error) (answer, error) {
-	a := answer{total: -1, limit: -1}
+	r.page, r.id = page, source.NoIdentity()
 	s := r.records.Begin(page)
 	if err := s.Expect('{', "a datastore answer is an object"); err != nil {
-		return a, err
+		return err
 	}
+	success, lists := false, 0
 	err := s.Members(func(name string, _, _ int) error {
 		switch name {
 		case "success":
 			start, end, err := s.Value()
-			a.success = err == nil && string(page[start:end]) == "true"
+			success = err == nil && string(page[start:end]) == "true"
 			return err
 		case "result":
-			return r.result(s, page, &a, yield)
+			return r.result(s, &lists, yield)
 		}
 		_, _, err := s.Value()
 		return err
 	})
 	if err != nil {
-		return a, err
+		return err
 	}
 	if err := s.End(); err != nil {
-		return a, err
+		return err
 	}
-	if !a.success || !a.lists {
-		return a, s.Form(0, "a datastore answer must have success true and result.records")
+	if !success || lists == 0 {
+		return s.Form(0, "a datastore answer must have success true and result.records")
 	}
-	return a, nil
+	return nil
 }
 
-// result consumes the member result.
-func (r *reader) result(s *jsonpage.Scanner, page []byte, a *answer, yield func(source.Row) error) error {
+// result consumes the member result and counts its lists of records.
+func (r *reader) result(s *jsonpage.Scanner, lists *int, yield func(source.Row) error) error {
 	if err := s.Expect('{', "result must be an object"); err != nil {
 		return err
 	}
 	return s.Members(func(name string, _, _ int) error {
-		switch name {
-		case "records":
-			a.lists = true
+		if name == "records" {
+			*lists++
 			if err := s.Expect('[', "result.records must be an array of objects"); err != nil {
 				return err
 			}
+			if *lists > 1 {
+				return s.Form(s.Offset(), "result.records occurs twice")
+			}
 			return r.records.Read(yield)
-		case "total":
-			return count(s, page, &a.total)
-		case "limit":
-			return count(s, page, &a.limit)
 		}
-		_, _, err := s.Value()
+		start, end, err := s.Value()
+		if err == nil {
+			r.state(name, r.page[start:end])
+		}
 		return err
 	})
 }
 
-// count consumes a value and stores it if it is a whole number.
-func count(s *jsonpage.Scanner, page []byte, into *int64) error {
-	start, end, err := s.Value()
-	if err != nil {
-		return err
+// state keeps a member of result that states what the answer is. A member of another form states nothing.
+func (r *reader) state(name string, value []byte) {
+	switch name {
+	case "resource_id":
+		_ = json.Unmarshal(value, &r.id.Source)
+	case "total":
+		number(value, &r.id.Total)
+	case "offset":
+		number(value, &r.id.Offset)
+	case "limit":
+		number(value, &r.id.Limit)
+	case "fields":
+		var fields []struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(value, &fields) != nil {
+			return
+		}
+		for _, f := range fields {
+			r.id.Fields = append(r.id.Fields, f.ID)
+		}
 	}
-	if n, err := strconv.ParseInt(string(page[start:end]), 10, 64); err == nil {
+}
+
+// number stores a value if it is a whole number.
+func number(value []byte, into *int64) {
+	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
 		*into = n
 	}
-	return nil
 }

@@ -77,6 +77,15 @@ func (r cubeReader) optionalSpans(p span, cells int, what string) ([]span, error
 type reader struct {
 	names  *jsonpage.Names
 	wanted map[string]bool // pseudo-fields by role
+	last   *cube           // of the page that was read last
+}
+
+// Identity returns what a cube states of itself: its table, its date, and the categories of each dimension.
+func (r *reader) Identity() source.Identity {
+	if r.last == nil {
+		return source.NoIdentity()
+	}
+	return r.last.identity()
 }
 
 func newReader() *reader { return &reader{names: jsonpage.NewNames(), wanted: map[string]bool{}} }
@@ -94,10 +103,12 @@ func (r *reader) Want(names ...string) {
 // dimension's category code under the dimension's id, its label under "<id>.label", then "value" and "status", then
 // source.Origin if the page contains it, then the wanted dimensions by role.
 func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
+	r.last = nil
 	c, err := readCube(page)
 	if err != nil {
 		return err
 	}
+	r.last = c
 	return c.rows(page, r.names, r.wanted, yield)
 }
 

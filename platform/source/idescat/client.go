@@ -13,11 +13,16 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/source"
-	"github.com/llac-project/llac/platform/source/jsonpage"
 )
 
 // maxURL is the longest address; longer filters go into the body of a POST.
 const maxURL = 2000
+
+// The parameters that are not dimensions.
+const (
+	langParameter = "lang"
+	lastParameter = "_LAST_" // number of periods; never sent
+)
 
 // client reads the tables API v2. A page's size is counted in cells.
 type client struct{ *source.Caller }
@@ -36,19 +41,13 @@ func (c *client) target(op string, t source.Target) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	i := target{Place: at, id: t.ID, lang: "ca", filters: map[string][]string{}}
-	for name, value := range t.Params {
-		switch name {
-		case "lang":
-			i.lang = value
-		case "_LAST_":
-			if i.last, err = strconv.Atoi(value); err != nil || i.last < 1 {
-				return target{}, c.Misconfigured(op, fmt.Errorf("source parameter _LAST_ is %.40q, want a number of periods", value))
-			}
-		default:
-			for code := range strings.SplitSeq(value, ",") {
-				i.filters[name] = append(i.filters[name], strings.TrimSpace(code))
-			}
+	i := target{Place: at, id: t.ID, lang: "ca", filters: selection(t.Params)}
+	if lang, ok := t.Params[langParameter]; ok {
+		i.lang = lang
+	}
+	if value, ok := t.Params[lastParameter]; ok {
+		if i.last, err = strconv.Atoi(value); err != nil || i.last < 1 {
+			return target{}, c.Misconfigured(op, fmt.Errorf("source parameter _LAST_ is %.40q, want a number of periods", value))
 		}
 	}
 	return i, nil
@@ -62,19 +61,21 @@ func (i target) table() string {
 	return b + "/" + i.id
 }
 
-func (i target) metadata() string { return i.table() + "?" + source.Query("lang", i.lang) }
+func (i target) metadata() string { return i.table() + "?" + source.Query(langParameter, i.lang) }
 
 // readMetadata requests the table without its values.
 func (c *client) readMetadata(ctx context.Context, op string, i target) (*cube, *source.Response, error) {
 	var m *cube
 	res, err := c.Do(ctx, source.Request{Op: op, URL: i.metadata(), Check: func(r *source.Response) (err error) {
-		m, err = readCube(r.Body)
-		return err
+		if m, err = readCube(r.Body); err != nil {
+			return err
+		}
+		return c.Kind.CheckSource(source.Target{ID: i.id}, source.Description{SourceSystem: r.System}, m.identity())
 	}})
 	return m, res, err
 }
 
-// Describe reads the table's metadata, from which it plans the pages. The portal has no conditional requests: a table is
+// Describe reads the table's metadata, from which it plans the pages. The portal has no conditional requests. A table may be
 // unchanged when its date, its dimensions and their categories are all the same as before.
 func (c *client) Describe(ctx context.Context, t source.Target, since events.Validators) (source.Description, error) {
 	op := "describe " + Name + " " + t.ID
@@ -91,11 +92,8 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 		return source.Description{}, c.Misconfigured(op, err)
 	}
 	version := i.version(m, chosen)
-	if version.UpdatedAt != "" && version == since {
-		return source.Description{}, source.ErrUnchanged
-	}
 	d := source.Description{
-		Validators: version, Rows: version.Rows, Pages: i.plan(chosen),
+		Unproved: version.UpdatedAt != "" && version.Same(since), Validators: version, Rows: version.Rows, Pages: i.plan(chosen),
 		Title: source.Clip(m.label, source.MaxTitle), SourceText: source.Clip(m.source,
 			source.MaxTitle), URL: m.href, SourceSystem: res.System,
 	}
@@ -121,7 +119,8 @@ func (i target) version(m *cube, chosen []choice) events.Validators {
 		fmt.Fprintf(h, "%q %q\n", ch.id, ch.codes)
 		rows *= int64(len(ch.codes))
 	}
-	return events.Validators{ETag: "cube-" + hex.EncodeToString(h.Sum(nil)[:12]), UpdatedAt: m.updated, Rows: rows}
+	// The table's date is a day: a correction on the same day has the same one.
+	return events.Validators{ETag: "cube-" + hex.EncodeToString(h.Sum(nil)[:12]), UpdatedAt: m.updated, Rows: rows, Weak: true}
 }
 
 // choice is the requested part of one dimension.
@@ -237,7 +236,7 @@ func (i target) data(part []choice) (address, method, body string) {
 			pairs = append(pairs, ch.id, strings.Join(ch.codes, ","))
 		}
 	}
-	plain := i.table() + "/data?" + source.Query("lang", i.lang)
+	plain := i.table() + "/data?" + source.Query(langParameter, i.lang)
 	if len(pairs) == 0 {
 		return plain, "", ""
 	}
@@ -248,80 +247,52 @@ func (i target) data(part []choice) (address, method, body string) {
 	return plain, "POST", filters
 }
 
-// Page fetches one part of the cube and checks that it is the requested part.
+// Page fetches one part of the cube and checks that it is the requested part of the described table.
 func (c *client) Page(ctx context.Context, t source.Target, d source.Description, index int) (source.Page, error) {
-	op := fmt.Sprintf("fetch page %d of %s %s", index, Name, t.ID)
-	i, err := c.target(op, t)
-	if err != nil {
-		return source.Page{}, err
-	}
-	p, err := c.Planned(op, i.Place, d, index)
-	if err != nil {
-		return source.Page{}, err
-	}
-	var m *cube
-	res, err := c.Do(ctx, source.Request{Op: op, URL: p.URL, Method: p.Method, Body: p.Body, Check: func(r *source.Response) (err error) {
-		if m, err = readCube(r.Body); err != nil {
-			return err
+	page, err := c.FetchPage(ctx, t, d, index, func(op string, _ *source.Response, p source.Page) error {
+		if p.Identity.Version != d.Validators.UpdatedAt {
+			return source.ChangedError(op, "the table's date", d.Validators.UpdatedAt, p.Identity.Version)
 		}
-		return m.rows(r.Body, jsonpage.NewNames(), nil, func(source.Row) error { return nil })
-	}})
-	if err != nil {
-		return source.Page{}, err
-	}
-	if err := source.SameSystem(op, d, res); err != nil {
-		return source.Page{}, err
-	}
-	if m.updated != d.Validators.UpdatedAt {
-		return source.Page{}, source.ChangedError(op, "the table's date", d.Validators.UpdatedAt, m.updated)
-	}
-	if err := checkRequested(m, p); err != nil {
-		return source.Page{}, c.Permanent(op, res.Status, err,
-			"the portal ignores unknown filters: check the source parameters against the table's dimensions")
-	}
-	return source.Page{
-		Index: index, Body: res.Body, Rows: int64(m.cells), URL: p.URL, RequestID: c.RequestID(res),
-		Validators: events.Validators{UpdatedAt: m.updated},
-	}, nil
+		return nil
+	})
+	page.Validators = events.Validators{UpdatedAt: page.Identity.Version}
+	return page, err
 }
 
-// checkRequested compares the categories of an answer with those that the request listed.
-func checkRequested(m *cube, p source.PageRequest) error {
+// asked returns the categories that a planned request lists.
+func asked(p source.PageRequest) (source.Identity, error) {
+	id := source.NoIdentity()
 	u, err := url.Parse(p.URL)
 	if err != nil {
-		return fmt.Errorf("parse the planned request: %w", err)
+		return id, fmt.Errorf("parse the planned request: %w", err)
 	}
-	asked := u.Query()
 	body, err := url.ParseQuery(p.Body)
 	if err != nil {
-		return fmt.Errorf("parse the planned request: %w", err)
+		return id, fmt.Errorf("parse the planned request: %w", err)
 	}
-	for name, v := range body {
-		asked[name] = v
+	id.Codes = map[string][]string{}
+	for _, query := range []url.Values{u.Query(), body} {
+		for name := range query {
+			if name != langParameter {
+				id.Codes[name] = strings.Split(query.Get(name), ",")
+			}
+		}
 	}
-	asked.Del("lang")
-	for _, dim := range m.dims {
-		if !asked.Has(dim.id) {
+	return id, nil
+}
+
+// selection returns the categories that the parameters of a contract select.
+func selection(params map[string]string) map[string][]string {
+	out := map[string][]string{}
+	for name, value := range params {
+		if name == langParameter || name == lastParameter {
 			continue
 		}
-		codes := strings.Split(asked.Get(dim.id), ",")
-		asked.Del(dim.id)
-		same := len(codes) == len(dim.categories)
-		for _, g := range dim.categories {
-			same = same && slices.Contains(codes, g.code)
-		}
-		if !same {
-			return fmt.Errorf("%w: dimension %s has %d categories, %d were requested", source.ErrForm, dim.id, len(dim.categories),
-				len(codes))
+		for code := range strings.SplitSeq(value, ",") {
+			out[name] = append(out[name], strings.TrimSpace(code))
 		}
 	}
-	for name := range asked {
-		return fmt.Errorf("%w: the table has no dimension %.40q, which the request filters by", source.ErrForm, name)
-	}
-	if p.Rows >= 0 && int64(m.cells) != p.Rows {
-		return fmt.Errorf("%w: %d cells were received, %d were requested", source.ErrForm, m.cells, p.Rows)
-	}
-	return nil
+	return out
 }
 
 // Verify reads the metadata again.
@@ -342,7 +313,7 @@ func (c *client) Verify(ctx context.Context, t source.Target, d source.Descripti
 	if err != nil {
 		return source.ChangedError(op, "the table", "as described", err.Error())
 	}
-	if now := i.version(m, chosen); now != d.Validators {
+	if now := i.version(m, chosen); !now.Same(d.Validators) {
 		return source.ChangedError(op, "the table", tableVersion(d.Validators), tableVersion(now))
 	}
 	return nil

@@ -172,19 +172,19 @@ func TestIdescatUnchangedNeedsEvidence(t *testing.T) {
 	c, _ := sourcetest.NewClient(t, idescat.Name)
 	target := tableTarget(server.URL, 0, map[string]string{"YEAR": "2024"})
 	d := sourcetest.Describe(t, c, target)
-	if d.Validators.UpdatedAt != "2025-01-01" || d.Validators.Rows != 36 || d.SourceText != "Idescat" || d.Title == "" ||
-		len(d.Fields) != 18 {
+	if d.Validators.UpdatedAt != "2025-01-01" || !d.Validators.Weak || d.Validators.Rows != 36 ||
+		d.SourceText != "Idescat" || d.Title == "" || len(d.Fields) != 18 {
 		t.Errorf("described %+v", d)
 	}
 	other := tableTarget(server.URL, 0, map[string]string{"YEAR": "2023"})
-	if _, err := c.Describe(t.Context(), other, d.Validators); err != nil {
-		t.Errorf("another year of as many cells: %v", err)
+	if now, err := c.Describe(t.Context(), other, d.Validators); err != nil || now.Unproved {
+		t.Errorf("another year of as many cells: %v, unproved %v", err, now.Unproved)
 	}
 	f.mu.Lock()
 	f.dims[1].codes = append(codes("081", 11), "TOTAL")
 	f.mu.Unlock()
-	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
-		t.Errorf("other municipalities of the same date: %v", err)
+	if now, err := c.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+		t.Errorf("other municipalities of the same date: %v, unproved %v", err, now.Unproved)
 	}
 	if err := c.Verify(t.Context(), target, d); !errors.Is(err, source.ErrChanged) {
 		t.Errorf("verify: %v, want changed", err)
@@ -193,8 +193,8 @@ func TestIdescatUnchangedNeedsEvidence(t *testing.T) {
 		return []byte(strings.Replace(string(b), `"updated"`, `"updatd"`, 1))
 	})})
 	d = sourcetest.Describe(t, c, target)
-	if _, err := c.Describe(t.Context(), target, d.Validators); err != nil {
-		t.Errorf("a table without a date: %v", err)
+	if now, err := c.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+		t.Errorf("a table without a date: %v, unproved %v", err, now.Unproved)
 	}
 }
 

@@ -3,8 +3,11 @@ package idescat
 import (
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
+	"strings"
 
+	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/jsonpage"
 )
 
@@ -55,6 +58,37 @@ type cube struct {
 	origin span
 
 	selection []byte // raw id, size, role and dimension: the table's shape
+}
+
+// identity returns what the document states of itself.
+func (c *cube) identity() source.Identity {
+	id := source.NoIdentity()
+	id.Source, id.Version, id.Simulated = tableOf(c.href), c.updated, !c.origin.absent()
+	id.Codes = make(map[string][]string, len(c.dims))
+	for _, d := range c.dims {
+		codes := make([]string, len(d.categories))
+		for k, g := range d.categories {
+			codes[k] = g.code
+		}
+		id.Codes[d.id] = codes
+	}
+	return id
+}
+
+// tableOf returns the table's id in the address that a document states as its own; empty if it is not the address of a table.
+func tableOf(href string) string {
+	u, err := url.Parse(href)
+	if err != nil {
+		return ""
+	}
+	steps := strings.Split(strings.TrimSuffix(strings.Trim(u.Path, "/"), "/data"), "/")
+	if len(steps) < 4 {
+		return ""
+	}
+	if id := strings.Join(steps[len(steps)-4:], "/"); tableID.MatchString(id) {
+		return id
+	}
+	return ""
 }
 
 // cubeReader reads the parts of a JSON-stat document. The standard does not fix the order of names, so the reader first

@@ -12,6 +12,8 @@ import (
 // Name is the kind's name in contracts and in --portal.
 const Name = "idescat"
 
+var tableID = regexp.MustCompile(`^[a-z]+/[0-9]+/[0-9]+/(cat|prov|at|com|mun|dis|sec|ac)$`)
+
 // Kind is Idescat's tables API. It refuses an answer of 20,000 cells or more, and never clips one; large responses below
 // that sometimes time out at the portal's gateway, so the default page is much smaller. No rate limit is published:
 // third-party crawlers pause 400 ms to 3 s between requests.
@@ -21,7 +23,7 @@ var Kind = source.Kind{
 	Hosts:             []string{"api.idescat.cat"},
 	RequestsPerSecond: 1,
 	ID: source.IDRule{
-		Form:        regexp.MustCompile(`^[a-z]+/[0-9]+/[0-9]+/(cat|prov|at|com|mun|dis|sec|ac)$`),
+		Form:        tableID,
 		Description: "an Idescat id is statistics/node/table/geo",
 		Example:     "pmh/446/477/mun",
 	},
@@ -32,6 +34,8 @@ var Kind = source.Kind{
 	BadRequestHint: "check the table id, the geography and the parameters of the source",
 	Roles:          rolePseudoFields(),
 	IsDerived:      isDerived,
+	Asked:          asked,
+	Selection:      selection,
 }
 
 // The reader's own fields.

@@ -3,7 +3,10 @@ package socrata_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,7 +29,7 @@ func TestSocrataRequests(t *testing.T) {
 	for _, r := range server.Requests() {
 		asked = append(asked, r.Path+"?"+r.Query)
 	}
-	first := "/resource/ivft-vegh.json?$order=:id&$limit=10&$offset=0&$select=registre,capacitat" + escaped(filters)
+	first := "/resource/ivft-vegh.json?$order=:id&$limit=10&$offset=0&$select=registre,capacitat,:id" + escaped(filters)
 	want := []string{first, "/api/views/ivft-vegh.json?", "/resource/ivft-vegh.json?$select=count(*)" + escaped(filters)}
 	if !slices.Equal(asked, want) {
 		t.Errorf("requests\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
@@ -236,7 +239,7 @@ func TestSocrataBadRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFakeSocrata(3)
+			f := newFakeSocrata(int(c.rows))
 			server := sourcetest.NewServer(t, f, false)
 			var outcomes []string
 			client, _ := sourcetest.NewClient(t, socrata.Name, func(o *source.Options) {
@@ -254,6 +257,141 @@ func TestSocrataBadRows(t *testing.T) {
 			if n := len(server.Requests()); n != c.requests || outcomes[n-1] != source.OutcomeOK || n > 1 &&
 				outcomes[0] != source.OutcomeRetried {
 				t.Errorf("%d requests, %q; want %d, the last ok", n, outcomes, c.requests)
+			}
+		})
+	}
+}
+
+// Every page requests the row's id, except where rows are made by a function and have none.
+func TestSocrataRowIDs(t *testing.T) {
+	t.Parallel()
+	server := sourcetest.NewServer(t, newFakeSocrata(3), false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	for columns, want := range map[string]string{
+		"": "*,:id", "tipologia": "tipologia,:id", "tipologia, nom as n": "tipologia, nom as n,:id", "nom,:id": "nom,:id", ":*,*": ":*,*",
+		"distinct tipologia": "distinct tipologia", "max(capacitat)": "max(capacitat)",
+	} {
+		target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: "ivft-vegh", Params: map[string]string{"$select": columns}}
+		if columns == "" {
+			target.Params = nil
+		}
+		u, err := url.Parse(sourcetest.Describe(t, c, target).Pages[0].URL)
+		if err != nil || u.Query().Get("$select") != want {
+			t.Errorf("columns %q: requested %q, want %q", columns, u.Query().Get("$select"), want)
+		}
+	}
+}
+
+// A portal that serves fewer rows per page than requested, and does not state it, would omit the rows between the planned
+// offsets.
+func TestSocrataLowerLimit(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(23)
+	f.most = 5
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id, PageSize: 10}
+	d := sourcetest.Describe(t, c, target)
+	server.Requests()
+	_, err := c.Page(t.Context(), target, d, 1)
+	sourcetest.WantPermanent(t, err, "serves at most 5 rows per page, 10 were requested", "set llacPageSize to 5")
+	if n := len(server.Requests()); n != 3 {
+		t.Errorf("%d requests, want 3: the page may have been cut short by chance", n)
+	}
+	f.most = 0
+	server.Inject(sourcetest.Fault{On: sourcetest.IsPage(d), Times: 1, Serve: sourcetest.Answer(200, "[]\n")})
+	if p, err := c.Page(t.Context(), target, d, 1); err != nil || p.Rows != 10 {
+		t.Errorf("an empty page before the end, once: %d rows, %v", p.Rows, err)
+	}
+}
+
+// Pages that start a few rows too early have as many rows as requested. Their row ids show that they overlap.
+func TestSocrataOverlappingPages(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(23)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id, PageSize: 10}
+	d := sourcetest.Describe(t, c, target)
+	f.moved = 1
+	pages, digest := source.NewPageSet(), 0
+	var refused error
+	for k := range d.Pages {
+		p, err := c.Page(t.Context(), target, d, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest++
+		if refused = pages.Add(p, strconv.Itoa(digest)); refused != nil {
+			break
+		}
+	}
+	var mismatch *source.MismatchError
+	if !errors.As(refused, &mismatch) || !mismatch.Repeated || refused.Error() != "page 1 repeats rows of page 0" {
+		t.Errorf("error %v", refused)
+	}
+}
+
+// The last page of an extraction is smaller than requested: it shows where the source ends.
+func TestSocrataEndIsSeen(t *testing.T) {
+	t.Parallel()
+	f := newFakeSocrata(20)
+	server := sourcetest.NewServer(t, f, false)
+	c, _ := sourcetest.NewClient(t, socrata.Name)
+	target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id, PageSize: 10}
+	server.Inject(sourcetest.Fault{
+		On:    func(r *http.Request) bool { return strings.HasPrefix(r.URL.Query().Get("$select"), "count") },
+		Serve: sourcetest.Answer(200, `[{"count":"10"}]`),
+	})
+	d := sourcetest.Describe(t, c, target)
+	if len(d.Pages) != 2 || d.Pages[1].Rows != 0 {
+		t.Fatalf("pages %+v, want a second one that must be empty", d.Pages)
+	}
+	if p, err := c.Page(t.Context(), target, d, 1); err != nil || p.Rows != 10 {
+		t.Errorf("%d rows (%v), want the rows that the source did not count", p.Rows, err)
+	}
+}
+
+// A strong entity tag and a time of modification prove that a source is unchanged; a weak tag alone does not (RFC 9110).
+func TestSocrataStrength(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		weakTag, time bool
+		unproved      bool
+	}{
+		"a strong tag": {false, true, false}, "a strong tag alone": {false, false, false},
+		"a weak tag and a time": {true, true, false}, "a weak tag alone": {true, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeSocrata(3)
+			server := sourcetest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answer := httptest.NewRecorder()
+				r.Header.Set("If-None-Match", strings.ReplaceAll(r.Header.Get("If-None-Match"), "W/", ""))
+				f.ServeHTTP(answer, r)
+				for name, values := range answer.Header() {
+					w.Header()[name] = values
+				}
+				if tag := w.Header().Get("ETag"); c.weakTag && tag != "" {
+					w.Header().Set("ETag", "W/"+tag)
+				}
+				if !c.time {
+					w.Header().Del("Last-Modified")
+				}
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes())
+			}), false)
+			client, _ := sourcetest.NewClient(t, socrata.Name)
+			target := source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}
+			d := sourcetest.Describe(t, client, target)
+			now, err := client.Describe(t.Context(), target, d.Validators)
+			if now.Unproved != c.unproved || d.Validators.Weak != c.unproved || !c.unproved && !errors.Is(err, source.ErrUnchanged) ||
+				c.unproved && (err != nil || len(now.Pages) != 1) {
+				t.Errorf("validators %+v: error %v, unproved %v", d.Validators, err, now.Unproved)
+			}
+			f.republish()
+			if now, err := client.Describe(t.Context(), target, d.Validators); err != nil || now.Unproved {
+				t.Errorf("a new version: %v, unproved %v", err, now.Unproved)
 			}
 		})
 	}

@@ -24,6 +24,8 @@ type fakeSocrata struct {
 
 	noVersions bool // no ETag, no Last-Modified
 	noFields   bool // no X-SODA2-Fields, as for wide datasets
+	most       int  // maximum rows per page; 0: no limit
+	moved      int  // every page but the first starts this many rows too early
 
 	mu       sync.Mutex
 	version  int
@@ -33,7 +35,8 @@ type fakeSocrata struct {
 func newFakeSocrata(rows int) *fakeSocrata {
 	f := &fakeSocrata{id: "ivft-vegh", version: 1}
 	for n := range rows {
-		f.rows = append(f.rows, fmt.Sprintf(`{"registre":"S%05d","capacitat":"%d","municipi":"Vielha e Mijaran"}`, n, n%9))
+		f.rows = append(f.rows,
+			fmt.Sprintf(`{"registre":"S%05d","capacitat":"%d","municipi":"Vielha e Mijaran",":id":"row-%04d"}`, n, n%9, n))
 	}
 	return f
 }
@@ -99,7 +102,10 @@ func (f *fakeSocrata) resource(w http.ResponseWriter, r *http.Request) {
 		rows = append(slices.Clone(rows[turn:]), rows[:turn]...)
 	}
 	offset, limit := number(q.Get("$offset"), 0), number(q.Get("$limit"), 1000)
-	rows = rows[min(offset, len(rows)):]
+	if f.most > 0 {
+		limit = min(limit, f.most)
+	}
+	rows = rows[min(max(offset-f.moved, 0), len(rows)):]
 	rows = rows[:min(limit, len(rows))]
 	fmt.Fprint(w, "["+strings.Join(rows, "\n,")+"]\n")
 }

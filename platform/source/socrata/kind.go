@@ -12,6 +12,9 @@ import (
 // Name is the kind's name in contracts and in --portal.
 const Name = "socrata"
 
+// rowID is the system field with the portal's number of a row.
+const rowID = ":id"
+
 // Kind is Socrata SODA 2.1. SODA 2.1 has no page limit of its own; SODA 2.0 and its documentation stop at 50,000 rows. No
 // rate limit is published: third-party crawlers pause 250 ms between requests.
 var Kind = source.Kind{
@@ -31,18 +34,31 @@ var Kind = source.Kind{
 	TokenHeader:     "X-App-Token",
 	TokenVariable:   "SOCRATA_APP_TOKEN",
 	RequestIDHeader: "X-Socrata-RequestId",
+	RowID:           rowID,
+	Asked:           asked,
 }
 
 // reader reads a SODA page: an array of objects.
-type reader struct{ records *jsonpage.Records }
+type reader struct {
+	records *jsonpage.Records
+	page    []byte // that was read last
+}
 
-func newReader() *reader { return &reader{jsonpage.NewRecords()} }
+func newReader() *reader { return &reader{records: jsonpage.NewRecords()} }
+
+// Identity returns what a SODA page states of itself: nothing, unless a simulator sent it.
+func (r *reader) Identity() source.Identity {
+	id := source.NoIdentity()
+	id.Simulated = source.HasMark(r.page)
+	return id
+}
 
 // Want does nothing: all fields of a SODA page are the portal's own.
 func (r *reader) Want(...string) {}
 
 // Rows yields one row per object, with the fields in the page's order, none dropped; a name may repeat.
 func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
+	r.page = page
 	s := r.records.Begin(page)
 	if err := s.Expect('[', "a page of rows must be an array of objects"); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -90,6 +91,18 @@ func (w *fixture) page(t *testing.T, d source.Description, index int) source.Pag
 	return p
 }
 
+// describesAsUnchanged checks that the portal has the version of the validators: strong ones prove it, weak ones do not.
+func (w *fixture) describesAsUnchanged(t *testing.T, v events.Validators) {
+	t.Helper()
+	d, err := w.client.Describe(t.Context(), w.Target, v)
+	if v.Weak && (err != nil || !d.Unproved || !d.Validators.Same(v) || len(d.Pages) == 0) {
+		t.Fatalf("described with weak validators: %v, %+v; want a description that is unproved", err, d)
+	}
+	if !v.Weak && !errors.Is(err, source.ErrUnchanged) {
+		t.Fatalf("described with strong validators: %v, want unchanged", err)
+	}
+}
+
 // IsPage returns a function that reports whether a request is for one of the description's pages.
 func IsPage(d source.Description) func(*http.Request) bool {
 	pages := map[string]bool{}
@@ -104,7 +117,8 @@ func IsPage(d source.Description) func(*http.Request) bool {
 // Run checks everything that the clients of all portal kinds have in common.
 func Run(t *testing.T, newPortal func(*testing.T) Portal) {
 	for name, test := range map[string]func(*testing.T, func(*testing.T) Portal){
-		"paging": paging, "another process": anotherProcess, "compressed": compressedPages,
+		"paging": paging, "another page": anotherPage, "another source": anotherSource,
+		"another process": anotherProcess, "compressed": compressedPages,
 		"unchanged": unchanged, "republished": republished, "another server": anotherServer,
 		"passing troubles": passingTroubles, "lasting troubles": lastingTroubles, "retry after": retryAfter,
 		"refusals": refusals, "wrong form": wrongForm, "malformed": malformed, "too large": tooLarge,
@@ -172,6 +186,94 @@ func paging(t *testing.T, newPortal func(*testing.T) Portal) {
 		if _, err := w.client.Page(t.Context(), w.Target, d, k); !errors.As(err, &permanent) {
 			t.Errorf("page %d, which is not planned: %v", k, err)
 		}
+	}
+}
+
+// anotherPage checks that a page that was requested is never accepted with the content of another page: either the client
+// refuses it, or the comparison with the attempt's other pages does.
+func anotherPage(t *testing.T, newPortal func(*testing.T) Portal) {
+	for name, times := range map[string]int{"once": 1, "always": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, newPortal)
+			d := w.describe(t)
+			first, want := w.page(t, d, 0), w.page(t, d, 1)
+			asked := IsPage(source.Description{Pages: d.Pages[1:2]})
+			w.server.Inject(Fault{On: asked, Times: times, Serve: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+				next.ServeHTTP(rw, replan(t, r, d.Pages[0]))
+			}})
+			pages := source.NewPageSet()
+			if err := pages.Add(first, "digest of page 0"); err != nil {
+				t.Fatal(err)
+			}
+			var refused *source.MismatchError
+			for range 2 {
+				got, err := w.client.Page(t.Context(), w.Target, d, 1)
+				if err == nil {
+					digest := "digest of page 1"
+					if bytes.Equal(got.Body, first.Body) {
+						digest = "digest of page 0"
+					}
+					err = pages.Add(got, digest)
+				}
+				if err == nil {
+					if times == 0 || !bytes.Equal(got.Body, want.Body) {
+						t.Errorf("page 1 was accepted as %q", got.Body)
+					}
+					return
+				}
+				if !errors.As(err, &refused) {
+					t.Fatalf("error %v, want a mismatch", err)
+				}
+			}
+			if times == 1 {
+				t.Errorf("the right page was refused: %v", refused)
+			}
+		})
+	}
+}
+
+// replan returns the request with the address and the body of another page.
+func replan(t *testing.T, r *http.Request, p source.PageRequest) *http.Request {
+	t.Helper()
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := r.Clone(r.Context())
+	other.URL.RawQuery = u.RawQuery
+	other.Body = io.NopCloser(strings.NewReader(p.Body))
+	other.ContentLength = int64(len(p.Body))
+	return other
+}
+
+// anotherSource checks that a page that states another source is requested again, and then refused.
+func anotherSource(t *testing.T, newPortal func(*testing.T) Portal) {
+	w := start(t, newPortal)
+	d := w.describe(t)
+	want := w.page(t, d, 1)
+	id := w.Target.ID
+	if !bytes.Contains(want.Body, []byte(id)) {
+		return // pages of the kind do not state their source
+	}
+	other := []byte(strings.NewReplacer("4", "5", "1", "7").Replace(id))
+	lie := Rewrite(func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(id), other) })
+	w.server.Inject(Fault{On: IsPage(d), Times: 1, Serve: lie})
+	if got := w.page(t, d, 1); !bytes.Equal(got.Body, want.Body) {
+		t.Error("the page has other bytes after another source was refused once")
+	}
+	w.server.Inject(Fault{Serve: lie})
+	w.server.Requests()
+	_, err := w.client.Page(t.Context(), w.Target, d, 1)
+	var mismatch *source.MismatchError
+	if p := WantPermanent(t, err, id, string(other)); !errors.As(err, &mismatch) || p.Hint == "" {
+		t.Errorf("error %v, want a mismatch with a hint", err)
+	}
+	if n := len(w.server.Requests()); n != w.tries {
+		t.Errorf("%d requests, want %d", n, w.tries)
+	}
+	if _, err := w.client.Describe(t.Context(), w.Target, events.Validators{}); !errors.As(err, &mismatch) {
+		t.Errorf("describe: %v, want a mismatch", err)
 	}
 }
 
@@ -249,9 +351,7 @@ func anotherProcess(t *testing.T, newPortal func(*testing.T) Portal) {
 	if err := w.client.Verify(t.Context(), w.Target, read); err != nil {
 		t.Errorf("verify: %v", err)
 	}
-	if _, err := w.client.Describe(t.Context(), w.Target, read.Validators); !errors.Is(err, source.ErrUnchanged) {
-		t.Errorf("describe with stored validators: %v, want unchanged", err)
-	}
+	w.describesAsUnchanged(t, read.Validators)
 }
 
 // compressedPages checks that gzip changes neither pages nor versions.
@@ -270,32 +370,29 @@ func compressedPages(t *testing.T, newPortal func(*testing.T) Portal) {
 	if err := w.client.Verify(t.Context(), w.Target, d); err != nil {
 		t.Errorf("verify: %v", err)
 	}
-	if _, err := w.client.Describe(t.Context(), w.Target, d.Validators); !errors.Is(err, source.ErrUnchanged) {
-		t.Errorf("describe again: %v, want unchanged", err)
-	}
+	w.describesAsUnchanged(t, d.Validators)
 }
 
-// unchanged checks that the same version is reported as unchanged after one request, and that another version is not.
+// unchanged checks that the same version is reported as unchanged if that is proved, after one request, and that another version
+// is not.
 func unchanged(t *testing.T, newPortal func(*testing.T) Portal) {
 	w := start(t, newPortal)
 	d := w.describe(t)
 	w.server.Requests()
-	if _, err := w.client.Describe(t.Context(), w.Target, d.Validators); !errors.Is(err, source.ErrUnchanged) {
-		t.Fatalf("describe again: %v, want unchanged", err)
-	}
+	w.describesAsUnchanged(t, d.Validators)
 	requests := w.server.Requests()
 	if slices.ContainsFunc(requests, func(r Request) bool { return r.Status == http.StatusNotModified }) && len(requests) > 1 {
 		t.Errorf("%d requests, want the conditional one only", len(requests))
 	}
-	if _, err := w.client.Describe(t.Context(), w.Target, events.Validators{Rows: d.Rows}); err != nil {
-		t.Errorf("the same count alone is not evidence, but describe returned %v", err)
+	if now, err := w.client.Describe(t.Context(), w.Target, events.Validators{Rows: d.Rows}); err != nil || now.Unproved {
+		t.Errorf("the same count alone is not evidence, but describe returned %v, unproved %v", err, now.Unproved)
 	}
 	w.Republish()
 	now, err := w.client.Describe(t.Context(), w.Target, d.Validators)
 	if err != nil {
 		t.Fatalf("describe after a new version: %v", err)
 	}
-	if now.Validators == d.Validators {
+	if now.Validators == d.Validators || now.Unproved {
 		t.Error("the new version has the validators of the old")
 	}
 }
