@@ -112,6 +112,18 @@ func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
 	return c.rows(page, r.names, r.wanted, yield)
 }
 
+// distinctNames checks that no dimension has the name of another field, such as "value" or the label of another dimension.
+func (r cubeReader) distinctNames(fields []source.Value) error {
+	seen := map[string]bool{}
+	for _, f := range fields {
+		if seen[f.Name] {
+			return r.Form(0, "a dimension has the name of another field of its cells")
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
 // rows yields the cells of a cube that was read from page.
 func (c *cube) rows(page []byte, known *jsonpage.Names, wanted map[string]bool, yield func(source.Row) error) error {
 	r := newCubeReader(page)
@@ -143,6 +155,9 @@ func (c *cube) rows(page []byte, known *jsonpage.Names, wanted map[string]bool, 
 		fields = append(fields, known.Field(source.Origin))
 	}
 	roles, fields := c.newRoleReader(known, wanted, fields)
+	if err := r.distinctNames(fields); err != nil {
+		return err
+	}
 	at := make([]int, len(c.dims)) // the category of each dimension; the last dimension varies fastest
 	for cell := range c.cells {
 		status := null

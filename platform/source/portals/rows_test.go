@@ -149,6 +149,8 @@ func TestRowsReject(t *testing.T) {
 		"ckan success twice":   {ckan.Name, `{"success":true,"success":true,"result":{"records":[]}}`, 16, -1, false},
 		"ckan result twice":    {ckan.Name, `{"success":true,"result":{"records":[]},"result":{}}`, 40, -1, false},
 		"cube, a part twice":   {idescat.Name, `{"class":"dataset","value":[1],"value":[2]}`, 31, -1, false},
+		"cube, a field's name": {idescat.Name, `{"class":"dataset","id":["A","A.label"],"size":[1,1],"dimension":{` +
+			`"A":{"category":{"index":["a"]}},"A.label":{"category":{"index":["b"]}}},"value":[1]}`, 0, -1, false},
 		"cube without value": {idescat.Name,
 			`{"class":"dataset","id":["X"],"size":[1],"dimension":{"X":{"category":{"index":["a"]}}}}`, 0, -1, false},
 		"cube, class error":    {idescat.Name, `{"class":"error","id":"05"}`, 9, -1, false},
