@@ -1,4 +1,5 @@
-// Package export writes a published table into one file that can be handed on, with its source, licence and date inside.
+// Package export writes what can be handed on: a published table as one file, with its source, licence and date inside, or a
+// snapshot as it is, with its complete contract.
 //
 // What must hold: the file appears whole or not at all; it states whether its data are simulated (invariant 11); the same
 // snapshot gives the same bytes; a table whose files do not have the published number of rows is not exported.

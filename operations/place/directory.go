@@ -42,6 +42,8 @@ func (d *directory) Ledger() (ledger.Ledger, error) {
 
 func (d *directory) data() *filelake.Bucket { return filelake.Open(d.Dir, pipeline.DataBucket) }
 
+func (d *directory) Config() lake.Store { return d.config() }
+
 func (d *directory) config() *filelake.Bucket { return filelake.Open(d.Dir, pipeline.ConfigBucket) }
 
 func (d *directory) Contracts(ctx context.Context) ([]*contract.Contract, error) {

@@ -32,6 +32,8 @@ func (e *environment) Name() string { return e.Env }
 
 func (e *environment) Ledger() (ledger.Ledger, error) { return ledger.Ledger{Lake: e.lake()}, nil }
 
+func (e *environment) Config() lake.Store { return e.account.Config(e.Env) }
+
 func (e *environment) lake() lake.Store { return e.account.Lake(e.Env) }
 
 func (e *environment) queues() pipeline.Queues {

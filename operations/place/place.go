@@ -26,6 +26,7 @@ import (
 	"github.com/llac-project/llac/operations/views"
 	"github.com/llac-project/llac/platform/clock"
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/lake"
 )
 
 // Place is where Llac runs.
@@ -36,6 +37,9 @@ type Place interface {
 	// Ledger reads the lake. It works while the services run and does not disturb them. The error is a
 	// *pipeline.NoLakeError if nothing has run yet.
 	Ledger() (ledger.Ledger, error)
+
+	// Config returns the bucket of the contracts. It has every contract that a snapshot or a run is pinned to.
+	Config() lake.Store
 
 	// Contracts returns the contracts in force: those that the services use.
 	Contracts(ctx context.Context) ([]*contract.Contract, error)
@@ -134,7 +138,7 @@ func Account(ctx context.Context, env string) (deploy.Account, error) {
 func (a Address) Command(words string) string {
 	line := "llac " + words
 	verb, _, _ := strings.Cut(words, " ")
-	if a.Env != "" && verb != "deploy" && words != "datasets check" {
+	if a.Env != "" && verb != "deploy" && !strings.HasPrefix(words, "datasets check") {
 		line += " --env " + a.Env
 	}
 	if a.Dir != DefaultDir && (a.Env == "" || verb == "marts") && verb != "datasets" {

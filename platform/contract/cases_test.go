@@ -18,8 +18,20 @@ const divider = "----------\n"
 // Each case is a contract, complete or as edits of contracttest.Base, a divider, and the expected problems.
 func TestProblemsOfInvalidContracts(t *testing.T) {
 	t.Parallel()
-	paths, err := filepath.Glob(filepath.Join("testdata", "cases", "*.txt"))
-	if err != nil || len(paths) < 25 {
+	problemCases(t, "cases", contracttest.Base, contract.Parse, 25)
+}
+
+// Each case is an edit of contracttest.Earlier. A pinned contract in earlier forms may be used as before, and no more: the
+// rules that protect personal fields hold for it.
+func TestProblemsOfEarlierContracts(t *testing.T) {
+	t.Parallel()
+	problemCases(t, "earlier", contracttest.Earlier, contract.ParsePinned, 10)
+}
+
+func problemCases(t *testing.T, folder, base string, parse func(string, []byte) (*contract.Contract, error), atLeast int) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
+	if err != nil || len(paths) < atLeast {
 		t.Fatalf("%d cases, %v", len(paths), err)
 	}
 	for _, path := range paths {
@@ -35,11 +47,11 @@ func TestProblemsOfInvalidContracts(t *testing.T) {
 			}
 			text := input
 			if strings.HasPrefix(input, "<") {
-				if text, err = contracttest.Edit(contracttest.Base, input); err != nil {
+				if text, err = contracttest.Edit(base, input); err != nil {
 					t.Fatal(err)
 				}
 			}
-			_, err = contract.Parse("contract.yaml", []byte(text))
+			_, err = parse("contract.yaml", []byte(text))
 			if err == nil {
 				t.Fatal("no problem was reported")
 			}

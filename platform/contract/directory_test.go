@@ -65,7 +65,7 @@ func TestLoadDirChecksContractsTogether(t *testing.T) {
 			"loans.odcs.yaml":     dataset("loans", "librarys.library_id"),
 			"libraries.odcs.yaml": dataset("libraries", ""),
 		},
-			[]string{`loans.odcs.yaml:39:30: schema[0].properties[1].relationships[0].to: ` +
+			[]string{`loans.odcs.yaml:46:30: schema[0].properties[1].relationships[0].to: ` +
 				`librarys.library_id: no contract describes the dataset "librarys"; did you mean libraries?`}},
 		{"a reference to an unknown column", map[string]string{
 			"loans.odcs.yaml":     dataset("loans", "libraries.libary_id"),
@@ -90,9 +90,9 @@ func TestLoadDirChecksContractsTogether(t *testing.T) {
 			"loans.odcs.yaml":     matched("name: readre_name, within: {group: twon}"),
 			"libraries.odcs.yaml": libraries,
 		}, []string{
-			`loans.odcs.yaml:45:64: schema[0].properties[2]{llacMatch}.name: ` +
+			`loans.odcs.yaml:52:64: schema[0].properties[2]{llacMatch}.name: ` +
 				`the dataset "libraries" has no column "readre_name"; did you mean reader_name?`,
-			`loans.odcs.yaml:45:93: schema[0].properties[2]{llacMatch}.within.group: ` +
+			`loans.odcs.yaml:52:93: schema[0].properties[2]{llacMatch}.within.group: ` +
 				`the dataset "libraries" has no column "twon"; did you mean town?`}},
 		{"a match with columns that cannot be compared", map[string]string{
 			"loans.odcs.yaml":     matched("name: librarian_name, within: {group: loan_count}"),
@@ -115,7 +115,7 @@ func TestLoadDirChecksContractsTogether(t *testing.T) {
 			"a.odcs.yaml": strings.Replace(dataset("a", ""), "socrata", "sokrata", 1),
 			"b.odcs.yaml": strings.Replace(dataset("b", ""), "latency", "latencia", 1),
 		},
-			[]string{"a.odcs.yaml:16:39", "b.odcs.yaml:70:1"}},
+			[]string{"a.odcs.yaml:16:39", "b.odcs.yaml:74:1"}},
 		{"no contract", map[string]string{"README.md": "x"}, []string{"no contracts in"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -24,6 +24,7 @@ type document struct {
 	root     node
 	problems Problems
 	zone     string // the dataset's llacZone
+	pinned   bool // forms of earlier versions of Llac are accepted
 }
 
 // node is one position in the document. The zero node does not exist; reading from it gives zero values.
@@ -96,6 +97,7 @@ func (n node) isText() bool {
 }
 
 func (n node) isMapping() bool  { return n.yaml != nil && n.yaml.Kind == yaml.MappingNode }
+func (n node) isFlow() bool     { return n.yaml != nil && n.yaml.Style&yaml.FlowStyle != 0 }
 func (n node) isSequence() bool { return n.yaml != nil && n.yaml.Kind == yaml.SequenceNode }
 
 // flag returns a boolean scalar; ok is false for anything else.
@@ -162,6 +164,22 @@ func (d *document) reportAt(at node, path, fix, format string, args ...any) {
 		}
 	}
 	d.problems = append(d.problems, p)
+}
+
+// reportEarlier records that the file uses a form of an earlier version of Llac, unless the file is pinned. Migrate rewrites
+// the form.
+func (d *document) reportEarlier(at node, fix, format string, args ...any) {
+	if d.refuseEarlier(at, fix+"; llac datasets check --fix does it", format, args...) {
+		d.problems[len(d.problems)-1].Earlier = true
+	}
+}
+
+// refuseEarlier is reportEarlier for a form that only a person can rewrite. It reports whether a problem was recorded.
+func (d *document) refuseEarlier(at node, fix, format string, args ...any) bool {
+	if !d.pinned {
+		d.report(at, fix, format, args...)
+	}
+	return !d.pinned
 }
 
 var yamlLine = regexp.MustCompile(`line (\d+)`)

@@ -23,8 +23,8 @@ var CheckDigits = []string{"idescat_municipality"}
 
 var decimalType = regexp.MustCompile(`(?i)^(?:decimal|numeric)\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)$`)
 
-// readFields decodes the properties and returns the node of each column.
-func (d *document) readFields(c *Contract, object node) map[string]node {
+// readFields decodes the properties and the fields that are not staged, and returns the node of each by its name.
+func (d *document) readFields(c *Contract, object, unstaged node) map[string]node {
 	places := map[string]node{}
 	properties := object.get("properties")
 	if len(properties.items()) == 0 {
@@ -45,8 +45,9 @@ func (d *document) readFields(c *Contract, object node) map[string]node {
 		keys = d.readPosition(keys, f.Name, p, "primaryKey", "primaryKeyPosition")
 		partitions = d.readPosition(partitions, f.Name, p, "partitioned", "partitionKeyPosition")
 	}
+	d.readUnstaged(c, unstaged, places)
 	for _, f := range c.Fields {
-		d.checkRole(c, f, places[f.Name].get("physicalName"))
+		d.checkRole(c, f, d.sourceOf(places[f.Name]))
 	}
 	c.Key = d.inOrder(keys)
 	c.Partition = d.inOrder(partitions)
@@ -108,15 +109,7 @@ func (d *document) readField(p node) (Field, bool) {
 	}
 	custom := d.customProperties(p, atProperty)
 	f.MethodOf, f.ConfidenceOf = d.stringOf(custom["llacMatchMethod"]), d.stringOf(custom["llacMatchConfidence"])
-	f.Source = f.Name
-	if f.Derived() {
-		f.Source = "" // checkMatches refuses a physicalName
-	} else if physical := p.get("physicalName"); physical.exists() {
-		f.Source = physical.text()
-		if f.Source == "" && physical.isText() {
-			d.report(physical, "write the name of the source's field, or remove it if it equals the column name", "is empty")
-		}
-	}
+	d.readSourceField(&f, p, custom["llacSource"])
 	f.Description = p.get("description").text()
 	if f.Description == "" {
 		d.reportAt(orParent(p.get("description"), name), join(p.path, "description"),
@@ -128,15 +121,12 @@ func (d *document) readField(p node) (Field, bool) {
 	}
 	d.readType(&f, p)
 	d.readOptions(&f, p.get("logicalTypeOptions"))
+	d.readFormat(&f, custom["llacFormat"], p.get("logicalTypeOptions").get("format"))
 	d.readZone(&f, custom["llacZone"])
 	d.readRounding(&f, custom["llacRounding"])
 
 	f.Classification = d.choiceOf(p.get("classification"), "public", "personal", "internal")
-	f.Staged = d.flagOf(custom["llacStaged"], !f.Personal())
-	if f.Personal() && f.Staged {
-		// Invariant 8: a personal field never enters staging.
-		d.report(custom["llacStaged"], "remove llacStaged", "a personal field cannot be staged")
-	}
+	d.readStaged(&f, p, custom["llacStaged"])
 	if invalid, ok := custom["llacInvalid"]; ok {
 		f.Invalid = RefusedPart(d.choiceOf(invalid, string(RefuseRow), string(RefuseCell)))
 	}
@@ -255,22 +245,12 @@ func (d *document) readOptions(f *Field, options node) {
 			f.Minimum = numberOf(e.value)
 		case e.name == "maximum" && f.numeric():
 			f.Maximum = numberOf(e.value)
-		case e.name == "format" && (f.Type == Date || f.Type == Timestamp):
-			layout, err := goLayout(e.value.text())
-			if err != nil {
-				d.report(e.value, "", "%v", err)
-			} else if f.Type == Timestamp && !strings.Contains(layout, "15") {
-				d.report(e.value, "add HH:mm:ss, or make it a date", "a timestamp's format needs the time of day")
-			}
-			f.Format = layout
+		case e.name == "format" && (f.Type == Date || f.Type == Timestamp): // see readFormat
 		case e.name == "defaultTimezone" && f.Type == Timestamp:
 			f.Zone = d.zoneOf(e.value)
 		default:
 			d.report(e.value, "use a quality rule instead, or remove it", "Llac does not enforce %s on a column of type %s", e.name, f.Type)
 		}
-	}
-	if f.Format == "" && f.Type == Date {
-		f.Format = time.DateOnly
 	}
 	if f.MinLength != nil && f.MaxLength != nil && *f.MinLength > *f.MaxLength {
 		d.report(options, "", "minLength %d is above maxLength %d", *f.MinLength, *f.MaxLength)

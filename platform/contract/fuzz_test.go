@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,9 +10,11 @@ import (
 	"github.com/llac-project/llac/platform/contract/contracttest"
 )
 
-// For any bytes, Parse returns a contract or the problems of the file, and never panics.
+// For any bytes, Parse returns a contract or the problems of the file, and never panics. Migrate refuses what it cannot read,
+// and a second call changes nothing.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(contracttest.Base))
+	f.Add([]byte(contracttest.Earlier))
 	paths, err := filepath.Glob(filepath.Join("..", "..", "datasets", "*.odcs.yaml"))
 	if err != nil {
 		f.Fatal(err)
@@ -32,6 +35,11 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		if text, _, err := contract.Migrate("contract.yaml", raw); err == nil {
+			if again, changes, err := contract.Migrate("contract.yaml", text); err != nil || len(changes) > 0 || !bytes.Equal(again, text) {
+				t.Fatalf("a second migration: %v, %v", changes, err)
+			}
+		}
 		c, err := contract.Parse("contract.yaml", raw)
 		if (c == nil) == (err == nil) {
 			t.Fatalf("contract %v and error %v", c, err)

@@ -97,7 +97,7 @@ func (d *document) checkMatches(c *Contract, places map[string]node) {
 				d.report(at, "keep one of the two", "column %q already has the %s of %q", other, t.property, t.of)
 			}
 			described[t.property+" "+t.of] = f.Name
-			d.rejectWith(c, f, p, t.property, "physicalName", "relationships", "llacMatch", "llacNullLiterals")
+			d.rejectWith(c, f, p, t.property, "llacSource", "relationships", "llacMatch", "llacNullLiterals")
 		}
 		if f.MethodOf != "" && f.ConfidenceOf != "" {
 			d.report(d.custom(p, "llacMatchConfidence"), "use a column for each",

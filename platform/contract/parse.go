@@ -20,8 +20,15 @@ const identifierHint = "use lower-case letters, digits and _, starting with a le
 // Parse reads and checks one contract. Its error is of type Problems and contains every problem of the file, by line. The
 // file is checked against the standard's JSON Schema first, then against the rules of Llac. filename appears in problems. If
 // it has FileSuffix, the rest of its base name must be the dataset's name.
-func Parse(filename string, raw []byte) (*Contract, error) {
+func Parse(filename string, raw []byte) (*Contract, error) { return parse(filename, raw, false) }
+
+// ParsePinned reads a contract to which a run or a snapshot is pinned by digest. It differs from Parse in one respect: it
+// accepts the forms of earlier versions of Llac with their earlier meaning, because such a file can no longer be changed.
+func ParsePinned(filename string, raw []byte) (*Contract, error) { return parse(filename, raw, true) }
+
+func parse(filename string, raw []byte, pinned bool) (*Contract, error) {
 	d, plain := parseDocument(filename, raw)
+	d.pinned = pinned
 	if !d.root.exists() {
 		return nil, d.problems.sorted()
 	}
@@ -87,6 +94,9 @@ func (d *document) readSchema(c *Contract, object node) {
 				"the file %s must contain the dataset %q, not %q", base, want, c.Dataset)
 		}
 	}
+	if physical := object.get("physicalName"); physical.isText() && physical.text() != c.Dataset {
+		d.refuseEarlier(physical, "remove it", "%q is not the published table, which is called %q", physical.text(), c.Dataset)
+	}
 	c.Grain = object.get("dataGranularityDescription").text()
 	if c.Grain == "" {
 		const key = "dataGranularityDescription"
@@ -104,7 +114,7 @@ func (d *document) readSchema(c *Contract, object node) {
 	if zone, ok := custom["llacZone"]; ok {
 		d.zone = d.zoneOf(zone)
 	}
-	places := d.readFields(c, object)
+	places := d.readFields(c, object, custom["llacUnstaged"])
 	d.checkZone(c, custom["llacZone"])
 	d.readSlicing(c, custom["llacSlicing"], places)
 	d.checkKeyAndPartition(c, object, places)

@@ -11,7 +11,7 @@ import (
 //
 // Invariant 8: personal fields never leave landing and archive.
 func (d *document) checkPersonal(c *Contract, places map[string]node) {
-	personal := map[string]string{} // source field to column
+	personal := map[string]string{} // source field to its name here
 	for _, f := range c.Fields {
 		if f.Personal() {
 			personal[f.Source] = f.Name
@@ -20,8 +20,8 @@ func (d *document) checkPersonal(c *Contract, places map[string]node) {
 	for _, f := range c.Fields {
 		if other, ok := personal[f.Source]; ok && !f.Personal() {
 			// The same bytes cannot be personal under one name and public under another.
-			d.report(places[f.Name].get("name"), "classify both as personal",
-				"the source's field %q is personal in column %q and not in column %q", f.Source, other, f.Name)
+			d.report(places[f.Name].get("name"), "remove it, or list both in llacUnstaged as personal",
+				"the source's field %q is personal as %q and not as %q", f.Source, other, f.Name)
 		}
 		if !f.Personal() {
 			d.checkInside(places[f.Name])

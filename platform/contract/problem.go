@@ -15,6 +15,9 @@ type Problem struct {
 	Path    string `json:"path"`   // "schema[0].properties[3].name"; empty: the document
 	Message string `json:"message"`
 	Fix     string `json:"fix,omitempty"` // what to do about it
+
+	// Earlier reports that the file uses a form of an earlier version of Llac, which Migrate rewrites.
+	Earlier bool `json:"earlier,omitempty"`
 }
 
 // Error returns the problem on one line: "file:line:column: path: message; fix".
@@ -49,6 +52,9 @@ func (ps Problems) Error() string {
 
 // Permanent reports true: retrying does not fix a contract.
 func (ps Problems) Permanent() bool { return true }
+
+// Together returns the problems of several lists, each once, by file and line.
+func Together(lists ...Problems) Problems { return slices.Concat(lists...).sorted() }
 
 // sorted orders the problems by position and removes duplicates.
 func (ps Problems) sorted() Problems {

@@ -90,7 +90,7 @@ func (d *document) readRule(n node, column string, c *Contract, places map[strin
 	default:
 		m, ok = d.standardMetric(n)
 		if ok {
-			d.checkArguments(arguments, m, c)
+			d.checkArguments(n, arguments, column, m, c)
 		}
 	}
 	if !ok {
@@ -108,7 +108,26 @@ func (d *document) readRule(n node, column string, c *Contract, places map[strin
 	}
 	r.Severity = d.choiceOf(n.get("severity"), "error", "warning")
 	r.Side = d.choiceOf(custom["llacResponsible"], "source", "pipeline")
+	if kind := n.get("type").text(); kind != "custom" {
+		d.checkSlices(r, n.get("metric"), c)
+	}
 	return r, true
+}
+
+// checkSlices reports a rule of the standard whose number means one thing here and another to other tools: the gate measures
+// each slice, and the standard the whole table. Shares, and counts that must be 0, mean the same for both.
+func (d *document) checkSlices(r quality.Rule, metric node, c *Contract) {
+	if !perSlice(r, c) {
+		return
+	}
+	d.reportEarlier(metric, "write type: custom and engine: llac, with implementation: {metric: "+r.Metric+", …}",
+		"%s counts the whole table, and the gate measures each %s", metric.text(), c.Slicing.Column)
+}
+
+// perSlice reports whether the number of a rule is another for a slice than for the whole table.
+func perSlice(r quality.Rule, c *Contract) bool {
+	none := r.Min != nil && r.Max != nil && *r.Min == 0 && *r.Max == 0
+	return c.Slicing != nil && r.Unit != "percent" && !none
 }
 
 // customMetric decodes the metric of a rule of type custom.
@@ -169,8 +188,18 @@ func (d *document) readRuleName(r *quality.Rule, n node) {
 	}
 }
 
-// checkArguments reports arguments of a standard metric that the gate would ignore.
-func (d *document) checkArguments(arguments node, m quality.Metric, c *Contract) {
+// checkArguments reports arguments of a standard metric that the gate would ignore, and those that the standard does not have.
+func (d *document) checkArguments(n, arguments node, column string, m quality.Metric, c *Contract) {
+	if m.Column == quality.ColumnOrKey && column == "" && len(c.Key) > 0 && !arguments.get("properties").exists() {
+		d.reportEarlier(n.get("metric"), "add arguments: {properties: ["+strings.Join(c.Key, ", ")+"]}",
+			"the standard does not know which columns %s compares", m.Standard)
+	}
+	for _, limit := range []string{"minimum", "maximum"} {
+		if at := arguments.get(limit); m.Validity && at.exists() {
+			d.reportEarlier(at, "write type: custom and engine: llac, with implementation: {metric: "+m.Name+", …}",
+				"the standard's %s has no argument %s", m.Standard, limit)
+		}
+	}
 	var known []string
 	if m.Validity {
 		known = quality.Validities

@@ -19,12 +19,18 @@ const (
 var vocabulary = map[string][]string{
 	atContract: {"llacLicence", "llacLicenceUrl", "llacAttribution", "llacTimezone"},
 	atServer:   {"llacPortal", "llacSourceId", "llacPageSize", "llacParameters", "llacRecheck"},
-	atSchema:   {"llacKeyConflict", "llacDrift", "llacRowRules", "llacSlicing", "llacRawPages", "llacZone"},
+	atSchema:   {"llacKeyConflict", "llacDrift", "llacRowRules", "llacSlicing", "llacRawPages", "llacUnstaged", "llacZone"},
 	atProperty: {
-		"llacStaged", "llacInvalid", "llacRepair", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault", "llacMapping",
-		"llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence", "llacZone", "llacRounding",
+		"llacSource", "llacFormat", "llacInvalid", "llacRepair", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault",
+		"llacMapping", "llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence", "llacZone",
+		"llacRounding",
 	},
 	atRule: {"llacResponsible"},
+}
+
+// earlierVocabulary lists the custom properties that only earlier versions of Llac read, by place.
+var earlierVocabulary = map[string][]string{
+	atProperty: {"llacStaged"}, // now llacUnstaged of the schema object
 }
 
 // customProperties reads the custom properties of one place, by name, and reports unknown ones.
@@ -36,7 +42,7 @@ func (d *document) customProperties(holder node, place string) map[string]node {
 		name := property.text()
 		value := item.get("value")
 		switch {
-		case slices.Contains(known, name):
+		case slices.Contains(known, name), slices.Contains(earlierVocabulary[place], name):
 			if _, twice := out[name]; twice {
 				d.report(property, "keep one of the two", "%s is given twice", name)
 				continue

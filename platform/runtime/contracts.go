@@ -51,7 +51,7 @@ func (c *ConfigContracts) Load(ctx context.Context, sha256 string) (*contract.Co
 	if got := lake.SHA256(b); got != sha256 {
 		return nil, Permanent(fmt.Errorf("load contract %s: its digest is %s, so it was changed in place; deploy it again", key, got))
 	}
-	p, err := contract.Parse(key, b)
+	p, err := contract.ParsePinned(key, b)
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("parse contract %s with this build: %w", key, err))
 	}

@@ -18,10 +18,10 @@ var both = []string{"2023", "2024"}
 func sliced(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{
 		Properties: `
-      - {name: year, physicalName: any, logicalType: string, required: true, partitioned: true,
-         primaryKey: true, primaryKeyPosition: 1, description: Year.}
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
-         primaryKey: true, primaryKeyPosition: 2, description: Code.}
+      - {name: year, logicalType: string, required: true, partitioned: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Year., customProperties: [{property: llacSource, value: any}]}
+      - {name: thing_id, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 2, description: Code., customProperties: [{property: llacSource, value: codi}]}
 `,
 		Custom:  `      - {property: llacSlicing, value: {column: year, parameter: YEAR, values: ["2023", "2024"], prefix: "y"}}` + "\n",
 		Quality: "      - " + custom("does_not_shrink", "metric: row_count_change_percent, mustBeGreaterOrEqualTo: -20") + "\n",

@@ -22,13 +22,14 @@ import (
 )
 
 const properties = `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
-         primaryKey: true, primaryKeyPosition: 1, description: Code.}
-      - {name: kind, physicalName: tipus, logicalType: string, description: Kind.}
-      - {name: places, physicalName: places, logicalType: integer, description: Places.}
-      - {name: score, physicalName: nota, logicalType: number, description: Score.}
-      - {name: price, physicalName: preu, logicalType: number, description: Price in euros.}
-      - {name: comarca_id, physicalName: comarca, logicalType: string, description: Comarca., relationships: [{to: comarques.thing_id}]}
+      - {name: thing_id, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Code., customProperties: [{property: llacSource, value: codi}]}
+      - {name: kind, logicalType: string, description: Kind., customProperties: [{property: llacSource, value: tipus}]}
+      - {name: places, logicalType: integer, description: Places.}
+      - {name: score, logicalType: number, description: Score., customProperties: [{property: llacSource, value: nota}]}
+      - {name: price, logicalType: number, description: Price in euros., customProperties: [{property: llacSource, value: preu}]}
+      - {name: comarca_id, logicalType: string, description: Comarca.,
+         customProperties: [{property: llacSource, value: comarca}], relationships: [{to: comarques.thing_id}]}
 `
 
 // things returns the contract of the tests with these quality rules.

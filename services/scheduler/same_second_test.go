@@ -131,12 +131,12 @@ func TestInvalidTimesFailPermanently(t *testing.T) {
 func TestAReleaseSkipsABrokenDataset(t *testing.T) {
 	t.Parallel()
 	text := runtimetest.Shape{Dataset: "alpha", Properties: `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
-         primaryKey: true, primaryKeyPosition: 1, description: Code.}
+      - {name: thing_id, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Code., customProperties: [{property: llacSource, value: codi}]}
       - name: municipality_code
-        physicalName: codi_municipi
         logicalType: string
         description: Municipality.
+        customProperties: [{property: llacSource, value: codi_municipi}]
         relationships:
           - {to: municipalities.municipality_id}
 `}.Text()

@@ -19,13 +19,18 @@ import (
 
 const slot = "20250803T063000"
 
-// properties are a required text, an optional integer, an optional date and a personal field.
+// properties are a required text, an optional integer and an optional date; unstaged is a personal field.
 const properties = `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1,
-         description: Code.}
-      - {name: places, physicalName: places, logicalType: integer, description: Places.}
-      - {name: opened_date, physicalName: obert, logicalType: date, logicalTypeOptions: {format: yyyy-MM-dd}, description: Day.}
-      - {name: owner_name, physicalName: titular, logicalType: string, classification: personal, description: Owner.}
+      - {name: thing_id, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1,
+         description: Code., customProperties: [{property: llacSource, value: codi}]}
+      - {name: places, logicalType: integer, description: Places.}
+      - {name: opened_date, logicalType: date, description: Day.,
+         customProperties: [{property: llacSource, value: obert}, {property: llacFormat, value: yyyy-MM-dd}]}
+`
+
+const unstaged = `
+      - property: llacUnstaged
+        value: [{name: owner_name, source: titular, type: string, classification: personal, description: Owner.}]
 `
 
 // published is the schema that the source publishes of itself.
@@ -33,7 +38,7 @@ var published = []source.SourceField{{Name: "codi", Type: "text"}, {Name: "place
 	{Name: "obert", Type: "calendar_date"}, {Name: "titular", Type: "text"}}
 
 func things(t *testing.T, custom string) *contract.Contract {
-	return runtimetest.Parse(t, "things", runtimetest.Shape{Properties: properties, Custom: custom}.Text())
+	return runtimetest.Parse(t, "things", runtimetest.Shape{Properties: properties, Custom: unstaged + custom}.Text())
 }
 
 // landing is a manifest and its pages, as a fetcher writes them.

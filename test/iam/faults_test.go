@@ -142,24 +142,26 @@ schema:
         value: {added: report, missing: reject, retyped: reject}
     properties:
       - name: library_id
-        physicalName: codi
         logicalType: string
         logicalTypeOptions: {pattern: '{pattern}'}
         required: true
         primaryKey: true
         primaryKeyPosition: 1
         description: Code.
+        customProperties:
+          - {property: llacSource, value: codi}
       - name: library_name
-        physicalName: nom
         logicalType: string
         required: true
         description: Name.
+        customProperties:
+          - {property: llacSource, value: nom}
       - name: district_id
-        physicalName: districte
         logicalType: string
         required: true{partition}
         description: District.
         customProperties:
+          - {property: llacSource, value: districte}
           - {property: llacPadLeft, value: 2}
     quality:
       - name: does_not_shrink

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -27,7 +25,8 @@ file.` + exitStatus(exitOK, exitError, exitUsage, exitContract),
 		Args: subcommands,
 		RunE: showHelp,
 	}
-	cmd.AddCommand(a.datasetsListCommand(), a.datasetsCheckCommand(), a.datasetsDBTCommand(), a.datasetsPublishCommand())
+	cmd.AddCommand(a.datasetsListCommand(), a.datasetsCheckCommand(), a.datasetsDBTCommand(), a.datasetsExportCommand(),
+		a.datasetsPublishCommand())
 	return cmd
 }
 
@@ -125,49 +124,4 @@ func datasetsText(t *text, datasets []dataset) {
 		})
 	}
 	t.table([]string{"DATASET", "VERSION", "SOURCE", "?>COLUMNS", "?KEY", "?PARTITIONED BY", "?REFERS TO", "?SCHEDULE", "TITLE"}, rows, nil)
-}
-
-func (a *App) datasetsCheckCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check [file…]",
-		Short: "Check contracts against the standard and the rules of Llac",
-		Long: `Check the named files, or every contract of the folder, against the Open Data
-Contract Standard 3.1 and the rules of Llac. Each problem is one line:
-file:line:column: path: message; fix. Named files are also checked together with
-the rest of the folder.` + exitStatus(exitOK, exitError, exitUsage, exitContract),
-		Example: `  llac datasets check
-  llac datasets check datasets/housing.odcs.yaml`,
-		RunE: a.run("datasets check", func(_ context.Context, args []string) (reply, error) { return a.runDatasetsCheck(args) }),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"yaml"}, cobra.ShellCompDirectiveFilterFileExt
-		},
-	}
-}
-
-// checkReply is the data of `llac datasets check`.
-type checkReply struct {
-	Files    []string           `json:"files"`
-	Problems []contract.Problem `json:"problems"`
-}
-
-func (a *App) runDatasetsCheck(files []string) (reply, error) {
-	var err error
-	if len(files) > 0 {
-		err = pipeline.CheckContracts(a.address.Contracts, files)
-	} else if files, err = pipeline.ContractFiles(a.address.Contracts); err == nil {
-		_, err = pipeline.LoadContracts(a.address.Contracts)
-	}
-	out := checkReply{Files: files, Problems: []contract.Problem{}}
-	var problems contract.Problems
-	if errors.As(err, &problems) {
-		out.Problems = problems
-		// The problems are the result, so they go to standard output, one per line, as editors read them.
-		return reply{data: out, text: func(t *text) { t.line("%s", problems.Error()) }},
-			fail(exitContract, fmt.Errorf("%s in %s", format.Plural(len(problems), "problem"), format.Plural(len(files), "file")),
-				"fix the lines above")
-	}
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{data: out, text: func(t *text) { t.line("%s checked, no problems.", format.Plural(len(files), "contract")) }}, nil
 }

@@ -72,9 +72,9 @@ func NewTables(t *testing.T, g Glue, c *contract.Contract) *Tables {
 }
 
 const thing = `
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
-         primaryKey: true, primaryKeyPosition: 1, description: Code.}
-      - {name: places, physicalName: places, logicalType: integer, description: Places.}
+      - {name: thing_id, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Code., customProperties: [{property: llacSource, value: codi}]}
+      - {name: places, logicalType: integer, description: Places.}
 `
 
 // Whole returns a contract without partitions.
@@ -85,7 +85,8 @@ func Whole(t *testing.T) *contract.Contract {
 // Partitioned returns a contract with partitions by district.
 func Partitioned(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{Properties: thing + `
-      - {name: district_id, physicalName: districte, logicalType: string, required: true, partitioned: true, description: District.}
+      - {name: district_id, logicalType: string, required: true, partitioned: true, description: District.,
+         customProperties: [{property: llacSource, value: districte}]}
 `}.Text())
 }
 
@@ -93,10 +94,10 @@ func Partitioned(t *testing.T) *contract.Contract {
 func Sliced(t *testing.T) *contract.Contract {
 	return runtimetest.Parse(t, "things", runtimetest.Shape{
 		Properties: `
-      - {name: year, physicalName: any, logicalType: string, required: true, partitioned: true,
-         primaryKey: true, primaryKeyPosition: 1, description: Year.}
-      - {name: thing_id, physicalName: codi, logicalType: string, required: true,
-         primaryKey: true, primaryKeyPosition: 2, description: Code.}
+      - {name: year, logicalType: string, required: true, partitioned: true,
+         primaryKey: true, primaryKeyPosition: 1, description: Year., customProperties: [{property: llacSource, value: any}]}
+      - {name: thing_id, logicalType: string, required: true,
+         primaryKey: true, primaryKeyPosition: 2, description: Code., customProperties: [{property: llacSource, value: codi}]}
 `,
 		Custom: `      - {property: llacSlicing, value: {column: year, parameter: YEAR, values: ["2023", "2024"], prefix: "y"}}` + "\n",
 	}.Text())

@@ -15,6 +15,11 @@ import (
 //go:embed base.odcs.yaml
 var Base string
 
+// Earlier is Base in the forms of earlier versions of Llac, which only ParsePinned accepts.
+//
+//go:embed earlier.odcs.yaml
+var Earlier string
+
 // Parse parses a contract that must be valid.
 func Parse(t testing.TB, text string) *contract.Contract {
 	t.Helper()

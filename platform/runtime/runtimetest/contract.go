@@ -54,12 +54,12 @@ schema:
 ` + custom + `    properties:
 ` + strings.TrimRight(strings.TrimLeft(or(s.Properties, `
       - name: thing_id
-        physicalName: codi
         logicalType: string
         required: true
         primaryKey: true
         primaryKeyPosition: 1
         description: Code of the thing.
+        customProperties: [{property: llacSource, value: codi}]
 `), "\n"), "\n ") + `
 ` + quality + `slaProperties:
   - {property: frequency, value: 1, unit: d, scheduler: cron, schedule: "` + or(s.Schedule, "30 6 * * *") + `"}

@@ -9,11 +9,17 @@ locals {
     for f in fileset(local.contract_folder, var.replica_region == null ? "none" : "*.odcs.yaml") :
     trimsuffix(f, ".odcs.yaml") => yamldecode(file("${local.contract_folder}/${f}"))
   }
+  # Personal fields are listed in llacUnstaged, and in contracts of earlier versions among the properties.
+  fields = {
+    for dataset, c in local.contracts : dataset => flatten([
+      for s in c.schema : concat(s.properties, flatten([
+        for custom in try(s.customProperties, []) : custom.value if custom.property == "llacUnstaged"
+      ]))
+    ])
+  }
   without_personal = [
-    for dataset, c in local.contracts : dataset
-    if alltrue(flatten([
-      for s in c.schema : [for p in s.properties : contains(["public", "internal"], lookup(p, "classification", "public"))]
-    ]))
+    for dataset, fields in local.fields : dataset
+    if alltrue([for f in fields : contains(["public", "internal"], lookup(f, "classification", "public"))])
   ]
 
   replicated = var.replica_region == null ? [] : concat(

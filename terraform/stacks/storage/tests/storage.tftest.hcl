@@ -136,6 +136,19 @@ run "replication" {
   }
 }
 
+run "personal_fields_of_any_form" {
+  command = plan
+
+  variables {
+    replica_region = "eu-central-1"
+    contracts      = "../stacks/storage/tests/earlier" # from the folder of the suite: test/terraform
+  }
+  assert {
+    condition     = join(" ", [for p in output.replicated : p if startswith(p, "archive/")]) == "archive/open/"
+    error_message = "A personal field keeps the archive from being copied, wherever the contract lists it."
+  }
+}
+
 run "missing_contracts" {
   command = plan
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/local/portal"
 )
 
@@ -31,14 +32,34 @@ var registerContract string
 // are invented.
 var OpenRegister = Shape{"open_register", openContract(), Register.row}
 
+// openContract makes a column of every field that the register's contract does not stage.
 func openContract() string {
-	const public = "        customProperties:\n          - {property: llacSqueeze, value: true}\n          - {property: " +
-		"llacNullLiterals, value: [\"null\", \"-\"]}\n"
-	return strings.NewReplacer(
-		"        classification: personal\n", public, "; never staged.", ".", "  - name: register\n",
-		"  - name: open_register\n", "llac-bench-register", "llac-bench-open-register",
-	).Replace(registerContract)
+	closed, err := contract.Parse("register.odcs.yaml", []byte(registerContract))
+	if err != nil {
+		panic(err) // the contract is part of this program
+	}
+	var columns strings.Builder
+	for _, f := range closed.Fields {
+		if !f.Staged {
+			fmt.Fprintf(&columns, openColumn, f.Name, strings.TrimSuffix(f.Description, "; never staged."), f.Source)
+		}
+	}
+	before, rest, _ := strings.Cut(registerContract, "      - property: llacUnstaged\n")
+	_, rest, _ = strings.Cut(rest, "    properties:\n")
+	properties, after, _ := strings.Cut(rest, "\nslaProperties:\n")
+	return strings.NewReplacer("  - name: register\n", "  - name: open_register\n", "llac-bench-register", "llac-bench-open-register").
+		Replace(before + "    properties:\n" + properties + columns.String() + "\nslaProperties:\n" + after)
 }
+
+// openColumn is a property: name, description and source.
+const openColumn = `      - name: %s
+        logicalType: string
+        description: %s.
+        customProperties:
+          - {property: llacSource, value: %s}
+          - {property: llacSqueeze, value: true}
+          - {property: llacNullLiterals, value: ["null", "-"]}
+`
 
 var register = sync.OnceValue(newRegister)
 
