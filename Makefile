@@ -185,7 +185,7 @@ check: ## vet, and the unit tests of what changed: under a minute (ARGS="--base 
 	@go run ./test/check $(ARGS)
 
 .PHONY: test-slow
-test-slow: ## the tests with the build tag slow: additions to a copy of the tree (docs/extending.md), the style of the SQL; minutes
+test-slow: ## the tests with the build tag slow: additions to a copy of the tree (docs/extending.md), SQL style, datacontract-cli; minutes
 	@json=$$(mktemp) && trap 'rm -f "$$json"' EXIT && \
 	go tool gotestsum --format testname --jsonfile "$$json" -- -count=1 -tags slow -timeout 40m $(SLOW) && \
 	go run ./test/skips "$$json"

@@ -127,7 +127,8 @@ func (w *snapshotWriter) copy(ctx context.Context, data lake.Store) error {
 			}
 			w.files = append(w.files, name)
 			to := filepath.Join(w.hidden, filepath.FromSlash(name))
-			if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.Rename(filepath.FromSlash(copies.Place(o.Key)), to)); err != nil {
+			from := filepath.FromSlash(copies.Place(o.Key))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.Rename(from, to)); err != nil {
 				return err
 			}
 		}

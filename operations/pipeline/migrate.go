@@ -37,7 +37,8 @@ func MigrateContracts(files []string) (migrated []Migrated, refused contract.Pro
 			continue
 		}
 		if err := replace(file, text); err != nil {
-			return nil, nil, fault.New(fault.Failed, fmt.Errorf("rewrite the contract: %w", err), "give yourself permission to write in its folder")
+			return nil, nil, fault.New(fault.Failed, fmt.Errorf("rewrite the contract: %w", err),
+				"give yourself permission to write in its folder")
 		}
 		migrated = append(migrated, Migrated{file, changes})
 	}

@@ -24,7 +24,7 @@ type document struct {
 	root     node
 	problems Problems
 	zone     string // the dataset's llacZone
-	pinned   bool // forms of earlier versions of Llac are accepted
+	pinned   bool   // forms of earlier versions of Llac are accepted
 }
 
 // node is one position in the document. The zero node does not exist; reading from it gives zero values.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/portals"

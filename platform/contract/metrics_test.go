@@ -53,7 +53,8 @@ func written(m quality.Metric) string {
 		out = "`metric: " + m.Standard + "`"
 	}
 	if m.Validity {
-		out += " with `" + strings.Join(quality.Validities, "`, `") + "`"
+		out += " with `" + strings.Join(quality.StandardValidities, "`, `") + "`; custom also `" +
+			strings.Join(quality.OwnValidities, "`/`") + "`"
 	}
 	if len(m.Units) > 0 {
 		out += ", in " + strings.Join(m.Units, " or ")

@@ -416,7 +416,9 @@ func (m *migration) rule(c *Contract, n node, whole bool) {
 	metric := standardMetrics()[n.get("metric").text()]
 	at := slices.IndexFunc(c.Quality, func(r quality.Rule) bool { return r.Name == n.get("name").text() })
 	switch {
-	case perSlice(c.Quality[at], c), metric.Validity && (arguments.get("minimum").exists() || arguments.get("maximum").exists()):
+	case perSlice(c.Quality[at], c), metric.Validity && slices.ContainsFunc(quality.OwnValidities, func(name string) bool {
+		return arguments.get(name).exists()
+	}):
 		m.customRule(n, metric)
 	case whole && metric.Column == quality.ColumnOrKey && !arguments.get("properties").exists():
 		if arguments.exists() {
@@ -443,7 +445,8 @@ func (m *migration) customRule(n node, metric quality.Metric) {
 	m.change(n, func(e pair) (string, bool) {
 		switch {
 		case e.name == "metric":
-			return "type: custom" + m.between(n) + "engine: llac" + m.between(n) + "implementation: {" + strings.Join(pairs, ", ") + "}", true
+			lines := []string{"type: custom", "engine: llac", "implementation: {" + strings.Join(pairs, ", ") + "}"}
+			return strings.Join(lines, m.between(n)), true
 		case e.name == "type", e.name == "arguments", slices.Contains(operators, e.name):
 			return "", false
 		}
@@ -489,14 +492,19 @@ type Change struct {
 	Added   []string `json:"added"`
 }
 
-// String returns the change as lines that begin with their number and a sign.
+// String returns the change as lines with a sign and, as in the earlier text, a number.
 func (c Change) String() string {
 	var b strings.Builder
 	for i, line := range c.Removed {
 		fmt.Fprintf(&b, "%6d - %s\n", c.Line+i, line)
 	}
+	number := ""
+	if len(c.Removed) == 0 {
+		number = strconv.Itoa(c.Line)
+	}
 	for _, line := range c.Added {
-		fmt.Fprintf(&b, "%6s + %s\n", "", line)
+		fmt.Fprintf(&b, "%6s + %s\n", number, line)
+		number = ""
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

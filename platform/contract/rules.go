@@ -194,7 +194,7 @@ func (d *document) checkArguments(n, arguments node, column string, m quality.Me
 		d.reportEarlier(n.get("metric"), "add arguments: {properties: ["+strings.Join(c.Key, ", ")+"]}",
 			"the standard does not know which columns %s compares", m.Standard)
 	}
-	for _, limit := range []string{"minimum", "maximum"} {
+	for _, limit := range quality.OwnValidities {
 		if at := arguments.get(limit); m.Validity && at.exists() {
 			d.reportEarlier(at, "write type: custom and engine: llac, with implementation: {metric: "+m.Name+", …}",
 				"the standard's %s has no argument %s", m.Standard, limit)

@@ -10,7 +10,8 @@ import (
 var unstagedKeys = []string{"name", "source", "type", "classification", "required", "description"}
 
 // unstagedForm explains how to write an entry of llacUnstaged.
-const unstagedForm = "write {name: name here, source: field of the source, type: string, classification: personal, description: what it contains}"
+const unstagedForm = "write {name: name here, source: field of the source, type: string, classification: personal, " +
+	"description: what it contains}"
 
 // columnTypes are the logical types of fields.
 var columnTypes = []string{"string", "integer", "number", "boolean", "date", "timestamp", "object", "array"}
@@ -47,7 +48,8 @@ func (d *document) readUnstagedField(n node) (Field, bool) {
 	}
 	for _, e := range n.entries() {
 		if !slices.Contains(unstagedKeys, e.name) {
-			d.report(node{yaml: e.value.key, path: e.value.path}, didYouMean(e.name, unstagedKeys), "unknown key %q of llacUnstaged", e.name)
+			key := node{yaml: e.value.key, path: e.value.path}
+			d.report(key, didYouMean(e.name, unstagedKeys), "unknown key %q of llacUnstaged", e.name)
 		}
 	}
 	for _, key := range []string{"name", "type", "description"} {

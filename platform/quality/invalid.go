@@ -8,7 +8,7 @@ import (
 var _ = register(Metric{
 	Name: "invalid", Standard: "invalidValues", Column: OneColumn, Units: []string{"rows", "percent"},
 	Dimension: "conformity", Validity: true,
-	Text: "Rows whose value is not listed, does not match, or is out of range.",
+	Text: "Rows whose value is not listed, does not match or is out of range.",
 	Start: func(rule Rule, _ *Subject) (Measure, error) {
 		v := validity{rule: rule}
 		if rule.Pattern != "" {

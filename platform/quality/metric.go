@@ -50,7 +50,13 @@ const (
 )
 
 // Validities are the arguments by which a rule states which values are valid.
-var Validities = []string{"validValues", "pattern", "minimum", "maximum"}
+var Validities = slices.Concat(StandardValidities, OwnValidities)
+
+// StandardValidities are those that the standard's invalidValues has. OwnValidities are for rules of type custom.
+var (
+	StandardValidities = []string{"validValues", "pattern"}
+	OwnValidities      = []string{"minimum", "maximum"}
+)
 
 // Case is one candidate and what a rule of the metric finds on it. The rows are those of a table with the columns thing_id
 // (its key), kind, places (integer), score and price (numbers), and comarca_id, which refers to a table that contains "01"

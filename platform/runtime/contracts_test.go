@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/llac-project/llac/platform/contract"
+	"github.com/llac-project/llac/platform/contract/contracttest"
 	"github.com/llac-project/llac/platform/lake"
 	"github.com/llac-project/llac/platform/lake/laketest"
 	"github.com/llac-project/llac/platform/runtime"
@@ -114,5 +115,29 @@ func TestASlowContractDoesNotDelayTheOthers(t *testing.T) {
 	close(proceed)
 	if err := <-loaded; err != nil {
 		t.Error(err)
+	}
+}
+
+// A run or a snapshot is pinned to a contract by digest, also to one in the forms of an earlier version of Llac.
+func TestAPinnedContractMayHaveEarlierForms(t *testing.T) {
+	t.Parallel()
+	earlier, err := contract.ParsePinned("libraries.odcs.yaml", []byte(contracttest.Earlier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := runtimetest.New(t, earlier)
+	c, err := b.Ports.Contracts.Load(t.Context(), lake.SHA256([]byte(contracttest.Earlier)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := contracttest.Parse(t, contracttest.Base)
+	for i, f := range c.Fields {
+		if w := want.Fields[i]; f.Name != w.Name || f.Source != w.Source || f.Format != w.Format && f.Staged || f.Staged != w.Staged ||
+			f.Personal() != w.Personal() {
+			t.Errorf("field %d is %+v, want %+v", i, f, w)
+		}
+	}
+	if current, err := b.Ports.Contracts.Current(t.Context()); err != nil || len(current) != 1 {
+		t.Errorf("in force: %v, %v", current, err)
 	}
 }

@@ -83,7 +83,8 @@ func (a *App) runDatasetsExport(ctx context.Context, o datasetsExportOptions, da
 // interrupted returns the error of an export that did not end.
 func interrupted(ctx context.Context, dataset string, err error) error {
 	if ctx.Err() != nil {
-		return fault.New(fault.Interrupted, fmt.Errorf("interrupted; %s was not written", dataset), "run the same command again with --force")
+		return fault.New(fault.Interrupted, fmt.Errorf("interrupted; %s was not written", dataset),
+			"run the same command again with --force")
 	}
 	return err
 }
@@ -92,7 +93,9 @@ func datasetsExportText(t *text, out datasetsExportReply) {
 	var rows [][]string
 	simulated := false
 	for _, s := range out.Datasets {
-		rows = append(rows, []string{s.Dataset, s.Snapshot, format.Count(s.Rows), format.Count(len(s.Files)), format.Size(s.Bytes), s.Contract})
+		rows = append(rows, []string{
+			s.Dataset, s.Snapshot, format.Count(s.Rows), format.Count(len(s.Files)), format.Size(s.Bytes), s.Contract,
+		})
 		simulated = simulated || s.Simulated
 	}
 	t.table([]string{"DATASET", "SNAPSHOT", ">ROWS", ">FILES", ">SIZE", "CONTRACT"}, rows, nil)

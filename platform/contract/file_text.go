@@ -287,6 +287,9 @@ func (t *fileText) changes(edits []edit) []Change {
 		for len(c.Removed) > 0 && len(c.Added) > 0 && c.Removed[0] == c.Added[0] {
 			c.Line, c.Removed, c.Added = c.Line+1, c.Removed[1:], c.Added[1:]
 		}
+		for len(c.Removed) > 0 && len(c.Added) > 0 && c.Removed[len(c.Removed)-1] == c.Added[len(c.Added)-1] {
+			c.Removed, c.Added = c.Removed[:len(c.Removed)-1], c.Added[:len(c.Added)-1]
+		}
 		out = append(out, c)
 		i = group
 	}
