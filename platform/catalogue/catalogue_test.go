@@ -49,8 +49,8 @@ func TestTheViewHasAthenasForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lineage := `"source_system", "source_dataset_id", "source_url", "source_updated_at", "data_origin", ` +
-		`"ingested_process_at", "correlation_id", "landing_object_key", "row_hash"`
+	lineage := `"source_system", "source_dataset_id", "source_updated_at", "data_origin", ` +
+		`"ingested_process_at", "correlation_id", "source_page", "source_row", "refused_cells", "is_repaired"`
 	if want := `SELECT "thing_id", "places", ` + lineage + `, "district_id" FROM "db"."things__20250801t063000"`; v.SQL != want {
 		t.Errorf("the view is\n%s\nwant\n%s", v.SQL, want)
 	}
