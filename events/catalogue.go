@@ -119,6 +119,8 @@ type ExtractionContinued struct {
 	Partial  Object `json:"partial"`   // the part manifest so far
 	NextPage int    `json:"next_page"` // index of the first page not yet landed, or not yet compared
 	Force    bool   `json:"force,omitempty"`
+	// NotBefore is the time before which the portal asked for no request; zero if it did not.
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 func (ExtractionContinued) EventType() string { return "cat.llac.extraction.continued.v1" }

@@ -29,12 +29,13 @@ type Hop struct {
 	Build      string
 	Events     []events.Event  // that the stage emitted
 	Failure    *events.Failure // nil unless the stage gave up
+	Wait       *lake.Wait      // nil unless the stage put the event back because a portal asked to wait
 }
 
 // heldBack reports whether the service that starts runs made the request wait for datasets that it refers to.
 func (h Hop) heldBack() bool {
 	starts := slices.Contains(events.Emits(h.Stage), events.ExtractionRequested{}.EventType())
-	return starts && h.Failure == nil && len(h.Events) == 0
+	return starts && h.Failure == nil && h.Wait == nil && len(h.Events) == 0
 }
 
 // Ledger reads a lake's receipts, verdicts and pointers.
@@ -48,6 +49,7 @@ type receiptFile struct {
 	Event    *events.Event   `json:"event"`
 	Failure  *events.Failure `json:"failure"`
 	FailedAt time.Time       `json:"failed_at"`
+	Until    time.Time       `json:"until"` // of a lake.Wait
 }
 
 // hops reads every receipt and failure record of a request, ordered by time.
@@ -104,6 +106,13 @@ func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 	if _, err := fmt.Sscanf(rest, "part%d", &h.Part); err != nil {
 		h.Part = 0
 	}
+	if !r.Until.IsZero() {
+		h.Wait = new(lake.Wait)
+		if err := json.Unmarshal(b, h.Wait); err != nil {
+			return Hop{}, false, fmt.Errorf("read %s: %w", key, err)
+		}
+		h.StartedAt, h.FinishedAt = h.Wait.At, h.Wait.At
+	}
 	if r.Failure != nil {
 		h.Failure, h.StartedAt, h.FinishedAt = r.Failure, r.FailedAt, r.FailedAt
 		if r.Event != nil {
@@ -111,6 +120,33 @@ func (l Ledger) hop(ctx context.Context, key string) (Hop, bool, error) {
 		}
 	}
 	return h, true, nil
+}
+
+// waiting returns the waits of hops whose event was not handled since.
+func waiting(hops []Hop) []*lake.Wait {
+	var out []*lake.Wait
+	for _, h := range hops {
+		if h.Wait != nil && !slices.ContainsFunc(hops, func(o Hop) bool { return o.Wait == nil && o.EventID == h.EventID }) {
+			out = append(out, h.Wait)
+		}
+	}
+	return out
+}
+
+// Waiting returns until when a request waits because a portal asked for it; the zero time if it does not wait. Of several slices,
+// the earliest time counts.
+func (l Ledger) Waiting(ctx context.Context, r Request) (time.Time, error) {
+	hops, err := l.hops(ctx, r.Dataset, r.Slot)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var until time.Time
+	for _, w := range waiting(hops) {
+		if until.IsZero() || w.Until.Before(until) {
+			until = w.Until
+		}
+	}
+	return until, nil
 }
 
 // take adds the events of hops that belong to the request: a receipt of dependants also contains events of other datasets.

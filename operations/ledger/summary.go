@@ -22,7 +22,9 @@ type Summary struct {
 	Runs    []string `json:"runs,omitempty"` // run ids: one, or one per slice
 	Trigger string   `json:"trigger,omitempty"`
 	State   State    `json:"state"`
-	Reason  string   `json:"reason,omitempty"` // why it did not end well, in one line
+	Reason  string   `json:"reason,omitempty"` // why it did not end well, or for what it waits, in one line
+	// WaitsUntil is the time until which a stage waits because a portal asked for no request; zero if none waits.
+	WaitsUntil time.Time `json:"waits_until,omitzero"`
 
 	Snapshot     string `json:"snapshot,omitempty"` // published by this request, or still published if unchanged
 	SourceSystem string `json:"source_system,omitempty"`
@@ -93,6 +95,11 @@ func (l Ledger) summarize(ctx context.Context, dataset, slot string, hops []Hop)
 		s.RefusedByReason = nil
 	}
 	s.Reason = reason(s)
+	if waits := waiting(hops); len(waits) > 0 && !s.State.Ended() {
+		w := waits[len(waits)-1]
+		s.WaitsUntil = w.Until
+		s.Reason = fmt.Sprintf("waits until %s: the portal asked for it (%s)", w.Until.UTC().Format("2006-01-02 15:04 MST"), w.Reason)
+	}
 	s.Stages = stages(hops)
 	for _, h := range hops {
 		if s.StartedAt.IsZero() || h.StartedAt.Before(s.StartedAt) {
@@ -177,7 +184,7 @@ func stages(hops []Hop) []StageTime {
 	type span struct{ from, to time.Time }
 	spans := map[string]span{}
 	for _, h := range hops {
-		if _, ok := services.ByName(h.Stage); !ok || h.Failure != nil {
+		if _, ok := services.ByName(h.Stage); !ok || h.Failure != nil || h.Wait != nil {
 			continue
 		}
 		s, ok := spans[h.Stage]

@@ -40,6 +40,7 @@ type Step struct {
 	SpanID     string          `json:"span_id,omitempty"`
 	Published  []Publication   `json:"published"`
 	Failure    *events.Failure `json:"failure,omitempty"`
+	Wait       *lake.Wait      `json:"wait,omitempty"` // the stage put the event back because a portal asked to wait
 	// HeldBack: the scheduler made the request wait for datasets that it refers to.
 	HeldBack bool `json:"held_back,omitempty"`
 }
@@ -165,7 +166,7 @@ func step(h Hop, emitted map[string]time.Time) Step {
 	s := Step{
 		Run: h.Run, Stage: h.Stage, Part: h.Part, EventID: h.EventID, Event: events.Name(h.EventType), StartedAt: h.StartedAt,
 		DurationMS: milliseconds(h.FinishedAt.Sub(h.StartedAt)), TraceID: h.TraceID, SpanID: h.SpanID, Failure: h.Failure,
-		Published: []Publication{}, HeldBack: h.heldBack(),
+		Published: []Publication{}, HeldBack: h.heldBack(), Wait: h.Wait,
 	}
 	if at, ok := emitted[h.EventID]; ok && !h.StartedAt.Before(at) {
 		wait := milliseconds(h.StartedAt.Sub(at))

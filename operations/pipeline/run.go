@@ -181,13 +181,15 @@ type runner struct {
 	requests  []Pending // that this run waits for
 	resumed   map[ledger.Request]bool
 	nudged    bool
-	collected *ingest.Pages // pages collected by hand; nil: none
+	announced map[ledger.Request]time.Time // until when a request waits, as the person was informed
+	collected *ingest.Pages                // pages collected by hand; nil: none
 	result    Result
 }
 
 func (r *runner) run(ctx context.Context, wanted []*contract.Contract) error {
 	store := r.Cloud.Lake()
 	r.ledger, r.resumed = ledger.Ledger{Lake: store}, map[ledger.Request]bool{}
+	r.announced = map[ledger.Request]time.Time{}
 	r.result.Portals = r.Pipeline.Portals
 	r.Notice("Reading " + r.Pipeline.Portals + ".")
 	if err := r.prepare(ctx, store, wanted); err != nil {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -57,6 +58,9 @@ func (r *runner) wait(ctx context.Context) error {
 // requests are published once more, which makes every stage emit its events again; requests that do not progress then
 // are given up.
 func (r *runner) silent(ctx context.Context) error {
+	if err := r.portalsAskToWait(ctx); err != nil {
+		return err
+	}
 	idle, err := r.Idle(ctx)
 	if err != nil || !idle {
 		return err
@@ -94,3 +98,37 @@ func (r *runner) silent(ctx context.Context) error {
 	}
 	return nil
 }
+
+// portalsAskToWait reports each request that waits because its portal asked for it, once. It returns ErrTimeout if no request can
+// end before the time limit: nothing else is to be waited for. A later run continues the requests.
+func (r *runner) portalsAskToWait(ctx context.Context) error {
+	open := r.tracker.open()
+	deadline, limited := ctx.Deadline()
+	var first time.Time
+	waiting := 0
+	for _, request := range open {
+		until, err := r.ledger.Waiting(ctx, request)
+		if err != nil {
+			return err
+		}
+		if !until.After(r.Clock.Now()) {
+			continue
+		}
+		waiting++
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+		if !r.announced[request].Equal(until) {
+			r.announced[request] = until
+			r.Notice(fmt.Sprintf("%s waits until %s: the portal asked for it.", request.Dataset, until.UTC().Format(waitLayout)))
+		}
+	}
+	// The deadline is of the machine's clock, the wait is of the run's.
+	if waiting == 0 || waiting < len(open) || !limited || first.Sub(r.Clock.Now()) < time.Until(deadline) {
+		return nil
+	}
+	return fmt.Errorf("%w: the portals asked for no request before %s", ErrTimeout, first.UTC().Format(waitLayout))
+}
+
+// waitLayout is the layout of the time until which a request waits.
+const waitLayout = "2006-01-02 15:04 MST"

@@ -289,6 +289,20 @@ type FailureRecord struct {
 	Events   []events.Event `json:"events"`
 }
 
+// Wait records that a stage put a message back, because a portal asked for no request before a time. The last one of a stage and
+// run is kept.
+type Wait struct {
+	Service   string    `json:"service"`
+	EventID   string    `json:"event_id"`
+	EventType string    `json:"event_type"`
+	Until     time.Time `json:"until"`
+	Since     time.Time `json:"since"` // when the message was put back first
+	At        time.Time `json:"at"`    // when the portal asked to wait last
+	Asked     int       `json:"asked"` // how often the portal asked to wait
+	Times     int       `json:"times"` // how often the message was put back; more often if it came before its time
+	Reason    string    `json:"reason"`
+}
+
 // DeadLetter is a copy of a dead letter, kept because SQS deletes the message after fourteen days.
 type DeadLetter struct {
 	Service         string    `json:"service"`

@@ -108,6 +108,11 @@ func FailureKey(dataset, run, stage, messageID string) string {
 	return RunPrefix(dataset, run) + stage + ".failed." + safe(messageID) + ".json"
 }
 
+// WaitKey returns the key of the last Wait of a stage of a run.
+func WaitKey(dataset, run, stage string) string {
+	return RunPrefix(dataset, run) + stage + ".wait.json"
+}
+
 // DeadLetterKey returns the key of a kept dead letter, by the id of its event, or of the message if it is not an event.
 func DeadLetterKey(service, id string) string {
 	if len(id) > maxID {

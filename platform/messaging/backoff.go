@@ -21,6 +21,15 @@ var DefaultBackoff = Backoff{First: 5 * time.Second, Max: 5 * time.Minute}
 // longestVisibility is SQS's maximum visibility timeout.
 const longestVisibility = 12 * time.Hour
 
+// LongestWait is the longest time for which a message is put back at once. SQS counts its maximum of 12 hours from the receive; the
+// rest is for the handling before.
+const LongestWait = longestVisibility - 30*time.Minute
+
+// SecondsUntil returns the whole seconds from now until a time, rounded up: at least 1, and at most those of LongestWait.
+func SecondsUntil(now, until time.Time) int32 {
+	return seconds(min(max(until.Sub(now), time.Second), LongestWait))
+}
+
 // Seconds returns the delay after the given number of receives (1 for the first), in whole seconds.
 func (b Backoff) Seconds(receives int) int32 {
 	most := min(b.Max, longestVisibility)

@@ -508,3 +508,41 @@ func TestCloseDoesNotWaitForAnIdlePoll(t *testing.T) {
 		}
 	})
 }
+
+// A message that is put back until a time returns then, or after the longest time for which SQS hides it. That is not one of the
+// receives after which the consumer gives up.
+func TestPostponedMessageReturnsAtItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSQS()
+		f.put("work", "early", "far")
+		start := time.Now()
+		c, out := subscribe(t, f, func(c *ConsumerConfig) { c.MaxReceives = 1 })
+		var mu sync.Mutex
+		received := map[string][]time.Duration{}
+		done := work(out, func(m *message.Message) {
+			mu.Lock()
+			defer mu.Unlock()
+			body := string(m.Payload)
+			received[body] = append(received[body], time.Since(start).Round(time.Second))
+			until := start.Add(map[string]time.Duration{"early": 10 * time.Minute, "far": 24 * time.Hour}[body])
+			if time.Now().Before(until) {
+				Postpone(m, until)
+				return
+			}
+			m.Ack()
+		})
+		pass(25 * time.Hour)
+		want := map[string][]time.Duration{"early": {0, 10 * time.Minute}, "far": {0, LongestWait, 2 * LongestWait, 24 * time.Hour}}
+		for body, times := range want {
+			if !slices.Equal(received[body], times) {
+				t.Errorf("%s was received after %v, want %v", body, received[body], times)
+			}
+		}
+		if len(f.messages("work"))+len(f.messages("dead")) != 0 {
+			t.Errorf("remaining %v, dead %v", f.messages("work"), f.messages("dead"))
+		}
+		_ = c.Close()
+		done.Wait()
+	})
+}

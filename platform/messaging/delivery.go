@@ -20,10 +20,14 @@ type Delivery struct {
 	Body            string
 	Attributes      map[string]types.MessageAttributeValue
 	Receives        int       // number of receives, including this one; at least 1
+	Waits           int       // how many of them only put the message back until a time; the consumer of the channel sets it
 	SentAt          time.Time // UTC; zero if SQS does not report it
 	FirstReceivedAt time.Time // UTC; zero if SQS does not report it
 	TraceHeader     string    // X-Ray's header, from the system attribute AWSTraceHeader
 }
+
+// Tries returns the number of receives that were tries, including this one; at least 1.
+func (d *Delivery) Tries() int { return max(d.Receives-d.Waits, 1) }
 
 // systemAttributes are requested with every receive.
 var systemAttributes = []types.MessageSystemAttributeName{
@@ -79,6 +83,7 @@ func milliseconds(s string) time.Time {
 type refusal struct {
 	kind   refusalKind
 	reason error
+	until  time.Time       // of postpone
 	ctx    context.Context // the message's context at that time: it contains the trace
 }
 
@@ -92,9 +97,10 @@ func (r refusal) context(otherwise context.Context) context.Context {
 type refusalKind int
 
 const (
-	retry   refusalKind = iota // the message is received again after the backoff
-	reject                     // retrying cannot succeed
-	release                    // the service is stopping; the message did not fail
+	retry    refusalKind = iota // the message is received again after the backoff
+	reject                      // retrying cannot succeed
+	release                     // the service is stopping; the message did not fail
+	postpone                    // the message is received again at a time
 )
 
 // received is a message that is not settled yet.
@@ -129,6 +135,11 @@ func Retry(m *message.Message, reason error) bool {
 
 // Release returns a message to its queue at once, because the service is stopping.
 func Release(m *message.Message) bool { return nack(m, refusal{kind: release}) }
+
+// Postpone returns a message to its queue, to be received again at the given time, or after LongestWait if that is earlier.
+func Postpone(m *message.Message, until time.Time) bool {
+	return nack(m, refusal{kind: postpone, until: until})
+}
 
 func nack(m *message.Message, why refusal) bool {
 	if r, ok := m.Context().Value(deliveryKey{}).(*received); ok {

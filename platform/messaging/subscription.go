@@ -251,12 +251,14 @@ func (s *subscription) refuse(r *received) {
 	switch {
 	case why.kind == release:
 		s.putBack(r, 0)
+	case why.kind == postpone:
+		s.putBack(r, SecondsUntil(s.Clock.Now(), why.until))
 	case why.kind == reject:
 		s.reject(why.context(s.working), r, why.reason)
 	case exhausted:
 		s.reject(why.context(s.working), r, Exhausted(r.Receives, why.reason))
 	default:
-		s.putBack(r, s.Backoff.Seconds(r.Receives))
+		s.putBack(r, s.Backoff.Seconds(r.Tries()))
 	}
 }
 

@@ -37,9 +37,12 @@ type TopologyOptions struct {
 const DefaultMaxReceives = 5
 
 // backstop is the number of receives beyond the consumer's limit after which SQS moves a message itself. SQS must move a
-// message only if the consumer could not, because the message kills it each time. The two extra receives give the consumer a
-// last chance to send the dead letter with a reason.
-const backstop = 2
+// message only if the consumer could not, because the message kills it each time. Two of the extra receives give the consumer a
+// last chance to send the dead letter with a reason. The others are for receives that only put the message back (MaxWaits).
+const backstop = 2 + MaxWaits
+
+// MaxWaits is how often a message may be put back until a time that a portal asked for, without counting as a try.
+const MaxWaits = 8
 
 // RedriveAfter returns the maxReceiveCount of a queue whose consumer gives up after maxReceives.
 func RedriveAfter(maxReceives int) int { return maxReceives + backstop }

@@ -33,8 +33,8 @@ func (w *worker) giveUp(ctx context.Context, d *messaging.Delivery, in events.Ev
 	if err != nil {
 		return again, fmt.Errorf("give up on event %s (%s): %w", in.ID, messaging.Reason(reason), err)
 	}
-	if !IsPermanent(reason) && d.Receives <= w.maxReceives {
-		reason = messaging.Exhausted(d.Receives, reason)
+	if _, waits := NotBefore(reason); !IsPermanent(reason) && !waits && d.Tries() <= w.maxReceives {
+		reason = messaging.Exhausted(d.Tries(), reason)
 	}
 	return dead, reason
 }
@@ -44,7 +44,7 @@ func (w *worker) recordFailure(ctx context.Context, d *messaging.Delivery, in ev
 	if in.ID == "" {
 		return nil, nil // not an event: it belongs to no run, and the dead letter is the only record
 	}
-	f := events.Failure{Service: w.service.Name, EventID: in.ID, Class: "transient", Reason: messaging.Reason(reason), Tries: d.Receives}
+	f := events.Failure{Service: w.service.Name, EventID: in.ID, Class: "transient", Reason: messaging.Reason(reason), Tries: d.Tries()}
 	if IsPermanent(reason) {
 		f.Class = "permanent"
 	}

@@ -121,6 +121,9 @@ func (c *connected) workOne(ctx context.Context, d *messaging.Delivery) *int32 {
 		return nil
 	case release:
 		return rest(0)
+	case later:
+		until, _ := NotBefore(err)
+		return rest(messaging.SecondsUntil(c.Ports.Clock.Now(), until))
 	case dead:
 		// Invariant 5: send, then delete. Lambda deletes the message, because it is not reported as failed.
 		if err := c.letters.Send(ctx, d, err); err != nil {
@@ -129,5 +132,5 @@ func (c *connected) workOne(ctx context.Context, d *messaging.Delivery) *int32 {
 		}
 		return nil
 	}
-	return rest(c.Backoff.Seconds(d.Receives))
+	return rest(c.Backoff.Seconds(d.Tries()))
 }

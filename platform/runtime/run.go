@@ -167,6 +167,9 @@ func (c *connected) consume(m *message.Message) {
 		m.Ack()
 	case again:
 		messaging.Retry(m, err)
+	case later:
+		until, _ := NotBefore(err)
+		messaging.Postpone(m, until)
 	case dead:
 		messaging.Reject(m, err)
 	case release:

@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -101,6 +103,27 @@ type Contracts interface {
 	Load(ctx context.Context, sha256 string) (*contract.Contract, error)
 	// Current returns the contracts in force. When some of them cannot be used, it returns the others and an error.
 	Current(ctx context.Context) ([]*contract.Contract, error)
+}
+
+type postponedError struct {
+	error
+	until time.Time
+}
+
+func (e postponedError) NotBefore() time.Time { return e.until }
+func (e postponedError) Unwrap() error        { return e.error }
+
+// Postpone marks a transient error with the time before which the message must not be handled again. The message is put back
+// until then, and that is not counted as a try; see NotBefore.
+func Postpone(until time.Time, err error) error { return postponedError{err, until} }
+
+// NotBefore returns the time before which the message of a failed handling must not be handled again, if the error states one.
+func NotBefore(err error) (time.Time, bool) {
+	var e interface{ NotBefore() time.Time }
+	if !errors.As(err, &e) {
+		return time.Time{}, false
+	}
+	return e.NotBefore(), true
 }
 
 type permanentError struct{ error }

@@ -167,7 +167,7 @@ var environment = slices.Concat([]setting{
 	{name: "LLAC_POLLERS", help: "number of concurrent requests that wait for messages; default 2; not used in Lambda",
 		set: count(func(s *settings) *int { return &s.pollers })},
 	{name: "LLAC_MAX_RECEIVES",
-		help: "number of tries before the service gives up on an event; default 5; the queue's maxReceiveCount should be 2 higher",
+		help: "number of tries before the service gives up on an event; default 5; the queue's maxReceiveCount should be 10 higher",
 		set:  count(func(s *settings) *int { return &s.maxReceives })},
 	{name: "LLAC_VISIBILITY",
 		help: "visibility timeout of a received message, renewed while it is handled; default 30s; not used in Lambda",

@@ -39,10 +39,11 @@ const (
 	dead                // send it to the dead-letter queue, then delete it
 	release             // return it to the queue, visible at once, because the service is stopping
 	ignored             // delete it: the service does not consume such events
+	later               // return it to the queue, visible at the time that the error states (NotBefore)
 )
 
 func (f fate) String() string {
-	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released", ignored: "ignored"}[f]
+	return [...]string{done: "ok", again: "retry", dead: "dead_letter", release: "released", ignored: "ignored", later: "postponed"}[f]
 }
 
 // work handles one delivery and returns the context of its span. The error is the reason for a fate other than done. The order
@@ -113,7 +114,7 @@ func (w *worker) begin(ctx context.Context, d *messaging.Delivery, in events.Eve
 func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, what fate, err error) {
 	took := w.ports.Clock.Now().Sub(started)
 	switch what {
-	case release: // nothing failed, and the handling is not complete
+	case release, later: // nothing failed, and the handling is not complete
 	case ignored:
 		w.ports.Metrics.Record(ctx, metricNotConsumed, 1, telemetry.Count)
 	default:
@@ -132,6 +133,10 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 	case ignored:
 		log.WarnContext(ctx, "event ignored", "error", err.Error())
 		return
+	case later:
+		until, _ := NotBefore(err)
+		log.WarnContext(ctx, "event waits: the portal asked for it", "until", until, "error", messaging.Reason(err))
+		return
 	case dead:
 		log.ErrorContext(ctx, "event given up", "error", messaging.Reason(err))
 	default:
@@ -143,12 +148,18 @@ func (w *worker) end(ctx context.Context, span trace.Span, started time.Time, wh
 // try runs the handler under its receipt and emits the events that follow.
 func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event) (fate, error) {
 	handle := w.handle
-	if w.maxReceives > 0 && d.Receives > w.maxReceives {
+	if err := w.recall(ctx, d, in); err != nil {
+		if _, waits := NotBefore(err); waits {
+			return w.postpone(ctx, d, in, err, false)
+		}
+		return again, err
+	}
+	if w.maxReceives > 0 && d.Tries() > w.maxReceives {
 		// Do not call the handler again. Process still reads the receipt first: if it exists, an earlier delivery succeeded, and
 		// only its events or the acknowledgement may be missing. Another message of the batch may have killed the process then.
 		handle = func(context.Context, events.Event) ([]events.Event, error) {
 			return nil, fmt.Errorf("received %d times and not settled: the process died, ran out of time, or could not record the "+
-				"failure; see its log", d.Receives-1)
+				"failure; see its log", d.Tries()-1)
 		}
 	}
 	out, err := w.safely(ctx, func(ctx context.Context) ([]events.Event, error) {
@@ -164,7 +175,13 @@ func (w *worker) try(ctx context.Context, d *messaging.Delivery, in events.Event
 	switch {
 	case errors.Is(context.Cause(ctx), context.Canceled):
 		return release, err // a stop, not a failure
-	case IsPermanent(err), w.maxReceives > 0 && d.Receives >= w.maxReceives:
+	case IsPermanent(err):
+		return w.giveUp(ctx, d, in, err)
+	}
+	if _, waits := NotBefore(err); waits {
+		return w.postpone(ctx, d, in, err, true)
+	}
+	if w.maxReceives > 0 && d.Tries() >= w.maxReceives {
 		return w.giveUp(ctx, d, in, err)
 	}
 	return again, err

@@ -94,6 +94,9 @@ func (c *Caller) Do(ctx context.Context, q Request) (*Response, error) {
 	}
 	host := c.o.Limits.host(strings.ToLower(u.Host), c.rate, c.o.RequestsPerSecond > 0)
 	for try := 1; ; try++ {
+		if until := host.quietUntil(); c.isTooFar(ctx, until) {
+			return nil, &WaitError{Op: q.Op, Until: until, Err: errors.New("an earlier request was refused for a time")}
+		}
 		if err := host.wait(ctx, c.o.Clock); err != nil {
 			return nil, &TransientError{Op: q.Op, Err: fmt.Errorf("stopped before the request was sent: %w", err)}
 		}
@@ -113,21 +116,34 @@ func (c *Caller) rest(ctx context.Context, q Request, host *hostLimit, try int, 
 	if ctx.Err() != nil {
 		return &TransientError{Op: q.Op, Err: fmt.Errorf("stopped: %w", context.Cause(ctx))}
 	}
-	if try >= c.o.MaxTries {
+	last := try >= c.o.MaxTries
+	wait := c.backoff(try)
+	if again.after > 0 {
+		wait = max(wait, again.after)
+		host.quiet(c.o.Clock.Now(), wait)
+		if until := c.o.Clock.Now().Add(wait); last || c.isTooFar(ctx, until) {
+			return &WaitError{Op: q.Op, Until: until, Err: again.err}
+		}
+	}
+	if last {
 		if again.final != nil {
 			return again.final
 		}
 		return &TransientError{Op: q.Op, Err: fmt.Errorf("gave up after %d tries: %w", try, again.err)}
 	}
-	wait := c.backoff(try)
-	if again.after > 0 {
-		wait = min(max(wait, again.after), c.o.MaxWait)
-		host.quiet(c.o.Clock.Now(), wait)
-	}
 	if err := c.o.Clock.Sleep(ctx, wait); err != nil {
 		return &TransientError{Op: q.Op, Err: fmt.Errorf("stopped while waiting to retry after: %w", errors.Join(again.err, err))}
 	}
 	return nil
+}
+
+// isTooFar reports whether a time is too far away to wait for it here.
+func (c *Caller) isTooFar(ctx context.Context, until time.Time) bool {
+	now := c.o.Clock.Now()
+	if deadline, ok := ctx.Deadline(); ok && until.After(deadline) && until.After(now) {
+		return true
+	}
+	return until.Sub(now) > c.o.MaxWait
 }
 
 // backoff returns the wait after a failed try: doubled each time, and spread over its upper half, so that clients that
@@ -266,7 +282,9 @@ func (c *Caller) read(q Request, got *http.Response) ([]byte, error) {
 		return nil, &retryError{err: fmt.Errorf("the answer was cut short after %d bytes: %w", body.Len(), err)}
 	}
 	if int64(body.Len()) > c.o.MaxBody {
-		return nil, c.Permanent(q.Op, got.StatusCode, fmt.Errorf("the answer is larger than %d bytes", c.o.MaxBody), smallerPages)
+		e := c.Permanent(q.Op, got.StatusCode, fmt.Errorf("the answer is larger than %d bytes", c.o.MaxBody), smallerPages)
+		e.TooLarge = true
+		return nil, e
 	}
 	_, _ = io.CopyN(io.Discard, got.Body, 1<<10) // what may follow the gzip stream: the end of the last chunk
 	return body.Bytes(), nil
@@ -309,14 +327,17 @@ func (c *Caller) transient(res *Response, err error) error {
 // retryAfter reads a Retry-After header: seconds or a date; 0 for anything else.
 func retryAfter(v string, now time.Time) time.Duration {
 	v = strings.TrimSpace(v)
-	if s, err := strconv.ParseInt(v, 10, 32); err == nil {
-		return time.Duration(max(s, 0)) * time.Second
+	if s, err := strconv.ParseInt(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(max(s, 0), int64(forever/time.Second))) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(t.Sub(now), 0)
+		return min(max(t.Sub(now), 0), forever)
 	}
 	return 0
 }
+
+// forever is the longest wait that is distinguished.
+const forever = 10 * 365 * 24 * time.Hour
 
 // checked runs the request's own check on a body.
 func (c *Caller) checked(q Request, res *Response) error {
@@ -367,6 +388,7 @@ func (c *Caller) requestNote(res *Response) string {
 // row (invariant 8).
 func (c *Caller) final(q Request, res *Response, status int, p Problem, known, html bool) error {
 	e := c.Permanent(q.Op, status, describeFailure(status, p, known, html), c.hint(status, p))
+	e.TooLarge = status == http.StatusRequestedRangeNotSatisfiable || status == http.StatusRequestEntityTooLarge
 	e.Body = c.redact(Clip(string(res.Body[:min(len(res.Body), maxErrorBody)]), maxErrorBody))
 	e.Err = errors.New(c.redact(e.Err.Error()))
 	return e

@@ -68,6 +68,12 @@ func (h *hostLimit) quiet(now time.Time, d time.Duration) {
 	}
 }
 
+// quietUntil returns the time before which the host must not be requested; in the past if there is none.
+func (h *hostLimit) quietUntil() time.Time {
+	until, _ := h.state()
+	return until
+}
+
 func (h *hostLimit) state() (until time.Time, raised <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

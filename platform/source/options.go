@@ -27,7 +27,7 @@ type Options struct {
 	MaxTries  int           // tries of one request; 0: 5
 	Timeout   time.Duration // of one try, body included; 0: 60 s
 	Backoff   time.Duration // wait after the first failed try, doubled after each; 0: 500 ms
-	MaxWait   time.Duration // longest wait between tries, also of Retry-After; 0: 60 s
+	MaxWait   time.Duration // longest wait between tries; a longer Retry-After gives a *WaitError; 0: 60 s
 	MaxBody   int64         // bytes of one answer after decompression; 0: 256 MiB
 	UserAgent string        // empty: "llac (+https://github.com/llac-project/llac)"
 

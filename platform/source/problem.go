@@ -103,8 +103,8 @@ func (c *Caller) hint(status int, p Problem) string {
 		return "the portal requires credentials for this dataset: check that it is still public"
 	case http.StatusNotFound, http.StatusGone:
 		return "the portal does not have this dataset: check the source id in " + contractFile
-	case http.StatusRequestedRangeNotSatisfiable:
-		return "the portal refuses this many cells per request: " + smallerPages
+	case http.StatusRequestedRangeNotSatisfiable, http.StatusRequestEntityTooLarge:
+		return "the portal refuses this many rows or cells per request: " + smallerPages
 	case http.StatusBadRequest, http.StatusConflict:
 		if c.Kind.BadRequestHint != "" {
 			return c.Kind.BadRequestHint + " in " + contractFile

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/llac-project/llac/events"
 )
@@ -64,7 +65,8 @@ type Page struct {
 // Client reads one portal kind.
 //
 // An extraction calls Describe once; Page for each index, in any process; and Verify once after the last page. A client
-// retries transient failures itself, within the rate limit, and returns a transient error when its tries are used up.
+// retries transient failures itself, within the rate limit, and returns a transient error when its tries are used up. It obeys
+// Retry-After in full: it waits, or returns a *WaitError.
 type Client interface {
 	// Describe requests what the source serves now. If since is not zero and strong validators prove that the source has not
 	// changed since then, it returns ErrUnchanged. If equal validators are weak, the description is Unproved.
@@ -91,6 +93,22 @@ type TransientError struct {
 func (e *TransientError) Error() string { return fmt.Sprintf("%s: %v (transient)", e.Op, e.Err) }
 func (e *TransientError) Unwrap() error { return e.Err }
 
+// WaitError is a failure after which the portal must not be requested before a time, by its Retry-After, and which is too far
+// away to wait for here. It is transient.
+type WaitError struct {
+	Op    string // operation and object
+	Until time.Time
+	Err   error
+}
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("%s: %v; the portal asked for no request before %s", e.Op, e.Err, e.Until.UTC().Format("2006-01-02 15:04:05 MST"))
+}
+func (e *WaitError) Unwrap() error { return e.Err }
+
+// NotBefore returns the time before which the runtime does not deliver the message again.
+func (e *WaitError) NotBefore() time.Time { return e.Until }
+
 // PermanentError is a failure that retrying cannot fix: the request is wrong, or the answer is not what was requested.
 type PermanentError struct {
 	Op     string
@@ -98,6 +116,8 @@ type PermanentError struct {
 	Status int    // HTTP status; 0 if there was no answer
 	Body   string // the beginning of the portal's own error body, at most 2 KiB
 	Hint   string // what a person can do next
+	// TooLarge: the portal refuses the size of the answer, or sends more than a client accepts. A request for less may succeed.
+	TooLarge bool
 }
 
 func (e *PermanentError) Error() string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/llac-project/llac/events"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/runtime"
 	"github.com/llac-project/llac/platform/source"
 )
 
@@ -17,6 +18,18 @@ func (x *extraction) compare(ctx context.Context, m lake.Manifest, known publish
 	if err != nil {
 		return nil, err
 	}
+	for len(m.Description.Pages) < len(digests) && m.Comparing == nil {
+		// Perhaps the portal refused the size of the published pages when they were fetched.
+		smaller, err := x.smaller(ctx, m, nil)
+		if errors.Is(err, errSmallest) || len(smaller.Description.Pages) > len(digests) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		m = smaller
+	}
+	x.target.PageSize = m.Source.PageSize
 	if len(digests) != len(m.Description.Pages) {
 		x.ports.Log.InfoContext(ctx, "the published pages are not known or are divided in another way; extracting the source",
 			"known", len(digests), "pages", len(m.Description.Pages))
@@ -28,10 +41,13 @@ func (x *extraction) compare(ctx context.Context, m lake.Manifest, known publish
 	pages, first := source.NewPageSet(), m.Comparing.Pages
 	for index := first; index < len(digests); index++ {
 		if index > first && x.mustHandOver() {
-			return x.handOver(ctx, m)
+			return x.handOver(ctx, m, time.Time{})
 		}
 		page, sha, err := x.page(ctx, m.Description, index, pages)
-		if errors.Is(err, source.ErrChanged) || isRepeated(err) {
+		if until, waits := runtime.NotBefore(err); waits && index > first {
+			return x.handOver(ctx, m, until)
+		}
+		if errors.Is(err, source.ErrChanged) || isRepeated(err) || isTooLarge(err) {
 			return x.extractWhole(ctx, m) // it finds the same, and restarts
 		}
 		if err != nil {
@@ -45,10 +61,14 @@ func (x *extraction) compare(ctx context.Context, m lake.Manifest, known publish
 		}
 		m.Comparing.Pages++
 	}
-	if err := x.client.Verify(ctx, x.target, m.Description); err != nil {
-		if errors.Is(err, source.ErrChanged) {
-			return x.extractWhole(ctx, m)
-		}
+	err = x.client.Verify(ctx, x.target, m.Description)
+	until, waits := runtime.NotBefore(err)
+	switch {
+	case waits && len(digests) > first:
+		return x.handOver(ctx, m, until)
+	case errors.Is(err, source.ErrChanged):
+		return x.extractWhole(ctx, m)
+	case err != nil:
 		return nil, err
 	}
 	return x.unchanged(ctx, known, m.Description.Validators, true)

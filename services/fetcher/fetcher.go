@@ -83,6 +83,10 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 		return x.start(ctx)
 	case events.ExtractionContinued:
 		x.run, x.force, x.part = p.Run, p.Force, p.Part
+		if x.started.Before(p.NotBefore) {
+			return nil, runtime.Postpone(p.NotBefore, fmt.Errorf("continue run %s of %s: the portal asked for no request yet",
+				p.RunID, p.Dataset))
+		}
 		if err := x.open(ctx); err != nil {
 			return nil, err
 		}
@@ -91,6 +95,7 @@ func (f fetcher) handle(ctx context.Context, in events.Event) ([]events.Event, e
 			return nil, err
 		}
 		partial.Parts = append(partial.Parts, p.Partial)
+		x.target.PageSize = partial.Source.PageSize // it may be smaller than the contract's
 		if partial.Comparing != nil {
 			return x.continueComparison(ctx, partial)
 		}
@@ -214,6 +219,12 @@ func (x *extraction) manifest(d source.Description, restarts int) lake.Manifest 
 func (x *extraction) extractStable(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
 	for {
 		out, err := x.extract(ctx, &m)
+		if isTooLarge(err) {
+			if m, err = x.smaller(ctx, m, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		changed := errors.Is(err, source.ErrChanged)
 		if !changed && !isRepeated(err) {
 			return out, err
@@ -248,9 +259,12 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
 		// Each delivery lands at least one page, so a chain of continuations always ends.
 		if landed > 0 && x.mustHandOver() {
-			return x.handOver(ctx, *m)
+			return x.handOver(ctx, *m, time.Time{})
 		}
 		page, sha, err := x.page(ctx, m.Description, index, pages)
+		if until, waits := runtime.NotBefore(err); waits && landed > 0 {
+			return x.handOver(ctx, *m, until) // what is landed is not fetched again
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -259,7 +273,11 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 		}
 		landed++
 	}
-	if err := x.client.Verify(ctx, x.target, m.Description); err != nil {
+	err := x.client.Verify(ctx, x.target, m.Description)
+	if until, waits := runtime.NotBefore(err); waits && landed > 0 {
+		return x.handOver(ctx, *m, until)
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.FinishedAt = x.ports.Clock.Now()
@@ -347,21 +365,25 @@ func (x *extraction) mustHandOver() bool {
 }
 
 // handOver writes a part manifest and emits extraction.continued. The fetcher lands the remaining pages when it handles that
-// event.
-func (x *extraction) handOver(ctx context.Context, m lake.Manifest) ([]events.Event, error) {
+// event, and not before the time that the portal asked for; zero if it did not.
+func (x *extraction) handOver(ctx context.Context, m lake.Manifest, until time.Time) ([]events.Event, error) {
 	next := x.part + 1
 	written, err := x.write(ctx, &m, next)
 	if err != nil {
 		return nil, err
 	}
-	x.ports.Log.InfoContext(ctx, "the deadline is near; emitting extraction.continued",
+	why := "the deadline is near"
+	if !until.IsZero() {
+		why = "the portal asked to wait until " + until.UTC().Format(time.RFC3339)
+	}
+	x.ports.Log.InfoContext(ctx, why+"; emitting extraction.continued",
 		"part", next, "pages", len(m.Pages), "of", len(m.Description.Pages))
 	at := len(m.Pages)
 	if m.Comparing != nil {
 		at = m.Comparing.Pages
 	}
 	return []events.Event{events.New(events.ExtractionContinued{
-		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: at, Force: x.force,
+		Run: x.run, Attempt: m.Attempt, Part: next, Partial: written, NextPage: at, Force: x.force, NotBefore: until.UTC(),
 	})}, nil
 }
 

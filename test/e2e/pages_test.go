@@ -74,3 +74,20 @@ func TestAnotherPage(t *testing.T) {
 		})
 	}
 }
+
+// A portal that refuses the size of a page is asked for smaller ones, and the next run finds the source unchanged.
+func TestAPageThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "gdp_quarterly")
+	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Status, Status: 416, Dataset: portal.GDPTable, Pages: true, Count: 3}); err != nil {
+		t.Fatal(err)
+	}
+	got := w.run()["gdp_quarterly"]
+	want(t, got, ledger.Published)
+	checkRowCounts(t, got)
+	if got.RowsFetched != 104*10*2 || got.Pages != 2 { // 10,000 cells, halved three times
+		t.Errorf("fetched %d rows in %d pages", got.RowsFetched, got.Pages)
+	}
+	want(t, w.run()["gdp_quarterly"], ledger.Unchanged)
+	w.checkDeadLetters(0, "", "")
+}

@@ -238,6 +238,17 @@ var guards = []Guard{
 		Module: "services/fetcher", Test: ". TestEverySourceIsReadInFullAgain",
 	},
 	{
+		Name: "a portal is requested before the time that it asked for",
+		File: "platform/source/caller.go", Edits: []Edit{{
+			"wait = max(wait, again.after)", "wait = min(max(wait, again.after), c.o.MaxWait)"}},
+		Module: "platform", Test: "./source/socrata TestSocrataConformance/retry_after",
+	},
+	{
+		Name: "a message that waits for a portal is given up as if it had failed",
+		File: "platform/runtime/wait.go", Edits: []Edit{{"d.Waits = record.Times", "d.Waits = 0 * record.Times"}},
+		Module: "platform", Test: "./runtime TestAMessageWaitsForADay",
+	},
+	{
 		Name: "bytes that are not UTF-8 are accepted as text",
 		File: "platform/source/jsonpage/strings.go", Edits: []Edit{{
 			"if r == utf8.RuneError && n == 1 {",

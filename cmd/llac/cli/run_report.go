@@ -139,6 +139,9 @@ func failures(t *text, r pipeline.Result) {
 			t.line("\n%s: %s. %s", d.Dataset, t.paint(red, string(d.State)), d.Reason)
 			t.line("  next: %s", strings.Join(next(t.llac, d.Summary), ", "))
 		default:
+			if d.Reason != "" {
+				t.line("\n%s %s.", d.Dataset, d.Reason)
+			}
 			unfinished = append(unfinished, d.Dataset)
 		}
 	}

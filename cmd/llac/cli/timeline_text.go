@@ -63,6 +63,10 @@ func hopText(t *text, l ledger.Timeline, h ledger.Step) {
 	if h.HeldBack {
 		t.line("    held the run back until the datasets it refers to are published")
 	}
+	if h.Wait != nil {
+		t.line("    %s until %s: the portal asked for it (%s; %s)", t.paint(yellow, "waits"),
+			h.Wait.Until.UTC().Format("2006-01-02 15:04:05 MST"), h.Wait.Reason, format.Plural(h.Wait.Asked, "time"))
+	}
 	if h.Failure != nil {
 		t.line("    %s after %s, %s: %s", t.paint(red, "failed"), tries(h.Failure.Tries), h.Failure.Class, h.Failure.Reason)
 	}
@@ -77,6 +81,8 @@ func hopText(t *text, l ledger.Timeline, h ledger.Step) {
 // duration writes how long a step took, and how long it waited.
 func duration(h ledger.Step) string {
 	switch {
+	case h.Wait != nil:
+		return "put the event back"
 	case h.Failure != nil && h.WaitMS != nil: // the record of a failure has only the time at which the stage gave up
 		return "gave up " + format.Milliseconds(*h.WaitMS) + " after the event was published"
 	case h.Failure != nil:

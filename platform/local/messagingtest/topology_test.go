@@ -45,8 +45,8 @@ func TestTopology(t *testing.T) {
 		t.Errorf("visibility %s, want that of the second deployment", got)
 	}
 	if got, want := attributes.Attributes["RedrivePolicy"], cloud.QueueARN("llac-test-fetcher-dlq"); !strings.Contains(got, want) ||
-		!strings.Contains(got, "9") {
-		t.Errorf("redrive policy %s, want %s after 9 receives", got, want)
+		!strings.Contains(got, `"17"`) {
+		t.Errorf("redrive policy %s, want %s after 17 receives", got, want)
 	}
 
 	setup := telemetry.Config{Service: "test", Log: io.Discard, SpanFile: filepath.Join(t.TempDir(), "spans")}

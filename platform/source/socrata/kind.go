@@ -69,13 +69,14 @@ func (r *reader) Rows(page []byte, yield func(source.Row) error) error {
 	return s.End()
 }
 
-// statusOfCode is the HTTP status of the error codes for transient failures, for bodies that come with status 200.
+// statusOfCode is the HTTP status that an error code stands for, whatever the status that it comes with.
 var statusOfCode = map[string]int{
 	"too-many-requests":            http.StatusTooManyRequests,
 	"request-timeout":              http.StatusRequestTimeout,
 	"service-unavailable":          http.StatusServiceUnavailable,
 	"query.datasource.unavailable": http.StatusServiceUnavailable,
 	"internal-error":               http.StatusInternalServerError,
+	"req.row-limit-exceeded":       http.StatusRequestEntityTooLarge,
 }
 
 // readProblem decodes an error body of Socrata's front end, {"code","error":true,"message"}, or of its query servers,

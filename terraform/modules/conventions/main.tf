@@ -8,8 +8,8 @@ locals {
 
   services = { for name, f in local.flow : name => f if can(f.memory_mb) }
 
-  # Attempts before a service sends a message to its dead-letter queue (messaging.DefaultMaxReceives). SQS itself moves a message two
-  # receives later (messaging.RedriveAfter), so that a message which kills its consumer still gets there.
+  # Attempts before a service sends a message to its dead-letter queue (messaging.DefaultMaxReceives). SQS itself moves a message ten
+  # receives later (messaging.RedriveAfter): eight may wait for a portal, and a message which kills its consumer still gets there.
   max_receives = 5
 
   # By consumer, by producer: the event types that the subscription's filter accepts. Events sent directly into a queue need no filter.

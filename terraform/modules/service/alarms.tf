@@ -44,7 +44,7 @@ locals {
     degraded = {
       why = join(" ", [
         "Events have waited for ${var.name} for ${var.oldest_message_alarm_minutes} minutes.",
-        "It is throttled, disabled, or too slow; `llac status --env ${var.env}` shows the queues.",
+        "It is throttled, disabled or too slow, or a portal asked it to wait; `llac status --env ${var.env}` shows the queues.",
       ])
       namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = aws_sqs_queue.this.name }
       statistic = "Maximum", threshold = 60 * var.oldest_message_alarm_minutes, period = 300, periods = 2

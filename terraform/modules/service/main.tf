@@ -11,7 +11,7 @@ locals {
   arn_of = { for service in ["sns", "sqs", "logs"] : service => "arn:${local.partition}:${service}:${local.region}:${local.account}" }
 
   visibility       = coalesce(var.visibility_timeout, 6 * var.timeout)
-  max_receive      = var.max_receives + 2
+  max_receive      = var.max_receives + 10
   fourteen_days    = 14 * 24 * 3600
   twelve_days      = 12 * 24 * 3600
   package_limit    = 50 * 1024 * 1024

@@ -131,13 +131,13 @@ variable "account_concurrency" {
 }
 
 variable "max_receives" {
-  description = "Attempts before the service sends a message to its dead-letter queue. SQS itself moves it two receives later."
+  description = "Attempts before the service sends a message to its dead-letter queue. SQS itself moves it ten receives later."
   type        = number
   default     = 5
 
   validation {
-    condition     = var.max_receives >= 1 && var.max_receives <= 998
-    error_message = "Use 1 to 998: SQS accepts a maxReceiveCount of at most 1000, which is two more."
+    condition     = var.max_receives >= 1 && var.max_receives <= 990
+    error_message = "Use 1 to 990: SQS accepts a maxReceiveCount of at most 1000, which is ten more."
   }
 }
 

@@ -72,8 +72,8 @@ run "queues" {
     error_message = "Events wait 12 days; a message that SQS moves keeps its age, and 14 days are the maximum."
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 7
-    error_message = "SQS moves a message two receives after the service would have done so (messaging.RedriveAfter)."
+    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 15
+    error_message = "SQS moves a message ten receives after the service would have done so (messaging.RedriveAfter)."
   }
   assert {
     condition = (
