@@ -35,7 +35,7 @@ var catalan = []Entry{
 	{"999998", "No consta", "No consta"},
 }
 
-func names() *Names {
+func catalanNames() *Names {
 	return New(catalan, Options{
 		Grouped: true, Except: []string{"999998"}, GroupAliases: map[string]string{"Val d'Aran": "Aran", "Osona": "Berguedà"},
 		Aliases: map[string]string{
@@ -46,7 +46,7 @@ func names() *Names {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	n := names()
+	n := catalanNames()
 	for _, c := range []struct {
 		name, group string
 		want        Result
@@ -184,7 +184,7 @@ func FuzzFind(f *testing.F) {
 	}
 	f.Add("(((,", ")", ",la\n(la)\n,", "l'")
 	f.Add("\xff, l'", "\u0301", "\u0300\n·l·l·", "ŀ")
-	n := names()
+	n := catalanNames()
 	f.Fuzz(func(t *testing.T, name, group, list, alias string) {
 		var entries []Entry
 		ids := map[string]bool{"": true}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
+
+	"github.com/llac-project/llac/platform/names"
 )
 
 // Entry is one row of a reference: an id and its name, in a group such as a comarca. One id may have several names and
@@ -187,8 +189,8 @@ func (n *Names) add(c candidate) {
 // maxFiller is the maximum weight of an article or a preposition.
 const maxFiller = 2
 
-func weightOf(names, times int, word string) int {
-	weight := bits.Len(uint(names / times))
+func weightOf(total, times int, word string) int {
+	weight := bits.Len(uint(total / times))
 	if isFiller(word) {
 		weight = min(weight, maxFiller)
 	}
@@ -247,7 +249,7 @@ func (n *Names) group(text string) string {
 		return to
 	}
 	// "la Selva" where the reference has "Selva".
-	if n.byGroup[s.key] == nil && len(s.words) > 1 && isArticle(s.words[:1]) {
+	if n.byGroup[s.key] == nil && len(s.words) > 1 && names.IsArticle(s.words[:1]) {
 		return newSpelling(s.words[1:]).key
 	}
 	return s.key
