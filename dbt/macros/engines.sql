@@ -7,18 +7,6 @@
 {% macro default__md5_text(text) %}lower(to_hex(md5(to_utf8({{ text }})))){% endmacro %}
 {% macro duckdb__md5_text(text) %}md5({{ text }}){% endmacro %}
 
-{% macro composed(text) %}{{ return(adapter.dispatch('composed', 'llac')(text)) }}{% endmacro %}
-{% macro default__composed(text) %}normalize({{ text }}, NFC){% endmacro %}
-{% macro duckdb__composed(text) %}nfc_normalize({{ text }}){% endmacro %}
-
-{% macro replace_all(text, pattern, replacement) -%}
-{{ return(adapter.dispatch('replace_all', 'llac')(text, pattern, replacement)) }}
-{%- endmacro %}
-{% macro default__replace_all(text, pattern, replacement) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}'){% endmacro %}
-{% macro duckdb__replace_all(text, pattern, replacement) -%}
-regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g')
-{%- endmacro %}
-
 {#- Integer division of numbers that are not negative. -#}
 {% macro divide_whole(dividend, divisor) %}{{ return(adapter.dispatch('divide_whole', 'llac')(dividend, divisor)) }}{% endmacro %}
 {% macro default__divide_whole(dividend, divisor) %}(({{ dividend }}) / ({{ divisor }})){% endmacro %}

@@ -17,7 +17,7 @@ renamed as (
 
         -- names
         sector_name,
-        {{ folded('sector_name') }} as sector_name_folded,
+        sector_name_folded,
         source_status,
 
         -- numbers
@@ -110,12 +110,12 @@ renamed as (
 
         -- names
         service_type_name,
-        {{ folded('service_type_name') }} as service_type_name_folded,
+        service_type_name_folded,
         service_qualification_name,
-        {{ folded('service_qualification_name') }} as service_qualification_name_folded,
+        service_qualification_name_folded,
         municipality_name,
         comarca_name,
-        {{ folded('comarca_name') }} as comarca_name_folded,
+        comarca_name_folded,
         postal_code,
         municipality_match_method,
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/llac-project/llac/platform/cast"
+	"github.com/llac-project/llac/platform/names"
 	"github.com/llac-project/llac/platform/quality"
 )
 
@@ -126,10 +127,26 @@ type Field struct {
 	// MethodOf and ConfidenceOf name the matched column whose match this column describes. Such a column has no Source.
 	MethodOf     string
 	ConfidenceOf string
+
+	// FoldedOf and NaturalOf name the text column whose value this column holds folded or in natural form; see package names.
+	// Such a column has no Source.
+	FoldedOf  string
+	NaturalOf string
 }
 
-// Derived reports whether the field describes another field's match and is not read from the source.
-func (f Field) Derived() bool { return f.MethodOf != "" || f.ConfidenceOf != "" }
+// Derived reports whether the field follows from another field and is not read from the source.
+func (f Field) Derived() bool { return f.MethodOf != "" || f.ConfidenceOf != "" || f.NameOf() != "" }
+
+// NameOf returns the column whose value the field holds folded or in natural form; empty if it does neither.
+func (f Field) NameOf() string { return f.FoldedOf + f.NaturalOf }
+
+// WriteName returns a value of the column NameOf as this field holds it.
+func (f Field) WriteName(name string) string {
+	if f.NaturalOf != "" {
+		return names.Natural(name)
+	}
+	return names.Fold(name)
+}
 
 // DecimalForm returns the form of the values of a decimal column.
 func (f Field) DecimalForm() cast.DecimalForm {
@@ -155,6 +172,9 @@ type Match struct {
 	Within        string
 	Group         string
 	WithinAliases map[string]string
+
+	// Earlier lists, by value of the referenced column, the groups to which its row belonged before, e.g. {"250557": [Segarra]}.
+	Earlier map[string][]string
 
 	Except []string // values of the referenced column that are never a result, e.g. "999998", not stated
 }

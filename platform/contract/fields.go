@@ -108,6 +108,7 @@ func (d *document) readField(p node) (Field, bool) {
 	}
 	custom := d.customProperties(p, atProperty)
 	f.MethodOf, f.ConfidenceOf = d.stringOf(custom["llacMatchMethod"]), d.stringOf(custom["llacMatchConfidence"])
+	f.FoldedOf, f.NaturalOf = d.stringOf(custom["llacFolded"]), d.stringOf(custom["llacNatural"])
 	d.readSourceField(&f, p, custom["llacSource"])
 	f.Description = p.get("description").text()
 	if f.Description == "" {

@@ -6,7 +6,7 @@ import (
 )
 
 // matchKeys are the keys of llacMatch.
-var matchKeys = []string{"name", "within", "withinAliases", "aliases", "except"}
+var matchKeys = []string{"name", "within", "withinAliases", "earlier", "aliases", "except"}
 
 // matchForm explains how to write a match.
 const matchForm = "write {name: column with the names in the reference, within: {column here: column in the reference}}"
@@ -39,6 +39,8 @@ func (d *document) readMatch(n node) *Match {
 			m.WithinAliases = d.aliasesOf(e.value)
 		case "aliases":
 			m.Aliases = d.aliasesOf(e.value)
+		case "earlier":
+			m.Earlier = d.earlierOf(e.value)
 		case "except":
 			m.Except = d.stringsOf(e.value)
 		default:
@@ -48,10 +50,25 @@ func (d *document) readMatch(n node) *Match {
 	if m.Name == "" {
 		d.reportAt(orParent(n.get("name"), n), join(n.path, "name"), matchForm, "the column with the names is missing")
 	}
-	if within := n.get("within"); m.WithinAliases != nil && !within.exists() {
-		d.report(n.get("withinAliases"), "add within, or remove this", "withinAliases has no effect without within")
+	for _, name := range []string{"withinAliases", "earlier"} {
+		if at := n.get(name); at.exists() && !n.get("within").exists() {
+			d.report(at, "add within, or remove this", "%s has no effect without within", name)
+		}
 	}
 	return m
+}
+
+// earlierOf reads the groups to which rows of the reference belonged before, by value of the referenced column.
+func (d *document) earlierOf(n node) map[string][]string {
+	if !n.isMapping() {
+		d.report(n, `write {"250557": [Segarra]}`, "must be a mapping of values to lists of groups")
+		return nil
+	}
+	out := map[string][]string{}
+	for _, e := range n.entries() {
+		out[e.name] = d.stringsOf(e.value)
+	}
+	return out
 }
 
 // aliasesOf reads alternative names and the names that they mean.

@@ -119,6 +119,7 @@ func (d *document) readSchema(c *Contract, object node) {
 	d.readSlicing(c, custom["llacSlicing"], places)
 	d.checkKeyAndPartition(c, object, places)
 	d.checkMatches(c, places)
+	d.checkNames(c, places)
 	d.checkPersonal(c, places)
 	d.readRowRules(c, custom["llacRowRules"])
 	d.readRules(c, object, places)

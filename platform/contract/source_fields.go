@@ -97,7 +97,7 @@ func (d *document) readSourceField(f *Field, p, source node) {
 		return
 	}
 	if f.Derived() {
-		f.Source = "" // checkMatches refuses llacSource
+		f.Source = "" // checkMatches and checkNames refuse llacSource
 		if physical.exists() && physical.text() != f.Name {
 			d.report(physical, "remove it", "%q is not the published column, which is called %q", physical.text(), f.Name)
 		}

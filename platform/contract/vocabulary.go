@@ -23,7 +23,7 @@ var vocabulary = map[string][]string{
 	atProperty: {
 		"llacSource", "llacFormat", "llacInvalid", "llacRepair", "llacNullLiterals", "llacSqueeze", "llacPadLeft", "llacDefault",
 		"llacMapping", "llacCheckDigit", "llacCheckDigitExempt", "llacMatch", "llacMatchMethod", "llacMatchConfidence", "llacZone",
-		"llacRounding",
+		"llacRounding", "llacFolded", "llacNatural",
 	},
 	atRule: {"llacResponsible"},
 }

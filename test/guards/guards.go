@@ -465,6 +465,32 @@ var guards = []Guard{
 		Module: "services/stager", Test: "./matching TestATieIsNull",
 	},
 
+	{
+		Name: "a place is matched with a municipality of the same name in another comarca",
+		File: "services/stager/matching/names.go", Edits: []Edit{{"case !slices.Contains(n.earlier[id], group), n.may", "case n.may"}},
+		Module: "services/stager", Test: "./matching TestOutsideTheStatedGroup",
+	},
+	{
+		Name: "an apostrophe that is a letter to Unicode makes another name",
+		File: "platform/names/names.go", Edits: []Edit{{"\t\tcase isApostrophe(r):\n\t\t\tend()\n", ""}},
+		Module: "platform", Test: "./names TestFoldingRemovesTheWayOfWriting",
+	},
+	{
+		Name: "a natural name keeps its article behind the comma when its apostrophe is another",
+		File: "platform/names/names.go", Edits: []Edit{{"\t\t\treturn '\\''\n", "\t\t\treturn r\n"}},
+		Module: "platform", Test: "./names TestFoldingRemovesTheWayOfWriting",
+	},
+	{
+		Name: "a refused name keeps its folded form",
+		File: "services/stager/engine/names.go", Edits: []Edit{{"if n.of != column {", "if n.of != column || !w.cells[n.column].null {"}},
+		Module: "services/stager", Test: "./engine TestCases/names$",
+	},
+	{
+		Name: "a column holds the folded form of a personal field",
+		File: "platform/contract/names.go", Edits: []Edit{{"case named.Personal():", "case false:"}},
+		Module: "platform", Test: "./contract TestProblemsOfInvalidContracts/names",
+	},
+
 	// A staged file that differs from its rows, is incomplete, or differs from run to run.
 	{
 		Name: "values and indices are confused when a dictionary ends within a row group",

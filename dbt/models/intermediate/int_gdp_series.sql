@@ -34,7 +34,7 @@ labels as (
 
     select
         sector_id,
-        {{ folded('source_label') }} as label_folded
+        source_label_folded as label_folded
     from {{ ref('economic_sector_labels') }}
 
 ),

@@ -4,6 +4,8 @@
 select
     cast(null as varchar) as municipality_id,
     cast(null as varchar) as municipality_name,
+    cast(null as varchar) as municipality_name_natural,
+    cast(null as varchar) as municipality_name_folded,
     cast(null as varchar) as comarca_id,
     cast(null as date) as valid_from,
     cast(null as date) as valid_to,
@@ -16,6 +18,8 @@ where 1 = 0
 select
     municipality_id,
     municipality_name,
+    municipality_name_natural,
+    municipality_name_folded,
     comarca_id,
     valid_from,
     valid_to,

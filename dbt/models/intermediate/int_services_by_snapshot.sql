@@ -25,7 +25,7 @@ types as (
 
     select
         service_type_id,
-        {{ folded('service_type_name') }} as name_folded
+        service_type_name_folded as name_folded
     from {{ ref('service_types') }}
 
 ),
@@ -34,7 +34,7 @@ qualifications as (
 
     select
         service_qualification_id,
-        {{ folded('service_qualification_name') }} as name_folded
+        service_qualification_name_folded as name_folded
     from {{ ref('service_qualifications') }}
 
 ),
@@ -43,14 +43,14 @@ comarca_names as (
 
     select
         comarca_id,
-        {{ folded('comarca_name') }} as name_folded
+        comarca_name_folded as name_folded
     from {{ ref('comarques') }}
 
     union all
 
     select
         comarca_id,
-        {{ folded('comarca_name_alias') }} as name_folded
+        comarca_name_alias_folded as name_folded
     from {{ ref('comarques') }}
     where comarca_name_alias is not null
 

@@ -13,6 +13,8 @@ renamed as (
 
         -- names
         municipality_name,
+        municipality_name_natural,
+        municipality_name_folded,
         comarca_name,
 
         -- dates

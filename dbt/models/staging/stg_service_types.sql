@@ -9,7 +9,7 @@ renamed as (
     select
         -- names
         service_type_name,
-        {{ folded('service_type_name') }} as service_type_name_folded,
+        service_type_name_folded,
 
         -- lineage
         source_system,
@@ -17,10 +17,33 @@ renamed as (
         ingested_process_at as source_snapshot_id,
         correlation_id as source_run_id,
         source_page,
-        source_row
+        source_row,
+
+        -- numbers
+        row_number() over (
+            partition by service_type_name_folded
+            order by length(service_type_name), service_type_name
+        ) as spelling_number
 
     from source
 
+),
+
+-- of two spellings that folding makes equal, one stands for both
+of_one_spelling as (
+
+    select
+        service_type_name,
+        service_type_name_folded,
+        source_system,
+        data_origin,
+        source_snapshot_id,
+        source_run_id,
+        source_page,
+        source_row
+    from renamed
+    where spelling_number = 1
+
 )
 
-select * from renamed
+select * from of_one_spelling

@@ -35,8 +35,9 @@ type column struct {
 	width    int           // decimals: bytes per value
 	time     cast.TimeForm // dates and timestamps
 	inKey    bool
-	folder   bool // part of the partition or the slice: its values become folder names
-	match    int  // index into plan.matches plus 1 for a column that a match fills; 0: read from the source
+	folder   bool    // part of the partition or the slice: its values become folder names
+	named    *column // the column whose value this one holds folded or in natural form; nil: another kind of column
+	match    int     // index into plan.matches plus 1 for a column that a match fills; 0: read from the source
 }
 
 func newColumn(f contract.Field, required bool) (*column, error) {

@@ -134,12 +134,35 @@ func (g *generator) makeContract() {
 			g.match(1)
 		}
 	}
+	for i := range g.IntN(3) {
+		g.name(i)
+	}
 	for i := range c.Fields {
 		f := &c.Fields[i]
 		if !f.Required && !slices.Contains(c.Key, f.Name) && !slices.Contains(c.Partition, f.Name) && !g.once(3) {
 			f.Invalid = contract.RefuseCell
 		}
 	}
+}
+
+// name adds a column that holds the folded or the natural form of another, if there is one that can be a name.
+func (g *generator) name(i int) {
+	c := g.contract
+	var of []string
+	for _, f := range c.Fields {
+		inPath := slices.Contains(c.Partition, f.Name) || c.Slicing != nil && c.Slicing.Column == f.Name
+		if f.Staged && f.Type == contract.Text && f.Classification != "personal" && f.Match == nil && !f.Derived() && !inPath {
+			of = append(of, f.Name)
+		}
+	}
+	if len(of) == 0 {
+		return
+	}
+	f := contract.Field{Name: fmt.Sprintf("n%d", i), Type: contract.Text, Staged: true, FoldedOf: pick(g, of...)}
+	if g.once(2) {
+		f.FoldedOf, f.NaturalOf = "", f.FoldedOf
+	}
+	c.Fields = slices.Insert(c.Fields, g.IntN(len(c.Fields)+1), f)
 }
 
 // match adds a matched column, from a source field of its own or of another column, and the columns of its method and

@@ -112,6 +112,9 @@ func (w *worker) joinMatch(i int, raw [][]byte) {
 // value computes the value of column i.
 func (w *worker) value(i int) (value, *rejection) {
 	col, raw := w.plan.columns[i], w.raw[i]
+	if col.named != nil {
+		return col.readName(raw), nil
+	}
 	if col.match == 0 {
 		return col.read(raw)
 	}

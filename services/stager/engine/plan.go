@@ -27,6 +27,7 @@ type plan struct {
 	byName    map[string]int // column by name
 	runDate   time.Time      // of the run's slot; zero if it has none
 	matches   []match
+	names     []nameColumn
 	raws      int // values per record in worker.raw: one per column, and the name of each match
 }
 
@@ -52,6 +53,9 @@ func newPlan(c *contract.Contract, slice string, finders map[string]matching.Fin
 		return nil, err
 	}
 	if err := p.prepareMatches(finders); err != nil {
+		return nil, err
+	}
+	if err := p.prepareNames(c); err != nil {
 		return nil, err
 	}
 	p.expose(hidden)

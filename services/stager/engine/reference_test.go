@@ -12,6 +12,7 @@ import (
 
 	"github.com/llac-project/llac/platform/contract"
 	"github.com/llac-project/llac/platform/lake"
+	"github.com/llac-project/llac/platform/names"
 	"github.com/llac-project/llac/platform/source"
 	"github.com/llac-project/llac/platform/source/ckan"
 	"github.com/llac-project/llac/platform/source/idescat"
@@ -218,6 +219,8 @@ func refPass(in Input, rejected refRejected) (*refRow, string, Code) {
 		v, bad := refRead(f, required, rec.fields[f.Source])
 		if f.Match != nil {
 			v, at, bad = refMatch(in, f, f, rec)
+		} else if f.NameOf() != "" {
+			v, bad = refName(f, *c.Field(f.NameOf()), rec), ""
 		} else if f.Derived() {
 			v, at, bad = refMatch(in, f, *c.Field(f.MethodOf + f.ConfidenceOf), rec)
 		}
@@ -273,6 +276,21 @@ func refPass(in Input, rejected refRejected) (*refRow, string, Code) {
 		in.Lineage.Slot, in.Lineage.RunID, strconv.Itoa(rejected.page), strconv.Itoa(rec.index), strconv.Itoa(len(row.refused)),
 		refBoolean(false))
 	return row, "", ""
+}
+
+// refName computes a column that holds the value of another column folded or in natural form.
+func refName(f, of contract.Field, rec refRecord) refValue {
+	null := refValue{cell: refNull, encoded: []byte{0}}
+	named, bad := refRead(of, false, rec.fields[of.Source])
+	if bad != "" || named.cell == refNull {
+		return null
+	}
+	form := names.Fold
+	if f.NaturalOf != "" {
+		form = names.Natural
+	}
+	v, _ := refCast(contract.Field{Type: contract.Text}, form(named.folder))
+	return v
 }
 
 // refMatch computes a column that a match fills. at is the column whose value is not a valid text.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/llac-project/llac/platform/contract"
@@ -243,7 +244,7 @@ func (w *worker) row(b *batch) {
 // refuse makes the cell of a column null. The cell of a partition cannot be null: it becomes the default.
 func (w *worker) refuse(column int, why *rejection) {
 	w.refusals = append(w.refusals, refusal{column, why})
-	if w.plan.columns[column].fallback != nil && w.plan.columns[column].folder {
+	if w.plan.columns[column].fallback != nil && slices.Contains(w.plan.partition, column) {
 		raw := w.raw[column]
 		w.raw[column] = nil
 		_ = w.compute(column) // a contract's default is valid
@@ -254,6 +255,7 @@ func (w *worker) refuse(column int, why *rejection) {
 	// A refused value differs from null, so that rows whose refused values differ are in conflict.
 	s.hashed = append(append(s.hashed[:0], refusedMark), w.raw[column]...)
 	w.cells[column], w.number[column] = cell{null: true, hashed: s.hashed}, 0
+	w.refuseNames(column)
 }
 
 // keep adds the current row to the valid rows of the batch.
@@ -326,6 +328,7 @@ func (w *worker) assign(rec source.Row) {
 	for i := range w.plan.matches {
 		w.joinMatch(i, raw)
 	}
+	w.copyNames(raw)
 	r.origin = w.plan.originOf(origin)
 }
 

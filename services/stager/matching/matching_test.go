@@ -38,6 +38,7 @@ var catalan = []Entry{
 func catalanNames() *Names {
 	return New(catalan, Options{
 		Grouped: true, Except: []string{"999998"}, GroupAliases: map[string]string{"Val d'Aran": "Aran", "Osona": "Berguedà"},
+		Earlier: map[string][]string{"250557": {"Solsonès", "Segarra"}, "999998": {"Osona"}},
 		Aliases: map[string]string{
 			"Bisbal de Falset, la": "Bisbal de Montsant, la", "Barcelona": "Balaguer", "Nowhere": "Nothing", "": "Barcelona",
 		},
@@ -73,11 +74,13 @@ func TestFind(t *testing.T) {
 		{"Vil-la de Dalt", "Osona", Result{"170003", ExactInGroup, 1}},
 		{"Bisbal de Falset, la", "Priorat", Result{"430271", ExactInGroup, 1}},
 
-		{"Biosca", "Segarra", Result{"250557", Exact, 0.8}},
+		{"Biosca", "Segarra", Result{"250557", Exact, 0.8}}, // it belonged there before
+		{"BIOSCA", "la Segarra", Result{"250557", Exact, 0.8}},
+		{"Biosca", "Noguera", Result{Method: Ambiguous}}, // a village of the Noguera may have this name, too
 		{"Biosca", "", Result{"250557", Exact, 0.95}},
 		{"Biosca", " - ", Result{"250557", Exact, 0.95}},
 		{"Les", "", Result{"251214", Exact, 0.95}},
-		{"Les", "Priorat", Result{"251214", Exact, 0.8}},
+		{"Les", "Priorat", Result{Method: Ambiguous}},
 
 		{"Hospitalet de Llobregat", "Barcelonès", Result{"081017", TokensInGroup, 0.916}},
 		{"Prat de Llobregat", "Baix Llobregat", Result{"081691", TokensInGroup, 0.916}},
@@ -103,6 +106,44 @@ func TestFind(t *testing.T) {
 
 		{"", "Barcelonès", Result{Method: NoName}},
 		{" -- ", "Barcelonès", Result{Method: NoName}},
+	} {
+		if got := n.Find(c.name, c.group); got != c.want {
+			t.Errorf("%q in %q: got %+v, want %+v", c.name, c.group, got, c.want)
+		}
+	}
+}
+
+// TestOutsideTheStatedGroup checks that a name is found outside the group of its row only if its id belonged there before.
+// La Floresta is a municipality of Garrigues and a district of Sant Cugat, in Vallès Occidental.
+func TestOutsideTheStatedGroup(t *testing.T) {
+	t.Parallel()
+	n := New([]Entry{
+		{"250925", "Floresta, la", "Garrigues"}, {"082053", "Sant Cugat del Vallès", "Vallès Occidental"},
+		{"431329", "Riudoms", "Baix Camp"}, {"431289", "Roquetes", "Baix Ebre"}, {"081094", "Lluçà", "Lluçanès"},
+		{"082129", "Sant Feliu Sasserra", "Bages"}, {"080867", "Guixers", "Osona"}, {"081097", "Lluçà de Dalt", "Bages"},
+		{"431483", "Bisbal de Montsant, la", "Priorat"},
+	}, Options{
+		Grouped: true, Earlier: map[string][]string{"081094": {"Osona", "Bages"}, "082129": {"Lluçanès"}},
+		Aliases: map[string]string{"Bisbal de Falset, la": "Bisbal de Montsant, la"},
+	})
+	for _, c := range []struct {
+		name, group string
+		want        Result
+	}{
+		{"La Floresta", "Vallès Occidental", Result{Method: Ambiguous}},
+		{"Floresta, la", "Vallès Occidental", Result{Method: Ambiguous}},
+		{"La Floresta", "Garrigues", Result{"250925", ExactInGroup, 1}},
+		{"La Floresta", "", Result{"250925", Exact, 0.95}},
+		{"La Floresta", "a comarca that the list does not have", Result{Method: Ambiguous}},
+		{"Riudoms", "Priorat", Result{Method: Ambiguous}},
+		{"Roquetes", "Garraf", Result{Method: Ambiguous}},
+		{"Bisbal de Falset, la", "Baix Camp", Result{Method: Ambiguous}},
+		{"Lluçà", "Lluçanès", Result{"081094", ExactInGroup, 1}},
+		{"LLUÇÀ", "osona", Result{"081094", Exact, 0.8}},
+		{"Lluçà", "Bages", Result{Method: Ambiguous}}, // Lluçà de Dalt may be meant
+		{"Lluçà", "Garrigues", Result{Method: Ambiguous}},
+		{"Sant Feliu Sasserra", "Lluçanès", Result{"082129", Exact, 0.8}},
+		{"Sant Feliu Sasserra", "Osona", Result{Method: Ambiguous}},
 	} {
 		if got := n.Find(c.name, c.group); got != c.want {
 			t.Errorf("%q in %q: got %+v, want %+v", c.name, c.group, got, c.want)
@@ -151,7 +192,8 @@ func TestATieIsNull(t *testing.T) {
 		}
 	}
 	// One id with two names is not a tie.
-	n := New([]Entry{{"1", "Pla", "a"}, {"1", "el Pla", "a"}, {"1", "Pla", "b"}}, Options{Grouped: true})
+	n := New([]Entry{{"1", "Pla", "a"}, {"1", "el Pla", "a"}, {"1", "Pla", "b"}},
+		Options{Grouped: true, Earlier: map[string][]string{"1": {"c"}}})
 	for _, group := range []string{"a", "b", "c", ""} {
 		if got := n.Find("Pla", group); got.ID != "1" {
 			t.Errorf("in %q: %+v", group, got)

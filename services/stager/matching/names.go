@@ -18,7 +18,12 @@ type Options struct {
 	Aliases      map[string]string // other names, and the names of the reference that they stand for
 	Grouped      bool              // entries have groups; if false, all entries are in one group
 	GroupAliases map[string]string // other names of groups
-	Except       []string          // ids that are never matched
+
+	// Earlier lists the groups to which an id belonged before: boundaries move, and registers follow late. A name is found
+	// outside the group of its row only if that group is one of them.
+	Earlier map[string][]string
+
+	Except []string // ids that are never matched
 }
 
 // Method states how an id was found, or why none was. Methods are staged and read by people: a method never changes its
@@ -28,9 +33,9 @@ type Method string
 // Methods of a match.
 const (
 	ExactInGroup  Method = "exact_in_group"  // a name of the group, in any spelling
-	Exact         Method = "exact"           // a name of exactly one id, in another group or without a group
+	Exact         Method = "exact"           // a name of exactly one id, in an earlier group of it or without a group
 	TokensInGroup Method = "tokens_in_group" // a shorter or longer form of exactly one name of the group
-	Ambiguous     Method = "ambiguous"       // several ids are possible
+	Ambiguous     Method = "ambiguous"       // several ids are possible, or the only one is of another group
 	Unmatched     Method = "unmatched"       // no id is similar
 	NoName        Method = "no_name"         // the name is empty
 	NotMatched    Method = "not_matched"     // no lookup took place, because there was no reference
@@ -38,9 +43,9 @@ const (
 
 // Confidence of a match by the whole name.
 const (
-	inGroupConfidence    = 1
-	noGroupConfidence    = 0.95 // the row has no group
-	otherGroupConfidence = 0.8  // the row has another group: boundaries move, and registers follow late
+	inGroupConfidence = 1
+	noGroupConfidence = 0.95 // the row has no group
+	earlierConfidence = 0.8  // the row has a group to which the id belonged before
 )
 
 // Thresholds of a match by words, in thousandths.
@@ -78,6 +83,7 @@ type Names struct {
 	byKey     map[string][]int // key of a spelling to indexes in names
 	byGroup   map[string][]int // folded group to indexes in names
 	other     map[string]string
+	earlier   map[string][]string        // id to the folded groups to which it belonged before
 	words     map[string]map[string]bool // distinguishing words of the names of a group, by folded group
 	weights   map[string]int             // weight of a word
 	maxWeight int                        // weight of a word that no name contains
@@ -96,7 +102,7 @@ type candidate struct {
 func New(entries []Entry, o Options) *Names {
 	n := &Names{
 		grouped: o.Grouped, byKey: map[string][]int{}, byGroup: map[string][]int{}, other: map[string]string{},
-		words: map[string]map[string]bool{}, weights: map[string]int{},
+		earlier: map[string][]string{}, words: map[string]map[string]bool{}, weights: map[string]int{},
 	}
 	official := n.official(entries, o.Except)
 	n.setWeights(official)
@@ -107,6 +113,11 @@ func New(entries []Entry, o Options) *Names {
 	for from, to := range o.GroupAliases {
 		if from, to := groupKey(from), groupKey(to); from != "" && n.byGroup[from] == nil {
 			n.other[from] = to
+		}
+	}
+	for id, groups := range o.Earlier {
+		for _, g := range groups {
+			n.earlier[id] = append(n.earlier[id], n.group(g))
 		}
 	}
 	return n
@@ -271,11 +282,12 @@ func (n *Names) resolveExact(hits []int, read []spelling, group string, hasGroup
 		return Result{Method: Ambiguous}
 	case !hasGroup:
 		return Result{ID: id, Method: Exact, Confidence: noGroupConfidence}
-	case n.mayMatch(read, group):
-		// The name identifies one id, but the group contains a similar name. Which of the two is wrong is unknown.
+	case !slices.Contains(n.earlier[id], group), n.mayMatch(read, group):
+		// The name identifies one id, but a place of the row's group may have the same name without being in the reference,
+		// or the group contains a similar name. Which of the two is wrong is unknown.
 		return Result{Method: Ambiguous}
 	}
-	return Result{ID: id, Method: Exact, Confidence: otherGroupConfidence}
+	return Result{ID: id, Method: Exact, Confidence: earlierConfidence}
 }
 
 // mayMatch reports whether a name of the group may be meant: it contains all words of a reading, or is similar to it.

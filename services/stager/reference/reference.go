@@ -126,7 +126,7 @@ func (n *Names) Finder() matching.Finder {
 	}
 	m := n.field.Match
 	return matching.New(entries, matching.Options{
-		Aliases: m.Aliases, Grouped: m.Within != "", GroupAliases: m.WithinAliases, Except: m.Except,
+		Aliases: m.Aliases, Grouped: m.Within != "", GroupAliases: m.WithinAliases, Except: m.Except, Earlier: m.Earlier,
 	})
 }
 

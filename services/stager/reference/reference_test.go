@@ -24,6 +24,7 @@ func field(within string) contract.Field {
 	}
 	if within != "" {
 		f.Match.Within, f.Match.Group = within, "county"
+		f.Match.Earlier = map[string][]string{"t2000": {"c0"}, "new": {"C0"}}
 	}
 	return f
 }
@@ -81,8 +82,9 @@ func TestNames(t *testing.T) {
 			"town 0":    {ID: "t0", Method: matching.ExactInGroup, Confidence: 1},
 			"town 3996": {ID: "t3996", Method: matching.ExactInGroup, Confidence: 1},
 			"town 2000": {ID: "t2000", Method: matching.Exact, Confidence: 0.8}, "town 9": {Method: matching.Unmatched},
-			"none":     {Method: matching.Unmatched},
-			"old town": {ID: "new", Method: matching.Exact, Confidence: 0.8},
+			"town 2002": {Method: matching.Ambiguous}, // it never belonged to C0
+			"none":      {Method: matching.Unmatched},
+			"old town":  {ID: "new", Method: matching.Exact, Confidence: 0.8},
 		} {
 			if got := f.Find(name, "C0"); got != want {
 				t.Errorf("%s: got %+v, want %+v", name, got, want)

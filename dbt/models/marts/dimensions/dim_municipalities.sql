@@ -43,6 +43,8 @@ recorded as (
     select
         history.municipality_id,
         history.municipality_name,
+        history.municipality_name_natural,
+        history.municipality_name_folded,
         history.comarca_id,
         coalesce(history.valid_from, date '{{ var("history_start_date") }}') as valid_from,
         lead(history.valid_from) over (
@@ -65,6 +67,8 @@ known as (
     select
         municipality_id,
         municipality_name,
+        municipality_name_natural,
+        municipality_name_folded,
         comarca_id,
         valid_from,
         valid_to,
@@ -79,6 +83,8 @@ known as (
     select
         municipality_id,
         municipality_name,
+        municipality_name_natural,
+        municipality_name_folded,
         comarca_id,
         valid_from,
         valid_to,
@@ -98,8 +104,16 @@ compared as (
         snapshot_day.snapshot_date,
         current_list.source_system as current_source_system,
         current_list.data_origin as current_data_origin,
+        current_list.municipality_name as current_name,
+        current_list.municipality_name_natural as current_name_natural,
+        current_list.municipality_name_folded as current_name_folded,
+        -- a difference that folding removes, like another apostrophe, is none; a name that an earlier build folded otherwise
+        -- may be compared as it is
         coalesce(
-            current_list.municipality_name = known.municipality_name
+            (
+                current_list.municipality_name_folded = known.municipality_name_folded
+                or current_list.municipality_name = known.municipality_name
+            )
             and current_list.comarca_id = known.comarca_id,
             false
         ) as is_unchanged
@@ -114,7 +128,16 @@ kept as (
 
     select
         municipality_id,
-        municipality_name,
+        -- an open version is spelt as the current list spells it
+        case when valid_to is null and is_unchanged then current_name else municipality_name end as municipality_name,
+        case
+            when valid_to is null and is_unchanged then current_name_natural
+            else municipality_name_natural
+        end as municipality_name_natural,
+        case
+            when valid_to is null and is_unchanged then current_name_folded
+            else municipality_name_folded
+        end as municipality_name_folded,
         comarca_id,
         valid_from,
         case when valid_to is null and not is_unchanged then snapshot_date else valid_to end as valid_to,
@@ -156,6 +179,8 @@ opened as (
     select
         current_list.municipality_id,
         current_list.municipality_name,
+        current_list.municipality_name_natural,
+        current_list.municipality_name_folded,
         current_list.comarca_id,
         case
             when builds.is_first and known_ids.municipality_id is null then date '{{ var("history_start_date") }}'
@@ -198,8 +223,8 @@ described as (
         versions.municipality_id,
         substr(versions.municipality_id, 1, 5) as ine_code,
         versions.municipality_name,
-        {{ natural_name('versions.municipality_name') }} as municipality_name_natural,
-        {{ folded('versions.municipality_name') }} as municipality_name_folded,
+        versions.municipality_name_natural,
+        versions.municipality_name_folded,
         versions.comarca_id,
         comarques.comarca_name,
         substr(versions.municipality_id, 1, 2) as province_id,

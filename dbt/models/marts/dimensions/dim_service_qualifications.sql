@@ -3,7 +3,7 @@ with recorded as (
     select
         service_qualification_id,
         service_qualification_name,
-        {{ folded('service_qualification_name') }} as name_folded
+        service_qualification_name_folded as name_folded
     from {{ ref('service_qualifications') }}
 
 ),

@@ -3,7 +3,7 @@ with recorded as (
     select
         service_type_id,
         service_type_name,
-        {{ folded('service_type_name') }} as name_folded
+        service_type_name_folded as name_folded
     from {{ ref('service_types') }}
 
 ),
