@@ -33,7 +33,7 @@ func TestMatchedWithAnotherSnapshot(t *testing.T) {
 	t.Parallel()
 	text := runtimetest.Shape{
 		Properties: strings.Replace(properties,
-			"comarques.thing_id}]", "comarques.thing_id}], customProperties: [{property: llacMatch, value: {name: name}}]", 1),
+			"value: comarca}]", "value: comarca}, {property: llacMatch, value: {name: name}}]", 1),
 		Quality: "      - " + custom("exist", "metric: reference_orphans, column: comarca_id, mustBe: 0") + "\n",
 	}.Text()
 	for matched, note := range map[string]string{

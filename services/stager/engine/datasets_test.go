@@ -46,10 +46,14 @@ func TestFiguresWithMoreDecimals(t *testing.T) {
 			continue
 		}
 		staged++
+		page, want := page, "75123.4"
+		if c.Dataset == "gdp_quarterly_volume" { // an index, around 100
+			page, want = strings.NewReplacer("7.51234E+4", "1.234E+2", "75123", "123").Replace(page), "123.4"
+		}
 		got := testCase{contract: c, pages: []string{page}}.run(t)
 		if !strings.Contains(got, "rows in 4 = staged 4 + duplicates 0 + quarantined 0") ||
-			strings.Count(got, " | 75123.4 | ") != 4 {
-			t.Errorf("%s: got\n%s\nwant 75123.4 in four rows", c.Dataset, got)
+			strings.Count(got, " | "+want+" | ") != 4 {
+			t.Errorf("%s: got\n%s\nwant %s in four rows", c.Dataset, got, want)
 		}
 	}
 	if staged != 3 {

@@ -264,7 +264,7 @@ func compareShown(w refRejected, got string) error {
 	return nil
 }
 
-var seeds = flag.Int("seeds", 300, "generated runs of TestGeneratedRuns")
+var seeds = flag.Int("seeds", 400, "generated runs of TestGeneratedRuns")
 
 // TestGeneratedRuns stages random contracts and pages; -seeds sets their number. Every reason code must occur, so that
 // the runs cover all of them.
