@@ -39,7 +39,9 @@ func ColumnsOf(c *contract.Contract) Columns {
 }
 
 // QuarantineColumns returns the columns to compare in a quarantine: the position of a row, and the reason.
-func QuarantineColumns() Columns { return Columns{files: []string{"source_page", "source_row", "code"}} }
+func QuarantineColumns() Columns {
+	return Columns{files: []string{"source_page", "source_row", "code"}}
+}
 
 // Fingerprint is equal for equal rows within this process.
 type Fingerprint struct {
