@@ -69,7 +69,7 @@ func WriteSnapshot(ctx context.Context, l Lake, dataset, folder string, force bo
 	}
 	defer func() { _ = os.RemoveAll(w.hidden) }()
 	if err := w.copy(ctx, l.Data); err != nil {
-		return Snapshot{}, err
+		return Snapshot{}, fault.New(fault.Failed, err, l.Command("run --force "+dataset)+" publishes it again")
 	}
 	if err := w.complete(); err != nil {
 		return Snapshot{}, err

@@ -148,6 +148,34 @@ func TestDatasetsExport(t *testing.T) {
 	}
 }
 
+// Nothing is written of a snapshot whose files are not the published ones.
+func TestDatasetsExportOfChangedFiles(t *testing.T) {
+	t.Parallel()
+	m, ctx := newMachine(t), context.Background()
+	if stdout, stderr, status := m.llac(ctx, "run", "--no-marts", "municipalities"); status != 0 {
+		t.Fatalf("run: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	o := m.pointer("municipalities").Parts[0].Objects[0]
+	at := filepath.Join(m.dir, "lake", "data", filepath.FromSlash(o.Key))
+	for what, change := range map[string]func() error{
+		"changed": func() error { return os.WriteFile(at, []byte("PAR1"), 0o644) },
+		"missing": func() error { return os.Remove(at) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		out := t.TempDir()
+		_, stderr, status := m.llac(ctx, "datasets", "export", "--out", out)
+		if status != 1 {
+			t.Errorf("%s: exit status %d", what, status)
+		}
+		wants(t, "the error", stderr, o.Key, "llac run --force municipalities")
+		if entries, err := os.ReadDir(out); err != nil || len(entries) != 0 {
+			t.Errorf("%s: %v, the folder has %v", what, err, entries)
+		}
+	}
+}
+
 // pointer returns the pointer of a published dataset.
 func (m *machine) pointer(dataset string) lake.Pointer {
 	m.t.Helper()
