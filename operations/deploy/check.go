@@ -128,11 +128,11 @@ func (v *Verdict) checkNoLongerConsumed(next, running Deployed) {
 			emitted = true
 			still := slices.Contains(next[neighbour].Emits, event)
 			v.refuse(event, neighbour, firstIf(!still, neighbour),
-				"the running build %s of %s still emits %s, which build %s of %s does not consume: it would go to the dead letters",
+				"the running build %s of %s still emits %s, which build %s of %s does not consume: it would be lost",
 				current.Build, neighbour, short(event), v.Build, v.Service)
 		}
 		if !emitted {
-			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they go to the dead letters",
+			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they are lost: a build acknowledges what it does not consume",
 				short(event), v.Service)
 		}
 	}
