@@ -132,7 +132,8 @@ func (v *Verdict) checkNoLongerConsumed(next, running Deployed) {
 				current.Build, neighbour, short(event), v.Build, v.Service)
 		}
 		if !emitted {
-			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they are lost: a build acknowledges what it does not consume",
+			v.note("messages of %s may still be in the queue of %s: wait until it is empty, or they are lost, because "+
+				"a build acknowledges what it does not consume",
 				short(event), v.Service)
 		}
 	}

@@ -83,7 +83,7 @@ func TestCheck(t *testing.T) {
 		{"the consumer first", "quality-gate", second, old(same), nil, "", nil},
 		{"then the producer", "stager", second, with(old(same), "quality-gate", "new", changes{"": staged2}, nil), nil, "", nil},
 		{"the consumer drops a version that its producer emits", "quality-gate", third, old(same),
-			[]string{"the running build old of stager still emits staging.written.v1", "dead letters"}, "", nil},
+			[]string{"the running build old of stager still emits staging.written.v1", "would be lost"}, "", nil},
 		{"the consumer drops a version that no service emits", "quality-gate", third, old(second), nil, "",
 			[]string{"staging.written.v1 may still be in the queue"}},
 		{"both change at once", "stager", abrupt, old(same), []string{"quality-gate"}, "", nil},
