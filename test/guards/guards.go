@@ -595,6 +595,17 @@ var guards = []Guard{
 	},
 
 	{
+		Name: "a contract lists a personal field among the published columns",
+		File: "platform/contract/source_fields.go", Edits: []Edit{{"case f.Personal():", "case f.Personal() && staged.exists():"}},
+		Module: "platform", Test: "./contract TestProblemsOfInvalidContracts/earlier_forms",
+	},
+	{
+		Name: "a contract of an earlier version is rewritten with another meaning",
+		File: "platform/contract/migrate.go", Edits: []Edit{{
+			"return reflect.DeepEqual(meaning(a), meaning(b))", "return reflect.DeepEqual(meaning(a).Dataset, meaning(b).Dataset)"}},
+		Module: "platform", Test: "./contract TestSameMeaning",
+	},
+	{
 		Name: "a contract matches within a personal field",
 		File: "platform/contract/match.go", Edits: []Edit{{"case w.Personal():", "case w.Personal() && !w.Personal():"}},
 		Module: "platform", Test: "./contract TestProblemsOfInvalidContracts/match_personal",
