@@ -79,7 +79,8 @@ func TestAnotherPage(t *testing.T) {
 func TestAPageThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "gdp_quarterly")
-	if err := w.portal.SetFaults(portal.Fault{Kind: portal.Status, Status: 416, Dataset: portal.GDPTable, Pages: true, Count: 3}); err != nil {
+	refusal := portal.Fault{Kind: portal.Status, Status: 416, Dataset: portal.GDPTable, Pages: true, Count: 3}
+	if err := w.portal.SetFaults(refusal); err != nil {
 		t.Fatal(err)
 	}
 	got := w.run()["gdp_quarterly"]
