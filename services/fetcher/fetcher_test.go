@@ -56,7 +56,8 @@ func (p *portal) Describe(_ context.Context, t source.Target, since events.Valid
 	}
 	d := source.Description{
 		Unproved:   since.ETag == p.version,
-		Validators: events.Validators{ETag: p.version, Weak: p.weak}, AtOnce: p.atOnce, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
+		Validators: events.Validators{ETag: p.version, Weak: p.weak}, AtOnce: p.atOnce, Rows: 4,
+		SourceSystem: p.system, URL: "https://portal.example/d",
 	}
 	for i := range p.pages {
 		d.Pages = append(d.Pages, source.PageRequest{Index: i, URL: fmt.Sprint("https://portal.example/", i)})
