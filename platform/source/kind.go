@@ -16,6 +16,8 @@ type Kind struct {
 
 	// RequestsPerSecond is the default rate per host.
 	RequestsPerSecond float64
+	// AtOnce is how many pages of an extraction may be requested before the first of them has arrived; 0: one.
+	AtOnce int
 
 	ID       IDRule
 	PageSize PageSize

@@ -22,9 +22,10 @@ type Target struct {
 // continue the extraction from a description and a page index alone.
 type Description struct {
 	Validators   events.Validators `json:"validators"`
-	Rows         int64             `json:"rows"`             // the source's own count of rows; -1 if it gives none
-	Pages        []PageRequest     `json:"pages"`            // the requests, in order
-	Fields       []SourceField     `json:"fields,omitempty"` // the source's own schema, if it publishes one
+	Rows         int64             `json:"rows"`              // the source's own count of rows; -1 if it gives none
+	Pages        []PageRequest     `json:"pages"`             // the requests, in order
+	AtOnce       int               `json:"at_once,omitempty"` // how many of them may be sent before the first has its answer; 0: one
+	Fields       []SourceField     `json:"fields,omitempty"`  // the source's own schema, if it publishes one
 	Title        string            `json:"title,omitempty"`
 	SourceText   string            `json:"source_text,omitempty"` // the attribution line that the source sends
 	URL          string            `json:"url"`                   // for a person: where the data come from
@@ -72,7 +73,7 @@ type Client interface {
 	// changed since then, it returns ErrUnchanged. If equal validators are weak, the description is Unproved.
 	Describe(ctx context.Context, t Target, since events.Validators) (Description, error)
 	// Page fetches page index of d. It returns ErrChanged if the source has changed since Describe, and an error that wraps a
-	// *MismatchError if the portal keeps sending another page than the requested one.
+	// *MismatchError if the portal keeps sending another page than the requested one. Up to d.AtOnce calls may be made at once.
 	Page(ctx context.Context, t Target, d Description, index int) (Page, error)
 	// Verify returns ErrChanged if the source no longer is what d describes.
 	Verify(ctx context.Context, t Target, d Description) error

@@ -39,11 +39,13 @@ func (x *extraction) compare(ctx context.Context, m lake.Manifest, known publish
 		m.Comparing = &lake.Comparing{Snapshot: known.pointer.Snapshot}
 	}
 	pages, first := source.NewPageSet(), m.Comparing.Pages
+	incoming := x.fetchAhead(ctx, m.Description, first)
+	defer incoming.stop()
 	for index := first; index < len(digests); index++ {
 		if index > first && x.mustHandOver() {
 			return x.handOver(ctx, m, time.Time{})
 		}
-		page, sha, err := x.page(ctx, m.Description, index, pages)
+		page, sha, err := x.page(ctx, m.Description, index, incoming, pages)
 		if until, waits := runtime.NotBefore(err); waits && index > first {
 			return x.handOver(ctx, m, until)
 		}

@@ -255,13 +255,15 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 	for _, p := range m.Pages { // of earlier deliveries
 		pages.Known(p.Index, p.Rows, p.SHA256)
 	}
+	incoming := x.fetchAhead(ctx, m.Description, len(m.Pages))
+	defer incoming.stop()
 	landed := 0
 	for index := len(m.Pages); index < len(m.Description.Pages); index++ {
 		// Each delivery lands at least one page, so a chain of continuations always ends.
 		if landed > 0 && x.mustHandOver() {
 			return x.handOver(ctx, *m, time.Time{})
 		}
-		page, sha, err := x.page(ctx, m.Description, index, pages)
+		page, sha, err := x.page(ctx, m.Description, index, incoming, pages)
 		if until, waits := runtime.NotBefore(err); waits && landed > 0 {
 			return x.handOver(ctx, *m, until) // what is landed is not fetched again
 		}
@@ -294,10 +296,10 @@ func (x *extraction) extract(ctx context.Context, m *lake.Manifest) ([]events.Ev
 // page fetches one page and compares it with the other pages of the attempt. A page that repeats rows of another page is
 // fetched again. It returns the page and the digest of its body.
 func (x *extraction) page(
-	ctx context.Context, d source.Description, index int, pages *source.PageSet,
+	ctx context.Context, d source.Description, index int, incoming *ahead, pages *source.PageSet,
 ) (page source.Page, sha string, err error) {
 	for try := 1; ; try++ {
-		page, err = x.client.Page(ctx, x.target, d, index)
+		page, err = incoming.page(index)
 		if err == nil {
 			sha = lake.SHA256(page.Body)
 			if err = pages.Add(page, sha); err == nil {

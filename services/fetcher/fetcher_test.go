@@ -30,6 +30,7 @@ type portal struct {
 	describe func() error          // called before each Describe
 	page     func(index int) error // called before each Page
 	verify   func() error
+	atOnce   int                 // pages that may be requested at once
 	answer   func(index int) int // page that is sent for the requested one; nil: the requested one
 
 	described []events.Validators // the validators of each Describe request
@@ -55,7 +56,8 @@ func (p *portal) Describe(_ context.Context, t source.Target, since events.Valid
 	}
 	d := source.Description{
 		Unproved:   since.ETag == p.version,
-		Validators: events.Validators{ETag: p.version, Weak: p.weak}, Rows: 4, SourceSystem: p.system, URL: "https://portal.example/d",
+		Validators: events.Validators{ETag: p.version, Weak: p.weak}, AtOnce: p.atOnce, Rows: 4,
+		SourceSystem: p.system, URL: "https://portal.example/d",
 	}
 	for i := range p.pages {
 		d.Pages = append(d.Pages, source.PageRequest{Index: i, URL: fmt.Sprint("https://portal.example/", i)})

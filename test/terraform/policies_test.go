@@ -85,7 +85,7 @@ func TestLayers(t *testing.T) {
 	listed := map[string]bool{}
 	for _, c := range []struct{ service, writes, reads, deletes string }{
 		{"scheduler", "runs state", "runs state", ""},
-		{"fetcher", "landing runs state", "landing runs state", ""},
+		{"fetcher", "landing runs state", "evidence landing runs state", ""},
 		{"validator", "runs", "landing runs", ""},
 		{"stager", "quarantine runs staging", "landing quarantine runs staging state", ""},
 		{"quality-gate", "quality runs state", "quality runs staging state", ""},

@@ -161,7 +161,7 @@ func (c *client) Describe(ctx context.Context, t source.Target, since events.Val
 		return source.Description{}, err
 	}
 	d := source.Description{
-		Validators: version, Unproved: version.UpdatedAt != "" && version.Same(since), Rows: total, Pages: pages,
+		Validators: version, Unproved: version.UpdatedAt != "" && version.Same(since), Rows: total, Pages: pages, AtOnce: c.Kind.AtOnce,
 		Title:        source.Clip(resource.Name, source.MaxTitle),
 		URL:          strings.TrimSuffix(k.action("datastore_search")+source.Query("resource_id", k.id), "?"),
 		SourceSystem: res.System,

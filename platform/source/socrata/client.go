@@ -203,7 +203,7 @@ func (c *client) describe(ctx context.Context, op string, s target, since events
 		fields = view.fields()
 	}
 	return source.Description{
-		Validators: version, Rows: total, Pages: pages, Fields: fields,
+		Validators: version, Rows: total, Pages: pages, AtOnce: c.Kind.AtOnce, Fields: fields,
 		Title: source.Clip(view.Name, source.MaxTitle), SourceText: source.Clip(view.Attribution,
 			source.MaxTitle), URL: s.Base.String() + "/d/" + s.id, SourceSystem: probe.System,
 	}, nil

@@ -111,7 +111,7 @@ func TestSocrataPageSize(t *testing.T) {
 	f := newFakeSocrata(1)
 	server := sourcetest.NewServer(t, f, false)
 	c, _ := sourcetest.NewClient(t, socrata.Name)
-	for size, want := range map[int]string{0: "$limit=1000&", 200: "$limit=200&", 90000: "$limit=50000&"} {
+	for size, want := range map[int]string{0: "$limit=10000&", 200: "$limit=200&", 90000: "$limit=50000&"} {
 		d := sourcetest.Describe(t, c, source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id, PageSize: size})
 		if !strings.Contains(d.Pages[0].URL, want) {
 			t.Errorf("page size %d: %s", size, d.Pages[0].URL)
@@ -218,7 +218,7 @@ func TestSocrataCountForms(t *testing.T) {
 		d, err := c.Describe(t.Context(), source.Target{Kind: socrata.Name, BaseURL: server.URL, ID: f.id}, events.Validators{})
 		if !works {
 			sourcetest.WantPermanent(t, err)
-		} else if err != nil || d.Rows != 24622 || len(d.Pages) != 25 {
+		} else if err != nil || d.Rows != 24622 || len(d.Pages) != 3 {
 			t.Errorf("count %s: %d rows, %d pages, error %v", body, d.Rows, len(d.Pages), err)
 		}
 	}

@@ -22,12 +22,13 @@ var Kind = source.Kind{
 	Title:             "Socrata",
 	Hosts:             []string{"analisi.transparenciacatalunya.cat"},
 	RequestsPerSecond: 4,
+	AtOnce:            4, // a page may take a second
 	ID: source.IDRule{
 		Form:        regexp.MustCompile(`^[a-z0-9]{4}-[a-z0-9]{4}$`),
 		Description: "a Socrata id is two groups of four characters",
 		Example:     "ivft-vegh",
 	},
-	PageSize:        source.PageSize{Default: 1000, Max: 50_000},
+	PageSize:        source.PageSize{Default: 10_000, Max: 50_000},
 	Client:          func(c *source.Caller) source.Client { return &client{c} },
 	Reader:          func() source.Reader { return newReader() },
 	Problem:         readProblem,
