@@ -152,7 +152,7 @@ func (p *Pages) page(kind source.Kind, index int, file string) (source.Page, err
 	case err != nil:
 		return source.Page{}, fmt.Errorf("read the page %s: %w", file, err)
 	}
-	page := source.Page{Index: index, Body: body, Rows: tally.Rows, RowIDs: tally.RowIDs, Identity: reader.Identity()}
+	page := tally.Page(index, body, reader.Identity())
 	// Invariant 11: the bytes decide, whatever a person states.
 	err = kind.CheckSource(p.contract.Target(p.Slice), source.Description{SourceSystem: p.system()}, page.Identity)
 	switch {

@@ -26,10 +26,8 @@ func (c *Caller) FetchPage(
 		if err := reader.Rows(res.Body, tally.Add); err != nil {
 			return err
 		}
-		page = Page{
-			Index: index, Body: res.Body, Rows: tally.Rows, RowIDs: tally.RowIDs, Identity: reader.Identity(),
-			URL: request.URL, RequestID: c.RequestID(res),
-		}
+		page = tally.Page(index, res.Body, reader.Identity())
+		page.URL, page.RequestID = request.URL, c.RequestID(res)
 		if err := SameSystem(op, d, res); err != nil {
 			return err
 		}

@@ -25,7 +25,8 @@ type Identity struct {
 // NoIdentity is the identity of a page that states nothing.
 func NoIdentity() Identity { return Identity{Offset: -1, Limit: -1, Total: -1} }
 
-// HasMark reports whether a page of rows has the simulator's mark: the name of the field Origin, as a JSON string.
+// HasMark reports whether a page of rows has the simulator's mark: the name of the field Origin, as a JSON string. A cube has its
+// mark in another form; its reader finds it.
 func HasMark(page []byte) bool { return bytes.Contains(page, mark) }
 
 var mark = []byte(`"` + Origin + `"`)
@@ -97,8 +98,8 @@ func (k Kind) CheckPart(d Description, p Page) error {
 	return checkRows(asked.Limit, request.Rows, p, p.Index == len(d.Pages)-1)
 }
 
-// pageCap returns the error of a portal that serves fewer rows per page than requested: the offsets were planned for larger
-// pages, so rows between the pages would be omitted.
+// pageCap returns the error of a portal that states that it serves fewer rows per page than requested: the offsets were planned
+// for larger pages, so rows between the pages would be omitted.
 func pageCap(served, requested int64) error {
 	return mismatch(fmt.Sprintf("set llacPageSize to %d in %s: set a smaller page size where the portal has a limit", served, contractFile),
 		"the portal serves at most %d rows per page, %d were requested", served, requested)
@@ -116,7 +117,9 @@ func checkRows(limit, planned int64, p Page, last bool) error {
 	case p.Rows == 0:
 		return mismatch("", "the page has no rows, %d were requested, and it is not the last page", planned)
 	}
-	return pageCap(p.Rows, planned)
+	return mismatch(fmt.Sprintf("if the portal serves at most %d rows per page, set llacPageSize to %d in %s; otherwise report the "+
+		"missing rows to the portal's operators", p.Rows, p.Rows, contractFile),
+		"the page has %d rows, %d were requested, and it is not the last page", p.Rows, planned)
 }
 
 // ignoredFilter is what to do when a cube is not the requested one.

@@ -59,3 +59,45 @@ func TestPageSet(t *testing.T) {
 		t.Errorf("the right page was refused: %v", err)
 	}
 }
+
+// A row without an id may occur again; a sequence of rows does so only if pages overlap.
+func TestSequencesOfRowsWithoutIDs(t *testing.T) {
+	t.Parallel()
+	page := func(index, from, to, different int) Page {
+		tally := Kind{RowID: ":id"}.NewTally()
+		for i := from; i < to; i++ {
+			if err := tally.Add(Row{Fields: []Value{{Name: "n", Raw: []byte(fmt.Sprint(i % different))}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return tally.Page(index, nil, NoIdentity())
+	}
+	for name, c := range map[string]struct {
+		before, after Page
+		want          bool
+	}{
+		"the next rows":              {page(0, 0, 100, 1000), page(1, 100, 200, 1000), false},
+		"a few rows earlier":         {page(0, 0, 100, 1000), page(1, 80, 180, 1000), true},
+		"rows from the middle":       {page(0, 0, 100, 1000), page(1, 10, 40, 1000), true},
+		"too few rows to be certain": {page(0, 0, 100, 1000), page(1, 85, 180, 1000), false},
+		"a short page":               {page(0, 0, 100, 1000), page(1, 90, 100, 1000), false},
+		"rows that are alike":        {page(0, 0, 100, 7), page(1, 70, 170, 7), false},
+		"an empty page before":       {page(0, 0, 0, 1000), page(1, 0, 100, 1000), false},
+	} {
+		s := NewPageSet()
+		if err := s.Add(c.before, "a"); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Add(c.after, "b")
+		var m *MismatchError
+		if (err != nil) != c.want || err != nil && (!errors.As(err, &m) || !m.Repeated || err.Error() != "page 1 repeats rows of page 0") {
+			t.Errorf("%s: %v, want an error: %t", name, err, c.want)
+		}
+	}
+	// Other fields are other rows.
+	one, two := Kind{}.NewTally(), Kind{}.NewTally()
+	if one.Add(Row{Fields: []Value{{Name: "a", Raw: []byte("bc")}}}) != nil || two.Add(Row{Fields: []Value{{Name: "ab",
+		Raw: []byte("c")}}}) != nil || one.records[0] == two.records[0] {
+		t.Error("two rows with other fields have the same hash")
+	}
+}

@@ -58,6 +58,7 @@ type Page struct {
 	Rows       int64 // counted in Body
 	Identity   Identity
 	RowIDs     []uint64 // hashes of the portal's numbers of the rows, valid in this process; none if it does not number them
+	Records    []uint64 // hashes of the rows without such a number, valid in this process
 	Validators events.Validators
 	URL        string
 	RequestID  string // the portal's id of the request, for its operators

@@ -311,7 +311,7 @@ func (x *extraction) page(
 		}
 		if isRepeated(err) && try < pageTries {
 			x.ports.Log.WarnContext(ctx, "a page is not the one that was requested; fetching it again", "page", index, "error", err.Error())
-			if err := x.ports.Clock.Sleep(ctx, time.Duration(try)*time.Second); err != nil {
+			if err := x.ports.Clock.Sleep(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
 				return page, "", err
 			}
 			continue

@@ -135,7 +135,7 @@ func (p *pass) scan(key string, body []byte) (int64, source.Page, error) {
 		p.shape.add(r)
 		return nil
 	})
-	return tally.Rows, source.Page{Rows: tally.Rows, RowIDs: tally.RowIDs, Identity: p.reader.Identity()}, err
+	return tally.Rows, tally.Page(0, nil, p.reader.Identity()), err
 }
 
 // unreadable counts the rows that cannot be read in readable pages.

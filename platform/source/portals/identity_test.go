@@ -38,7 +38,7 @@ func page(t *testing.T, kind string, index int, body string) source.Page {
 	if err := reader.Rows([]byte(body), tally.Add); err != nil {
 		t.Fatal(err)
 	}
-	return source.Page{Index: index, Body: []byte(body), Rows: tally.Rows, RowIDs: tally.RowIDs, Identity: reader.Identity()}
+	return tally.Page(index, []byte(body), reader.Identity())
 }
 
 // A page states what its bytes contain, and nothing else.
