@@ -110,6 +110,9 @@ func Stage(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := o.checkPages(c, pages); err != nil {
+		return Result{}, err
+	}
 	out, err := folder.Create(o.Out, c.Dataset, o.Force)
 	if errors.Is(err, folder.ErrExists) {
 		return Result{}, fault.New(fault.Exists, err, "use --force to replace it, or another --out")
@@ -292,10 +295,13 @@ func (o Options) readContract() (*contract.Contract, error) {
 func (o Options) failure(ctx context.Context, err error) error {
 	var large *folder.TooLargeError
 	var corrupt *engine.Fault
+	var wrong *wrongPage
 	unchanged := o.Out + " is unchanged"
 	switch {
 	case ctx.Err() != nil:
 		return fault.New(fault.Interrupted, errors.New("interrupted; nothing was written"), "run the same command again")
+	case errors.As(err, &wrong):
+		return fault.New(fault.Usage, wrong, wrong.fix+"; "+unchanged)
 	case errors.As(err, &large):
 		return fault.New(fault.Failed, err, unchanged)
 	case errors.As(err, &corrupt):

@@ -45,6 +45,8 @@ type Kind struct {
 	// RowID is the field with the portal's own number of a row; empty: the portal does not number rows. A number that occurs
 	// twice in an extraction proves that its pages overlap.
 	RowID string
+	// StatesSource: pages name their table or resource. Otherwise only the simulator's mark is known of a page's source.
+	StatesSource bool
 	// Asked returns what the page of a planned request states. nil: pages state nothing of their request.
 	Asked func(PageRequest) (Identity, error)
 	// Selection returns the categories that a target's parameters select, by dimension. nil: pages state no categories.

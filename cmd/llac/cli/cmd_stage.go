@@ -47,7 +47,8 @@ SOURCE OF THE ROWS
   No portal is known to have sent files in a folder. So each row has the
   source_system ` + staging.Unofficial + `, and data_origin "invented" unless the
   row itself has "recorded"; the files' metadata mark them as simulated.
-  With --source-system you name the portal's host, and vouch for it.
+  With --source-system you name the portal's host, and vouch for it. A page with
+  the simulator's mark, or of another table or resource, is refused.
 
 MATCHED COLUMNS
   A column that the contract matches with another dataset (llacMatch) needs that

@@ -341,3 +341,49 @@ func TestStageCompletion(t *testing.T) {
 		t.Errorf("completion of --in: %q", stdout)
 	}
 }
+
+// TestStageOfAnotherSource checks that a folder's pages are what their bytes state, whatever a person vouches for (invariant 11).
+func TestStageOfAnotherSource(t *testing.T) {
+	t.Parallel()
+	const (
+		gdp    = "../../../datasets/gdp_quarterly.odcs.yaml"
+		marked = `[{"id":"P1","districte":"01",":@llac_origin":"recorded"}]`
+		table  = `{"version":"2.0","class":"dataset","href":"https://api.idescat.cat/taules/v2/pibt/21132/24942/cat/data?lang=ca",` +
+			`"id":["YEAR"],"size":[1],"dimension":{"YEAR":{"category":{"index":["2023"]}}},"value":[1]}`
+		answer = `{"success":true,"result":{"resource_id":"00000000-d8bc-4707-9a09-a21c6c2669f3","fields":[{"id":"nom"}],` +
+			`"records":[{"nom":"a"}]}}`
+		portal = "analisi.transparenciacatalunya.cat"
+	)
+	for name, c := range map[string]struct {
+		contract, page string
+		more           []string
+		want           string // empty: the page is staged
+	}{
+		"simulated rows without a portal": {places, marked, nil, ""},
+		"simulated rows": {places, marked, []string{"--source-system", portal},
+			"page-1.json: the page has the mark of the portal simulator: no portal sent it"},
+		"another table": {gdp, table, nil, "page-1.json: the page is not one of gdp_quarterly"},
+		"another resource": {"../../../test/e2e/testdata/contracts/facilities.odcs.yaml", answer, nil,
+			"page-1.json: the page is not one of facilities"},
+		"another table of the portal": {gdp, table, []string{"--source-system", "api.idescat.cat"}, "pibt/21132/24942/cat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			in := folderOf(t, map[string]string{"page-1.json": c.page})
+			_, stderr, status := llac(t, append([]string{"stage", c.contract, "--in", in, "--out", out}, c.more...)...)
+			if c.want == "" {
+				if status != 0 {
+					t.Errorf("exit status %d: %s", status, stderr)
+				}
+				return
+			}
+			if status != 2 || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit status %d, want 2 and %q\n%s", status, c.want, stderr)
+			}
+			if _, err := os.Stat(out); err == nil {
+				t.Error("files were written")
+			}
+		})
+	}
+}

@@ -26,13 +26,14 @@ var Kind = source.Kind{
 		Description: "a CKAN id is the resource's UUID",
 		Example:     "52696168-d8bc-4707-9a09-a21c6c2669f3",
 	},
-	PageSize:  source.PageSize{Default: 10_000, Max: 32_000},
-	Client:    func(c *source.Caller) source.Client { return &client{c} },
-	Reader:    func() source.Reader { return newReader() },
-	Problem:   readProblem,
-	IsDerived: func(field string) bool { return field == rowID },
-	RowID:     rowID,
-	Asked:     asked,
+	PageSize:     source.PageSize{Default: 10_000, Max: 32_000},
+	Client:       func(c *source.Caller) source.Client { return &client{c} },
+	Reader:       func() source.Reader { return newReader() },
+	Problem:      readProblem,
+	IsDerived:    func(field string) bool { return field == rowID },
+	RowID:        rowID,
+	StatesSource: true,
+	Asked:        asked,
 }
 
 func newReader() *reader { return &reader{records: jsonpage.NewRecords()} }

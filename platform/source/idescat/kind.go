@@ -35,6 +35,7 @@ var Kind = source.Kind{
 	Roles:          rolePseudoFields(),
 	IsDerived:      isDerived,
 	Asked:          asked,
+	StatesSource:   true,
 	Selection:      selection,
 }
 
